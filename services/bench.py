@@ -1,0 +1,243 @@
+"""lab.toml: which robot, leader and cameras a bench has, and what its operators record."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+
+from services.folders import APP
+
+FILE_NAME = "lab.toml"
+
+
+class ProfileProblem(Exception):
+    """A lab.toml or a setting that cannot be used: names file, key and reason."""
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`text` is the instruction that goes into the dataset; `name` is its short form for the screen."""
+
+    name: str
+    text: str
+
+
+class Motion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the arm may move by itself: degrees and degrees per second; the gripper in percent of its range.
+
+    `rest` and `waypoints` map motor names to positions; without `rest` the arm holds where it is at the end.
+    `lift` is added to motors before the arm moves to rest (on an SO-101 a negative shoulder_lift raises it).
+    """
+
+    max_joint_speed: float = 45.0
+    max_gripper_speed: float = 80.0
+    agree_within: float = 3.0
+    jump_limit: float = 60.0
+    gripper: str = "gripper"
+    gripper_open: float = 60.0
+    lift: dict[str, float] = {}
+    rest: dict[str, float] = {}
+    waypoints: tuple[dict[str, float], ...] = ()
+    hold_warning_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_joint_speed", "max_gripper_speed", "agree_within", "jump_limit", "hold_warning_s"):
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise ValueError(f"{name} must be a number above 0, not {value}")
+        if self.waypoints and not self.rest:
+            raise ValueError("waypoints need a rest pose")
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Defaults of the Record screen; vcodec, preset, encoder_threads and encoder_queue go to LeRobot's encoder."""
+
+    fps: int = 30
+    episode_seconds: float = 15.0
+    reset_seconds: float = 5.0
+    episodes: int = 50
+    vcodec: str = "h264"
+    preset: str = "ultrafast"
+    encoder_threads: int = 1
+    encoder_queue: int = 60
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fps <= 240:
+            raise ValueError(f"fps must lie between 1 and 240, not {self.fps}")
+        if not self.episode_seconds > 0 or self.reset_seconds < 0:
+            raise ValueError("episode_seconds must be above 0 and reset_seconds not below 0")
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One bench. `robot` and `teleop` are LeRobot's own config dictionaries, handed to LeRobot unchanged."""
+
+    robot: dict[str, Any]
+    teleop: dict[str, Any] = {}
+    name: str = ""
+    motion: Motion = Motion()
+    recording: Recording = Recording()
+    operators: tuple[str, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    sim: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for part, config in (("robot", self.robot), ("teleop", self.teleop)):
+            if config and not isinstance(config.get("type"), str):
+                raise ValueError(f"{part} needs a `type`, the name of a LeRobot {part} such as so101_follower")
+        cameras = self.robot.get("cameras", {})
+        if not isinstance(cameras, Mapping) or not all(isinstance(c, Mapping) for c in cameras.values()):
+            raise ValueError("robot.cameras must be a table of cameras, each a table of LeRobot's keys")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether this bench is the simulated one."""
+        return self.sim is not None
+
+    @property
+    def cameras(self) -> dict[str, dict[str, Any]]:
+        """The robot's cameras by name, as LeRobot's config dictionaries."""
+        return dict(self.robot.get("cameras", {}))
+
+
+class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The top of a lab.toml. Operators and tasks here serve every bench that names none of its own."""
+
+    default: str = ""
+    operators: tuple[str, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    bench: dict[str, Any] = {}
+
+
+class Benches(msgspec.Struct, frozen=True):
+    """The profiles at hand, and where they came from (None: built in)."""
+
+    profiles: dict[str, Profile]
+    default: str
+    source: Path | None
+
+    def pick(self, name: str | None) -> Profile:
+        """The named profile, else the default one. Raises ProfileProblem with the names there are."""
+        wanted = name or self.default
+        if wanted not in self.profiles:
+            where = self.source or "the built-in profiles"
+            raise ProfileProblem(f"no bench {wanted!r} in {where}; there are: {', '.join(sorted(self.profiles))}")
+        return self.profiles[wanted]
+
+
+def example_toml() -> str:
+    """The commented example that `lab-console init` writes; its `sim` bench is the built-in profile."""
+    return resources.files("services").joinpath("lab.example.toml").read_text("utf-8")
+
+
+def find_lab_toml() -> Path | None:
+    """lab.toml in the working directory, else in the user's config folder."""
+    for path in (Path.cwd() / FILE_NAME, platformdirs.user_config_path(APP) / FILE_NAME):
+        if path.is_file():
+            return path
+    return None
+
+
+def load_benches(path: Path | None = None, *, built_in: bool = False) -> Benches:
+    """The profiles of `path`, of the lab.toml that is found, or the built-in `sim` (only that with `built_in`).
+
+    Raises ProfileProblem naming file, key and reason.
+    """
+    source = None if built_in else path or find_lab_toml()
+    if source is None:
+        _, profiles = _decode(example_toml(), "the built-in profiles")
+        return Benches({"sim": profiles["sim"]}, "sim", None)
+    try:
+        text = source.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileProblem(f"{source} cannot be read: {error}") from error
+    lab, profiles = _decode(text, str(source))
+    if not profiles:
+        raise ProfileProblem(f"{source} has no [bench.NAME]; `lab-console init` writes an example to start from")
+    default = lab.default or next(iter(profiles))
+    if default not in profiles:
+        raise ProfileProblem(f"{source}: default: no bench {default!r}; there are: {', '.join(sorted(profiles))}")
+    return Benches(profiles, default, source)
+
+
+def _decode(text: str, source: str) -> tuple[LabFile, dict[str, Profile]]:
+    try:
+        lab = _convert(tomllib.loads(text), LabFile, source, "")
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileProblem(f"{source} is not valid TOML: {error}") from error
+    shared = {"operators": lab.operators, "tasks": lab.tasks}
+    profiles = {}
+    for name, table in lab.bench.items():
+        profile = _convert(table, Profile, source, f"bench.{name}")
+        missing = {key: value for key, value in shared.items() if not getattr(profile, key)}
+        profiles[name] = msgspec.structs.replace(profile, name=name, **missing)
+    return lab, profiles
+
+
+def _convert[T](value: object, kind: type[T], source: str, prefix: str) -> T:
+    """`value` as a `kind`, or a ProfileProblem in the words `file: key: reason`."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$")
+        key = (prefix + path.rstrip("`").replace("[...]", ".*")).removeprefix(".")
+        reason = reason.replace("Object contains unknown field", "unknown key")
+        reason = reason.replace("Object missing required field", "missing key")
+        raise ProfileProblem(f"{source}: {key + ': ' if key else ''}{reason}") from error
+
+
+def apply_settings(profile: Profile, settings: list[str]) -> tuple[Profile, dict[str, Any]]:
+    """The profile with `KEY=VALUE` settings applied, and the `dataset.*` keys among them.
+
+    KEY begins with robot, teleop, sim, motion, recording or dataset; VALUE is read as TOML, else as text.
+    Raises ProfileProblem naming the setting and the reason.
+    """
+    tree = msgspec.to_builtins(profile)
+    dataset: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        parts = key.strip().split(".")
+        if not equals or not all(parts) or len(parts) < 2:
+            raise ProfileProblem(f"--set {setting}: write KEY=VALUE with a dotted key, such as sim.strategy=nudge")
+        roots = {"robot": tree["robot"], "teleop": tree["teleop"], "motion": tree["motion"]}
+        roots |= {"recording": tree["recording"], "dataset": dataset}
+        if tree["sim"] is not None:
+            roots["sim"] = tree["sim"]
+        if parts[0] not in roots:
+            raise ProfileProblem(f"--set {setting}: a key begins with one of {', '.join(sorted(roots))}")
+        _put(roots[parts[0]], parts[1:], _value(value), setting)
+    return _convert(tree, Profile, "--set", ""), dataset
+
+
+def _put(table: dict[str, Any], parts: list[str], value: object, setting: str) -> None:
+    for part in parts[:-1]:
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ProfileProblem(f"--set {setting}: {part} is a value, not a table")
+        table = inner
+    table[parts[-1]] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def write_example(folder: Path | None = None) -> Path:
+    """Write the commented example as lab.toml. Raises ProfileProblem where one stands already."""
+    path = (folder or Path(os.getcwd())) / FILE_NAME
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(example_toml())
+    except FileExistsError as error:
+        raise ProfileProblem(f"{path} exists and was left alone; remove it or run init in another folder") from error
+    except OSError as error:
+        raise ProfileProblem(f"{path} cannot be written: {error.strerror}") from error
+    return path

@@ -1,0 +1,1 @@
+"""The log: what a sitting was, kept in one TinyDB file."""
