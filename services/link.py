@@ -1,0 +1,250 @@
+"""The console's end of a sitting: launch a worker, attach to one, command it, watch it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+
+from services import events as ev
+from services import wire
+from services.eventlog import is_live, read_events
+from services.folders import DataFolder, RunFolder, new_session_id
+from services.requests import AnyRequest, write_request
+from services.snapshots import Snapshot, advance, replay
+
+WORKERS = {"RecordRequest": "services.workers.record", "BenchRequest": "services.workers.bench"}
+
+
+class LinkLost(Exception):
+    """The worker's socket is gone; `str()` says what is known and what to do."""
+
+
+def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
+    """Start a worker detached from this terminal; returns at once, before it has loaded anything.
+
+    The worker's standard output and error go to `worker.log`; it has its own session and no terminal,
+    so it survives this process and an SSH drop. Raises OSError where the run's folder cannot be made.
+    """
+    run = folder.run(new_session_id())
+    run.root.mkdir(parents=True)
+    write_request(run, request)
+    spawn(run, WORKERS[type(request).__name__])
+    start_scribe(folder)
+    return run
+
+
+def spawn(run: RunFolder, module: str) -> None:
+    """Start `python -P -m module RUN` detached (-P: no module from the operator's working directory)."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    with run.log.open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(run.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+            close_fds=True,
+        )
+
+
+def start_scribe(folder: DataFolder) -> None:
+    """Make sure that a scribe folds this data folder's events; it leaves when nothing runs any more."""
+    with (folder.root / "scribe.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "services.scribe", str(folder.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            close_fds=True,
+        )
+
+
+def live_runs(folder: DataFolder) -> list[RunFolder]:
+    """The runs whose worker lives, newest first."""
+    runs = sorted((p for p in folder.runs.glob("*") if p.is_dir()), reverse=True)
+    return [run for run in map(RunFolder, runs) if is_live(run)]
+
+
+def log_tail(run: RunFolder, lines: int = 12) -> list[str]:
+    """The last lines of worker.log, raw: escape them before showing."""
+    with suppress(OSError):
+        return run.log.read_text("utf-8", errors="replace").splitlines()[-lines:]
+    return []
+
+
+class Link:
+    """One attachment to a sitting, on the running asyncio loop.
+
+    Reads the events first and applies only higher numbers from the socket afterwards, so nothing is
+    missed and nothing counts twice. Callbacks run on the loop; newest telemetry wins.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        *,
+        name: str,
+        drive: bool = True,
+        on_event: Callable[[ev.Event, Snapshot], None] | None = None,
+        on_telemetry: Callable[[wire.Telemetry], None] | None = None,
+        on_welcome: Callable[[wire.Welcome], None] | None = None,
+        on_lost: Callable[[str], None] | None = None,
+    ) -> None:
+        self.run = run
+        self.snapshot = Snapshot()
+        self.welcome: wire.Welcome | None = None
+        self.telemetry: wire.Telemetry | None = None
+        self.lost = ""
+        self._name, self._drive = name, drive
+        self._on_event, self._on_telemetry = on_event, on_telemetry
+        self._on_welcome, self._on_lost = on_welcome, on_lost
+        self._ids = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[wire.Answer]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def driving(self) -> bool:
+        """Whether this console drives the sitting (others watch)."""
+        return self.welcome is not None and self.welcome.driving
+
+    @property
+    def connected(self) -> bool:
+        """Whether the socket is open."""
+        return self._writer is not None and not self.lost
+
+    async def attach(self, patience_s: float = 5.0) -> Snapshot:
+        """Connect (a worker just launched gets `patience_s` to open its socket) and return the state.
+
+        Raises LinkLost where no worker answers; the snapshot is then what the events file tells.
+        """
+        reader = await self._connect(patience_s)
+        self.snapshot = replay(read_events(self.run.events))
+        self._tasks = [
+            asyncio.create_task(self._read(reader), name="link-read"),
+            asyncio.create_task(self._beat(), name="link-heartbeat"),
+        ]
+        return self.snapshot
+
+    async def _connect(self, patience_s: float) -> asyncio.StreamReader:
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + patience_s
+        while True:
+            try:
+                path = str(self.run.socket)
+                reader, self._writer = await asyncio.open_unix_connection(path, limit=wire.LINE_LIMIT)
+                self._write(wire.Attach(id=next(self._ids), name=self._name, drive=self._drive))
+                return reader
+            except OSError as error:
+                if loop.time() > give_up:
+                    self.snapshot = replay(read_events(self.run.events))
+                    raise LinkLost(f"no worker answers for session {self.run.id}") from error
+                await asyncio.sleep(0.05)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        why = "the worker closed the connection"
+        try:
+            while line := await reader.readline():
+                with suppress(msgspec.DecodeError):  # a newer worker may say more than we know
+                    self._take(wire.decode_message(line))
+        except (OSError, ValueError) as error:
+            why = f"the connection broke: {error}"
+        self._lose(why)
+
+    def _take(self, message: wire.AnyMessage) -> None:
+        if isinstance(message, wire.Telemetry):
+            self.telemetry = message
+            if self._on_telemetry:
+                self._on_telemetry(message)
+        elif isinstance(message, wire.Answer):
+            future = self._answers.pop(message.id, None)
+            if future and not future.done():
+                future.set_result(message)
+        elif isinstance(message, wire.Welcome):
+            self.welcome = message
+            if self._on_welcome:
+                self._on_welcome(message)
+        elif message.seq > self.snapshot.last_seq:
+            self.snapshot = advance(self.snapshot, message)
+            if self._on_event:
+                self._on_event(message, self.snapshot)
+        self._changed.set()
+
+    def _lose(self, why: str) -> None:
+        if self.lost:
+            return
+        self.lost = why
+        for event in read_events(self.run.events):  # what the socket did not bring any more
+            if event.seq > self.snapshot.last_seq:
+                self.snapshot = advance(self.snapshot, event)
+                if self._on_event:
+                    self._on_event(event, self.snapshot)
+        for future in self._answers.values():
+            if not future.done():
+                future.set_exception(LinkLost(why))
+        self._answers.clear()
+        self._changed.set()
+        if self._on_lost:
+            self._on_lost(why)
+
+    async def _beat(self) -> None:
+        while not self.lost:
+            if self.driving:
+                self._write(wire.Heartbeat())
+            await asyncio.sleep(wire.HEARTBEAT_S)
+
+    def _write(self, command: wire.Command) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(wire.encode(command))
+
+    def tell(self, command: wire.Command) -> asyncio.Future[wire.Answer]:
+        """Send a command now; the future gets its answer, or LinkLost."""
+        numbered = msgspec.structs.replace(command, id=next(self._ids))
+        future: asyncio.Future[wire.Answer] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda f: f.cancelled() or f.exception())  # a caller may not care
+        if self.lost or self._writer is None:
+            future.set_exception(LinkLost(self.lost or "not attached"))
+            return future
+        self._answers[numbered.id] = future
+        self._write(numbered)
+        return future
+
+    async def ask(self, command: wire.Command, timeout_s: float = 5.0) -> wire.Answer:
+        """Send a command and wait for its answer; silence becomes a refusal that says so."""
+        try:
+            return await asyncio.wait_for(self.tell(command), timeout_s)
+        except TimeoutError:
+            return wire.Answer(id=0, ok=False, error=f"the worker did not answer within {timeout_s:g} s")
+        except LinkLost as lost:
+            return wire.Answer(id=0, ok=False, error=str(lost))
+
+    async def until(self, condition: Callable[[Snapshot], bool], timeout_s: float | None = None) -> Snapshot:
+        """Wait until the state fulfils `condition`. Raises TimeoutError, or LinkLost when the worker goes first."""
+        async with asyncio.timeout(timeout_s):
+            while not condition(self.snapshot):
+                if self.lost:
+                    raise LinkLost(self.lost)
+                self._changed.clear()
+                await self._changed.wait()
+        return self.snapshot
+
+    async def close(self) -> None:
+        """Detach; the worker goes on."""
+        self.lost = self.lost or "detached"
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._writer is not None:
+            self._writer.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()

@@ -1,0 +1,160 @@
+"""One arm under control: hold, align, follow, rest, release; each tick gives the next goal.
+
+Poses map motor names to degrees (the gripper to 0..100).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from services.bench import Motion
+from services.workers.motion import Pose, distance, rest_path, speed_limits, step_towards
+
+if TYPE_CHECKING:
+    from services.workers.devices import Devices
+
+SETTLE_S = 1.5
+"""How long a target on the way to rest may take to be reached after its goal was sent."""
+
+
+
+class Mode(Enum):
+    """What the arm does."""
+
+    HOLD = auto()
+    ALIGN = auto()
+    FOLLOW = auto()
+    REST = auto()
+    LIMP = auto()
+
+
+class Arm:
+    """Commands one robot. Only the control loop's thread may call it.
+
+    Every goal that the arm moves to by itself is at most one speed-limited step from the goal before, and
+    the first is one step from the measured pose.
+    """
+
+    def __init__(self, devices: Devices, motion: Motion, fps: int) -> None:
+        self.devices, self.motion = devices, motion
+        self.mode = Mode.HOLD
+        self.goal: Pose = {}
+        self.leader: Pose = {}
+        self.limits = speed_limits(motion, devices.motors, fps)
+        self.trouble = ""
+        self._settle = max(1, round(SETTLE_S * fps))
+        self._waited = 0
+        self._path: list[Pose] = []
+
+    # --- what may be asked ------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Goal := measured pose, at once. Raises what the bus raises; the mode is HOLD all the same."""
+        self._path = []
+        if self.mode is not Mode.LIMP:
+            self.mode = Mode.HOLD
+            self.goal = self.measure()
+            self.send(self.goal)
+
+    def align(self, measured: Pose) -> None:
+        """Ramp to the leader, then follow it."""
+        self._stiffen(measured)
+        self.mode, self.goal, self._waited = Mode.ALIGN, dict(measured), 0
+
+    def rest(self, measured: Pose) -> None:
+        """Ramp along the path to rest, then hold there. Raises KeyError on a rest pose of another robot."""
+        self._path = rest_path(measured, self.motion)
+        self._stiffen(measured)
+        self.mode, self.goal, self._waited = Mode.REST, dict(measured), 0
+
+    def let_go(self) -> None:
+        """Cut torque. The caller has lowered the arm first. Raises DeviceProblem-free bus errors."""
+        bus = getattr(self.devices.robot, "bus", None)
+        if bus is None or not hasattr(bus, "disable_torque"):
+            raise AttributeError(f"{self.devices.robot.name} has no motors bus that can cut torque")
+        bus.disable_torque()
+        self.mode = Mode.LIMP
+
+    @property
+    def can_rest(self) -> bool:
+        """Whether a rest pose is taught."""
+        return bool(self.motion.rest)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the way to rest is done."""
+        return self.mode is Mode.REST and not self._path
+
+    def measure(self) -> Pose:
+        """The measured pose, read now, without the cameras where the robot allows it."""
+        bus = getattr(self.devices.robot, "bus", None)
+        if bus is not None and hasattr(bus, "sync_read"):
+            return {n: float(v) for n, v in bus.sync_read("Present_Position").items()}
+        return self.pose_of(self.devices.robot.get_observation())
+
+    def pose_of(self, values: dict[str, object]) -> Pose:
+        """The motors' part of an observation or action."""
+        return {n: float(values[f"{n}.pos"]) for n in self.devices.motors}  # type: ignore[arg-type]
+
+    def send(self, goal: Pose) -> None:
+        """Command the robot."""
+        self.devices.robot.send_action({f"{n}.pos": v for n, v in goal.items()})
+
+    # --- each control period ----------------------------------------------------------------------
+
+    def tick(self, measured: Pose, leader: Pose) -> Pose | None:
+        """The goal of this period, or None when there is no torque. Changes the mode when one is done."""
+        self.leader = leader
+        step: Callable[[Pose], None] = {
+            Mode.ALIGN: self._align,
+            Mode.FOLLOW: self._follow,
+            Mode.REST: self._go,
+        }.get(self.mode, lambda _: None)
+        step(measured)
+        return None if self.mode is Mode.LIMP else self.goal
+
+    def _align(self, measured: Pose) -> None:
+        self.goal = step_towards(self.goal, self.leader, self.limits)
+        lag, name = distance(self.leader, measured, but=self.motion.gripper)  # it may hold something
+        if distance(self.leader, self.goal)[0] > 0:
+            self._waited = 0
+            return
+        self._waited += 1
+        self.trouble = ""
+        if lag <= 2 * self.motion.agree_within:
+            self.mode = Mode.FOLLOW
+        elif self._waited > self._settle:
+            self.trouble = f"the follower stays {lag:.0f} degrees behind the leader at {name}"
+
+    def _follow(self, measured: Pose) -> None:
+        leap, name = distance(self.leader, self.goal, but=self.motion.gripper)
+        if leap > self.motion.jump_limit:
+            self.trouble = f"the leader jumped {leap:.0f} degrees at {name}"
+            self.align(measured)
+            return
+        self.trouble = ""
+        self.goal = dict(self.leader)
+
+    def _go(self, measured: Pose) -> None:
+        if not self._path:
+            return
+        target = self._path[0]
+        self.goal = step_towards(self.goal, target, self.limits)
+        if distance(self.goal, target)[0] > 1e-6:
+            self._waited = 0
+            return
+        self._waited += 1
+        close = distance(measured, target, but=self.motion.gripper)[0] <= self.motion.agree_within
+        if close or self._waited > self._settle:
+            self._path.pop(0)
+            self._waited = 0
+
+    def _stiffen(self, measured: Pose) -> None:
+        """Torque on again after a release, holding."""
+        if self.mode is Mode.LIMP:
+            self.send(measured)
+            self.devices.robot.bus.enable_torque()
+
+

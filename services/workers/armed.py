@@ -1,0 +1,71 @@
+"""A worker with an arm: takes the locks, connects the bench, runs a sitting, lets go in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from services.locks import DeviceBusy, DeviceLocks, device_keys
+from services.requests import AnyRequest
+from services.workers.desk import Desk
+from services.workers.process import CannotStart, End
+
+if TYPE_CHECKING:
+    from services.workers.devices import Devices
+    from services.workers.sitting import ArmSitting
+
+
+def run_armed(
+    desk: Desk, request: AnyRequest, *, needs_leader: bool, make: Callable[[Desk, Devices], ArmSitting]
+) -> End:
+    """Lock, connect, sit, disconnect. Torque is cut at the end only where the arm is at rest or limp already.
+
+    Raises CannotStart where a device is held by somebody else or cannot be used.
+    """
+    profile, data_dir = request.profile, Path(request.data_dir)
+    with ExitStack() as stack:
+        _lock(desk, request, stack)
+        desk.progress("loading LeRobot")
+        from services.workers import devices as dev  # after the locks: it loads torch and LeRobot
+
+        if profile.sim is not None:
+            _prepare_simulation(desk, request)
+        try:
+            devices = dev.connect(profile, needs_leader=needs_leader, progress=desk.progress)
+        except dev.DeviceProblem as problem:
+            raise CannotStart(str(problem)) from problem
+        sitting = None
+        try:
+            sitting = make(desk, devices)
+            sitting.watch.keep_an_eye_on(str(data_dir))
+            sitting.run()
+        finally:
+            dev.disconnect(devices, cut_torque=sitting is not None and sitting.may_cut_torque)
+        return sitting.outcome
+
+
+def _lock(desk: Desk, request: AnyRequest, stack: ExitStack) -> None:
+    profile = request.profile
+    keys = device_keys(profile.robot, profile.teleop, Path(request.data_dir))
+    holder = {"session": desk.run.id, "bench": profile.name, "operator": request.operator}
+    try:
+        locks = DeviceLocks(keys, holder)
+    except DeviceBusy as busy:
+        raise CannotStart(str(busy)) from busy
+    stack.callback(locks.close)
+
+
+def _prepare_simulation(desk: Desk, request: AnyRequest) -> None:
+    desk.progress("starting the simulated bench")
+    from services.sim import bench as simulated
+
+    settings = dict(request.profile.sim or {})
+    seed = getattr(request, "seed", None)
+    if seed is not None:
+        settings["seed"] = seed
+    try:
+        simulated.prepare(Path(request.data_dir), settings, lockstep=request.lockstep, fps=request.fps)
+    except (ValueError, OSError) as error:
+        raise CannotStart(f"the simulated bench: {error}") from error

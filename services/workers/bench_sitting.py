@@ -1,0 +1,47 @@
+"""A sitting that records nothing."""
+
+from __future__ import annotations
+
+from services import wire
+from services.requests import BenchRequest, Purpose
+from services.workers.desk import Desk
+from services.workers.devices import Devices
+from services.workers.sitting import ArmSitting, Refused
+from sessions.models import SessionStatus
+
+
+class BenchSitting(ArmSitting):
+    """Begins with what was asked for. Rest and release end by themselves once they are done; the others hold."""
+
+    def __init__(self, desk: Desk, devices: Devices, request: BenchRequest) -> None:
+        super().__init__(desk, devices, request.profile, fps=request.fps, lockstep=request.lockstep)
+        self._purpose = request.purpose
+
+    def open(self) -> None:
+        """Start with the purpose: it was asked for by a key or a shell verb."""
+        first = {
+            Purpose.TELEOPERATE: wire.Follow(),
+            Purpose.REST: wire.GoToRest(),
+            Purpose.RELEASE: wire.Release(confirmed=True),
+        }.get(self._purpose)
+        if first is None:
+            return
+        self.stopped_at = float("-inf")
+        try:
+            self._dispatch(first)
+        except Refused as refusal:
+            self.finish_holding(str(refusal))
+
+    def finish_holding(self, reason: str) -> None:
+        """What was asked cannot be done: end, the arm as it is."""
+        self.ending, self.end_reason, self.over = SessionStatus.ABORTED, reason, True
+
+    def _arrive(self) -> None:
+        super()._arrive()
+        if self._purpose is Purpose.REST and self.ending is None:
+            self.ending, self.end_reason = SessionStatus.FINISHED, "the arm is at rest"
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        if self._purpose is Purpose.RELEASE and self.ending is None:
+            self.ending, self.end_reason = SessionStatus.FINISHED, "torque is off"

@@ -1,0 +1,26 @@
+"""What every worker has at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services import events as ev
+from services.folders import RunFolder
+from services.snapshots import Phase
+from services.workers.journal import Journal
+from services.workers.mailbox import Mailbox
+from services.workers.server import Server
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Its run, its journal, its socket, its mailbox."""
+
+    run: RunFolder
+    journal: Journal
+    server: Server
+    mailbox: Mailbox
+
+    def progress(self, detail: str) -> None:
+        """Say what is being loaded or connected while the worker starts."""
+        self.journal.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail=detail))

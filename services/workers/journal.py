@@ -1,0 +1,77 @@
+"""The worker's own end of events.jsonl: numbers, fsyncs and publishes on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from services import events as ev
+from services.eventlog import EventLog
+
+RETRY_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Entry:
+    event: ev.Event
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class Journal:
+    """Events in the order told; published only once they are on disk. The control loop never waits for it."""
+
+    def __init__(self, log: EventLog, publish: Callable[[ev.Event], None]) -> None:
+        self._log, self._publish = log, publish
+        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def tell(self, event: ev.Event) -> None:
+        """Hand the event over; returns at once."""
+        self._put(event)
+
+    def commit(self, event: ev.Event) -> None:
+        """Return when the event is on disk. Not for the control loop."""
+        self._put(event).done.wait()
+
+    def _put(self, event: ev.Event) -> _Entry:
+        entry = _Entry(msgspec.structs.replace(event, at=event.at or time.time()))
+        self._queue.put(entry)
+        return entry
+
+    def close(self) -> None:
+        """Write what is left and let the lock go."""
+        self._queue.put(None)
+        self._thread.join()
+        self._log.close()
+
+    def _run(self) -> None:
+        while (entry := self._queue.get()) is not None:
+            self._publish(self._write(entry.event))
+            entry.done.set()
+
+    def _write(self, event: ev.Event) -> ev.Event:
+        """Keep trying: on a full disk the fact waits in memory, and watchers are told."""
+        told = False
+        while True:
+            try:
+                written = self._log.append(event)
+            except OSError as error:
+                logger.error("events.jsonl: %s", error)
+                if not told:
+                    text = f"events cannot be written: {error.strerror}; free the disk, nothing is lost yet"
+                    self._publish(ev.AlarmRaised(source="disk", text=text, at=time.time()))
+                    told = True
+                time.sleep(RETRY_S)
+                continue
+            if told:
+                self._publish(ev.AlarmCleared(source="disk"))
+            return written

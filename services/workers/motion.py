@@ -1,0 +1,55 @@
+"""How the arm moves by itself: ramps below the joint speed limit, and the path to rest. Pure.
+
+Poses map motor names to degrees (the gripper to 0..100), as LeRobot's motors bus gives them.
+"""
+
+from __future__ import annotations
+
+from services.bench import Motion
+
+Pose = dict[str, float]
+
+
+def speed_limits(motion: Motion, names: list[str], fps: int) -> Pose:
+    """The largest step per control period of each motor, in its own unit."""
+    return {
+        name: (motion.max_gripper_speed if name == motion.gripper else motion.max_joint_speed) / fps
+        for name in names
+    }
+
+
+def step_towards(goal: Pose, target: Pose, limits: Pose) -> Pose:
+    """The next goal on the straight line (in joint space) from `goal` to `target`.
+
+    No motor steps further than its limit, and all arrive together. Motors that `target` leaves out stay.
+    """
+    share = max((abs(target[n] - goal[n]) / limits[n] for n in goal if n in target), default=0.0)
+    if share <= 1.0:
+        return {n: target.get(n, goal[n]) for n in goal}
+    return {n: goal[n] + (target.get(n, goal[n]) - goal[n]) / share for n in goal}
+
+
+def distance(a: Pose, b: Pose, *, but: str = "") -> tuple[float, str]:
+    """The largest difference between two poses and the motor that has it, `but` left out."""
+    pairs = ((abs(a[n] - b[n]), n) for n in a if n in b and n != but)
+    return max(pairs, default=(0.0, ""))
+
+
+def rest_path(measured: Pose, motion: Motion) -> list[Pose]:
+    """Targets on the way to rest: open the gripper, lift, way-points, rest; empty when it is there already.
+
+    Each target is a whole pose. Raises KeyError where the rest pose names a motor that the robot lacks.
+    """
+    unknown = sorted({n for pose in (motion.rest, motion.lift, *motion.waypoints) for n in pose} - set(measured))
+    if unknown:
+        raise KeyError(f"the rest pose names {', '.join(unknown)}, but the robot has {', '.join(measured)}")
+    if not motion.rest or distance(measured, motion.rest)[0] <= motion.agree_within:
+        return []
+    path = [dict(measured)]
+    if motion.gripper in measured and measured[motion.gripper] < motion.gripper_open:
+        path.append({**path[-1], motion.gripper: motion.gripper_open})
+    if motion.lift:
+        path.append({n: v + motion.lift.get(n, 0.0) for n, v in path[-1].items()})
+    for pose in (*motion.waypoints, motion.rest):
+        path.append({**path[-1], **pose})
+    return path[1:]

@@ -1,0 +1,371 @@
+"""One sitting with an arm: the control loop, what may be commanded in which phase, and the orderly end.
+
+Recording (and later evaluation) adds takes to it; a bench sitting is this and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from services import events as ev
+from services import wire
+from services.bench import Profile
+from services.snapshots import Phase
+from services.workers.arm import Arm, Mode
+from services.workers.desk import Desk
+from services.workers.motion import Pose
+from services.workers.pacing import Pacer
+from services.workers.server import Received
+from services.workers.telemetry import RATE_HZ, Sample, Telemeter
+from services.workers.watch import Watch
+from sessions.models import SessionStatus
+
+if TYPE_CHECKING:
+    from services.workers.devices import Devices
+
+AFTER_STOP_S = 1.0
+"""A Follow this soon after a stop is not believed: it may be the key that came with Esc."""
+
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """A command that does not fit the phase: why, and what to do instead."""
+
+
+class ArmSitting:
+    """Runs the arm at `fps` until the sitting is over. Every method belongs to the control loop's thread."""
+
+    def __init__(self, desk: Desk, devices: Devices, profile: Profile, *, fps: int, lockstep: bool) -> None:
+        self.desk, self.devices, self.profile = desk, devices, profile
+        self.fps, self.lockstep = fps, lockstep
+        self.arm = Arm(devices, profile.motion, fps)
+        self.pacer = Pacer(fps)
+        self.watch = Watch(devices, profile, desk.journal, fps)
+        self.phase, self.detail = Phase.STARTING, ""
+        self.since = self.stopped_at = self.moved_at = time.monotonic()
+        self.ending: SessionStatus | None = None
+        self.end_reason = ""
+        self.over = False
+        self.ticks = 0
+        self._failing: set[str] = set()
+        self._releasing = False
+        self._telemeter = Telemeter(desk.server)
+        self._pose: Pose = {}
+        self._leader: Pose = {}
+        self._frames: dict[str, Any] = {}
+
+    # --- what a kind of sitting adds --------------------------------------------------------------
+
+    def open(self) -> None:
+        """Called once, holding, before the first tick."""
+
+    def on_tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
+        """Called after each control period whose goal was sent."""
+
+    def on_stop(self, cause: str) -> None:
+        """Called after the arm was told to hold."""
+
+    def on_driver_lost(self) -> None:
+        """The driving console is gone: hold, unless the phase says otherwise."""
+        if self.phase.following or self.phase is Phase.ALIGNING:
+            self.stop("the driving console is gone")
+
+    def command(self, command: wire.Command) -> None:
+        """A command that the arm alone does not know. Raises Refused."""
+        raise Refused(f"{type(command).__name__} means nothing in this sitting")
+
+    def following_phase(self) -> tuple[Phase, str]:
+        """The phase in which the follower follows, and what to say in it."""
+        return Phase.READY, "following the leader"
+
+    def busy(self) -> bool:
+        """Whether something must still be finished before the sitting may end."""
+        return False
+
+    def quiet(self) -> bool:
+        """In lockstep: whether nothing needs a step now."""
+        return self.phase not in (Phase.ALIGNING, Phase.RESTING, Phase.RELEASING) and self.ending is None
+
+    def telemetry(self) -> dict[str, Any]:
+        """Fields of the telemetry beyond the arm's."""
+        return {}
+
+    def close(self) -> None:
+        """Called once, after the last tick."""
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Hold, then tick until over."""
+        self._guarded("follower", self.arm.hold)
+        self.enter(Phase.IDLE, "holding")
+        self.desk.mailbox.open = True
+        self.pacer.restart()
+        try:
+            self.open()
+            while not self.over:
+                self.step()
+        finally:
+            self.desk.mailbox.open = False
+            self.close()
+            self._telemeter.close()
+
+    @property
+    def may_cut_torque(self) -> bool:
+        """Whether the arm lies at rest or is limp, so that cutting torque drops nothing."""
+        return self.arm.mode is Mode.LIMP or self.arm.at_rest
+
+    @property
+    def outcome(self) -> tuple[SessionStatus, str]:
+        """How the sitting ended, once it is over."""
+        return self.ending or SessionStatus.ABORTED, self.end_reason
+
+    def step(self) -> None:
+        """Wait for the next period or a command, obey, tick."""
+        mailbox = self.desk.mailbox
+        if not self.lockstep:
+            due = self.pacer.wait(mailbox.wake)
+        else:
+            due = not self.quiet() or not mailbox.wake.wait(1 / RATE_HZ)
+        for received in mailbox.drain():
+            self.obey(received)
+        if mailbox.driver_lost:
+            mailbox.driver_lost = False
+            self.on_driver_lost()
+        if mailbox.terminate:
+            mailbox.terminate = False
+            self._terminate()
+        if self.lockstep and self.quiet():
+            self._report()
+        elif due:
+            self.tick()
+
+    def tick(self) -> None:
+        """One control period: observe, decide, command, look after things."""
+        self.ticks += 1
+        observation = self._guarded("follower", self.devices.robot.get_observation)
+        leader = self._read_leader()
+        if observation is not None and leader is not None:
+            self._pose = self.arm.pose_of(observation)
+            self._leader = leader
+            self._frames = {n: observation[n] for n in self.devices.cameras if n in observation}
+            goal = self.arm.tick(self._pose, leader)
+            if goal is not None:
+                action = {f"{n}.pos": v for n, v in goal.items()}
+                if self._guarded("follower", lambda: self.devices.robot.send_action(action)) is not None:
+                    self.on_tick(observation, action)
+            self.watch.look(self._frames, self.arm, self._pose, self.now())
+        self._move_on()
+        if self.ticks % max(1, self.fps // RATE_HZ) == 0 or self.lockstep:
+            self._report()
+
+    def now(self) -> float:
+        """Seconds of this sitting's clock: steps in lockstep, else monotonic time."""
+        return self.ticks / self.fps if self.lockstep else time.monotonic()
+
+    def _read_leader(self) -> Pose | None:
+        teleop = self.devices.teleop
+        if teleop is None:
+            return dict(self._pose)
+        action = self._guarded("leader", teleop.get_action)
+        return None if action is None else self.arm.pose_of(action)
+
+    def _guarded[T](self, source: str, call: Callable[[], T]) -> T | None:
+        """Call a device; when it raises, hold, say so once, and go on trying."""
+        try:
+            result = call()
+        except Exception as error:  # drivers raise what they like; the arm must be held whatever it is
+            self._fail(source, error)
+            return None
+        if source in self._failing:
+            self._failing.discard(source)
+            self.desk.journal.tell(ev.AlarmCleared(source=source))
+        return result
+
+    def _fail(self, source: str, error: Exception) -> None:
+        if source in self._failing:
+            return
+        self._failing.add(source)
+        logger.exception("%s", source)
+        lines = str(error).strip().splitlines()
+        text = lines[0] if lines else type(error).__name__
+        if not text.startswith(source):
+            text = f"{source}: {text}"
+        self.desk.journal.tell(ev.AlarmRaised(source=source, text=text, answer="p resumes when it is back"))
+        if self.phase is not Phase.STARTING:
+            self.stop(text)
+
+    # --- phases -----------------------------------------------------------------------------------
+
+    def enter(self, phase: Phase, detail: str = "") -> None:
+        """Change the phase and say so."""
+        if (phase, detail) == (self.phase, self.detail):
+            return
+        if phase is not self.phase:
+            self.since = time.monotonic()
+        self.phase, self.detail = phase, detail
+        self.desk.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
+
+    def _move_on(self) -> None:
+        """What follows from where the arm is now."""
+        if self.phase is Phase.ALIGNING:
+            if self.arm.mode is Mode.FOLLOW:
+                self.enter(*self.following_phase())
+            elif self.arm.trouble:
+                self.enter(Phase.ALIGNING, self.arm.trouble)
+        elif self.phase.following and self.arm.mode is Mode.ALIGN:
+            self.lose_leader(self.arm.trouble)
+        elif self.phase in (Phase.RESTING, Phase.RELEASING) and self.arm.at_rest:
+            self._arrive()
+        if self.ending is not None and not self.busy():
+            self._end_step()
+
+    def lose_leader(self, why: str) -> None:
+        """The leader leapt while it was followed: align again."""
+        self.enter(Phase.ALIGNING, f"{why}: moving to it slowly")
+
+    def _arrive(self) -> None:
+        if self._releasing:
+            self._let_go()
+        else:
+            self.enter(Phase.RESTED, "at rest, torque on")
+
+    def _let_go(self) -> None:
+        self._releasing = False
+        self._guarded("follower", self.arm.let_go)
+        if self.arm.mode is Mode.LIMP:
+            self.enter(Phase.RELEASED, "torque is off: the arm can be moved by hand")
+
+    def stop(self, cause: str) -> None:
+        """Hold, whatever the arm does. A second stop changes nothing."""
+        self.stopped_at = time.monotonic()
+        if self.arm.mode is Mode.LIMP:
+            return
+        self.ending, self._releasing = None, False
+        was_holding = self.arm.mode is Mode.HOLD and self.phase is not Phase.STARTING
+        if not was_holding:
+            self._guarded("follower", self.arm.hold)
+        self.on_stop(cause)
+        if self.phase.moving:
+            self.desk.journal.tell(ev.Held(cause=cause))
+            self.enter(Phase.HELD, "holding")
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def obey(self, received: Received) -> None:
+        """Do what a command says, or answer why not."""
+        try:
+            self._dispatch(received.command)
+        except Refused as refusal:
+            received.answer(False, str(refusal))
+        except Exception as error:  # a fault in one command must not end a sitting with an arm
+            logger.exception("%r", received.command)
+            received.answer(False, f"{type(received.command).__name__} failed: {error}")
+        else:
+            received.answer(True, "")
+
+    def _dispatch(self, command: wire.Command) -> None:
+        match command:
+            case wire.Stop():
+                self.stop(command.cause)
+            case wire.Follow():
+                self._follow()
+            case wire.GoToRest():
+                self._rest()
+            case wire.Release():
+                self._release(command)
+            case wire.Finish():
+                self.finish(SessionStatus.FINISHED, "finished by the operator")
+            case wire.AddNote():
+                self.desk.journal.tell(ev.NoteAdded(text=command.text, author=command.author))
+            case wire.SetTag():
+                kind = ev.TagAdded if command.present else ev.TagRemoved
+                self.desk.journal.tell(kind(tag=command.tag))
+            case _:
+                self.command(command)
+
+    def _follow(self) -> None:
+        if self.devices.teleop is None:
+            raise Refused("this sitting has no leader to follow")
+        if self.phase not in (Phase.IDLE, Phase.HELD, Phase.RESTED, Phase.RELEASED):
+            raise Refused(f"the arm is {self.phase.value}: following starts when it holds")
+        if self._failing:
+            raise Refused(f"the {' and the '.join(sorted(self._failing))} does not work yet: see the alarm")
+        if not self.lockstep and time.monotonic() - self.stopped_at < AFTER_STOP_S:
+            raise Refused("stopped a moment ago: press again to resume")
+        self.arm.align(self.arm.measure())
+        self.enter(Phase.ALIGNING, "the follower moves to the leader: hold the leader still")
+
+    def _rest(self) -> None:
+        self._may_move_by_itself()
+        if not self.arm.can_rest:
+            raise Refused("no rest pose is taught for this bench: `lab-console rest --teach` says how")
+        self._start_rest(Phase.RESTING, "the gripper opens, the arm lifts and goes to rest")
+
+    def _start_rest(self, phase: Phase, detail: str) -> None:
+        try:
+            self.arm.rest(self.arm.measure())
+        except KeyError as error:
+            raise Refused(str(error.args[0])) from error
+        self.enter(phase, detail)
+
+    def _release(self, command: wire.Release) -> None:
+        if not command.confirmed:
+            raise Refused("releasing cuts torque: it has to be confirmed")
+        self._may_move_by_itself()
+        if self.arm.can_rest:
+            self._releasing = True
+            self._start_rest(Phase.RELEASING, "the arm is lowered to rest, then torque is cut")
+        else:
+            self._let_go()
+
+    def _may_move_by_itself(self) -> None:
+        if self.phase in (Phase.RECORDING, Phase.RELEASING, Phase.RELEASED, Phase.ENDED):
+            hint = "end the take first" if self.phase is Phase.RECORDING else "it is not possible now"
+            raise Refused(f"the arm is {self.phase.value}: {hint}")
+
+    def finish(self, status: SessionStatus, reason: str) -> None:
+        """End the sitting in order: hold, save, rest, let go."""
+        if self.arm.mode is not Mode.LIMP and self.arm.mode is not Mode.HOLD:
+            self._guarded("follower", self.arm.hold)
+        self.on_stop("ended")
+        self.ending, self.end_reason = status, reason
+        self.enter(Phase.HELD if self.phase.moving else self.phase, "ending the sitting")
+
+    def _terminate(self) -> None:
+        if self.ending is None:
+            self.finish(SessionStatus.ABORTED, "asked to end (SIGTERM)")
+
+    def _end_step(self) -> None:
+        resting = self.phase in (Phase.RESTING, Phase.RELEASING)
+        if self.arm.mode is Mode.LIMP or self.arm.at_rest or "follower" in self._failing:
+            self.over = True
+        elif not self.arm.can_rest:
+            self.end_reason += "; no rest pose is taught, so the arm holds with torque on"
+            self.over = True
+        elif not resting:
+            self._start_rest(Phase.RESTING, "the arm goes to rest, then the sitting ends")
+
+    # --- what watchers see ------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        self.watch.tell_of_heat(self.phase, self.since)
+        values = wire.Telemetry(
+            at=time.time(),
+            joints=dict(self._pose),
+            leader=dict(self._leader),
+            torque=self.arm.mode is not Mode.LIMP,
+            loop_hz=self.pacer.rate(),
+            loop_p99_ms=self.pacer.p99_ms(),
+            late=self.pacer.late,
+            phase_seconds=time.monotonic() - self.since,
+            disk_free=self.watch.disk_free(),
+            watchers=self.desk.server.watchers,
+            cameras=self.watch.views(self.now()),
+            **self.telemetry(),
+        )
+        self._telemeter.offer(Sample(values, dict(self._frames)))

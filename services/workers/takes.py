@@ -1,0 +1,170 @@
+"""Takes become episodes: frames go in from the control loop, saving runs beside it on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from lerobot.utils.constants import ACTION, OBS_STR
+from lerobot.utils.feature_utils import build_dataset_frame
+
+from services import events as ev
+from services.datasets import DatasetProblem, Mark, read_marks, write_mark
+from services.workers.durable import DurableDataset, TakeNotSaved
+from services.workers.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+
+class Takes:
+    """The takes of one sitting. All but the saver's own work is called from the control loop's thread."""
+
+    def __init__(
+        self,
+        dataset: DurableDataset,
+        journal: Journal,
+        *,
+        features: dict[str, dict[str, Any]],
+        task: str,
+        session: str,
+        fps: int,
+    ) -> None:
+        self._dataset, self._journal = dataset, journal
+        self._features, self._task, self._session, self._fps = features, task, session, fps
+        self._saved: dict[int, int] = {}
+        self._marks: dict[int, bool] = {}
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.problem = ""
+        self.running = 0
+        self.frames = 0
+        self.saving = 0
+        self._flags: set[str] = set()
+        self._thread = threading.Thread(target=self._work, name="saver", daemon=True)
+        self._thread.start()
+
+    @property
+    def accepted(self) -> int:
+        """How many takes of this sitting are saved and accepted."""
+        return sum(self._marks.get(take, True) for take in list(self._saved))
+
+    def start(self, take: int) -> None:
+        """Begin take number `take`. The one before is saved."""
+        self.running, self.frames, self._flags = take, 0, set()
+        self._journal.tell(ev.TakeStarted(take=take))
+
+    def add(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
+        """One frame of the running take, in LeRobot's feature names and units."""
+        frame = build_dataset_frame(self._features, observation, prefix=OBS_STR)
+        frame |= build_dataset_frame(self._features, action, prefix=ACTION)
+        self._dataset.add_frame(frame, self._task)
+        self.frames += 1
+
+    def flag(self, flag: str) -> None:
+        """Put a quality flag on the running take."""
+        if self.running:
+            self._flags.add(flag)
+
+    def end(self, reason: str) -> None:
+        """End the running take and have it saved; returns at once."""
+        take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
+        if reason in ("stopped", "failed"):
+            flags = (*flags, reason)
+            self._marks.setdefault(take, False)
+        self.running, ended = 0, time.perf_counter()
+        self._journal.tell(ev.TakeEnded(take=take, frames=frames, reason=reason))
+        self.saving = take
+        self._jobs.put(lambda: self._save(take, frames, flags, ended))
+
+    def mark(self, take: int, accepted: bool) -> bool:
+        """Accept or reject a take of this sitting; False where there is none of that number."""
+        if take not in (self.running, self.saving) and take not in self._saved:
+            return False
+        self._marks[take] = accepted
+        if take == self.running:
+            self._journal.tell(ev.TakeMarked(take=take, accepted=accepted))
+        else:
+            self._jobs.put(lambda: self._mark_saved(take, accepted))
+        return True
+
+    def queue_depth(self) -> tuple[int, int]:
+        """Frames waiting for the encoder, and how many may wait."""
+        return self._dataset.encoder_queue()
+
+    def dropped(self) -> int:
+        """Frames that the running take's videos repeat, since the encoder could not keep up."""
+        return sum(self._dataset.dropped.values())
+
+    def close(self) -> None:
+        """Wait until everything is saved, then close the dataset."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._dataset.close()
+
+    # --- on the saver's thread --------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _save(self, take: int, frames: int, flags: tuple[str, ...], ended: float) -> None:
+        try:
+            if not frames:
+                self._dataset.discard()
+                self._journal.commit(ev.TakeLost(take=take, reason="it had no frame"))
+                return
+            accepted = self._marks.get(take, True)
+            saved = self._dataset.save(accepted=accepted, flags=flags, session=self._session, take=take)
+            self._saved[take] = saved.index
+            self._journal.commit(
+                ev.EpisodeSaved(
+                    take=take,
+                    index=saved.index,
+                    frames=saved.frames,
+                    seconds=saved.frames / self._fps,
+                    accepted=accepted,
+                    save_ms=1000 * (time.perf_counter() - ended),
+                    flags=saved.flags,
+                )
+            )
+        except TakeNotSaved as error:
+            logger.exception("take %d", take)
+            self._journal.commit(ev.TakeLost(take=take, reason=error.reason, where=str(error.where)))
+            text = f"take {take} could not be saved: {error.reason}"
+            answer = f"its files lie in {error.where}" if error.where else "nothing of it was written"
+            self._journal.tell(ev.AlarmRaised(source="dataset", text=text, answer=answer))
+            if not error.usable:
+                self._reopen()
+        finally:
+            self.saving = 0
+
+    def _reopen(self) -> None:
+        """A dataset out of use (a full disk, say) is tried again until the sitting ends or it works."""
+        try:
+            self._dataset.reopen()
+        except DatasetProblem as problem:
+            logger.error("%s", problem)
+            self.problem = str(problem)
+        else:
+            self.problem = ""
+            self._journal.tell(ev.AlarmCleared(source="dataset"))
+
+    def try_again(self) -> None:
+        """Have a dataset that is out of use reopened."""
+        self._jobs.put(self._reopen)
+
+    def _mark_saved(self, take: int, accepted: bool) -> None:
+        index = self._saved.get(take)
+        if index is None:  # it could not be saved
+            return
+        try:
+            mark = read_marks(self._dataset.root).get(index, Mark())
+            write_mark(self._dataset.root, index, msgspec.structs.replace(mark, accepted=accepted))
+        except OSError as error:
+            self._journal.tell(ev.AlarmRaised(source="marks", text=f"take {take} keeps its mark: {error.strerror}"))
+            return
+        self._journal.commit(ev.EpisodeMarked(index=index, accepted=accepted))

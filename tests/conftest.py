@@ -1,0 +1,44 @@
+"""What every test has: no hub, folders of its own, and no process left behind."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_home = tempfile.TemporaryDirectory(prefix="lab-console-tests-")
+os.environ["HF_HOME"] = str(Path(_home.name) / "huggingface")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["XDG_CONFIG_HOME"] = str(Path(_home.name) / "config")
+os.environ["XDG_DATA_HOME"] = str(Path(_home.name) / "data")
+os.environ.pop("LAB_CONSOLE_HOME", None)
+
+import services.link  # noqa: E402
+from tests.rig import Rig  # noqa: E402
+from tests.zygote import Zygote  # noqa: E402
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    """A data folder with real workers and a real simulated bench; everything it started is gone afterwards."""
+    made = Rig(tmp_path / "lab")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """A process with LeRobot loaded, to fork workers from."""
+    made = Zygote()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def quick_rig(rig: Rig, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """A rig whose workers start in a moment."""
+    monkeypatch.setattr(services.link, "spawn", zygote.spawn)
+    return rig

@@ -1,0 +1,141 @@
+"""A program in a pseudo-terminal: keys go in, pyte says what the screen shows. Drained all the time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pyte
+
+KEYS = {
+    "enter": b"\r",
+    "escape": b"\x1b",
+    "space": b" ",
+    "tab": b"\t",
+    "up": b"\x1b[A",
+    "down": b"\x1b[B",
+    "backspace": b"\x7f",
+    "F1": b"\x1bOP",
+    "F2": b"\x1bOQ",
+    "F3": b"\x1bOR",
+    "F7": b"\x1b[18~",
+    "ctrl+q": b"\x11",
+    "ctrl+c": b"\x03",
+    "ctrl+u": b"\x15",
+}
+
+
+class Terminal:
+    """One program on one screen."""
+
+    def __init__(
+        self, argv: list[str], *, cols: int = 120, rows: int = 40, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
+        self.screen = pyte.Screen(cols, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self._lock = threading.Lock()
+        self.bytes = 0
+        self.raw = bytearray()
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            if cwd is not None:
+                os.chdir(cwd)
+            os.execvpe(argv[0], argv, environment)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                data = os.read(self._fd, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            with self._lock:
+                self.bytes += len(data)
+                self.raw += data
+                del self.raw[:-200_000]
+                with suppress(Exception):  # pyte does not know every private mode
+                    self._stream.feed(data)
+
+    def write(self, data: bytes) -> None:
+        """Raw bytes, as a keyboard sends them."""
+        os.write(self._fd, data)
+
+    def press(self, *keys: str) -> None:
+        """Named keys or single letters, a moment apart."""
+        for key in keys:
+            self.write(KEYS.get(key, key.encode()))
+            time.sleep(0.05)
+
+    def type(self, text: str) -> None:
+        """Text, letter by letter."""
+        for letter in text:
+            self.write(letter.encode())
+            time.sleep(0.01)
+
+    @property
+    def text(self) -> str:
+        """What the screen shows."""
+        with self._lock:
+            return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def wait_for(self, text: str, seconds: float = 10.0) -> str:
+        """Wait until the screen shows `text`; returns the screen. Raises AssertionError with what it shows."""
+        self.wait_until(lambda: text in self.text, seconds, f"the screen does not show {text!r}")
+        return self.text
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 10.0, what: str = "not in time") -> None:
+        """Wait for anything. Raises AssertionError with the screen."""
+        give_up = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < give_up, f"{what}; it shows:\n{self.text}"
+            time.sleep(0.02)
+
+    def resize(self, cols: int, rows: int) -> None:
+        """As a window is resized."""
+        with self._lock:
+            self.screen.resize(rows, cols)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        os.kill(self.pid, signal.SIGWINCH)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Signal the program."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def hang_up(self) -> None:
+        """Close the terminal's other end, as a lost SSH connection does."""
+        with suppress(OSError):
+            os.close(self._fd)
+
+    def wait(self, seconds: float = 10.0) -> int:
+        """Exit status of the program. Raises AssertionError when it still runs."""
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.02)
+        raise AssertionError(f"still running; it shows:\n{self.text}")
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        self.kill()
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        self.hang_up()
