@@ -131,7 +131,7 @@ def close_crashed(run: RunFolder) -> Snapshot:
     Raises OSError where the end cannot be written.
     """
     snapshot = replay(read_events(run.events))
-    if not snapshot.running or snapshot.started is None:
+    if not snapshot.running or snapshot.started is None or is_live(run):
         return snapshot
     try:
         with EventLog(run) as log:

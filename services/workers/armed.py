@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from services.workers.sitting import ArmSitting
 
 
-def run_armed(
-    desk: Desk, request: AnyRequest, *, needs_leader: bool, make: Callable[[Desk, Devices], ArmSitting]
-) -> End:
-    """Lock, connect, sit, disconnect. Torque is cut at the end only where the arm is at rest or limp already.
+Make = Callable[["Desk", "Devices"], "ArmSitting"]
 
-    Raises CannotStart where a device is held by somebody else or cannot be used.
+
+def run_armed(desk: Desk, request: AnyRequest, *, needs_leader: bool, load: Callable[[], Make]) -> End:
+    """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm is at rest or limp already.
+
+    `load` imports what the sitting needs, before the arm is connected, and returns its maker. Raises CannotStart where a device is held by somebody else or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
@@ -30,6 +31,7 @@ def run_armed(
         desk.progress("loading LeRobot")
         from services.workers import devices as dev  # after the locks: it loads torch and LeRobot
 
+        make = load()
         if profile.sim is not None:
             _prepare_simulation(desk, request)
         try:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from services.requests import BenchRequest, Purpose
-from services.workers.armed import run_armed
+from services.workers.armed import Make, run_armed
 from services.workers.desk import Desk
 from services.workers.process import End, run_worker
-
-if TYPE_CHECKING:
-    from services.workers.bench_sitting import BenchSitting
-    from services.workers.devices import Devices
 
 
 def body(desk: Desk, request: BenchRequest) -> End:
     """One bench sitting; it begins with its purpose and goes on by command."""
     needs_leader = request.purpose is Purpose.TELEOPERATE
 
-    def make(desk: Desk, devices: Devices) -> BenchSitting:
+    def load() -> Make:
         from services.workers.bench_sitting import BenchSitting
 
-        return BenchSitting(desk, devices, request)
+        return lambda desk, devices: BenchSitting(desk, devices, request)
 
-    return run_armed(desk, request, needs_leader=needs_leader, make=make)
+    return run_armed(desk, request, needs_leader=needs_leader, load=load)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from sessions.models import SessionStatus
 
 
 class BenchSitting(ArmSitting):
-    """Begins with what was asked for. Rest and release end by themselves once they are done; the others hold."""
+    """Begins with what was asked for, and ends by itself when that is done: at rest, or released."""
 
     def __init__(self, desk: Desk, devices: Devices, request: BenchRequest) -> None:
         super().__init__(desk, devices, request.profile, fps=request.fps, lockstep=request.lockstep)
@@ -43,5 +43,5 @@ class BenchSitting(ArmSitting):
 
     def _let_go(self) -> None:
         super()._let_go()
-        if self._purpose is Purpose.RELEASE and self.ending is None:
+        if self._purpose in (Purpose.RELEASE, Purpose.HOLD) and self.ending is None:
             self.ending, self.end_reason = SessionStatus.FINISHED, "torque is off"

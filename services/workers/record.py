@@ -5,17 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from services.datasets import DatasetBusy, dataset_lock
 from services.requests import RecordRequest
-from services.workers.armed import run_armed
+from services.workers.armed import Make, run_armed
 from services.workers.desk import Desk
 from services.workers.process import CannotStart, End, run_worker
-
-if TYPE_CHECKING:
-    from services.workers.devices import Devices
-    from services.workers.record_sitting import RecordSitting
 
 
 def body(desk: Desk, request: RecordRequest) -> End:
@@ -28,13 +23,13 @@ def body(desk: Desk, request: RecordRequest) -> End:
     except DatasetBusy as busy:
         raise CannotStart(str(busy)) from busy
 
-    def make(desk: Desk, devices: Devices) -> RecordSitting:
+    def load() -> Make:
         from services.workers.record_sitting import RecordSitting
 
-        return RecordSitting(desk, devices, request, root)
+        return lambda desk, devices: RecordSitting(desk, devices, request, root)
 
     with lock:
-        return run_armed(desk, request, needs_leader=True, make=make)
+        return run_armed(desk, request, needs_leader=True, load=load)
 
 
 if __name__ == "__main__":

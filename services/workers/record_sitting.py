@@ -41,7 +41,7 @@ class RecordSitting(ArmSitting):
 
     # --- opening ----------------------------------------------------------------------------------
 
-    def open(self) -> None:
+    def prepare(self) -> None:
         """Open the dataset. What forbids recording is an alarm and a refusal later, not an arm that falls."""
         if self.devices.absent:
             self.problem = "; ".join(self.devices.absent.values())
@@ -52,7 +52,6 @@ class RecordSitting(ArmSitting):
         except (DatasetProblem, OSError) as error:
             self.problem = str(error)
             self.desk.journal.tell(ev.AlarmRaised(source="dataset", text=self.problem, answer="F ends the sitting"))
-        self.enter(Phase.IDLE, "holding")
 
     def _open_dataset(self) -> Takes:
         robot, request = self.devices.robot, self.request

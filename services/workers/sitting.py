@@ -5,6 +5,7 @@ Recording (and later evaluation) adds takes to it; a bench sitting is this and n
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -60,6 +61,9 @@ class ArmSitting:
 
     # --- what a kind of sitting adds --------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Called once while the worker still starts; the arm holds already."""
+
     def open(self) -> None:
         """Called once, holding, before the first tick."""
 
@@ -102,11 +106,14 @@ class ArmSitting:
     def run(self) -> None:
         """Hold, then tick until over."""
         self._guarded("follower", self.arm.hold)
-        self.enter(Phase.IDLE, "holding")
-        self.desk.mailbox.open = True
-        self.pacer.restart()
         try:
+            self.prepare()
+            self.enter(Phase.IDLE, "holding")
+            self.desk.mailbox.open = True
             self.open()
+            gc.collect()
+            gc.freeze()  # what LeRobot and torch made need never be searched again: that takes 50 ms and more
+            self.pacer.restart()
             while not self.over:
                 self.step()
         finally:

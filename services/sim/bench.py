@@ -1,0 +1,67 @@
+"""The worker's one entry to the simulated bench: `prepare` it, then make devices as for hardware."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from services.sim import settings as sim_settings
+from services.sim.client import World, WorldClient
+from services.sim.launch import ensure_world
+from services.sim.lockstep import LockstepWorld
+from services.sim.plant import Plant
+from services.sim.wire import WorldState
+
+_chosen: list[LockstepWorld | Path] = []
+"""The prepared bench, one at most."""
+
+
+def prepare(data_dir: Path, settings: Mapping[str, Any], *, lockstep: bool, fps: int) -> None:
+    """Register the devices with LeRobot and make sure that the bench of `data_dir` is there.
+
+    In real time its world is started where none runs; one that runs keeps pose, goals and torque and
+    takes the settings. In lockstep a new bench is made in this process.
+    Raises SettingsProblem (names key and reason) and ConnectionError (says why the world did not start).
+    """
+    decoded = sim_settings.decode(settings)
+    importlib.import_module("services.sim.config_devices")
+    if lockstep:
+        _chosen[:] = [LockstepWorld(decoded, fps)]
+        return
+    try:
+        _apply(data_dir, settings, fps)
+    except ConnectionError:  # one that was just leaving
+        _apply(data_dir, settings, fps)
+    _chosen[:] = [data_dir.resolve()]
+
+
+def _apply(data_dir: Path, settings: Mapping[str, Any], fps: int) -> None:
+    with ensure_world(data_dir) as world:
+        world.apply(settings, fps)
+
+
+def open_world() -> World:
+    """A connection to the prepared bench. Raises ConnectionError before `prepare` or where it is gone."""
+    if not _chosen:
+        raise ConnectionError("no simulated bench was prepared; call services.sim.bench.prepare first")
+    chosen = _chosen[0]
+    return chosen if isinstance(chosen, LockstepWorld) else WorldClient(chosen)
+
+
+def oracle() -> WorldState:
+    """The prepared bench's state, `cube_in_bowl` among it; faults do not hide it."""
+    world = open_world()
+    try:
+        return world.state()
+    finally:
+        world.close()
+
+
+def current_plant() -> Plant:
+    """The physics of a lockstep bench. Raises RuntimeError in real time."""
+    chosen = _chosen[0] if _chosen else None
+    if not isinstance(chosen, LockstepWorld):
+        raise RuntimeError("the physics is in this process only in lockstep")
+    return chosen.stage.plant

@@ -1,0 +1,72 @@
+"""The world's painter: a process of its own, so that painting never delays a command to the arm."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from contextlib import suppress
+from functools import partial
+
+import mujoco
+
+from services.sim.feed import CameraFeed
+from services.sim.painter import Painter
+from services.sim.plant import Plant
+from services.sim.settings import SimSettings
+from services.sim.shared import HEIGHT, WIDTH, SharedMemory
+from services.sim.wire import VIEWS, DeviceFault
+
+CAMERA_FPS = 30
+
+
+def start(memory: SharedMemory, settings: SimSettings) -> int:
+    """Fork the painter; returns its process id. It lives no longer than this process."""
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.closerange(3, 1 << 16)  # the world's cables are not the painter's; the mapping needs none
+        _die_with_parent()
+        os.nice(10)
+        _paint(memory, settings, parent)
+    finally:
+        os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process with its parent; elsewhere the loop notices."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _paint(memory: SharedMemory, settings: SimSettings, parent: int) -> None:
+    plant = Plant()
+    model, data = plant.model, plant.data
+    painters = {view: Painter(model, view, WIDTH, HEIGHT) for view in VIEWS}
+    feeds = {view: CameraFeed(view, settings, CAMERA_FPS) for view in VIEWS}
+    due = time.monotonic()
+    index = 0
+    while os.getppid() == parent:
+        seen = memory.read_state()
+        if seen is not None:
+            data.qpos[:] = seen.qpos
+            mujoco.mj_kinematics(model, data)
+            mujoco.mj_camlight(model, data)
+            for bit, view in enumerate(VIEWS):
+                if seen.views >> bit & 1:
+                    taken = time.monotonic_ns()
+                    try:
+                        paint = partial(painters[view].paint, data)
+                        picture = feeds[view].next(paint, index, seen.take, seen.frame)
+                    except DeviceFault:
+                        memory.write_frame(view, None, taken)
+                        continue
+                    if picture is not None:
+                        memory.write_frame(view, picture, taken)
+        index += 1
+        due = max(due + 1 / CAMERA_FPS, time.monotonic() - 0.1)
+        time.sleep(max(0.0, due - time.monotonic()))

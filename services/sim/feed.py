@@ -1,0 +1,40 @@
+"""What a camera delivers: the painted picture, or what its configured fault makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from services.sim.settings import SimSettings
+from services.sim.wire import DeviceFault, Frame
+
+
+class CameraFeed:
+    """One camera between the painter and its cable."""
+
+    def __init__(self, view: str, settings: SimSettings, fps: int) -> None:
+        self._view, self._settings, self._fps = view, settings, fps
+        self._last: Frame | None = None
+
+    def next(self, paint: Callable[[int], Frame], index: int, take: int, frame: int) -> Frame | None:
+        """The picture of camera period `index`, or None where a slow camera has no new one.
+
+        `take` and `frame` say when in the sitting this is. Raises DeviceFault where the camera fails.
+        """
+        fault = self._settings.fault(self._view, ("raise", "black", "frozen", "slow"), take, frame)
+        if fault is not None and fault.kind == "raise":
+            raise DeviceFault(f"the {self._view} camera failed: {fault.message}")
+        if fault is not None and self._last is not None:
+            if fault.kind == "frozen":
+                return self._last
+            if fault.kind == "slow" and not self._due(index, fault.fps):
+                return None
+        picture = paint(index)
+        if fault is not None and fault.kind == "black":
+            picture = np.zeros_like(picture)
+        self._last = picture
+        return picture
+
+    def _due(self, index: int, fps: float) -> bool:
+        return int(index * fps / self._fps) != int((index - 1) * fps / self._fps)

@@ -1,0 +1,37 @@
+"""Where the world of a data folder keeps its socket, shared memory, lock and log."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.folders import socket_folder
+from services.sim.shared import memory_folder
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the world of one data folder keeps its things."""
+
+    data_dir: Path
+    socket: Path
+    memory: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held (flock) by the world for its life."""
+        return self.data_dir / "sim" / "world.lock"
+
+    @property
+    def log(self) -> Path:
+        """What the world prints."""
+        return self.data_dir / "sim" / "world.log"
+
+
+def place_of(data_dir: str | os.PathLike[str]) -> Place:
+    """The place of a data folder's world. Raises FolderProblem where the private folder is not ours."""
+    resolved = Path(data_dir).resolve()
+    name = "sim-" + hashlib.sha256(os.fsencode(resolved)).hexdigest()[:16]
+    return Place(resolved, socket_folder() / f"{name}.sock", memory_folder() / f"{name}.frames")

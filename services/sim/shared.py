@@ -1,0 +1,132 @@
+"""Shared memory between the world, its painter and the cameras: one file, mapped by all three.
+
+Frames lie in a ring of slots; a slot's number is written before and after its pixels, so a reader that
+was overtaken knows and reads again. The state for the painter carries a checksum.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+import struct
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from services.folders import APP, FolderProblem, socket_folder
+from services.sim.wire import VIEWS, Frame
+
+WIDTH, HEIGHT = 640, 480
+_SLOTS = 4
+_PIXELS = WIDTH * HEIGHT * 3
+_NUMBER = struct.Struct("<Q")
+_SLOT_HEAD = struct.Struct("<QqQ")  # number, time.monotonic_ns(), 1 where the camera has failed
+_SLOT_SIZE = 64 + _PIXELS + 64
+_VIEW_SIZE = 64 + _SLOTS * _SLOT_SIZE
+_STATE_SIZE = 4096
+_STATE = struct.Struct("<qqqq13d")  # views wanted (bits), camera period, take, frame, qpos
+SIZE = _STATE_SIZE + len(VIEWS) * _VIEW_SIZE
+
+
+class Seen(NamedTuple):
+    """What the painter needs to know."""
+
+    views: int
+    period: int
+    take: int
+    frame: int
+    qpos: tuple[float, ...]
+
+
+class Shot(NamedTuple):
+    """One frame as a camera delivered it; `broken` where the camera has failed."""
+
+    number: int
+    taken_ns: int
+    broken: bool
+    pixels: Frame
+
+
+def memory_folder() -> Path:
+    """A private folder in memory (/dev/shm), else the socket folder. Raises FolderProblem."""
+    if not Path("/dev/shm").is_dir():
+        return socket_folder()
+    path = Path("/dev/shm") / f"{APP}-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    info = path.lstat()
+    if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid() or stat.S_IMODE(info.st_mode) != 0o700:
+        raise FolderProblem(f"{path} is not a private folder of yours; remove it and start again")
+    return path
+
+
+class SharedMemory:
+    """The mapped file. One writer per part: the world writes the state, its painter the frames."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        """Raises OSError where the file is not there or cannot be made."""
+        flags = os.O_RDWR | os.O_NOFOLLOW | ((os.O_CREAT | os.O_EXCL) if create else 0)
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            if create:
+                os.ftruncate(descriptor, SIZE)
+            self._map = mmap.mmap(descriptor, SIZE)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Unmap; frames read before stay valid."""
+        self._map.close()
+
+    def write_state(self, seen: Seen) -> None:
+        """Publish the state for the painter."""
+        body = _STATE.pack(seen.views, seen.period, seen.take, seen.frame, *seen.qpos)
+        self._map[: len(body) + 4] = body + zlib.crc32(body).to_bytes(4, "little")
+
+    def read_state(self) -> Seen | None:
+        """The latest state; None where it was being written just now."""
+        whole = self._map[: _STATE.size + 4]
+        body = whole[: _STATE.size]
+        if zlib.crc32(body).to_bytes(4, "little") != whole[_STATE.size :]:
+            return None
+        views, period, take, frame, *qpos = _STATE.unpack(body)
+        return Seen(views, period, take, frame, tuple(qpos))
+
+    def write_frame(self, view: str, pixels: Frame | None, taken_ns: int) -> None:
+        """Publish a frame; None says that the camera has failed."""
+        at = self._view(view)
+        number = self._number(at) + 1
+        slot = at + 64 + (number % _SLOTS) * _SLOT_SIZE
+        _SLOT_HEAD.pack_into(self._map, slot, number, taken_ns, int(pixels is None))
+        if pixels is not None:
+            np.frombuffer(self._map, np.uint8, _PIXELS, slot + 64)[:] = pixels.reshape(-1)
+        _NUMBER.pack_into(self._map, slot + 64 + _PIXELS, number)
+        _NUMBER.pack_into(self._map, at, number)
+
+    def read_frame(self, view: str) -> Shot | None:
+        """A copy of the newest whole frame; None before the first one."""
+        at = self._view(view)
+        for _ in range(20):
+            number = self._number(at)
+            if number == 0:
+                return None
+            slot = at + 64 + (number % _SLOTS) * _SLOT_SIZE
+            if self._number(slot + 64 + _PIXELS) != number:
+                continue
+            pixels = np.frombuffer(self._map, np.uint8, _PIXELS, slot + 64).copy()
+            written, taken_ns, broken = _SLOT_HEAD.unpack_from(self._map, slot)
+            if written == number:
+                return Shot(number, taken_ns, bool(broken), pixels.reshape(HEIGHT, WIDTH, 3))
+        return None
+
+    def newest(self, view: str) -> int:
+        """The number of the newest frame; 0 before the first one."""
+        return self._number(self._view(view))
+
+    def _view(self, view: str) -> int:
+        return _STATE_SIZE + VIEWS.index(view) * _VIEW_SIZE
+
+    def _number(self, at: int) -> int:
+        return int(_NUMBER.unpack_from(self._map, at)[0])

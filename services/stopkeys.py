@@ -1,0 +1,252 @@
+"""Which bytes from a terminal are the stop key: pure, byte by byte, whatever the chunks.
+
+Stops are Esc and `x`, in every way that terminals send them. A real sequence (arrow, function key,
+mouse, focus, report, reply, paste) is none. Where bytes could be both, they are a stop: holding once too
+often costs a key, missing a stop costs more. So only sequences that terminals are known to send count as
+sequences, and Alt with a key, which no terminal can tell from Esc and then that key, is a stop.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+LONE_ESC_S = 0.025
+"""How long an ESC byte may wait for the rest of a sequence before it is the Esc key."""
+PARTIAL_S = 0.060
+"""How long, from its ESC, a sequence may stay incomplete before it counts as Esc and other keys."""
+STRING_S = 0.300
+"""The same for a reply that is a string (OSC, DCS, APC), as long as its bytes keep coming."""
+PASTE_GAP_S = 0.250
+PASTE_S = 2.0
+"""A bracketed paste ends by itself after this gap, or this long, so that a lost end hides no stop."""
+
+ESC_CAUSE = "Esc key"
+X_CAUSE = "x key"
+
+_ESC = 0x1B
+_BEL = 0x07
+_BODY_LIMIT = 64  # bytes that a control sequence may have: a longer one is no sequence
+_X = (ord("x"), ord("X"))
+_SHIFT_OR_LOCK_OR_ALT = 0b11000011
+_ALT, _CTRL = 0b10, 0b100
+_MODIFIER_KEYS = range(57441, 57455)  # kitty's codes for Shift, Ctrl, Alt and their like, pressed alone
+
+_BARE_FINALS = frozenset("ABCDEFGHIOPQSZabcd~")
+_KEY_FINALS = frozenset("ABCDEFGHPQRSZabcd~^@")
+_REPORT_FINALS = frozenset("MmRnt")
+_MINTTY_FINALS = frozenset("pqrstuvwxy")
+_SS3_FINALS = frozenset("ABCDEFGHPQRSMIjklmnopqrstuvwyabcd")
+_PRIVATE = re.compile(r"<-?\d[-\d;]*[Mm]|[>=?][\d;:]*\d[\d;:]*[A-Za-z~]|\??\d+(;\d+)*\$y")
+_PARAMETERS = re.compile(r"[\d:;]*\d[\d:;]*")
+_STRING_STARTS = {ord("]"): b"0123456789", ord("P"): b"0123456789>!", ord("_"): b"G"}
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One press of the stop key; `cause` names the key."""
+
+    cause: str
+
+
+class _State(Enum):
+    GROUND = auto()
+    ESC = auto()
+    CSI = auto()
+    LINUX_KEY = auto()
+    X10_MOUSE = auto()
+    SS3 = auto()
+    STRING = auto()
+    STRING_ESC = auto()
+
+
+class StopScanner:
+    """Finds stops in a terminal's input. `now` is monotonic time in seconds, never going back."""
+
+    def __init__(self) -> None:
+        self._state = _State.GROUND
+        self._body = ""
+        self._opener = 0
+        self._esc_at = 0.0
+        self._last_at = 0.0
+        self._paste_at: float | None = None
+
+    def feed(self, data: bytes, now: float, *, text_entry: bool = False) -> list[Stop]:
+        """The stops that these bytes complete; what was overdue at `now` counts first.
+
+        With `text_entry` the letter x is text; Esc stays a stop.
+        """
+        stops = self.expire(now)
+        for byte in data:
+            cause = self._take(byte, now, text_entry)
+            if cause and self._paste_at is None:
+                stops.append(Stop(cause))
+        self._last_at = now
+        return stops
+
+    def deadline(self) -> float | None:
+        """When to call `expire`: what is pending then becomes a stop. None when nothing is pending."""
+        match self._state:
+            case _State.GROUND:
+                return None
+            case _State.ESC:
+                return self._esc_at + LONE_ESC_S
+            case _State.STRING | _State.STRING_ESC if self._body:
+                return min(self._last_at + PARTIAL_S, self._esc_at + STRING_S)
+            case _:
+                return self._esc_at + PARTIAL_S
+
+    def expire(self, now: float) -> list[Stop]:
+        """The stop that waited for the rest of a sequence in vain, if its time is up."""
+        if self._paste_at is not None and (now - self._last_at > PASTE_GAP_S or now - self._paste_at > PASTE_S):
+            self._paste_at = None
+        due = self.deadline()
+        if due is None or now < due:
+            return []
+        self._state = _State.GROUND
+        self._paste_at = None
+        return [Stop(ESC_CAUSE)]
+
+    def _take(self, byte: int, now: float, text_entry: bool) -> str:
+        """Advance by one byte; the cause of the stop that it completes, or ''."""
+        if byte == _ESC:
+            return self._begin(now)
+        char, cause = chr(byte), ""
+        match self._state:
+            case _State.GROUND:
+                cause = X_CAUSE if byte in _X and not text_entry else ""
+            case _State.ESC | _State.STRING_ESC:
+                cause = self._after_esc(byte, now)
+            case _State.CSI:
+                cause = self._control(char, text_entry)
+            case _State.LINUX_KEY:
+                cause = self._end(known=char in "ABCDE")
+            case _State.X10_MOUSE:
+                cause = self._mouse(char)
+            case _State.SS3:
+                cause = self._single_shift(char)
+            case _State.STRING:
+                cause = self._string(byte)
+        return cause
+
+    def _begin(self, now: float) -> str:
+        """An ESC byte: what it cuts short was Esc and other keys, unless it may end a string."""
+        if self._state is _State.STRING and self._body:
+            self._state = _State.STRING_ESC
+            return ""
+        cut_short = self._state is not _State.GROUND
+        self._state, self._esc_at, self._body = _State.ESC, now, ""
+        return ESC_CAUSE if cut_short else ""
+
+    def _end(self, *, known: bool) -> str:
+        self._state, self._body = _State.GROUND, ""
+        return "" if known else ESC_CAUSE
+
+    def _after_esc(self, byte: int, now: float) -> str:
+        if self._state is _State.STRING_ESC:
+            if byte == ord("\\"):
+                return self._end(known=True)
+            self._state, self._esc_at = _State.ESC, now  # it ended no string: it begins what comes next
+            self._after_esc(byte, now)
+            return ESC_CAUSE
+        self._body, self._opener = "", byte
+        if byte == ord("["):
+            self._state = _State.CSI
+        elif byte == ord("O") and self._paste_at is None:
+            self._state = _State.SS3
+        elif byte in _STRING_STARTS and self._paste_at is None:
+            self._state = _State.STRING
+        else:
+            return self._end(known=False)
+        return ""
+
+    def _control(self, char: str, text_entry: bool) -> str:
+        """ESC [ and so far `_body`."""
+        if not self._body and char in "[M":
+            self._state = _State.LINUX_KEY if char == "[" else _State.X10_MOUSE
+            return ""
+        if char == "$" and self._body.isdecimal():
+            return self._end(known=True)  # rxvt: Shift with a key
+        if char in "0123456789:;<=>?-$" and len(self._body) < _BODY_LIMIT:
+            self._body += char
+            return ""
+        body = self._body
+        self._end(known=True)
+        if body in ("200", "201") and char == "~":
+            self._paste_at = self._esc_at if body == "200" else None
+            return ""
+        return control_sequence(body, char, text_entry=text_entry)
+
+    def _mouse(self, char: str) -> str:
+        """ESC [ M and three bytes, none of them a control."""
+        self._body += char
+        return "" if char >= " " and len(self._body) < 3 else self._end(known=char >= " ")
+
+    def _single_shift(self, char: str) -> str:
+        """ESC O and so far `_body`, where old terminals put modifiers."""
+        if char in "0123456789;" and len(self._body) < 8:
+            self._body += char
+            return ""
+        modifier = self._body.rpartition(";")[2]
+        alt = modifier.isdecimal() and bool((int(modifier) - 1) & _ALT)
+        return self._end(known=char in _SS3_FINALS and not alt)
+
+    def _string(self, byte: int) -> str:
+        """ESC ] or P or _ and a reply, which begins as replies begin and ends with BEL or ESC backslash."""
+        if not self._body:
+            self._body = chr(byte)
+            return "" if byte in _STRING_STARTS[self._opener] else self._end(known=False)
+        if byte == _BEL:
+            return self._end(known=True)
+        return "" if byte >= 0x20 else self._end(known=False)
+
+
+def control_sequence(body: str, final: str, *, text_entry: bool) -> str:
+    """The cause of the stop that `ESC [ body final` is, or '' where it is another key or a report."""
+    if _PRIVATE.fullmatch(body + final):
+        return ""
+    if not _PARAMETERS.fullmatch(body):
+        return "" if not body and final in _BARE_FINALS else ESC_CAUSE
+    fields = [_numbers(field) for field in body.split(";")]
+    if final == "u":
+        return _key(fields, text_entry)
+    if final == "~" and fields[0] == [27] and len(fields) == 3:  # xterm's modifyOtherKeys
+        return _key([fields[2], fields[1]], text_entry)
+    position = final == "R" and fields[0] != [1]  # of the cursor; otherwise it is F3
+    mintty = final in _MINTTY_FINALS and fields[0] == [1] and len(fields) == 2
+    if position or not (mintty or final in _KEY_FINALS):
+        return "" if final in _REPORT_FINALS else ESC_CAUSE
+    return ESC_CAUSE if _pressed(fields) & _ALT else ""
+
+
+def _key(fields: list[list[int]], text_entry: bool) -> str:
+    """A key as kitty's protocol has it: code:shifted:base ; modifiers:event ; text."""
+    codes, text = fields[0], fields[2] if len(fields) > 2 else [0]
+    modifiers = _pressed(fields)
+    if _released(fields) or codes[0] in _MODIFIER_KEYS:
+        return ""
+    control = modifiers & ~_SHIFT_OR_LOCK_OR_ALT  # and Super, Hyper, Meta
+    if codes[0] == 27 or (codes[0] == ord("[") and control == _CTRL):
+        return ESC_CAUSE
+    if modifiers & _ALT and not any(text):
+        return ESC_CAUSE
+    latin = codes[0] < 0x80  # otherwise the key's place on a Latin keyboard counts as well
+    named = codes[:1] if latin else codes
+    is_x = any(code in _X for code in (*named, *text)) and not control
+    return X_CAUSE if is_x and not text_entry else ""
+
+
+def _numbers(field: str) -> list[int]:
+    return [int(part) if part else 0 for part in field.split(":")]
+
+
+def _pressed(fields: list[list[int]]) -> int:
+    """The modifiers' bits of a key, 0 where none are told, or where the event is a release."""
+    if len(fields) < 2 or _released(fields):
+        return 0
+    return max(fields[1][0] - 1, 0)
+
+
+def _released(fields: list[list[int]]) -> bool:
+    return len(fields) > 1 and len(fields[1]) > 1 and fields[1][1] == 3

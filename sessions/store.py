@@ -1,0 +1,388 @@
+"""sessions.json: the log's TinyDB file. This module is the only one that opens it.
+
+Several processes may read and write it. A write is one read-modify-write under a lock, put in place by
+rename; a reader needs no lock and sees the old or the new file. Layout, for a stock TinyDB too:
+`{"schema": {"1": {"version": 1}}, "sessions": {id: document}, "folded": {run: mark}}`.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import orjson
+from filelock import FileLock, Timeout
+from tinydb import TinyDB
+from tinydb.storages import Storage
+from tinydb.table import Table
+
+from sessions.files import write_atomically
+from sessions.models import SCHEMA_VERSION, Session
+
+LOCK_POLL_S = 0.005
+LOCK_PATIENCE_S = 10.0
+
+Tables = dict[str, dict[str, Any]]
+
+
+class StoreProblem(Exception):
+    """The log's file cannot be used: names the file, the reason and what to do."""
+
+
+class NewerStore(StoreProblem):
+    """The file was written by a newer lab console; it is left as it is."""
+
+
+class CorruptStore(StoreProblem):
+    """The file was damaged for `reason` and now lies at `kept_as`; the store begins empty."""
+
+    def __init__(self, path: Path, reason: str, kept_as: Path) -> None:
+        super().__init__(f"{path.name} was damaged ({reason}) and was set aside as {kept_as.name}")
+        self.path, self.reason, self.kept_as = path, reason, kept_as
+
+
+class FoldMark(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run's events are in the log: size (bytes) and mtime (ns) of their file, and if it has ended."""
+
+    size: int
+    mtime_ns: int
+    ended: bool
+
+
+class SessionStore:
+    """The sessions by id. Values given out are the caller's own. Use one store per thread.
+
+    Any call may raise StoreProblem; CorruptStore among them means that a damaged file was set aside just
+    now, so that the next call finds an empty store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()  # a linked file stays linked
+        self._storage = _AtomicStorage(self.path)
+        self._db = _Database(storage=lambda: self._storage)
+        self._sessions = cast(_StringTable, self._db.table("sessions"))
+        self._folded = cast(_StringTable, self._db.table("folded"))
+
+    def put(self, *sessions: Session, folded: Mapping[str, FoldMark] | None = None) -> None:
+        """Store documents and fold marks in one write; what is stored already costs none.
+
+        A document never replaces one of the same session that knows more events.
+        """
+        if not sessions and not folded:
+            return
+
+        def change() -> None:
+            with self._storage.exclusively():
+                news = {s.id: d for s in sessions if self._is_news(s.id, d := _document(s))}
+                marks = {run: m for run, m in _marks(folded).items() if self._folded.row(run) != m}
+                for table, documents in ((self._sessions, news), (self._folded, marks)):
+                    if documents:
+                        table.store(documents)
+
+        self._guarded(change)
+
+    def _is_news(self, session_id: str, document: dict[str, Any]) -> bool:
+        stored = self._sessions.row(session_id)
+        return stored is None or (stored != document and stored["last_seq"] <= document["last_seq"])
+
+    def update(self, session_id: str, change: Callable[[Session], Session]) -> Session:
+        """Replace a session by `change(session)`, under the lock throughout. Raises KeyError without one."""
+
+        def apply() -> Session:
+            with self._storage.exclusively():
+                session = self.get(session_id)
+                if session is None:
+                    raise KeyError(session_id)
+                changed = change(session)
+                self._sessions.store({session_id: _document(changed)})
+                return changed
+
+        return self._guarded(apply)
+
+    def get(self, session_id: str) -> Session | None:
+        """The session, or None."""
+
+        def read() -> Session | None:
+            document = self._sessions.row(session_id)
+            return None if document is None else _session(document)
+
+        return self._guarded(read)
+
+    def all(self) -> list[Session]:
+        """Every session, newest first."""
+        sessions = self._guarded(lambda: [_session(d) for d in self._sessions.rows().values()])
+        return sorted(sessions, key=lambda s: (s.started_utc, s.id), reverse=True)
+
+    def folded(self, runs: Iterable[str] | None = None) -> dict[str, FoldMark]:
+        """How far the events of these runs (without `runs`: of all) are in here."""
+
+        def read() -> dict[str, FoldMark]:
+            if runs is None:
+                return {run: _mark(row) for run, row in self._folded.rows().items()}
+            return {run: _mark(row) for run in runs if (row := self._folded.row(run)) is not None}
+
+        return self._guarded(read)
+
+    def replace_all(self, sessions: Iterable[Session], *, folded: Mapping[str, FoldMark] | None = None) -> None:
+        """Let the store hold exactly these sessions and marks; a damaged file is set aside first."""
+        documents = {s.id: _document(s) for s in sessions}
+        marks = _marks(folded)
+
+        def change() -> None:
+            with self._storage.exclusively():
+                self._sessions.store(documents, instead=True)
+                self._folded.store(marks, instead=True)
+
+        self._guarded(change)
+
+    def close(self) -> None:
+        """Let the cached file go."""
+        self._db.close()
+
+    def __enter__(self) -> SessionStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _guarded[T](self, use: Callable[[], T]) -> T:
+        """`use()`; a damaged file is set aside by whoever holds the lock, after a second look under it."""
+        try:
+            return use()
+        except _Damage as damage:
+            reason = str(damage)
+        try:
+            with self._storage.exclusively():
+                return use()
+        except _Damage as damage:
+            raise self._storage.set_aside(str(damage)) from damage
+        except CorruptStore:
+            raise
+        except StoreProblem as problem:
+            message = f"{self.path} is damaged ({reason}) and cannot be set aside: {problem}"
+            raise StoreProblem(message) from None
+
+
+def _document(session: Session) -> dict[str, Any]:
+    """The session as plain JSON values, sharing nothing with it."""
+    return cast(dict[str, Any], orjson.loads(msgspec.json.encode(session)))
+
+
+def _session(document: Mapping[str, Any]) -> Session:
+    """The typed session of a stored document, sharing nothing with it."""
+    try:
+        return _sessions.decode(orjson.dumps(document))
+    except msgspec.ValidationError as error:
+        raise _Damage(f"a session does not fit the schema: {error}") from error
+
+
+def _marks(folded: Mapping[str, FoldMark] | None) -> dict[str, dict[str, Any]]:
+    return {run: msgspec.to_builtins(mark) for run, mark in (folded or {}).items()}
+
+
+def _mark(row: Mapping[str, Any]) -> FoldMark:
+    try:
+        return msgspec.convert(row, FoldMark)
+    except msgspec.ValidationError as error:
+        raise _Damage(f"a fold mark does not fit the schema: {error}") from error
+
+
+_sessions = msgspec.json.Decoder(Session)
+
+
+class _Damage(Exception):
+    """What is wrong with the file's content."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The tables as read from a file that stays open, so that its inode number is given to no other."""
+
+    fd: int
+    identity: tuple[int, ...]
+    tables: Tables
+
+
+def _identity(info: os.stat_result) -> tuple[int, ...]:
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+
+
+class _AtomicStorage(Storage):
+    """TinyDB's tables in one file that is whole at any moment, with a cache that a stat validates.
+
+    Writes are collected until the outermost `exclusively` ends, then put in place once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(
+            f"{path}.lock",
+            poll_interval=LOCK_POLL_S,
+            timeout=LOCK_PATIENCE_S,
+            mode=0o666,
+            fallback_to_soft=False,
+        )
+        self._seen: _Seen | None = None
+        self._inside = False
+        self._unwritten: Tables | None = None
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """One read-modify-write. An error inside leaves the file as it was and drops the cache."""
+        if self._inside:
+            yield
+            return
+        self._acquire()
+        self._inside = True
+        try:
+            yield
+            if self._unwritten is not None:
+                self._replace(self._unwritten)
+        except BaseException:
+            self.forget()
+            raise
+        finally:
+            self._inside, self._unwritten = False, None
+            self._lock.release()
+
+    def _acquire(self) -> None:
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise StoreProblem(
+                f"{self.path} is locked by another process for over {LOCK_PATIENCE_S:g} s; "
+                f"see who holds it with `fuser {self.path}.lock`"
+            ) from None
+        except OSError as error:
+            raise _problem(self.path, "written", error) from error
+
+    def read(self) -> Tables | None:
+        """The tables, or None without a file: the cache itself, which TinyDB changes in place under the lock."""
+        if self._unwritten is not None:
+            return self._unwritten
+        try:
+            if self._seen is None or self._seen.identity != _identity(self.path.stat()):
+                self.forget()
+                self._seen = self._load()
+        except FileNotFoundError:
+            self.forget()
+            return None
+        except OSError as error:
+            raise _problem(self.path, "read", error) from error
+        return self._seen.tables
+
+    def _load(self) -> _Seen:
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            info = os.fstat(fd)
+            with open(fd, "rb", closefd=False) as file:
+                return _Seen(fd, _identity(info), _parse(self.path, file.read()))
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def write(self, data: dict[str, dict[str, Any]]) -> None:
+        """Take the tables to be written when `exclusively` ends."""
+        self._unwritten = data
+
+    def _replace(self, tables: Tables) -> None:
+        stamped = {"schema": {"1": {"version": SCHEMA_VERSION}}, **tables}
+        try:
+            write_atomically(self.path, orjson.dumps(stamped))
+            self.forget()
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _problem(self.path, "written", error) from error
+        self._seen = _Seen(fd, _identity(os.fstat(fd)), stamped)
+
+    def set_aside(self, reason: str) -> CorruptStore:
+        """Rename the damaged file, which the caller looked at under the lock; returns what to raise."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        first = self.path.with_name(f"{self.path.name}.corrupt-{stamp}")
+        others = (first.with_name(f"{first.name}-{n}") for n in itertools.count(2))
+        kept_as = next(p for p in itertools.chain([first], others) if not p.exists())
+        try:
+            self.path.rename(kept_as)
+        except OSError as error:
+            raise _problem(self.path, "set aside", error) from error
+        return CorruptStore(self.path, reason, kept_as)
+
+    def forget(self) -> None:
+        """Drop the cache."""
+        if self._seen is not None:
+            os.close(self._seen.fd)
+            self._seen = None
+
+    def close(self) -> None:
+        """Let the cached file go."""
+        self.forget()
+
+
+def _parse(path: Path, data: bytes) -> Tables:
+    """The tables of a file. Raises _Damage, or NewerStore."""
+    try:
+        tables = orjson.loads(data)
+        version = tables["schema"]["1"]["version"]
+    except orjson.JSONDecodeError as error:
+        raise _Damage(f"not JSON: {error}") from error
+    except (KeyError, TypeError, IndexError):
+        raise _Damage("no schema version in it") from None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise NewerStore(
+            f"{path} was written by a newer lab console (schema {version}, this one knows {SCHEMA_VERSION}) "
+            "and was left alone; update lab console, or choose another data folder with --data-dir"
+        )
+    if version != SCHEMA_VERSION or not all(map(_is_table, tables.values())):
+        raise _Damage(f"not of schema {SCHEMA_VERSION}")
+    return cast(Tables, tables)
+
+
+def _is_table(table: object) -> bool:
+    return isinstance(table, dict) and all(isinstance(row, dict) for row in table.values())
+
+
+def _problem(path: Path, done: str, error: OSError) -> StoreProblem:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "free some disk space" if full else "see to its folder's owner and permissions"
+    reason = error.strerror or str(error)
+    return StoreProblem(f"{path} cannot be {done}: {reason}; {remedy}, or choose another with --data-dir")
+
+
+class _StringTable(Table):
+    """A TinyDB table with string ids whose every update is one locked read-modify-write."""
+
+    document_id_class = str  # type: ignore[assignment]
+
+    def row(self, row_id: str) -> dict[str, Any] | None:
+        """A stored document; look at it only, its inner values are the cache's."""
+        return cast("dict[str, Any] | None", self.get(doc_id=cast(Any, row_id)))
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Every stored document by id; look at them only."""
+        return {str(document.doc_id): document for document in self}
+
+    def _update_table(self, updater: Callable[[dict[Any, Any]], None]) -> None:
+        with cast(_AtomicStorage, self._storage).exclusively():
+            super()._update_table(updater)
+
+    def store(self, documents: Mapping[str, dict[str, Any]], *, instead: bool = False) -> None:
+        """Insert or replace whole documents by id; with `instead` the table then holds nothing else."""
+
+        def update(rows: dict[Any, Any]) -> None:
+            if instead:
+                rows.clear()
+            rows.update(documents)
+
+        self._update_table(update)
+
+
+class _Database(TinyDB):
+    table_class = _StringTable
