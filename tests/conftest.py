@@ -14,6 +14,7 @@ os.environ["HF_HOME"] = str(Path(_home.name) / "huggingface")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["XDG_CONFIG_HOME"] = str(Path(_home.name) / "config")
 os.environ["XDG_DATA_HOME"] = str(Path(_home.name) / "data")
+os.environ["LAB_CONSOLE_SIM_IDLE_S"] = "20"
 os.environ.pop("LAB_CONSOLE_HOME", None)
 
 import services.link  # noqa: E402

@@ -62,8 +62,8 @@ def _paint(memory: SharedMemory, settings: SimSettings, parent: int) -> None:
                     try:
                         paint = partial(painters[view].paint, data)
                         picture = feeds[view].next(paint, index, seen.take, seen.frame)
-                    except DeviceFault:
-                        memory.write_frame(view, None, taken)
+                    except DeviceFault as fault:
+                        memory.write_failure(view, str(fault), taken)
                         continue
                     if picture is not None:
                         memory.write_frame(view, picture, taken)

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -116,6 +117,8 @@ class WorldClient:
 
     def command(self, goals: Sequence[float | None]) -> None:
         """New goals, None for a joint that keeps its own."""
+        if not all(goal is None or isfinite(goal) for goal in goals):  # JSON would make null of it
+            raise ValueError(f"goals must be finite, not {list(goals)}")
         self._ask(Request("command", values=tuple(goals)))
 
     def set_torque(self, on: bool) -> None:
@@ -229,8 +232,8 @@ class _RemoteCamera:
         shot = self._memory.read_frame(self._view)
         if shot is None or shot.taken_ns < self._opened_ns:
             return None
-        if shot.broken:
-            raise DeviceFault(f"the {self._view} camera failed: a fault configured in lab.toml")
+        if shot.failure:
+            raise DeviceFault(shot.failure)
         return self._scaled(shot.pixels), shot.taken_ns
 
     def newest(self) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.sim.arm import HOME, LIFT, Pose, azimuth, clip, reach_down
+from services.sim.arm import HOME, LIFT, OutOfReach, Pose, azimuth, clip, reach_down
 from services.sim.plant import BOWL, CUBE_HALF
 from services.sim.settings import SimSettings
 
@@ -127,9 +127,12 @@ class Demonstrator:
         self._resting, self._going_home = False, going_home
 
     def _next_move(self, look: Callable[[], Cube]) -> bool:
-        """Split the next move into strokes; False when the plan is done."""
+        """Split the next move into strokes; False when the plan is done, or the cube is out of reach."""
         self._look = look()
-        move = next(self._moves, None)
+        try:
+            move = next(self._moves, None)
+        except OutOfReach:
+            return False
         if move is None:
             return False
         seconds = move.seconds * float(np.exp(self._rng.normal(0.0, 0.06)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,3 +37,27 @@ def place_of(data_dir: str | os.PathLike[str]) -> Place:
     resolved = Path(data_dir).resolve()
     name = "sim-" + hashlib.sha256(os.fsencode(resolved)).hexdigest()[:16]
     return Place(resolved, socket_folder() / f"{name}.sock", memory_folder() / f"{name}.frames")
+
+
+def sweep(memories: Path, sockets: Path, older_than_s: float = 60.0) -> None:
+    """Remove what killed worlds of other data folders left behind: memory whose socket nobody answers."""
+    for memory in memories.glob("sim-*.frames"):
+        door = sockets / f"{memory.stem}.sock"
+        try:
+            if time.time() - memory.stat().st_mtime > older_than_s and not _answers(door):
+                memory.unlink(missing_ok=True)
+                door.unlink(missing_ok=True)
+        except OSError:
+            continue
+
+
+def _answers(door: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
+        knock.settimeout(0.2)
+        try:
+            knock.connect(str(door))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True
+        return True

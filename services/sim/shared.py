@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.folders import APP, FolderProblem, socket_folder
 from services.sim.wire import VIEWS, Frame
@@ -23,7 +24,7 @@ WIDTH, HEIGHT = 640, 480
 _SLOTS = 4
 _PIXELS = WIDTH * HEIGHT * 3
 _NUMBER = struct.Struct("<Q")
-_SLOT_HEAD = struct.Struct("<QqQ")  # number, time.monotonic_ns(), 1 where the camera has failed
+_SLOT_HEAD = struct.Struct("<QqQ")  # number, time.monotonic_ns(), bytes of a failed camera's message
 _SLOT_SIZE = 64 + _PIXELS + 64
 _VIEW_SIZE = 64 + _SLOTS * _SLOT_SIZE
 _STATE_SIZE = 4096
@@ -42,11 +43,11 @@ class Seen(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """One frame as a camera delivered it; `broken` where the camera has failed."""
+    """One frame as a camera delivered it; `failure` says why a camera delivers none."""
 
     number: int
     taken_ns: int
-    broken: bool
+    failure: str
     pixels: Frame
 
 
@@ -94,14 +95,21 @@ class SharedMemory:
         views, period, take, frame, *qpos = _STATE.unpack(body)
         return Seen(views, period, take, frame, tuple(qpos))
 
-    def write_frame(self, view: str, pixels: Frame | None, taken_ns: int) -> None:
-        """Publish a frame; None says that the camera has failed."""
+    def write_frame(self, view: str, pixels: Frame, taken_ns: int) -> None:
+        """Publish a frame of HEIGHT x WIDTH x 3."""
+        self._write(view, pixels.reshape(-1), taken_ns, 0)
+
+    def write_failure(self, view: str, message: str, taken_ns: int) -> None:
+        """Publish, in place of a frame, that the camera has failed."""
+        text = np.frombuffer(message.encode()[:1000], np.uint8)
+        self._write(view, text, taken_ns, len(text))
+
+    def _write(self, view: str, content: NDArray[np.uint8], taken_ns: int, text: int) -> None:
         at = self._view(view)
         number = self._number(at) + 1
         slot = at + 64 + (number % _SLOTS) * _SLOT_SIZE
-        _SLOT_HEAD.pack_into(self._map, slot, number, taken_ns, int(pixels is None))
-        if pixels is not None:
-            np.frombuffer(self._map, np.uint8, _PIXELS, slot + 64)[:] = pixels.reshape(-1)
+        _SLOT_HEAD.pack_into(self._map, slot, number, taken_ns, text)
+        np.frombuffer(self._map, np.uint8, len(content), slot + 64)[:] = content
         _NUMBER.pack_into(self._map, slot + 64 + _PIXELS, number)
         _NUMBER.pack_into(self._map, at, number)
 
@@ -116,9 +124,10 @@ class SharedMemory:
             if self._number(slot + 64 + _PIXELS) != number:
                 continue
             pixels = np.frombuffer(self._map, np.uint8, _PIXELS, slot + 64).copy()
-            written, taken_ns, broken = _SLOT_HEAD.unpack_from(self._map, slot)
+            written, taken_ns, text = _SLOT_HEAD.unpack_from(self._map, slot)
             if written == number:
-                return Shot(number, taken_ns, bool(broken), pixels.reshape(HEIGHT, WIDTH, 3))
+                failure = pixels[:text].tobytes().decode(errors="replace")
+                return Shot(number, taken_ns, failure, pixels.reshape(HEIGHT, WIDTH, 3))
         return None
 
     def newest(self, view: str) -> int:

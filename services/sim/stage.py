@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -109,8 +110,13 @@ class Stage:
         return self._demonstrator.pose
 
     def command(self, goals: Sequence[float | None]) -> None:
-        """New goals, None for a joint that keeps its own; clipped to the limits and kept in the log."""
+        """New goals, None for a joint that keeps its own; clipped to the limits and kept in the log.
+
+        Raises ValueError unless there are six of them and all are finite.
+        """
         self._check("follower")
+        if not all(goal is None or isfinite(goal) for goal in goals):
+            raise ValueError(f"goals must be finite, not {list(goals)}")
         merged = [old if new is None else new for old, new in zip(self._requested, goals, strict=True)]
         self._requested = clip(np.array(merged, dtype=np.float64))
         self._log.append(GoalRecord(time.monotonic_ns(), tuple(self._requested.tolist())))

@@ -26,7 +26,6 @@ class BenchSitting(ArmSitting):
         }.get(self._purpose)
         if first is None:
             return
-        self.stopped_at = float("-inf")
         try:
             self._dispatch(first)
         except Refused as refusal:

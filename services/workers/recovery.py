@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -180,29 +181,39 @@ class Survey:
 
     def _read_rows(self) -> list[Row]:
         """Every readable row, in LeRobot's order (files sorted by name)."""
-        rows = []
+        rows: list[Row] = []
         for path in sorted(self.root.glob("meta/episodes/*/*.parquet")):
             try:
-                rows += self._rows_of(path)
-            except (*_UNREADABLE, KeyError):
+                with pq.ParquetFile(path) as file:
+                    table = file.read(columns=self._columns)
+            except _UNREADABLE:
                 logger.warning("unreadable episodes file %s", path)
-        if rows and not self.info:
-            raise DatasetProblem(
-                f"dataset {self.root.name} holds {len(rows)} episodes, but {INFO} cannot be read and has no backup: "
-                "restore it from a copy; nothing was changed"
-            )
+                continue
+            if table.num_rows and not self.info:
+                raise DatasetProblem(
+                    f"dataset {self.root.name} holds episodes, but {INFO} cannot be read and has no backup: "
+                    "restore it from a copy; nothing was changed"
+                )
+            try:
+                rows += [self._row(path, values) for values in table.to_pylist()]
+            except (KeyError, TypeError, AttributeError) as error:
+                raise DatasetProblem(
+                    f"dataset {self.root.name}: {path.relative_to(self.root)} is not as LeRobot 0.6.1 writes it "
+                    f"({error}); nothing was changed"
+                ) from error
         return rows
 
-    def _rows_of(self, path: Path) -> list[Row]:
-        keys = [key for key, ft in self.info.get("features", {}).items() if ft.get("dtype") == "video"]
+    @cached_property
+    def _video_keys(self) -> list[str]:
+        return [key for key, ft in self.info.get("features", {}).items() if ft.get("dtype") == "video"]
+
+    @cached_property
+    def _columns(self) -> list[str]:
         place = ("chunk_index", "file_index")
         columns = ["episode_index", "length", *(f"data/{p}" for p in place)]
-        columns += [f"videos/{key}/{p}" for key in keys for p in (*place, "to_timestamp")]
-        with pq.ParquetFile(path) as file:
-            table = file.read(columns=columns)
-        return [self._row(path, values, keys) for values in table.to_pylist()]
+        return columns + [f"videos/{key}/{p}" for key in self._video_keys for p in (*place, "to_timestamp")]
 
-    def _row(self, path: Path, values: dict[str, Any], keys: list[str]) -> Row:
+    def _row(self, path: Path, values: dict[str, Any]) -> Row:
         data = self.info["data_path"].format(
             chunk_index=values["data/chunk_index"], file_index=values["data/file_index"]
         )
@@ -213,7 +224,7 @@ class Survey:
                 chunk_index=values[f"videos/{key}/chunk_index"],
                 file_index=values[f"videos/{key}/file_index"],
             ): float(values[f"videos/{key}/to_timestamp"])
-            for key in keys
+            for key in self._video_keys
         }
         return Row(values["episode_index"], values["length"], path, self.root / data, videos)
 
@@ -280,12 +291,14 @@ def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarant
     if survey.episodes and survey.tasks is None:
         _restore_tasks(survey, quarantine)
     _rebuild_stats(survey, quarantine)
-    fit_marks(root, survey.episodes)
+    message = fit_marks(root, survey.episodes)
     _rebuild_info(survey)
     quarantine.explain(reason or "left by a recording that did not end in order")
     summary = f"recovered {survey.episodes} episodes, {survey.frames} frames"
     if quarantine.moved:
-        summary += f"; {len(quarantine.moved)} files of an unsaved take lie in {quarantine.name}"
+        summary += f"; {len(quarantine.moved)} files that belong to no episode lie in {quarantine.name}"
+    if message:
+        summary += f"; {message}"
     return Recovery(survey.episodes, survey.frames, tuple(quarantine.moved), quarantine.name, summary)
 
 
@@ -318,7 +331,11 @@ class Quarantine:
 
     def keep_copy(self, path: Path) -> None:
         """Keep a file as it is now (its name will be given to a new one)."""
-        os.link(path, self._place(path))
+        place = self._place(path)
+        try:
+            place.hardlink_to(path)
+        except OSError:  # a file system without links
+            shutil.copy2(path, place)
 
     def explain(self, reason: str) -> None:
         """Say why, in reason.txt, and make it all durable; a full disk does not matter here."""

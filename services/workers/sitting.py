@@ -47,7 +47,7 @@ class ArmSitting:
         self.pacer = Pacer(fps)
         self.watch = Watch(devices, profile, desk.journal, fps)
         self.phase, self.detail = Phase.STARTING, ""
-        self.since = self.stopped_at = self.moved_at = time.monotonic()
+        self.since, self.stopped_at = time.monotonic(), float("-inf")
         self.ending: SessionStatus | None = None
         self.end_reason = ""
         self.over = False
@@ -154,18 +154,17 @@ class ArmSitting:
     def tick(self) -> None:
         """One control period: observe, decide, command, look after things."""
         self.ticks += 1
-        observation = self._guarded("follower", self.devices.robot.get_observation)
+        observation, pose = self._observe()
         leader = self._read_leader()
-        if observation is not None and leader is not None:
-            self._pose = self.arm.pose_of(observation)
-            self._leader = leader
-            self._frames = {n: observation[n] for n in self.devices.cameras if n in observation}
-            goal = self.arm.tick(self._pose, leader)
+        if pose is not None:
+            self._pose = pose
+            goal = self.arm.tick(pose, self._leader if leader is None else leader)
             if goal is not None:
                 action = {f"{n}.pos": v for n, v in goal.items()}
-                if self._guarded("follower", lambda: self.devices.robot.send_action(action)) is not None:
+                sent = self._guarded("follower", lambda: self.devices.robot.send_action(action))
+                if sent is not None and observation is not None and leader is not None:
                     self.on_tick(observation, action)
-            self.watch.look(self._frames, self.arm, self._pose, self.now())
+            self.watch.look(self._frames, self.arm, pose, self.now())
         self._move_on()
         if self.ticks % max(1, self.fps // RATE_HZ) == 0 or self.lockstep:
             self._report()
@@ -174,12 +173,31 @@ class ArmSitting:
         """Seconds of this sitting's clock: steps in lockstep, else monotonic time."""
         return self.ticks / self.fps if self.lockstep else time.monotonic()
 
+    def _observe(self) -> tuple[dict[str, Any] | None, Pose | None]:
+        """The observation and the measured pose; a dead camera takes the first, not the second."""
+        try:
+            observation: dict[str, Any] = self.devices.robot.get_observation()
+        except Exception as error:  # drivers raise what they like
+            pose = self._guarded("follower", self.arm.measure)
+            if pose is not None:
+                self._fail("observation", error)
+            self._frames = {}
+            return None, pose
+        for source in ("observation", "follower"):
+            self._works(source)
+        self._frames = {n: observation[n] for n in self.devices.cameras if n in observation}
+        return observation, self.arm.pose_of(observation)
+
     def _read_leader(self) -> Pose | None:
+        """The leader's pose, None where it cannot be read; without a leader the arm's own."""
         teleop = self.devices.teleop
         if teleop is None:
             return dict(self._pose)
         action = self._guarded("leader", teleop.get_action)
-        return None if action is None else self.arm.pose_of(action)
+        if action is None:
+            return None
+        self._leader = self.arm.pose_of(action)
+        return self._leader
 
     def _guarded[T](self, source: str, call: Callable[[], T]) -> T | None:
         """Call a device; when it raises, hold, say so once, and go on trying."""
@@ -188,10 +206,13 @@ class ArmSitting:
         except Exception as error:  # drivers raise what they like; the arm must be held whatever it is
             self._fail(source, error)
             return None
+        self._works(source)
+        return result
+
+    def _works(self, source: str) -> None:
         if source in self._failing:
             self._failing.discard(source)
             self.desk.journal.tell(ev.AlarmCleared(source=source))
-        return result
 
     def _fail(self, source: str, error: Exception) -> None:
         if source in self._failing:

@@ -223,7 +223,7 @@ class SteadyEncoder(StreamingVideoEncoder):
 
     def depth(self) -> int:
         """The fullest camera queue, in frames."""
-        return max((frames.qsize() for frames in self._frame_queues.values()), default=0)
+        return max((frames.qsize() for frames in list(self._frame_queues.values())), default=0)
 
     def dropped(self) -> dict[str, int]:
         """Frames of the running or last take that found no room, by video key."""
@@ -349,7 +349,9 @@ def disarm(dataset: LeRobotDataset) -> None:
     encoder = getattr(writer, "_streaming_encoder", None)
     if isinstance(encoder, SteadyEncoder):
         encoder.let_go()
-    for close in (writer.close_writer, dataset.meta._close_writer):
+    for stop in getattr(encoder, "_stop_events", {}).values():
+        stop.set()
+    for owner, close in ((writer, "close_writer"), (dataset.meta, "_close_writer")):
         with contextlib.suppress(Exception):  # the files go to quarantine, whole or not
-            close()
+            getattr(owner, close)()
     writer._finalized = dataset.meta._finalized = dataset._is_finalized = True

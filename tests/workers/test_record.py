@@ -153,7 +153,7 @@ async def test_a_take_goes_on_without_its_console_and_the_arm_holds_after_it(qui
         await follow(link)
         await press(link, lambda: wire.StartTake(take=1))
         await link.until(lambda s: s.phase is Phase.RECORDING, 10)
-    wait_until(lambda: quick_rig.snapshot(run).phase is Phase.HELD, 20)
+    wait_until(lambda: quick_rig.snapshot(run).phase is Phase.HELD and bool(quick_rig.snapshot(run).episodes), 20)
     state = quick_rig.snapshot(run)
     assert [(e.frames, e.accepted) for e in state.episodes] == [(45, True)]
     async with quick_rig.attached(run, name="again") as link:
@@ -323,6 +323,6 @@ async def test_a_worker_that_does_not_answer_is_replaced_by_one_that_holds(quick
         assert state.torque
         assert np.abs(np.array(state.joints) - start)[:5].max() < 2.0
         await say(link, wire.Release(confirmed=True))
-        await link.until(lambda s: s.phase is Phase.RELEASED, 30)
+        state = await link.until(lambda s: not s.running, 30)
+        assert state.end_reason == "torque is off"
         assert not world.state().torque
-        await finish(link)

@@ -1,0 +1,167 @@
+"""Builds the desk and the screens, introduces them to each other, and leaves in order."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import signal
+from contextlib import suppress
+from typing import ClassVar
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widgets import Input, TextArea
+
+from console.driver import StopKeyDriver, set_text_entry, stop_line
+from console.terminal import escape_time_warning, tmux_escape_time
+from console.theme import LAB_DARK
+from screens.bench import BenchScreen
+from screens.desk import Desk
+from screens.leave import LeaveQuestion
+from screens.palette import Actions
+from screens.words import ASCII, speaks_utf8, use_signs
+from services.bench import Benches, Profile
+from services.folders import DataFolder, RunFolder
+from sessions.models import SessionKind
+
+
+class LabConsole(App[int]):
+    """One terminal at one bench."""
+
+    TITLE = "lab console"
+    CSS_PATH = "console.tcss"
+    ESCAPE_TO_MINIMIZE = False
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {Actions}  # noqa: RUF012  (Textual's own declaration)
+    NOTIFICATION_TIMEOUT = 6
+    BINDINGS: ClassVar = [
+        Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.leave", tooltip="Leave the console"),
+    ]
+
+    def __init__(self, desk: Desk, *, attach: RunFolder | None = None, headless: bool = False) -> None:
+        super().__init__(driver_class=None if headless else StopKeyDriver, watch_css=False)
+        self.desk = desk
+        self._joins = attach
+        desk.bells.ring = self.bell
+        self.register_theme(LAB_DARK)
+        self.theme = LAB_DARK.name
+        self.add_mode("bench", lambda: BenchScreen(desk))
+        self.add_mode("record", self._record_screen)
+        self.add_mode("log", self._log_screen)
+
+    def _record_screen(self) -> Screen[None]:
+        from screens.record import RecordScreen
+
+        return RecordScreen(self.desk)
+
+    def _log_screen(self) -> Screen[None]:
+        from screens.log import LogScreen
+
+        return LogScreen(self.desk)
+
+    def on_mount(self) -> None:
+        """First paint first; what looks at disk, processes or tmux comes after it."""
+        self.switch_mode("bench")
+        self.desk.listen_to_stop_line()
+        self._leave_on_signals()
+        self.call_after_refresh(self._look_around)
+
+    def _leave_on_signals(self) -> None:
+        """A closed terminal or SIGTERM detaches, as q does, without a question."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            with suppress(ValueError, RuntimeError, NotImplementedError):  # not the main thread: a test
+                loop.add_signal_handler(number, self._detach)
+
+    def _look_around(self) -> None:
+        if self._joins is not None:
+            self.run_worker(self._join(self._joins))
+        self.desk.spawn(self._warn_of_tmux())
+
+    async def _join(self, run: RunFolder) -> None:
+        await self.desk.attach(run)
+        if self.desk.kind is SessionKind.RECORD:
+            self.switch_mode("record")
+
+    async def _warn_of_tmux(self) -> None:
+        warning = escape_time_warning(await asyncio.to_thread(tmux_escape_time))
+        if warning:
+            self.desk.notice(warning)
+
+    # --- where keys go --------------------------------------------------------------------------
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """In a text x is a letter, and only Esc stops."""
+        self._say_where_keys_go()
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """Keys are keys again."""
+        self._say_where_keys_go()
+
+    def _say_where_keys_go(self) -> None:
+        set_text_entry(isinstance(self.focused, Input | TextArea))
+
+    # --- leaving --------------------------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Leave; ask first when a sitting runs that this console drives or began."""
+        if isinstance(self.screen, LeaveQuestion):
+            return
+        if self.desk.live and (self.desk.driving or self.desk.began):
+            self.push_screen(LeaveQuestion(self.desk), self._leave)
+        else:
+            self._detach()
+
+    async def action_quit(self) -> None:
+        """Textual's own way out takes the same path."""
+        self.action_leave()
+
+    def _leave(self, answer: str | None) -> None:
+        if answer == "detach":
+            self._detach()
+        elif answer == "finish":
+            self.desk.spawn(self._finish())
+
+    async def _finish(self) -> None:
+        if await self.desk.finish_and_wait():
+            self._detach()
+
+    def _detach(self) -> None:
+        self.run_worker(self._close(), exclusive=True)
+
+    async def _close(self) -> None:
+        await self.desk.let_go()
+        self.exit(0)
+
+    def on_stop_key_driver_terminal_lost(self) -> None:
+        """No terminal, no keys: detach."""
+        self._detach()
+
+
+def build(
+    folder: DataFolder,
+    benches: Benches,
+    profile: Profile,
+    *,
+    demo: bool,
+    attach: RunFolder | str | None,
+    headless: bool = False,
+) -> LabConsole:
+    """The console, not yet running."""
+    if not speaks_utf8():
+        use_signs(ASCII)
+    with suppress(OSError, KeyError):
+        name = getpass.getuser()
+    desk = Desk(folder, benches, profile, name=name, demo=demo, stop_line=None if headless else stop_line)
+    run_folder = folder.run(attach) if isinstance(attach, str) else attach
+    app = LabConsole(desk, attach=run_folder, headless=headless)
+    app.set_class(not speaks_utf8(), "-ascii")
+    return app
+
+
+def run(folder: DataFolder, benches: Benches, profile: Profile, *, demo: bool, attach: RunFolder | str | None) -> int:
+    """Run the console until the operator leaves; returns the exit status."""
+    result = build(folder, benches, profile, demo=demo, attach=attach).run()
+    return result or 0

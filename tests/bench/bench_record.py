@@ -1,0 +1,283 @@
+"""The recording console in real time: control loop, saving, stop, screen.
+
+    uv run python -m tests.bench.bench_record [--seconds 20] [--stops 20]
+
+One run measures, on the simulated bench with two 640x480 cameras and streaming h264:
+the control loop's period at the robot (the world logs when each goal arrives) under the console, against an empty
+loop with the same pacing and against LeRobot's own record_loop with the same robot, leader and dataset settings;
+the end-of-take key to the durable acknowledgement; the stop byte to the hold command at the robot; the bytes that
+the Record screen writes to a 120x40 terminal per second, and the console's share of a core; the first paint
+against a bare Textual app.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from services import events as ev
+from services.eventlog import read_events
+from services.folders import DataFolder
+from services.link import live_runs
+from tests.terminal import Terminal
+
+PERIOD_MS = 1000 / 30
+
+
+def percentiles(values: list[float]) -> str:
+    """p50, p99 and largest, in ms."""
+    v = np.array(values)
+    return f"p50 {np.percentile(v, 50):6.2f}  p99 {np.percentile(v, 99):6.2f}  max {v.max():6.2f} ms  (n={len(v)})"
+
+
+def errors(stamps_ns: list[int]) -> list[float]:
+    """|period - 33.33 ms| between successive stamps."""
+    return [abs(d / 1e6 - PERIOD_MS) for d in np.diff(np.array(sorted(set(stamps_ns)), dtype=np.int64))]
+
+
+def missed(stamps_ns: list[int]) -> int:
+    """Periods of which one or more were skipped."""
+    return int(sum(e > PERIOD_MS * 0.5 for e in errors(stamps_ns)))
+
+
+BARE_LOOP = """
+import sys, threading, time
+from services.workers.pacing import Pacer
+sys.setswitchinterval(0.0005)
+pacer, wake, stamps = Pacer(30), threading.Event(), []
+end = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    pacer.wait(wake)
+    stamps.append(time.monotonic_ns())
+print(*stamps)
+"""
+
+
+def bare_loop(seconds: float) -> list[int]:
+    """The same pacing with nothing to do."""
+    done = subprocess.run(
+        [sys.executable, "-c", BARE_LOOP, str(seconds)], capture_output=True, text=True, check=True
+    )
+    return [int(s) for s in done.stdout.split()]
+
+
+STOCK_LOOP = """
+import sys, time
+from pathlib import Path
+from services.workers.environment import prepare
+prepare(Path(sys.argv[1]))
+from services.bench import load_benches
+from services.sim import bench as simulated
+from services.workers.devices import connect
+from lerobot.configs import RGBEncoderConfig
+from lerobot.datasets import LeRobotDataset
+from lerobot.processor import make_default_processors
+from lerobot.scripts.lerobot_record import record_loop
+from lerobot.utils.constants import ACTION, OBS_STR
+from lerobot.utils.feature_utils import combine_feature_dicts, hw_to_dataset_features
+profile = load_benches(built_in=True).pick("sim")
+simulated.prepare(Path(sys.argv[1]), dict(profile.sim), lockstep=False, fps=30)
+devices = connect(profile, needs_leader=True, progress=lambda text: None)
+robot, teleop = devices.robot, devices.teleop
+features = combine_feature_dicts(hw_to_dataset_features(robot.observation_features, OBS_STR),
+                                 hw_to_dataset_features(robot.action_features, ACTION))
+dataset = LeRobotDataset.create("stock", 30, features, root=Path(sys.argv[1]) / "stock", robot_type=robot.name,
+    use_videos=True, streaming_encoding=True, encoder_threads=1, video_backend="pyav",
+    rgb_encoder=RGBEncoderConfig(vcodec="h264", preset="ultrafast"))
+teleop_p, action_p, observation_p = make_default_processors()
+for device in devices.all():
+    device.take_started(1)
+stamps, send = [], robot.send_action
+def stamped(action):
+    stamps.append(time.monotonic_ns())
+    return send(action)
+robot.send_action = stamped
+record_loop(robot=robot, events={"exit_early": False}, fps=30, teleop_action_processor=teleop_p,
+    robot_action_processor=action_p, robot_observation_processor=observation_p, dataset=dataset, teleop=teleop,
+    control_time_s=float(sys.argv[2]), single_task="pick")
+print(*stamps, file=sys.stdout, flush=True)
+dataset.save_episode()
+dataset.finalize()
+robot.disconnect()
+"""
+
+
+def stock_loop(root: Path, seconds: float) -> list[int]:
+    """LeRobot's own record_loop on the same simulated bench."""
+    done = subprocess.run(
+        [sys.executable, "-c", STOCK_LOOP, str(root), str(seconds)], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    line = max(done.stdout.splitlines(), key=len)
+    return [int(s) for s in line.split()]
+
+
+class Console:
+    """The demo console in a drained pseudo-terminal."""
+
+    def __init__(self, home: Path, cols: int = 120, rows: int = 40) -> None:
+        env = {"LAB_CONSOLE_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_HOME": str(home / "hf")}
+        self.terminal = Terminal(["lab-console", "demo"], cols=cols, rows=rows, env=env)
+        self.folder = DataFolder(home / "demo")
+
+    def world(self) -> Any:
+        """The world behind it."""
+        from services.sim.client import WorldClient
+
+        return WorldClient(self.folder.root)
+
+    def start_recording(self) -> None:
+        """From the first screen to following the leader."""
+        t = self.terminal
+        t.wait_for("record", 30)
+        t.press("F3")
+        t.wait_for("dataset", 10)
+        t.type("bench_take")
+        t.press("enter")
+        t.wait_for("space", 60)
+        t.wait_until(lambda: bool(live_runs(self.folder)), 30)
+        t.wait_until(lambda: self.phase() == "idle", 60)
+        t.press("space")
+        t.wait_until(lambda: self.phase() in ("ready", "reset"), 30)
+
+    def events(self) -> list[ev.Event]:
+        """Everything of the newest run."""
+        runs = sorted(self.folder.runs.glob("*"))
+        return read_events(runs[-1] / "events.jsonl") if runs else []
+
+    def phase(self) -> str:
+        """The newest run's phase."""
+        return next((e.phase for e in reversed(self.events()) if isinstance(e, ev.PhaseChanged)), "")
+
+    def last(self, kind: type[ev.Event]) -> Any:
+        """The newest event of one kind."""
+        return next((e for e in reversed(self.events()) if isinstance(e, kind)), None)
+
+    def close(self) -> None:
+        """End everything."""
+        for run in live_runs(self.folder):
+            started = next(e for e in read_events(run.events) if isinstance(e, ev.SessionStarted))
+            os.kill(started.pid, 9)
+        self.terminal.close()
+        self.world().shutdown()
+
+
+def under_the_console(console: Console, seconds: float) -> dict[str, list[Any]]:
+    """Record takes for `seconds`, each ended by a key, with previews on; stamps, acknowledgement times, bytes."""
+    stamps: set[int] = set()
+    world = console.world()
+    acks: list[float] = []
+    ui = psutil.Process(console.terminal.pid)
+    cpu, drained, began = sum(ui.cpu_times()[:2]), console.terminal.bytes, time.monotonic()
+    while time.monotonic() - began < seconds:
+        takes = len([e for e in console.events() if isinstance(e, ev.EpisodeSaved)])
+        time.sleep(0.6)
+        console.terminal.press("space")
+        console.terminal.wait_until(lambda: console.phase() == "recording", 10)
+        for _ in range(6):
+            time.sleep(1.0)
+            stamps.update(t for t, _ in world.goal_log(60))
+        pressed = time.time()
+        console.terminal.press("space")
+        console.terminal.wait_until(
+            lambda n=takes: len([e for e in console.events() if isinstance(e, ev.EpisodeSaved)]) > n, 10
+        )
+        acks.append(1000 * (console.last(ev.EpisodeSaved).at - pressed))
+        stamps.update(t for t, _ in world.goal_log(60))
+    elapsed = time.monotonic() - began
+    share = 100 * (sum(ui.cpu_times()[:2]) - cpu) / elapsed
+    rate = (console.terminal.bytes - drained) / elapsed / 1000
+    return {"stamps": sorted(stamps), "acks": acks, "rate": [rate], "share": [share]}
+
+
+def stops(console: Console, count: int) -> list[float]:
+    """Milliseconds from the stop byte at the terminal to the hold command at the robot."""
+    world, taken = console.world(), []
+    for number in range(count):
+        console.terminal.wait_until(lambda: console.phase() in ("ready", "reset", "done"), 30)
+        time.sleep(1.1)
+        at = time.monotonic_ns()
+        console.terminal.press("x" if number % 2 else "escape")
+        console.terminal.wait_until(lambda: console.phase() == "held", 5)
+        time.sleep(0.3)
+        log = world.goal_log(200)
+        held = log[-1][1]
+        first = next(t for t, goal in log if t > at and np.allclose(goal, held, atol=1e-6))
+        taken.append((first - at) / 1e6)
+        time.sleep(1.2)
+        console.terminal.press("p")
+    return taken
+
+
+BARE_APP = """
+from textual.app import App
+from textual.widgets import Static
+class Bare(App):
+    def compose(self):
+        yield Static("bare app painted")
+Bare().run()
+"""
+
+
+def first_paint(argv: list[str], text: str, env: dict[str, str]) -> float:
+    """Seconds from the start of the process to `text` on the screen."""
+    began = time.monotonic()
+    terminal = Terminal(argv, cols=120, rows=40, env=env)
+    terminal.wait_for(text, 30)
+    taken = time.monotonic() - began
+    terminal.close()
+    return taken
+
+
+def paint_ratio(home: Path, times: int = 5) -> tuple[float, float]:
+    """Median first paint of the console and of a bare app, run in turn."""
+    env = {"LAB_CONSOLE_HOME": str(home / "paint")}
+    ours, bare = [], []
+    for _ in range(times + 1):
+        bare.append(first_paint([sys.executable, "-c", BARE_APP], "bare app painted", env))
+        ours.append(first_paint(["lab-console", "demo"], "lab console", env))
+    return statistics.median(ours[1:]), statistics.median(bare[1:])
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--stops", type=int, default=20)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        root = Path(folder)
+        ours, bare = paint_ratio(root)
+        print(f"first paint          console {ours:.2f} s, bare app {bare:.2f} s, ratio {ours / bare:.2f} (target 1.3)")
+        empty = bare_loop(options.seconds)
+        print(f"period error, bare   {percentiles(errors(empty))}, missed {missed(empty)}")
+        stock = stock_loop(root / "stock", options.seconds)
+        print(f"period error, stock  {percentiles(errors(stock))}, missed {missed(stock)}")
+        console = Console(root / "home")
+        try:
+            console.start_recording()
+            got = under_the_console(console, options.seconds)
+            print(f"period error, ours   {percentiles(errors(got['stamps']))}, missed {missed(got['stamps'])}")
+            more = np.percentile(errors(got["stamps"]), 99) - np.percentile(errors(empty), 99)
+            print(f"                     p99 {more:+.2f} ms against bare (target 2)")
+            print(f"key to durable ack   {percentiles(got['acks'])} (target 300)")
+            print(f"record screen        {got['rate'][0]:.1f} kB/s (target 65), {got['share'][0]:.1f} % of a core (target 15)")
+            taken = stops(console, options.stops)
+            print(f"stop byte to hold    {percentiles(taken)} (target p99 {PERIOD_MS + 5:.1f})")
+        finally:
+            console.close()
+
+
+if __name__ == "__main__":
+    main()
