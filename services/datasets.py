@@ -98,12 +98,14 @@ class DatasetLock:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor: int | None = descriptor
+        self._owner = os.getpid()
 
     def release(self) -> None:
         """Let the next one in. The lock's file stays: removing it would let two in at once."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            if self._owner == os.getpid():  # a forked child shares the lock and must not undo it
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
     def __enter__(self) -> Self:
@@ -240,14 +242,18 @@ def begin_marks(root: Path, episodes: int) -> None:
 
 def marks_fit(root: Path, episodes: int) -> bool:
     """Whether every episode has a mark and every mark an episode; true where there is no sidecar."""
-    return not has_marks(root) or set(read_marks(root)) == set(range(episodes))
+    document = _peek(root / SIDECAR)
+    return not has_marks(root) or (document is not None and set(_marks_in(document)) == set(range(episodes)))
 
 
-def fit_marks(root: Path, episodes: int) -> None:
-    """Drop marks of episodes that do not exist; an episode without one becomes accepted, flagged recovered."""
+def fit_marks(root: Path, episodes: int) -> str:
+    """Drop marks of episodes that do not exist; an episode without one becomes accepted, flagged recovered.
+
+    Returns the message of `read_marks`, empty where the sidecar could be read.
+    """
     if marks_fit(root, episodes):
-        return
-    document, _ = _load_sidecar(root)
+        return ""
+    document, message = _load_sidecar(root)
     marks = _marks_in(document)
     for index in [i for i in marks if i >= episodes]:
         del document["episodes"][str(index)]
@@ -255,6 +261,7 @@ def fit_marks(root: Path, episodes: int) -> None:
         if index not in marks:
             _put(document, index, Mark(flags=(RECOVERED,)))
     _store_sidecar(root, document)
+    return message
 
 
 def _empty_sidecar() -> dict[str, Any]:
@@ -262,20 +269,29 @@ def _empty_sidecar() -> dict[str, Any]:
 
 
 def _load_sidecar(root: Path) -> tuple[dict[str, Any], str]:
-    """The sidecar as plain data, and what to tell the operator."""
+    """The sidecar as plain data, and what to tell the operator; one that cannot be read is set aside."""
     path = root / SIDECAR
+    document = _peek(path)
+    if document is not None:
+        return document, ""
     try:
-        document = orjson.loads(path.read_bytes())
-        _marks_in(document)
+        aside = _set_aside(path)
     except FileNotFoundError:
         return _empty_sidecar(), ""
-    except (orjson.JSONDecodeError, msgspec.ValidationError, ValueError, TypeError, KeyError, AttributeError):
-        aside = _set_aside(path)
-        return _empty_sidecar(), (
-            f"the marks of {root.name} could not be read and were set aside as {aside.name}: "
-            "every episode counts as accepted until it is marked again"
-        )
-    return document, ""
+    return _empty_sidecar(), (
+        f"the marks of {root.name} could not be read and were set aside as {aside.name}: "
+        "every episode counts as accepted until it is marked again"
+    )
+
+
+def _peek(path: Path) -> dict[str, Any] | None:
+    """The sidecar as plain data; None where there is none or it cannot be read."""
+    try:
+        document: dict[str, Any] = orjson.loads(path.read_bytes())
+        _marks_in(document)
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return document
 
 
 def _marks_in(document: dict[str, Any]) -> dict[int, Mark]:

@@ -73,7 +73,7 @@ class Rig:
 
     def world(self) -> Any:
         """A client of the simulated world."""
-        from services.sim.world import WorldClient
+        from services.sim.client import WorldClient
 
         return WorldClient(self.folder.root)
 

@@ -116,6 +116,7 @@ class DurableDataset:
         self._strategy: _Strategy = _Rearm()
         self._video_keys: frozenset[str] = frozenset()
         self._known: set[str] = set()
+        self._committed: dict[Path, bytes] = {}
         self._episodes = self._fps = self._rows = 0
         self._saving = False
         self._broken = ""
@@ -288,6 +289,7 @@ class DurableDataset:
         self._fps = dataset.meta.fps
         self._video_keys = frozenset(dataset.meta.video_keys)
         self._known = _recorded_files(self.root)
+        self._remember()
         self._rows = 0
 
     def _encode(self, rows: int) -> None:
@@ -312,10 +314,24 @@ class DurableDataset:
         committed = self._new_files()
         _sync([path for path in committed if path not in files], self.root)
         self._known.update(map(str, committed))
+        self._remember()
         if dataset is not self._dataset:
             self._dataset, self._encoder = dataset, taps.steady_encoder(dataset)
         with suppress(OSError):  # the episode is committed; recovery can do without a newer backup
             write_backups(self.root)
+
+    def _remember(self) -> None:
+        """The files that LeRobot rewrites at each save, as the last commit has them."""
+        paths = (self.root / name for name in (TASKS, STATS, INFO))
+        self._committed = {path: path.read_bytes() for path in paths if path.exists()}
+
+    def _put_back(self) -> None:
+        """Undo LeRobot's rewriting, in place, which a full disk allows (a kill amid this is recovered from)."""
+        for path, content in self._committed.items():
+            with path.open("r+b") as file:
+                file.write(content)
+                file.truncate()
+                os.fsync(file.fileno())
 
     def _new_files(self) -> list[Path]:
         """Recorded files since the last commit."""
@@ -337,6 +353,7 @@ class DurableDataset:
         self._rows = 0
         quarantine = Quarantine(self.root)
         try:
+            self._put_back()
             for path in self._new_files():  # the metadata file, too, if the failure came after it
                 quarantine.take(path)
             quarantine.explain(reason)

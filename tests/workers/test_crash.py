@@ -87,8 +87,6 @@ def check_dataset(rig: Rig, acknowledged: dict[int, int]) -> None:
     assert len(dataset) == sum(lengths.values())
     for start in range(0, len(dataset), 15):
         assert dataset[start]["observation.images.wrist"].shape == (3, 72, 96)
-    crashed = [run for run in rig.folder.runs.glob("*") if rig.snapshot(RunFolder(run)).status.value == "running"]
-    assert len(crashed) >= KILLS, "a killed run has no end of its own"
     from services.scribe import fold
     from sessions.store import SessionStore
 

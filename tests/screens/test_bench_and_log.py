@@ -1,0 +1,215 @@
+"""Bench and Log: what runs, what was, filters and notes; leaving."""
+
+from __future__ import annotations
+
+import msgspec
+
+import services.sitting
+from screens.dialogs import KeyList, Question, TextEntry
+from screens.leave import LeaveQuestion
+from screens.widgets.rows import RowList
+from services import events as ev
+from services import wire
+from services.eventlog import read_events
+from services.requests import Purpose
+from services.snapshots import Phase
+from sessions.models import SessionKind
+from tests.screens.fake import FakeWorker, past_session, sim_profile
+
+
+def rows(console):
+    return console.screen.query_one(RowList).lines
+
+
+async def test_an_empty_bench_says_what_to_press(open_console):
+    async with open_console() as console:
+        await console.sees("nothing yet today: what F3 records appears here")
+        await console.sees("sim_so101_follower")
+        assert console.word == "IDLE"
+        for key in ("F3 record", "F7 log", "m teleoperate", "g go to rest", "R release", "H hold"):
+            assert key in console.keys
+        assert "F2" not in console.keys and "STOP" not in console.keys
+
+
+async def test_today_lists_what_runs_and_attaches_to_it(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        worker.take()
+        past_session(console.folder, "20260101-080000-aaaa")
+        console.screen._look_around()
+        await console.until(lambda: len(rows(console)) == 2)
+        assert "done" in rows(console)[0] or "reset" in rows(console)[0]
+        assert "1/2" in rows(console)[0]
+        assert "2 of 3 kept" in rows(console)[1]
+        await console.press("a")
+        await console.until(lambda: console.screen.id == "record" and console.desk.live)
+        await console.press("f2")
+        await console.until(lambda: "attached" in rows(console)[0])
+
+
+async def test_enter_on_an_ended_session_opens_it_in_the_log(open_console):
+    async with open_console() as console:
+        past_session(console.folder, "20260101-080000-aaaa", dataset="stack_cubes")
+        console.screen._look_around()
+        await console.until(lambda: len(rows(console)) == 1)
+        await console.press("enter")
+        await console.until(lambda: console.screen.id == "log" and console.screen.has_class("-open"))
+        await console.sees("session 20260101-080000-aaaa")
+
+
+async def test_teleoperate_starts_a_bench_sitting(open_console, monkeypatch):
+    began = []
+    async with open_console() as console:
+        worker = FakeWorker(console.folder, kind=SessionKind.BENCH)
+
+        def begin(folder, profile, purpose, **_):
+            began.append(purpose)
+            return worker.run
+
+        monkeypatch.setattr(services.sitting, "begin", begin)
+        await worker.start(open_dataset=False)
+        await console.press("m")
+        await console.until(lambda: console.desk.live and not console.desk.starting)
+        worker.phase(Phase.READY)
+        worker.telemetry()
+        await console.until(lambda: console.word == "FOLLOWING")
+        assert began == [Purpose.TELEOPERATE]
+        await console.sees("6 joints, torque on")
+        await console.sees("lit 29.9 fps")
+        assert "p pause" in console.keys and "m teleoperate" not in console.keys
+        await console.press("g")
+        await console.until(lambda: console.word == "RESTED")
+        assert "m follow" in console.keys
+        await console.press("F")
+        await console.until(lambda: not console.desk.live)
+        await worker.stop()
+
+
+async def test_release_without_a_sitting_asks_first(open_console, monkeypatch):
+    began = []
+    async with open_console() as console:
+        monkeypatch.setattr(services.sitting, "begin", lambda *a, **k: began.append(a[2]) or console.folder.run("x"))
+        await console.press("R")
+        assert isinstance(console.app.screen, Question) and began == []
+        await console.press("escape")
+        assert not isinstance(console.app.screen, Question) and began == []
+
+
+async def test_another_bench_can_be_chosen(open_console):
+    other = msgspec.structs.replace(sim_profile(), name="second", operators=("bo",))
+    async with open_console(profiles={"sim": sim_profile(), "second": other}) as console:
+        await console.press("b", "2")
+        await console.until(lambda: console.desk.profile.name == "second")
+        assert "second" in console.text("#header") and "bo" in console.text("#header")
+
+
+async def test_the_log_filters_and_takes_notes(open_console):
+    async with open_console() as console:
+        past_session(console.folder, "20260101-080000-aaaa", task="[bold]x[/]")
+        past_session(console.folder, "20260102-080000-bbbb", kind=SessionKind.BENCH, dataset="", task="")
+        await console.press("f7")
+        await console.until(lambda: len(rows(console)) == 2)
+        assert "bench" in rows(console)[0]
+        await console.press("slash")
+        await console.press(*"kind:record", "enter")
+        await console.until(lambda: len(rows(console)) == 1)
+        await console.sees("1 of 2 sessions · filter: kind:record")
+        await console.press("enter")
+        await console.sees('"[bold]x[/]"')
+        await console.sees("⚠ episode 2: overhead black")
+        await console.press("n")
+        await console.press(*"[b]lamp", "enter")
+        await console.sees("[b]lamp")
+        run = console.folder.run("20260101-080000-aaaa")
+        assert [e.text for e in read_events(run.events) if isinstance(e, ev.NoteAdded)] == ["[b]lamp"]
+        await console.press("t", *"night", "enter")
+        await console.sees("#night")
+        await console.press("escape", "escape")
+        await console.until(lambda: len(rows(console)) == 2)
+
+
+async def test_a_refused_tag_is_said(open_console):
+    async with open_console() as console:
+        past_session(console.folder, "20260101-080000-aaaa")
+        await console.press("f7")
+        await console.until(lambda: len(rows(console)) == 1)
+        await console.press("t", *"two words", "enter")
+        await console.until(lambda: "a tag is one word" in console.text("#banner"))
+
+
+async def test_nobody_types_while_a_take_runs(open_console, make_worker):
+    async with open_console() as console:
+        past_session(console.folder, "20260101-080000-aaaa")
+        worker = await make_worker()
+        worker.phase(Phase.RECORDING)
+        await console.attach(worker, "log")
+        await console.until(lambda: bool(rows(console)))
+        await console.press("slash")
+        await console.press("n")
+        assert not isinstance(console.app.screen, TextEntry)
+        assert "filter" not in console.keys
+
+
+async def test_leaving_asks_and_leaves_it_running(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        await console.attach(worker)
+        await console.press("q")
+        assert isinstance(console.app.screen, LeaveQuestion)
+        await console.sees("the arm holds where it is")
+        await console.press("escape")
+        assert not isinstance(console.app.screen, LeaveQuestion)
+        await console.press("ctrl+q")
+        assert isinstance(console.app.screen, LeaveQuestion)
+        await console.press("q")
+        await console.until(lambda: console.app._exit)
+        assert not worker.heard_of(wire.Finish)
+
+
+async def test_leaving_can_finish_the_sitting(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        await console.attach(worker)
+        await console.press("q", "F")
+        await console.until(lambda: console.app._exit)
+        assert len(worker.heard_of(wire.Finish)) == 1
+
+
+async def test_without_a_sitting_q_leaves_at_once(open_console):
+    async with open_console() as console:
+        await console.press("q")
+        await console.until(lambda: console.app._exit)
+
+
+async def test_the_key_list_tells_every_key(open_console):
+    async with open_console() as console:
+        await console.press("question_mark")
+        assert isinstance(console.app.screen, KeyList)
+        await console.sees("Lower the arm, then cut torque; asks first")
+        await console.press("question_mark")
+        assert not isinstance(console.app.screen, KeyList)
+
+
+async def test_the_palette_has_what_can_be_done(open_console):
+    async with open_console() as console:
+        await console.press("colon")
+        await console.sees("teleoperate  (m)")
+        await console.press(*"bells off", "enter")
+        await console.until(lambda: not console.desk.bells.on)
+
+
+async def test_brackets_step_through_the_screens(open_console):
+    async with open_console() as console:
+        for expected in ("record", "log", "bench"):
+            await console.press("escape", "right_square_bracket")
+            await console.until(lambda e=expected: console.screen.id == e)
+
+
+async def test_every_binding_has_an_id_and_a_tooltip(open_console):
+    async with open_console() as console:
+        for screen in ("bench", "record", "log"):
+            console.app.switch_mode(screen)
+            await console.until(lambda s=screen: console.screen.id == s)
+            own = [b for _, b in console.screen._bindings if b.action not in ("app.focus_next", "app.focus_previous")]
+            lacking = [b.key for b in own if not (b.id and b.tooltip) and not b.action.startswith("screen.")]
+            assert lacking == []

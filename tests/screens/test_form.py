@@ -1,0 +1,92 @@
+"""The form of a new recording: what it knows, refuses, starts and remembers."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+import services.recording
+from screens.form import RecordForm
+from tests.screens.fake import FakeWorker
+
+
+async def open_form(console):
+    await console.press("f3")
+    await console.until(lambda: bool(console.screen.query(RecordForm)) and bool(console.screen.query("#reset-seconds")))
+
+
+def fill(console, **values):
+    for name, value in values.items():
+        console.screen.query_one(f"#{name.replace('_', '-')}", Input).value = value
+
+
+async def test_a_refusal_stands_at_the_form(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        fill(console, dataset="two words")
+        await console.pilot.click("#start")
+        await console.until(lambda: console.text("#refusal") != "")
+        assert "two words" in console.text("#refusal")
+        fill(console, dataset="pick", episodes="many")
+        await console.pilot.click("#start")
+        await console.until(lambda: "a whole number is needed" in console.text("#refusal"))
+        fill(console, episodes="0")
+        await console.pilot.click("#start")
+        await console.until(lambda: "episodes must be at least 1" in console.text("#refusal"))
+        fill(console, episodes="3", task=" ")
+        await console.pilot.click("#start")
+        await console.until(lambda: "a task is needed" in console.text("#refusal"))
+        assert console.desk.link is None
+
+
+async def test_start_begins_and_attaches_and_the_values_are_remembered(open_console, monkeypatch):
+    planned = []
+    async with open_console() as console:
+        worker = FakeWorker(console.folder)
+
+        def begin(folder, request):
+            planned.append(request)
+            return worker.run
+
+        monkeypatch.setattr(services.recording, "begin", begin)
+        await worker.start()
+        await open_form(console)
+        assert console.app.focused.id == "dataset"
+        await console.press(*"pick_place")
+        for _ in range(6):
+            await console.press("enter")
+            await console.pilot.pause()
+        await console.until(lambda: console.word == "HOLDING")
+        assert planned[0].dataset == "pick_place"
+        assert planned[0].task == "Pick up the cube and place it in the bowl"
+        assert planned[0].episodes == 10 and not planned[0].resume
+        assert not console.screen.query(RecordForm)
+        await console.press("F")
+        await console.until(lambda: console.word == "FINISHED")
+        await console.press("N")
+        await console.until(lambda: bool(console.screen.query("#dataset")))
+        assert console.screen.query_one("#dataset", Input).value == "pick_place"
+        await worker.stop()
+
+
+async def test_an_existing_dataset_is_resumed_in_words(open_console):
+    async with open_console() as console:
+        info = '{"codebase_version": "v3.0", "fps": 30, "features": {}, "total_episodes": 7, "total_frames": 70}'
+        meta = console.folder.datasets / "pick_place" / "meta"
+        meta.mkdir(parents=True)
+        (meta / "info.json").write_text(info)
+        await open_form(console)
+        await console.sees("pick_place · 7 episodes")
+        fill(console, dataset="pick_place")
+        await console.until(lambda: "goes on with 7 episodes" in console.text("#about"))
+        assert "next one gets number 7" in console.text("#about")
+        fill(console, dataset="another")
+        await console.until(lambda: console.text("#about") == "a new dataset")
+
+
+async def test_letters_typed_into_the_form_are_text(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        await console.press(*"qNx")
+        assert console.screen.query_one("#dataset", Input).value == "qNx"
+        await console.press("escape", "left_square_bracket")
+        await console.until(lambda: console.screen.id == "bench")
