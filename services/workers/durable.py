@@ -158,20 +158,7 @@ class DurableDataset:
             recovery = _begin(root, repo_id, fps, features, robot_type)
         write_backups(root)
         begin_marks(root, survey.episodes)
-
-        def reopen() -> LeRobotDataset:
-            with taps.last_episode_only():
-                return LeRobotDataset.resume(
-                    repo_id,
-                    root=root,
-                    video_backend="pyav",
-                    rgb_encoder=config,
-                    encoder_threads=encoder.threads,
-                    streaming_encoding=True,
-                    encoder_queue_maxsize=encoder.queue,
-                )
-
-        return cls(root, reopen, recovery)
+        return cls(root, _opener(root, repo_id, config, encoder), recovery)
 
     # -- recording
 
@@ -313,8 +300,8 @@ class DurableDataset:
         dataset = self._strategy.commit(self._dataset)
         committed = self._new_files()
         _sync([path for path in committed if path not in files], self.root)
-        self._known.update(map(str, committed))
         self._remember()
+        self._known.update(map(str, committed))
         if dataset is not self._dataset:
             self._dataset, self._encoder = dataset, taps.steady_encoder(dataset)
         with suppress(OSError):  # the episode is committed; recovery can do without a newer backup
@@ -404,7 +391,27 @@ class _FinalizeAndResume:
         return self._reopen()
 
 
-# -- beginning -------------------------------------------------------------------------------------------
+# -- opening -------------------------------------------------------------------------------------------
+
+
+def _opener(
+    root: Path, repo_id: str, config: RGBEncoderConfig, encoder: EncoderSettings
+) -> Callable[[], LeRobotDataset]:
+    """What opens LeRobot's dataset at `root` for the next episode, always with the same encoder."""
+
+    def reopen() -> LeRobotDataset:
+        with taps.last_episode_only():
+            return LeRobotDataset.resume(
+                repo_id,
+                root=root,
+                video_backend="pyav",
+                rgb_encoder=config,
+                encoder_threads=encoder.threads,
+                streaming_encoding=True,
+                encoder_queue_maxsize=encoder.queue,
+            )
+
+    return reopen
 
 
 def _begin(

@@ -360,6 +360,7 @@ def test_a_dataset_that_cannot_be_restored_says_so_and_can_be_reopened(
     record(dataset, 1)
     with monkeypatch.context() as patch:
         lose_a_frame(dataset, patch)
+        full_disk_at("services.workers.durable.DurableDataset._put_back")(dataset, patch)
         full_disk_at("services.workers.recovery.write_atomically")(dataset, patch)
         add_take(dataset)
         with pytest.raises(TakeNotSaved) as lost:
@@ -375,6 +376,21 @@ def test_a_dataset_that_cannot_be_restored_says_so_and_can_be_reopened(
     record(dataset, 1)
     dataset.close()
     check_readable(root, 2)
+
+
+def test_going_back_to_the_last_commit_needs_no_room_on_the_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = open_demo(root)
+    record(dataset, 1)
+    with monkeypatch.context() as patch:
+        lose_a_frame(dataset, patch)
+        full_disk_at("services.workers.recovery.write_atomically")(dataset, patch)
+        add_take(dataset)
+        with pytest.raises(TakeNotSaved) as lost:
+            dataset.save()
+        assert lost.value.usable
+        assert Survey(root).healthy
+    dataset.close()
+    check_readable(root, 1)
 
 
 # -- without the private API -----------------------------------------------------------------------------
