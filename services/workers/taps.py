@@ -33,6 +33,8 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.datasets.utils import EPISODES_DIR
 from lerobot.datasets.video_utils import StreamingVideoEncoder, _CameraEncoderThread
 
+from services.workers.camera_thread import ColourEncoderThread
+
 logger = logging.getLogger(__name__)
 
 STALLED_S = 30.0
@@ -134,7 +136,7 @@ class SteadyEncoder(StreamingVideoEncoder):
     def _start_camera(self, key: str, temp_dir: Path, *, depth: bool) -> None:
         path = Path(tempfile.mkdtemp(dir=temp_dir)) / f"{key.replace('/', '_')}_streaming.mp4"
         frames, results, stop = StepQueue(self.queue_maxsize), queue.Queue[Any](1), threading.Event()
-        thread = _CameraEncoderThread(
+        thread = (_CameraEncoderThread if depth else ColourEncoderThread)(
             video_path=path,
             fps=self.fps,
             video_encoder=self._depth_encoder if depth else self._rgb_encoder,

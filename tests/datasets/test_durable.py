@@ -227,13 +227,13 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open = threading.Event()
-        run = taps._CameraEncoderThread.run
+        run = taps.ColourEncoderThread.run
 
         def wait_then_run(thread: Any) -> None:
             self.open.wait(20)
             run(thread)
 
-        monkeypatch.setattr(taps._CameraEncoderThread, "run", wait_then_run)
+        monkeypatch.setattr(taps.ColourEncoderThread, "run", wait_then_run)
 
 
 def test_a_full_queue_costs_no_time_and_the_video_keeps_step(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,11 +282,11 @@ def break_encoder(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(thread: Any) -> None:
         thread.result_queue.put(("error", "out of film"))
 
-    monkeypatch.setattr(taps._CameraEncoderThread, "run", run)
+    monkeypatch.setattr(taps.ColourEncoderThread, "run", run)
 
 
 def hang_encoder(dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taps._CameraEncoderThread, "run", lambda thread: time.sleep(1))
+    monkeypatch.setattr(taps.ColourEncoderThread, "run", lambda thread: time.sleep(1))
     dataset._encoder.stalled_s = 0.1
 
 

@@ -14,9 +14,10 @@ import services.link
 from console.app import LabConsole, build
 from screens.frame import LabScreen
 from screens.widgets.keyline import KeyLine
-from screens.widgets.line import Line
+from screens.widgets.line import Line, Lines
 from services.bench import Benches, Profile
 from services.folders import DataFolder
+from services.stopline import StopLine
 from tests.screens.fake import FakeWorker, empty_folder, no_scribe, sim_profile
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
@@ -41,6 +42,10 @@ class Console:
     @property
     def keys(self) -> str:
         return self.screen.query_one(KeyLine).text
+
+    @property
+    def tally(self) -> str:
+        return self.screen.query_one("#tally-lines", Lines).text
 
     @property
     def word(self) -> str:
@@ -107,13 +112,14 @@ def open_console(tmp_path: Path) -> Callable[..., Any]:
 
     @asynccontextmanager
     async def opened(
-        size: tuple[int, int] = (120, 40), profiles: dict[str, Profile] | None = None
+        size: tuple[int, int] = (120, 40), profiles: dict[str, Profile] | None = None, line: StopLine | None = None
     ) -> AsyncIterator[Console]:
         folder = empty_folder(tmp_path / "lab")
         profiles = profiles or {"sim": sim_profile()}
         first = next(iter(profiles))
         app = build(folder, Benches(profiles, first, None), profiles[first], demo=False, attach=None, headless=True)
         app.desk.name = "tg"
+        app.desk._stop_line = line
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             console = Console(app, pilot, folder)

@@ -50,6 +50,7 @@ class FakeWorker:
         self.log = EventLog(self.run)
         self.snapshot = Snapshot()
         self.heard: list[wire.Command] = []
+        self.mute: set[type[wire.Command]] = set()
         self.refuse: dict[type[wire.Command], str] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
         self.reached_at = 2
@@ -162,6 +163,8 @@ class FakeWorker:
                 if isinstance(command, wire.Heartbeat):
                     continue
                 self.heard.append(command)
+                if type(command) in self.mute:
+                    continue
                 why = self.refuse.get(type(command), "")
                 if not why:
                     self._obey(command, writer)

@@ -1,0 +1,162 @@
+"""The first sitting of a new operator, through a pseudo-terminal, with nothing faked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from services.datasets import read_marks
+from services.eventlog import is_live
+from services.link import live_runs
+from services.snapshots import Phase
+from sessions.models import SessionStatus
+from tests.journeys.desk import DemoDesk
+from tests.replay import puts_the_cube_into_the_bowl
+from tests.rig import wait_until
+
+
+def test_a_new_operator_records_rejects_finds_the_sitting_and_notes_it(demo: DemoDesk) -> None:
+    screen = demo.open()
+    run = demo.start_recording(screen, dataset="first", episodes="2", seconds="8")
+    demo.follow(screen, run)
+    first = demo.start_take(screen, run)  # goes on to its time limit
+    demo.saved(screen, run, first)
+    second = demo.start_take(screen, run)
+    time.sleep(1.0)
+    screen.press("space")
+    demo.saved(screen, run, second)
+    screen.press("r")
+    screen.wait_until(lambda: demo.state(run).rejected == 1, 10, "r does not reject")
+    third = demo.start_take(screen, run)
+    time.sleep(1.5)
+    screen.press("space")
+    demo.saved(screen, run, third)
+    screen.wait_until(lambda: demo.state(run).phase is Phase.DONE, 10, "two accepted are not enough")
+    screen.press("F")
+    screen.wait_until(lambda: not is_live(run), 30, "it does not finish")
+    state = demo.state(run)
+    assert (state.status, state.accepted, state.rejected) == (SessionStatus.FINISHED, 2, 1)
+
+    screen.press("F7")
+    screen.wait_for("1 session", 10)
+    screen.press("n")
+    screen.wait_for("keys go to the note", 10)
+    screen.type("xylophone next to the bench")  # x is a letter here
+    screen.press("enter")
+    screen.wait_until(lambda: len(demo.state(run).notes) == 1, 10, "the note is not in the session")
+    screen.wait_for("xylophone", 10)
+    screen.press("q")
+    assert screen.wait(10) == 0
+
+    root = demo.folder.datasets / "first"
+    assert [mark.accepted for mark in read_marks(root).values()] == [True, False, True]
+    frames = [e.frames for e in state.episodes]
+    assert frames[0] == 240
+    check_dataset(root, frames)
+    assert puts_the_cube_into_the_bowl(root, episode=0, seed=0, take=1)
+
+
+def check_dataset(root: object, frames: list[int]) -> None:
+    from lerobot.datasets import LeRobotDataset
+
+    dataset = LeRobotDataset("first", root=root, video_backend="pyav")
+    assert [int(row["length"]) for row in dataset.meta.episodes] == frames
+    last = dataset[len(dataset) - 1]
+    assert last["observation.images.wrist"].shape == (3, 480, 640)
+    assert last["observation.images.overhead"].shape == (3, 480, 640)
+
+
+@pytest.mark.parametrize("how", ["kill -9", "terminal closed"])
+def test_the_take_survives_its_console_and_another_terminal_goes_on(demo: DemoDesk, how: str) -> None:
+    screen = demo.open()
+    run = demo.start_recording(screen, dataset="kept", episodes="5", seconds="3")
+    demo.follow(screen, run)
+    take = demo.start_take(screen, run)
+    time.sleep(0.5)
+    if how == "kill -9":
+        screen.kill(signal.SIGKILL)
+    else:
+        screen.hang_up()
+    wait_until(lambda: any(e.take == take for e in demo.state(run).episodes), 20, "the take is not saved")
+    wait_until(lambda: demo.state(run).phase is Phase.HELD, 10, "the arm does not hold")
+    assert demo.state(run).episodes[0].frames == 90
+    pose = np.array(demo.world().state().joints)
+    again = demo.attach(cols=80, rows=24)
+    again.wait_for("kept", 20)
+    assert np.abs(np.array(demo.world().state().joints) - pose)[:5].max() < 2.0
+    again.press("p")
+    again.wait_until(lambda: demo.state(run).phase.following, 30, "it does not resume")
+    second = demo.start_take(again, run)
+    demo.saved(again, run, second)
+    again.press("F")
+    again.wait_until(lambda: not is_live(run), 30, "it does not finish")
+    assert [e.index for e in demo.state(run).episodes] == [0, 1]
+
+
+def test_a_second_console_watches_and_takes_over(demo: DemoDesk) -> None:
+    first = demo.open()
+    run = demo.start_recording(first, dataset="shared", episodes="5")
+    second = demo.attach()
+    second.wait_for("watching", 20)
+    demo.follow(first, run)
+    second.press("x")
+    first.wait_until(lambda: demo.state(run).phase is Phase.HELD, 5, "a watcher's stop is not obeyed")
+    second.press("T")
+    first.wait_for("watching", 10)
+    time.sleep(1.2)
+    second.press("p")
+    second.wait_until(lambda: demo.state(run).phase.following, 30, "the new driver cannot resume")
+
+
+def test_a_worker_that_does_not_answer_gives_the_warning_and_then_the_rescue(demo: DemoDesk) -> None:
+    screen = demo.open()
+    run = demo.start_recording(screen, dataset="stuck", episodes="5")
+    demo.follow(screen, run)
+    os.kill(demo.pid(run), signal.SIGSTOP)
+    time.sleep(0.3)
+    screen.press("escape")
+    screen.wait_for("NO ANSWER", 3)
+    wait_until(lambda: not is_live(run), 10, "the stuck worker is not replaced")
+    screen.wait_until(lambda: bool(live_runs(demo.folder)), 10, "no rescue worker")
+    rescue = live_runs(demo.folder)[0]
+    screen.wait_until(lambda: demo.state(rescue).phase is Phase.IDLE, 60, "the rescue does not hold")
+    assert demo.state(run).status is SessionStatus.CRASHED
+    world = demo.world()
+    pose = np.array(world.state().joints)
+    time.sleep(1.0)
+    assert world.state().torque
+    assert np.abs(np.array(world.state().joints) - pose)[:5].max() < 2.0
+
+
+def test_a_dead_worker_shows_its_last_words_and_what_to_do(demo: DemoDesk) -> None:
+    screen = demo.open()
+    run = demo.start_recording(screen, dataset="dead", episodes="5")
+    os.kill(demo.pid(run), signal.SIGKILL)
+    screen.wait_for("N", 10)
+    screen.wait_until(lambda: "worker" in screen.text.lower() and "new sitting" in screen.text, 10, "no words")
+    assert "Traceback" not in screen.text
+
+
+@pytest.mark.parametrize(("cols", "rows"), [(60, 15), (80, 24), (200, 60)])
+def test_it_opens_at_any_size_and_says_what_it_is(demo: DemoDesk, cols: int, rows: int) -> None:
+    screen = demo.open(cols=cols, rows=rows)
+    screen.wait_for("sim", 20)
+    for key in ("F3", "F7", "F2"):
+        screen.press(key)
+        time.sleep(0.7)
+        assert "Traceback" not in screen.text
+    screen.press("q")
+    assert screen.wait(10) == 0
+
+
+def test_without_a_utf8_locale_it_draws_with_ascii(demo: DemoDesk) -> None:
+    screen = demo.open(wrap=["env", "LANG=C", "LC_ALL=C", "PYTHONUTF8=0", "PYTHONCOERCECLOCALE=0"])
+    screen.wait_for("lab console", 20)
+    time.sleep(0.5)
+    assert screen.text.isascii(), {c for c in screen.text if not c.isascii()}
+    screen.press("q")
+    assert screen.wait(10) == 0

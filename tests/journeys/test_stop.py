@@ -1,0 +1,96 @@
+"""Stop, with the real console, the real worker and the simulated arm: Esc and x always hold."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.folders import RunFolder
+from services.link import live_runs
+from services.snapshots import Phase
+from tests.journeys.desk import DemoDesk
+from tests.terminal import Terminal
+
+AFTER = [b"", b" ", b"p", b"g", b"\r", b"[", b"\x1b[A", b"\x1bOR", b"r"]
+DELAYS_MS = (0, 20, 80, 200, 400, 600)
+
+
+def held(demo: DemoDesk, screen: Terminal, run: RunFolder, what: str, seconds: float = 2.0) -> None:
+    """The arm holds, and stays within 2 degrees while physics runs."""
+    screen.wait_until(lambda: demo.state(run).phase is Phase.HELD, seconds, f"{what} does not hold")
+    world = demo.world()
+    pose = np.array(world.state().joints)
+    time.sleep(0.4)
+    state = world.state()
+    assert state.torque, what
+    assert np.abs(np.array(state.joints) - pose)[:5].max() < 2.0, what
+    assert demo.state(run).phase is Phase.HELD, f"{what}: something made it go on"
+
+
+def resume(demo: DemoDesk, screen: Terminal, run: RunFolder) -> None:
+    """p, once the stop is old enough to be followed by a resume that is meant."""
+    time.sleep(1.1)
+    screen.press("p")
+    screen.wait_until(lambda: demo.state(run).phase.following, 30, "it does not resume")
+
+
+@pytest.fixture
+def tmux() -> Any:
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    return ["tmux", "-L", f"lab{time.monotonic_ns()}", "-f", "/dev/null", "new-session"]
+
+
+def test_esc_followed_by_any_key_holds_through_a_real_tmux_client(demo: DemoDesk, tmux: list[str]) -> None:
+    screen = demo.open(wrap=tmux)
+    run = demo.start_recording(screen, dataset="stops", episodes="9")
+    demo.follow(screen, run)
+    cases = [(key, delay) for n, key in enumerate(AFTER) for delay in (DELAYS_MS[n % 6], DELAYS_MS[(n + 3) % 6])]
+    for key, delay in cases:
+        screen.write(b"\x1b")
+        time.sleep(delay / 1000)
+        if key:
+            screen.write(key)
+        held(demo, screen, run, f"Esc, {delay} ms, {key!r}")
+        if key == b"\x1bOR":  # the console may show another screen now
+            screen.press("F3")
+        resume(demo, screen, run)
+    for _ in range(20):
+        screen.write(b"\x1b")
+    held(demo, screen, run, "twenty Escs")
+    assert demo.world().state().torque
+    resume(demo, screen, run)
+    screen.write(b"x")
+    held(demo, screen, run, "x")
+
+
+def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(demo: DemoDesk) -> None:
+    demo.folder.root.mkdir(parents=True)
+    arguments = [sys.executable, "-m", "tests.journeys.blocked_console", str(demo.folder.root)]
+    from tests.journeys.desk import ROOT
+
+    screen = Terminal(arguments, env={"PYTHONPATH": str(ROOT)}, cwd=demo.folder.root)
+    demo.terminals.append(screen)
+    run = demo.start_recording(screen, dataset="blocked", episodes="9")
+    demo.follow(screen, run)
+    for key in (b"x", b"\x1b"):
+        screen.kill(signal.SIGUSR1)
+        time.sleep(0.1)  # well inside the five seconds, and before the heartbeat is missed
+        began = time.monotonic()
+        screen.write(key)
+        screen.wait_until(lambda: demo.state(run).phase is Phase.HELD, 0.5, f"{key!r} waits for the loop")
+        assert time.monotonic() - began < 0.6
+        assert "stop" in demo.state(run).held or "key" in demo.state(run).held, demo.state(run).held
+        time.sleep(6)
+        resume(demo, screen, run)
+    screen.press("R")
+    screen.wait_for("torque", 5)
+    screen.write(b"\x1b")
+    held(demo, screen, run, "Esc in a dialog")
+    assert live_runs(demo.folder) == [run]
