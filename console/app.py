@@ -8,20 +8,17 @@ import signal
 from contextlib import suppress
 from typing import ClassVar
 
-from textual import events
 from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
 
 from console.driver import StopKeyDriver, set_text_entry, stop_line
 from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
 from screens.bench import BenchScreen
 from screens.desk import Desk
-from screens.leave import LeaveQuestion
 from screens.palette import Actions
-from screens.words import ASCII, speaks_utf8, use_signs
+from screens.words import ASCII, UNICODE, speaks_utf8, use_signs
 from services.bench import Benches, Profile
 from services.folders import DataFolder, RunFolder
 from sessions.models import SessionKind
@@ -33,9 +30,8 @@ class LabConsole(App[int]):
     TITLE = "lab console"
     CSS_PATH = "console.tcss"
     ESCAPE_TO_MINIMIZE = False
-    ENABLE_COMMAND_PALETTE = True
+    DEFAULT_MODE = "bench"
     COMMANDS = {Actions}  # noqa: RUF012  (Textual's own declaration)
-    NOTIFICATION_TIMEOUT = 6
     BINDINGS: ClassVar = [
         Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.leave", tooltip="Leave the console"),
     ]
@@ -45,8 +41,10 @@ class LabConsole(App[int]):
         self.desk = desk
         self._joins = attach
         desk.bells.ring = self.bell
+        desk.keys_moved = self._say_where_keys_go
         self.register_theme(LAB_DARK)
-        self.theme = LAB_DARK.name
+        self.set_reactive(App.theme, LAB_DARK.name)  # without its watcher, which would parse all styles anew
+        self.stylesheet.set_variables(self.get_css_variables())
         self.add_mode("bench", lambda: BenchScreen(desk))
         self.add_mode("record", self._record_screen)
         self.add_mode("log", self._log_screen)
@@ -63,8 +61,7 @@ class LabConsole(App[int]):
 
     def on_mount(self) -> None:
         """First paint first; what looks at disk, processes or tmux comes after it."""
-        self.switch_mode("bench")
-        self.desk.listen_to_stop_line()
+        self.desk.listen_to_stop_key()
         self._leave_on_signals()
         self.call_after_refresh(self._look_around)
 
@@ -92,47 +89,35 @@ class LabConsole(App[int]):
 
     # --- where keys go --------------------------------------------------------------------------
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+    def on_descendant_focus(self) -> None:
         """In a text x is a letter, and only Esc stops."""
         self._say_where_keys_go()
 
-    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+    def on_descendant_blur(self) -> None:
         """Keys are keys again."""
         self._say_where_keys_go()
 
     def _say_where_keys_go(self) -> None:
-        set_text_entry(isinstance(self.focused, Input | TextArea))
+        focused = self.focused if self.screen_stack else None
+        set_text_entry(focused is not None and focused.check_consume_key("x", "x"))
 
     # --- leaving --------------------------------------------------------------------------------
 
     def action_leave(self) -> None:
-        """Leave; ask first when a sitting runs that this console drives or began."""
-        if isinstance(self.screen, LeaveQuestion):
-            return
-        if self.desk.live and (self.desk.driving or self.desk.began):
-            self.push_screen(LeaveQuestion(self.desk), self._leave)
-        else:
-            self._detach()
+        """Leave; asks first when a sitting would go on without this console."""
+        from screens import leave
+
+        leave.ask(self, self.desk, self._detach)
 
     async def action_quit(self) -> None:
         """Textual's own way out takes the same path."""
         self.action_leave()
 
-    def _leave(self, answer: str | None) -> None:
-        if answer == "detach":
-            self._detach()
-        elif answer == "finish":
-            self.desk.spawn(self._finish())
-
-    async def _finish(self) -> None:
-        if await self.desk.finish_and_wait():
-            self._detach()
-
     def _detach(self) -> None:
         self.run_worker(self._close(), exclusive=True)
 
     async def _close(self) -> None:
-        await self.desk.let_go()
+        await self.desk.leave()
         self.exit(0)
 
     def on_stop_key_driver_terminal_lost(self) -> None:
@@ -150,14 +135,15 @@ def build(
     headless: bool = False,
 ) -> LabConsole:
     """The console, not yet running."""
-    if not speaks_utf8():
-        use_signs(ASCII)
+    ascii_only = not speaks_utf8()
+    use_signs(ASCII if ascii_only else UNICODE)
+    name = ""
     with suppress(OSError, KeyError):
         name = getpass.getuser()
     desk = Desk(folder, benches, profile, name=name, demo=demo, stop_line=None if headless else stop_line)
     run_folder = folder.run(attach) if isinstance(attach, str) else attach
     app = LabConsole(desk, attach=run_folder, headless=headless)
-    app.set_class(not speaks_utf8(), "-ascii")
+    app.set_class(ascii_only, "-ascii")
     return app
 
 

@@ -1,0 +1,1 @@
+"""What the operator sees: one screen per file, the parts they share, widgets."""

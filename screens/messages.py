@@ -1,0 +1,69 @@
+"""What the desk tells the screens: one small message per fact, newest telemetry wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from textual.message import Message
+
+from services.events import Event
+from services.snapshots import Snapshot
+from services.wire import Telemetry
+
+
+class Tone(StrEnum):
+    """What a colour says; a word or a sign always stands beside it."""
+
+    PLAIN = "plain"
+    QUIET = "quiet"
+    ACCENT = "accent"
+    SUCCESS = "success"
+    WARNING = "warning"
+    DANGER = "danger"
+
+
+@dataclass
+class SnapshotArrived(Message):
+    """The sitting is in a new state, because of `event` (None: attached, or who drives changed)."""
+
+    snapshot: Snapshot
+    event: Event | None = None
+
+
+@dataclass
+class TelemetryArrived(Message):
+    """What is true this moment."""
+
+    telemetry: Telemetry
+
+    def can_replace(self, message: Message) -> bool:
+        """Newest wins."""
+        return isinstance(message, TelemetryArrived)
+
+
+@dataclass
+class SittingChanged(Message):
+    """A sitting was attached to, let go or lost."""
+
+
+@dataclass
+class Noticed(Message):
+    """A short sentence for the operator: a refusal, a hint, something that happened."""
+
+    text: str
+    tone: Tone = Tone.WARNING
+
+
+@dataclass
+class StopUnanswered(Message):
+    """Nothing answered the stop key; `doing` says what happens about it."""
+
+    doing: str
+
+
+@dataclass
+class StopAnswered(Message):
+    """The arm holds, `ms` after the key; None: a rescue worker holds it."""
+
+    ms: float | None

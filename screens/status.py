@@ -1,0 +1,88 @@
+"""The lines of the frame: header, alarm line, banner. Pure: from the desk to Content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from screens.desk import Desk
+from screens.messages import Tone
+from screens.words import clean, duration, signs
+from services.snapshots import Alarm, Phase, Snapshot
+from sessions.models import SessionKind
+
+
+@dataclass(frozen=True)
+class Said:
+    """A full-width line and its tone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+def header(desk: Desk, screen: str, clock: str, width: int) -> Content:
+    """Bench, what runs, who sits here, the time."""
+    dot = f" {signs().dot} "
+    left = " lab console  " if width >= 100 else " "
+    bench = clean(desk.profile.name) + (" (demo)" if desk.demo else "")
+    right = f"{clean(desk.operator)}  {clock} " if desk.operator and width >= 70 else f"{clock} "
+    title, about = _sitting(desk, screen)
+    room = width - len(left) - len(bench) - len(right) - len(title) - 6
+    middle = about if len(about) <= room else about[: max(0, room - 1)] + signs().more if room > 8 else ""
+    parts: list[tuple[str, str]] = [(left, "$quiet"), (bench, "bold"), (dot, "$quiet"), (title, "bold $accent")]
+    parts += [(f"  {middle}", "")]
+    used = sum(len(text) for text, _ in parts)
+    return Content.assemble(*parts, (" " * max(1, width - used - len(right)), ""), (right, "$quiet"))
+
+
+def _sitting(desk: Desk, screen: str) -> tuple[str, str]:
+    started = desk.snapshot.started
+    if not desk.live:
+        return screen.upper(), ""
+    if started is None:
+        return screen.upper(), "starting"
+    if started.kind is SessionKind.RECORD:
+        about = f'{clean(started.dataset)} {signs().dot} "{clean(started.task)}"'
+        return "RECORD", f"{desk.snapshot.phase.value} {signs().dot} {about}"
+    return "BENCH", desk.snapshot.phase.value
+
+
+def alarm_line(snapshot: Snapshot, now: float) -> Said:
+    """The newest alarm: what, since when, what answers it; how many more there are."""
+    if not snapshot.alarms:
+        return Said("")
+    alarm = max(snapshot.alarms, key=lambda a: a.since)
+    more = f"  (+{len(snapshot.alarms) - 1} more)" if len(snapshot.alarms) > 1 else ""
+    return Said(f"{signs().warning} {_alarm(alarm, now)}{more}", Tone.DANGER)
+
+
+def _alarm(alarm: Alarm, now: float) -> str:
+    dot = f" {signs().dot} "
+    since = f" for {duration(now - alarm.since)}" if 0 < now - alarm.since < 360_000 else ""
+    answer = f"{dot}{clean(alarm.answer)}" if alarm.answer else ""
+    return f"{clean(alarm.text)}{since}{answer}"
+
+
+def banner(desk: Desk, notice: Said | None) -> Said:
+    """The line above the keys: a notice while it lasts, else what holds, else who drives."""
+    if notice is not None:
+        return notice
+    dot = f" {signs().dot} "
+    snapshot = desk.snapshot
+    if desk.live and snapshot.phase is Phase.HELD:
+        cause = clean(snapshot.held) or "the worker"
+        after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
+        keys = "p resume (ramped)   g go to rest   R release" if desk.driving else _who(desk)
+        return Said(f"{signs().stop} HELD by {cause}{after}{dot}torque is on{dot}{keys}", Tone.WARNING)
+    if desk.live and not desk.starting and not desk.driving:
+        return Said(f"{signs().void} {_who(desk)}", Tone.ACCENT)
+    if not desk.live and desk.why_lost:
+        return Said(f"{signs().warning} {desk.why_lost}{dot}N starts again", Tone.DANGER)
+    return Said("")
+
+
+def _who(desk: Desk) -> str:
+    dot = f" {signs().dot} "
+    who = f"{desk.driver} drives" if desk.driver else "nobody drives"
+    return f"watching{dot}{who}{dot}T takes over{dot}Esc x stop the arm"

@@ -1,0 +1,79 @@
+"""The footer: one line with the keys that act now; a click presses one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.content import Content
+
+from screens.widgets.line import Line
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of the footer. `stop` keys stand at the right end, in the colour of danger."""
+
+    key: str
+    shown: str
+    label: str
+    stop: bool = False
+
+    @property
+    def width(self) -> int:
+        """Cells with the gap after it."""
+        return len(self.shown) + 1 + len(self.label) + 2
+
+
+def fitting(keys: list[Key], width: int) -> list[Key]:
+    """The first keys that fit into `width` cells; stop keys always stay."""
+    room = width - sum(key.width for key in keys if key.stop)
+    chosen = []
+    for key in keys:
+        if not key.stop:
+            room -= key.width
+            if room < 0:
+                break
+        chosen.append(key)
+    return chosen + [key for key in keys if key.stop and key not in chosen]
+
+
+class KeyLine(Line):
+    """Draws keys; remembers where each stands for the mouse."""
+
+    DEFAULT_CSS = """
+    KeyLine { padding: 0 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._places: list[tuple[int, int, str]] = []
+
+    def draw(self, keys: list[Key]) -> None:
+        """Show the keys that fit."""
+        width = max(10, self.size.width)
+        fits = fitting(keys, width)
+        first = [key for key in fits if not key.stop]
+        last = [key for key in fits if key.stop]
+        parts: list[tuple[str, str]] = []
+        self._places = []
+        at = self._put(parts, first, 0, "bold $accent", "$quiet")
+        if last:
+            gap = max(0, width - at - sum(key.width for key in last) + 2)
+            parts.append((" " * gap, ""))
+            self._put(parts, last, at + gap, "bold $error", "bold $error")
+        self.show(Content.assemble(*parts).rstrip())
+
+    def _put(self, parts: list[tuple[str, str]], keys: list[Key], at: int, hot: str, cold: str) -> int:
+        for key in keys:
+            parts += [(key.shown, hot), (f" {key.label}  ", cold)]
+            self._places.append((at, at + key.width - 2, key.key))
+            at += key.width
+        return at
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a key presses it."""
+        x = event.x - 1
+        for start, end, key in self._places:
+            if start <= x < end:
+                self.app.simulate_key(key)

@@ -1,0 +1,90 @@
+"""The cameras side by side, or one of them large."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from screens.live import camera_title
+from screens.widgets.line import Line
+from screens.widgets.preview import Preview
+from services.wire import CameraView, Telemetry
+
+BUDGET = 40_000
+"""Pixels of all previews together: a line on the wire has 256 kB, in base64."""
+
+
+class CameraBox(Vertical):
+    """One camera: a title line over its picture."""
+
+    def __init__(self, camera: str, config: Mapping[str, Any]) -> None:
+        super().__init__(classes="panel camera")
+        width, height = config.get("width"), config.get("height")
+        whole = isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0
+        self.camera = camera
+        self.picture = Preview(camera, width / height if whole else 4 / 3)  # type: ignore[operator]
+        self.title = Line(classes="camera-title")
+
+    def compose(self) -> ComposeResult:
+        """Title, picture."""
+        yield self.title
+        yield self.picture
+
+    def show(self, view: CameraView) -> None:
+        """Draw state and picture."""
+        text, tone = camera_title(self.camera, view)
+        self.title.tone(tone)
+        self.title.show(text)
+        if view.rgb:
+            self.picture.show(view.rgb, view.width, view.height)
+
+
+class Pictures(Horizontal):
+    """Mounts a box per camera; knows which one is large, and which sizes to ask for."""
+
+    def __init__(self) -> None:
+        super().__init__(id="pictures")
+        self.large = ""
+
+    @property
+    def boxes(self) -> list[CameraBox]:
+        """In the order of the bench."""
+        return list(self.query(CameraBox))
+
+    def show_cameras(self, cameras: Mapping[str, Mapping[str, Any]], *, one: bool) -> None:
+        """Have a box for each; `one`: there is room for a single picture."""
+        if [box.camera for box in self.boxes] != list(cameras):
+            self.remove_children()
+            self.large = ""
+            self.mount(*(CameraBox(name, config) for name, config in cameras.items()))
+        self._choose(one=one)
+
+    def _choose(self, *, one: bool) -> None:
+        """Show all, or the large one, or the first where there is room for one."""
+        boxes = self.boxes
+        only = self.large or (boxes[0].camera if boxes and one else "")
+        for box in boxes:
+            box.display = not only or box.camera == only
+
+    def enlarge_next(self) -> None:
+        """All, the first large, the second large, ..., all again."""
+        names = ["", *(box.camera for box in self.boxes)]
+        self.large = names[(names.index(self.large) + 1) % len(names)]
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """(width, height) in pixels to ask for, by camera; nothing for what is hidden."""
+        shown = [box.picture for box in self.boxes if box.display and self.display]
+        sizes = {picture.camera: picture.wanted for picture in shown if picture.wanted[0]}
+        while sum(w * h for w, h in sizes.values()) > BUDGET:
+            sizes = {name: (w // 2, h // 2) for name, (w, h) in sizes.items()}
+        return sizes
+
+    def show(self, telemetry: Telemetry) -> None:
+        """Draw what came for the boxes that are seen."""
+        for box in self.boxes:
+            view = telemetry.cameras.get(box.camera)
+            if view is not None and box.display:
+                box.show(view)

@@ -1,0 +1,124 @@
+"""Signs, units and clean text: how the screens say things.
+
+Text from outside (task texts, notes, dataset names, worker logs, errors) passes through `clean` and is shown
+as `Content`, which is never parsed as markup.
+"""
+
+from __future__ import annotations
+
+import codecs
+import locale
+import os
+import sys
+from dataclasses import dataclass
+
+from services.text import clean as strip_controls
+
+
+def clean(text: object, limit: int = 400) -> str:
+    """One harmless line of at most `limit` characters."""
+    line = strip_controls(str(text)).strip()
+    return line if len(line) <= limit else line[: limit - 1] + signs().more
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The signs that stand beside a colour."""
+
+    yes: str = "✓"
+    no: str = "✗"
+    void: str = "○"
+    warning: str = "⚠"
+    live: str = "●"
+    stop: str = "■"
+    night: str = "☾"
+    day: str = "☀"
+    dot: str = "·"
+    more: str = "…"
+    dash: str = "–"
+    full: str = "█"
+    empty: str = "░"
+    track: str = "─"
+    left: str = "├"
+    right: str = "┤"
+    hollow: str = "◇"
+    delta: str = "Δ"
+    degree: str = "°"
+    about: str = "≈"
+    cursor: str = "▌"
+    spaced: str = "▸"
+    unicode: bool = True
+
+
+ASCII = Signs(
+    yes="+", no="x", void="o", warning="!", live="*", stop="#", night="n", day="d", dot="-", more="~", dash="-",
+    full="#", empty=".", track="-", left="|", right="|", hollow="o", delta="d", degree="deg", about="~", cursor=">",
+    spaced=">", unicode=False,
+)  # fmt: skip
+UNICODE = Signs()
+
+
+def speaks_utf8() -> bool:
+    """Whether the terminal's character set is UTF-8, by the locale (LAB_CONSOLE_ASCII=1 says no)."""
+    if os.environ.get("LAB_CONSOLE_ASCII"):
+        return False
+    names = (getattr(sys.__stdout__, "encoding", None), locale.getpreferredencoding(False))
+    try:
+        return all(codecs.lookup(name).name == "utf-8" for name in names if name)
+    except LookupError:
+        return False
+
+
+_chosen = [UNICODE]
+
+
+def signs() -> Signs:
+    """The signs of this terminal."""
+    return _chosen[0]
+
+
+def use_signs(chosen: Signs) -> None:
+    """Choose the signs once, before the first screen is built."""
+    _chosen[0] = chosen
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 m 05 s`, `3 h 07 m`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+
+
+def size(count: float) -> str:
+    """Bytes with a unit: `212 GB`, `0.9 GB`, `12 MB`."""
+    for unit, factor, least in (("TB", 1e12, 1e12), ("GB", 1e9, 1e8), ("MB", 1e6, 1e5)):
+        if count >= least:
+            value = count / factor
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 episode`, `3 episodes`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def number(value: float) -> str:
+    """A number without needless decimals: `15`, `7.5`."""
+    return f"{value:g}"
+
+
+def fit(text: str, width: int) -> str:
+    """`text` cut or padded to exactly `width` characters."""
+    if len(text) > width:
+        return text[: max(0, width - 1)] + (signs().more if width else "")
+    return text.ljust(width)
+
+
+def bar(part: float, width: int) -> tuple[str, str]:
+    """A progress bar's full and empty ends, together `width` cells."""
+    full = round(max(0.0, min(1.0, part)) * width)
+    return signs().full * full, signs().empty * (width - full)
