@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pty
 import signal
 import struct
+import subprocess
 import sys
 import termios
 import threading
@@ -34,6 +34,9 @@ KEYS = {
     "ctrl+u": b"\x15",
 }
 
+BECOME = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+"""Makes the pseudo-terminal the controlling one, then becomes the program."""
+
 
 class Terminal:
     """One program on one screen."""
@@ -45,15 +48,23 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self._lock = threading.Lock()
         self.bytes = 0
-        self.raw = bytearray()
+        self._unread = bytearray()  # parsed when somebody looks: pyte would slow down what is measured
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            if cwd is not None:
-                os.chdir(cwd)
-            os.execvpe(argv[0], argv, environment)
+        self._fd, inner = os.openpty()
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+        # Not pty.fork: a fork of a process with threads may hang before it becomes another program.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", BECOME, *argv],
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+        )
+        os.close(inner)
+        self.pid = self._process.pid
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
 
@@ -67,10 +78,7 @@ class Terminal:
                 return
             with self._lock:
                 self.bytes += len(data)
-                self.raw += data
-                del self.raw[:-200_000]
-                with suppress(Exception):  # pyte does not know every private mode
-                    self._stream.feed(data)
+                self._unread += data
 
     def write(self, data: bytes) -> None:
         """Raw bytes, as a keyboard sends them."""
@@ -92,6 +100,9 @@ class Terminal:
     def text(self) -> str:
         """What the screen shows."""
         with self._lock:
+            data, self._unread = bytes(self._unread), bytearray()
+            with suppress(Exception):  # pyte does not know every private mode
+                self._stream.feed(data)
             return "\n".join(line.rstrip() for line in self.screen.display)
 
     def wait_for(self, text: str, seconds: float = 10.0) -> str:
@@ -125,17 +136,13 @@ class Terminal:
 
     def wait(self, seconds: float = 10.0) -> int:
         """Exit status of the program. Raises AssertionError when it still runs."""
-        give_up = time.monotonic() + seconds
-        while time.monotonic() < give_up:
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.02)
-        raise AssertionError(f"still running; it shows:\n{self.text}")
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running; it shows:\n{self.text}") from None
 
     def close(self) -> None:
         """Kill what still runs."""
         self.kill()
-        with suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+        self._process.wait()
         self.hang_up()

@@ -13,8 +13,10 @@ SPIN_S = 0.0012
 class Pacer:
     """`wait` returns at start + n / fps. Missed deadlines are skipped and counted in `late`."""
 
-    def __init__(self, fps: int) -> None:
+    def __init__(self, fps: int, trace: list[int] | None = None) -> None:
+        """`trace`, where given, gets each period's start in nanoseconds of the monotonic clock."""
         self.period = 1.0 / fps
+        self._trace = trace
         self.late = 0
         self.periods: deque[float] = deque(maxlen=10 * fps)
         self._next = time.perf_counter()
@@ -36,6 +38,8 @@ class Pacer:
         missed = int((now - deadline) / self.period)
         self.late += missed
         self._next = deadline + missed * self.period
+        if self._trace is not None:
+            self._trace.append(time.monotonic_ns())
         if self._last:
             self.periods.append(now - self._last)
         self._last = now

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 AFTER_STOP_S = 1.0
 """A Follow this soon after a stop is not believed: it may be the key that came with Esc."""
 
+TRACE = "LAB_CONSOLE_TRACE"
+"""Set for benchmarks: the start of every control period is written to the run's trace.txt at the end."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,7 +48,8 @@ class ArmSitting:
         self.desk, self.devices, self.profile = desk, devices, profile
         self.fps, self.lockstep = fps, lockstep
         self.arm = Arm(devices, profile.motion, fps)
-        self.pacer = Pacer(fps)
+        self._trace: list[int] | None = [] if os.environ.get(TRACE) else None
+        self.pacer = Pacer(fps, self._trace)
         self.watch = Watch(devices, profile, desk.journal, fps)
         self.phase, self.detail = Phase.STARTING, ""
         self.since, self.stopped_at = time.monotonic(), float("-inf")
@@ -120,6 +125,8 @@ class ArmSitting:
             self.desk.mailbox.open = False
             self.close()
             self._telemeter.close()
+            if self._trace:
+                (self.desk.run.root / "trace.txt").write_text("\n".join(map(str, self._trace)))
 
     @property
     def may_cut_torque(self) -> bool:

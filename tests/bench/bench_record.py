@@ -3,9 +3,8 @@
     uv run python -m tests.bench.bench_record [--seconds 20] [--stops 20]
 
 One run measures, on the simulated bench with two 640x480 cameras and streaming h264:
-the control loop's period at the robot (the world logs when each goal arrives) under the console, against an empty
-loop with the same pacing and against LeRobot's own record_loop with the same robot, leader and dataset settings;
-the end-of-take key to the durable acknowledgement; the stop byte to the hold command at the robot; the bytes that
+the control loop's period under the console, takes being recorded and saved, against an empty loop with the same
+pacing and against LeRobot's own record_loop with the same robot, leader and dataset settings; the end-of-take key to the durable acknowledgement; the stop byte to the hold command at the robot; the bytes that
 the Record screen writes to a 120x40 terminal per second, and the console's share of a core; the first paint
 against a bare Textual app.
 """
@@ -26,9 +25,10 @@ import numpy as np
 import psutil
 
 from services import events as ev
-from services.eventlog import read_events
-from services.folders import DataFolder
-from services.link import live_runs
+from services.eventlog import is_live, read_events
+from services.folders import RunFolder
+from services.snapshots import Phase
+from tests.journeys.desk import DemoDesk
 from tests.terminal import Terminal
 
 PERIOD_MS = 1000 / 30
@@ -74,8 +74,9 @@ def bare_loop(seconds: float) -> list[int]:
 STOCK_LOOP = """
 import sys, time
 from pathlib import Path
-from services.workers.environment import prepare
+from services.workers.environment import load_libusb, prepare
 prepare(Path(sys.argv[1]))
+load_libusb()
 from services.bench import load_benches
 from services.sim import bench as simulated
 from services.workers.devices import connect
@@ -96,12 +97,13 @@ dataset = LeRobotDataset.create("stock", 30, features, root=Path(sys.argv[1]) / 
     rgb_encoder=RGBEncoderConfig(vcodec="h264", preset="ultrafast"))
 teleop_p, action_p, observation_p = make_default_processors()
 for device in devices.all():
-    device.take_started(1)
-stamps, send = [], robot.send_action
-def stamped(action):
+    if hasattr(device, "take_started"):
+        device.take_started(1)
+stamps, observe = [], robot.get_observation
+def stamped():
     stamps.append(time.monotonic_ns())
-    return send(action)
-robot.send_action = stamped
+    return observe()
+robot.get_observation = stamped
 record_loop(robot=robot, events={"exit_early": False}, fps=30, teleop_action_processor=teleop_p,
     robot_action_processor=action_p, robot_observation_processor=observation_p, dataset=dataset, teleop=teleop,
     control_time_s=float(sys.argv[2]), single_task="pick")
@@ -123,100 +125,48 @@ def stock_loop(root: Path, seconds: float) -> list[int]:
     return [int(s) for s in line.split()]
 
 
-class Console:
-    """The demo console in a drained pseudo-terminal."""
-
-    def __init__(self, home: Path, cols: int = 120, rows: int = 40) -> None:
-        env = {"LAB_CONSOLE_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_HOME": str(home / "hf")}
-        self.terminal = Terminal(["lab-console", "demo"], cols=cols, rows=rows, env=env)
-        self.folder = DataFolder(home / "demo")
-
-    def world(self) -> Any:
-        """The world behind it."""
-        from services.sim.client import WorldClient
-
-        return WorldClient(self.folder.root)
-
-    def start_recording(self) -> None:
-        """From the first screen to following the leader."""
-        t = self.terminal
-        t.wait_for("record", 30)
-        t.press("F3")
-        t.wait_for("dataset", 10)
-        t.type("bench_take")
-        t.press("enter")
-        t.wait_for("space", 60)
-        t.wait_until(lambda: bool(live_runs(self.folder)), 30)
-        t.wait_until(lambda: self.phase() == "idle", 60)
-        t.press("space")
-        t.wait_until(lambda: self.phase() in ("ready", "reset"), 30)
-
-    def events(self) -> list[ev.Event]:
-        """Everything of the newest run."""
-        runs = sorted(self.folder.runs.glob("*"))
-        return read_events(runs[-1] / "events.jsonl") if runs else []
-
-    def phase(self) -> str:
-        """The newest run's phase."""
-        return next((e.phase for e in reversed(self.events()) if isinstance(e, ev.PhaseChanged)), "")
-
-    def last(self, kind: type[ev.Event]) -> Any:
-        """The newest event of one kind."""
-        return next((e for e in reversed(self.events()) if isinstance(e, kind)), None)
-
-    def close(self) -> None:
-        """End everything."""
-        for run in live_runs(self.folder):
-            started = next(e for e in read_events(run.events) if isinstance(e, ev.SessionStarted))
-            os.kill(started.pid, 9)
-        self.terminal.close()
-        self.world().shutdown()
-
-
-def under_the_console(console: Console, seconds: float) -> dict[str, list[Any]]:
+def under_the_console(demo: DemoDesk, screen: Terminal, run: RunFolder, seconds: float) -> dict[str, list[Any]]:
     """Record takes for `seconds`, each ended by a key, with previews on; stamps, acknowledgement times, bytes."""
-    stamps: set[int] = set()
-    world = console.world()
     acks: list[float] = []
-    ui = psutil.Process(console.terminal.pid)
-    cpu, drained, began = sum(ui.cpu_times()[:2]), console.terminal.bytes, time.monotonic()
+    began_ns, ui = time.monotonic_ns(), psutil.Process(screen.pid)
+    cpu, drained, began = sum(ui.cpu_times()[:2]), screen.bytes, time.monotonic()
     while time.monotonic() - began < seconds:
-        takes = len([e for e in console.events() if isinstance(e, ev.EpisodeSaved)])
-        time.sleep(0.6)
-        console.terminal.press("space")
-        console.terminal.wait_until(lambda: console.phase() == "recording", 10)
-        for _ in range(6):
-            time.sleep(1.0)
-            stamps.update(t for t, _ in world.goal_log(60))
+        take = demo.start_take(screen, run)
+        time.sleep(6.0)
         pressed = time.time()
-        console.terminal.press("space")
-        console.terminal.wait_until(
-            lambda n=takes: len([e for e in console.events() if isinstance(e, ev.EpisodeSaved)]) > n, 10
-        )
-        acks.append(1000 * (console.last(ev.EpisodeSaved).at - pressed))
-        stamps.update(t for t, _ in world.goal_log(60))
+        screen.press("space")
+        demo.saved(screen, run, take)
+        saved = next(e for e in reversed(read_events(run.events)) if isinstance(e, ev.EpisodeSaved))
+        acks.append(1000 * (saved.at - pressed))
     elapsed = time.monotonic() - began
     share = 100 * (sum(ui.cpu_times()[:2]) - cpu) / elapsed
-    rate = (console.terminal.bytes - drained) / elapsed / 1000
-    return {"stamps": sorted(stamps), "acks": acks, "rate": [rate], "share": [share]}
+    rate = (screen.bytes - drained) / elapsed / 1000
+    return {"window": [began_ns, time.monotonic_ns()], "acks": acks, "rate": [rate], "share": [share]}
 
 
-def stops(console: Console, count: int) -> list[float]:
-    """Milliseconds from the stop byte at the terminal to the hold command at the robot."""
-    world, taken = console.world(), []
+def traced(demo: DemoDesk, screen: Terminal, run: RunFolder, start: int, end: int) -> list[int]:
+    """The starts of the control periods in that window; ends the sitting, since they are written at its end."""
+    screen.press("F")
+    screen.wait_until(lambda: not is_live(run), 40)
+    return [at for at in map(int, (run.root / "trace.txt").read_text().split()) if start <= at <= end]
+
+
+def stops(demo: DemoDesk, screen: Terminal, run: RunFolder, count: int) -> list[float]:
+    """Milliseconds from the stop byte at the terminal to the hold command at the robot, the arm following."""
+    world, taken = demo.world(), []
     for number in range(count):
-        console.terminal.wait_until(lambda: console.phase() in ("ready", "reset", "done"), 30)
-        time.sleep(1.1)
+        screen.wait_until(lambda: demo.state(run).phase.following, 30)
+        time.sleep(1.0 + 0.007 * number)
         at = time.monotonic_ns()
-        console.terminal.press("x" if number % 2 else "escape")
-        console.terminal.wait_until(lambda: console.phase() == "held", 5)
+        screen.write(b"x" if number % 2 else b"\x1b")
+        screen.wait_until(lambda: demo.state(run).phase is Phase.HELD, 5)
         time.sleep(0.3)
         log = world.goal_log(200)
-        held = log[-1][1]
-        first = next(t for t, goal in log if t > at and np.allclose(goal, held, atol=1e-6))
+        held = log[-1].goals
+        first = next(r.received_ns for r in log if r.received_ns > at and np.allclose(r.goals, held, atol=1e-6))
         taken.append((first - at) / 1e6)
         time.sleep(1.2)
-        console.terminal.press("p")
+        screen.press("p")
     return taken
 
 
@@ -256,27 +206,32 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--stops", type=int, default=20)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
+        (root / "home").mkdir()
         ours, bare = paint_ratio(root)
         print(f"first paint          console {ours:.2f} s, bare app {bare:.2f} s, ratio {ours / bare:.2f} (target 1.3)")
         empty = bare_loop(options.seconds)
         print(f"period error, bare   {percentiles(errors(empty))}, missed {missed(empty)}")
         stock = stock_loop(root / "stock", options.seconds)
         print(f"period error, stock  {percentiles(errors(stock))}, missed {missed(stock)}")
-        console = Console(root / "home")
+        demo = DemoDesk(root / "home")
         try:
-            console.start_recording()
-            got = under_the_console(console, options.seconds)
-            print(f"period error, ours   {percentiles(errors(got['stamps']))}, missed {missed(got['stamps'])}")
-            more = np.percentile(errors(got["stamps"]), 99) - np.percentile(errors(empty), 99)
+            os.environ["LAB_CONSOLE_TRACE"] = "1"
+            screen = demo.open()
+            run = demo.start_recording(screen, dataset="bench", episodes="90", seconds="8")
+            demo.follow(screen, run)
+            got = under_the_console(demo, screen, run, options.seconds)
+            taken = stops(demo, screen, run, options.stops)
+            ours_ns = traced(demo, screen, run, *got["window"])
+            print(f"period error, ours   {percentiles(errors(ours_ns))}, missed {missed(ours_ns)}")
+            more = np.percentile(errors(ours_ns), 99) - np.percentile(errors(empty), 99)
             print(f"                     p99 {more:+.2f} ms against bare (target 2)")
             print(f"key to durable ack   {percentiles(got['acks'])} (target 300)")
-            print(f"record screen        {got['rate'][0]:.1f} kB/s (target 65), {got['share'][0]:.1f} % of a core (target 15)")
-            taken = stops(console, options.stops)
+            print(f"record screen        {got['rate'][0]:.1f} kB/s (target 65), UI {got['share'][0]:.1f} % of a core (target 15)")
             print(f"stop byte to hold    {percentiles(taken)} (target p99 {PERIOD_MS + 5:.1f})")
         finally:
-            console.close()
+            demo.close()
 
 
 if __name__ == "__main__":
