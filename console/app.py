@@ -5,33 +5,45 @@ from __future__ import annotations
 import asyncio
 import getpass
 import signal
+import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.binding import Binding
+from textual.command import Provider
 from textual.screen import Screen
+from textual.widgets import Static
 
+import screens
 from console.driver import StopKeyDriver, set_text_entry, stop_line
 from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
-from screens.bench import BenchScreen
 from screens.desk import Desk
-from screens.palette import Actions
 from screens.words import ASCII, UNICODE, speaks_utf8, use_signs
 from services.bench import Benches, Profile
 from services.folders import DataFolder, RunFolder
 from sessions.models import SessionKind
+
+FIRST_SCREEN = Path(screens.__file__).parent / "bench.tcss"
+"""Read with the app's own styles: coming later, it would make Textual parse them all once more."""
+
+
+def _actions() -> type[Provider]:
+    """The palette's entries, loaded when it opens first."""
+    from screens.palette import Actions
+
+    return Actions
 
 
 class LabConsole(App[int]):
     """One terminal at one bench."""
 
     TITLE = "lab console"
-    CSS_PATH = "console.tcss"
+    CSS_PATH: ClassVar = ["console.tcss", FIRST_SCREEN]
     ESCAPE_TO_MINIMIZE = False
-    DEFAULT_MODE = "bench"
-    COMMANDS = {Actions}  # noqa: RUF012  (Textual's own declaration)
+    COMMANDS: ClassVar = {_actions}
     BINDINGS: ClassVar = [
         Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.leave", tooltip="Leave the console"),
     ]
@@ -45,9 +57,18 @@ class LabConsole(App[int]):
         self.register_theme(LAB_DARK)
         self.set_reactive(App.theme, LAB_DARK.name)  # without its watcher, which would parse all styles anew
         self.stylesheet.set_variables(self.get_css_variables())
-        self.add_mode("bench", lambda: BenchScreen(desk))
+        self.add_mode("bench", self._bench_screen)
         self.add_mode("record", self._record_screen)
         self.add_mode("log", self._log_screen)
+
+    def compose(self) -> ComposeResult:
+        """What is seen first, while the screens are still being loaded."""
+        yield Static(f" {self.TITLE}", id="opening", markup=False)
+
+    def _bench_screen(self) -> Screen[None]:
+        from screens.bench import BenchScreen
+
+        return BenchScreen(self.desk)
 
     def _record_screen(self) -> Screen[None]:
         from screens.record import RecordScreen
@@ -63,7 +84,7 @@ class LabConsole(App[int]):
         """First paint first; what looks at disk, processes or tmux comes after it."""
         self.desk.listen_to_stop_key()
         self._leave_on_signals()
-        self.call_after_refresh(self._look_around)
+        self.call_after_refresh(self._furnish)
 
     def _leave_on_signals(self) -> None:
         """A closed terminal or SIGTERM detaches, as q does, without a question."""
@@ -71,6 +92,10 @@ class LabConsole(App[int]):
         for number in (signal.SIGHUP, signal.SIGTERM):
             with suppress(ValueError, RuntimeError, NotImplementedError):  # not the main thread: a test
                 loop.add_signal_handler(number, self._detach)
+
+    async def _furnish(self) -> None:
+        await self.switch_mode("bench")
+        self.call_after_refresh(self._look_around)
 
     def _look_around(self) -> None:
         if self._joins is not None:
@@ -149,5 +174,6 @@ def build(
 
 def run(folder: DataFolder, benches: Benches, profile: Profile, *, demo: bool, attach: RunFolder | str | None) -> int:
     """Run the console until the operator leaves; returns the exit status."""
+    sys.setswitchinterval(0.001)  # the stop key's thread must not wait 5 ms for a screen that is being drawn
     result = build(folder, benches, profile, demo=demo, attach=attach).run()
     return result or 0

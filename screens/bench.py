@@ -18,7 +18,7 @@ from screens.live import joints_footer, legend
 from screens.messages import SittingChanged, Tone
 from screens.moment import Moment, moment
 from screens.today_panel import TodayPanel
-from screens.verbs import SITTING_KEYS
+from screens.verbs import NOTE_KEY, SITTING_KEYS
 from screens.widgets.joints import JointBars
 from screens.widgets.line import Line, Lines
 from screens.widgets.phase import PhasePanel
@@ -45,6 +45,7 @@ class BenchScreen(LabScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "teleoperate", "teleoperate", id="bench.teleoperate", tooltip="Follow the leader, record nothing"),
         *SITTING_KEYS,
+        NOTE_KEY,
         Binding("a", "attach", "attach", id="bench.attach", tooltip="Attach to the chosen sitting that runs"),
         Binding(
             "enter", "open", "open", key_display="enter", id="bench.open", tooltip="Open the chosen session, or attach"

@@ -74,9 +74,10 @@ class RecordForm(Vertical):
     def _remembered(self) -> dict[str, str]:
         """What was entered last at this bench, else the bench's own values."""
         profile = self.desk.profile
+        task = profile.tasks[0].name if profile.tasks else ""
         values = {
-            "dataset": "",
-            "task": profile.tasks[0].name if profile.tasks else "",
+            "dataset": task,
+            "task": task,
             "operator": self.desk.operator,
             "episodes": str(profile.recording.episodes),
             "episode-seconds": number(profile.recording.episode_seconds),

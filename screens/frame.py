@@ -158,10 +158,13 @@ class LabScreen(Verbs, Keyed):
         if not self.seen:
             return
         clock = time.strftime("%H:%M", time.localtime(self.now()))
-        top = self.query_one("#header", Line)
-        top.show(header(self.desk, self.TITLE_WORD, clock, self.size.width))
+        holds, notice = banner(self.desk), self._notice
+        if notice and holds.text:  # what holds stays to be read: for its few seconds the notice takes the header
+            self._say("#header", Said(f" {notice.text}", notice.tone))
+        else:
+            self._say("#header", Said(header(self.desk, self.TITLE_WORD, clock, self.size.width)))
         self._say("#alarm", alarm_line(self.desk.snapshot, self.now()))
-        self._say("#banner", banner(self.desk, self._notice))
+        self._say("#banner", holds if holds.text or notice is None else notice)
 
     def _say(self, where: str, said: Said) -> None:
         line = self.query_one(where, Line)

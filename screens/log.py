@@ -19,6 +19,7 @@ from screens.keyed import FRAME_KEYS
 from screens.messages import SittingChanged
 from screens.pages import page, session_row
 from screens.rules import may_type
+from screens.verbs import SITTING_KEYS
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
 from screens.words import clean, plural, signs
@@ -30,7 +31,9 @@ class LogScreen(Annotates, LabScreen):
 
     TITLE_WORD = "log"
     CSS_PATH = "log.tcss"
-    FOOTER: ClassVar[tuple[str, ...]] = ("open", "filter", "note_to", "tag", "take_over")
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "pause", "rest", "release", "take_over", "open", "filter", "note_to", "tag", "finish",
+    )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", key_display="enter", id="log.open",
                 tooltip="The chosen session alone, in full; once more back"),
@@ -42,6 +45,7 @@ class LogScreen(Annotates, LabScreen):
         Binding("down", "move(1)", "down", show=False, id="log.down", tooltip="The session below, or scroll"),
         Binding("pageup", "page(-1)", "page up", show=False, id="log.page-up", tooltip="A page up"),
         Binding("pagedown", "page(1)", "page down", show=False, id="log.page-down", tooltip="A page down"),
+        *SITTING_KEYS,
         *FRAME_KEYS,
     ]  # fmt: skip
 
@@ -154,6 +158,8 @@ class LogScreen(Annotates, LabScreen):
             return self.chosen is not None
         if action == "filter":
             return may_type(self.desk)
+        if action in ("rest", "release"):  # of the sitting at hand; Bench has them for an arm that nobody holds
+            return self.desk.live and super().check_action(action, parameters)
         return super().check_action(action, parameters)
 
     def action_open(self) -> None:

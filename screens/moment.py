@@ -75,9 +75,8 @@ def word(snapshot: Snapshot) -> str:
 def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
     """The phase's sentence, or the worker's own words for it, and the key that goes on from here."""
     detail = clean(snapshot.detail) or says
-    key = {Phase.IDLE: "space aligns with the leader", Phase.RESTED: "space aligns with the leader"}
-    after = key.get(snapshot.phase, "") if driving else ""
-    return f"{detail} {signs().dot} {after}" if after else detail
+    aligns = driving and snapshot.phase in (Phase.IDLE, Phase.RESTED, Phase.RELEASED)
+    return f"{detail} {signs().dot} space aligns with the leader" if aligns else detail
 
 
 def _starting(snapshot: Snapshot, now: float) -> Moment:

@@ -17,7 +17,7 @@ from screens.live import joints_footer, legend, tally
 from screens.messages import SittingChanged
 from screens.moment import moment, reset_left
 from screens.pages import page
-from screens.verbs import SITTING_KEYS
+from screens.verbs import NOTE_KEY, SITTING_KEYS
 from screens.widgets.joints import JointBars
 from screens.widgets.line import Line, Lines
 from screens.widgets.phase import PhasePanel
@@ -42,6 +42,7 @@ class RecordScreen(LabScreen):
         Binding("r", "reject", "reject", id="record.reject",
                 tooltip="Reject the running or last take; once more takes it back. Nothing is deleted"),
         *SITTING_KEYS,
+        NOTE_KEY,
         Binding("w", "enlarge", "enlarge", id="record.enlarge", tooltip="One camera large, the next, all again"),
         Binding("d", "details", "details", id="record.details", tooltip="Joints instead of the picture, and back"),
         Binding("N", "new", "new sitting", id="record.new", tooltip="Fill in the next recording"),

@@ -11,7 +11,8 @@ from sessions.models import SessionKind
 
 BUSY = frozenset({Phase.ALIGNING, Phase.RECORDING, Phase.RESTING, Phase.RELEASING, Phase.STARTING})
 """While one of these lasts nobody types: no note, no filter, no form."""
-STARTS = frozenset({Phase.IDLE, Phase.RESTED, Phase.READY, Phase.RESET, Phase.DONE})
+ALIGNS = frozenset({Phase.IDLE, Phase.RESTED, Phase.RELEASED})
+STARTS = ALIGNS | {Phase.READY, Phase.RESET, Phase.DONE}
 STILL = frozenset({Phase.IDLE, Phase.RESTED, Phase.HELD, Phase.RELEASED})
 RESTS = frozenset({Phase.IDLE, Phase.HELD, Phase.READY, Phase.RESET, Phase.DONE})
 
@@ -106,7 +107,7 @@ def label(action: str, described: str, desk: Desk) -> str:
 def _take_label(snapshot: Snapshot) -> str:
     if snapshot.phase is Phase.RECORDING:
         return f"end take {snapshot.take}"
-    return "align" if snapshot.phase in (Phase.IDLE, Phase.RESTED) else f"start take {snapshot.take + 1}"
+    return "align" if snapshot.phase in ALIGNS else f"start take {snapshot.take + 1}"
 
 
 def last_take_accepted(snapshot: Snapshot) -> bool:

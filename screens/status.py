@@ -17,7 +17,7 @@ from sessions.models import SessionKind
 class Said:
     """A full-width line and its tone."""
 
-    text: str
+    text: Content | str
     tone: Tone = Tone.PLAIN
 
 
@@ -64,10 +64,8 @@ def _alarm(alarm: Alarm, now: float) -> str:
     return f"{clean(alarm.text)}{since}{answer}"
 
 
-def banner(desk: Desk, notice: Said | None) -> Said:
-    """The line above the keys: a notice while it lasts, else what holds, else who drives."""
-    if notice is not None:
-        return notice
+def banner(desk: Desk) -> Said:
+    """The line above the keys: what holds, else who drives, else what was lost; often empty."""
     dot = f" {signs().dot} "
     snapshot = desk.snapshot
     if desk.live and snapshot.phase is Phase.HELD:

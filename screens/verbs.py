@@ -20,10 +20,11 @@ SITTING_KEYS: list[BindingType] = [
     Binding("p", "pause", "pause", id="sitting.pause", tooltip="Hold; once more follows again, slowly"),
     Binding("g", "rest", "go to rest", id="sitting.rest", tooltip="Open the gripper, lift, move to the rest pose"),
     Binding("R", "release", "release", id="sitting.release", tooltip="Lower the arm, then cut torque; asks first"),
-    Binding("n", "note", "note", id="sitting.note", tooltip="Write a remark into the session"),
     Binding("F", "finish", "finish", id="sitting.finish", tooltip="Save, go to rest, end the sitting"),
     Binding("T", "take_over", "take over", id="sitting.take-over", tooltip="Drive; the console before watches"),
 ]
+NOTE_KEY = Binding("n", "note", "note", id="sitting.note", tooltip="Write a remark into the session")
+"""Apart from the others: in the log `n` goes to the chosen session."""
 
 LOWERS = "The arm is lowered to its rest pose first, slowly; then torque goes off."
 LIMP = "No rest pose is taught at this bench: the arm goes limp where it is. Keep a hand under it."

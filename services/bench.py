@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +131,7 @@ class Benches(msgspec.Struct, frozen=True):
 
 def example_toml() -> str:
     """The commented example that `lab-console init` writes; its `sim` bench is the built-in profile."""
-    return resources.files("services").joinpath("lab.example.toml").read_text("utf-8")
+    return Path(__file__).with_name("lab.example.toml").read_text("utf-8")
 
 
 def find_lab_toml() -> Path | None:

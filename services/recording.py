@@ -111,7 +111,7 @@ def start_or_end_take(link: Link) -> Answered | None:
     """What space means now: align, start the next take, or end the running one; None where it means nothing."""
     snapshot = link.snapshot
     match snapshot.phase:
-        case Phase.IDLE | Phase.RESTED:
+        case Phase.IDLE | Phase.RESTED | Phase.RELEASED:
             return follow(link)
         case Phase.READY | Phase.RESET | Phase.DONE:
             return link.tell(wire.StartTake(take=next_take(snapshot)))

@@ -158,20 +158,30 @@ class Preview(Widget):
         rows, columns = self._cells.shape[:2]
         return max(0, (self.size.width - columns) // 2), max(0, (self.size.height - rows) // 2)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows of `crop`, past Textual's cache of styles: a picture has no border, and changes all the time."""
+        if self.app.no_color:
+            return super().render_lines(crop)
+        around = self.rich_style  # Textual works it out anew each time it is asked
+        return [self._row(y, around).crop(crop.x, crop.right) for y in crop.line_range]
+
     def render_line(self, y: int) -> Strip:
-        """One row of cells; one segment per run of equal cells, so that little is sent."""
+        """One row of cells."""
+        return self._row(y, self.rich_style)
+
+    def _row(self, y: int, around: Style) -> Strip:
+        """One row; one segment per run of equal cells, so that little is sent."""
         width = self.size.width
         if self._cells is None:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, around)
         left, top = self._origin()
         row = y - top
         if not 0 <= row < self._cells.shape[0]:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, around)
         pairs = self._cells[row, : width - left].tolist()
         draw = self._half_blocks if signs().unicode else self._ramp
-        segments = [Segment(" " * left, self.rich_style), *draw(pairs)]
         rest = width - left - len(pairs)
-        return Strip([*segments, Segment(" " * rest, self.rich_style)], width)
+        return Strip([Segment(" " * left, around), *draw(pairs), Segment(" " * rest, around)], width)
 
     def _half_blocks(self, pairs: list[list[int]]) -> list[Segment]:
         segments = []
