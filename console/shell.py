@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import termios
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -134,8 +135,11 @@ async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
     if answer is not None and answer.ok:
         print(f"session {run.id} holds (answered after {1000 * (time.monotonic() - began):.0f} ms)")
         return OK
-    complain(f"session {run.id} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
     pid = link.welcome.pid if link.welcome else link.snapshot.started.pid if link.snapshot.started else 0
+    if answer is not None or not pid:
+        complain(f"session {run.id}: {answer.error if answer else 'it is only starting; nothing moves yet'}")
+        return FAILED
+    complain(f"session {run.id} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
     rescue = await asyncio.to_thread(sitting.rescue, folder, run, pid, profile)
     return await _await_hold(rescue)
 
@@ -194,6 +198,9 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose) -> int:
     goal = Phase.RESTED if purpose is Purpose.REST else Phase.RELEASED
     try:
         await link.attach()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, sitting.hold, link, "Ctrl-C")
         if running is not None:
             verb = sitting.go_to_rest if purpose is Purpose.REST else sitting.release
             answer = await verb(link)
@@ -214,7 +221,7 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose) -> int:
 
 
 async def _teach(folder: DataFolder, profile: Profile) -> int:
-    """Print the measured pose; a worker started for it lets go again, since the arm lies where it rests."""
+    """Print the measured pose; a worker started for it goes on holding, since torque may be all that bears the arm."""
     running = _live_arm(folder)
     run = running or sitting.begin(folder, profile, Purpose.HOLD)
     link = Link(run, name="lab-console rest --teach", drive=running is None)
@@ -229,11 +236,8 @@ async def _teach(folder: DataFolder, profile: Profile) -> int:
             return FAILED
         pose = ", ".join(f"{name} = {value:.1f}" for name, value in link.telemetry.joints.items())
         print(f"[bench.{profile.name}.motion]\nrest = {{ {pose} }}")
-        if running is None:
-            await sitting.release(link)
-            await link.until(lambda s: s.phase is Phase.RELEASED or not s.running, 60)
-            await sitting.finish(link)
-            await link.until(lambda s: not s.running, 30)
+        if running is None:  # whether it lies or hangs is for a person to see
+            complain(f"session {run.id} holds the arm now; `lab-console release` lets it go")
     except (LinkLost, TimeoutError) as lost:
         return _lost(run, lost)
     finally:
@@ -309,19 +313,23 @@ async def _takes(link: Link, interrupts: Interrupts, *, by_key: bool) -> str:
     while link.snapshot.running and not link.snapshot.reached and not interrupts.asked:
         state = link.snapshot
         if state.phase is Phase.IDLE or state.phase in (Phase.READY, Phase.RESET):
-            if state.phase is not Phase.IDLE:
+            if by_key or state.phase is not Phase.IDLE:
                 await _scene_is_back(link, by_key=by_key)
             done = recording.start_or_end_take(link)
             answer = await done if done else None
             if answer is not None and not answer.ok:
                 return answer.error
-            await link.until(lambda s, p=state.phase: s.phase is not p, START_PATIENCE_S)
+            await _phase_after(link, state.phase, START_PATIENCE_S)
         elif state.phase is Phase.HELD:
             return f"the arm holds: {state.held}"
         else:
-            await link.until(lambda s, p=state.phase: s.phase is not p or not s.running)
+            await _phase_after(link, state.phase)
         await _saved(link)
     return ""
+
+
+async def _phase_after(link: Link, phase: Phase, timeout_s: float | None = None) -> None:
+    await link.until(lambda s: s.phase is not phase, timeout_s)
 
 
 async def _saved(link: Link) -> None:
@@ -332,7 +340,9 @@ async def _scene_is_back(link: Link, *, by_key: bool) -> None:
     """Wait for the operator's Enter at a robot; on the simulated bench for the reset time."""
     started = link.snapshot.started
     if by_key:
-        print(f"take {recording.next_take(link.snapshot)}: press Enter to start it")
+        what = "align the arms" if link.snapshot.phase is Phase.IDLE else f"start take {recording.next_take(link.snapshot)}"
+        print(f"press Enter to {what}")
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before is no answer
         await asyncio.to_thread(sys.stdin.readline)
     elif started and not started.config.get("lockstep") and link.snapshot.phase is Phase.RESET:
         left = started.reset_seconds - (time.time() - link.snapshot.phase_since)

@@ -61,7 +61,13 @@ class Attachment(Audience):
     @property
     def driving(self) -> bool:
         """Whether this console may command (everybody may stop)."""
-        return self.link is not None and self.link.driving
+        return self.link is not None and self.link.may_command
+
+    @property
+    def watching(self) -> bool:
+        """Whether another console may drive; not while a sitting that this one began still starts."""
+        mine = self.began and self.snapshot.phase is Phase.STARTING
+        return self.live and not self.starting and not self.driving and not mine
 
     @property
     def can_move(self) -> bool:
@@ -152,9 +158,7 @@ class Attachment(Audience):
         self.post(lambda: SnapshotArrived(link.snapshot))
 
     def _on_lost(self, why: str) -> None:
-        if self._stop_line:
-            self._stop_line.disarm()
-        link = self.link
+        link = self.link  # the stop line stays aimed: the worker may live, and it connects by itself
         if link is None:
             return
         if not link.snapshot.running:
@@ -171,6 +175,8 @@ class Attachment(Audience):
             await self._bury(link, why)
 
     async def _bury(self, link: Link, why: str) -> None:
+        if self._stop_line:
+            self._stop_line.disarm()
         link.snapshot = await asyncio.to_thread(close_crashed, link.run)
         self.why_lost = clean(why)
         await self._read_tail(link.run)

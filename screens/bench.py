@@ -39,7 +39,7 @@ class BenchScreen(LabScreen):
     TITLE_WORD = "bench"
     CSS_PATH = "bench.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "go('record')", "go('log')", "pause", "teleoperate", "rest", "release", "open", "attach", "take_over",
+        "attach", "go('record')", "go('log')", "pause", "teleoperate", "rest", "release", "open", "take_over",
         "finish", "choose_bench", "note", "hold",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -131,11 +131,18 @@ class BenchScreen(LabScreen):
 
     def _moment(self) -> Moment:
         desk = self.desk
+        if self._taken:
+            return Moment("IN USE", Tone.WARNING, "a sitting has this arm: a attaches to it, then p, g and R act on it")
         if desk.link is None:
             return Moment("IDLE", Tone.QUIET, "no sitting runs: F3 records, m teleoperates without recording")
         return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
 
     # --- keys -----------------------------------------------------------------------------------
+
+    @property
+    def _taken(self) -> bool:
+        """Whether a sitting has this arm and this console is attached to none: a second worker could not have it."""
+        return not self.desk.live and self.query_one(TodayPanel).runs_here
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Rows that are there can be opened; only what runs can be attached to."""
@@ -143,6 +150,8 @@ class BenchScreen(LabScreen):
             return bool(self.query_one(TodayPanel).rows)
         if action == "attach":
             return self.query_one(TodayPanel).attachable is not None
+        if action in ("teleoperate", "rest", "release", "hold") and self._taken:
+            return False
         return super().check_action(action, parameters)
 
     def action_move(self, by: int) -> None:

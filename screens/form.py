@@ -127,7 +127,7 @@ class RecordForm(Vertical):
         else:
             kept = f"{summary.accepted} accepted, {summary.rejected} rejected"
             held = plural(summary.episodes, "episode")
-            line.show(f"goes on with {held} ({kept}); the next one gets number {summary.episodes}")
+            line.show(f"resumes it: {held} ({kept})")
 
     @on(Input.Changed, "#task")
     def say_task(self) -> None:

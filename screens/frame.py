@@ -95,8 +95,9 @@ class LabScreen(Verbs, Keyed):
         self.call_after_refresh(self.redraw)
 
     def watch_focused(self) -> None:
-        """Keys go to another widget, or to none."""
+        """Keys go to another widget, or to none: the footer shows which still act."""
         self.desk.keys_moved()
+        self.call_after_refresh(self._draw_keys)
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         """A new state."""
@@ -143,7 +144,11 @@ class LabScreen(Verbs, Keyed):
         self.draw()
         self.draw_telemetry()
         self._draw_tiny()
-        self.query_one(KeyLine).draw(self.footer_keys())
+        self._draw_keys()
+
+    def _draw_keys(self) -> None:
+        if self.seen:
+            self.query_one(KeyLine).draw(self.footer_keys())
 
     def _tick(self) -> None:
         if not self.seen:
@@ -158,7 +163,7 @@ class LabScreen(Verbs, Keyed):
         if not self.seen:
             return
         clock = time.strftime("%H:%M", time.localtime(self.now()))
-        holds, notice = banner(self.desk), self._notice
+        holds, notice = banner(self.desk, self.size.width), self._notice
         if notice and holds.text:  # what holds stays to be read: for its few seconds the notice takes the header
             self._say("#header", Said(f" {notice.text}", notice.tone))
         else:

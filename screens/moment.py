@@ -75,6 +75,8 @@ def word(snapshot: Snapshot) -> str:
 def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
     """The phase's sentence, or the worker's own words for it, and the key that goes on from here."""
     detail = clean(snapshot.detail) or says
+    if driving and snapshot.phase is Phase.HELD:
+        return f"{detail} {signs().dot} p follows again, slowly; g goes to rest"
     aligns = driving and snapshot.phase in (Phase.IDLE, Phase.RESTED, Phase.RELEASED)
     return f"{detail} {signs().dot} space aligns with the leader" if aligns else detail
 

@@ -204,9 +204,11 @@ class RecordScreen(LabScreen):
         self.toggle_class("-details")
 
     def action_new(self) -> None:
-        """Show the form."""
+        """Show the form, or go back into its fields."""
         self._wants_form = True
         self.redraw()
+        if fields := self.query("#dataset"):
+            fields.first().focus()
 
     def close_open(self) -> None:
         """Esc leaves the large picture; in the form it leaves the fields, then the form."""

@@ -73,7 +73,7 @@ RULES: dict[str, Callable[[Desk], bool]] = {
     "release": _release,
     "hold": lambda desk: not desk.live,
     "finish": _finish,
-    "take_over": lambda desk: desk.live and not desk.starting and not desk.driving,
+    "take_over": lambda desk: desk.watching,
     "note": lambda desk: desk.live and may_type(desk),
     "new": lambda desk: not desk.live,
     "enlarge": records,

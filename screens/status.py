@@ -10,7 +10,7 @@ from screens.desk import Desk
 from screens.messages import Tone
 from screens.words import clean, duration, signs
 from services.snapshots import Alarm, Phase, Snapshot
-from sessions.models import SessionKind
+from sessions.models import SessionKind, SessionStatus
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,30 @@ def _alarm(alarm: Alarm, now: float) -> str:
     return f"{clean(alarm.text)}{since}{answer}"
 
 
-def banner(desk: Desk) -> Said:
+def banner(desk: Desk, width: int) -> Said:
     """The line above the keys: what holds, else who drives, else what was lost; often empty."""
     dot = f" {signs().dot} "
     snapshot = desk.snapshot
     if desk.live and snapshot.phase is Phase.HELD:
-        cause = clean(snapshot.held) or "the worker"
-        after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
-        keys = "p resume (ramped)   g go to rest   R release" if desk.driving else _who(desk)
-        return Said(f"{signs().stop} HELD by {cause}{after}{dot}torque is on{dot}{keys}", Tone.WARNING)
-    if desk.live and not desk.starting and not desk.driving:
+        return Said(_held(desk, width), Tone.WARNING)
+    if desk.watching:
         return Said(f"{signs().void} {_who(desk)}", Tone.ACCENT)
     if not desk.live and desk.why_lost:
         return Said(f"{signs().warning} {desk.why_lost}{dot}N starts again", Tone.DANGER)
+    if not desk.live and snapshot.status is SessionStatus.ABORTED and desk.kind is SessionKind.BENCH:
+        return Said(f"{signs().warning} {clean(snapshot.end_reason)}", Tone.WARNING)
     return Said("")
+
+
+def _held(desk: Desk, width: int) -> str:
+    """Why, and the keys that answer it; in a narrow terminal the keys come first."""
+    dot = f" {signs().dot} "
+    cause = clean(desk.snapshot.held) or "the worker"
+    held = f"by {cause}" if cause.endswith(("key", "worker")) else f"({cause})"
+    after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
+    keys = "p resume (ramped)   g go to rest   R release" if desk.driving else _who(desk)
+    whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{keys}"
+    return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{keys}{dot}{held}"
 
 
 def _who(desk: Desk) -> str:

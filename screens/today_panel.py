@@ -76,6 +76,13 @@ class TodayPanel(Vertical):
         return None if item.run.id == self._attached else item
 
     @property
+    def runs_here(self) -> bool:
+        """Whether a sitting that this console is not attached to holds the bench at which it sits."""
+        name = self.desk.profile.name
+        started = [item.snapshot.started for item in self._today.running if item.run.id != self._attached]
+        return any(fact is None or fact.profile.get("name", name) == name for fact in started)
+
+    @property
     def chosen_session(self) -> Session | None:
         """The chosen session, where it has ended."""
         row = self.query_one(RowList).cursor - len(self._today.running)

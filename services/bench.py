@@ -37,7 +37,7 @@ class Motion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_joint_speed: float = 45.0
     max_gripper_speed: float = 80.0
     agree_within: float = 3.0
-    jump_limit: float = 60.0
+    jump_limit: float = 25.0
     gripper: str = "gripper"
     gripper_open: float = 60.0
     lift: dict[str, float] = {}

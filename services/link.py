@@ -119,6 +119,11 @@ class Link:
         return self.welcome is not None and self.welcome.driving
 
     @property
+    def may_command(self) -> bool:
+        """Whether commands are obeyed: this console drives, or nobody does and its next command takes the wheel."""
+        return self.driving or (self._drive and self.welcome is not None and self.welcome.driver is None)
+
+    @property
     def connected(self) -> bool:
         """Whether the socket is open."""
         return self._writer is not None and not self.lost
@@ -174,7 +179,7 @@ class Link:
             self.welcome = message
             if self._on_welcome:
                 self._on_welcome(message)
-        elif message.seq > self.snapshot.last_seq:
+        elif not message.seq or message.seq > self.snapshot.last_seq:  # 0: true now, but not on disk (a full one, say)
             self.snapshot = advance(self.snapshot, message)
             if self._on_event:
                 self._on_event(message, self.snapshot)

@@ -87,13 +87,14 @@ def kill_worker(run: RunFolder, pid: int, patience_s: float = 3.0) -> None:
 
     Only the process that holds this run's events is killed: with the lock free, `pid` may be anybody's.
     """
-    if is_live(run):
+    if is_live(run) and pid > 0:  # 0 would be this process's whole group
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     give_up = time.monotonic() + patience_s
     while is_live(run) and time.monotonic() < give_up:
         time.sleep(0.02)
-    close_crashed(run)
+    with suppress(OSError):  # a full disk must not keep the arm from being held; the scribe writes the end later
+        close_crashed(run)
 
 
 def rescue(folder: DataFolder, run: RunFolder, pid: int, profile: Profile, operator: str = "") -> RunFolder:

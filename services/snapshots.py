@@ -15,6 +15,10 @@ from services import events as ev
 from sessions.models import Episode, Note, Session, SessionStatus
 
 
+ALARMS_KEPT = 100
+"""Alarms that a session's document remembers; a loose cable tells thousands."""
+
+
 class Phase(StrEnum):
     """The one big thing of the moment."""
 
@@ -219,7 +223,7 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
 
 def _alarm(s: Snapshot, alarm: Alarm) -> Snapshot:
     others = tuple(a for a in s.alarms if a.source != alarm.source)
-    return replace(s, alarms=(*others, alarm), alarm_history=(*s.alarm_history, alarm.text))
+    return replace(s, alarms=(*others, alarm), alarm_history=(*s.alarm_history, alarm.text)[-ALARMS_KEPT:])
 
 
 def _with(episode: Episode, *, accepted: bool) -> Episode:

@@ -123,7 +123,7 @@ async def press(link: Link, command: Callable[[], wire.Command]) -> None:
 
 async def finish(link: Link) -> Snapshot:
     """End the sitting in order."""
-    await say(link, wire.Finish())
+    await press(link, wire.Finish)
     return await link.until(lambda s: not s.running, 60)
 
 

@@ -26,16 +26,23 @@ class Key:
 
 
 def fitting(keys: list[Key], width: int) -> list[Key]:
-    """The first keys that fit into `width` cells; stop keys always stay."""
-    room = width - sum(key.width for key in keys if key.stop)
-    chosen = []
-    for key in keys:
-        if not key.stop:
-            room -= key.width
-            if room < 0:
-                break
+    """The first keys that fit into `width` cells; stop keys always stay, and so does `?`, which lists the others."""
+    stops = [key for key in keys if key.stop]
+    others = [key for key in keys if not key.stop]
+    room = width - sum(key.width for key in stops)
+    if sum(key.width for key in others) <= room:
+        return others + stops
+    more = [key for key in others if key.shown == "?" and key.width <= room]
+    room -= sum(key.width for key in more)
+    chosen: list[Key] = []
+    for key in others:
+        if key in more:
+            continue
+        room -= key.width
+        if room < 0:
+            break
         chosen.append(key)
-    return chosen + [key for key in keys if key.stop and key not in chosen]
+    return chosen + more + stops
 
 
 class KeyLine(Line):

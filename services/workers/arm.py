@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from services.workers.devices import Devices
 
 SETTLE_S = 1.5
-"""How long a target on the way to rest may take to be reached after its goal was sent."""
+"""How long a way-point may take to be reached after its goal was sent; then the next one is tried."""
+LAG = 15.0
+"""Degrees that the arm may lie behind its goal; beyond, the goal waits, so that a blocked arm does not leap when freed."""
+TRIES = 3
+"""How often a pose is read before the bus counts as failing: a serial bus loses a packet now and then."""
 
 
 
@@ -44,6 +48,7 @@ class Arm:
         self.leader: Pose = {}
         self.limits = speed_limits(motion, devices.motors, fps)
         self.trouble = ""
+        self.unheld = False
         self._settle = max(1, round(SETTLE_S * fps))
         self._waited = 0
         self._path: list[Pose] = []
@@ -51,26 +56,30 @@ class Arm:
     # --- what may be asked ------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """Goal := measured pose, at once. Raises what the bus raises; the mode is HOLD all the same."""
+        """Goal := measured pose, at once.
+
+        Raises what the bus raises; the mode is HOLD all the same, and `unheld` stays set until a tick manages it.
+        """
         self._path = []
         if self.mode is not Mode.LIMP:
-            self.mode = Mode.HOLD
+            self.mode, self.unheld = Mode.HOLD, True
             self.goal = self.measure()
             self.send(self.goal)
+            self.unheld = False
 
     def align(self, measured: Pose) -> None:
         """Ramp to the leader, then follow it."""
         self._stiffen(measured)
-        self.mode, self.goal, self._waited = Mode.ALIGN, dict(measured), 0
+        self.mode, self.goal, self._waited, self.trouble = Mode.ALIGN, dict(measured), 0, ""
 
     def rest(self, measured: Pose) -> None:
         """Ramp along the path to rest, then hold there. Raises KeyError on a rest pose of another robot."""
         self._path = rest_path(measured, self.motion)
         self._stiffen(measured)
-        self.mode, self.goal, self._waited = Mode.REST, dict(measured), 0
+        self.mode, self.goal, self._waited, self.trouble = Mode.REST, dict(measured), 0, ""
 
     def let_go(self) -> None:
-        """Cut torque. The caller has lowered the arm first. Raises DeviceProblem-free bus errors."""
+        """Cut torque. The caller has lowered the arm first. Raises AttributeError where the robot has no such way."""
         bus = getattr(self.devices.robot, "bus", None)
         if bus is None or not hasattr(bus, "disable_torque"):
             raise AttributeError(f"{self.devices.robot.name} has no motors bus that can cut torque")
@@ -84,11 +93,20 @@ class Arm:
 
     @property
     def at_rest(self) -> bool:
-        """Whether the way to rest is done."""
+        """Whether the way to rest is done; its last pose counts only when the arm is measured there."""
         return self.mode is Mode.REST and not self._path
 
     def measure(self) -> Pose:
         """The measured pose, read now, without the cameras where the robot allows it."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return self._read()
+            except Exception:  # drivers raise what they like
+                if not tries_left:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _read(self) -> Pose:
         bus = getattr(self.devices.robot, "bus", None)
         if bus is not None and hasattr(bus, "sync_read"):
             return {n: float(v) for n, v in bus.sync_read("Present_Position").items()}
@@ -107,6 +125,8 @@ class Arm:
     def tick(self, measured: Pose, leader: Pose) -> Pose | None:
         """The goal of this period, or None when there is no torque. Changes the mode when one is done."""
         self.leader = leader
+        if self.mode is Mode.HOLD and (self.unheld or not self.goal):
+            self.goal, self.unheld = dict(measured), False
         step: Callable[[Pose], None] = {
             Mode.ALIGN: self._align,
             Mode.FOLLOW: self._follow,
@@ -116,23 +136,24 @@ class Arm:
         return None if self.mode is Mode.LIMP else self.goal
 
     def _align(self, measured: Pose) -> None:
+        if self._blocked(measured):
+            return
         self.goal = step_towards(self.goal, self.leader, self.limits)
-        lag, name = distance(self.leader, measured, but=self.motion.gripper)  # it may hold something
         if distance(self.leader, self.goal)[0] > 0:
             self._waited = 0
             return
         self._waited += 1
-        self.trouble = ""
+        lag, name = distance(self.leader, measured, but=self.motion.gripper)  # it may hold something
         if lag <= 2 * self.motion.agree_within:
-            self.mode = Mode.FOLLOW
+            self.mode, self.trouble = Mode.FOLLOW, ""
         elif self._waited > self._settle:
             self.trouble = f"the follower stays {lag:.0f} degrees behind the leader at {name}"
 
     def _follow(self, measured: Pose) -> None:
         leap, name = distance(self.leader, self.goal, but=self.motion.gripper)
         if leap > self.motion.jump_limit:
-            self.trouble = f"the leader jumped {leap:.0f} degrees at {name}"
             self.align(measured)
+            self.trouble = f"the leader jumped {leap:.0f} degrees at {name}"
             return
         self.trouble = ""
         self.goal = dict(self.leader)
@@ -140,16 +161,31 @@ class Arm:
     def _go(self, measured: Pose) -> None:
         if not self._path:
             return
+        if self._blocked(measured):
+            return
         target = self._path[0]
         self.goal = step_towards(self.goal, target, self.limits)
         if distance(self.goal, target)[0] > 1e-6:
             self._waited = 0
             return
         self._waited += 1
-        close = distance(measured, target, but=self.motion.gripper)[0] <= self.motion.agree_within
-        if close or self._waited > self._settle:
+        off, name = distance(measured, target, but=self.motion.gripper)
+        on_the_way = len(self._path) > 1
+        if off <= self.motion.agree_within or (on_the_way and self._waited > self._settle):
             self._path.pop(0)
-            self._waited = 0
+            self._waited, self.trouble = 0, ""
+        elif self._waited > 2 * self._settle:
+            self.trouble = f"the arm does not reach rest: {name} stays {off:.0f} degrees off"
+
+    def _blocked(self, measured: Pose) -> bool:
+        """Whether the arm lies so far behind its goal that the goal has to wait for it."""
+        lag, name = distance(self.goal, measured, but=self.motion.gripper)
+        if lag <= LAG:
+            return False
+        self._waited += 1
+        if self._waited > self._settle:
+            self.trouble = f"the arm does not come along: {name} is {lag:.0f} degrees behind the goal"
+        return True
 
     def _stiffen(self, measured: Pose) -> None:
         """Torque on again after a release, holding."""

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 Make = Callable[["Desk", "Devices"], "ArmSitting"]
 
 
-def run_armed(desk: Desk, request: AnyRequest, *, needs_leader: bool, load: Callable[[], Make]) -> End:
+def run_armed(desk: Desk, request: AnyRequest, *, load: Callable[[], Make], arm_only: bool = False) -> End:
     """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm is at rest or limp already.
 
-    `load` imports what the sitting needs, before the arm is connected, and returns its maker. Raises CannotStart where a device is held by somebody else or cannot be used.
+    With `arm_only` the follower alone is locked and connected. `load` imports what the sitting needs, before the arm is connected, and returns its maker. Raises CannotStart where a device is held by somebody else or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
-        _lock(desk, request, stack)
+        _lock(desk, request, stack, arm_only=arm_only)
         desk.progress("loading LeRobot")
         from services.workers import devices as dev  # after the locks: it loads torch and LeRobot
 
@@ -35,7 +35,7 @@ def run_armed(desk: Desk, request: AnyRequest, *, needs_leader: bool, load: Call
         if profile.sim is not None:
             _prepare_simulation(desk, request)
         try:
-            devices = dev.connect(profile, needs_leader=needs_leader, progress=desk.progress)
+            devices = dev.connect(profile, arm_only=arm_only, progress=desk.progress)
         except dev.DeviceProblem as problem:
             raise CannotStart(str(problem)) from problem
         sitting = None
@@ -48,9 +48,10 @@ def run_armed(desk: Desk, request: AnyRequest, *, needs_leader: bool, load: Call
         return sitting.outcome
 
 
-def _lock(desk: Desk, request: AnyRequest, stack: ExitStack) -> None:
+def _lock(desk: Desk, request: AnyRequest, stack: ExitStack, *, arm_only: bool) -> None:
     profile = request.profile
-    keys = device_keys(profile.robot, profile.teleop, Path(request.data_dir))
+    robot = {k: v for k, v in profile.robot.items() if k != "cameras"} if arm_only else profile.robot
+    keys = device_keys(robot, {} if arm_only else profile.teleop, Path(request.data_dir))
     holder = {"session": desk.run.id, "bench": profile.name, "operator": request.operator}
     try:
         locks = DeviceLocks(keys, holder)

@@ -12,14 +12,14 @@ from services.workers.process import End, run_worker
 
 def body(desk: Desk, request: BenchRequest) -> End:
     """One bench sitting; it begins with its purpose and goes on by command."""
-    needs_leader = request.purpose is Purpose.TELEOPERATE
+    arm_only = request.purpose is not Purpose.TELEOPERATE
 
     def load() -> Make:
         from services.workers.bench_sitting import BenchSitting
 
         return lambda desk, devices: BenchSitting(desk, devices, request)
 
-    return run_armed(desk, request, needs_leader=needs_leader, load=load)
+    return run_armed(desk, request, load=load, arm_only=arm_only)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ class BenchSitting(ArmSitting):
             Purpose.REST: wire.GoToRest(),
             Purpose.RELEASE: wire.Release(confirmed=True),
         }.get(self._purpose)
-        if first is None:
+        mailbox, driven = self.desk.mailbox, self.desk.server.driven
+        regretted = mailbox.stopped or mailbox.terminate
+        if first is None or regretted or (self._purpose is Purpose.TELEOPERATE and not driven):
             return
         try:
             self._dispatch(first)

@@ -65,10 +65,11 @@ class PixelCounts:
 class ColourEncoderThread(_CameraEncoderThread):
     """Encodes the images (uint8, H x W x 3) of its queue into one MP4, until None comes."""
 
+    _container: Any = None
+
     def run(self) -> None:
         """Leave ("ok", statistics) or ("error", why) in the result queue, as the original does."""
         logging.getLogger("libav").setLevel(av.logging.WARNING)
-        self._container: Any = None
         try:
             counts = self._encode()
         except Exception as error:  # whatever the encoder raises, the saver has to hear of it

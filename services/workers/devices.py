@@ -64,15 +64,17 @@ class Devices:
         return [d for d in (self.robot, self.teleop, *self.cameras.values()) if d is not None]
 
 
-def connect(profile: Profile, *, needs_leader: bool, progress: Callable[[str], None]) -> Devices:
+def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None]) -> Devices:
     """Build and connect. The arm holds where it is afterwards; a camera that fails is left out and told.
+
+    With `arm_only` neither cameras nor leader are touched: they may be what hangs.
 
     Raises DeviceProblem for a robot or leader that cannot be used.
     """
     with suppress(Exception):
         load_libusb()
     register_third_party_plugins()
-    robot, absent = _build_robot(profile)
+    robot, absent = _build_robot(profile, {} if arm_only else profile.cameras)
     keep_holding(robot)
     progress("connecting the cameras")
     cameras = _connect_cameras(robot, absent)
@@ -82,7 +84,7 @@ def connect(profile: Profile, *, needs_leader: bool, progress: Callable[[str], N
         robot.cameras = cameras
     _check_rest(robot, profile)
     teleop = None
-    if needs_leader and profile.teleop:
+    if not arm_only and profile.teleop:
         progress("connecting the leader")
         try:
             teleop = _build_leader(profile)
@@ -94,13 +96,13 @@ def connect(profile: Profile, *, needs_leader: bool, progress: Callable[[str], N
     return Devices(robot, teleop, absent)
 
 
-def _build_robot(profile: Profile) -> tuple[Robot, dict[str, str]]:
+def _build_robot(profile: Profile, wanted: dict[str, dict[str, Any]]) -> tuple[Robot, dict[str, str]]:
     """The robot with those cameras whose drivers load."""
     absent: dict[str, str] = {}
     table = {k: v for k, v in profile.robot.items() if k != "cameras"}
     config = _decode(RobotConfig, table, "follower", "bench.{name}.robot".format(name=profile.name))
     cameras: dict[str, CameraConfig] = {}
-    for name, camera in profile.cameras.items():
+    for name, camera in wanted.items():
         try:
             decoded = _decode(CameraConfig, dict(camera), name, f"bench.{profile.name}.robot.cameras.{name}")
             _check_paths(name, camera)
@@ -235,8 +237,8 @@ def keep_holding(robot: Robot) -> None:
         enable(*args, **kwargs)
 
     def configure_unless_held() -> None:
-        if all(bus.sync_read("Torque_Enable", normalize=False).values()):
-            hold_here()
+        if any(bus.sync_read("Torque_Enable", normalize=False).values()):
+            enable_holding()  # one servo may have let go for its own protection; the others bear the arm
         else:
             configure()
 

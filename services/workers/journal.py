@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 @dataclass
 class _Entry:
     event: ev.Event
+    then: Callable[[], None] | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -34,16 +35,16 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def tell(self, event: ev.Event) -> None:
-        """Hand the event over; returns at once."""
-        self._put(event)
+    def tell(self, event: ev.Event, then: Callable[[], None] | None = None) -> None:
+        """Hand the event over; returns at once. `then` is called on the journal's thread once it is on disk."""
+        self._put(event, then)
 
     def commit(self, event: ev.Event) -> None:
         """Return when the event is on disk. Not for the control loop."""
         self._put(event).done.wait()
 
-    def _put(self, event: ev.Event) -> _Entry:
-        entry = _Entry(msgspec.structs.replace(event, at=event.at or time.time()))
+    def _put(self, event: ev.Event, then: Callable[[], None] | None = None) -> _Entry:
+        entry = _Entry(msgspec.structs.replace(event, at=event.at or time.time()), then)
         self._queue.put(entry)
         return entry
 
@@ -57,6 +58,8 @@ class Journal:
         while (entry := self._queue.get()) is not None:
             self._publish(self._write(entry.event))
             entry.done.set()
+            if entry.then is not None:
+                entry.then()
 
     def _write(self, event: ev.Event) -> ev.Event:
         """Keep trying: on a full disk the fact waits in memory, and watchers are told."""

@@ -17,12 +17,14 @@ class Mailbox:
         self.open = False
         self.driver_lost = False
         self.terminate = False
+        self.stopped = False
         self._received: queue.SimpleQueue[Received] = queue.SimpleQueue()
 
     def receive(self, received: Received) -> None:
         """Called on the server's thread."""
         if not self.open and not isinstance(received.command, wire.AddNote | wire.SetTag):
             if isinstance(received.command, wire.Stop):
+                self.stopped = True  # and nothing may move when the start is over
                 received.answer(True, "nothing moves yet")
             else:
                 received.answer(False, "the sitting is still starting, or it ends: nothing was done")
@@ -36,9 +38,8 @@ class Mailbox:
         self.wake.set()
 
     def ask_to_end(self) -> None:
-        """Called from the signal handler of SIGTERM."""
+        """Called from the signal handler of SIGTERM: it may not take the lock of `wake`, which the loop may hold."""
         self.terminate = True
-        self.wake.set()
 
     def drain(self) -> list[Received]:
         """What has arrived, stops first."""

@@ -29,7 +29,7 @@ def body(desk: Desk, request: RecordRequest) -> End:
         return lambda desk, devices: RecordSitting(desk, devices, request, root)
 
     with lock:
-        return run_armed(desk, request, needs_leader=True, load=load)
+        return run_armed(desk, request, load=load)
 
 
 if __name__ == "__main__":

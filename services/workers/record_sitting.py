@@ -139,6 +139,9 @@ class RecordSitting(ArmSitting):
     def _start_when_possible(self) -> None:
         if not self._pending or self.takes is None or self.takes.saving:
             return
+        if self.takes.problem:  # the take before could not be saved, and neither could this one
+            self._pending = False
+            return
         if self.lockstep and self._reset_left:
             return
         self._pending = False
@@ -172,7 +175,10 @@ class RecordSitting(ArmSitting):
         if takes.running and self.phase is Phase.RECORDING:
             takes.add(observation, action)
             self._flag(takes)
-            if takes.frames >= self._length:
+            if takes.trouble:
+                self._end_take("failed")
+                self.enter(Phase.RESET, f"the take cannot be saved: {takes.trouble}")
+            elif takes.frames >= self._length:
                 self._end_take("time")
         elif self._reset_left:
             self._reset_left -= 1

@@ -132,9 +132,11 @@ class Server:
             return
         finally:
             self._ready.set()
-        self._loop.create_task(self._watch_driver())
+        watching = self._loop.create_task(self._watch_driver())
         self._loop.run_forever()
+        watching.cancel()
         server.close()
+        self._loop.run_until_complete(asyncio.gather(watching, return_exceptions=True))
         with suppress(OSError):
             path.unlink()
 

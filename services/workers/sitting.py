@@ -18,7 +18,7 @@ from services.bench import Profile
 from services.snapshots import Phase
 from services.workers.arm import Arm, Mode
 from services.workers.desk import Desk
-from services.workers.motion import Pose
+from services.workers.motion import Pose, distance
 from services.workers.pacing import Pacer
 from services.workers.server import Received
 from services.workers.telemetry import RATE_HZ, Sample, Telemeter
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 AFTER_STOP_S = 1.0
 """A Follow this soon after a stop is not believed: it may be the key that came with Esc."""
 
+REST_WITHIN = 10.0
+"""Degrees from the taught rest pose, as measured, within which torque may be cut."""
 TRACE = "LAB_CONSOLE_TRACE"
 """Set for benchmarks: the start of every control period is written to the run's trace.txt at the end."""
 
@@ -121,6 +123,9 @@ class ArmSitting:
             self.pacer.restart()
             while not self.over:
                 self.step()
+        except BaseException:
+            self._guarded("follower", self.arm.hold)  # whatever went wrong here, the arm stays where it is
+            raise
         finally:
             self.desk.mailbox.open = False
             self.close()
@@ -131,7 +136,10 @@ class ArmSitting:
     @property
     def may_cut_torque(self) -> bool:
         """Whether the arm lies at rest or is limp, so that cutting torque drops nothing."""
-        return self.arm.mode is Mode.LIMP or self.arm.at_rest
+        if self.arm.mode is Mode.LIMP:
+            return True
+        off, _ = distance(self._pose, self.profile.motion.rest, but=self.profile.motion.gripper)
+        return self.arm.at_rest and bool(self._pose) and off <= REST_WITHIN
 
     @property
     def outcome(self) -> tuple[SessionStatus, str]:
@@ -169,7 +177,9 @@ class ArmSitting:
             if goal is not None:
                 action = {f"{n}.pos": v for n, v in goal.items()}
                 sent = self._guarded("follower", lambda: self.devices.robot.send_action(action))
-                if sent is not None and observation is not None and leader is not None:
+                if sent is None:
+                    self.arm.unheld = True
+                elif observation is not None and leader is not None:
                     self.on_tick(observation, action)
             self.watch.look(self._frames, self.arm, pose, self.now())
         self._move_on()
@@ -220,6 +230,8 @@ class ArmSitting:
         if source in self._failing:
             self._failing.discard(source)
             self.desk.journal.tell(ev.AlarmCleared(source=source))
+            if source == "follower":  # it may have fallen while it was away: never back to the goal from before
+                self.arm.unheld = True
 
     def _fail(self, source: str, error: Exception) -> None:
         if source in self._failing:
@@ -231,7 +243,8 @@ class ArmSitting:
         if not text.startswith(source):
             text = f"{source}: {text}"
         self.desk.journal.tell(ev.AlarmRaised(source=source, text=text, answer="p resumes when it is back"))
-        if self.phase is not Phase.STARTING:
+        ways_down = self.phase in (Phase.RESTING, Phase.RELEASING)
+        if self.phase is not Phase.STARTING and not (ways_down and source != "follower"):
             self.stop(text)
 
     # --- phases -----------------------------------------------------------------------------------
@@ -254,14 +267,24 @@ class ArmSitting:
                 self.enter(Phase.ALIGNING, self.arm.trouble)
         elif self.phase.following and self.arm.mode is Mode.ALIGN:
             self.lose_leader(self.arm.trouble)
-        elif self.phase in (Phase.RESTING, Phase.RELEASING) and self.arm.at_rest:
-            self._arrive()
+        elif self.phase in (Phase.RESTING, Phase.RELEASING):
+            if self.arm.at_rest:
+                self._arrive()
+            elif self.arm.trouble:
+                self._give_up_resting()
         if self.ending is not None and not self.busy():
             self._end_step()
 
     def lose_leader(self, why: str) -> None:
         """The leader leapt while it was followed: align again."""
         self.enter(Phase.ALIGNING, f"{why}: moving to it slowly")
+
+    def _give_up_resting(self) -> None:
+        """The arm is blocked: hold it there, torque on, and leave the rest to a person."""
+        text = self.arm.trouble
+        self.desk.journal.tell(ev.AlarmRaised(source="rest", text=text, answer="free the arm, then g or F again"))
+        self.ending = None
+        self.stop(text)
 
     def _arrive(self) -> None:
         if self._releasing:
@@ -276,12 +299,11 @@ class ArmSitting:
             self.enter(Phase.RELEASED, "torque is off: the arm can be moved by hand")
 
     def stop(self, cause: str) -> None:
-        """Hold, whatever the arm does. A second stop changes nothing."""
-        self.stopped_at = time.monotonic()
+        """Hold, whatever the arm does. A second stop changes nothing, where the first one got through."""
         if self.arm.mode is Mode.LIMP:
             return
-        self.ending, self._releasing = None, False
-        was_holding = self.arm.mode is Mode.HOLD and self.phase is not Phase.STARTING
+        self._releasing = False
+        was_holding = self.arm.mode is Mode.HOLD and not self.arm.unheld and self.phase is not Phase.STARTING
         if not was_holding:
             self._guarded("follower", self.arm.hold)
         self.on_stop(cause)
@@ -293,6 +315,10 @@ class ArmSitting:
 
     def obey(self, received: Received) -> None:
         """Do what a command says, or answer why not."""
+        if isinstance(received.command, wire.AddNote | wire.SetTag):
+            remark = _remark(received.command)
+            self.desk.journal.tell(remark, then=lambda: received.answer(True, ""))
+            return
         try:
             self._dispatch(received.command)
         except Refused as refusal:
@@ -306,7 +332,7 @@ class ArmSitting:
     def _dispatch(self, command: wire.Command) -> None:
         match command:
             case wire.Stop():
-                self.stop(command.cause)
+                self._stop_for(command.cause)
             case wire.Follow():
                 self._follow()
             case wire.GoToRest():
@@ -314,14 +340,21 @@ class ArmSitting:
             case wire.Release():
                 self._release(command)
             case wire.Finish():
+                self._not_right_after_a_stop()
                 self.finish(SessionStatus.FINISHED, "finished by the operator")
-            case wire.AddNote():
-                self.desk.journal.tell(ev.NoteAdded(text=command.text, author=command.author))
-            case wire.SetTag():
-                kind = ev.TagAdded if command.present else ev.TagRemoved
-                self.desk.journal.tell(kind(tag=command.tag))
             case _:
                 self.command(command)
+
+    def _stop_for(self, cause: str) -> None:
+        """A person's stop: it ends an end, too. Raises Refused where the hold did not reach the arm."""
+        self.stopped_at, self.ending = time.monotonic(), None
+        self.stop(cause)
+        if self.arm.unheld and self.arm.mode is Mode.HOLD:
+            raise Refused("the follower does not answer, the hold did not reach it: CUT THE POWER if it moves")
+
+    def _not_right_after_a_stop(self) -> None:
+        if not self.lockstep and time.monotonic() - self.stopped_at < AFTER_STOP_S:
+            raise Refused("stopped a moment ago: press again")
 
     def _follow(self) -> None:
         if self.devices.teleop is None:
@@ -330,8 +363,7 @@ class ArmSitting:
             raise Refused(f"the arm is {self.phase.value}: following starts when it holds")
         if self._failing:
             raise Refused(f"the {' and the '.join(sorted(self._failing))} does not work yet: see the alarm")
-        if not self.lockstep and time.monotonic() - self.stopped_at < AFTER_STOP_S:
-            raise Refused("stopped a moment ago: press again to resume")
+        self._not_right_after_a_stop()
         self.arm.align(self.arm.measure())
         self.enter(Phase.ALIGNING, "the follower moves to the leader: hold the leader still")
 
@@ -339,22 +371,17 @@ class ArmSitting:
         self._may_move_by_itself()
         if not self.arm.can_rest:
             raise Refused("no rest pose is taught for this bench: `lab-console rest --teach` says how")
-        self._start_rest(Phase.RESTING, "the gripper opens, the arm lifts and goes to rest")
-
-    def _start_rest(self, phase: Phase, detail: str) -> None:
-        try:
-            self.arm.rest(self.arm.measure())
-        except KeyError as error:
-            raise Refused(str(error.args[0])) from error
-        self.enter(phase, detail)
+        self.arm.rest(self.arm.measure())
+        self.enter(Phase.RESTING, "the gripper opens, the arm lifts and goes to rest")
 
     def _release(self, command: wire.Release) -> None:
         if not command.confirmed:
             raise Refused("releasing cuts torque: it has to be confirmed")
         self._may_move_by_itself()
         if self.arm.can_rest:
+            self.arm.rest(self.arm.measure())
             self._releasing = True
-            self._start_rest(Phase.RELEASING, "the arm is lowered to rest, then torque is cut")
+            self.enter(Phase.RELEASING, "the arm is lowered to rest, then torque is cut")
         else:
             self._let_go()
 
@@ -362,6 +389,7 @@ class ArmSitting:
         if self.phase in (Phase.RECORDING, Phase.RELEASING, Phase.RELEASED, Phase.ENDED):
             hint = "end the take first" if self.phase is Phase.RECORDING else "it is not possible now"
             raise Refused(f"the arm is {self.phase.value}: {hint}")
+        self._not_right_after_a_stop()
 
     def finish(self, status: SessionStatus, reason: str) -> None:
         """End the sitting in order: hold, save, rest, let go."""
@@ -383,7 +411,8 @@ class ArmSitting:
             self.end_reason += "; no rest pose is taught, so the arm holds with torque on"
             self.over = True
         elif not resting:
-            self._start_rest(Phase.RESTING, "the arm goes to rest, then the sitting ends")
+            self.arm.rest(self._pose)  # as measured this period; a rest pose of another robot was refused at connect
+            self.enter(Phase.RESTING, "the arm goes to rest, then the sitting ends")
 
     # --- what watchers see ------------------------------------------------------------------------
 
@@ -404,3 +433,9 @@ class ArmSitting:
             **self.telemetry(),
         )
         self._telemeter.offer(Sample(values, dict(self._frames)))
+
+
+def _remark(command: wire.AddNote | wire.SetTag) -> ev.Event:
+    if isinstance(command, wire.AddNote):
+        return ev.NoteAdded(text=command.text, author=command.author)
+    return ev.TagAdded(tag=command.tag) if command.present else ev.TagRemoved(tag=command.tag)

@@ -40,6 +40,7 @@ class Takes:
         self._marks: dict[int, bool] = {}
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.problem = ""
+        self._alarmed = False
         self.running = 0
         self.frames = 0
         self.saving = 0
@@ -91,6 +92,11 @@ class Takes:
             self._jobs.put(lambda: self._mark_saved(take, accepted))
         return True
 
+    @property
+    def trouble(self) -> str:
+        """Why the running take cannot be saved, as soon as it is known; else nothing."""
+        return self._dataset.trouble or ""
+
     def queue_depth(self) -> tuple[int, int]:
         """Frames waiting for the encoder, and how many may wait."""
         return self._dataset.encoder_queue()
@@ -109,7 +115,12 @@ class Takes:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except Exception as error:  # the saver must outlive whatever a job raises: the next take needs it
+                logger.exception("the saver")
+                self.problem = f"{type(error).__name__}: {error}"
+                self._journal.tell(ev.AlarmRaised(source="dataset", text=f"saving failed: {self.problem}"))
 
     def _save(self, take: int, frames: int, flags: tuple[str, ...], ended: float) -> None:
         try:
@@ -131,11 +142,13 @@ class Takes:
                     flags=saved.flags,
                 )
             )
+            self._settle_alarm()
         except TakeNotSaved as error:
             logger.exception("take %d", take)
             self._journal.commit(ev.TakeLost(take=take, reason=error.reason, where=str(error.where)))
             text = f"take {take} could not be saved: {error.reason}"
             answer = f"its files lie in {error.where}" if error.where else "nothing of it was written"
+            self._alarmed = True
             self._journal.tell(ev.AlarmRaised(source="dataset", text=text, answer=answer))
             if not error.usable:
                 self._reopen()
@@ -151,6 +164,11 @@ class Takes:
             self.problem = str(problem)
         else:
             self.problem = ""
+            self._settle_alarm()
+
+    def _settle_alarm(self) -> None:
+        if self._alarmed:
+            self._alarmed = False
             self._journal.tell(ev.AlarmCleared(source="dataset"))
 
     def try_again(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +43,8 @@ class Telemeter:
 
     def close(self) -> None:
         """Stop sending."""
-        self._samples.put(None)
+        with suppress(queue.Full):
+            self._samples.put_nowait(None)
         self._thread.join(timeout=1)
 
     def _run(self) -> None:

@@ -88,7 +88,7 @@ from lerobot.utils.constants import ACTION, OBS_STR
 from lerobot.utils.feature_utils import combine_feature_dicts, hw_to_dataset_features
 profile = load_benches(built_in=True).pick("sim")
 simulated.prepare(Path(sys.argv[1]), dict(profile.sim), lockstep=False, fps=30)
-devices = connect(profile, needs_leader=True, progress=lambda text: None)
+devices = connect(profile, arm_only=False, progress=lambda text: None)
 robot, teleop = devices.robot, devices.teleop
 features = combine_feature_dicts(hw_to_dataset_features(robot.observation_features, OBS_STR),
                                  hw_to_dataset_features(robot.action_features, ACTION))

@@ -181,10 +181,39 @@ def test_following_after_a_release_holds_before_torque_comes_back() -> None:
 
 
 def test_a_stuck_follower_is_told_while_aligning() -> None:
-    arm, robot = make_arm(dict.fromkeys(NAMES, 0.0), lag=1.0)
+    arm, _robot = make_arm(dict.fromkeys(NAMES, 0.0), lag=1.0)
     leader = dict.fromkeys(NAMES, 40.0)
     arm.align(arm.measure())
     for _ in range(200):
         arm.tick(arm.measure(), leader)
     assert arm.mode is Mode.ALIGN
-    assert "behind the leader" in arm.trouble
+    assert "does not come along" in arm.trouble
+    assert max(arm.goal.values()) < 20, "the goal waits, so that a freed arm does not leap"
+
+
+def test_an_arm_that_is_blocked_is_never_at_rest() -> None:
+    arm, _robot = make_arm(dict.fromkeys(NAMES, 50.0), lag=1.0)
+    arm.rest(arm.measure())
+    for _ in range(1000):
+        arm.tick(arm.measure(), arm.measure())
+    assert not arm.at_rest
+    assert arm.trouble
+
+
+def test_a_hold_that_fails_is_made_up_for_by_the_next_tick() -> None:
+    arm, robot = make_arm(dict.fromkeys(NAMES, 0.0))
+    arm.align(arm.measure())
+    run(arm, robot, dict.fromkeys(NAMES, 0.0), until=Mode.FOLLOW)
+    arm.tick(arm.measure(), dict.fromkeys(NAMES, 5.0))
+    read, robot.sync_read = robot.sync_read, broken  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="lost"):
+        arm.hold()
+    assert (arm.mode, arm.unheld) == (Mode.HOLD, True)
+    robot.sync_read = read  # type: ignore[method-assign]
+    robot.pose = dict.fromkeys(NAMES, -30.0)  # it fell meanwhile
+    assert arm.tick(arm.measure(), dict.fromkeys(NAMES, 5.0)) == robot.pose
+    assert not arm.unheld
+
+
+def broken(what: str) -> dict[str, float]:
+    raise OSError("packet lost")

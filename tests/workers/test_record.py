@@ -212,8 +212,10 @@ async def test_a_stuck_follower_is_said(quick_rig: Rig) -> None:
         await press(link, lambda: wire.StartTake(take=1))
         state = await link.until(lambda s: any(a.source == "motion" for a in s.alarms), 15)
         assert "stuck" in state.alarms[-1].text
-        await say(link, wire.Stop())
-        await finish(link)
+        await press(link, wire.Finish)
+        await link.until(lambda s: any(a.source == "rest" for a in s.alarms) and s.phase is Phase.HELD, 30)
+        assert is_live(run), "an arm that cannot reach rest is held, not dropped"
+        assert quick_rig.world().state().torque
 
 
 async def test_a_pulled_cable_holds_and_does_not_end_the_worker(quick_rig: Rig) -> None:
@@ -221,8 +223,7 @@ async def test_a_pulled_cable_holds_and_does_not_end_the_worker(quick_rig: Rig) 
     async with quick_rig.attached(run) as link:
         await follow(link)
         quick_rig.world().shutdown()
-        state = await link.until(lambda s: any(a.source == "follower" for a in s.alarms), 15)
-        assert state.phase is Phase.HELD
+        await link.until(lambda s: any(a.source == "follower" for a in s.alarms) and s.phase is Phase.HELD, 15)
         assert is_live(run)
         state = await finish(link)
     assert not state.running
