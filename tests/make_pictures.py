@@ -25,7 +25,7 @@ PICTURES = Path(__file__).parent / "pictures"
 async def until(condition: Any, seconds: float = 60.0) -> None:
     """Wait on the app's own loop."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  (the app has no event for it)
             await asyncio.sleep(0.05)
 
 
@@ -44,10 +44,11 @@ async def draw(folder: DataFolder) -> None:
         def phase() -> Phase:
             return app.desk.snapshot.phase
 
-        await until(lambda: app.screen.query("*"))
+        await until(lambda: app.current_mode == "bench")
+        await asyncio.sleep(1)
         await pilot.press("f3")
         await asyncio.sleep(1)
-        await pilot.press(*"pick_place_10cm")
+        await pilot.press("ctrl+u", *"pick_place_10cm")
         for _ in range(6):
             await pilot.press("enter")
             await asyncio.sleep(0.2)
