@@ -1,0 +1,1 @@
+"""The command line and the app: they build things and introduce them."""

@@ -144,7 +144,9 @@ def _open(options: argparse.Namespace) -> int:
         if not sys.stdout.isatty():
             return shell.watch(folder, attach)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print("lab-console: the console needs a terminal; `lab-console --help` lists what works without", file=sys.stderr)
+        print(
+            "lab-console: the console needs a terminal; `lab-console --help` lists what works without", file=sys.stderr
+        )
         return BAD_USAGE
     prepare_terminal()
     from console.app import run

@@ -79,7 +79,7 @@ def find_live(folder: DataFolder, wanted: str | None) -> RunFolder:
     """
     live = live_runs(folder)
     matching = [run for run in live if wanted is None or run.id.startswith(wanted)]
-    if wanted is not None and len(matching) == 1 or wanted is None and matching:
+    if (wanted is not None and len(matching) == 1) or (wanted is None and matching):
         return matching[0]
     if not live:
         complain(f"no session runs in {folder.root}; `lab-console` opens the console to start one")
@@ -217,6 +217,8 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose) -> int:
     if state.phase is goal or state.status is SessionStatus.FINISHED:
         return OK
     complain(state.end_reason or f"the arm is {state.phase.value}: {state.held or state.detail}")
+    if state.running:
+        complain(f"session {run.id} goes on holding it: `lab-console attach {run.id}`, or rest or release again")
     return FAILED
 
 
@@ -229,7 +231,7 @@ async def _teach(folder: DataFolder, profile: Profile) -> int:
         await link.attach()
         await link.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
         give_up = time.monotonic() + 5
-        while not (link.telemetry and link.telemetry.joints) and link.snapshot.running and time.monotonic() < give_up:
+        while _pose_is_missing(link) and time.monotonic() < give_up:  # noqa: ASYNC110  (telemetry has no event)
             await asyncio.sleep(0.05)
         if not (link.telemetry and link.telemetry.joints):
             complain(link.snapshot.end_reason or "the follower's pose could not be read")
@@ -328,6 +330,10 @@ async def _takes(link: Link, interrupts: Interrupts, *, by_key: bool) -> str:
     return ""
 
 
+def _pose_is_missing(link: Link) -> bool:
+    return link.snapshot.running and not (link.telemetry and link.telemetry.joints)
+
+
 async def _phase_after(link: Link, phase: Phase, timeout_s: float | None = None) -> None:
     await link.until(lambda s: s.phase is not phase, timeout_s)
 
@@ -340,7 +346,11 @@ async def _scene_is_back(link: Link, *, by_key: bool) -> None:
     """Wait for the operator's Enter at a robot; on the simulated bench for the reset time."""
     started = link.snapshot.started
     if by_key:
-        what = "align the arms" if link.snapshot.phase is Phase.IDLE else f"start take {recording.next_take(link.snapshot)}"
+        what = (
+            "align the arms"
+            if link.snapshot.phase is Phase.IDLE
+            else f"start take {recording.next_take(link.snapshot)}"
+        )
         print(f"press Enter to {what}")
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before is no answer
         await asyncio.to_thread(sys.stdin.readline)
@@ -453,5 +463,3 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
     except asyncio.CancelledError:
         print("detached; the session goes on: `lab-console attach`")
         return FAILED
-
-

@@ -61,7 +61,7 @@ def _part(name: str, config: dict[str, Any], *, camera: bool = False) -> Part:
     )
     if not where:
         where = str(config.get("id", ""))
-    present = os.path.exists(where) if where.startswith("/dev/") else None  # noqa: PTH110  (also for odd paths)
+    present = os.path.exists(where) if where.startswith("/dev/") else None
     shape = f" {config['width']}x{config['height']}" if camera and "width" in config and "height" in config else ""
     return Part(clean(name), clean(config.get("type", "")) + shape, clean(where), present, camera)
 

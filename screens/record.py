@@ -186,7 +186,10 @@ class RecordScreen(LabScreen):
     def action_take(self) -> None:
         """Space: align, start, or end."""
         if self.desk.link:
-            self.desk.order(recording.start_or_end_take(self.desk.link))
+            answered = recording.start_or_end_take(self.desk.link)
+            if answered is None and self.desk.snapshot.phase is Phase.HELD:
+                self.desk.notice("the arm holds: p follows again, then space starts a take")
+            self.desk.order(answered)
 
     def action_reject(self) -> None:
         """Reject, or take it back."""

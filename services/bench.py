@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -231,7 +230,7 @@ def _value(text: str) -> Any:
 
 def write_example(folder: Path | None = None) -> Path:
     """Write the commented example as lab.toml. Raises ProfileProblem where one stands already."""
-    path = (folder or Path(os.getcwd())) / FILE_NAME
+    path = (folder or Path.cwd()) / FILE_NAME
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(example_toml())

@@ -14,7 +14,6 @@ from services.requests import RecordRequest
 from services.sitting import Answered, Refusal, follow
 from services.snapshots import Phase, Snapshot
 
-
 DATASET_KEYS = ("rgb_encoder", "encoder_threads", "encoder_queue_maxsize")
 """Keys of LeRobot's DatasetRecordConfig (configs/dataset.py) that `--set dataset.*` reaches."""
 

@@ -14,7 +14,6 @@ from functools import reduce
 from services import events as ev
 from sessions.models import Episode, Note, Session, SessionStatus
 
-
 ALARMS_KEPT = 100
 """Alarms that a session's document remembers; a loose cable tells thousands."""
 

@@ -25,7 +25,7 @@ PICTURES = Path(__file__).parent / "pictures"
 async def until(condition: Any, seconds: float = 60.0) -> None:
     """Wait on the app's own loop."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  (the app has no event for it)
+        while not condition():
             await asyncio.sleep(0.05)
 
 

@@ -42,7 +42,13 @@ class Terminal:
     """One program on one screen."""
 
     def __init__(
-        self, argv: list[str], *, cols: int = 120, rows: int = 40, env: dict[str, str] | None = None, cwd: Path | None = None
+        self,
+        argv: list[str],
+        *,
+        cols: int = 120,
+        rows: int = 40,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.screen = pyte.Screen(cols, rows)
         self._stream = pyte.ByteStream(self.screen)

@@ -86,9 +86,7 @@ class WorldClient:
             self._socket.connect(str(self.place.socket))
         except OSError as error:
             self._socket.close()
-            reason = (
-                "it does not run" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
-            )
+            reason = "it does not run" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
             raise self._stopped(reason) from error
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN | select.POLLHUP)

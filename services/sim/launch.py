@@ -36,8 +36,7 @@ def ensure_world(data_dir: str | os.PathLike[str]) -> WorldClient:
         status = _start(place, max(1.0, deadline - time.monotonic()))
         if status not in (0, BUSY) or time.monotonic() > deadline:
             raise ConnectionError(
-                f"the simulated bench of {place.data_dir} did not start; "
-                f"the end of {place.log} says: {_last(place)}"
+                f"the simulated bench of {place.data_dir} did not start; the end of {place.log} says: {_last(place)}"
             )
         if status == BUSY:
             time.sleep(0.05)

@@ -109,9 +109,7 @@ class Painter:
                 hull = cv2.convexHull(pixels[solid])
                 x, y = on_table[solid].mean(axis=0)[:2]
                 on_mat = _MAT_AREA[0] < x < _MAT_AREA[1] and _MAT_AREA[2] < y < _MAT_AREA[3]
-                cv2.fillConvexPoly(
-                    frame, hull, _MAT_SHADOW if on_mat else _WOOD_SHADOW, cv2.LINE_8, _SUBPIXEL
-                )
+                cv2.fillConvexPoly(frame, hull, _MAT_SHADOW if on_mat else _WOOD_SHADOW, cv2.LINE_8, _SUBPIXEL)
 
     def _table_seen(self, eye: Array, axes: Array) -> Frame:
         if self._moves:
@@ -131,9 +129,7 @@ class Painter:
             cv2.line(frame, start, end, _LINE, width, cv2.LINE_AA, _SUBPIXEL)
         return frame
 
-    def _fill(
-        self, frame: Frame, corners: Array, colour: tuple[int, int, int], eye: Array, axes: Array
-    ) -> None:
+    def _fill(self, frame: Frame, corners: Array, colour: tuple[int, int, int], eye: Array, axes: Array) -> None:
         seen = _before_eye((corners - eye) @ axes)
         if len(seen) >= 3:
             cv2.fillConvexPoly(frame, self._pixels(seen), colour, cv2.LINE_AA, _SUBPIXEL)
@@ -203,9 +199,7 @@ def _mesh(model: Any) -> _Mesh:
     colours: list[Array] = []
     solids: list[slice] = []
 
-    def add(
-        geom: int, corners: Array, outlines: list[tuple[int, ...]], paint: list[Any], *, solid: bool
-    ) -> None:
+    def add(geom: int, corners: Array, outlines: list[tuple[int, ...]], paint: list[Any], *, solid: bool) -> None:
         base = len(point_geoms)
         points.append(corners)
         point_geoms.extend([geom] * len(corners))
@@ -252,9 +246,7 @@ def _bowl(floor_height: float) -> tuple[Array, list[tuple[int, ...]], list[Any]]
     up = np.array([0.0, 0.0, 1.0])
     heights = (0.0, BOWL_HEIGHT, BOWL_HEIGHT, 0.003)
     radii = (0.039, BOWL_RIM_RADIUS + 0.003, BOWL_RIM_RADIUS - 0.001, 0.036)
-    corners = np.concatenate(
-        [ring * r + up * (h - floor_height) for r, h in zip(radii, heights, strict=True)]
-    )
+    corners = np.concatenate([ring * r + up * (h - floor_height) for r, h in zip(radii, heights, strict=True)])
     outlines: list[tuple[int, ...]] = []
     paint: list[Any] = []
     n = _BOWL_SIDES

@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 SETTLE_S = 1.5
 """How long a way-point may take to be reached after its goal was sent; then the next one is tried."""
 LAG = 15.0
-"""Degrees that the arm may lie behind its goal; beyond, the goal waits, so that a blocked arm does not leap when freed."""
+"""Degrees that the arm may lie behind its goal; beyond, the goal waits: a blocked arm must not leap when freed."""
 TRIES = 3
 """How often a pose is read before the bus counts as failing: a serial bus loses a packet now and then."""
-
 
 
 class Mode(Enum):
@@ -162,6 +161,9 @@ class Arm:
         if not self._path:
             return
         if self._blocked(measured):
+            if len(self._path) > 1 and self.trouble:  # this way-point cannot be reached: from here to the next one
+                self._path.pop(0)
+                self.goal, self._waited, self.trouble = dict(measured), 0, ""
             return
         target = self._path[0]
         self.goal = step_towards(self.goal, target, self.limits)
@@ -192,5 +194,3 @@ class Arm:
         if self.mode is Mode.LIMP:
             self.send(measured)
             self.devices.robot.bus.enable_torque()
-
-

@@ -21,9 +21,11 @@ Make = Callable[["Desk", "Devices"], "ArmSitting"]
 
 
 def run_armed(desk: Desk, request: AnyRequest, *, load: Callable[[], Make], arm_only: bool = False) -> End:
-    """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm is at rest or limp already.
+    """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm lies at rest or is limp.
 
-    With `arm_only` the follower alone is locked and connected. `load` imports what the sitting needs, before the arm is connected, and returns its maker. Raises CannotStart where a device is held by somebody else or cannot be used.
+    With `arm_only` the follower alone is locked and connected. `load` imports what the sitting needs, before the
+    arm is connected, and returns its maker. Raises CannotStart where a device is held by somebody else or cannot
+    be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:

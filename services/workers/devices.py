@@ -100,7 +100,7 @@ def _build_robot(profile: Profile, wanted: dict[str, dict[str, Any]]) -> tuple[R
     """The robot with those cameras whose drivers load."""
     absent: dict[str, str] = {}
     table = {k: v for k, v in profile.robot.items() if k != "cameras"}
-    config = _decode(RobotConfig, table, "follower", "bench.{name}.robot".format(name=profile.name))
+    config = _decode(RobotConfig, table, "follower", f"bench.{profile.name}.robot")
     cameras: dict[str, CameraConfig] = {}
     for name, camera in wanted.items():
         try:
@@ -266,5 +266,3 @@ def _sentence(device: str, error: Exception) -> str:
 
 def _first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-
-

@@ -21,9 +21,7 @@ def prepare(data_dir: Path) -> None:
     os.environ.pop("WAYLAND_DISPLAY", None)
     os.environ["TMPDIR"] = str(_temporary_folder(data_dir))
     sys.setswitchinterval(0.0005)  # a thread that encodes must not hold the control loop for 5 ms
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
 def _temporary_folder(data_dir: Path) -> Path:

@@ -13,8 +13,7 @@ Pose = dict[str, float]
 def speed_limits(motion: Motion, names: list[str], fps: int) -> Pose:
     """The largest step per control period of each motor, in its own unit."""
     return {
-        name: (motion.max_gripper_speed if name == motion.gripper else motion.max_joint_speed) / fps
-        for name in names
+        name: (motion.max_gripper_speed if name == motion.gripper else motion.max_joint_speed) / fps for name in names
     }
 
 
@@ -49,7 +48,20 @@ def rest_path(measured: Pose, motion: Motion) -> list[Pose]:
     if motion.gripper in measured and measured[motion.gripper] < motion.gripper_open:
         path.append({**path[-1], motion.gripper: motion.gripper_open})
     if motion.lift:
-        path.append({n: v + motion.lift.get(n, 0.0) for n, v in path[-1].items()})
+        path.append(_lifted(path[-1], motion))
     for pose in (*motion.waypoints, motion.rest):
         path.append({**path[-1], **pose})
     return path[1:]
+
+
+def _lifted(pose: Pose, motion: Motion) -> Pose:
+    """`pose` with the lift added, but no motor beyond the poses that the way to rest visits anyway.
+
+    An arm that hangs at a stop must not be sent past it.
+    """
+    visited = (pose, *motion.waypoints, motion.rest)
+    lifted = {}
+    for name, value in pose.items():
+        known = [p[name] for p in visited if name in p]
+        lifted[name] = min(max(value + motion.lift.get(name, 0.0), min(known)), max(known))
+    return lifted

@@ -20,11 +20,11 @@ from services.eventlog import EventLog, LogBusy
 from services.folders import RunFolder
 from services.requests import AnyRequest, RecordRequest, read_request
 from services.snapshots import Phase
+from services.workers.desk import Desk
 from services.workers.environment import prepare
 from services.workers.journal import Journal
 from services.workers.mailbox import Mailbox
 from services.workers.server import Server
-from services.workers.desk import Desk
 from sessions.models import SessionKind, SessionStatus
 
 logger = logging.getLogger(__name__)

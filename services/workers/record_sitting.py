@@ -216,12 +216,14 @@ class RecordSitting(ArmSitting):
             return Phase.DONE, f"{self.request.episodes} accepted episodes are saved"
         return Phase.READY, f"take {self._last_take + 1} comes next"
 
-    def on_stop(self, cause: str) -> None:
-        """A take that is running ends here and is saved."""
+    def on_stop(self, cause: str) -> str:
+        """A take that is running ends here and is saved, as rejected unless the sitting ends in order."""
         self._pending = False
-        if self.takes is not None and self.takes.running:
-            reason = "failed" if self._failing else "ended" if cause == "ended" else "stopped"
-            self._end_take(reason)
+        if self.takes is None or not self.takes.running:
+            return ""
+        reason = "failed" if self._failing else "ended" if cause == "ended" else "stopped"
+        self._end_take(reason)
+        return "" if reason == "ended" else f"take {self._last_take} is saved as rejected, r takes it back"
 
     def lose_leader(self, why: str) -> None:
         """A leap of the leader spoils the take."""
@@ -268,5 +270,3 @@ class RecordSitting(ArmSitting):
             "encoder_capacity": capacity,
             "dropped_frames": self.takes.dropped(),
         }
-
-

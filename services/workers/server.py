@@ -59,9 +59,7 @@ class Received:
 class Server:
     """Accepts consoles on the run's socket. `receive` and `driver_lost` are called on the server's thread."""
 
-    def __init__(
-        self, run: RunFolder, *, receive: Callable[[Received], None], driver_lost: Callable[[], None]
-    ) -> None:
+    def __init__(self, run: RunFolder, *, receive: Callable[[Received], None], driver_lost: Callable[[], None]) -> None:
         self._run = run
         self._receive, self._driver_lost = receive, driver_lost
         self._clients: dict[int, Client] = {}
@@ -249,8 +247,12 @@ class Server:
         self._driver_lost()
 
     async def _watch_driver(self) -> None:
+        pause = wire.DRIVER_LOST_S / 5
         while True:
-            await asyncio.sleep(wire.DRIVER_LOST_S / 5)
+            before = time.monotonic()
+            await asyncio.sleep(pause)
+            if time.monotonic() - before > 2 * pause:
+                continue  # this process was busy itself (loading, collecting garbage): first read what came meanwhile
             driver = self._driver
             if driver and time.monotonic() - driver.heard > wire.DRIVER_LOST_S:
                 logger.warning("no heartbeat from %s", driver.label)

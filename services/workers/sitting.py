@@ -60,6 +60,7 @@ class ArmSitting:
         self.over = False
         self.ticks = 0
         self._failing: set[str] = set()
+        self._gave_up_resting = False
         self._releasing = False
         self._telemeter = Telemeter(desk.server)
         self._pose: Pose = {}
@@ -77,8 +78,9 @@ class ArmSitting:
     def on_tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
         """Called after each control period whose goal was sent."""
 
-    def on_stop(self, cause: str) -> None:
-        """Called after the arm was told to hold."""
+    def on_stop(self, cause: str) -> str:
+        """Called after the arm was told to hold; returns what else it meant, for people."""
+        return ""
 
     def on_driver_lost(self) -> None:
         """The driving console is gone: hold, unless the phase says otherwise."""
@@ -262,6 +264,7 @@ class ArmSitting:
         """What follows from where the arm is now."""
         if self.phase is Phase.ALIGNING:
             if self.arm.mode is Mode.FOLLOW:
+                self._rest_is_possible_again()
                 self.enter(*self.following_phase())
             elif self.arm.trouble:
                 self.enter(Phase.ALIGNING, self.arm.trouble)
@@ -281,12 +284,18 @@ class ArmSitting:
 
     def _give_up_resting(self) -> None:
         """The arm is blocked: hold it there, torque on, and leave the rest to a person."""
-        text = self.arm.trouble
+        text, self._gave_up_resting = self.arm.trouble, True
         self.desk.journal.tell(ev.AlarmRaised(source="rest", text=text, answer="free the arm, then g or F again"))
         self.ending = None
         self.stop(text)
 
+    def _rest_is_possible_again(self) -> None:
+        if self._gave_up_resting:
+            self._gave_up_resting = False
+            self.desk.journal.tell(ev.AlarmCleared(source="rest"))
+
     def _arrive(self) -> None:
+        self._rest_is_possible_again()
         if self._releasing:
             self._let_go()
         else:
@@ -306,10 +315,10 @@ class ArmSitting:
         was_holding = self.arm.mode is Mode.HOLD and not self.arm.unheld and self.phase is not Phase.STARTING
         if not was_holding:
             self._guarded("follower", self.arm.hold)
-        self.on_stop(cause)
+        also = self.on_stop(cause)
         if self.phase.moving:
             self.desk.journal.tell(ev.Held(cause=cause))
-            self.enter(Phase.HELD, "holding")
+            self.enter(Phase.HELD, f"holding; {also}" if also else "holding")
 
     # --- commands ---------------------------------------------------------------------------------
 

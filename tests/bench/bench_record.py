@@ -2,11 +2,11 @@
 
     uv run python -m tests.bench.bench_record [--seconds 20] [--stops 20]
 
-One run measures, on the simulated bench with two 640x480 cameras and streaming h264:
-the control loop's period under the console, takes being recorded and saved, against an empty loop with the same
-pacing and against LeRobot's own record_loop with the same robot, leader and dataset settings; the end-of-take key to the durable acknowledgement; the stop byte to the hold command at the robot; the bytes that
-the Record screen writes to a 120x40 terminal per second, and the console's share of a core; the first paint
-against a bare Textual app.
+One run measures, on the simulated bench with two 640x480 cameras and streaming h264: the control loop's period
+under the console, takes being recorded and saved, against an empty loop with the same pacing and against LeRobot's
+own record_loop with the same robot, leader and dataset settings; the end-of-take key to the durable acknowledgement;
+the stop byte to the hold command at the robot; the bytes that the Record screen writes to a 120x40 terminal per
+second, and the console's share of a core; the first paint against a bare Textual app.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ print(*stamps)
 
 def bare_loop(seconds: float) -> list[int]:
     """The same pacing with nothing to do."""
-    done = subprocess.run(
-        [sys.executable, "-c", BARE_LOOP, str(seconds)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", BARE_LOOP, str(seconds)], capture_output=True, text=True, check=True)
     return [int(s) for s in done.stdout.split()]
 
 
@@ -116,9 +114,7 @@ robot.disconnect()
 
 def stock_loop(root: Path, seconds: float) -> list[int]:
     """LeRobot's own record_loop on the same simulated bench."""
-    done = subprocess.run(
-        [sys.executable, "-c", STOCK_LOOP, str(root), str(seconds)], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", STOCK_LOOP, str(root), str(seconds)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     line = max(done.stdout.splitlines(), key=len)
@@ -228,7 +224,8 @@ def main() -> None:
             more = np.percentile(errors(ours_ns), 99) - np.percentile(errors(empty), 99)
             print(f"                     p99 {more:+.2f} ms against bare (target 2)")
             print(f"key to durable ack   {percentiles(got['acks'])} (target 300)")
-            print(f"record screen        {got['rate'][0]:.1f} kB/s (target 65), UI {got['share'][0]:.1f} % of a core (target 15)")
+            rate, share = got["rate"][0], got["share"][0]
+            print(f"record screen        {rate:.1f} kB/s (target 65), UI {share:.1f} % of a core (target 15)")
             print(f"stop byte to hold    {percentiles(taken)} (target p99 {PERIOD_MS + 5:.1f})")
         finally:
             demo.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,5 @@ class DemoDesk:
             terminal.close()
         for run in live_runs(self.folder) if self.folder.runs.exists() else []:
             os.kill(self.pid(run), 9)
-        try:
+        with suppress(OSError):  # no world runs
             self.world().shutdown()
-        except OSError:  # no world runs
-            pass

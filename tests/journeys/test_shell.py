@@ -69,13 +69,21 @@ def check_motion(folder: DataFolder, name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["record", "--dataset", "a", "--task", "t", "--episodes", "0", "--lockstep"], 2, "episodes must be at least 1"),
+        (
+            ["record", "--dataset", "a", "--task", "t", "--episodes", "0", "--lockstep"],
+            2,
+            "episodes must be at least 1",
+        ),
         (["record", "--dataset", "../a", "--task", "t", "--episodes", "1"], 2, "dot"),
         (["record", "--dataset", "eval_a", "--task", "t", "--episodes", "1"], 2, "eval_"),
         (["record", "--dataset", "a", "--task", " ", "--episodes", "1"], 2, "a task is needed"),
         (["record", "--dataset", "a", "--task", "t", "--episodes", "1", "--set", "sim.nothing=1"], 1, "nothing"),
         (["record", "--dataset", "a", "--task", "t", "--episodes", "1", "--set", "nowhere.x=1"], 2, "begins with"),
-        (["record", "--dataset", "a", "--task", "t", "--episodes", "1", "--set", "dataset.private=true"], 2, "dataset."),
+        (
+            ["record", "--dataset", "a", "--task", "t", "--episodes", "1", "--set", "dataset.private=true"],
+            2,
+            "dataset.",
+        ),
         (["record", "--dataset", "a"], 2, "required"),
         (["attach"], 2, "no session runs"),
         (["release"], 2, "confirm with --yes"),
@@ -93,8 +101,10 @@ def test_bad_usage_is_answered_with_a_sentence_and_its_status(
 
 
 def test_a_robot_bench_wants_a_person_at_a_terminal(rig: Rig, tmp_path: Path) -> None:
-    (tmp_path / "lab.toml").write_text('[bench.arm.robot]\ntype = "so101_follower"\nport = "/dev/x"\n'
-                                       '[bench.arm.teleop]\ntype = "so101_leader"\nport = "/dev/y"\n')
+    (tmp_path / "lab.toml").write_text(
+        '[bench.arm.robot]\ntype = "so101_follower"\nport = "/dev/x"\n'
+        '[bench.arm.teleop]\ntype = "so101_leader"\nport = "/dev/y"\n'
+    )
     done = lab(rig, "record", "--dataset", "a", "--task", "t", "--episodes", "1", cwd=tmp_path)
     assert done.returncode == 2
     assert "starts by a key" in done.stderr

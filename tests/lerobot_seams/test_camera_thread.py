@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from lerobot.datasets import video_utils
 from lerobot.datasets.compute_stats import RunningQuantileStats, auto_downsample_height_width
+
 from services.workers.camera_thread import PixelCounts
 
 

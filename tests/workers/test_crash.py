@@ -8,6 +8,7 @@ import random
 import signal
 
 import pytest
+
 from services import events as ev
 from services import wire
 from services.eventlog import read_events

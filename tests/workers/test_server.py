@@ -140,9 +140,7 @@ BAD_LINES = [
 
 
 @pytest.mark.parametrize("line", BAD_LINES, ids=range(len(BAD_LINES)))
-async def test_a_line_that_is_no_command_is_answered_and_harms_nothing(
-    worker: Worker, anna: Link, line: bytes
-) -> None:
+async def test_a_line_that_is_no_command_is_answered_and_harms_nothing(worker: Worker, anna: Link, line: bytes) -> None:
     reader, writer = await asyncio.open_unix_connection(str(worker.run.socket))
     writer.write(line)
     answer = json.loads(await asyncio.wait_for(reader.readline(), 2))
