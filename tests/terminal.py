@@ -54,6 +54,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self._lock = threading.Lock()
         self.bytes = 0
+        self.raw = bytearray()
         self._unread = bytearray()  # parsed when somebody looks: pyte would slow down what is measured
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
@@ -85,6 +86,8 @@ class Terminal:
             with self._lock:
                 self.bytes += len(data)
                 self._unread += data
+                self.raw += data
+                del self.raw[:-200_000]
 
     def write(self, data: bytes) -> None:
         """Raw bytes, as a keyboard sends them."""

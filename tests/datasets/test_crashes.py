@@ -61,7 +61,7 @@ def check_recovered(root: Path, episodes: int) -> None:
 def test_no_acknowledged_episode_is_lost_whenever_the_recorder_is_killed(root: Path, doomed: Doomed) -> None:
     chance = random.Random(6)
     acknowledged = unacknowledged_kills = 0
-    save_s = 0.2
+    save_s = 0.05  # within what a save takes here
     for kill in range(KILLS):
         doomed.start("record", root, episodes=3)
         for _ in range(chance.randrange(2)):
