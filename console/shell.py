@@ -13,13 +13,15 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from services import recording, sitting
 from services.bench import Profile, apply_settings, load_benches
-from services.eventlog import is_live
+from services.eventlog import is_live, read_events
 from services.folders import DataFolder, RunFolder, data_folder
 from services.link import Link, LinkLost, live_runs, log_tail
 from services.requests import Purpose
-from services.snapshots import Phase, Snapshot
+from services.snapshots import Phase, Snapshot, replay
 from services.text import clean
 from sessions.models import SessionStatus
 
@@ -108,15 +110,19 @@ async def _watch(run: RunFolder) -> int:
     return OK
 
 
-def _live_arm(folder: DataFolder) -> RunFolder | None:
-    """The running session that has the arm, if any."""
-    return next(iter(live_runs(folder)), None)
+def _live_arm(folder: DataFolder, options: argparse.Namespace) -> RunFolder | None:
+    """The running session that has the arm, if any: of the bench that was named, else of whichever runs."""
+    for run in live_runs(folder):
+        started = replay(read_events(run.events)).started
+        if options.bench is None or started is None or started.bench == options.bench:
+            return run
+    return None
 
 
 def hold(options: argparse.Namespace) -> int:
     """Stop what moves; where no worker runs, start one that holds; where one does not answer, rescue."""
     folder, profile = _bench(options)
-    run = _live_arm(folder)
+    run = _live_arm(folder, options)
     if run is None:
         return _run(_hold_without_worker(folder, profile))
     return _run(_hold(folder, profile, run))
@@ -140,6 +146,8 @@ async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
         complain(f"session {run.id}: {answer.error if answer else 'it is only starting; nothing moves yet'}")
         return FAILED
     complain(f"session {run.id} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
+    if link.snapshot.started is not None:
+        profile = msgspec.convert(link.snapshot.started.profile, Profile)  # the bench that it runs on
     rescue = await asyncio.to_thread(sitting.rescue, folder, run, pid, profile)
     return await _await_hold(rescue)
 
@@ -168,11 +176,11 @@ def rest(options: argparse.Namespace) -> int:
     """Move to rest, by the running session or by a worker of its own; or print the pose for lab.toml."""
     folder, profile = _bench(options)
     if options.teach:
-        return _run(_teach(folder, profile))
+        return _run(_teach(folder, profile, _live_arm(folder, options)))
     if not profile.motion.rest:
         complain(f"no rest pose is taught for bench {profile.name}: put the arm there by hand, then `rest --teach`")
         return FAILED
-    return _run(_move(folder, profile, Purpose.REST))
+    return _run(_move(folder, profile, Purpose.REST, _live_arm(folder, options)))
 
 
 def release(options: argparse.Namespace) -> int:
@@ -186,12 +194,11 @@ def release(options: argparse.Namespace) -> int:
         if input(f"cut torque ({how})? type yes: ").strip().lower() != "yes":
             print("nothing was done")
             return FAILED
-    return _run(_move(folder, profile, Purpose.RELEASE))
+    return _run(_move(folder, profile, Purpose.RELEASE, _live_arm(folder, options)))
 
 
-async def _move(folder: DataFolder, profile: Profile, purpose: Purpose) -> int:
+async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running: RunFolder | None) -> int:
     """Rest or release: a running session is asked; else a bench worker does it and ends."""
-    running = _live_arm(folder)
     run = running or sitting.begin(folder, profile, purpose)
     printer = Printer()
     link = Link(run, name=f"lab-console {purpose.value}", on_event=lambda _, s: printer.show(s))
@@ -204,6 +211,9 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose) -> int:
         if running is not None:
             verb = sitting.go_to_rest if purpose is Purpose.REST else sitting.release
             answer = await verb(link)
+            if not answer.ok and "a moment ago" in answer.error:  # meant for keys; a verb was typed
+                await asyncio.sleep(1.1)
+                answer = await verb(link)
             if not answer.ok:
                 complain(answer.error)
                 return FAILED
@@ -222,9 +232,8 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose) -> int:
     return FAILED
 
 
-async def _teach(folder: DataFolder, profile: Profile) -> int:
+async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None) -> int:
     """Print the measured pose; a worker started for it goes on holding, since torque may be all that bears the arm."""
-    running = _live_arm(folder)
     run = running or sitting.begin(folder, profile, Purpose.HOLD)
     link = Link(run, name="lab-console rest --teach", drive=running is None)
     try:

@@ -43,3 +43,11 @@ def quick_rig(rig: Rig, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
     """A rig whose workers start in a moment."""
     monkeypatch.setattr(services.link, "spawn", zygote.spawn)
     return rig
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two test processes: what runs a real bench in real time goes one after the other in one of them."""
+    for item in items:
+        real_time = any(f"tests/{folder}/" in item.nodeid for folder in ("journeys", "workers"))
+        if real_time:
+            item.add_marker(pytest.mark.xdist_group("real time"))

@@ -77,7 +77,6 @@ def check_motion(folder: DataFolder, name: str) -> None:
         (["record", "--dataset", "../a", "--task", "t", "--episodes", "1"], 2, "dot"),
         (["record", "--dataset", "eval_a", "--task", "t", "--episodes", "1"], 2, "eval_"),
         (["record", "--dataset", "a", "--task", " ", "--episodes", "1"], 2, "a task is needed"),
-        (["record", "--dataset", "a", "--task", "t", "--episodes", "1", "--set", "sim.nothing=1"], 1, "nothing"),
         (["record", "--dataset", "a", "--task", "t", "--episodes", "1", "--set", "nowhere.x=1"], 2, "begins with"),
         (
             ["record", "--dataset", "a", "--task", "t", "--episodes", "1", "--set", "dataset.private=true"],

@@ -9,7 +9,6 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -331,8 +330,9 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
     """Permissions do not stop root, so root lowers itself meanwhile, in a folder that anyone may enter."""
+    base = Path(os.environ.get("TMPDIR", "/tmp"))  # not tempfile's, which a dataset that is open moves to itself
     for parent in folder.parents:
-        if parent.is_relative_to(tempfile.gettempdir()) and parent != Path(tempfile.gettempdir()):
+        if parent.is_relative_to(base) and parent != base:
             parent.chmod(parent.stat().st_mode | 0o055)
     folder.chmod(0o555)
     root = os.geteuid() == 0
