@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from textual.content import Content
 
@@ -46,7 +46,9 @@ def today(folder: DataFolder) -> Today:
         book = logbook.sessions(folder)
     except logbook.LogbookProblem as problem:
         return Today(live, (), str(problem))
-    begin = datetime.combine(datetime.now().astimezone(), datetime.min.time()).astimezone()
+    now = datetime.now().astimezone()
+    midnight = datetime.combine(now, datetime.min.time()).astimezone()
+    begin = min(midnight, now - timedelta(hours=12))  # who works past midnight has not begun a new day
     ids = {r.run.id for r in live}
     ended = tuple(s for s in book.sessions if s.id not in ids and _since(s) >= begin.timestamp())
     return Today(live, ended, book.message or "")
