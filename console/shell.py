@@ -304,9 +304,6 @@ async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
         state = await link.until(lambda s: not s.running, 120)
     except (LinkLost, TimeoutError) as lost:
         return _lost(run, lost)
-    except Detached:
-        print(f"detached; session {run.id} goes on: `lab-console attach {run.id}`")
-        return FAILED
     finally:
         printer.close()
         interrupts.close()
@@ -366,10 +363,6 @@ async def _scene_is_back(link: Link, *, by_key: bool) -> None:
     elif started and not started.config.get("lockstep") and link.snapshot.phase is Phase.RESET:
         left = started.reset_seconds - (time.time() - link.snapshot.phase_since)
         await asyncio.sleep(max(0.6, left))
-
-
-class Detached(Exception):
-    """The operator pressed Ctrl-C twice."""
 
 
 class Interrupts:

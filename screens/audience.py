@@ -64,12 +64,14 @@ class Audience:
         self.bells.play("refused")
         self.notice(why, Tone.WARNING)
 
-    def order(self, answer: sitting.Answered | None) -> None:
-        """Watch over a command that was sent: a refusal becomes a notice."""
+    def order(self, answer: sitting.Answered | None, done: str = "") -> None:
+        """Watch over a command that was sent: a refusal becomes a notice, and so does `done` once it is obeyed."""
         if answer is not None:
-            self.spawn(self._hear(answer))
+            self.spawn(self._hear(answer, done))
 
-    async def _hear(self, answer: sitting.Answered) -> None:
+    async def _hear(self, answer: sitting.Answered, done: str) -> None:
         said = await answer
         if not said.ok:
             self.refuse(said.error or "the worker refused without a reason")
+        elif done:
+            self.notice(done, Tone.SUCCESS)

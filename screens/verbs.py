@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding, BindingType
 
-from screens.messages import Tone
 from screens.words import clean
 from services import sitting, wire
 from services.requests import Purpose
@@ -87,5 +86,5 @@ class Verbs:
     def _note(self, text: str | None) -> None:
         if not text or self.desk.link is None:
             return
-        self.desk.order(self.desk.link.tell(wire.AddNote(text=text, author=self.desk.operator)))
-        self.desk.notice(f"noted: {clean(text, 60)}", Tone.SUCCESS)
+        told = self.desk.link.tell(wire.AddNote(text=text, author=self.desk.operator))
+        self.desk.order(told, done=f"noted: {clean(text, 60)}")

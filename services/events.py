@@ -72,7 +72,7 @@ class TakeStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, driver lost, failed, ended."""
+    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, failed, ended."""
 
     take: int
     frames: int
@@ -120,7 +120,7 @@ class Held(Event, frozen=True, kw_only=True, tag=True):
 
 
 class AlarmRaised(Event, frozen=True, kw_only=True, tag=True):
-    """Something needs the operator. `source` names the device or part; `key` says what answers it."""
+    """Something needs the operator. `source` names the device or part; `answer` says what to press or do."""
 
     source: str
     text: str
