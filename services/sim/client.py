@@ -80,6 +80,7 @@ class WorldClient:
         self._lock = threading.Lock()
         self._buffer = b""
         self._gone = ""
+        self._owed = 0  # answers that came too late for who asked: they are skipped when they come
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(ANSWER_S)
         try:
@@ -166,7 +167,7 @@ class WorldClient:
         with self._lock:
             if self._gone:
                 raise self._stopped(self._gone)
-            if self._poll.poll(0):  # nothing unasked ever arrives but the end
+            if self._poll.poll(0) and not self._owed:  # nothing unasked ever arrives but the end
                 raise self._lost("it hung up")
 
     # --- the cable ------------------------------------------------------------------------------
@@ -176,11 +177,15 @@ class WorldClient:
             if self._gone:
                 raise self._stopped(self._gone)
             try:
+                self._socket.settimeout(ANSWER_S)
                 self._socket.sendall(msgspec.json.encode(request) + b"\n")
-                line = self._line()
-                reply = msgspec.json.decode(line, type=Reply)
-            except TimeoutError as error:
-                raise self._lost(f"no answer within {ANSWER_S} s") from error
+            except OSError as error:  # a request that went out in part would spoil the next
+                raise self._lost(error.strerror or str(error)) from error
+            try:
+                reply = msgspec.json.decode(self._answer(), type=Reply)
+            except TimeoutError as error:  # a busy machine: the next request may be answered again
+                self._owed += 1
+                raise self._stopped(f"no answer within {ANSWER_S} s") from error
             except (OSError, msgspec.MsgspecError) as error:
                 raise self._lost(getattr(error, "strerror", None) or str(error)) from error
         if reply.problem == "device":
@@ -191,8 +196,15 @@ class WorldClient:
             raise ValueError(reply.error)
         return reply
 
-    def _line(self) -> bytes:
+    def _answer(self) -> bytes:
+        """The line that answers the last request, past those that are owed from before."""
         deadline = time.monotonic() + ANSWER_S
+        while self._owed:
+            self._line(deadline)
+            self._owed -= 1
+        return self._line(deadline)
+
+    def _line(self, deadline: float) -> bytes:
         while b"\n" not in self._buffer:
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
             chunk = self._socket.recv(1 << 16)

@@ -166,6 +166,21 @@ def test_a_world_that_does_not_answer_is_an_error_within_half_a_second(data_dir:
         os.kill(pid, signal.SIGCONT)
 
 
+def test_answers_that_came_too_late_are_not_taken_for_later_ones(data_dir: Path) -> None:
+    with ensure_world(data_dir) as world:
+        state = world.state()
+        os.kill(state.pid, signal.SIGSTOP)
+        try:
+            for late in (world.joints, world.leader, world.state):
+                with pytest.raises(ConnectionError, match="no answer"):
+                    late()
+        finally:
+            os.kill(state.pid, signal.SIGCONT)
+        assert world.state().pid == state.pid
+        assert len(world.joints()) == 6
+        world.check()
+
+
 def test_wrong_settings_and_nonsense_are_refused_and_the_world_lives(data_dir: Path) -> None:
     with ensure_world(data_dir) as world:
         with pytest.raises(SettingsProblem, match="strategy"):
