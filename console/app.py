@@ -59,6 +59,8 @@ class LabConsole(App[int]):
         self.stylesheet.set_variables(self.get_css_variables())
         self.add_mode("bench", self._bench_screen)
         self.add_mode("record", self._record_screen)
+        self.add_mode("train", self._train_screen)
+        self.add_mode("evaluate", self._evaluate_screen)
         self.add_mode("log", self._log_screen)
 
     def compose(self) -> ComposeResult:
@@ -74,6 +76,16 @@ class LabConsole(App[int]):
         from screens.record import RecordScreen
 
         return RecordScreen(self.desk)
+
+    def _train_screen(self) -> Screen[None]:
+        from screens.train import TrainScreen
+
+        return TrainScreen(self.desk)
+
+    def _evaluate_screen(self) -> Screen[None]:
+        from screens.evaluate import EvaluateScreen
+
+        return EvaluateScreen(self.desk)
 
     def _log_screen(self) -> Screen[None]:
         from screens.log import LogScreen

@@ -1,12 +1,12 @@
-"""The form of a new recording: what to record, how often and how long. Refusals stand at the form."""
+"""A form before a sitting: fields, what is known about them, a start button. Refusals stand at the form."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -16,44 +16,56 @@ from textual.widgets import Button, Input, Static
 
 from screens.desk import Desk
 from screens.widgets.line import Line
-from screens.words import clean, number, plural, signs
+from screens.words import clean, signs
 
 if TYPE_CHECKING:
-    from services.datasets import DatasetSummary
-    from services.requests import RecordRequest
-
-FIELDS = (
-    ("dataset", "dataset"),
-    ("task", "task"),
-    ("operator", "operator"),
-    ("episodes", "episodes to accept"),
-    ("episode-seconds", "seconds per take"),
-    ("reset-seconds", "seconds to reset"),
-)
+    from services.requests import AnyRequest
 
 
-class RecordForm(Vertical):
-    """Asks; posts `Planned` with a checked request."""
+class Form(Vertical):
+    """Asks; posts `Planned` with a checked request. Subclasses give fields, values and the check."""
+
+    TITLE: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """(id, label) of each field, in order; Enter in the last one starts."""
 
     @dataclass
     class Planned(Message):
         """Everything is there and was checked."""
 
-        request: RecordRequest
+        request: AnyRequest
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(id="form")
         self.desk = desk
-        self._known: dict[str, DatasetSummary] = {}
+
+    # --- what subclasses give -------------------------------------------------------------------
+
+    def defaults(self) -> dict[str, str]:
+        """What stands in each field before anything was entered."""
+        return {}
+
+    def suggestions(self, name: str) -> Sequence[str]:
+        """Words that the field completes to, known at once."""
+        return ()
+
+    def look(self) -> None:
+        """Called once the fields are there: look at the disk beside the operator's typing."""
+
+    def plan(self) -> AnyRequest:
+        """The request, checked. Raises Refusal with the reason."""
+        raise NotImplementedError
+
+    # --- the form -------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """One row per field, what is known about the dataset, the button."""
-        values = self._remembered()
-        yield Static(Content.styled("new recording", "bold $accent"), classes="form-title", markup=False)
-        for name, title in FIELDS:
+        """One row per field, what is known, the button."""
+        values = self.defaults() | self.desk.forms.get(self._memory, {})
+        yield Static(Content.styled(self.TITLE, "bold $accent"), classes="form-title", markup=False)
+        for name, title in self.FIELDS:
             with Horizontal(classes="field"):
                 yield Static(title, classes="label", markup=False)
-                yield Input(values[name], id=name, compact=True, suggester=self._suggester(name))
+                yield Input(values.get(name, ""), id=name, compact=True, suggester=self._suggester(name))
         yield Line(id="about")
         yield Line(id="refusal")
         with Horizontal(classes="field"):
@@ -66,80 +78,43 @@ class RecordForm(Vertical):
         )
         yield Line(id="known")
 
+    def on_mount(self) -> None:
+        """Keys go to the first field."""
+        if self.whole:  # else the console is closing
+            self.query_one(f"#{self.FIELDS[0][0]}", Input).focus()
+            self.look()
+
     @property
-    def _whole(self) -> bool:
+    def whole(self) -> bool:
         """Whether the fields are there: not yet, or no more, while the screen changes."""
         return bool(self.query("#known"))
 
-    def _remembered(self) -> dict[str, str]:
-        """What was entered last at this bench, else the bench's own values."""
-        profile = self.desk.profile
-        task = profile.tasks[0].name if profile.tasks else ""
-        values = {
-            "dataset": task,
-            "task": task,
-            "operator": self.desk.operator,
-            "episodes": str(profile.recording.episodes),
-            "episode-seconds": number(profile.recording.episode_seconds),
-            "reset-seconds": number(profile.recording.reset_seconds),
-        }
-        return values | self.desk.forms.get(profile.name, {})
+    @property
+    def _memory(self) -> str:
+        """Where this form's last values are kept: per kind of form and bench."""
+        return f"{type(self).__name__} {self.desk.profile.name}"
 
     def _suggester(self, name: str) -> SuggestFromList | None:
-        profile = self.desk.profile
-        words = {"task": [t.name for t in profile.tasks], "operator": list(profile.operators)}.get(name)
-        return SuggestFromList([clean(word) for word in words], case_sensitive=False) if words else None
-
-    async def on_mount(self) -> None:
-        """Look for datasets beside the operator's typing."""
-        if not self._whole:  # the console is closing
-            return
-        self.query_one("#dataset", Input).focus()
-        self.say_task()
-        self._look()
-
-    @work(exclusive=True)
-    async def _look(self) -> None:
-        from services.datasets import list_datasets
-
-        found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
-        if not self._whole:
-            return
-        self._known = {summary.name: summary for summary in found}
-        self.query_one("#dataset", Input).suggester = SuggestFromList(list(self._known), case_sensitive=True)
-        names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.episodes, 'episode')}" for s in found[:6])
-        self.query_one("#known", Line).show(f"datasets here: {names}" if names else "no dataset here yet")
-        self.say_dataset()
+        words = [clean(word) for word in self.suggestions(name)]
+        return SuggestFromList(words, case_sensitive=False) if words else None
 
     def value(self, name: str) -> str:
         """What stands in a field."""
         return self.query_one(f"#{name}", Input).value.strip()
 
-    @on(Input.Changed, "#dataset")
-    def say_dataset(self) -> None:
-        """Say in words whether this begins a dataset or goes on with one."""
-        summary = self._known.get(self.value("dataset"))
-        line = self.query_one("#about", Line)
-        if summary is None:
-            line.show("a new dataset" if self.value("dataset") else "")
-        elif summary.problem:
-            line.show(f"{signs().warning} {clean(summary.problem)}")
-        else:
-            kept = f"{summary.accepted} accepted, {summary.rejected} rejected"
-            held = plural(summary.episodes, "episode")
-            line.show(f"resumes it: {held} ({kept})")
+    def say_about(self, text: str) -> None:
+        """The line below the fields: what the values mean."""
+        self.query_one("#about", Line).show(text)
 
-    @on(Input.Changed, "#task")
-    def say_task(self) -> None:
-        """A task's short name stands for its text."""
-        named = {t.name: t.text for t in self.desk.profile.tasks}
-        text = named.get(self.value("task"))
-        self.query_one("#known", Line).show(f'task: "{clean(text)}"' if text else "")
+    def say_known(self, text: str) -> None:
+        """The line at the bottom: what there is to choose from."""
+        self.query_one("#known", Line).show(text)
 
     @on(Input.Submitted)
     def go_on(self, event: Input.Submitted) -> None:
         """Enter moves on; in the last field it starts."""
-        if event.input.id == FIELDS[-1][0]:
+        event.stop()
+        if event.input.id == self.FIELDS[-1][0]:
             self.start()
         else:
             self.screen.focus_next()
@@ -147,22 +122,11 @@ class RecordForm(Vertical):
     @on(Button.Pressed, "#start")
     def start(self) -> None:
         """Check everything; refuse here, or hand over the request."""
-        from services import recording
         from services.sitting import Refusal
 
-        self.desk.forms[self.desk.profile.name] = {name: self.value(name) for name, _ in FIELDS}
+        self.desk.forms[self._memory] = {name: self.value(name) for name, _ in self.FIELDS}
         try:
-            request = recording.plan(
-                self.desk.folder,
-                self.desk.profile,
-                dataset=self.value("dataset"),
-                task=self.value("task"),
-                operator=self.value("operator"),
-                episodes=int(self._number("episodes", whole=True)),
-                episode_seconds=self._number("episode-seconds"),
-                reset_seconds=self._number("reset-seconds"),
-                resume=self._resumes(),
-            )
+            request = self.plan()
         except Refusal as refusal:
             self.refuse(str(refusal))
             return
@@ -170,12 +134,8 @@ class RecordForm(Vertical):
         self.desk.operator = request.operator or self.desk.operator
         self.post_message(self.Planned(request))
 
-    def _resumes(self) -> bool:
-        """A dataset that stands in the list was chosen knowingly: its row said what happens."""
-        summary = self._known.get(self.value("dataset"))
-        return summary is not None and summary.episodes > 0
-
-    def _number(self, name: str, *, whole: bool = False) -> float:
+    def number(self, name: str, *, whole: bool = False) -> float:
+        """The number in a field. Raises Refusal on anything else."""
         from services.sitting import Refusal
 
         text = self.value(name).replace(",", ".")
@@ -183,7 +143,7 @@ class RecordForm(Vertical):
             return int(text) if whole else float(text)
         except ValueError:
             kind = "a whole number" if whole else "a number"
-            raise Refusal(f"{dict(FIELDS)[name]}: {kind} is needed, not {clean(text, 20)!r}") from None
+            raise Refusal(f"{dict(self.FIELDS)[name]}: {kind} is needed, not {clean(text, 20)!r}") from None
 
     def refuse(self, why: str) -> None:
         """Show why it does not start; empty takes it back."""

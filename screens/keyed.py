@@ -13,11 +13,13 @@ from screens.widgets.keyline import Key
 if TYPE_CHECKING:
     from screens.desk import Desk
 
-ORDER = ("bench", "record", "log")
+ORDER = ("bench", "record", "train", "evaluate", "log")
 
 FRAME_KEYS: list[BindingType] = [
     Binding("f2", "go('bench')", "bench", key_display="F2", id="go.bench", tooltip="What is connected, what runs"),
     Binding("f3", "go('record')", "record", key_display="F3", id="go.record", tooltip="Record demonstrations"),
+    Binding("f4", "go('train')", "train", key_display="F4", id="go.train", tooltip="Train, watch the curves"),
+    Binding("f5", "go('evaluate')", "evaluate", key_display="F5", id="go.evaluate", tooltip="Run a policy, judge it"),
     Binding("f7", "go('log')", "log", key_display="F7", id="go.log", tooltip="Every session, newest first"),
     Binding("left_square_bracket", "step(-1)", "previous screen", key_display="[", show=False, id="go.previous",
             tooltip="Previous screen"),

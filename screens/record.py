@@ -10,13 +10,14 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from screens.form import RecordForm
+from screens.form import Form
 from screens.frame import LabScreen
 from screens.keyed import FRAME_KEYS
 from screens.live import joints_footer, legend, tally
 from screens.messages import SittingChanged
 from screens.moment import moment, reset_left
 from screens.pages import page
+from screens.record_form import RecordForm
 from screens.verbs import NOTE_KEY, SITTING_KEYS
 from screens.widgets.joints import JointBars
 from screens.widgets.line import Line, Lines
@@ -25,6 +26,7 @@ from screens.widgets.pictures import Pictures
 from screens.widgets.takes import take_strip
 from screens.words import clean
 from services import recording, wire
+from services.requests import RecordRequest
 from services.snapshots import Phase, document
 from sessions.models import SessionKind
 
@@ -33,7 +35,7 @@ class RecordScreen(LabScreen):
     """Shows the form, or the sitting; never both."""
 
     TITLE_WORD = "record"
-    CSS_PATH = "record.tcss"
+    CSS_PATH: ClassVar = ["record.tcss", "form.tcss"]
     FOOTER: ClassVar[tuple[str, ...]] = (
         "new", "take", "reject", "pause", "rest", "release", "take_over", "note", "finish", "enlarge", "details",
     )  # fmt: skip
@@ -225,7 +227,8 @@ class RecordScreen(LabScreen):
             self._wants_form = False
             self.redraw()
 
-    def on_record_form_planned(self, message: RecordForm.Planned) -> None:
+    def on_form_planned(self, message: Form.Planned) -> None:
         """Start what was planned."""
         request, folder = message.request, self.desk.folder
-        self.desk.start(lambda: recording.begin(folder, request), SessionKind.RECORD)
+        if isinstance(request, RecordRequest):
+            self.desk.start(lambda: recording.begin(folder, request), SessionKind.RECORD)

@@ -13,6 +13,8 @@ import platformdirs
 from services.folders import APP
 
 FILE_NAME = "lab.toml"
+BUILT_IN = ("sim", "sim-state")
+"""The profiles of the example that need no hardware."""
 
 
 class ProfileProblem(Exception):
@@ -73,7 +75,10 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One bench. `robot` and `teleop` are LeRobot's own config dictionaries, handed to LeRobot unchanged."""
+    """One bench. `robot` and `teleop` are LeRobot's own config dictionaries, handed to LeRobot unchanged.
+
+    `failure_modes` are what a failed trial may be annotated with: the keys 1 to 9.
+    """
 
     robot: dict[str, Any]
     teleop: dict[str, Any] = {}
@@ -82,6 +87,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     recording: Recording = Recording()
     operators: tuple[str, ...] = ()
     tasks: tuple[Task, ...] = ()
+    failure_modes: tuple[str, ...] = ("grasps air", "drops it", "misses the bowl", "does not move")
     sim: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -142,14 +148,14 @@ def find_lab_toml() -> Path | None:
 
 
 def load_benches(path: Path | None = None, *, built_in: bool = False) -> Benches:
-    """The profiles of `path`, of the lab.toml that is found, or the built-in `sim` (only that with `built_in`).
+    """The profiles of `path`, of the lab.toml that is found, or the built-in ones (only those with `built_in`).
 
     Raises ProfileProblem naming file, key and reason.
     """
     source = None if built_in else path or find_lab_toml()
     if source is None:
         _, profiles = _decode(example_toml(), "the built-in profiles")
-        return Benches({"sim": profiles["sim"]}, "sim", None)
+        return Benches({name: profiles[name] for name in BUILT_IN}, BUILT_IN[0], None)
     try:
         text = source.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

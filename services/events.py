@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import SessionKind, SessionStatus, Verdict
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -31,6 +31,10 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
     target_episodes: int = 0
     episode_seconds: float = 0.0
     reset_seconds: float = 0.0
+    checkpoint: str = ""
+    trained_in: str = ""
+    target_trials: int = 0
+    trial_seconds: float = 0.0
     fps: int = 30
     simulated: bool = False
     purpose: str = ""
@@ -72,7 +76,10 @@ class TakeStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, failed, ended."""
+    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, failed, ended.
+
+    In an evaluation a trial is recorded as the take of its number, and may end by verdict, oracle or driver, too.
+    """
 
     take: int
     frames: int
@@ -111,6 +118,86 @@ class TakeMarked(Event, frozen=True, kw_only=True, tag=True):
 
     take: int
     accepted: bool
+
+
+class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
+    """The first step comes next; everything as LeRobot resolved it. `config` is its TrainPipelineConfig."""
+
+    policy: str
+    output_dir: str
+    steps: int
+    batch_size: int
+    device: str
+    parameters: int
+    episodes: tuple[int, ...]
+    episodes_total: int
+    frames: int
+    cameras: tuple[str, ...] = ()
+    excluded_cameras: tuple[str, ...] = ()
+    log_freq: int = 0
+    save_freq: int = 0
+    config: dict[str, Any] = {}
+
+
+class TrainingProgressed(Event, frozen=True, kw_only=True, tag=True):
+    """How far it is: about once a second on the socket only (seq 0), durable every 30 s and at the end.
+
+    `points` counts the lines of metrics.jsonl; `metrics` holds the last logged values under LeRobot's names
+    (loss, lr, grad_norm, update_s, dataloading_s, samples_per_s, ...), those that are not finite left out.
+    """
+
+    step: int
+    samples: int = 0
+    epochs: float = 0.0
+    points: int = 0
+    metrics: dict[str, float] = {}
+
+
+class CheckpointSaved(Event, frozen=True, kw_only=True, tag=True):
+    """A checkpoint is complete and on disk for good; `path` holds pretrained_model/ and training_state/."""
+
+    step: int
+    path: str
+    bytes: int
+    seconds: float
+    loss: float | None = None
+
+
+class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
+    """The policy fits the bench and can act. `start_pose` is where its trials begin (degrees), if that is known.
+
+    `notes` say in words what differs without harm (a camera that it does not look at, ...).
+    """
+
+    checkpoint: str
+    policy: str
+    device: str
+    parameters: int
+    cameras: tuple[str, ...] = ()
+    actions_per_inference: int = 1
+    start_pose: dict[str, float] = {}
+    notes: tuple[str, ...] = ()
+
+
+class TrialJudged(Event, frozen=True, kw_only=True, tag=True):
+    """A verdict was given; `judge` is a person's name or `oracle`."""
+
+    trial: int
+    verdict: Verdict
+    judge: str = ""
+
+
+class VerdictUndone(Event, frozen=True, kw_only=True, tag=True):
+    """The trial's verdict was taken back: it waits for another one."""
+
+    trial: int
+
+
+class TrialAnnotated(Event, frozen=True, kw_only=True, tag=True):
+    """How a failed trial failed; empty takes it back."""
+
+    trial: int
+    failure_mode: str
 
 
 class Held(Event, frozen=True, kw_only=True, tag=True):
@@ -191,6 +278,13 @@ AnyEvent = (
     | TakeLost
     | EpisodeMarked
     | TakeMarked
+    | TrainingStarted
+    | TrainingProgressed
+    | CheckpointSaved
+    | PolicyLoaded
+    | TrialJudged
+    | VerdictUndone
+    | TrialAnnotated
     | Held
     | AlarmRaised
     | AlarmCleared

@@ -93,6 +93,11 @@ class RunFolder:
         return self.root / "worker.log"
 
     @property
+    def metrics(self) -> Path:
+        """A training's metrics at full precision, one JSON object per log point; `services.metrics` reads it."""
+        return self.root / "metrics.jsonl"
+
+    @property
     def socket(self) -> Path:
         """The worker's socket, in the private per-user folder (a long path would not bind)."""
         return socket_folder() / f"{self.id}.sock"

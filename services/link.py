@@ -19,7 +19,12 @@ from services.folders import DataFolder, RunFolder, new_session_id
 from services.requests import AnyRequest, write_request
 from services.snapshots import Snapshot, advance, replay
 
-WORKERS = {"RecordRequest": "services.workers.record", "BenchRequest": "services.workers.bench"}
+WORKERS = {
+    "RecordRequest": "services.workers.record",
+    "BenchRequest": "services.workers.bench",
+    "TrainRequest": "services.workers.train",
+    "EvalRequest": "services.workers.evaluate",
+}
 
 
 class LinkLost(Exception):

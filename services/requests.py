@@ -51,7 +51,51 @@ class BenchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="bench"):
     rescue: bool = False
 
 
-AnyRequest = RecordRequest | BenchRequest
+class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
+    """Train `policy` (a type registered in LeRobot, or the path or Hub id of a pretrained one) on a dataset's episodes.
+
+    `name` is the folder below `outputs/train/`. `settings` are `KEY=VALUE` with keys of LeRobot's
+    TrainPipelineConfig (configs/train.py). Rejected episodes are left out by the worker, under the dataset's lock.
+    """
+
+    data_dir: str
+    dataset: str
+    policy: str
+    name: str
+    steps: int
+    batch_size: int = 8
+    log_freq: int = 200
+    save_freq: int = 20_000
+    exclude_cameras: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    operator: str = ""
+
+
+class EvalRequest(msgspec.Struct, frozen=True, kw_only=True, tag="eval"):
+    """Let the policy in `checkpoint` (a pretrained_model folder) try `task`, until `trials` trials are judged.
+
+    Each trial's motion becomes an episode of `dataset`, whose name begins with `rollout_`. `judge` is `oracle` on the
+    simulated bench, else empty. `trained_in` is the session that made the checkpoint, where it is known.
+    """
+
+    data_dir: str
+    profile: Profile
+    checkpoint: str
+    task: str
+    dataset: str
+    trained_in: str = ""
+    trials: int = 10
+    trial_seconds: float = 15.0
+    operator: str = ""
+    fps: int = 30
+    judge: str = ""
+    seed: int | None = None
+    lockstep: bool = False
+
+
+AnyRequest = RecordRequest | BenchRequest | TrainRequest | EvalRequest
+ArmRequest = RecordRequest | BenchRequest | EvalRequest
+"""What moves an arm, and so has a profile."""
 
 _decoder: msgspec.json.Decoder[AnyRequest] = msgspec.json.Decoder(AnyRequest)
 

@@ -6,13 +6,25 @@ Live view, re-attach, replay, crash recovery and the log's documents all come fr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import reduce
 
+import msgspec
+
 from services import events as ev
-from sessions.models import Episode, Note, Session, SessionStatus
+from sessions.models import (
+    Checkpoint,
+    Episode,
+    Note,
+    Session,
+    SessionKind,
+    SessionStatus,
+    Training,
+    Trial,
+    Verdict,
+)
 
 ALARMS_KEPT = 100
 """Alarms that a session's document remembers; a loose cable tells thousands."""
@@ -28,6 +40,10 @@ class Phase(StrEnum):
     RECORDING = "recording"
     RESET = "reset"
     DONE = "done"
+    RUNNING = "running"
+    JUDGING = "judging"
+    TRAINING = "training"
+    SAVING = "saving"
     HELD = "held"
     RESTING = "resting"
     RESTED = "rested"
@@ -47,7 +63,16 @@ class Phase(StrEnum):
 
 
 MOVING = frozenset(
-    {Phase.ALIGNING, Phase.READY, Phase.RECORDING, Phase.RESET, Phase.DONE, Phase.RESTING, Phase.RELEASING}
+    {
+        Phase.ALIGNING,
+        Phase.READY,
+        Phase.RECORDING,
+        Phase.RESET,
+        Phase.DONE,
+        Phase.RUNNING,
+        Phase.RESTING,
+        Phase.RELEASING,
+    }
 )
 
 
@@ -59,6 +84,20 @@ class Alarm:
     text: str
     since: float
     answer: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A training as its events tell it; the curves are in metrics.jsonl, this holds the latest values."""
+
+    started: ev.TrainingStarted
+    step: int = 0
+    samples: int = 0
+    epochs: float = 0.0
+    points: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    progressed_at: float = 0.0
+    checkpoints: tuple[Checkpoint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +119,9 @@ class Snapshot:
     recovered: str = ""
     episodes: tuple[Episode, ...] = ()
     lost: tuple[ev.TakeLost, ...] = ()
+    training: TrainingState | None = None
+    policy: ev.PolicyLoaded | None = None
+    trials: tuple[Trial, ...] = ()
     held: str = ""
     alarms: tuple[Alarm, ...] = ()
     alarm_history: tuple[str, ...] = ()
@@ -112,8 +154,33 @@ class Snapshot:
 
     @property
     def reached(self) -> bool:
-        """Whether the accepted episodes of this sitting reach the target."""
-        return self.started is not None and 0 < self.started.target_episodes <= self.accepted
+        """Whether the accepted episodes, or the judged trials, of this sitting reach the target."""
+        started = self.started
+        if started is None:
+            return False
+        if started.kind is SessionKind.EVAL:
+            return 0 < started.target_trials <= self.judged
+        return 0 < started.target_episodes <= self.accepted
+
+    def count(self, verdict: Verdict) -> int:
+        """Trials of this sitting with this verdict."""
+        return sum(t.verdict is verdict for t in self.trials)
+
+    @property
+    def judged(self) -> int:
+        """Trials that count: judged, and not void."""
+        return self.count(Verdict.SUCCESS) + self.count(Verdict.FAILURE)
+
+    @property
+    def trial(self) -> Trial | None:
+        """The trial that runs, or the last one."""
+        return self.trials[-1] if self.trials else None
+
+    @property
+    def pending(self) -> Trial | None:
+        """The trial that has ended and waits for its verdict; the next one cannot start before it."""
+        last = self.trial
+        return last if last is not None and last.ended_by and last.verdict is None else None
 
 
 LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
@@ -142,17 +209,10 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
             return replace(s, started=event, phase_since=event.at)
         case ev.PhaseChanged():
             return _enter(s, event)
-        case ev.TakeStarted():
-            return replace(s, take=event.take, take_since=event.at, take_accepted=True, take_frames=0)
-        case ev.TakeEnded():
-            return replace(s, unsaved_take=event.take, take_frames=event.frames)
-        case ev.EpisodeSaved() | ev.TakeLost():
-            return _close_take(s, event)
-        case ev.TakeMarked():
-            return replace(s, take_accepted=event.accepted) if event.take == s.take else s
-        case ev.EpisodeMarked():
-            marked = tuple(_with(e, accepted=event.accepted) if e.index == event.index else e for e in s.episodes)
-            return replace(s, episodes=marked)
+        case (
+            ev.TakeStarted() | ev.TakeEnded() | ev.EpisodeSaved() | ev.TakeLost() | ev.TakeMarked() | ev.EpisodeMarked()
+        ):
+            return _take(s, event)
         case ev.DatasetRecovered():
             return replace(s, recovered=event.summary)
         case ev.DatasetOpened():
@@ -169,8 +229,74 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
                 ended_at=event.at,
                 alarms=(),
             )
+        case ev.TrainingStarted() | ev.TrainingProgressed() | ev.CheckpointSaved():
+            return _train(s, event)
+        case ev.PolicyLoaded() | ev.TrialJudged() | ev.VerdictUndone() | ev.TrialAnnotated():
+            return _judge(s, event)
         case _:
             return _remark(s, event)
+
+
+TakeEvent = ev.TakeStarted | ev.TakeEnded | ev.EpisodeSaved | ev.TakeLost | ev.TakeMarked | ev.EpisodeMarked
+
+
+def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
+    match event:
+        case ev.TakeStarted():
+            s = replace(s, take=event.take, take_since=event.at, take_accepted=True, take_frames=0)
+            return replace(s, trials=(*s.trials, Trial(index=event.take))) if _evaluates(s) else s
+        case ev.TakeEnded():
+            seconds = event.frames / max(1, s.started.fps) if s.started else 0.0
+            s = replace(s, unsaved_take=event.take, take_frames=event.frames)
+            return _trial(s, event.take, ended_by=event.reason, frames=event.frames, seconds=seconds)
+        case ev.EpisodeSaved() | ev.TakeLost():
+            return _close_take(s, event)
+        case ev.TakeMarked():
+            return replace(s, take_accepted=event.accepted) if event.take == s.take else s
+        case ev.EpisodeMarked():
+            marked = tuple(_with(e, accepted=event.accepted) if e.index == event.index else e for e in s.episodes)
+            return replace(s, episodes=marked)
+
+
+def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndone | ev.TrialAnnotated) -> Snapshot:
+    match event:
+        case ev.PolicyLoaded():
+            return replace(s, policy=event)
+        case ev.TrialJudged():
+            return _trial(s, event.trial, verdict=event.verdict, judge=event.judge, failure_mode="")
+        case ev.VerdictUndone():
+            return _trial(s, event.trial, verdict=None, judge="", failure_mode="")
+        case _:
+            return _trial(s, event.trial, failure_mode=event.failure_mode)
+
+
+def _evaluates(s: Snapshot) -> bool:
+    return s.started is not None and s.started.kind is SessionKind.EVAL
+
+
+def _trial(s: Snapshot, index: int, **changes: object) -> Snapshot:
+    """The trial of that index changed; nothing where there is none (a take of a recording)."""
+    changed = tuple(msgspec.structs.replace(t, **changes) if t.index == index else t for t in s.trials)
+    return replace(s, trials=changed)
+
+
+def _train(s: Snapshot, event: ev.TrainingStarted | ev.TrainingProgressed | ev.CheckpointSaved) -> Snapshot:
+    if isinstance(event, ev.TrainingStarted):
+        return replace(s, training=TrainingState(event, progressed_at=event.at))
+    state = s.training
+    if state is None:
+        return s
+    if isinstance(event, ev.CheckpointSaved):
+        saved = Checkpoint(
+            step=event.step, path=event.path, bytes=event.bytes, seconds=event.seconds, at_utc=utc(event.at),
+            loss=event.loss,
+        )  # fmt: skip
+        return replace(s, training=replace(state, checkpoints=(*state.checkpoints, saved)))
+    progressed = replace(
+        state, step=event.step, samples=event.samples, epochs=event.epochs, points=event.points,
+        metrics=event.metrics, progressed_at=event.at,
+    )  # fmt: skip
+    return replace(s, training=progressed)
 
 
 def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
@@ -217,6 +343,7 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
         accepted=event.accepted,
         flags=event.flags,
     )
+    s = _trial(s, event.take, episode_index=event.index)
     return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode))
 
 
@@ -233,6 +360,29 @@ def _with(episode: Episode, *, accepted: bool) -> Episode:
         seconds=episode.seconds,
         accepted=accepted,
         flags=episode.flags,
+    )
+
+
+def _training(state: TrainingState) -> Training:
+    facts = state.started
+    return Training(
+        policy=facts.policy,
+        output_dir=facts.output_dir,
+        steps=state.step,
+        total_steps=facts.steps,
+        final_loss=state.metrics.get("loss"),
+        checkpoints=state.checkpoints,
+        metrics=state.metrics,
+        batch_size=facts.batch_size,
+        epochs=state.epochs,
+        samples=state.samples,
+        episodes=facts.episodes,
+        episodes_total=facts.episodes_total,
+        frames=facts.frames,
+        cameras=facts.cameras,
+        excluded_cameras=facts.excluded_cameras,
+        device=facts.device,
+        parameters=facts.parameters,
     )
 
 
@@ -256,6 +406,11 @@ def document(s: Snapshot) -> Session:
         dataset_root=started.dataset_root,
         target_episodes=started.target_episodes,
         episodes=s.episodes,
+        training=_training(s.training) if s.training else None,
+        checkpoint=started.checkpoint,
+        trained_in=started.trained_in,
+        target_trials=started.target_trials,
+        trials=s.trials,
         alarms=s.alarm_history,
         notes=s.notes,
         tags=s.tags,

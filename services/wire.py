@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from services.events import AnyEvent, Event
+from sessions.models import Verdict
 
 LINE_LIMIT = 256 * 1024
 """Bytes that one line may have, both ways; a longer one ends the connection."""
@@ -69,6 +70,39 @@ class MarkTake(Command, frozen=True, kw_only=True, tag=True):
     accepted: bool
 
 
+class StartTrial(Command, frozen=True, kw_only=True, tag=True):
+    """Start trial number `trial`: the arm goes to where it begins, then the policy drives."""
+
+    trial: int
+
+
+class EndTrial(Command, frozen=True, kw_only=True, tag=True):
+    """End trial number `trial` without a verdict: the arm holds, the verdict is pending."""
+
+    trial: int
+
+
+class JudgeTrial(Command, frozen=True, kw_only=True, tag=True):
+    """Give trial number `trial`, running or pending, its verdict. Answered once it is on disk."""
+
+    trial: int
+    verdict: Verdict
+    judge: str = ""
+
+
+class UndoVerdict(Command, frozen=True, kw_only=True, tag=True):
+    """Take back the verdict of trial number `trial`, the last one. Answered once that is on disk."""
+
+    trial: int
+
+
+class AnnotateTrial(Command, frozen=True, kw_only=True, tag=True):
+    """Say how trial number `trial` failed."""
+
+    trial: int
+    failure_mode: str
+
+
 class GoToRest(Command, frozen=True, kw_only=True, tag=True):
     """Open the gripper, lift, then move to the taught rest pose, at the joint speed limit."""
 
@@ -112,6 +146,11 @@ AnyCommand = (
     | StartTake
     | EndTake
     | MarkTake
+    | StartTrial
+    | EndTrial
+    | JudgeTrial
+    | UndoVerdict
+    | AnnotateTrial
     | GoToRest
     | Release
     | Finish
@@ -154,7 +193,11 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
-    """What is true this moment, 5 Hz, newest wins. Joints in degrees, gripper 0..100; times in s and ms."""
+    """What is true this moment, 5 Hz, newest wins. Joints in degrees, gripper 0..100; times in s and ms.
+
+    In an evaluation `infer_ms` is what the last inference took, `action_queue` the actions that wait, `starved` the
+    periods of this trial in which none was there.
+    """
 
     at: float
     joints: dict[str, float] = {}
@@ -171,6 +214,9 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     encoder_queue: int = 0
     encoder_capacity: int = 0
     dropped_frames: int = 0
+    infer_ms: float = 0.0
+    action_queue: int = 0
+    starved: int = 0
     disk_free: int = 0
     watchers: int = 0
     cameras: dict[str, CameraView] = {}

@@ -28,6 +28,14 @@ class SessionStatus(StrEnum):
     CRASHED = "crashed"
 
 
+class Verdict(StrEnum):
+    """What a person (or the simulated bench's oracle) says of a trial; a void one is repeated and counts nowhere."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    VOID = "void"
+
+
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
     """A saved take: `index` counts in the dataset (from 0), `take` in the sitting (from 1)."""
 
@@ -39,6 +47,59 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
 
 
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One eval attempt; `index` counts attempts in the sitting from 1.
+
+    `ended_by` is verdict, key, time, oracle, stopped, driver, failed or ended; empty while it runs. `judge` is an
+    operator or `oracle`. `episode_index` counts in the rollout dataset, None where the motion was not saved.
+    """
+
+    index: int
+    verdict: Verdict | None = None
+    ended_by: str = ""
+    episode_index: int | None = None
+    frames: int = 0
+    seconds: float = 0.0
+    failure_mode: str = ""
+    judge: str = ""
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete checkpoint: `path` holds pretrained_model/ and training_state/; `seconds` is what saving took."""
+
+    step: int
+    path: str
+    bytes: int
+    seconds: float
+    at_utc: str
+    loss: float | None = None
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """One run: `steps` done of `total_steps`; `final_loss` is the last one logged, None before the first.
+
+    `episodes` are the dataset's episodes that it read (the rejected ones left out), of `episodes_total`.
+    """
+
+    policy: str
+    output_dir: str
+    steps: int
+    total_steps: int
+    final_loss: float | None = None
+    checkpoints: tuple[Checkpoint, ...] = ()
+    metrics: dict[str, float] = {}
+    batch_size: int = 0
+    epochs: float = 0.0
+    samples: int = 0
+    episodes: tuple[int, ...] = ()
+    episodes_total: int = 0
+    frames: int = 0
+    cameras: tuple[str, ...] = ()
+    excluded_cameras: tuple[str, ...] = ()
+    device: str = ""
+    parameters: int = 0
+
+
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """A remark by a person, at a UTC time in ISO 8601."""
 
@@ -48,7 +109,10 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One sitting as the log keeps it. Times are UTC, ISO 8601; `profile` and `config` as they were used."""
+    """One sitting as the log keeps it. Times are UTC, ISO 8601; `profile` and `config` as they were used.
+
+    `checkpoint` is what an evaluation ran, `trained_in` the session that made it (empty where unknown).
+    """
 
     id: str
     kind: SessionKind
@@ -64,6 +128,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     dataset_root: str = ""
     target_episodes: int = 0
     episodes: tuple[Episode, ...] = ()
+    training: Training | None = None
+    checkpoint: str = ""
+    trained_in: str = ""
+    target_trials: int = 0
+    trials: tuple[Trial, ...] = ()
     alarms: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
@@ -77,3 +146,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def accepted(self) -> int:
         """How many of the episodes are accepted."""
         return sum(e.accepted for e in self.episodes)
+
+    def count(self, verdict: Verdict) -> int:
+        """How many trials have this verdict."""
+        return sum(t.verdict is verdict for t in self.trials)

@@ -49,9 +49,14 @@ class SimFollower(Robot):
     @cached_property
     def observation_features(self) -> dict[str, type | tuple[int, ...]]:
         """Joints, the cube where asked for, and cameras by name."""
-        cube = dict.fromkeys(CUBE_FEATURES, float) if self.config.environment_state else {}
+        cube = dict.fromkeys(self.environment_features, float)
         cameras = {name: (camera.height, camera.width, 3) for name, camera in self.cameras.items()}
         return {**self._motors_ft, **cube, **cameras}
+
+    @cached_property
+    def environment_features(self) -> tuple[str, ...]:
+        """The observation's part that is not the robot's: the cube, where asked for."""
+        return CUBE_FEATURES if self.config.environment_state else ()
 
     @cached_property
     def action_features(self) -> dict[str, type]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.locks import DeviceBusy, DeviceLocks, device_keys
-from services.requests import AnyRequest
+from services.requests import ArmRequest
 from services.workers.desk import Desk
 from services.workers.process import CannotStart, End
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Make = Callable[["Desk", "Devices"], "ArmSitting"]
 
 
-def run_armed(desk: Desk, request: AnyRequest, *, load: Callable[[], Make], arm_only: bool = False) -> End:
+def run_armed(desk: Desk, request: ArmRequest, *, load: Callable[[], Make], arm_only: bool = False) -> End:
     """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm lies at rest or is limp.
 
     With `arm_only` the follower alone is locked and connected. `load` imports what the sitting needs, before the
@@ -50,7 +50,7 @@ def run_armed(desk: Desk, request: AnyRequest, *, load: Callable[[], Make], arm_
         return sitting.outcome
 
 
-def _lock(desk: Desk, request: AnyRequest, stack: ExitStack, *, arm_only: bool) -> None:
+def _lock(desk: Desk, request: ArmRequest, stack: ExitStack, *, arm_only: bool) -> None:
     profile = request.profile
     robot = {k: v for k, v in profile.robot.items() if k != "cameras"} if arm_only else profile.robot
     keys = device_keys(robot, {} if arm_only else profile.teleop, Path(request.data_dir))
@@ -62,7 +62,7 @@ def _lock(desk: Desk, request: AnyRequest, stack: ExitStack, *, arm_only: bool) 
     stack.callback(locks.close)
 
 
-def _prepare_simulation(desk: Desk, request: AnyRequest) -> None:
+def _prepare_simulation(desk: Desk, request: ArmRequest) -> None:
     desk.progress("starting the simulated bench")
     from services.sim import bench as simulated
 

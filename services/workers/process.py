@@ -18,7 +18,7 @@ import msgspec
 from services import events as ev
 from services.eventlog import EventLog, LogBusy
 from services.folders import RunFolder
-from services.requests import AnyRequest, RecordRequest, read_request
+from services.requests import AnyRequest, BenchRequest, EvalRequest, RecordRequest, TrainRequest, read_request
 from services.snapshots import Phase
 from services.workers.desk import Desk
 from services.workers.environment import prepare
@@ -80,39 +80,72 @@ def _run(body: Callable[[Desk, Any], End], desk: Desk, request: AnyRequest) -> E
 
 
 def _started(run: RunFolder, request: AnyRequest) -> ev.SessionStarted:
-    profile = request.profile
     common: dict[str, Any] = {
         "id": run.id,
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "bench": profile.name,
         "operator": request.operator,
-        "fps": request.fps,
-        "simulated": profile.simulated,
-        "profile": msgspec.to_builtins(profile),
         "versions": {"lab-console": _version("lab-console"), "lerobot": _version("lerobot")},
         "git_commit": _git_commit(),
     }
-    if isinstance(request, RecordRequest):
-        return ev.SessionStarted(
-            kind=SessionKind.RECORD,
-            task=request.task,
-            dataset=request.dataset,
-            dataset_root=str(Path(request.data_dir) / "datasets" / request.dataset),
-            target_episodes=request.episodes,
-            episode_seconds=request.episode_seconds,
-            reset_seconds=request.reset_seconds,
-            config={
-                "resume": request.resume,
-                "seed": request.seed,
-                "lockstep": request.lockstep,
-                "dataset": request.settings,
-            },
-            **common,
-        )
-    return ev.SessionStarted(
-        kind=SessionKind.BENCH, purpose=request.purpose.value, config={"rescue": request.rescue}, **common
-    )
+    if not isinstance(request, TrainRequest):  # the others sit at a bench
+        profile = request.profile
+        common |= {
+            "bench": profile.name,
+            "fps": request.fps,
+            "simulated": profile.simulated,
+            "profile": msgspec.to_builtins(profile),
+        }
+    return ev.SessionStarted(**common, **_asked_for(request))
+
+
+def _asked_for(request: AnyRequest) -> dict[str, Any]:
+    """What each kind of sitting tells of its request."""
+    datasets = Path(request.data_dir) / "datasets"
+    match request:
+        case RecordRequest():
+            return {
+                "kind": SessionKind.RECORD,
+                "task": request.task,
+                "dataset": request.dataset,
+                "dataset_root": str(datasets / request.dataset),
+                "target_episodes": request.episodes,
+                "episode_seconds": request.episode_seconds,
+                "reset_seconds": request.reset_seconds,
+                "config": {
+                    "resume": request.resume,
+                    "seed": request.seed,
+                    "lockstep": request.lockstep,
+                    "dataset": request.settings,
+                },
+            }
+        case TrainRequest():
+            asked = ("policy", "name", "steps", "batch_size", "log_freq", "save_freq", "exclude_cameras", "settings")
+            return {
+                "kind": SessionKind.TRAIN,
+                "bench": "",
+                "dataset": request.dataset,
+                "dataset_root": str(datasets / request.dataset),
+                "config": {name: getattr(request, name) for name in asked},
+            }
+        case EvalRequest():
+            return {
+                "kind": SessionKind.EVAL,
+                "task": request.task,
+                "dataset": request.dataset,
+                "dataset_root": str(datasets / request.dataset),
+                "checkpoint": request.checkpoint,
+                "trained_in": request.trained_in,
+                "target_trials": request.trials,
+                "trial_seconds": request.trial_seconds,
+                "config": {"judge": request.judge, "seed": request.seed, "lockstep": request.lockstep},
+            }
+        case BenchRequest():
+            return {
+                "kind": SessionKind.BENCH,
+                "purpose": request.purpose.value,
+                "config": {"rescue": request.rescue},
+            }
 
 
 def _version(distribution: str) -> str:

@@ -7,9 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lerobot.utils.constants import ACTION, OBS_STR
-from lerobot.utils.feature_utils import combine_feature_dicts, hw_to_dataset_features
-
 from services import events as ev
 from services import wire
 from services.datasets import DatasetProblem, read_marks
@@ -18,6 +15,7 @@ from services.snapshots import Phase
 from services.workers.desk import Desk
 from services.workers.devices import Devices
 from services.workers.durable import DurableDataset, EncoderSettings
+from services.workers.features import dataset_features
 from services.workers.sitting import ArmSitting, Refused
 from services.workers.takes import Takes
 
@@ -55,10 +53,7 @@ class RecordSitting(ArmSitting):
 
     def _open_dataset(self) -> Takes:
         robot, request = self.devices.robot, self.request
-        features = combine_feature_dicts(
-            hw_to_dataset_features(robot.observation_features, OBS_STR),
-            hw_to_dataset_features(robot.action_features, ACTION),
-        )
+        features = dataset_features(robot)
         dataset = DurableDataset.open(
             self.root,
             request.dataset,

@@ -200,7 +200,7 @@ async def test_the_palette_has_what_can_be_done(open_console):
 
 async def test_brackets_step_through_the_screens(open_console):
     async with open_console() as console:
-        for expected in ("record", "log", "bench"):
+        for expected in ("record", "train", "evaluate", "log", "bench"):
             await console.press("escape", "right_square_bracket")
             await console.until(lambda e=expected: console.screen.id == e)
 

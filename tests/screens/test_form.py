@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.widgets import Input
 
 import services.recording
-from screens.form import RecordForm
+from screens.record_form import RecordForm
 from tests.screens.fake import FakeWorker
 
 

@@ -7,7 +7,7 @@ import asyncio
 from textual.widgets import Input
 
 from screens.dialogs import Question, TextEntry
-from screens.form import RecordForm
+from screens.record_form import RecordForm
 from screens.widgets.pictures import Pictures
 from screens.widgets.preview import Preview
 from services import events as ev
@@ -78,7 +78,6 @@ async def test_the_footer_lists_only_keys_that_act(open_console, make_worker):
             await console.pilot.pause()
             assert (phase, [s for s in shown if s not in console.keys]) == (phase, [])
             assert (phase, [h for h in hidden if h in console.keys]) == (phase, [])
-            assert "F4" not in console.keys
 
 
 async def test_the_end_of_the_reset_rings_once_and_starts_nothing(open_console, make_worker):

@@ -156,7 +156,7 @@ def test_no_line_whatever_it_holds_keeps_the_others_from_being_read(kind: object
 
 
 def test_an_event_of_a_newer_console_keeps_its_number(run: RunFolder) -> None:
-    run.events.write_bytes(ev.encode(HISTORY[0]) + b'{"type":"TrialJudged","seq":2,"at":5,"verdict":"success"}\n')
+    run.events.write_bytes(ev.encode(HISTORY[0]) + b'{"type":"GripperWorn","seq":2,"at":5,"share":0.5}\n')
     with EventLog(run) as log:
         assert log.append(ev.TagAdded(tag="x")).seq == 3
     assert replay(read_events(run.events)).last_seq == 3
