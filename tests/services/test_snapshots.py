@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from services import events as ev
 from services.snapshots import Alarm, Phase, Snapshot, advance, document, replay, utc
-from sessions.models import Episode, Note, SessionStatus
+from sessions.models import Episode, Note, SessionKind, SessionStatus, Verdict
 from tests.services.runs import BEGAN, ended, numbered, saved, session_id, started
 
 ID = session_id(1)
 takes = st.integers(1, 6)
 words = st.text(max_size=12)
 any_event = st.one_of(
-    st.builds(started, st.just(ID), target_episodes=st.integers(0, 5)),
+    st.builds(started, st.just(ID), target_episodes=st.integers(0, 5), kind=st.sampled_from(SessionKind)),
     st.builds(ev.PhaseChanged, phase=st.sampled_from([*Phase, "dancing"]), detail=words),
     st.builds(ev.DatasetOpened, episodes=takes, accepted=takes, resumed=st.booleans()),
     st.builds(ev.DatasetRecovered, episodes=takes, frames=takes, summary=words),
@@ -35,6 +35,23 @@ any_event = st.one_of(
     st.builds(ev.NoteAdded, text=words, author=words),
     st.builds(ev.TagAdded, tag=st.sampled_from(["night", "day"])),
     st.builds(ev.TagRemoved, tag=st.sampled_from(["night", "day"])),
+    st.builds(ev.TrialJudged, trial=takes, verdict=st.sampled_from(Verdict)),
+    st.builds(ev.VerdictUndone, trial=takes),
+    st.builds(ev.TrialAnnotated, trial=takes, failure_mode=words),
+    st.builds(
+        ev.TrainingStarted,
+        policy=words,
+        output_dir=words,
+        steps=takes,
+        batch_size=takes,
+        device=words,
+        parameters=takes,
+        episodes=st.just((0, 2)),
+        episodes_total=takes,
+        frames=takes,
+    ),
+    st.builds(ev.TrainingProgressed, step=takes, metrics=st.just({"loss": 0.5})),
+    st.builds(ev.CheckpointSaved, step=takes, path=words, bytes=takes, seconds=st.just(0.5)),
     st.builds(ended, st.sampled_from(SessionStatus)),
     st.builds(ev.UnknownEvent),
 )
@@ -199,3 +216,66 @@ def test_the_document_tells_when_it_began_and_ended() -> None:
 def test_an_event_without_a_number_is_applied_and_numbers_nothing() -> None:
     state = replace(Snapshot(), last_seq=5)
     assert advance(state, ev.TagAdded(tag="night")) == replace(state, tags=("night",))
+
+
+# --- trials and trainings -------------------------------------------------------------------------
+
+
+def evaluation(*told: ev.Event, trials: int = 2) -> Snapshot:
+    return replay(numbered(started(ID, kind=SessionKind.EVAL, target_trials=trials, trial_seconds=10.0), *told))
+
+
+def tried(trial: int, reason: str = "key") -> tuple[ev.Event, ...]:
+    return ev.TakeStarted(take=trial), ev.TakeEnded(take=trial, frames=60, reason=reason), saved(trial - 1)
+
+
+def test_a_trial_waits_for_its_verdict_and_is_linked_to_its_episode() -> None:
+    state = evaluation(*tried(1))
+    assert state.pending is not None and state.pending.index == 1
+    state = evaluation(*tried(1), ev.TrialJudged(trial=1, verdict=Verdict.SUCCESS, judge="tg"))
+    (trial,) = document(state).trials
+    assert (state.pending, trial.verdict, trial.ended_by, trial.episode_index) == (None, Verdict.SUCCESS, "key", 0)
+    assert (trial.frames, trial.seconds, trial.judge) == (60, 2.0, "tg")
+
+
+def test_void_trials_do_not_count_towards_the_target() -> None:
+    verdicts = (Verdict.SUCCESS, Verdict.VOID, Verdict.FAILURE)
+    told = [e for n, v in enumerate(verdicts, 1) for e in (*tried(n), ev.TrialJudged(trial=n, verdict=v))]
+    state = evaluation(*told)
+    assert (state.judged, state.count(Verdict.VOID), state.reached) == (2, 1, True)
+    assert not evaluation(*told[:-1]).reached
+
+
+def test_an_undone_verdict_leaves_the_trial_pending_and_forgets_its_failure_mode() -> None:
+    told = (
+        *tried(1),
+        ev.TrialJudged(trial=1, verdict=Verdict.FAILURE),
+        ev.TrialAnnotated(trial=1, failure_mode="drops"),
+    )
+    assert evaluation(*told).trials[0].failure_mode == "drops"
+    state = evaluation(*told, ev.VerdictUndone(trial=1))
+    assert state.pending is not None and state.pending.failure_mode == ""
+
+
+def test_takes_of_a_recording_are_no_trials() -> None:
+    assert replay(numbered(started(ID), *tried(1))).trials == ()
+
+
+def test_the_document_of_a_training_holds_steps_loss_and_checkpoints() -> None:
+    begun = ev.TrainingStarted(
+        policy="act", output_dir="/lab/outputs/train/act_cubes", steps=100, batch_size=8, device="cpu", parameters=7,
+        episodes=(0, 2), episodes_total=3, frames=400, cameras=("wrist",), excluded_cameras=("overhead",),
+    )  # fmt: skip
+    told = (
+        started(ID, kind=SessionKind.TRAIN), begun, ev.TrainingProgressed(step=50, metrics={"loss": 0.25}, points=5),
+        ev.CheckpointSaved(step=50, path="/c/000050", bytes=10, seconds=0.5, loss=0.25),
+    )  # fmt: skip
+    state = replay(numbered(*told))
+    live = advance(
+        state, ev.TrainingProgressed(step=60, metrics={"loss": 0.2}, points=6)
+    )  # the socket's, without a number
+    assert (live.training.step, live.last_seq) == (60, state.last_seq)  # type: ignore[union-attr]
+    training = document(state).training
+    assert training is not None
+    assert (training.steps, training.total_steps, training.final_loss) == (50, 100, 0.25)
+    assert [c.step for c in training.checkpoints] == [50] and training.excluded_cameras == ("overhead",)
