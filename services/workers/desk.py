@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services import events as ev
+from services import wire
 from services.folders import RunFolder
 from services.snapshots import Phase
 from services.workers.journal import Journal
@@ -24,3 +25,10 @@ class Desk:
     def progress(self, detail: str) -> None:
         """Say what is being loaded or connected while the worker starts."""
         self.journal.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail=detail))
+
+
+def remark(command: wire.AddNote | wire.SetTag) -> ev.Event:
+    """The event of a person's remark, in any sitting."""
+    if isinstance(command, wire.AddNote):
+        return ev.NoteAdded(text=command.text, author=command.author)
+    return ev.TagAdded(tag=command.tag) if command.present else ev.TagRemoved(tag=command.tag)

@@ -1,0 +1,85 @@
+"""What a training learns from: a dataset's accepted episodes, looked at before LeRobot is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services import events as ev
+from services.checkpoints import ACTION, IMAGES, JOINTS, Provenance
+from services.datasets import DatasetProblem, read_marks
+from services.folders import RunFolder
+from services.requests import TrainRequest
+from services.workers.recovery import Survey, repair
+from services.workers.train_checkpoints import start_pose, value_names
+from services.workers.train_line import Line
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """The accepted `episodes` of `total`; `names` are the values of each numeric feature, in order.
+
+    `start_pose` is the median pose (degrees) in which they begin, empty where the dataset does not tell.
+    """
+
+    root: Path
+    episodes: tuple[int, ...]
+    total: int
+    names: dict[str, tuple[str, ...]]
+    start_pose: dict[str, float]
+
+
+def look(request: TrainRequest, line: Line) -> Demonstrations:
+    """Recover the dataset where that is needed, and choose its accepted episodes.
+
+    The supervisor holds the dataset's lock. Raises DatasetProblem.
+    """
+    line.progress("looking at the dataset")
+    root = Path(request.data_dir) / "datasets" / request.dataset
+    survey = _recovered(root, line)
+    marks = read_marks(root)
+    episodes = tuple(i for i in range(survey.episodes) if marks.accepted(i))
+    if not episodes:
+        some = f"none of its {survey.episodes} episodes is accepted" if survey.episodes else "it holds no episode"
+        raise DatasetProblem(f"dataset {request.dataset} cannot be trained on: {some}")
+    features: dict[str, dict[str, Any]] = survey.info["features"]
+    names = value_names(features)
+    pose = start_pose(root, episodes, names.get(JOINTS, ()))
+    return Demonstrations(root, episodes, survey.episodes, names, pose)
+
+
+def _recovered(root: Path, line: Line) -> Survey:
+    """The dataset as it is once it is whole; a repair is told."""
+    survey = Survey(root)
+    if not survey.healthy:
+        done = repair(survey, reason="found when a training began")
+        line.tell(
+            ev.DatasetRecovered(
+                episodes=done.episodes,
+                frames=done.frames,
+                summary=done.summary,
+                quarantined=done.quarantined,
+                where=done.where,
+            )
+        )
+        survey = Survey(root)
+    return survey
+
+
+def provenance(run: RunFolder, request: TrainRequest, of: Demonstrations, meta: Any, inputs: list[str]) -> Provenance:
+    """What stands beside each checkpoint; `meta` is LeRobot's LeRobotDatasetMetadata, `inputs` the policy's keys."""
+    tasks = meta.episodes["tasks"]
+    return Provenance(
+        session=run.id,
+        dataset=request.dataset,
+        dataset_root=str(of.root),
+        tasks=tuple(dict.fromkeys(task for i in of.episodes for task in tasks[i])),
+        fps=int(meta.fps),
+        robot_type=meta.robot_type or "",
+        names={key: values for key, values in of.names.items() if key in inputs or key == ACTION},
+        cameras=tuple(key.removeprefix(IMAGES) for key in inputs if key.startswith(IMAGES)),
+        excluded_cameras=request.exclude_cameras,
+        episodes=of.episodes,
+        start_pose=of.start_pose,
+    )

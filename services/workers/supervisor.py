@@ -1,0 +1,166 @@
+"""Watches a trainer: tells its facts as events, passes on the wish to stop, names its end. Loads no torch."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import socket
+import threading
+import time
+from typing import Protocol
+
+import msgspec
+
+from services import events as ev
+from services import wire
+from services.datasets import DatasetLock
+from services.requests import TrainRequest
+from services.snapshots import Phase
+from services.workers.desk import Desk, remark
+from services.workers.memory import oom_kills
+from services.workers.process import End
+from services.workers.server import Received
+from services.workers.train_ending import OPERATOR, SIGTERM, Ending, Stop
+from services.workers.train_facts import STOP, DatasetRead, Ended, Logged, Stepped, Told, decode
+from services.workers.train_progress import Progress
+
+LOOK_S = 0.25
+GRACE_S = 20.0
+"""How long a trainer may take to leave after its last word."""
+
+logger = logging.getLogger(__name__)
+
+
+class Trainer(Protocol):
+    """The trainer process: subprocess.Popen, in earnest."""
+
+    def poll(self) -> int | None:
+        """Its exit status (below 0: the signal that killed it), None while it lives."""
+
+    def kill(self) -> None:
+        """SIGKILL it, if it lives."""
+
+    def wait(self) -> int:
+        """Its exit status, once it has one."""
+
+
+class Supervisor:
+    """One training's life. Every method belongs to the worker's main thread, but for the reader of the line."""
+
+    def __init__(
+        self, desk: Desk, request: TrainRequest, lock: DatasetLock, trainer: Trainer, channel: socket.socket
+    ) -> None:
+        self.desk, self.request, self.lock = desk, request, lock
+        self.trainer, self.channel = trainer, channel
+        self.started: ev.TrainingStarted | None = None
+        self.word: Ended | None = None
+        self.stop: Stop | None = None
+        self.progress = Progress(desk)
+        self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, name="trainer", daemon=True)
+        self._oom_before = oom_kills()
+        self._leave_by = float("inf")
+
+    def run(self) -> End:
+        """Until the trainer is gone."""
+        self._reader.start()
+        mailbox = self.desk.mailbox
+        mailbox.open = True
+        try:
+            while self.trainer.poll() is None:
+                mailbox.wake.wait(LOOK_S)
+                self._turn()
+                if time.monotonic() > self._leave_by:
+                    logger.warning("the trainer did not leave after its last word: killed")
+                    self.trainer.kill()
+        finally:
+            mailbox.open = False
+            self.trainer.kill()
+        code = self.trainer.wait()
+        self._reader.join(timeout=2)
+        self._turn()
+        self.progress.close()
+        return Ending(
+            request=self.request,
+            started=self.started,
+            step=self.progress.step,
+            code=code,
+            word=self.word,
+            stop=self.stop,
+            memory_short=oom_kills() > self._oom_before,
+            trouble=self.progress.trouble,
+        ).outcome()
+
+    def _turn(self) -> None:
+        for received in self.desk.mailbox.drain():
+            self._obey(received)
+        if self.desk.mailbox.terminate:
+            self.desk.mailbox.terminate = False
+            self._stop(SIGTERM)
+        while not self._told.empty():
+            self._hear(self._told.get())
+        self.progress.tick()
+
+    # --- what consoles want -------------------------------------------------------------------------
+
+    def _obey(self, received: Received) -> None:
+        match received.command:
+            case wire.AddNote() | wire.SetTag() as command:
+                self.desk.journal.tell(remark(command), then=lambda: received.answer(True, ""))
+            case wire.Stop():
+                received.answer(True, "nothing moves here: this is a training")
+            case wire.Finish():
+                self._stop(OPERATOR)
+                received.answer(True, "")
+            case other:
+                means_nothing = f"{type(other).__name__} means nothing in a training"
+                received.answer(False, f"{means_nothing}: it can only be stopped, with a checkpoint")
+
+    def _stop(self, stop: Stop) -> None:
+        """A checkpoint and the end; before the first step, just the end."""
+        if self.word is not None:
+            return
+        self.stop = self.stop or stop
+        if self.started is None:
+            self.trainer.kill()
+            return
+        detail = "stopping: a checkpoint is saved after this step"
+        self.desk.journal.tell(ev.PhaseChanged(phase=Phase.TRAINING.value, detail=detail))
+        try:
+            self.channel.sendall(STOP)
+        except OSError:  # it is gone already; how, its exit status tells
+            logger.info("the trainer was gone before it could be stopped")
+
+    # --- what the trainer tells -----------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """On a thread of its own, until the trainer's end of the line is closed."""
+        with self.channel.makefile("rb") as lines:
+            try:
+                for line in lines:
+                    self._told.put(decode(line))
+                    self.desk.mailbox.wake.set()
+            except (OSError, msgspec.DecodeError):  # it was killed in mid-line
+                logger.info("the trainer's line broke")
+
+    def _hear(self, told: Told) -> None:
+        journal = self.desk.journal
+        match told:
+            case Logged():
+                self.progress.log(told)
+            case Stepped():
+                self.progress.advance(told.step, told.samples, told.epochs)
+            case DatasetRead():
+                self.lock.release()
+            case Ended():
+                self.word, self._leave_by = told, time.monotonic() + GRACE_S
+                self.progress.reach(told.step)
+            case ev.TrainingStarted():
+                self.started = told
+                self.progress.begin(told)
+            case ev.CheckpointSaved():
+                self.progress.reach(told.step)
+                self.progress.keep()
+                journal.tell(told)
+            case _:
+                journal.tell(told)

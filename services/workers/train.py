@@ -1,0 +1,63 @@
+"""The training worker: supervises a trainer process, which runs LeRobot's own loop. Imports no torch itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from services.datasets import DatasetBusy, dataset_lock
+from services.folders import RunFolder
+from services.requests import TrainRequest
+from services.workers.desk import Desk
+from services.workers.process import CannotStart, End, run_worker
+from services.workers.supervisor import Supervisor, Trainer
+
+INHERITED = dict(os.environ)
+"""As the console started this worker: `prepare()` sets one BLAS thread afterwards, which is for control loops."""
+
+
+def body(desk: Desk, request: TrainRequest) -> End:
+    """One training. The dataset's lock is held until its episodes are fixed."""
+    root = Path(request.data_dir) / "datasets" / request.dataset
+    if not root.is_dir():
+        raise CannotStart(f"there is no dataset {request.dataset}")
+    who = f"session {desk.run.id}" + (f" of {request.operator}" if request.operator else "")
+    try:
+        lock = dataset_lock(root, f"{who}, pid {os.getpid()}")
+    except DatasetBusy as busy:
+        raise CannotStart(str(busy)) from busy
+    with lock:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            trainer = spawn(desk.run, theirs)
+        return Supervisor(desk, request, lock, trainer, ours).run()
+
+
+def spawn(run: RunFolder, channel: socket.socket) -> Trainer:
+    """Start the trainer of `run`, whose end of the line is `channel`; what it prints goes where this prints."""
+    environment = INHERITED | {
+        "TQDM_DISABLE": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "services.workers.trainer",
+            str(run.root),
+            str(channel.fileno()),
+            str(os.getpid()),
+        ],
+        stdin=subprocess.DEVNULL,
+        env=environment,
+        pass_fds=[channel.fileno()],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker(sys.argv, body))

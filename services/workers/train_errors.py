@@ -1,0 +1,88 @@
+"""Why a training cannot start or go on, in a sentence with what to do next."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from services.datasets import DatasetProblem
+from services.requests import TrainRequest
+
+_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc")
+_OFFLINE_KINDS = {
+    "LocalEntryNotFoundError", "OfflineModeIsEnabled", "URLError", "ConnectionError", "ConnectError", "ConnectTimeout",
+    "RepositoryNotFoundError", "GatedRepoError",
+}  # fmt: skip
+_OFFLINE_TEXTS = ("couldn't connect to", "offline mode", "name or service not known", "cached files")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def explain(error: BaseException, request: TrainRequest) -> str:
+    """The error as people should read it."""
+    if isinstance(error, DatasetProblem) or type(error).__name__ == "ConfigProblem":
+        return str(error)
+    if out_of_memory(error):
+        return f"out of memory: {_first(error)}; {advice(request)}"
+    if disk_is_full(error):
+        return f"the disk is full: {_first(error)}; free it and train again"
+    if unreachable(error):
+        return _offline(error, request)
+    if isinstance(error, FileExistsError) and request.name in str(error):
+        return f"a training {request.name} exists: choose another name"
+    return f"{type(error).__name__}: {_first(error)}"
+
+
+def advice(request: TrainRequest) -> str:
+    """What to do when memory was short."""
+    return f"use a smaller --batch-size (it is {request.batch_size}), --set num_workers=0, or a smaller policy"
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, on this machine or on its accelerator (torch says so in RuntimeErrors)."""
+    return any(isinstance(e, MemoryError) or any(t in str(e).lower() for t in _MEMORY) for e in _chain(error))
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether there was no room for a file; safetensors tells it as text only."""
+    return any(
+        (isinstance(e, OSError) and e.errno in _FULL) or "no space left" in str(e).lower() for e in _chain(error)
+    )
+
+
+def unreachable(error: BaseException) -> bool:
+    """Whether something had to come from the network and did not."""
+    kinds = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
+    return bool(kinds & _OFFLINE_KINDS) or any(text in str(e).lower() for e in _chain(error) for text in _OFFLINE_TEXTS)
+
+
+def cannot_write(error: BaseException) -> str:
+    """Why a checkpoint could not be written, in a few words."""
+    return "the disk is full" if disk_is_full(error) else _first(error)
+
+
+def _offline(error: BaseException, request: TrainRequest) -> str:
+    texts = " ".join(str(e) for e in _chain(error))
+    kinds = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
+    if "URLError" in kinds or "download.pytorch.org" in texts:
+        return (
+            f"the pretrained backbone of {request.policy} could not be fetched from download.pytorch.org: train from "
+            "scratch with --set policy.pretrained_backbone_weights=null, or start once with a network"
+        )
+    return (
+        f"weights that {request.policy} begins with could not be fetched from the Hugging Face Hub "
+        f"({_first(error)}): start once with a network, or name a local copy of them with --policy or --set"
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _first(error: BaseException) -> str:
+    """The first line of what it says, without a full stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

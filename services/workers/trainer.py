@@ -1,0 +1,58 @@
+"""The trainer: LeRobot's own training loop, in a process of its own. Launched by `services.workers.train` only.
+
+`python -P -m services.workers.trainer RUN_FOLDER DESCRIPTOR PARENT`: the descriptor is its end of the line to the
+supervisor, whose process is PARENT. It ends with its supervisor, and by its word.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from services.folders import RunFolder
+from services.requests import TrainRequest, read_request
+from services.workers.demonstrations import look
+from services.workers.parent import die_with
+from services.workers.train_errors import explain
+from services.workers.train_facts import Ended, Outcome
+from services.workers.train_line import Line
+
+logger = logging.getLogger(__name__)
+
+
+def main(argv: list[str]) -> int:
+    """Train as the run's request says; returns the exit status."""
+    run, channel = RunFolder(Path(argv[1])), socket.socket(fileno=int(argv[2]))
+    die_with(int(argv[3]))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)  # the supervisor decides; loaders would inherit SIG_IGN
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    request = read_request(run)
+    assert isinstance(request, TrainRequest)
+    line = Line(channel)
+    end = _end_of(run, request, line)
+    line.tell(end)
+    return 0 if end.outcome in (Outcome.FINISHED, Outcome.STOPPED) else 1
+
+
+def _end_of(run: RunFolder, request: TrainRequest, line: Line) -> Ended:
+    session = None
+    try:
+        demonstrations = look(request, line)
+        line.progress("loading LeRobot")
+        from services.workers import training_run  # it imports torch and LeRobot
+
+        session = training_run.TrainingRun(run, request, demonstrations, line)
+        return session.train()
+    except Exception as error:  # whatever LeRobot raises has to become a sentence
+        logger.exception("the training failed")
+        begun = session is not None and session.begun
+        outcome = Outcome.FAILED if begun else Outcome.REFUSED
+        return Ended(outcome=outcome, step=session.step if session else 0, text=explain(error, request))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

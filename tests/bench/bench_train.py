@@ -1,0 +1,125 @@
+"""Steps per second under the console beside bare `lerobot-train`, with the same configuration.
+
+`python -m tests.bench.bench_train [--rounds N] [--steps N] [--images]`: the two train in turns (A B B A ...), each in
+processes of its own, on the same dataset. A step's time is LeRobot's own (update_s + dataloading_s), and the wall
+clock between the first and the last log point, so that saving and telling are in it. Target: 0.99 of bare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from services import training
+from services.eventlog import is_live
+from services.folders import DataFolder
+from services.requests import TrainRequest
+from tests.trainings import make_dataset
+
+SMALL = (
+    "policy.dim_model=128", "policy.n_heads=4", "policy.dim_feedforward=256", "policy.n_encoder_layers=2",
+    "policy.n_decoder_layers=1", "policy.chunk_size=40", "policy.n_action_steps=20", "policy.use_vae=false",
+    "policy.pretrained_backbone_weights=null", "num_workers=0",
+)  # fmt: skip
+TARGET = 0.99
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Steps per second of one run, by the wall clock and by LeRobot's own meters."""
+
+    wall: float
+    metered: float
+
+
+def main() -> None:
+    """Print a line per run, and the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--images", action="store_true", help="two cameras of 64x48 and a resnet18")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-train-") as place:
+        folder = DataFolder(Path(place)).create()
+        make_dataset(folder, cameras=args.images, episodes=10, frames=60)
+        seen: dict[str, list[Figures]] = {"bare": [], "console": []}
+        for number in range(args.rounds):
+            order = ("bare", "console") if number % 2 == 0 else ("console", "bare")
+            for who in order:
+                request = _plan(folder, args, f"{who}-{number}")
+                figures = _bare(folder, request) if who == "bare" else _console(folder, request)
+                seen[who].append(figures)
+                print(f"{who:8} {figures.wall:8.2f} steps/s  ({figures.metered:8.2f} by LeRobot's meters)", flush=True)
+        for part in ("wall", "metered"):
+            medians = {who: statistics.median(getattr(f, part) for f in runs) for who, runs in seen.items()}
+            ratio = medians["console"] / medians["bare"]
+            print(
+                f"{part:8} console {medians['console']:.2f}, bare {medians['bare']:.2f}: {ratio:.3f} (target {TARGET})"
+            )
+
+
+def _plan(folder: DataFolder, args: argparse.Namespace, name: str) -> TrainRequest:
+    return training.plan(
+        folder, dataset="cubes", policy="act", steps=args.steps, batch_size=args.batch_size, log_freq=50,
+        save_freq=args.steps // 2, settings=SMALL, name=name,
+    )  # fmt: skip
+
+
+def _console(folder: DataFolder, request: TrainRequest) -> Figures:
+    run = training.begin(folder, request)
+    while not run.metrics.exists():
+        time.sleep(0.2)
+    while is_live(run):
+        time.sleep(0.2)
+    points = [msgspec.json.decode(line) for line in run.metrics.read_bytes().splitlines()]
+    wall = (points[-1]["step"] - points[0]["step"]) / (points[-1]["at"] - points[0]["at"])
+    return Figures(wall, _metered([p["update_s"] + p["dataloading_s"] for p in points[1:]]))
+
+
+_STEP_S = re.compile(r"updt_s:([\d.]+) data_s:([\d.]+)")
+
+
+def _bare(folder: DataFolder, request: TrainRequest) -> Figures:
+    """`lerobot-train` with the arguments that come to the same configuration; log lines are stamped as they come."""
+    root = folder.datasets / request.dataset
+    arguments = {
+        "dataset.repo_id": request.dataset, "dataset.root": root, "dataset.video_backend": "pyav",
+        "dataset.episodes": list(range(10)), "output_dir": folder.outputs / "train" / request.name,
+        "policy.type": request.policy, "policy.push_to_hub": "false", "steps": request.steps,
+        "batch_size": request.batch_size, "log_freq": request.log_freq, "save_freq": request.save_freq,
+        "env_eval_freq": 0, "policy.normalization_mapping":
+            "{VISUAL: MEAN_STD, STATE: MEAN_STD, ACTION: MEAN_STD, ENV: MEAN_STD}",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "lerobot.scripts.lerobot_train", *(f"--{k}={v}" for k, v in arguments.items())]
+    command += [f"--{text}" for text in request.settings]
+    stamps, metered = [], []
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ | {"TQDM_DISABLE": "1"}
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if found := _STEP_S.search(line):
+                stamps.append(time.time())
+                metered.append(float(found[1]) + float(found[2]))
+    assert process.returncode == 0, f"lerobot-train left with {process.returncode}"
+    wall = request.log_freq * (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    return Figures(wall, _metered(metered[1:]))
+
+
+def _metered(seconds: list[float]) -> float:
+    return 1 / statistics.median(seconds)
+
+
+if __name__ == "__main__":
+    main()

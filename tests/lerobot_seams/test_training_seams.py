@@ -1,0 +1,124 @@
+"""What of LeRobot 0.6.1 training relies on is there: hooks are looked up by name, records carry the tracker."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import lerobot.policies
+import pytest
+from lerobot.common import train_utils
+from lerobot.configs.policies import PreTrainedConfig
+from lerobot.configs.train import TrainPipelineConfig
+from lerobot.policies import factory
+from lerobot.scripts import lerobot_train
+from lerobot.utils.logging_utils import AverageMeter, MetricsTracker
+
+from services import policies, training
+from services.checkpoints import PRETRAINED, STATE
+from services.workers.train_checkpoints import LAST
+from services.workers.train_taps import HOOKED, MetricsFilter, tapped
+
+assert lerobot.policies
+TRAIN = inspect.getsource(inspect.unwrap(lerobot_train.train))
+
+
+@pytest.mark.parametrize("name", HOOKED)
+def test_the_script_calls_each_hook_by_its_module_name(name: str) -> None:
+    assert re.search(rf"(?<![.\w]){name}\(", TRAIN)
+    assert hasattr(lerobot_train, name)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lerobot_train.make_train_eval_datasets, ["cfg"]),
+        (lerobot_train.make_optimizer_and_scheduler, ["cfg", "policy"]),
+        (lerobot_train.cycle, ["iterable"]),
+        (lerobot_train.should_save_checkpoint, ["step", "save_freq", "total_steps"]),
+        (lerobot_train.update_last_checkpoint, ["checkpoint_dir"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_hooks_have_the_forms_that_are_replaced(function: Any, expected: list[str]) -> None:
+    assert list(inspect.signature(function).parameters) == expected
+
+
+def test_the_checkpoint_folder_is_the_first_argument_of_the_writer() -> None:
+    parameters = list(inspect.signature(train_utils.save_checkpoint).parameters)
+    assert parameters[0] == "checkpoint_dir"
+    assert "checkpoint_dir=checkpoint_dir" in TRAIN
+
+
+def test_checkpoints_are_named_as_the_console_reads_them(tmp_path: Path) -> None:
+    assert train_utils.get_step_checkpoint_dir(tmp_path, 20_000, 4_000) == tmp_path / "checkpoints" / "004000"
+    assert (train_utils.PRETRAINED_MODEL_DIR, train_utils.TRAINING_STATE_DIR) == (PRETRAINED, STATE)
+    assert train_utils.LAST_CHECKPOINT_LINK == LAST
+
+
+def test_every_step_asks_whether_to_save_and_saving_follows_in_order() -> None:
+    order = [
+        TRAIN.index(f"{name}(") for name in ("should_save_checkpoint", "save_checkpoint", "update_last_checkpoint")
+    ]
+    assert TRAIN.index("train_tracker.step()") < order[0]
+    assert TRAIN.rindex(" save_checkpoint(") < order[2]
+    assert "is_saving_step = should_save_checkpoint(step, cfg.save_freq, cfg.steps)" in TRAIN
+
+
+def test_the_tracker_itself_goes_to_the_root_logger() -> None:
+    assert "logging.info(train_tracker)" in TRAIN
+    seen: list[dict[str, float]] = []
+    listener, root = MetricsFilter(seen.append), logging.getLogger()
+    tracker = MetricsTracker(4, 100, 2, {"loss": AverageMeter("loss", ":.3f")}, initial_step=0)
+    tracker.loss, level = 0.123456789, root.level
+    tracker.step()
+    root.addFilter(listener)
+    root.setLevel(logging.INFO)
+    try:
+        logging.info(tracker)
+        logging.info("anything else")
+    finally:
+        root.removeFilter(listener)
+        root.setLevel(level)
+    assert seen == [{"steps": 1, "samples": 4, "episodes": 0.08, "epochs": 0.04, "loss": 0.123456789}]
+
+
+def test_taps_are_taken_off_again() -> None:
+    stock = {name: getattr(lerobot_train, name) for name in HOOKED}
+    with pytest.raises(ZeroDivisionError), tapped(_Nobody()):
+        assert all(getattr(lerobot_train, name) is not stock[name] for name in HOOKED)
+        raise ZeroDivisionError
+    assert all(getattr(lerobot_train, name) is stock[name] for name in HOOKED)
+    assert not [f for f in logging.getLogger().filters if isinstance(f, MetricsFilter)]
+
+
+class _Nobody:
+    """A Watcher to whom nothing happens."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
+
+
+def test_empty_input_features_mean_all_of_the_datasets() -> None:
+    source = inspect.getsource(factory.make_policy)
+    assert "if not cfg.input_features:" in source
+
+
+def test_the_policies_found_without_importing_are_those_that_lerobot_registers() -> None:
+    from lerobot.utils.import_utils import register_third_party_plugins
+
+    register_third_party_plugins()
+    ours = {n for n, kind in PreTrainedConfig.get_known_choices().items() if kind.__module__.startswith("lerobot.")}
+    assert set(policies.known()) >= ours
+    assert {"act", "smolvla", "diffusion", "pi0"} <= set(policies.known())
+
+
+def test_the_keys_that_the_console_sets_itself_are_lerobots() -> None:
+    fields = {f.name for f in dataclasses.fields(TrainPipelineConfig)}
+    own = {key.partition(".")[0] for key in training._OURS} - {"config_path"}
+    assert own <= fields
+    assert {"job", "reward_model", "num_workers", "env_eval_freq", "job_name"} <= fields
