@@ -22,6 +22,7 @@ import msgspec
 import orjson
 
 from sessions.files import write_atomically
+from sessions.models import Verdict
 
 SIDECAR = "lab-console.json"
 SIDECAR_SCHEMA = 1
@@ -29,6 +30,8 @@ QUARANTINE = "quarantine"
 INFO = "meta/info.json"
 INFO_BACKUP = "meta/info.json.bak"
 RECOVERED = "recovered"
+ROLLOUT = "rollout_"
+"""How the names of datasets begin whose episodes a policy made."""
 LONGEST_NAME = 96
 """Characters of a whole name, owner included: the Hub's limit."""
 
@@ -62,6 +65,16 @@ def check_dataset_name(name: str) -> None:
         _check_part(name, part)
     if parts[-1].startswith("eval_"):
         raise ValueError("names that begin with eval_ are for evaluations: LeRobot does not record into them")
+
+
+def check_rollout_name(name: str) -> None:
+    """Raises ValueError with the reason where `name` cannot name the episodes of an evaluation.
+
+    LeRobot (rollout/context.py) wants them to begin with `rollout_`.
+    """
+    check_dataset_name(name)
+    if not name.rpartition("/")[2].startswith(ROLLOUT):
+        raise ValueError(f"{name!r} must begin with {ROLLOUT}: LeRobot tells the episodes of policies by it")
 
 
 def _check_part(name: str, part: str) -> None:
@@ -170,13 +183,17 @@ def _user() -> str:
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """What the console knows of one episode. `take` counts from 1 within `session`; 0 where unknown."""
+    """What the console knows of one episode. `take` counts from 1 within `session`; 0 where unknown.
+
+    `verdict` is that of the trial of this number, where the episode is an evaluation's.
+    """
 
     accepted: bool = True
     flags: tuple[str, ...] = ()
     session: str = ""
     take: int = 0
     strategy: str | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One arm under control: hold, align, follow, rest, release; each tick gives the next goal.
+"""One arm under control: hold, align, follow, go, rest, release; each tick gives the next goal.
 
 Poses map motor names to degrees (the gripper to 0..100).
 """
@@ -29,19 +29,20 @@ class Mode(Enum):
     HOLD = auto()
     ALIGN = auto()
     FOLLOW = auto()
+    GO = auto()
     REST = auto()
     LIMP = auto()
 
 
 class Arm:
-    """Commands one robot. Only the control loop's thread may call it.
+    """Commands one robot. Only the control loop's thread may call it. `guide` is what it follows, for people.
 
     Every goal that the arm moves to by itself is at most one speed-limited step from the goal before, and
     the first is one step from the measured pose.
     """
 
-    def __init__(self, devices: Devices, motion: Motion, fps: int) -> None:
-        self.devices, self.motion = devices, motion
+    def __init__(self, devices: Devices, motion: Motion, fps: int, *, guide: str = "the leader") -> None:
+        self.devices, self.motion, self.guide = devices, motion, guide
         self.mode = Mode.HOLD
         self.goal: Pose = {}
         self.leader: Pose = {}
@@ -71,11 +72,22 @@ class Arm:
         self._stiffen(measured)
         self.mode, self.goal, self._waited, self.trouble = Mode.ALIGN, dict(measured), 0, ""
 
+    def follow(self) -> None:
+        """Follow from the next tick on; the caller has seen that the guide agrees with the goal."""
+        self.mode, self.trouble = Mode.FOLLOW, ""
+
     def rest(self, measured: Pose) -> None:
         """Ramp along the path to rest, then hold there. Raises KeyError on a rest pose of another robot."""
-        self._path = rest_path(measured, self.motion)
+        self._begin(Mode.REST, measured, rest_path(measured, self.motion))
+
+    def go(self, measured: Pose, path: list[Pose]) -> None:
+        """Ramp along `path`, then hold at its end (`arrived`)."""
+        self._begin(Mode.GO, measured, list(path))
+
+    def _begin(self, mode: Mode, measured: Pose, path: list[Pose]) -> None:
+        self._path = path
         self._stiffen(measured)
-        self.mode, self.goal, self._waited, self.trouble = Mode.REST, dict(measured), 0, ""
+        self.mode, self.goal, self._waited, self.trouble = mode, dict(measured), 0, ""
 
     def let_go(self) -> None:
         """Cut torque. The caller has lowered the arm first. Raises AttributeError where the robot has no such way."""
@@ -94,6 +106,11 @@ class Arm:
     def at_rest(self) -> bool:
         """Whether the way to rest is done; its last pose counts only when the arm is measured there."""
         return self.mode is Mode.REST and not self._path
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the way that `go` was given is done."""
+        return self.mode is Mode.GO and not self._path
 
     def measure(self) -> Pose:
         """The measured pose, read now, without the cameras where the robot allows it."""
@@ -129,6 +146,7 @@ class Arm:
         step: Callable[[Pose], None] = {
             Mode.ALIGN: self._align,
             Mode.FOLLOW: self._follow,
+            Mode.GO: self._go,
             Mode.REST: self._go,
         }.get(self.mode, lambda _: None)
         step(measured)
@@ -146,13 +164,13 @@ class Arm:
         if lag <= 2 * self.motion.agree_within:
             self.mode, self.trouble = Mode.FOLLOW, ""
         elif self._waited > self._settle:
-            self.trouble = f"the follower stays {lag:.0f} degrees behind the leader at {name}"
+            self.trouble = f"the follower stays {lag:.0f} degrees behind {self.guide} at {name}"
 
     def _follow(self, measured: Pose) -> None:
         leap, name = distance(self.leader, self.goal, but=self.motion.gripper)
         if leap > self.motion.jump_limit:
             self.align(measured)
-            self.trouble = f"the leader jumped {leap:.0f} degrees at {name}"
+            self.trouble = f"{self.guide} jumped {leap:.0f} degrees at {name}"
             return
         self.trouble = ""
         self.goal = dict(self.leader)
@@ -173,11 +191,13 @@ class Arm:
         self._waited += 1
         off, name = distance(measured, target, but=self.motion.gripper)
         on_the_way = len(self._path) > 1
-        if off <= self.motion.agree_within or (on_the_way and self._waited > self._settle):
+        near = self.motion.agree_within * (2 if self.mode is Mode.GO else 1)
+        if off <= near or (on_the_way and self._waited > self._settle):
             self._path.pop(0)
             self._waited, self.trouble = 0, ""
         elif self._waited > 2 * self._settle:
-            self.trouble = f"the arm does not reach rest: {name} stays {off:.0f} degrees off"
+            where = "rest" if self.mode is Mode.REST else "where it should begin"
+            self.trouble = f"the arm does not reach {where}: {name} stays {off:.0f} degrees off"
 
     def _blocked(self, measured: Pose) -> bool:
         """Whether the arm lies so far behind its goal that the goal has to wait for it."""

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 Make = Callable[["Desk", "Devices"], "ArmSitting"]
 
 
-def run_armed(desk: Desk, request: ArmRequest, *, load: Callable[[], Make], arm_only: bool = False) -> End:
+def run_armed(
+    desk: Desk, request: ArmRequest, *, load: Callable[[], Make], arm_only: bool = False, leader: bool = True
+) -> End:
     """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm lies at rest or is limp.
 
-    With `arm_only` the follower alone is locked and connected. `load` imports what the sitting needs, before the
-    arm is connected, and returns its maker. Raises CannotStart where a device is held by somebody else or cannot
-    be used.
+    With `arm_only` the follower alone is locked and connected; without `leader`, follower and cameras. `load`
+    imports what the sitting needs, before the arm is connected, and returns its maker. Raises CannotStart where a
+    device is held by somebody else or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
-        _lock(desk, request, stack, arm_only=arm_only)
+        _lock(desk, request, stack, arm_only=arm_only, leader=leader and not arm_only)
         desk.progress("loading LeRobot")
         from services.workers import devices as dev  # after the locks: it loads torch and LeRobot
 
@@ -37,7 +39,7 @@ def run_armed(desk: Desk, request: ArmRequest, *, load: Callable[[], Make], arm_
         if profile.sim is not None:
             _prepare_simulation(desk, request)
         try:
-            devices = dev.connect(profile, arm_only=arm_only, progress=desk.progress)
+            devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=desk.progress)
         except dev.DeviceProblem as problem:
             raise CannotStart(str(problem)) from problem
         sitting = None
@@ -50,10 +52,10 @@ def run_armed(desk: Desk, request: ArmRequest, *, load: Callable[[], Make], arm_
         return sitting.outcome
 
 
-def _lock(desk: Desk, request: ArmRequest, stack: ExitStack, *, arm_only: bool) -> None:
+def _lock(desk: Desk, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> None:
     profile = request.profile
     robot = {k: v for k, v in profile.robot.items() if k != "cameras"} if arm_only else profile.robot
-    keys = device_keys(robot, {} if arm_only else profile.teleop, Path(request.data_dir))
+    keys = device_keys(robot, profile.teleop if leader else {}, Path(request.data_dir))
     holder = {"session": desk.run.id, "bench": profile.name, "operator": request.operator}
     try:
         locks = DeviceLocks(keys, holder)

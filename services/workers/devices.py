@@ -64,10 +64,10 @@ class Devices:
         return [d for d in (self.robot, self.teleop, *self.cameras.values()) if d is not None]
 
 
-def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None]) -> Devices:
+def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None], leader: bool = True) -> Devices:
     """Build and connect. The arm holds where it is afterwards; a camera that fails is left out and told.
 
-    With `arm_only` neither cameras nor leader are touched: they may be what hangs.
+    With `arm_only` neither cameras nor leader are touched: they may be what hangs. Without `leader` that alone is not.
 
     Raises DeviceProblem for a robot or leader that cannot be used.
     """
@@ -84,7 +84,7 @@ def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None]
         robot.cameras = cameras
     _check_rest(robot, profile)
     teleop = None
-    if not arm_only and profile.teleop:
+    if leader and not arm_only and profile.teleop:
         progress("connecting the leader")
         try:
             teleop = _build_leader(profile)

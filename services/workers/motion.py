@@ -54,6 +54,23 @@ def rest_path(measured: Pose, motion: Motion) -> list[Pose]:
     return path[1:]
 
 
+def start_path(measured: Pose, start: Pose, motion: Motion) -> list[Pose]:
+    """Targets on the way to where trials begin: lift, the way-points to rest backwards, then `start`.
+
+    Empty where the arm is there already (the gripper apart), or where `start` names no motor of the robot.
+    """
+    known = {name: value for name, value in start.items() if name in measured}
+    if not known or distance(measured, known, but=motion.gripper)[0] <= motion.agree_within:
+        return []
+    path = [dict(measured)]
+    at_rest = bool(motion.rest) and distance(measured, motion.rest, but=motion.gripper)[0] <= 2 * motion.agree_within
+    if motion.lift and not at_rest:
+        path.append(_lifted(path[-1], motion))
+    for pose in (*reversed(motion.waypoints), known):
+        path.append({**path[-1], **pose})
+    return path[1:]
+
+
 def _lifted(pose: Pose, motion: Motion) -> Pose:
     """`pose` with the lift added, but no motor beyond the poses that the way to rest visits anyway.
 

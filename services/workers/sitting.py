@@ -1,6 +1,6 @@
 """One sitting with an arm: the control loop, what may be commanded in which phase, and the orderly end.
 
-Recording (and later evaluation) adds takes to it; a bench sitting is this and nothing else.
+Recording adds takes to it, evaluation trials; a bench sitting is this and nothing else.
 """
 
 from __future__ import annotations
@@ -46,10 +46,13 @@ class Refused(Exception):
 class ArmSitting:
     """Runs the arm at `fps` until the sitting is over. Every method belongs to the control loop's thread."""
 
+    guided_by = "the leader"
+    """What the arm follows, for people."""
+
     def __init__(self, desk: Desk, devices: Devices, profile: Profile, *, fps: int, lockstep: bool) -> None:
         self.desk, self.devices, self.profile = desk, devices, profile
         self.fps, self.lockstep = fps, lockstep
-        self.arm = Arm(devices, profile.motion, fps)
+        self.arm = Arm(devices, profile.motion, fps, guide=self.guided_by)
         self._trace: list[int] | None = [] if os.environ.get(TRACE) else None
         self.pacer = Pacer(fps, self._trace)
         self.watch = Watch(devices, profile, desk.journal, fps)
@@ -102,6 +105,28 @@ class ArmSitting:
     def quiet(self) -> bool:
         """In lockstep: whether nothing needs a step now."""
         return self.phase not in (Phase.ALIGNING, Phase.RESTING, Phase.RELEASING) and self.ending is None
+
+    def on_quiet(self) -> None:
+        """Called in lockstep instead of a control period, while nothing needs one."""
+
+    @property
+    def moving(self) -> bool:
+        """Whether a stop now makes the phase HELD."""
+        return self.phase.moving
+
+    def resting_phase(self) -> tuple[Phase, str]:
+        """The phase at rest, and what to say in it."""
+        return Phase.RESTED, "at rest, torque on"
+
+    def commit(self, command: wire.Command, done: Callable[[], None]) -> bool:
+        """Take a command that is answered (`done`) only once its fact is on disk; False where it is not one.
+
+        Raises Refused.
+        """
+        if not isinstance(command, wire.AddNote | wire.SetTag):
+            return False
+        self.desk.journal.tell(_remark(command), then=done)
+        return True
 
     def telemetry(self) -> dict[str, Any]:
         """Fields of the telemetry beyond the arm's."""
@@ -164,6 +189,7 @@ class ArmSitting:
             mailbox.terminate = False
             self._terminate()
         if self.lockstep and self.quiet():
+            self.on_quiet()
             self._report()
         elif due:
             self.tick()
@@ -172,7 +198,7 @@ class ArmSitting:
         """One control period: observe, decide, command, look after things."""
         self.ticks += 1
         observation, pose = self._observe()
-        leader = self._read_leader()
+        leader = self.guide(observation)
         if pose is not None:
             self._pose = pose
             goal = self.arm.tick(pose, self._leader if leader is None else leader)
@@ -207,8 +233,11 @@ class ArmSitting:
         self._frames = {n: observation[n] for n in self.devices.cameras if n in observation}
         return observation, self.arm.pose_of(observation)
 
-    def _read_leader(self) -> Pose | None:
-        """The leader's pose, None where it cannot be read; without a leader the arm's own."""
+    def guide(self, observation: dict[str, Any] | None) -> Pose | None:
+        """What the arm follows where it follows: the leader's pose, None where it cannot be read.
+
+        Without a leader it is the arm's own.
+        """
         teleop = self.devices.teleop
         if teleop is None:
             return dict(self._pose)
@@ -299,7 +328,7 @@ class ArmSitting:
         if self._releasing:
             self._let_go()
         else:
-            self.enter(Phase.RESTED, "at rest, torque on")
+            self.enter(*self.resting_phase())
 
     def _let_go(self) -> None:
         self._releasing = False
@@ -316,7 +345,7 @@ class ArmSitting:
         if not was_holding:
             self._guarded("follower", self.arm.hold)
         also = self.on_stop(cause)
-        if self.phase.moving:
+        if self.moving:
             self.desk.journal.tell(ev.Held(cause=cause))
             self.enter(Phase.HELD, f"holding; {also}" if also else "holding")
 
@@ -324,11 +353,9 @@ class ArmSitting:
 
     def obey(self, received: Received) -> None:
         """Do what a command says, or answer why not."""
-        if isinstance(received.command, wire.AddNote | wire.SetTag):
-            remark = _remark(received.command)
-            self.desk.journal.tell(remark, then=lambda: received.answer(True, ""))
-            return
         try:
+            if self.commit(received.command, lambda: received.answer(True, "")):
+                return
             self._dispatch(received.command)
         except Refused as refusal:
             received.answer(False, str(refusal))
@@ -395,8 +422,9 @@ class ArmSitting:
             self._let_go()
 
     def _may_move_by_itself(self) -> None:
-        if self.phase in (Phase.RECORDING, Phase.RELEASING, Phase.RELEASED, Phase.ENDED):
-            hint = "end the take first" if self.phase is Phase.RECORDING else "it is not possible now"
+        if self.phase in (Phase.RECORDING, Phase.RUNNING, Phase.RELEASING, Phase.RELEASED, Phase.ENDED):
+            hints = {Phase.RECORDING: "end the take first", Phase.RUNNING: "end the trial first"}
+            hint = hints.get(self.phase, "it is not possible now")
             raise Refused(f"the arm is {self.phase.value}: {hint}")
         self._not_right_after_a_stop()
 
@@ -406,7 +434,7 @@ class ArmSitting:
             self._guarded("follower", self.arm.hold)
         self.on_stop("ended")
         self.ending, self.end_reason = status, reason
-        self.enter(Phase.HELD if self.phase.moving else self.phase, "ending the sitting")
+        self.enter(Phase.HELD if self.moving else self.phase, "ending the sitting")
 
     def _terminate(self) -> None:
         if self.ending is None:

@@ -17,6 +17,10 @@ from services import events as ev
 from services.datasets import DatasetProblem, Mark, read_marks, write_mark
 from services.workers.durable import DurableDataset, TakeNotSaved
 from services.workers.journal import Journal
+from sessions.models import Verdict
+
+SPOILED = ("stopped", "failed", "driver")
+"""Ends that flag a take with their name, and reject it until a person takes that back."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +77,7 @@ class Takes:
     def end(self, reason: str) -> None:
         """End the running take and have it saved; returns at once."""
         take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
-        if reason in ("stopped", "failed"):
+        if reason in SPOILED:
             flags = (*flags, reason)
             self._marks.setdefault(take, False)
         self.running, ended = 0, time.perf_counter()
@@ -91,6 +95,14 @@ class Takes:
         else:
             self._jobs.put(lambda: self._mark_saved(take, accepted))
         return True
+
+    def judge(self, take: int, verdict: Verdict | None) -> None:
+        """Write the verdict on a take of this sitting (None: taken back) beside its episode, once that is saved."""
+
+        def write() -> None:
+            self._change_mark(take, verdict=verdict)
+
+        self._jobs.put(write)
 
     @property
     def trouble(self) -> str:
@@ -176,13 +188,18 @@ class Takes:
         self._jobs.put(self._reopen)
 
     def _mark_saved(self, take: int, accepted: bool) -> None:
+        if self._change_mark(take, accepted=accepted):
+            self._journal.commit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted))
+
+    def _change_mark(self, take: int, **changes: Any) -> bool:
+        """Change the mark of a take's episode; False where it could not be saved, or the mark cannot be written."""
         index = self._saved.get(take)
-        if index is None:  # it could not be saved
-            return
+        if index is None:
+            return False
         try:
             mark = read_marks(self._dataset.root).get(index, Mark())
-            write_mark(self._dataset.root, index, msgspec.structs.replace(mark, accepted=accepted))
+            write_mark(self._dataset.root, index, msgspec.structs.replace(mark, **changes))
         except OSError as error:
             self._journal.tell(ev.AlarmRaised(source="marks", text=f"take {take} keeps its mark: {error.strerror}"))
-            return
-        self._journal.commit(ev.EpisodeMarked(index=index, accepted=accepted))
+            return False
+        return True

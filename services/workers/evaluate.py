@@ -1,0 +1,56 @@
+"""The evaluation worker: a policy tries a task, trial after trial, and each one gets its verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from services import checkpoints
+from services.datasets import DatasetBusy, dataset_lock
+from services.requests import EvalRequest
+from services.workers.armed import Make, run_armed
+from services.workers.desk import Desk
+from services.workers.policy import Policy
+from services.workers.process import CannotStart, End, run_worker
+
+
+def body(desk: Desk, request: EvalRequest) -> End:
+    """One evaluation, under its rollout dataset's lock; the policy loads while the bench is connected."""
+    root = Path(request.data_dir) / "datasets" / request.dataset
+    root.parent.mkdir(parents=True, exist_ok=True)
+    who = f"session {desk.run.id}" + (f" of {request.operator}" if request.operator else "")
+    try:
+        checkpoint = checkpoints.read(Path(request.checkpoint))
+        lock = dataset_lock(root, f"{who}, pid {os.getpid()}")
+    except (DatasetBusy, checkpoints.CheckpointProblem) as problem:
+        raise CannotStart(str(problem)) from problem
+    policy = Policy(checkpoint, task=request.task)
+    with lock:
+        try:
+            policy.start()
+            return run_armed(desk, request, load=lambda: _maker(request, root, policy), leader=False)
+        finally:
+            policy.close()
+
+
+def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:
+    from services.workers import eval_setup as setup
+    from services.workers.devices import Devices
+    from services.workers.eval_sitting import EvalSitting
+
+    checkpoint = policy.checkpoint
+
+    def make(desk: Desk, devices: Devices) -> EvalSitting:
+        """Everything that can forbid the evaluation comes before the first period: nothing has moved then."""
+        features, notes = setup.fitting(checkpoint, devices, request.fps)
+        brain = setup.load_policy(desk, request, policy, features, devices.robot.robot_type)
+        takes = setup.open_rollouts(desk, devices, request, root, features)
+        desk.journal.tell(setup.loaded(checkpoint, policy, notes))
+        return EvalSitting(desk, devices, request, takes=takes, brain=brain, start=setup.start_pose(checkpoint))
+
+    return make
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker(sys.argv, body))

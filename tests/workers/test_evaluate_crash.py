@@ -1,0 +1,66 @@
+"""kill -9 between a verdict's key and its confirmation: on disk or visibly not taken, never lost once confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+
+import pytest
+
+from services import wire
+from services.eventlog import close_crashed
+from services.folders import RunFolder
+from services.link import LinkLost
+from services.snapshots import document
+from sessions.models import SessionStatus, Verdict
+from tests.evaluating import evaluate, pending, start
+from tests.rig import Rig, gone, wait_until
+
+KILLS = 24
+
+
+async def killed_verdict(rig: Rig, delay_ms: float | None, *, during: bool) -> tuple[RunFolder, bool]:
+    """A verdict's key, on a running or a pending trial, and a kill `delay_ms` after it; whether it was confirmed.
+
+    Without a delay the kill comes the moment it is confirmed.
+    """
+    run = evaluate(rig, trial_seconds=1e6 if during else 0.1)
+    async with rig.attached(run) as link:
+        await start(link)
+        if not during:
+            await pending(link)
+        pid = rig.pid(run)
+        answer = link.tell(wire.JudgeTrial(trial=1, verdict=Verdict.FAILURE))
+        if delay_ms is not None:
+            await asyncio.sleep(delay_ms / 1000)
+            os.kill(pid, signal.SIGKILL)
+        try:
+            confirmed = (await asyncio.wait_for(answer, 5)).ok
+        except LinkLost:
+            confirmed = False
+        if delay_ms is None:
+            os.kill(pid, signal.SIGKILL)
+    wait_until(gone(run))
+    return run, confirmed
+
+
+async def test_a_verdict_is_on_disk_or_visibly_not_taken_whenever_the_worker_is_killed(
+    quick_rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(11)
+    outcomes: list[str] = []
+    for number in range(KILLS):
+        delay_ms = chance.choice((0.0, 0.5, 1, 2, 4, 8)) if number % 6 else None
+        run, confirmed = await killed_verdict(quick_rig, delay_ms, during=number % 3 == 0)
+        told = close_crashed(run)
+        assert told.status is SessionStatus.CRASHED
+        trial = document(told).trials[0]
+        if confirmed:
+            assert trial.verdict is Verdict.FAILURE, "a confirmed verdict is never lost"
+        assert trial.verdict is None or trial.ended_by, "a verdict belongs to a trial that has ended"
+        outcomes.append("confirmed" if confirmed else "on disk" if trial.verdict else "not taken")
+    with capsys.disabled():
+        print(f"\n  killed: {', '.join(f'{o} {outcomes.count(o)}' for o in sorted(set(outcomes)))}", end=" ")
+    assert len(set(outcomes)) > 1, "the kills all fell on one side of the confirmation"
