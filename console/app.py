@@ -24,6 +24,7 @@ from screens.desk import Desk
 from screens.words import ASCII, UNICODE, speaks_utf8, use_signs
 from services.bench import Benches, Profile
 from services.folders import DataFolder, RunFolder
+from services.training_runs import asked
 from sessions.models import SessionKind
 
 FIRST_SCREEN = Path(screens.__file__).parent / "bench.tcss"
@@ -115,9 +116,15 @@ class LabConsole(App[int]):
         self.desk.spawn(self._warn_of_tmux())
 
     async def _join(self, run: RunFolder) -> None:
-        await self.desk.attach(run)
-        if self.desk.kind is SessionKind.RECORD:
-            self.switch_mode("record")
+        from screens.keyed import SCREEN_OF
+
+        if await asyncio.to_thread(asked, run):
+            self.desk.join(run, SessionKind.TRAIN)
+            self.switch_mode("train")
+            return
+        await self.desk.join(run, None)
+        if self.desk.kind and (screen := SCREEN_OF.get(self.desk.kind)):
+            self.switch_mode(screen)
 
     async def _warn_of_tmux(self) -> None:
         warning = escape_time_warning(await asyncio.to_thread(tmux_escape_time))

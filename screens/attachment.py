@@ -72,7 +72,9 @@ class Attachment(Audience):
     @property
     def can_move(self) -> bool:
         """Whether the arm may move now: Esc and x mean stop."""
-        return self.live and (self.snapshot.phase.moving or self.snapshot.phase is Phase.STARTING)
+        phase = self.snapshot.phase
+        lies = self.kind is SessionKind.EVAL and phase is Phase.DONE  # recording, it follows the leader then
+        return self.live and not lies and (phase.moving or phase is Phase.STARTING)
 
     @property
     def kind(self) -> SessionKind | None:
@@ -133,7 +135,7 @@ class Attachment(Audience):
     # --- what the link says ---------------------------------------------------------------------
 
     def _on_event(self, event: ev.Event, snapshot: Snapshot) -> None:
-        self.bells.hear(event)
+        self.bells.hear(event, self.kind)
         if isinstance(event, ev.PhaseChanged) and snapshot.phase is not Phase.HELD:
             self.held_ms = 0.0
         self.post(lambda: SnapshotArrived(snapshot, event))

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from services import events as ev
+from services.snapshots import Phase
+from sessions.models import SessionKind
 
 SHORT, LONG = 0.16, 0.45
 
@@ -21,8 +23,19 @@ PATTERNS: dict[str, tuple[float, ...]] = {
 """Seconds between the bells of a pattern; a pattern has one bell more than it has pauses."""
 
 
-def pattern_of(event: ev.Event) -> str:
-    """Which pattern an event rings; empty for none."""
+def pattern_of(event: ev.Event, kind: SessionKind | None = None) -> str:
+    """Which pattern an event of such a sitting rings; empty for none.
+
+    In an evaluation it is the verdict that is saved, and the arm at rest that asks for the scene.
+    """
+    if kind is SessionKind.EVAL:
+        match event:
+            case ev.TrialJudged() | ev.TrialAnnotated() | ev.VerdictUndone():
+                return "saved"
+            case ev.EpisodeSaved():
+                return ""
+            case ev.PhaseChanged(phase=Phase.RESTED):
+                return "ready"
     match event:
         case ev.TakeStarted():
             return "start"
@@ -60,6 +73,6 @@ class Bells:
             await asyncio.sleep(pause)
             self.ring()
 
-    def hear(self, event: ev.Event) -> None:
+    def hear(self, event: ev.Event, kind: SessionKind | None = None) -> None:
         """Ring what belongs to an event."""
-        self.play(pattern_of(event))
+        self.play(pattern_of(event, kind))

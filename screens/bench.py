@@ -13,10 +13,11 @@ from textual.content import Content
 
 from screens.equipment import Equipment, look, other_lines, part_line
 from screens.frame import LabScreen
-from screens.keyed import FRAME_KEYS
+from screens.keyed import FRAME_KEYS, SCREEN_OF
 from screens.live import joints_footer, legend
 from screens.messages import SittingChanged, Tone
 from screens.moment import Moment, moment
+from screens.today import Running
 from screens.today_panel import TodayPanel
 from screens.verbs import NOTE_KEY, SITTING_KEYS
 from screens.widgets.joints import JointBars
@@ -26,7 +27,6 @@ from screens.widgets.rows import RowList
 from screens.words import clean
 from services import sitting
 from services.requests import Purpose
-from sessions.models import SessionKind
 
 LOOK_S = 3.0
 FIRST_LOOK_S = 0.1
@@ -109,7 +109,7 @@ class BenchScreen(LabScreen):
 
     def draw(self) -> None:
         """Today, and who sits where."""
-        self.query_one("#bench-box").border_title = f"bench {clean(self.desk.profile.name)}"
+        self.query_one("#bench-box").border_title = Content(f"bench {clean(self.desk.profile.name)}")
         self.query_one("#phase-box").border_title = "arm"
         self.set_class(not self.desk.live, "-still")
         self.query_one(TodayPanel).draw()
@@ -173,9 +173,9 @@ class BenchScreen(LabScreen):
         """Attach to the chosen sitting."""
         item = self.query_one(TodayPanel).attachable
         if item is not None:
-            self.desk.attach(item.run)
-            if item.snapshot.started and item.snapshot.started.kind is SessionKind.RECORD:
-                self.app.switch_mode("record")
+            started = item.snapshot.started
+            self.desk.join(item.run, started.kind if started else None)
+            self._show(item)
 
     def action_open(self) -> None:
         """Attach to what runs, open what ended in the log."""
@@ -185,8 +185,14 @@ class BenchScreen(LabScreen):
             self.app.switch_mode("log")
         elif panel.attachable is not None:
             self.action_attach()
-        elif self.desk.kind is SessionKind.RECORD:
-            self.app.switch_mode("record")
+        elif panel.chosen_running is not None:
+            self._show(panel.chosen_running)
+
+    def _show(self, item: Running) -> None:
+        """Where a sitting of this kind is seen; one that only moves the arm is seen here."""
+        started = item.snapshot.started
+        if started and (screen := SCREEN_OF.get(started.kind)):
+            self.app.switch_mode(screen)
 
     def on_row_list_opened(self, message: RowList.Opened) -> None:
         """A click on the chosen row."""

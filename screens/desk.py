@@ -1,4 +1,4 @@
-"""The desk: data folder, benches, and the one sitting that this console is attached to.
+"""The desk: data folder, benches, the one sitting that this console is attached to, and the training it watches.
 
 Screens call its verbs and later see a message; they never ask whether something is done. It runs on the
 event loop, posts messages to the screens that watch it, and leaves disk and processes to threads.
@@ -16,6 +16,7 @@ from screens.messages import (
     StopAnswered,
     Tone,
 )
+from screens.training import TrainingWatch
 from screens.unanswered import StopWatch
 from services import sitting
 from services.bench import Benches, Profile
@@ -43,6 +44,8 @@ class Desk(Attachment):
         self.operator = profile.operators[0] if profile.operators else ""
         self.opened = ""
         self.forms: dict[str, dict[str, str]] = {}
+        self.training = TrainingWatch(self, folder, self.name)
+        self.chosen_checkpoint = ""
 
     def sit_at(self, bench: str) -> None:
         """Choose another bench; only while no sitting is at hand."""
@@ -99,9 +102,14 @@ class Desk(Attachment):
         self.began, self._asked_for = False, None
         return self.spawn(self._attach(run, drive=drive, patience_s=REATTACH_S))
 
+    def join(self, run: RunFolder, kind: SessionKind | None) -> asyncio.Task[Any]:
+        """Attach to whatever runs there: a training is watched beside the sitting at hand, all else is the sitting."""
+        return self.training.attach(run) if kind is SessionKind.TRAIN else self.attach(run)
+
     async def leave(self) -> None:
         """Detach for good: nobody is told any more."""
         self._watchers.clear()
+        await self.training.let_go()
         await self.let_go()
 
     def rescue(self, run: RunFolder, pid: int) -> None:

@@ -53,6 +53,10 @@ class LabScreen(Verbs, Keyed):
     def draw_telemetry(self) -> None:
         """Draw what changes five times a second."""
 
+    def alarm(self) -> Said:
+        """The line under the header: what needs the operator."""
+        return alarm_line(self.desk.snapshot, self.now())
+
     # --- the frame ------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
@@ -168,7 +172,7 @@ class LabScreen(Verbs, Keyed):
             self._say("#header", Said(f" {notice.text}", notice.tone))
         else:
             self._say("#header", Said(header(self.desk, self.TITLE_WORD, clock, self.size.width)))
-        self._say("#alarm", alarm_line(self.desk.snapshot, self.now()))
+        self._say("#alarm", self.alarm())
         self._say("#banner", holds if holds.text or notice is None else notice)
 
     def _say(self, where: str, said: Said) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from screens import rules
 from screens.widgets.keyline import Key
+from sessions.models import SessionKind
 
 if TYPE_CHECKING:
     from screens.desk import Desk
 
 ORDER = ("bench", "record", "train", "evaluate", "log")
+SCREEN_OF = {SessionKind.RECORD: "record", SessionKind.TRAIN: "train", SessionKind.EVAL: "evaluate"}
+"""Where a sitting is shown; what only moves the arm, on Bench."""
 
 FRAME_KEYS: list[BindingType] = [
     Binding("f2", "go('bench')", "bench", key_display="F2", id="go.bench", tooltip="What is connected, what runs"),
@@ -43,6 +47,12 @@ class Keyed(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key that cannot act now is neither shown nor obeyed."""
         return rules.may(action, self.desk)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that cannot act now, but is likely to be pressed, says why it does nothing."""
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if why := rules.why_not(binding.action, self.desk):
+                self.desk.refuse(why)
 
     def footer_keys(self) -> list[Key]:
         """The keys that act now, most important first."""

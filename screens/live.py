@@ -24,9 +24,9 @@ def camera_title(name: str, view: CameraView) -> tuple[Content, Tone]:
     return Content.assemble((clean(name), "bold"), (f"  {view.fps:2.0f} fps  {light}", "$quiet"), (state, "bold")), tone
 
 
-def legend() -> str:
-    """What the signs on the joints' bars mean."""
-    return f"joints  {signs().live} follower  {signs().hollow} leader"
+def legend(guide: str = "leader") -> str:
+    """What the signs on the joints' bars mean; `guide` is what the follower follows."""
+    return f"joints  {signs().live} follower  {signs().hollow} {guide}"
 
 
 def joints_footer(telemetry: Telemetry) -> tuple[str, str]:

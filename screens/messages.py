@@ -67,3 +67,12 @@ class StopAnswered(Message):
     """The arm holds, `ms` after the key; None: a rescue worker holds it."""
 
     ms: float | None
+
+
+@dataclass
+class TrainingChanged(Message):
+    """The training that is watched is in a new state, or its curves have new points."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Newest wins: whoever draws looks at the state anyway."""
+        return isinstance(message, TrainingChanged)

@@ -48,11 +48,15 @@ SAYS = {
 }
 
 
-def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, now: float) -> Moment:
-    """What the big panel shows."""
+def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, now: float, fresh: int = 0) -> Moment:
+    """What the big panel shows; `fresh` is the trial whose verdict was given a moment ago."""
     started = snapshot.started
     if started is None or snapshot.phase is Phase.STARTING:
         return _starting(snapshot, now)
+    if started.kind is SessionKind.EVAL:
+        from screens.moments_eval import evaluating
+
+        return evaluating(snapshot, telemetry, driving=driving, fresh=fresh)
     if started.kind is not SessionKind.RECORD:
         return _bench(snapshot, driving)
     match snapshot.phase:
@@ -151,14 +155,17 @@ def _bench(snapshot: Snapshot, driving: bool) -> Moment:
 
 
 def _ended(snapshot: Snapshot) -> Moment:
-    started = snapshot.started
-    assert started is not None
-    took = duration(snapshot.ended_at - started.at) if snapshot.ended_at else ""
+    records = snapshot.started is not None and snapshot.started.kind is SessionKind.RECORD
+    after = "N new sitting, F7 log" if records else "F3 records, F7 log"
+    if snapshot.status is SessionStatus.CRASHED and records:
+        after = "saved takes are safe; N starts again and repairs the dataset first"
+    return ended(snapshot, after, _count(snapshot) if records else ("", ""))
+
+
+def ended(snapshot: Snapshot, after: str, count: tuple[str, str]) -> Moment:
+    """How a sitting ended and how long it took; `after` says what comes next."""
+    took = duration(snapshot.ended_at - snapshot.started.at) if snapshot.started and snapshot.ended_at else ""
     why = clean(snapshot.end_reason)
     tone = Tone.SUCCESS if snapshot.status is SessionStatus.FINISHED else Tone.DANGER
-    after = "N new sitting, F7 log" if started.kind is SessionKind.RECORD else "F3 records, F7 log"
-    if snapshot.status is SessionStatus.CRASHED and started.kind is SessionKind.RECORD:
-        after = "saved takes are safe; N starts again and repairs the dataset first"
     says = f"{why} {signs().dot} {after}" if why else after
-    count = _count(snapshot) if started.kind is SessionKind.RECORD else ("", "")
     return Moment(snapshot.status.value.upper(), tone, says, *count, "", f"after {took}" if took else "")

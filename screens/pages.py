@@ -4,34 +4,50 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from screens.facts import COLUMN, cells, fact
 from screens.today import session_sign
 from screens.words import clean, fit, number, signs
-from sessions.models import Episode, Session, SessionKind
+from sessions.models import Episode, Session, SessionKind, Verdict
+
+WIDE = 110
 
 
 def session_row(session: Session, width: int) -> Content:
     """`✓ 2026-02-19 14:32  record  pick_place  12 of 50  2✗ 1⚠  31 m 02 s  #night`."""
-    from services.logbook import headline
+    from services.headline import headline
 
     head = headline(session)
     sign, tone = session_sign(session)
-    when = head.when if width >= 110 else head.when[5:]
+    wide = width >= WIDE
+    when = head.when if wide else head.when[5:]
     return Content.assemble(
         (f"{sign} ", f"bold {tone}"),
         (fit(when, len(when) + 2), "$quiet"),
         fit(head.kind, 8),
-        (fit(head.what, 20 if width < 110 else 32) + " ", "bold"),
-        *_counts(session),
+        (fit(head.what, 32 if wide else 20) + " ", "bold"),
+        *_counts(session, 28 if wide else 20),
         (fit(head.duration, 11), "$quiet"),
         ("  ".join(head.marks), "$warning"),
     )
 
 
-def _counts(session: Session) -> list[tuple[str, str]]:
-    """Kept of wanted, rejected, flagged, in columns; spaces where there are none to count."""
+def _counts(session: Session, width: int) -> list[tuple[str, str]]:
+    """What came of it, in columns of `width` cells together; spaces where there is nothing to count."""
+    match session.kind:
+        case SessionKind.RECORD:
+            parts = _kept(session)
+        case SessionKind.TRAIN if session.training is not None:
+            parts = _steps(session, width)
+        case SessionKind.EVAL:
+            parts = _verdicts(session, width)
+        case _:
+            parts = []
+    used = sum(len(text) for text, _ in parts)
+    return [*parts, (" " * max(0, width - used), "")]
+
+
+def _kept(session: Session) -> list[tuple[str, str]]:
     s = signs()
-    if session.kind is not SessionKind.RECORD:
-        return [(fit("", 20), "")]
     rejected = len(session.episodes) - session.accepted
     flagged = sum(bool(e.flags) for e in session.episodes)
     return [
@@ -41,9 +57,32 @@ def _counts(session: Session) -> list[tuple[str, str]]:
     ]
 
 
+def _steps(session: Session, width: int) -> list[tuple[str, str]]:
+    """Steps, and the loss where it fits."""
+    from services.headline import training_counts
+
+    assert session.training is not None
+    steps, *others = training_counts(session.training)
+    loss = next((f"  {word}" for word in others if word.startswith("loss")), "")
+    return [(fit(steps + (loss if len(steps + loss) < width else ""), width - 1), "")]
+
+
+def _verdicts(session: Session, width: int) -> list[tuple[str, str]]:
+    """`12✓ 8✗ 1○ 60 % [39, 78]`; without the interval where that does not fit."""
+    from services.headline import rate
+
+    s = signs()
+    success, failure, void = (session.count(v) for v in (Verdict.SUCCESS, Verdict.FAILURE, Verdict.VOID))
+    parts = [(f"{success}{s.yes} ", "$success"), (f"{failure}{s.no} ", "$error")]
+    parts += [(f"{void}{s.void} ", "$quiet")] if void else []
+    words = rate(success, success + failure)
+    left = width - 1 - sum(len(text) for text, _ in parts)
+    return [*parts, (words if len(words) <= left else words.partition(" [")[0], "")]
+
+
 def page(session: Session, width: int) -> Content:
     """Everything that the log knows, in sections."""
-    from services.logbook import headline
+    from services.headline import headline
 
     head = headline(session)
     sign, tone = session_sign(session)
@@ -51,64 +90,71 @@ def page(session: Session, width: int) -> Content:
     rows = [
         Content.assemble((f"{sign} {state}", f"bold {tone}")),
         Content(""),
-        _row("kind", head.kind),
-        _row("started", head.when + (f", took {head.duration}" if head.duration else "")),
-        _row("operator", clean(session.operator) or "not told"),
-        _row("bench", f"{clean(session.bench)} on {clean(session.host)}"),
+        fact("kind", head.kind),
+        fact("started", head.when + (f", took {head.duration}" if head.duration else "")),
+        fact("operator", clean(session.operator) or "not told"),
+        fact("bench", f"{clean(session.bench)} on {clean(session.host)}" if session.bench else clean(session.host)),
     ]
-    if session.kind is SessionKind.RECORD:
-        rows += _recorded(session, width)
+    rows += _came_of_it(session, width)
     rows += _remarks(session)
-    rows += [Content(""), _row("versions", ", ".join(f"{clean(k)} {clean(v)}" for k, v in session.versions.items()))]
+    rows += [Content(""), fact("versions", ", ".join(f"{clean(k)} {clean(v)}" for k, v in session.versions.items()))]
     if session.git_commit:
-        rows.append(_row("commit", clean(session.git_commit)))
+        rows.append(fact("commit", clean(session.git_commit)))
     return Content("\n").join(rows)
 
 
-def _row(name: str, text: str) -> Content:
-    return Content.assemble((fit(name, 11), "$quiet"), text)
+def _came_of_it(session: Session, width: int) -> list[Content]:
+    match session.kind:
+        case SessionKind.RECORD:
+            return _recorded(session, width)
+        case SessionKind.TRAIN:
+            from screens.pages_train import trained
+
+            return trained(session)
+        case SessionKind.EVAL:
+            from screens.pages_eval import evaluated
+
+            return evaluated(session, width)
+        case _:
+            return []
 
 
 def _recorded(session: Session, width: int) -> list[Content]:
     rejected = len(session.episodes) - session.accepted
     rows = [
-        _row("dataset", clean(session.dataset)),
-        _row("", clean(session.dataset_root)),
-        _row("task", f'"{clean(session.task)}"'),
-        _row("episodes", f"{session.accepted} of {session.target_episodes} accepted, {rejected} rejected"),
+        fact("dataset", clean(session.dataset)),
+        fact("", clean(session.dataset_root)),
+        fact("task", f'"{clean(session.task)}"'),
+        fact("episodes", f"{session.accepted} of {session.target_episodes} accepted, {rejected} rejected"),
     ]
-    return rows + _episode_rows(session.episodes, max(20, width - 11))
+    return rows + _episode_rows(session.episodes, max(20 + COLUMN, width))
 
 
 def _episode_rows(episodes: tuple[Episode, ...], width: int) -> list[Content]:
     """Episodes as cells, a few per row; flagged ones say why below."""
+    flagged = [e for e in episodes if e.flags]
+    why = [fact("", f"{signs().warning} episode {e.index}: {clean(', '.join(e.flags))}") for e in flagged]
+    return cells(map(_episode, episodes), width, 18) + why
+
+
+def _episode(episode: Episode) -> Content:
     s = signs()
-    per_row = max(1, width // 18)
-    rows = []
-    for start in range(0, len(episodes), per_row):
-        parts: list[tuple[str, str]] = [(fit("", 11), "")]
-        for episode in episodes[start : start + per_row]:
-            tone = "$error" if not episode.accepted else "$warning" if episode.flags else "$success"
-            sign = s.no if not episode.accepted else s.warning if episode.flags else s.yes
-            text = f"{episode.index:>4}{sign}"
-            parts += [(text, f"bold {tone}"), (fit(f" {number(round(episode.seconds, 1))} s", 13), "$quiet")]
-        rows.append(Content.assemble(*parts))
-    for episode in episodes:
-        if episode.flags:
-            rows.append(_row("", f"{s.warning} episode {episode.index}: {clean(', '.join(episode.flags))}"))
-    return rows
+    tone = "$error" if not episode.accepted else "$warning" if episode.flags else "$success"
+    sign = s.no if not episode.accepted else s.warning if episode.flags else s.yes
+    seconds = f" {number(round(episode.seconds, 1))} s"
+    return Content.assemble((f"{episode.index:>4}{sign}", f"bold {tone}"), (seconds, "$quiet"))
 
 
 def _remarks(session: Session) -> list[Content]:
     rows = []
     if session.tags:
-        rows.append(_row("tags", "  ".join(f"#{clean(tag)}" for tag in session.tags)))
+        rows.append(fact("tags", "  ".join(f"#{clean(tag)}" for tag in session.tags)))
     for at, alarm in enumerate(session.alarms):
-        rows.append(_row("alarms" if at == 0 else "", f"{signs().warning} {clean(alarm)}"))
+        rows.append(fact("alarms" if at == 0 else "", f"{signs().warning} {clean(alarm)}"))
     for at, note in enumerate(session.notes):
         when = clean(note.at_utc).replace("T", " ").rstrip("Z")
         said = f"{clean(note.text, 2000)}  ({clean(note.author) or 'unsigned'}, {when} UTC)"
-        rows.append(_row("notes" if at == 0 else "", said))
+        rows.append(fact("notes" if at == 0 else "", said))
     if not session.notes:
-        rows.append(Content.assemble((fit("notes", 11), "$quiet"), ("none", "$quiet")))
+        rows.append(fact("notes", ("none", "$quiet")))
     return [Content(""), *rows]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from screens import trial_rules
 from screens.desk import Desk
 from services.sitting import can_release
 from services.snapshots import Phase, Snapshot
 from sessions.models import SessionKind
 
-BUSY = frozenset({Phase.ALIGNING, Phase.RECORDING, Phase.RESTING, Phase.RELEASING, Phase.STARTING})
+BUSY = frozenset(
+    {Phase.ALIGNING, Phase.RECORDING, Phase.RUNNING, Phase.JUDGING, Phase.RESTING, Phase.RELEASING, Phase.STARTING}
+)
 """While one of these lasts nobody types: no note, no filter, no form."""
 ALIGNS = frozenset({Phase.IDLE, Phase.RESTED, Phase.RELEASED})
 STARTS = ALIGNS | {Phase.READY, Phase.RESET, Phase.DONE}
 STILL = frozenset({Phase.IDLE, Phase.RESTED, Phase.HELD, Phase.RELEASED})
-RESTS = frozenset({Phase.IDLE, Phase.HELD, Phase.READY, Phase.RESET, Phase.DONE})
+RESTS = frozenset({Phase.IDLE, Phase.HELD, Phase.JUDGING, Phase.READY, Phase.RESET, Phase.DONE})
 
 
 def drives(desk: Desk) -> bool:
@@ -27,9 +30,14 @@ def records(desk: Desk) -> bool:
     return desk.live and desk.kind is SessionKind.RECORD
 
 
+def evaluates(desk: Desk) -> bool:
+    """An evaluation runs."""
+    return desk.live and desk.kind is SessionKind.EVAL
+
+
 def may_type(desk: Desk) -> bool:
-    """Between takes only: keys may go to a text."""
-    return not desk.live or desk.snapshot.phase not in BUSY
+    """Between takes and trials only: keys may go to a text, and no verdict waits for its letter."""
+    return not desk.live or (desk.snapshot.phase not in BUSY and desk.snapshot.pending is None)
 
 
 def _take(desk: Desk) -> bool:
@@ -42,7 +50,7 @@ def _reject(desk: Desk) -> bool:
 
 def _pause(desk: Desk) -> bool:
     phase = desk.snapshot.phase
-    return drives(desk) and (phase.following or phase is Phase.HELD)
+    return drives(desk) and not evaluates(desk) and (phase.following or phase is Phase.HELD)
 
 
 def _teleoperate(desk: Desk) -> bool:
@@ -52,15 +60,22 @@ def _teleoperate(desk: Desk) -> bool:
 
 
 def _rest(desk: Desk) -> bool:
-    return not desk.live or (drives(desk) and desk.snapshot.phase in RESTS)
+    phase = desk.snapshot.phase
+    lies = evaluates(desk) and phase is Phase.DONE  # there it went to rest by itself
+    return not desk.live or (drives(desk) and phase in RESTS and not lies)
 
 
 def _release(desk: Desk) -> bool:
-    return not desk.live or (drives(desk) and can_release(desk.snapshot.phase))
+    phase = desk.snapshot.phase
+    return not desk.live or (drives(desk) and (can_release(phase) or phase is Phase.JUDGING))
 
 
 def _finish(desk: Desk) -> bool:
-    return drives(desk) and desk.snapshot.phase not in (Phase.RECORDING, Phase.STARTING, Phase.ENDED)
+    return drives(desk) and desk.snapshot.phase not in (Phase.RECORDING, Phase.RUNNING, Phase.STARTING, Phase.ENDED)
+
+
+def _in_eval(rule: Callable[[Snapshot], bool]) -> Callable[[Desk], bool]:
+    return lambda desk: drives(desk) and evaluates(desk) and rule(desk.snapshot)
 
 
 RULES: dict[str, Callable[[Desk], bool]] = {
@@ -76,16 +91,40 @@ RULES: dict[str, Callable[[Desk], bool]] = {
     "take_over": lambda desk: desk.watching,
     "note": lambda desk: desk.live and may_type(desk),
     "new": lambda desk: not desk.live,
-    "enlarge": records,
-    "details": records,
+    "enlarge": lambda desk: records(desk) or evaluates(desk),
+    "details": lambda desk: records(desk) or evaluates(desk),
     "choose_bench": lambda desk: not desk.live and len(desk.benches.profiles) > 1,
+    "trial": _in_eval(trial_rules.trial),
+    "judge": _in_eval(trial_rules.judge),
+    "undo": _in_eval(trial_rules.undo),
+    "annotate": _in_eval(trial_rules.annotate),
+    "new_run": may_type,
+    "stop_training": lambda desk: desk.training.can_stop,
+    "zoom": lambda desk: desk.training.shown,
+    "log_axis": lambda desk: desk.training.shown,
+    "panels": lambda desk: desk.training.shown,
+    "read_off": lambda desk: desk.training.curves is not None and len(desk.training.curves) > 0,
+    "choose_checkpoint": lambda desk: desk.training.checkpoints > 1,
+    "evaluate_checkpoint": lambda desk: desk.training.checkpoints > 0,
+    "note_to_run": lambda desk: desk.training.run is not None and may_type(desk),
 }
 
 
 def may(action: str, desk: Desk) -> bool:
     """Whether `action` can be done now; an action without a rule always can."""
-    rule = RULES.get(action)
+    rule = RULES.get(action.partition("(")[0])
     return rule is None or rule(desk)
+
+
+def why_not(action: str, desk: Desk) -> str:
+    """What to say of a key that does nothing now but is likely to be pressed; empty where silence is right."""
+    if not drives(desk) or may(action, desk):
+        return ""
+    if evaluates(desk):
+        return trial_rules.why_not(action.partition("(")[0], desk.snapshot)
+    if action == "take" and records(desk) and desk.snapshot.phase is Phase.HELD:
+        return "the arm holds: p follows again, then space starts a take"
+    return ""
 
 
 def label(action: str, described: str, desk: Desk) -> str:
@@ -94,12 +133,16 @@ def label(action: str, described: str, desk: Desk) -> str:
     match action:
         case "take":
             return _take_label(snapshot)
+        case "trial":
+            return trial_rules.label(snapshot)
         case "reject" if not last_take_accepted(snapshot):
             return "take back"
         case "pause" if snapshot.phase is Phase.HELD:
             return "resume"
         case "teleoperate" if desk.live:
             return "follow"
+        case _ if action.startswith("annotate("):
+            return trial_rules.mode(action, snapshot) or described
         case _:
             return described
 

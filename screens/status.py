@@ -8,6 +8,7 @@ from textual.content import Content
 
 from screens.desk import Desk
 from screens.messages import Tone
+from screens.trials import looks_at, policy_name
 from screens.words import clean, duration, signs
 from services.snapshots import Alarm, Phase, Snapshot
 from sessions.models import SessionKind, SessionStatus
@@ -45,6 +46,9 @@ def _sitting(desk: Desk, screen: str) -> tuple[str, str]:
     if started.kind is SessionKind.RECORD:
         about = f'{clean(started.dataset)} {signs().dot} "{clean(started.task)}"'
         return "RECORD", f"{desk.snapshot.phase.value} {signs().dot} {about}"
+    if started.kind is SessionKind.EVAL:
+        sees = looks_at(desk.snapshot, tuple(desk.cameras))
+        return "EVALUATE", f" {signs().dot} ".join(filter(None, [policy_name(started.checkpoint), sees]))
     return "BENCH", desk.snapshot.phase.value
 
 
@@ -85,9 +89,17 @@ def _held(desk: Desk, width: int) -> str:
     cause = clean(desk.snapshot.held) or "the worker"
     held = f"by {cause}" if cause.endswith(("key", "worker")) else f"({cause})"
     after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
-    keys = "p resume (ramped)   g go to rest   R release" if desk.driving else _who(desk)
+    keys = _answers(desk) if desk.driving else _who(desk)
     whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{keys}"
     return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{keys}{dot}{held}"
+
+
+def _answers(desk: Desk) -> str:
+    """The keys that answer a stop. An evaluation does not resume: a pending trial is judged, the arm goes to rest."""
+    if desk.kind is not SessionKind.EVAL:
+        return "p resume (ramped)   g go to rest   R release"
+    judge = "s f v judge the trial   " if desk.snapshot.pending else ""
+    return f"{judge}g go to rest   R release"
 
 
 def _who(desk: Desk) -> str:

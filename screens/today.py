@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
+from pathlib import Path
 
 from textual.content import Content
 
@@ -11,8 +13,8 @@ from screens.words import clean, fit, signs
 from services.eventlog import read_events
 from services.folders import DataFolder, RunFolder
 from services.link import live_runs
-from services.snapshots import Snapshot, replay
-from sessions.models import Session, SessionKind, SessionStatus
+from services.snapshots import Snapshot, TrainingState, replay
+from sessions.models import Session, SessionKind, SessionStatus, Verdict
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,46 @@ def _since(session: Session) -> float:
 
 
 def running_row(item: Running, attached: str) -> Content:
-    """`● recording  pick_place   4/50   attached`."""
-    snapshot = item.snapshot
-    started = snapshot.started
-    what, count = "starting", ""
-    if started is not None:
-        what = clean(started.dataset) if started.kind is SessionKind.RECORD else clean(started.purpose or "bench")
-        count = f"{snapshot.accepted}/{started.target_episodes}" if started.target_episodes else ""
+    """`● recording  pick_place   4/50   attached`; of a training its step and the time left."""
     mine = "attached" if item.run.id == attached else "a attaches"
     return Content.assemble(
-        (f"{signs().live} ", "bold $accent"), (fit(snapshot.phase.value, 10), "bold"), fit(what, 22),
-        fit(count, 8), (mine, "$accent" if mine == "attached" else "$quiet"),
+        (f"{signs().live} ", "bold $accent"), (fit(item.snapshot.phase.value, 10), "bold"),
+        *_what_runs(item.snapshot), (mine, "$accent" if mine == "attached" else "$quiet"),
     )  # fmt: skip
+
+
+def _what_runs(snapshot: Snapshot) -> tuple[str, str]:
+    """What it is about and how far it is, padded to their columns."""
+    started, training = snapshot.started, snapshot.training
+    if started is None:
+        return fit("starting", 22), fit("", 8)
+    match started.kind:
+        case SessionKind.TRAIN:
+            name = training.started.output_dir if training else str(started.config.get("name", ""))
+            return fit(clean(Path(name).name), 12), _steps(training) if training else ""
+        case SessionKind.EVAL:
+            count = f"{snapshot.judged}/{started.target_trials}"
+            return fit(clean(started.dataset), 22), fit(count, 8)
+        case SessionKind.RECORD:
+            count = f"{snapshot.accepted}/{started.target_episodes}" if started.target_episodes else ""
+            return fit(clean(started.dataset), 22), fit(count, 8)
+        case _:
+            return fit(clean(started.purpose or "bench"), 22), fit("", 8)
+
+
+def _steps(training: TrainingState) -> str:
+    """`step 3,210/20,000 ETA 2h  `."""
+    left = training.seconds_left
+    eta = "" if left is None else f" ETA {_roughly(left)}"
+    return f"step {training.step:,}/{training.started.steps:,}{eta}  "
+
+
+def _roughly(seconds: float) -> str:
+    """`2h`, `35m`, `<1m`: for where there is no room for more."""
+    minutes = ceil(seconds / 60)
+    if minutes >= 100:
+        return f"{round(minutes / 60)}h"
+    return f"{minutes}m" if seconds >= 60 else "<1m"
 
 
 STATUS = {
@@ -92,11 +122,21 @@ def session_sign(session: Session) -> tuple[str, str]:
 
 def ended_row(session: Session) -> Content:
     """`✓ 14:02 record  pick_place  12 of 50 kept  31 m`."""
-    from services.logbook import headline
+    from services.headline import headline
 
     head = headline(session)
     sign, tone = session_sign(session)
+    counts = _tally(session) if session.kind is SessionKind.EVAL else head.counts
     return Content.assemble(
         (f"{sign} ", f"bold {tone}"), (fit(head.when[-5:], 6), "$quiet"), fit(head.kind, 8), fit(head.what, 22),
-        (f"{head.counts or head.duration}  ", "$quiet"), (" ".join(head.marks), "$warning"),
+        (f"{counts or head.duration}  ", "$quiet"), (" ".join(head.marks), "$warning"),
     )  # fmt: skip
+
+
+def _tally(session: Session) -> str:
+    """`6/15  40 % [20, 64]`: successes of the trials that count."""
+    from services.headline import rate
+
+    success = session.count(Verdict.SUCCESS)
+    judged = success + session.count(Verdict.FAILURE)
+    return f"{success}/{judged}  {rate(success, judged)}" if judged else ""

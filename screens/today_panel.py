@@ -16,7 +16,7 @@ from screens.today import Running, Today, ended_row, running, running_row, today
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
 from screens.words import clean, signs
-from sessions.models import Session
+from sessions.models import Session, SessionKind
 
 
 class TodayPanel(Vertical):
@@ -67,20 +67,24 @@ class TodayPanel(Vertical):
         return len(self._today.running) + len(self._today.ended)
 
     @property
+    def chosen_running(self) -> Running | None:
+        """The chosen sitting, where it runs."""
+        row = self.query_one(RowList).cursor
+        return self._today.running[row] if row < len(self._today.running) else None
+
+    @property
     def attachable(self) -> Running | None:
         """The chosen sitting, where it runs and this console is not attached to it."""
-        row = self.query_one(RowList).cursor
-        if row >= len(self._today.running):
-            return None
-        item = self._today.running[row]
-        return None if item.run.id == self._attached else item
+        item = self.chosen_running
+        return None if item is None or item.run.id in self._attached else item
 
     @property
     def runs_here(self) -> bool:
         """Whether a sitting that this console is not attached to holds the bench at which it sits."""
         name = self.desk.profile.name
-        started = [item.snapshot.started for item in self._today.running if item.run.id != self._attached]
-        return any(fact is None or fact.profile.get("name", name) == name for fact in started)
+        started = [item.snapshot.started for item in self._today.running if item.run.id not in self._attached]
+        arms = [fact for fact in started if fact is None or fact.kind is not SessionKind.TRAIN]
+        return any(fact is None or fact.profile.get("name", name) == name for fact in arms)
 
     @property
     def chosen_session(self) -> Session | None:
@@ -89,13 +93,17 @@ class TodayPanel(Vertical):
         return self._today.ended[row] if 0 <= row < len(self._today.ended) else None
 
     @property
-    def _attached(self) -> str:
-        return self.desk.link.run.id if self.desk.link and self.desk.live else ""
+    def _attached(self) -> frozenset[str]:
+        """The sitting and the training that this console is attached to."""
+        sitting = self.desk.link.run.id if self.desk.link and self.desk.live else ""
+        return frozenset({sitting, self.desk.training.attached} - {""})
 
     def draw(self) -> None:
         """Rows and hint."""
         book = self._today
-        rows = [running_row(item, self._attached) for item in book.running] + [ended_row(s) for s in book.ended]
+        mine = self._attached
+        rows = [running_row(item, item.run.id if item.run.id in mine else "") for item in book.running]
+        rows += [ended_row(session) for session in book.ended]
         self.query_one(RowList).show(rows)
         hint = f"enter opens {signs().dot} a attaches to what still runs"
         if book.problem:

@@ -39,6 +39,7 @@ class Signs:
     full: str = "█"
     empty: str = "░"
     track: str = "─"
+    span: str = "━"
     left: str = "├"
     right: str = "┤"
     hollow: str = "◇"
@@ -52,8 +53,8 @@ class Signs:
 
 ASCII = Signs(
     yes="+", no="x", void="o", warning="!", live="*", stop="#", night="n", day="d", dot="-", more="~", dash="-",
-    full="#", empty=".", track="-", left="|", right="|", hollow="o", delta="d", degree="deg", about="~", cursor=">",
-    spaced=">", unicode=False,
+    full="#", empty=".", track="-", span="=", left="|", right="|", hollow="o", delta="d", degree="deg", about="~",
+    cursor=">", spaced=">", unicode=False,
 )  # fmt: skip
 UNICODE = Signs()
 

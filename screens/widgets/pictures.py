@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from textual.app import ComposeResult
@@ -48,14 +48,16 @@ class Pictures(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="pictures")
         self.large = ""
+        self._first: Collection[str] = ()
 
     @property
     def boxes(self) -> list[CameraBox]:
         """In the order of the bench."""
         return list(self.query(CameraBox))
 
-    def show_cameras(self, cameras: Mapping[str, Mapping[str, Any]], *, one: bool) -> None:
-        """Have a box for each; `one`: there is room for a single picture."""
+    def show_cameras(self, cameras: Mapping[str, Mapping[str, Any]], *, one: bool, first: Collection[str] = ()) -> None:
+        """Have a box for each; `one`: there is room for one only; `first`: those to show while none is large."""
+        self._first = first
         if [box.camera for box in self.boxes] != list(cameras):
             self.remove_children()
             self.large = ""
@@ -63,11 +65,12 @@ class Pictures(Horizontal):
         self._choose(one=one)
 
     def _choose(self, *, one: bool) -> None:
-        """Show all, or the large one, or the first where there is room for one."""
+        """Show all (or the first ones), or the large one, or a single one where there is room for no more."""
         boxes = self.boxes
-        only = self.large or (boxes[0].camera if boxes and one else "")
+        shown = [box.camera for box in boxes if box.camera in self._first] or [box.camera for box in boxes]
+        only = [self.large] if self.large else shown[:1] if one else shown
         for box in boxes:
-            box.display = not only or box.camera == only
+            box.display = box.camera in only
 
     def enlarge_next(self) -> None:
         """All, the first large, the second large, ..., all again."""

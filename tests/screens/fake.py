@@ -17,9 +17,10 @@ from services.bench import Profile, load_benches
 from services.eventlog import EventLog
 from services.folders import DataFolder, RunFolder, new_session_id
 from services.snapshots import Phase, Snapshot, advance
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import SessionKind, SessionStatus, Verdict
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
+CHECKPOINT = "/data/outputs/train/act_v2/checkpoints/020000/pretrained_model"
 NOON = 1_770_000_000.0
 """The fixed clock: 2026-02-02 02:40 UTC."""
 
@@ -64,7 +65,12 @@ class FakeWorker:
             "operator": "tg", "task": "Pick up the cube", "dataset": "pick_place", "dataset_root": "/data/pick_place",
             "target_episodes": 2, "episode_seconds": 15.0, "reset_seconds": 5.0, "host": "lab1", "bench": profile.name,
         }  # fmt: skip
-        if kind is not SessionKind.RECORD:
+        if kind is SessionKind.EVAL:
+            values |= {
+                "dataset": "rollout_act_v2", "dataset_root": "/data/rollout_act_v2", "target_episodes": 0,
+                "checkpoint": CHECKPOINT, "target_trials": 3, "trial_seconds": 10.0,
+            }  # fmt: skip
+        elif kind is not SessionKind.RECORD:
             values |= {"task": "", "dataset": "", "target_episodes": 0, "purpose": "teleoperate"}
         self._started = ev.SessionStarted(
             id=self.run.id, kind=kind, pid=os.getpid(), profile=msgspec.to_builtins(profile), **(values | started)
@@ -79,6 +85,8 @@ class FakeWorker:
         self.phase(Phase.STARTING, "loading LeRobot")
         if open_dataset:
             self.tell(ev.DatasetOpened(episodes=0, accepted=0, resumed=False))
+            if self._started.kind is SessionKind.EVAL:
+                self.load_policy()
             self.phase(Phase.IDLE, "holding")
         return self
 
@@ -113,8 +121,66 @@ class FakeWorker:
                 save_ms=150, flags=flags,
             )
         )  # fmt: skip
-        if self.snapshot.accepted >= self._started.target_episodes:
+        records = self._started.kind is SessionKind.RECORD
+        if records and self.snapshot.accepted >= self._started.target_episodes:
             self.phase(Phase.DONE)
+
+    # --- an evaluation ------------------------------------------------------------------------------
+
+    def load_policy(self, **values: Any) -> None:
+        facts: dict[str, Any] = {
+            "checkpoint": CHECKPOINT, "policy": "act", "device": "cpu", "parameters": 51_600_000, "cameras": ("wrist",),
+            "actions_per_inference": 100, "notes": ("the policy does not look at overhead",),
+        }  # fmt: skip
+        self.tell(ev.PolicyLoaded(**(facts | values)))
+
+    def trial(self, verdict: Verdict | None = None, *, failure_mode: str = "", reason: str = "time") -> int:
+        """A whole trial, from its start to its verdict and the arm at rest; without a verdict it waits for one."""
+        number = len(self.snapshot.trials) + 1
+        self.begin_trial(number)
+        self.end_trial(number, reason)
+        self.save(number)
+        if verdict is None:
+            self.phase(Phase.JUDGING, "the time is over")
+            return number
+        self.tell(ev.TrialJudged(trial=number, verdict=verdict, judge="tg"))
+        if failure_mode:
+            self.tell(ev.TrialAnnotated(trial=number, failure_mode=failure_mode))
+        self.come_to_rest()
+        return number
+
+    def begin_trial(self, number: int) -> None:
+        self.phase(Phase.ALIGNING, "the arm moves to where it begins")
+        self.tell(ev.TakeStarted(take=number))
+        self.phase(Phase.RUNNING, f"trial {number}")
+
+    def end_trial(self, number: int, reason: str) -> None:
+        self.tell(ev.TakeEnded(take=number, frames=186, reason=reason))
+
+    def come_to_rest(self) -> None:
+        self.phase(Phase.RESTING, "the arm goes to rest")
+        self.phase(Phase.DONE if self.snapshot.reached else Phase.RESTED)
+
+    def _obey_in_eval(self, command: wire.Command) -> None:
+        match command:
+            case wire.StartTrial():
+                self.begin_trial(command.trial)
+            case wire.EndTrial():
+                self.end_trial(command.trial, "key")
+                self.phase(Phase.JUDGING, "it waits for its verdict")
+            case wire.JudgeTrial():
+                moves = self.snapshot.phase in (Phase.RUNNING, Phase.JUDGING)
+                if self.snapshot.phase is Phase.RUNNING:
+                    self.end_trial(command.trial, "verdict")
+                self.tell(ev.TrialJudged(trial=command.trial, verdict=command.verdict, judge=command.judge))
+                if moves:
+                    self.come_to_rest()
+            case wire.UndoVerdict():
+                self.tell(ev.VerdictUndone(trial=command.trial))
+                if self.snapshot.phase is Phase.DONE:
+                    self.phase(Phase.RESTED)
+            case wire.AnnotateTrial():
+                self.tell(ev.TrialAnnotated(trial=command.trial, failure_mode=command.failure_mode))
 
     def telemetry(self, **values: Any) -> wire.Telemetry:
         """Send telemetry now; fields as given, the rest plausible."""
@@ -212,6 +278,8 @@ class FakeWorker:
                 self.end()
             case wire.AddNote():
                 self.tell(ev.NoteAdded(text=command.text, author=command.author))
+            case _:
+                self._obey_in_eval(command)
 
     def drive(self, who: asyncio.StreamWriter | str | None) -> None:
         """Give the wheel to a connection, or to somebody who is not here."""

@@ -1,0 +1,191 @@
+"""The form of a new evaluation: which checkpoint tries which task, how often and how long, and who judges."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.suggester import SuggestFromList
+from textual.widgets import Input
+
+from screens.desk import Desk
+from screens.form import Form
+from screens.trials import by_path
+from screens.words import clean, number, signs
+from services.bench import Profile
+from services.folders import DataFolder
+from services.requests import EvalRequest
+
+PAUSE_S = 0.15
+"""Between the last letter of a checkpoint and the look at it."""
+LISTED = 40
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a checkpoint turned out to be: words about it, or the problem; and the task that it learnt first."""
+
+    says: str = ""
+    problem: str = ""
+    task: str = ""
+
+
+class EvaluateForm(Form):
+    """Says of the checkpoint what it is and whether it fits the bench, beside the operator's typing."""
+
+    TITLE = "new evaluation"
+    FIELDS: ClassVar = (
+        ("checkpoint", "checkpoint"),
+        ("task", "task"),
+        ("trials", "trials to judge"),
+        ("trial-seconds", "seconds per trial"),
+        ("operator", "operator"),
+        ("judge", "judge (empty: by key)"),
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._given_task = ""
+        self._forget_for_chosen()
+
+    def _forget_for_chosen(self) -> None:
+        """What was chosen on Train comes before what stood here last."""
+        if self.desk.chosen_checkpoint:
+            for name in ("checkpoint", "task"):
+                self.desk.forms.get(self._memory, {}).pop(name, None)
+
+    # --- the form -------------------------------------------------------------------------------
+
+    def defaults(self) -> dict[str, str]:
+        """The chosen checkpoint, the bench's own values."""
+        profile = self.desk.profile
+        return {
+            "checkpoint": self.desk.chosen_checkpoint,
+            "task": profile.tasks[0].name if profile.tasks else "",
+            "trials": "10",
+            "trial-seconds": number(profile.recording.episode_seconds),
+            "operator": self.desk.operator,
+        }
+
+    def suggestions(self, name: str) -> Sequence[str]:
+        """Tasks and operators of lab.toml; the oracle where there is one."""
+        profile = self.desk.profile
+        judges = ["oracle"] if profile.simulated else []
+        return {"task": [t.name for t in profile.tasks], "operator": list(profile.operators), "judge": judges}.get(
+            name, []
+        )
+
+    def look(self) -> None:
+        """Which checkpoints there are, and what the one in the field is."""
+        self.desk.chosen_checkpoint = ""
+        self._given_task = self.defaults()["task"]
+        self._list()
+        self.check()
+
+    def take_chosen(self) -> None:
+        """Train chose a checkpoint while this form stood open."""
+        if self.desk.chosen_checkpoint and self.whole:
+            self.query_one("#checkpoint", Input).value = self.desk.chosen_checkpoint
+            self.desk.chosen_checkpoint = ""
+
+    def plan(self) -> EvalRequest:
+        """Raises Refusal."""
+        from services import evaluation
+
+        return evaluation.plan(
+            self.desk.folder,
+            self.desk.profile,
+            checkpoint=self.value("checkpoint"),
+            task=self.value("task"),
+            trials=int(self.number("trials", whole=True)),
+            trial_seconds=self.number("trial-seconds"),
+            operator=self.value("operator"),
+            judge=self.value("judge"),
+        )
+
+    # --- what is known (looked up in threads) ---------------------------------------------------
+
+    @work(exclusive=True, group="list")
+    async def _list(self) -> None:
+        found = await asyncio.to_thread(newest_checkpoints, self.desk.folder)
+        if not self.whole:
+            return
+        field = self.query_one("#checkpoint", Input)
+        field.suggester = SuggestFromList(found, case_sensitive=True)
+        names = "   ".join(by_path(text) for text in found[:5])
+        self.say_known(f"checkpoints here: {names}" if names else "no checkpoint here yet: F4 trains one")
+        if found and not field.value:
+            field.value = found[0]
+
+    @on(Input.Changed, "#checkpoint")
+    def check(self) -> None:
+        """Look at the checkpoint once the typing pauses."""
+        self._check(self.value("checkpoint"))
+
+    @work(exclusive=True, group="check")
+    async def _check(self, text: str) -> None:
+        await asyncio.sleep(PAUSE_S)
+        if not text:
+            self._say(Look())
+            return
+        look = await asyncio.to_thread(look_at, self.desk.folder, self.desk.profile, text)
+        if self.whole:
+            self._say(look)
+
+    def _say(self, look: Look) -> None:
+        self.say_about(f"{signs().warning} {look.problem}" if look.problem else look.says)
+        self.query_one("#about").set_class(bool(look.problem), "-problem")
+        task = self.query_one("#task", Input)
+        if look.task and task.value in ("", self._given_task):  # as it was filled in, not as somebody wrote it
+            task.value = self._given_task = look.task
+
+
+def newest_checkpoints(folder: DataFolder) -> list[str]:
+    """The newest complete checkpoint of each training first, then the others; as the form's field takes them.
+
+    Reads disk: not on the event loop.
+    """
+    from services.checkpoints import complete
+
+    runs = [(found, at) for path in _trainings(folder) if (found := complete(path)) and (at := _written(found[-1]))]
+    runs.sort(key=lambda run: run[1], reverse=True)
+    first = [found[-1] for found, _ in runs]
+    others = [path for found, _ in runs for path in reversed(found[:-1])]
+    texts = [str(path.relative_to(folder.root)) for path in first + others]
+    return [text for text in texts if text == clean(text)][:LISTED]  # a field would hand control characters on
+
+
+def _trainings(folder: DataFolder) -> list[Path]:
+    try:
+        return [path for path in (folder.outputs / "train").iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _written(checkpoint: Path) -> float:
+    try:
+        return checkpoint.stat().st_mtime
+    except OSError:  # gone meanwhile
+        return 0.0
+
+
+def look_at(folder: DataFolder, profile: Profile, text: str) -> Look:
+    """What `text` means, and whether its policy fits this bench as far as lab.toml tells. Reads disk."""
+    from services.checkpoints import CheckpointProblem, fit_cameras, resolve
+
+    try:
+        found = resolve(folder, text)
+    except (CheckpointProblem, OSError, ValueError) as problem:
+        return Look(problem=clean(problem, 300))
+    task = next((clean(task) for task in found.provenance.tasks), "")
+    named = next((t.name for t in profile.tasks if t.text == task), task)
+    fits = fit_cameras(found, profile.cameras)
+    if fits.problems:
+        return Look(problem=clean("; ".join(fits.problems), 300), task=named)
+    sees = f"looks at {', '.join(found.cameras)}" if found.cameras else "looks at no camera"
+    parts = [found.policy, sees, *([f"step {found.step:,}"] if found.step is not None else [])]
+    return Look(clean(f" {signs().dot} ".join(parts)), task=named)

@@ -1,0 +1,165 @@
+"""A plot that is drawn in a thread, kept until its data or its size changes, and shows a cursor on top."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from rich.style import Style
+from textual import events
+from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from screens.plotting import Drawing, Series, draw
+from screens.widgets.line import strip
+from screens.words import signs
+
+EVERY_S = 1.0
+"""New points alone have a plot drawn anew this often at most; whoever presses a key sees it at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """What a plot shows. `version` counts the data; `source` says whose they are."""
+
+    source: Hashable = None
+    version: int = 0
+    series: tuple[Series, ...] = ()
+    marks: tuple[float, ...] = ()
+    log: bool = False
+    says: str = ""
+    """What stands there while nothing can be drawn."""
+
+    @property
+    def look(self) -> Hashable:
+        """What changes by a key, not by new points."""
+        return (self.source, self.log)
+
+
+class Plot(Widget):
+    """`show` is cheap to call with what stands there already; a hidden plot draws nothing."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    Plot { width: 1fr; height: 1fr; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.drawn = 0
+        """How often it was drawn."""
+        self._figure = Figure()
+        self._drawing = Drawing()
+        self._key: Hashable = None
+        self._look: Hashable = None
+        self._cursor: float | None = None
+        self._busy = False
+        self._drawn_at = 0.0
+        self._timer: Timer | None = None
+
+    @property
+    def text(self) -> str:
+        """What the operator sees here."""
+        return "\n".join(row.plain for row in self._drawing.rows) or self._says
+
+    @property
+    def _says(self) -> str:
+        """What stands where nothing is drawn."""
+        return "no room here" if any(len(one.x) for one in self._figure.series) and self._key else self._figure.says
+
+    @property
+    def columns(self) -> int:
+        """Cells between the axes; 1 where nothing is drawn."""
+        return max(1, self._drawing.right - self._drawing.left)
+
+    def show(self, figure: Figure, cursor: float | None = None) -> None:
+        """Show this figure, with a line at the x value `cursor`."""
+        before, self._figure = self._figure, figure
+        if figure.says != before.says and not self._drawing.rows:
+            self.refresh()
+        self._move(cursor)
+        self._look_again()
+
+    def _move(self, cursor: float | None) -> None:
+        columns = [self._column(self._cursor), self._column(cursor)]
+        self._cursor = cursor
+        if columns[0] != columns[1]:
+            self.refresh(*(Region(x, 0, 1, self.size.height) for x in columns if x is not None))
+
+    def _column(self, cursor: float | None) -> int | None:
+        return None if cursor is None else self._drawing.column(cursor)
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    @property
+    def _wanted(self) -> Hashable:
+        figure = self._figure
+        return (figure.source, figure.version, figure.log, tuple(self.size), signs().unicode)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another size, another drawing."""
+        self._look = None
+        self._look_again()
+
+    def on_unmount(self) -> None:
+        """Draw nothing more."""
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def _look_again(self) -> None:
+        """Draw now, later, or not at all."""
+        if self._busy or self._wanted == self._key or not self.size.width:
+            return
+        self._stop_timer()
+        if not any(len(one.x) for one in self._figure.series):
+            self._put(Drawing(), self._wanted, self._figure.look)
+            return
+        wait = self._drawn_at + EVERY_S - time.monotonic()
+        if self._look == self._figure.look and wait > 0:
+            self._timer = self.set_timer(wait, self._look_again)
+        else:
+            self._busy = True
+            self.run_worker(self._draw, group="plot")
+
+    async def _draw(self) -> None:
+        """In a thread, so that the loop stays free for keys; then whatever was wanted meanwhile."""
+        figure, key, size = self._figure, self._wanted, self.size
+        try:
+            drawing = await asyncio.to_thread(
+                draw, figure.series, figure.marks, width=size.width, height=size.height, log=figure.log,
+                unicode=signs().unicode,
+            )  # fmt: skip
+        finally:
+            self._busy = False
+        self._drawn_at, self.drawn = time.monotonic(), self.drawn + 1
+        self._put(drawing, key, figure.look)
+        self._look_again()
+
+    def _put(self, drawing: Drawing, key: Hashable, look: Hashable) -> None:
+        self._drawing, self._key, self._look = drawing, key, look
+        self.refresh()
+
+    # --- painting -------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """One row; where nothing is drawn, what will be."""
+        width = self.size.width
+        rows = self._drawing.rows
+        if not rows:
+            says = self._says if y == self.size.height // 2 else ""
+            return strip(self, Content.styled(" " * ((width - len(says)) // 2) + says, "$quiet"), width)
+        line = strip(self, rows[y] if y < len(rows) else Content(""), width)
+        at = self._column(self._cursor)
+        if at is None or y >= len(rows) - 1:
+            return line
+        before, here, after = line.divide([at, at + 1, width])
+        return Strip.join([before, here.apply_style(Style(reverse=True)), after])

@@ -1,0 +1,165 @@
+"""The curves of a long training: how soon they stand on the screen, what a redraw costs.
+
+    uv run python -m tests.bench.bench_curves [--points 20000] [--times 5]
+
+A scripted trainer serves a run with that many log points. Measured: F4 in an open console to the three plots drawn
+(target 1.5 s); `lab-console attach` from the start of its process to the same, against a bare Textual app's first
+paint; the longest that the console's event loop stood still meanwhile is not measured here, keys are: the time from a
+key to its effect (`l`, all three plots drawn anew). In this process: reading the file, and drawing each plot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from screens import train_plots
+from screens.plotting import draw
+from screens.train_plots import PLOTS
+from services.curves import Curves, Metric, downsample
+from services.folders import RunFolder
+from tests.bench.bench_record import BARE_APP, first_paint
+from tests.journeys.desk import DemoDesk
+from tests.screens.fake_training import FakeTraining, train_request
+from tests.terminal import Terminal
+
+F2, F4 = b"\x1bOQ", b"\x1bOS"
+SIZES = {"loss, 120x40": (64, 24), "beside, 120x40": (52, 11), "large, 200x60": (196, 40)}
+
+
+class Served:
+    """A scripted training on a loop of its own."""
+
+    def __init__(self, demo: DemoDesk, points: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._ends = points * 10
+        self.training = self._call(
+            lambda: FakeTraining(demo.folder, request=train_request(demo.folder, steps=self._ends))
+        )
+        asyncio.run_coroutine_threadsafe(self.training.begin(), self._loop).result(10)
+        self._call(lambda: self.training.train(points, durable=True))
+
+    def _call[Result](self, do: Callable[[], Result]) -> Result:
+        async def done() -> Result:
+            return do()
+
+        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(30)
+
+    @property
+    def run(self) -> RunFolder:
+        return self.training.run
+
+    def last_tick(self) -> str:
+        """A label that only plots of the whole curve have."""
+        from screens.ticks import linear, step_label
+
+        return step_label(linear(10, self._ends, 4)[-1])
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.training.stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+def drawn(screen: Terminal, tick: str) -> bool:
+    """All three plots stand there, with their axes to the newest step."""
+    text = screen.text
+    return text.count(tick) >= 3 and sum("⠀" < c <= "⣿" for c in text) > 60
+
+
+def after_key(demo: DemoDesk, served: Served) -> tuple[float, float]:
+    """Seconds from F4 to the curves, and from `l` to three logarithmic ones, in an open console."""
+    screen = demo.open()
+    try:
+        screen.wait_for("act_v2", 30)  # Bench lists the training
+        began = time.monotonic()
+        screen.write(F4)
+        screen.wait_until(lambda: drawn(screen, served.last_tick()), 30, "no curves")
+        first = time.monotonic() - began
+        time.sleep(1.5)
+        began = time.monotonic()
+        screen.write(b"l")
+        screen.wait_until(lambda: screen.text.count("(log)") >= 3, 30, "no log axes")
+        return first, time.monotonic() - began
+    finally:
+        screen.close()
+
+
+def attached(demo: DemoDesk, served: Served) -> float:
+    """Seconds from the start of `lab-console attach` to the curves."""
+    began = time.monotonic()
+    screen = demo.attach(served.run.id)
+    try:
+        screen.wait_until(lambda: drawn(screen, served.last_tick()), 30, "no curves")
+        return time.monotonic() - began
+    finally:
+        screen.close()
+
+
+def in_process(run: RunFolder, times: int) -> None:
+    """Reading and drawing, without a screen."""
+    begin = time.perf_counter()
+    curves = Curves(run.metrics)
+    curves.read()
+    print(f"read {len(curves)} points  {1000 * (time.perf_counter() - begin):.0f} ms")
+    steps, loss = curves.steps, curves.column(Metric.LOSS)
+    downsample(steps, loss, 80)
+    begin = time.perf_counter()
+    for _ in range(20):
+        downsample(steps, loss, 80)
+    print(f"downsample to 80 columns  {50 * (time.perf_counter() - begin):.2f} ms")
+    for what, (width, height) in SIZES.items():
+        for log in (False, True):
+            for name in PLOTS[: 1 if what.startswith("loss") else 2]:
+                shown = train_plots.figure(curves, name, log=log, says="")
+                taken = []
+                for _ in range(times * 4):
+                    begin = time.perf_counter()
+                    draw(shown.series, shown.marks, width=width, height=height, log=log, unicode=True)
+                    taken.append(1000 * (time.perf_counter() - begin))
+                print(
+                    f"draw {what:15} {name:5} {'log   ' if log else 'linear'}  median {statistics.median(taken):5.1f} ms"
+                )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--points", type=int, default=20_000)
+    parser.add_argument("--times", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-curves-") as root:
+        demo = DemoDesk(Path(root) / "home")
+        demo.folder.create()
+        served = Served(demo, options.points)
+        try:
+            in_process(served.run, options.times)
+            keys, attaches, bare = [], [], []
+            for _ in range(options.times):
+                bare.append(first_paint([sys.executable, "-c", BARE_APP], "bare app painted", {}))
+                attaches.append(attached(demo, served))
+                keys.append(after_key(demo, served))
+        finally:
+            served.close()
+        print("F4 to curves         " + shown_in([first for first, _ in keys]) + " (target 1.5)")
+        print("l to log axes        " + shown_in([second for _, second in keys]))
+        print("process to curves    " + shown_in(attaches))
+        print("bare app painted     " + shown_in(bare))
+        more = statistics.median(attaches) - statistics.median(bare)
+        print(f"attach costs {more:.2f} s more than a bare app's first paint (target 1.5)")
+
+
+def shown_in(seconds: list[float]) -> str:
+    """Median and largest."""
+    return f"median {statistics.median(seconds):.2f} s, max {max(seconds):.2f} s (n={len(seconds)})"
+
+
+if __name__ == "__main__":
+    main()
