@@ -1,4 +1,4 @@
-"""The log's verbs, for the Log screen and the command line: list, filter, annotate, mark, and put in words."""
+"""The log's verbs, for the Log screen and the command line: list, filter, annotate and mark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,11 @@ from services import wire
 from services.datasets import DatasetProblem, Mark, dataset_lock, read_marks, write_mark
 from services.eventlog import EventLog, LogBusy, close_crashed, is_live
 from services.folders import DataFolder, FolderProblem, RunFolder
+from services.headline import counts, policy_of, what
 from services.scribe import Scribe, fold
 from services.snapshots import Snapshot
 from services.text import clean
-from sessions.models import Episode, Session, SessionKind, SessionStatus
+from sessions.models import Episode, Session
 from sessions.store import StoreProblem
 
 ANSWER_S = 2.0
@@ -69,8 +69,8 @@ _TERM = re.compile(r'(?P<open>\w+):(?=\s|$)|(?:(?P<key>\w+):)?(?:"(?P<quoted>[^"
 def matching(listed: Iterable[Session], query: str) -> list[Session]:
     """The sessions that every term of `query` fits, in their order.
 
-    A term is `key:part` (kind, status, dataset, operator, bench, task, host, tag, id) or text that may stand
-    anywhere in the session; case does not count, quotes hold a term with spaces together, and an unknown key
+    A term is `key:part` (kind, status, dataset, operator, bench, task, host, checkpoint, policy, tag, id) or text that
+    may stand anywhere in the session; case does not count, quotes hold a term with spaces together, and an unknown key
     is text.
     """
     terms = [_term(found) for found in _TERM.finditer(query)]
@@ -84,96 +84,43 @@ def _term(found: re.Match[str]) -> tuple[str, str]:
     return (key, part) if not key or key in KEYS else ("", f"{key}:{part}")
 
 
-KEYS = frozenset({"kind", "status", "dataset", "operator", "bench", "task", "host", "tag", "id"})
+_FIELDS = ("bench", "checkpoint", "dataset", "host", "id", "kind", "operator", "status", "task")
+KEYS = frozenset({*_FIELDS, "policy", "tag"})
 
 
 def _fits(session: Session, key: str, part: str) -> bool:
-    if key == "tag":
-        return any(part.removeprefix("#") in tag.casefold() for tag in session.tags) or not part
-    if key:
-        return part in str(getattr(session, key)).casefold()
-    return any(part in text.casefold() for text in _texts(session))
+    match key:
+        case "":
+            return any(part in text.casefold() for text in _texts(session))
+        case "tag":
+            return any(part.removeprefix("#") in tag.casefold() for tag in session.tags) or not part
+        case "policy":
+            return part in policy_of(session).casefold()
+        case _:
+            return part in str(getattr(session, key)).casefold()
 
 
 def _texts(session: Session) -> list[str]:
     """Everything that a person may remember of a session."""
-    plain = [getattr(session, key) for key in sorted(KEYS - {"tag"})]
+    plain = [str(getattr(session, key)) for key in _FIELDS]
     flags = {flag for episode in session.episodes for flag in episode.flags}
     notes = [text for note in session.notes for text in (note.text, note.author)]
-    return [*map(str, plain), session.end_reason, *(f"#{tag}" for tag in session.tags), *session.alarms, *notes, *flags]
+    words = [what(session), counts(session), session.trained_in, session.end_reason]
+    modes = {trial.failure_mode for trial in session.trials}
+    tags = [f"#{tag}" for tag in session.tags]
+    return [*plain, *words, *_learnt(session), *tags, *session.alarms, *notes, *flags, *modes]
 
 
-# -- words ------------------------------------------------------------------------------------------
+def _learnt(session: Session) -> list[str]:
+    """What a training was about."""
+    training = session.training
+    if training is None:
+        return [policy_of(session)]
+    without = [f"without {camera}" for camera in training.excluded_cameras]
+    return [training.policy, training.output_dir, *training.cameras, *without]
 
 
-@dataclass(frozen=True)
-class Headline:
-    """One line of the log in pieces: plain text without markup, safe to show."""
-
-    when: str
-    kind: str
-    what: str
-    counts: str
-    duration: str
-    marks: tuple[str, ...]
-
-
-def headline(session: Session, zone: tzinfo | None = None) -> Headline:
-    """The session in words; times in `zone`, which is the machine's own without one."""
-    return Headline(
-        when=_local(session.started_utc, zone),
-        kind=session.kind.value,
-        what=clean(session.dataset or session.task or session.bench),
-        counts=_counts(session),
-        duration=_duration(session),
-        marks=tuple(_marks(session)),
-    )
-
-
-def _local(utc: str, zone: tzinfo | None) -> str:
-    try:
-        return datetime.fromisoformat(utc).astimezone(zone).strftime("%Y-%m-%d %H:%M")
-    except ValueError:
-        return clean(utc)
-
-
-def _counts(session: Session) -> str:
-    if session.kind is not SessionKind.RECORD:
-        return ""
-    target = f" of {session.target_episodes}" if session.target_episodes else ""
-    rejected = len(session.episodes) - session.accepted
-    flagged = sum(bool(episode.flags) for episode in session.episodes)
-    extra = [f"{number} {word}" for number, word in ((rejected, "rejected"), (flagged, "flagged")) if number]
-    return "  ".join([f"{session.accepted}{target} kept", *extra])
-
-
-def _duration(session: Session) -> str:
-    try:
-        began, ended = map(datetime.fromisoformat, (session.started_utc, session.ended_utc or ""))
-    except ValueError:
-        return ""
-    return in_words((ended - began).total_seconds())
-
-
-def in_words(seconds: float) -> str:
-    """A length of time: `31 s`, `4 m 12 s`, `9 h 58 m`."""
-    minutes, rest = divmod(round(max(seconds, 0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} m"
-    return f"{minutes} m {rest:02} s" if minutes else f"{rest} s"
-
-
-def _marks(session: Session) -> Iterable[str]:
-    if session.status is not SessionStatus.FINISHED:
-        yield session.status.value
-    if session.alarms:
-        more = f" (+{len(session.alarms) - 1})" if len(session.alarms) > 1 else ""
-        yield clean(session.alarms[-1]) + more
-    if session.notes:
-        yield f"{len(session.notes)} note{'' if len(session.notes) == 1 else 's'}"
-    for tag in session.tags:
-        yield "#" + clean(tag)
+# -- plain values ----------------------------------------------------------------------------------
 
 
 def as_json(listed: Iterable[Session]) -> list[dict[str, Any]]:

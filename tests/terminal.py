@@ -28,6 +28,8 @@ KEYS = {
     "F1": b"\x1bOP",
     "F2": b"\x1bOQ",
     "F3": b"\x1bOR",
+    "F4": b"\x1bOS",
+    "F5": b"\x1b[15~",
     "F7": b"\x1b[18~",
     "ctrl+q": b"\x11",
     "ctrl+c": b"\x03",

@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -21,8 +20,8 @@ from services import folders, logbook, wire
 from services.datasets import Mark, dataset_lock, read_marks, write_mark
 from services.eventlog import EventLog, read_events
 from services.folders import DataFolder, RunFolder
-from services.logbook import LogbookProblem, add_note, as_json, headline, in_words, mark_episode, matching, set_tag
-from sessions.models import Episode, Session, SessionKind, SessionStatus
+from services.logbook import LogbookProblem, add_note, as_json, mark_episode, matching, set_tag
+from sessions.models import Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
 from tests.services.runs import ended, make_folder, saved, session_id, started, write_run
 from tests.sessions.test_store import full_disk, read_only
 
@@ -117,6 +116,30 @@ BOS = a_session(
 )
 TRAINING = a_session(id=session_id(3), kind=SessionKind.TRAIN, operator="anna", dataset="pick_place_v2")
 ALL = [TRAINING, BOS, ANNAS]
+LEARNT = a_session(
+    id=session_id(4),
+    kind=SessionKind.TRAIN,
+    dataset="cubes",
+    training=Training(
+        policy="smolvla",
+        output_dir="/data/outputs/train/big_run",
+        steps=20_000,
+        total_steps=20_000,
+        final_loss=0.00612,
+        excluded_cameras=("overhead",),
+    ),
+)
+TRIED = a_session(
+    id=session_id(5),
+    kind=SessionKind.EVAL,
+    checkpoint="/data/outputs/train/act_v2/checkpoints/020000/pretrained_model",
+    trained_in=session_id(4),
+    trials=(
+        Trial(index=1, verdict=Verdict.SUCCESS, ended_by="verdict"),
+        Trial(index=2, verdict=Verdict.FAILURE, ended_by="time", failure_mode="grasps air"),
+    ),
+)
+REFUSED = a_session(id=session_id(6), kind=SessionKind.TRAIN, config={"policy": "diffusion", "name": "first"})
 
 
 @pytest.mark.parametrize(
@@ -153,6 +176,29 @@ def test_every_term_must_fit(query: str, found: list[Session]) -> None:
     assert matching(ALL, query) == found
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("policy:smol", [LEARNT]),
+        ("policy:diffusion", [REFUSED]),
+        ("big_run", [LEARNT]),
+        ('"loss 0.00612"', [LEARNT]),
+        ('"20,000 steps"', [LEARNT]),
+        ('"without overhead"', [LEARNT]),
+        ("checkpoint:act_v2", [TRIED]),
+        ('"act_v2 @ 020000"', [TRIED]),
+        ('"1 success 1 failure"', [TRIED]),
+        ("kind:eval 50", [TRIED]),
+        ('"grasps air"', [TRIED]),
+        (session_id(4), [LEARNT, TRIED]),
+        ("first", [REFUSED]),
+        ("policy:", [LEARNT, TRIED, REFUSED]),
+    ],
+)
+def test_trainings_and_evaluations_are_found_by_what_they_are_about(query: str, found: list[Session]) -> None:
+    assert matching([LEARNT, TRIED, REFUSED], query) == found
+
+
 @given(st.text(max_size=20))
 def test_any_query_finds_a_part_of_the_list_in_its_order(query: str) -> None:
     found = matching(ALL, query)
@@ -166,53 +212,7 @@ def test_another_term_never_finds_more(one: str, other: str) -> None:
     assert all(session in matching(ALL, term) for term in terms for session in both)
 
 
-# --- words --------------------------------------------------------------------------------------
-
-
-def test_a_headline_says_when_what_and_how_it_went() -> None:
-    episodes = tuple(
-        Episode(index=n, take=n + 1, frames=200, seconds=6.7, accepted=n != 2, flags=("late",) if n == 1 else ())
-        for n in range(4)
-    )
-    line = headline(
-        a_session(
-            dataset="cubes",
-            ended_utc="2026-02-18T00:18:30Z",
-            target_episodes=50,
-            episodes=episodes,
-            status=SessionStatus.CRASHED,
-            alarms=("wrist: frozen in take 1", "overhead: black in take 12"),
-            tags=("night",),
-        ),
-        UTC,
-    )
-    assert (line.when, line.kind, line.what) == ("2026-02-17 14:20", "record", "cubes")
-    assert (line.counts, line.duration) == ("3 of 50 kept  1 rejected  1 flagged", "9 h 58 m")
-    assert line.marks == ("crashed", "overhead: black in take 12 (+1)", "#night")
-
-
-def test_a_headline_speaks_the_clock_of_the_lab() -> None:
-    assert headline(a_session(), timezone(timedelta(hours=10))).when == "2026-02-18 00:20"
-
-
-def test_a_running_session_has_no_duration_and_a_bench_sitting_no_counts() -> None:
-    line = headline(a_session(status=SessionStatus.RUNNING, kind=SessionKind.BENCH, bench="so101"))
-    assert (line.duration, line.counts, line.what, line.marks) == ("", "", "so101", ("running",))
-
-
-def test_a_headline_is_harmless_whatever_the_task_says() -> None:
-    nasty = "\x1b]0;owned\x07pick\n\x1b[31m[b]cube[/b]"
-    line = headline(a_session(task=nasty, alarms=(nasty,), tags=(nasty,), started_utc="not a time"))
-    assert line.what == "pick [b]cube[/b]"
-    assert not any(ord(c) < 32 for text in (line.what, *line.marks, line.when) for c in text)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(-5, "0 s"), (0.4, "0 s"), (31, "31 s"), (59.6, "1 m 00 s"), (252, "4 m 12 s"), (35_880, "9 h 58 m")],
-)
-def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words
+# --- plain values -----------------------------------------------------------------------------
 
 
 def test_json_holds_every_documented_key_and_plain_values(folder: DataFolder) -> None:

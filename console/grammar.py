@@ -1,0 +1,149 @@
+"""The grammar of the command line, each verb with an example."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole of it."""
+    top = argparse.ArgumentParser(
+        prog="lab-console",
+        description="A terminal console for robot-learning benches: record demonstrations, train policies and "
+        "evaluate them with LeRobot, and find every session afterwards. Without a command it opens the console.",
+        epilog="example: lab-console demo        (opens the simulated bench; no robot needed)",
+    )
+    top.add_argument("--data-dir", metavar="DIR", help="where sessions, runs and datasets lie (or LAB_CONSOLE_HOME)")
+    top.add_argument("--bench", metavar="NAME", help="the bench of lab.toml to sit at (default: its `default`)")
+    top.add_argument("--version", action="store_true", help="print the versions and leave")
+    verbs = top.add_subparsers(dest="verb", metavar="COMMAND")
+    _record(verbs)
+    _train(verbs)
+    _eval(verbs)
+    _sessions(verbs)
+    _verb(verbs, "attach", "open a running session again, here", "lab-console attach").add_argument(
+        "session", nargs="?", metavar="SESSION", help="its id, or the beginning of it (default: the newest running)"
+    )
+    _verb(verbs, "hold", "hold the arm where it is, at once", "lab-console hold")
+    rest = _verb(verbs, "rest", "open the gripper, lift, and move the arm to its taught rest pose", "lab-console rest")
+    rest.add_argument(
+        "--teach", action="store_true", help="print the pose that the arm is in as the `rest` line of lab.toml"
+    )
+    release = _verb(verbs, "release", "lower the arm to rest, then cut torque", "lab-console release --yes")
+    release.add_argument("--yes", action="store_true", help="confirm without being asked")
+    _verb(verbs, "init", "write a commented lab.toml here", "lab-console init")
+    _verb(verbs, "demo", "open the console on the simulated bench, with data of its own", "lab-console demo")
+    return top
+
+
+def _verb(verbs: argparse._SubParsersAction, name: str, what: str, example: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    made: argparse.ArgumentParser = verbs.add_parser(
+        name, help=what, description=what[0].upper() + what[1:] + ".", epilog=f"example: {example}"
+    )
+    return made
+
+
+def _record(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    record = _verb(
+        verbs,
+        "record",
+        "record demonstrations into a LeRobot dataset",
+        'lab-console record --dataset pick_place --task "Pick up the cube" --episodes 3 --lockstep',
+    )
+    add = record.add_argument
+    add("--dataset", required=True, metavar="NAME", help="the dataset's name, or owner/name")
+    add("--task", required=True, metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
+    add("--episodes", required=True, type=int, metavar="N", help="accepted episodes to record in this sitting")
+    add("--episode-seconds", type=float, metavar="S", help="length of a take (default: the bench's)")
+    add("--reset-seconds", type=float, metavar="S", help="time to put the scene back (default: the bench's)")
+    add("--fps", type=int, metavar="HZ", help="frames and control periods per second (default: the bench's, 30)")
+    add("--operator", metavar="NAME", help="who sits at the leader (default: the first of lab.toml)")
+    add("--seed", type=int, metavar="N", help="seed of the simulated bench")
+    add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
+    add("--resume", action="store_true", help="go on with a dataset that exists")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="any key of robot, teleop, dataset (LeRobot's), motion, recording or sim; may be repeated, "
+        "e.g. --set sim.strategy=nudge --set dataset.rgb_encoder.preset=fast",
+    )
+
+
+def _train(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    train = _verb(
+        verbs,
+        "train",
+        "train a policy on the accepted episodes of a dataset; it outlives this terminal",
+        "lab-console train --dataset pick_place --policy act --steps 20000 --exclude-cameras overhead",
+    )
+    add = train.add_argument
+    add("--dataset", required=True, metavar="NAME", help="the dataset's name, or owner/name")
+    add(
+        "--policy",
+        required=True,
+        metavar="POLICY",
+        help="a policy that LeRobot knows (act, smolvla, ...), or the path or Hub id of a pretrained one",
+    )
+    add("--steps", required=True, type=int, metavar="N", help="updates to make")
+    add("--batch-size", type=int, default=8, metavar="N", help="samples in an update (default: 8)")
+    add(
+        "--exclude-cameras",
+        action="append",
+        default=[],
+        metavar="A,B",
+        help="cameras of the dataset that the policy does not get to see",
+    )
+    add("--save-freq", type=int, metavar="N", help="steps between two checkpoints (default: a fifth of them)")
+    add("--log-freq", type=int, metavar="N", help="steps between two points of the curves (default: a hundredth)")
+    add("--name", default="", metavar="NAME", help="the folder below outputs/train (default: policy and dataset)")
+    add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="any other key of LeRobot's training configuration; may be repeated, "
+        "e.g. --set policy.chunk_size=50 --set num_workers=2",
+    )
+
+
+def _eval(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    evaluate = _verb(
+        verbs,
+        "eval",
+        "let a policy try a task on the simulated bench, judged by its oracle (people judge on the screen, F5)",
+        "lab-console eval --checkpoint 20261124-213011-7f3a --task pick_place --trials 20 --judge oracle --lockstep",
+    )
+    add = evaluate.add_argument
+    add(
+        "--checkpoint",
+        required=True,
+        metavar="PATH_OR_SESSION",
+        help="a checkpoint's folder, a training's output, or a training session's id (SESSION@STEP for an older one)",
+    )
+    add("--task", required=True, metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
+    add("--trials", required=True, type=int, metavar="N", help="judged trials to make")
+    add("--trial-seconds", type=float, metavar="S", help="longest trial (default: the bench's length of a take)")
+    add("--judge", default="", metavar="oracle", help="who judges: the oracle of a simulated bench")
+    add("--seed", type=int, metavar="N", help="seed of the simulated bench and of the policy")
+    add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
+    add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
+    add("--dataset", default="", metavar="NAME", help="where the motion goes (default: rollout_, run and step)")
+
+
+def _sessions(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    sessions = _verb(verbs, "sessions", "list the sessions, newest first", "lab-console sessions --kind record --json")
+    sessions.add_argument("--kind", choices=["record", "train", "eval", "bench"], help="only sessions of this kind")
+    sessions.add_argument(
+        "--json",
+        action="store_true",
+        help="print a list of objects with the keys id, kind, status, started_utc, ended_utc, end_reason, operator, "
+        "host, bench, task, dataset, dataset_root, target_episodes, episodes (index, take, frames, seconds, "
+        "accepted, flags), training (null, or policy, output_dir, steps, total_steps, final_loss, checkpoints, ...), "
+        "checkpoint, trained_in, target_trials, trials (index, verdict, ended_by, episode_index, seconds, "
+        "failure_mode, judge), alarms, notes, tags, profile, config, versions, git_commit",
+    )

@@ -1,0 +1,81 @@
+"""`lab-console train`: start a training and follow it to its end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from console.interrupts import Interrupts
+from console.outcome import BAD_USAGE, FAILED, OK, START_PATIENCE_S, complain, fold, lost, run_to_end, show_log
+from console.progress import Printer
+from services import sitting, training, training_runs
+from services.bench import load_benches
+from services.folders import DataFolder, RunFolder, data_folder
+from services.link import Link, LinkLost
+from services.snapshots import Snapshot
+from sessions.models import SessionStatus
+
+ENDING = "stopping: a checkpoint is saved after this step"
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train, and follow it; the training goes on when this terminal goes away."""
+    folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
+    try:
+        request = training.plan(
+            folder,
+            dataset=options.dataset,
+            policy=options.policy,
+            steps=options.steps,
+            batch_size=options.batch_size,
+            log_freq=options.log_freq,
+            save_freq=options.save_freq,
+            exclude_cameras=[name for part in options.exclude_cameras for name in part.split(",") if name.strip()],
+            settings=options.settings,
+            operator=options.operator or next(iter(profile.operators), ""),
+            name=options.name,
+        )
+    except sitting.Refusal as refusal:
+        complain(refusal)
+        return BAD_USAGE
+    return run_to_end(_train(folder, training.begin(folder, request)))
+
+
+async def _train(folder: DataFolder, run: RunFolder) -> int:
+    """Follow it without driving: a console that attaches may stop it."""
+    printer = Printer()
+    link = Link(run, name="lab-console train", drive=False, on_event=lambda _, state: printer.show(state))
+    interrupts = Interrupts(link, run, ending=ENDING, say=printer.say)
+    gone: LinkLost | None = None
+    try:
+        await link.attach(patience_s=START_PATIENCE_S)
+        await link.until(lambda s: not s.running)
+    except LinkLost as error:
+        gone = error
+    finally:
+        printer.close()
+        interrupts.close()
+        await link.close()
+    state, _ = await asyncio.to_thread(training_runs.ended, run)
+    if gone is not None and state.running:  # it lives, and does not talk to us any more
+        return lost(run, gone)
+    await fold(folder)
+    return _outcome(run, state)
+
+
+def _outcome(run: RunFolder, state: Snapshot) -> int:
+    if state.status is SessionStatus.FINISHED:
+        print(f"session {run.id} finished: {state.end_reason}{_result(state)}")
+        return OK
+    complain(f"session {run.id} {state.status.value}: {state.end_reason}")
+    if state.status is SessionStatus.CRASHED:
+        show_log(run)
+    return FAILED
+
+
+def _result(state: Snapshot) -> str:
+    """The loss, and where the newest checkpoint is."""
+    if state.training is None or not state.training.checkpoints:
+        return ""
+    newest, loss = state.training.checkpoints[-1], state.training.metrics.get("loss")
+    return f"{'' if loss is None else f'; loss {loss:.3g}'}; checkpoint {newest.path}"

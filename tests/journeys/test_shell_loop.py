@@ -1,0 +1,196 @@
+"""The verbs that train and evaluate, as a script and as a person at a terminal use them, with real workers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.eventlog import is_live
+from services.folders import RunFolder
+from services.link import live_runs
+from services.snapshots import Phase
+from sessions.models import SessionStatus
+from tests import trainings
+from tests.evaluating import checkpoint
+from tests.journeys.test_shell import LAB, ROOT, lab
+from tests.rig import Rig, gone, wait_until
+from tests.terminal import Terminal
+
+TINY = [f"--set={text}" for text in trainings.TINY]
+TRAIN = ["train", "--dataset", "cubes", "--policy", "act", "--batch-size", "2", "--log-freq", "1", *TINY]
+STATE = ["--bench", "sim-state"]
+EVAL = [*STATE, "eval", "--task", "pick_place", "--trial-seconds", "0.5"]
+ORACLE = ["--judge", "oracle", "--lockstep", "--seed", "1"]
+
+
+def listed(rig: Rig, kind: str) -> dict[str, Any]:
+    told: list[dict[str, Any]] = json.loads(lab(rig, "sessions", "--kind", kind, "--json").stdout)
+    return told[0]
+
+
+def newest(rig: Rig) -> RunFolder:
+    return rig.folder.run(max(p.name for p in rig.folder.runs.glob("*")))
+
+
+def test_train_follows_a_training_to_its_end_and_scripts_read_what_came_of_it(rig: Rig) -> None:
+    trainings.make_dataset(rig.folder, rejected=[1])
+    done = lab(rig, *TRAIN, "--steps", "4", "--save-freq", "2")
+    assert done.returncode == 0, done.stderr
+    assert "checkpoint 000002 saved" in done.stdout
+    assert "finished: trained all 4 steps; loss" in done.stdout
+    assert "\x1b" not in done.stdout, "plain lines where there is no terminal"
+    session = listed(rig, "train")
+    training = session["training"]
+    assert (session["status"], session["bench"], training["steps"]) == ("finished", "", 4)
+    assert [c["step"] for c in training["checkpoints"]] == [2, 4]
+    assert (training["episodes"], training["episodes_total"]) == ([0, 2], 3)
+    assert training["final_loss"] > 0
+    line = lab(rig, "sessions", "--kind", "train").stdout
+    assert "act_cubes  4 steps  loss" in line and "2 checkpoints" in line
+    refused = lab(rig, *EVAL, *ORACLE, "--checkpoint", session["id"], "--trials", "1")
+    assert refused.returncode == 1, "its joints have other names than the bench's"
+    assert "does not fit this bench: the policy's observation.state names other values" in refused.stderr
+
+
+def test_eval_makes_the_trials_and_tells_each_verdict_and_the_tally(rig: Rig) -> None:
+    path = checkpoint(rig)
+    done = lab(rig, *EVAL, *ORACLE, "--checkpoint", str(path), "--trials", "2")
+    assert done.returncode == 0, done.stderr
+    assert "trial 1: failure (oracle, 0.5 s)" in done.stdout
+    assert "finished: 0 success 2 failure 0 % [0, 66]; the motion is in dataset rollout_tiny_000010" in done.stdout
+    session = listed(rig, "eval")
+    assert session["training"] is None
+    keys = ("index", "verdict", "ended_by", "episode_index")
+    assert [[t[k] for k in keys] for t in session["trials"]] == [[1, "failure", "time", 0], [2, "failure", "time", 1]]
+    assert "tiny @ 000010  0 success 2 failure 0 % [0, 66]" in lab(rig, "sessions", "--kind", "eval").stdout
+
+
+def test_a_hold_from_another_terminal_leaves_the_arm_holding_and_the_trial_to_a_person(rig: Rig) -> None:
+    asked = [*LAB, "--data-dir", str(rig.folder.root), *STATE, "eval", "--task", "pick_place", "--trial-seconds", "60"]
+    asked += ["--checkpoint", str(checkpoint(rig)), "--trials", "1", "--judge", "oracle"]
+    verb = subprocess.Popen(asked, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: bool(live_runs(rig.folder)), 30)
+        run = live_runs(rig.folder)[0]
+        wait_until(lambda: rig.snapshot(run).phase is Phase.RUNNING, 90)
+        assert lab(rig, "hold").returncode == 0
+        _, said = verb.communicate(timeout=30)
+    finally:
+        verb.kill()
+    assert verb.returncode == 1
+    assert "the arm holds: lab-console hold, and trial 1 waits for its verdict by a person" in said
+    assert f"session {run.id} goes on" in said
+    assert is_live(run) and rig.snapshot(run).phase is Phase.HELD
+
+
+def test_ctrl_c_on_train_stops_with_a_checkpoint(rig: Rig) -> None:
+    trainings.make_dataset(rig.folder)
+    command = [*LAB, "--data-dir", str(rig.folder.root), *TRAIN, "--steps", "100000"]
+    terminal = Terminal(command, cols=160, cwd=ROOT)
+    try:
+        terminal.wait_for("/100,000  loss", 90)
+        terminal.press("ctrl+c")
+        assert terminal.wait(60) == 1
+        assert "a checkpoint is saved after this step" in terminal.text
+        assert "stopped by SIGTERM at step" in terminal.text
+    finally:
+        terminal.close()
+    state = rig.snapshot(newest(rig))
+    assert state.status is SessionStatus.ABORTED
+    assert state.training is not None
+    assert [c.step for c in state.training.checkpoints] == [state.training.step]
+
+
+def test_a_killed_training_is_said_with_the_last_lines_of_its_log(rig: Rig) -> None:
+    trainings.make_dataset(rig.folder)
+    command = [*LAB, "--data-dir", str(rig.folder.root), *TRAIN, "--steps", "100000"]
+    verb = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: bool(live_runs(rig.folder)), 30)
+        run = live_runs(rig.folder)[0]
+        wait_until(lambda: rig.snapshot(run).training is not None, 90)
+        rig.close()  # kills the worker
+        _, said = verb.communicate(timeout=30)
+    finally:
+        verb.kill()
+    assert verb.returncode == 1
+    assert f"session {run.id} crashed: the worker vanished without an end" in said
+    assert f"the whole log is {run.log}" in said
+
+
+def test_attach_without_a_terminal_follows_a_training_and_the_arm_is_not_its(rig: Rig) -> None:
+    trainings.make_dataset(rig.folder)
+    run = trainings.train(rig.folder, steps=6, save_freq=3)
+    wait_until(lambda: is_live(run), 30)
+    done = lab(rig, "attach", run.id[:-2])
+    assert done.returncode == 0, done.stderr
+    assert "checkpoint 000003 saved" in done.stdout
+    assert "ended: trained all 6 steps" in done.stdout
+    wait_until(gone(run))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["train", "--dataset", "none", "--policy", "act", "--steps", "1"], 2, "there is no dataset none"),
+        (["train", "--dataset", "../a", "--policy", "act", "--steps", "1"], 2, "dot"),
+        (["train", "--dataset", "a", "--policy", "act"], 2, "required: --steps"),
+        (["train", "--dataset", "a", "--policy", "act", "--steps", "many"], 2, "invalid int value"),
+        (["eval", "--checkpoint", "a", "--task", "t", "--trials", "1"], 2, "press F5"),
+        (["eval", "--checkpoint", "a", "--task", "t", "--trials", "1", "--judge", "oracle"], 2, "neither a path nor"),
+        (["eval", "--checkpoint", "a", "--task", "t", "--judge", "oracle"], 2, "required: --trials"),
+    ],
+)
+def test_bad_usage_is_answered_with_a_sentence(rig: Rig, arguments: list[str], status: int, said: str) -> None:
+    done = lab(rig, *arguments)
+    assert said in done.stderr
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert not list(rig.folder.runs.glob("*"))
+
+
+def test_what_cannot_be_trained_or_tried_is_refused_before_anything_starts(rig: Rig) -> None:
+    trainings.make_dataset(rig.folder)
+    path = str(checkpoint(rig))
+    refused = {
+        "the console sets that itself": [
+            "train",
+            "--dataset",
+            "cubes",
+            "--policy",
+            "act",
+            "--steps",
+            "1",
+            "--set=steps=2",
+        ],
+        "write KEY=VALUE": ["train", "--dataset", "cubes", "--policy", "act", "--steps", "1", "--set", "num_workers"],
+        "did you mean act?": ["train", "--dataset", "cubes", "--policy", "atc", "--steps", "1"],
+        "steps must be at least 1": ["train", "--dataset", "cubes", "--policy", "act", "--steps", "0"],
+        "no camera 'top' to leave out": [*TRAIN, "--steps", "1", "--exclude-cameras", "top,wrist"],
+        "--judge knows oracle only": [*EVAL, "--checkpoint", path, "--trials", "1", "--judge", "me"],
+        "trials must be at least 1": [*EVAL, *ORACLE, "--checkpoint", path, "--trials", "0"],
+        "must begin with rollout_": [*EVAL, *ORACLE, "--checkpoint", path, "--trials", "1", "--dataset", "cubes"],
+    }
+    for said, arguments in refused.items():
+        done = lab(rig, *arguments)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert not list(rig.folder.runs.glob("*"))
+
+
+def test_a_robot_bench_has_no_oracle(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_text('[bench.arm.robot]\ntype = "so101_follower"\nport = "/dev/x"\n')
+    asked = ["eval", "--checkpoint", "a", "--task", "t", "--trials", "1", "--judge", "oracle"]
+    done = lab(rig, *asked, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "bench arm is real, and the oracle judges on a simulated bench only" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["train", "eval"])
+def test_help_shows_an_example(verb: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "console", verb, "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert f"example: lab-console {verb} --" in done.stdout
