@@ -7,6 +7,7 @@ adds `pretrained_model/lab-console.json` with what LeRobot does not keep: names,
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ PRETRAINED, STATE = "pretrained_model", "training_state"
 CONFIG, WEIGHTS, SIDECAR = "config.json", "model.safetensors", "lab-console.json"
 ADAPTER = "adapter_model.safetensors"
 IMAGES = "observation.images."
+SESSION_START = re.compile(r"\d{8}[\w-]*")
+"""The beginning of a session's id."""
 JOINTS, CUBE, ACTION = "observation.state", "observation.environment_state", "action"
 
 
@@ -106,13 +109,11 @@ def resolve(folder: DataFolder, wanted: str) -> Checkpoint:
     wanted = wanted.strip()
     if not wanted:
         raise CheckpointProblem("a checkpoint is needed: a path, or a training session's id")
-    path = Path(wanted).expanduser()
-    if path.exists():
-        return read(path)
-    if (relative := folder.root / wanted).exists():
-        return read(relative)
+    for path in (_home(wanted), folder.root / wanted):
+        if _exists(path):
+            return read(path)
     name, _, step = wanted.partition("@")
-    runs = sorted(folder.runs.glob(f"{name}*")) if name[:8].isdigit() else []
+    runs = sorted(folder.runs.glob(f"{name}*")) if SESSION_START.fullmatch(name) else []
     if not runs:
         raise CheckpointProblem(
             f"{wanted!r} is neither a path nor a training session's id; `lab-console sessions --kind train` lists them"
@@ -120,6 +121,21 @@ def resolve(folder: DataFolder, wanted: str) -> Checkpoint:
     if len(runs) > 1:
         raise CheckpointProblem(f"{name!r} fits {len(runs)} sessions: write more of the id")
     return _of_session(RunFolder(runs[0]), step)
+
+
+def _home(wanted: str) -> Path:
+    try:
+        return Path(wanted).expanduser()
+    except RuntimeError:  # ~ and a user that there is none of
+        return Path(wanted)
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; what no file system holds (a name too long, say), or hides, is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _of_session(run: RunFolder, step: str) -> Checkpoint:

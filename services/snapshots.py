@@ -99,6 +99,21 @@ class TrainingState:
     progressed_at: float = 0.0
     checkpoints: tuple[Checkpoint, ...] = ()
 
+    @property
+    def step_seconds(self) -> float:
+        """What a step takes: as logged last, else the mean so far; 0 where neither is known."""
+        logged = self.metrics.get("update_s", 0.0) + self.metrics.get("dataloading_s", 0.0)
+        if logged > 0:
+            return logged
+        took = self.progressed_at - self.started.at
+        return took / self.step if self.step > 0 and took > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds to the last step, checkpoints not counted; None where the pace is not known yet."""
+        pace = self.step_seconds
+        return max(0, self.started.steps - self.step) * pace if pace else None
+
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -1,0 +1,150 @@
+"""The evaluation worker in real time: control loop, stop and verdict, while a policy infers on this CPU.
+
+    uv run python -m tests.bench.bench_eval [--seconds 20] [--stops 20] [--verdicts 100]
+
+One run measures, on the simulated bench with two 320x240 cameras and streaming h264: the control loop's period in a
+trial of a small image ACT (resnet18, a new chunk every half second), against the same trial of the same policy with
+a chunk so long that it infers only before the trial; the stop command to the hold command at the robot, the policy
+inferring; and a verdict's command to its confirmation, which follows the fsync.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from services import wire
+from services.bench import Profile
+from services.folders import RunFolder
+from services.link import Link
+from services.snapshots import Phase
+from sessions.models import Verdict
+from tests.bench.bench_record import PERIOD_MS, errors, missed, percentiles
+from tests.evaluating import checkpoint, evaluate, judge, start
+from tests.rig import Rig, finish, gone, press, say, wait_until
+
+CAMERAS = {"overhead": (320, 240), "wrist": (320, 240)}
+SMALL = {"cube": False, "cameras": CAMERAS, "dim_model": 128, "n_heads": 4, "dim_feedforward": 256, "spread": 3.0}
+OFTEN = {**SMALL, "chunk_size": 50, "n_action_steps": 15}
+ONCE = {**SMALL, "chunk_size": 1500, "n_action_steps": 1500}
+FOREVER = {"lockstep": False, "trial_seconds": 1e6, "trials": 1000}
+
+
+def bench(rig: Rig) -> Profile:
+    """The simulated bench with the cameras that the policies know."""
+    size = [
+        f"robot.cameras.{name}.{key}={value}"
+        for name, (width, height) in CAMERAS.items()
+        for key, value in (("width", width), ("height", height))
+    ]
+    return rig.profile(*size, "motion.max_joint_speed=110.0")
+
+
+async def a_trial(link: Link, seconds: float) -> tuple[int, int]:
+    """One trial; its time in nanoseconds of the monotonic clock."""
+    number = await start(link)
+    await asyncio.sleep(0.5)
+    began = time.monotonic_ns()
+    await asyncio.sleep(seconds)
+    ended = time.monotonic_ns()
+    await judge(link, number, Verdict.VOID)
+    return began, ended
+
+
+async def periods(rig: Rig, name: str, policy: Path, seconds: float) -> list[int]:
+    """The starts of the control periods in one trial."""
+    os.environ["LAB_CONSOLE_TRACE"] = "1"
+    seen: list[wire.Telemetry] = []
+    run = evaluate(rig, bench(rig), policy=policy, **FOREVER)
+    async with rig.attached(run, on_telemetry=seen.append) as link:
+        await say(link, wire.SetPreviews(sizes={"wrist": (60, 44), "overhead": (60, 44)}))
+        began, ended = await a_trial(link, seconds)
+        await finish(link)
+    del os.environ["LAB_CONSOLE_TRACE"]
+    wait_until(gone(run))
+    stamps = [n for n in map(int, (run.root / "trace.txt").read_text().split()) if began <= n <= ended]
+    during = [t for t in seen if t.take_frames]
+    print(
+        f"{name:<21}{percentiles(errors(stamps))}, missed {missed(stamps)}, "
+        f"inference {np.median([t.infer_ms for t in during]):.0f} ms, starved {during[-1].starved}"
+    )
+    return stamps
+
+
+async def stops(rig: Rig, link: Link, count: int) -> list[float]:
+    """Milliseconds from the stop command to the hold command at the robot, the policy inferring."""
+    world, taken = rig.world(), []
+    for turn in range(count):
+        number = await start(link)
+        await asyncio.sleep(0.8 + 0.017 * turn)
+        at = time.monotonic_ns()
+        link.tell(wire.Stop())
+        await link.until(lambda s: s.phase is Phase.HELD, 5)
+        await asyncio.sleep(0.2)
+        log = world.goal_log(200)
+        held = log[-1].goals
+        first = next(r.received_ns for r in log if r.received_ns > at and np.allclose(r.goals, held, atol=1e-6))
+        taken.append((first - at) / 1e6)
+        await say(link, wire.JudgeTrial(trial=number, verdict=Verdict.VOID))
+        await press(link, wire.GoToRest)
+        await link.until(lambda s: s.phase is Phase.RESTED, 30)
+    return taken
+
+
+async def verdicts(link: Link, count: int) -> list[float]:
+    """Milliseconds from a verdict's command to its confirmation: given, taken back, given, while the policy infers."""
+    number = await start(link)
+    taken = []
+    for turn in range(count):
+        began = time.perf_counter()
+        await say(link, wire.JudgeTrial(trial=number, verdict=Verdict.SUCCESS))
+        taken.append(1000 * (time.perf_counter() - began))
+        if turn < count - 1 and turn % 10 == 9:  # ten on one trial, then the next one, so that both kinds are in it
+            await link.until(lambda s: s.phase is Phase.RESTED, 30)
+            number = await start(link)
+        else:
+            await asyncio.sleep(0.05)
+            await say(link, wire.UndoVerdict(trial=number))
+    return taken
+
+
+async def measure(rig: Rig, seconds: float, stop_count: int, verdict_count: int) -> None:
+    """Measure everything and print it."""
+    once, often = checkpoint(rig, "once", **ONCE), checkpoint(rig, "often", **OFTEN)
+    without = await periods(rig, "period, no inference", once, seconds)
+    inferring = await periods(rig, "period, inferring", often, seconds)
+    more = np.percentile(errors(inferring), 99) - np.percentile(errors(without), 99)
+    print(f"{'':<21}p99 {more:+.2f} ms while inferring (target at most +2)")
+    run: RunFolder = evaluate(rig, bench(rig), policy=often, **FOREVER)
+    async with rig.attached(run) as link:
+        taken = await stops(rig, link, stop_count)
+        print(f"{'stop to hold':<21}{percentiles(taken)} (target p99 {PERIOD_MS + 5:.1f})")
+        print(f"{'verdict to disk':<21}{percentiles(await verdicts(link, verdict_count))} (target p99 20)")
+        await link.until(lambda s: s.phase is Phase.RESTED, 30)
+        await finish(link)
+
+
+def main() -> None:
+    """Parse the options, measure, clean up."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--stops", type=int, default=20)
+    parser.add_argument("--verdicts", type=int, default=100)
+    options = parser.parse_args()
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+        rig = Rig(Path(folder) / "lab")
+        try:
+            asyncio.run(measure(rig, options.seconds, options.stops, options.verdicts))
+        finally:
+            rig.close()
+
+
+if __name__ == "__main__":
+    main()
