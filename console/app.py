@@ -107,7 +107,15 @@ class LabConsole(App[int]):
                 loop.add_signal_handler(number, self._detach)
 
     async def _furnish(self) -> None:
-        await self.switch_mode("bench")
+        """Bench, or at once the training that is joined: nothing of Bench has to be there for it."""
+        joins = self._joins
+        training = await asyncio.to_thread(asked, joins) if joins else None
+        if joins and training:
+            self._joins = None
+            self.desk.join(joins, SessionKind.TRAIN)
+            await self.switch_mode("train")
+        else:
+            await self.switch_mode("bench")
         self.call_after_refresh(self._look_around)
 
     def _look_around(self) -> None:
@@ -116,12 +124,9 @@ class LabConsole(App[int]):
         self.desk.spawn(self._warn_of_tmux())
 
     async def _join(self, run: RunFolder) -> None:
+        """Attach to a sitting with an arm, and show it."""
         from screens.keyed import SCREEN_OF
 
-        if await asyncio.to_thread(asked, run):
-            self.desk.join(run, SessionKind.TRAIN)
-            self.switch_mode("train")
-            return
         await self.desk.join(run, None)
         if self.desk.kind and (screen := SCREEN_OF.get(self.desk.kind)):
             self.switch_mode(screen)

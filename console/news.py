@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.headline import in_words, rate, size_in_words
+from screens.words import size
+from services.headline import in_words, rate
 from services.snapshots import Snapshot
 from sessions.models import Checkpoint, Episode, SessionKind, Trial, Verdict
 
@@ -61,7 +62,7 @@ def _episode(episode: Episode) -> str:
 def _checkpoint(checkpoint: Checkpoint) -> str:
     loss = "" if checkpoint.loss is None else f", loss {checkpoint.loss:.3g}"
     name = Path(checkpoint.path).name
-    return f"checkpoint {name} saved: {size_in_words(checkpoint.bytes)} in {checkpoint.seconds:.1f} s{loss}"
+    return f"checkpoint {name} saved: {size(checkpoint.bytes)} in {checkpoint.seconds:.1f} s{loss}"
 
 
 def amount(state: Snapshot) -> tuple[int, int, str]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 
 from console.interrupts import Interrupts
 from console.outcome import BAD_USAGE, FAILED, OK, START_PATIENCE_S, complain, fold, lost, run_to_end, show_log
 from console.progress import Printer
 from services import sitting, training, training_runs
 from services.bench import load_benches
+from services.eventlog import is_live
 from services.folders import DataFolder, RunFolder, data_folder
 from services.link import Link, LinkLost
 from services.snapshots import Snapshot
 from sessions.models import SessionStatus
 
+LEAVING_S = 5.0
 ENDING = "stopping: a checkpoint is saved after this step"
 
 
@@ -56,11 +59,19 @@ async def _train(folder: DataFolder, run: RunFolder) -> int:
         printer.close()
         interrupts.close()
         await link.close()
-    state, _ = await asyncio.to_thread(training_runs.ended, run)
-    if gone is not None and state.running:  # it lives, and does not talk to us any more
-        return lost(run, gone)
+    state = await asyncio.to_thread(_end, run)
+    if state.running:  # it lives, and does not talk to us any more
+        return lost(run, gone or LinkLost("it has not ended"))
     await fold(folder)
     return _outcome(run, state)
+
+
+def _end(run: RunFolder) -> Snapshot:
+    """How it ended; a worker that was killed lets go of its socket a moment before its events."""
+    give_up = time.monotonic() + LEAVING_S
+    while is_live(run) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    return training_runs.ended(run)[0]
 
 
 def _outcome(run: RunFolder, state: Snapshot) -> int:

@@ -113,10 +113,13 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Mom
 def _other(snapshot: Snapshot, driving: bool) -> Moment:
     """On the way, held or released; a trial that still waits for its verdict is not forgotten."""
     phase, dot = snapshot.phase, f" {signs().dot} "
-    says = clean(snapshot.detail) or SAYS.get(phase, "")
+    told = clean(snapshot.detail)
+    says = told or SAYS.get(phase, "")
+    if phase is Phase.HELD and told.startswith("holding"):  # what it says of a verdict may be given by now
+        says = SAYS[phase]
     match phase:
         case Phase.ALIGNING:
-            says = clean(snapshot.detail) or f"the arm moves to where trial {upcoming(snapshot)} begins"
+            says = told or f"the arm moves to where trial {upcoming(snapshot)} begins"
         case Phase.RESTING if snapshot.trials and not snapshot.reached:
             says = f"the arm returns to rest{dot}then space starts trial {upcoming(snapshot)}"
         case Phase.HELD | Phase.RELEASED if driving and can_start(snapshot):

@@ -7,7 +7,7 @@ from textual.content import Content
 from screens.facts import COLUMN, cells, fact
 from screens.today import session_sign
 from screens.words import clean, fit, number, signs
-from sessions.models import Episode, Session, SessionKind, Verdict
+from sessions.models import Episode, Session, SessionKind, Training, Verdict
 
 WIDE = 110
 
@@ -24,7 +24,7 @@ def session_row(session: Session, width: int) -> Content:
         (f"{sign} ", f"bold {tone}"),
         (fit(when, len(when) + 2), "$quiet"),
         fit(head.kind, 8),
-        (fit(head.what, 32 if wide else 20) + " ", "bold"),
+        (fit(head.what, 28 if wide else 20) + " ", "bold"),
         *_counts(session, 28 if wide else 20),
         (fit(head.duration, 11), "$quiet"),
         ("  ".join(head.marks), "$warning"),
@@ -37,7 +37,7 @@ def _counts(session: Session, width: int) -> list[tuple[str, str]]:
         case SessionKind.RECORD:
             parts = _kept(session)
         case SessionKind.TRAIN if session.training is not None:
-            parts = _steps(session, width)
+            parts = _steps(session.training, width)
         case SessionKind.EVAL:
             parts = _verdicts(session, width)
         case _:
@@ -57,13 +57,13 @@ def _kept(session: Session) -> list[tuple[str, str]]:
     ]
 
 
-def _steps(session: Session, width: int) -> list[tuple[str, str]]:
-    """Steps, and the loss where it fits."""
+def _steps(training: Training, width: int) -> list[tuple[str, str]]:
+    """`3,210/20,000 steps`, and the loss where it fits."""
     from services.headline import training_counts
 
-    assert session.training is not None
-    steps, *others = training_counts(session.training)
-    loss = next((f"  {word}" for word in others if word.startswith("loss")), "")
+    total = f"/{training.total_steps:,}" if training.steps < training.total_steps else ""
+    steps = f"{training.steps:,}{total} steps"
+    loss = next((f"  {word}" for word in training_counts(training)[1:] if word.startswith("loss")), "")
     return [(fit(steps + (loss if len(steps + loss) < width else ""), width - 1), "")]
 
 
@@ -93,7 +93,9 @@ def page(session: Session, width: int) -> Content:
         fact("kind", head.kind),
         fact("started", head.when + (f", took {head.duration}" if head.duration else "")),
         fact("operator", clean(session.operator) or "not told"),
-        fact("bench", f"{clean(session.bench)} on {clean(session.host)}" if session.bench else clean(session.host)),
+        fact("bench", f"{clean(session.bench)} on {clean(session.host)}")
+        if session.bench
+        else fact("host", clean(session.host)),
     ]
     rows += _came_of_it(session, width)
     rows += _remarks(session)

@@ -74,7 +74,6 @@ def _settings(session: Session) -> list[Content]:
 
 
 def _checkpoints(training: Training) -> list[Content]:
-    if not training.checkpoints:
-        return [fact("checkpoints", ("none", "$quiet"))]
-    head = Content.styled(f"{'step':8}{'size':8}{'at':7}{'saving':8}loss", "$quiet")
-    return [fact("checkpoints", head), *(fact("", checkpoint_row(checkpoint)) for checkpoint in training.checkpoints)]
+    """Each with its step, its size, when it was saved, how long that took, and its loss."""
+    rows = [checkpoint_row(checkpoint) for checkpoint in training.checkpoints] or [Content.styled("none", "$quiet")]
+    return [fact("" if at else "checkpoints", row) for at, row in enumerate(rows)]

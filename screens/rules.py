@@ -91,7 +91,7 @@ RULES: dict[str, Callable[[Desk], bool]] = {
     "take_over": lambda desk: desk.watching,
     "note": lambda desk: desk.live and may_type(desk),
     "new": lambda desk: not desk.live,
-    "enlarge": lambda desk: records(desk) or evaluates(desk),
+    "enlarge": lambda desk: (records(desk) or evaluates(desk)) and bool(desk.cameras),
     "details": lambda desk: records(desk) or evaluates(desk),
     "choose_bench": lambda desk: not desk.live and len(desk.benches.profiles) > 1,
     "trial": _in_eval(trial_rules.trial),

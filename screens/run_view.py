@@ -78,7 +78,8 @@ class RunView(Vertical):
         told, live = self._told, watch.live
         first, second = (Content.styled(text, "$quiet") for text in train_words.EMPTY)
         if watch.shown:
-            first = train_words.headline(told, watch.asked, live=live, now=now, width=width)
+            pace = watch.curves.pace() if watch.curves is not None else 0.0
+            first = train_words.headline(told, watch.asked, live=live, now=now, width=width, pace=pace)
             second = train_words.underline(told, live=live, now=now, width=width)
         self.query_one("#headline", Line).show(first)
         self.query_one("#underline", Line).show(second)

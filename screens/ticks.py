@@ -6,7 +6,7 @@ from math import ceil, floor, isfinite, log10
 
 
 def linear(low: float, high: float, most: int) -> list[float]:
-    """About `most` round values (1, 2 or 5 times a power of ten) between `low` and `high`, at least two if it can be."""
+    """About `most` round values (1, 2 or 5 times a power of ten) between `low` and `high`; two, if it can be."""
     span = high - low
     if not isfinite(span) or span <= 0 or most < 1:
         return [low]

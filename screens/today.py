@@ -65,7 +65,8 @@ def _since(session: Session) -> float:
 
 def running_row(item: Running, attached: str) -> Content:
     """`● recording  pick_place   4/50   attached`; of a training its step and the time left."""
-    mine = "attached" if item.run.id == attached else "a attaches"
+    trains = item.snapshot.training is not None
+    mine = "attached" if item.run.id == attached else "" if trains else "a attaches"  # no room: the hint says it
     return Content.assemble(
         (f"{signs().live} ", "bold $accent"), (fit(item.snapshot.phase.value, 10), "bold"),
         *_what_runs(item.snapshot), (mine, "$accent" if mine == "attached" else "$quiet"),
@@ -127,6 +128,8 @@ def ended_row(session: Session) -> Content:
     head = headline(session)
     sign, tone = session_sign(session)
     counts = _tally(session) if session.kind is SessionKind.EVAL else head.counts
+    if session.kind is SessionKind.TRAIN:
+        counts = head.counts.partition("  ")[0]
     return Content.assemble(
         (f"{sign} ", f"bold {tone}"), (fit(head.when[-5:], 6), "$quiet"), fit(head.kind, 8), fit(head.what, 22),
         (f"{counts or head.duration}  ", "$quiet"), (" ".join(head.marks), "$warning"),
@@ -134,9 +137,9 @@ def ended_row(session: Session) -> Content:
 
 
 def _tally(session: Session) -> str:
-    """`6/15  40 % [20, 64]`: successes of the trials that count."""
+    """`6/15  [20, 64] %`: successes of the trials that count, and the interval of their rate."""
     from services.headline import rate
 
     success = session.count(Verdict.SUCCESS)
     judged = success + session.count(Verdict.FAILURE)
-    return f"{success}/{judged}  {rate(success, judged)}" if judged else ""
+    return f"{success}/{judged}  {rate(success, judged).partition(' % ')[2]} %" if judged else ""

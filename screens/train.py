@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -112,8 +113,9 @@ class TrainScreen(LabScreen):
         elif not self.shows_form and place.children and not self._clearing:
             self._clearing = True
             self.set_focus(None)
-            self.run_worker(self._clear_form)
+            self._clear_form()
 
+    @work
     async def _clear_form(self) -> None:
         """Take the form away; it may be wanted again by the time it is gone."""
         await self.query_one("#ask").remove_children()

@@ -79,19 +79,12 @@ def elapsed(snapshot: Snapshot, now: float) -> float:
     return max(0.0, (snapshot.ended_at or now) - began)
 
 
-def step_seconds(training: TrainingState) -> float:
-    """What a step takes: as logged last, else the mean so far; 0 where neither is known."""
-    logged = training.metrics.get("update_s", 0.0) + training.metrics.get("dataloading_s", 0.0)
-    if logged > 0:
-        return logged
+def eta(training: TrainingState, pace: float) -> float | None:
+    """Seconds to the last step at `pace` (s per step; 0: the mean so far); None where that is not known yet."""
     took = training.progressed_at - training.started.at
-    return took / training.step if training.step > 0 and took > 0 else 0.0
-
-
-def eta(training: TrainingState) -> float | None:
-    """Seconds to the last step, checkpoints not counted; None where the pace is not known yet."""
-    pace = step_seconds(training)
-    return max(0, training.started.steps - training.step) * pace if pace else None
+    mean = took / training.step if training.step > 0 and took > 0 else 0.0
+    left = max(0, training.started.steps - training.step) * (pace or mean)
+    return left if pace or mean else None
 
 
 # -- the two lines on top ---------------------------------------------------------------------------
@@ -100,7 +93,9 @@ def eta(training: TrainingState) -> float | None:
 EMPTY = "no training yet", "N begins one: its loss, learning rate, gradient norm and checkpoints appear here"
 
 
-def headline(snapshot: Snapshot, asked: TrainRequest | None, *, live: bool, now: float, width: int) -> Content:
+def headline(
+    snapshot: Snapshot, asked: TrainRequest | None, *, live: bool, now: float, width: int, pace: float = 0.0
+) -> Content:
     """`● TRAINING  act_v2 · step 3,210 of 20,000 · 16 %          ETA 3 h 32 m`."""
     how, dot = state(snapshot, live=live), f" {signs().dot} "
     training = snapshot.training
@@ -113,7 +108,7 @@ def headline(snapshot: Snapshot, asked: TrainRequest | None, *, live: bool, now:
         part = training.step / total if total else 0.0
         left += [(f"{dot}step ", "$quiet"), (f"{training.step:,}", "bold"), (f" of {total:,}", "")]
         left += [(f"{dot}{part:.0%}".replace("%", " %"), "")]
-        left_s = eta(training)
+        left_s = eta(training, pace)
         right = f"took {duration(elapsed(snapshot, now))}" if not live else "ETA unknown yet"
         right = f"ETA {duration(left_s)}" if live and left_s is not None else right
     elif live:

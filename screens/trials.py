@@ -79,10 +79,10 @@ def how_it_ended(trial: Trial) -> str:
 
 
 def modes_line(snapshot: Snapshot) -> Content:
-    """`how did it fail?  1 grasps air  2 drops it`: what the digits say after a failure."""
+    """`how it failed:  1 grasps air  2 drops it`: what the digits say after a failure."""
     last = snapshot.trial
     said = last.failure_mode if last else ""
-    parts: list[tuple[str, str]] = [("how did it fail?" if not said else "it failed:", "bold $warning")]
+    parts: list[tuple[str, str]] = [("it failed:", "bold") if said else ("how it failed:", "bold $warning")]
     for digit, mode in enumerate(modes(snapshot), 1):
         chosen = mode == said
         mark = signs().yes if chosen else ""
@@ -123,12 +123,17 @@ def policy_text(snapshot: Snapshot) -> Content:
     if policy is None:
         return Content("the policy is being loaded" if snapshot.running else "no policy was loaded")
     dot = f" {signs().dot} "
-    size = f"{policy.parameters / 1e6:.1f} M parameters" if policy.parameters else "parameters not told"
-    lines = [Content(f"{clean(policy.policy, 30)}{dot}{size}{dot}{clean(policy.device, 20)}")]
+    lines = [Content(f"{clean(policy.policy, 30)}{dot}{_parameters(policy.parameters)}{dot}{clean(policy.device, 20)}")]
     if policy.actions_per_inference > 1:
         lines.append(Content(f"{plural(policy.actions_per_inference, 'action')} per inference"))
     lines += [Content(f"{signs().dot} {clean(note)}") for note in policy.notes]
     return Content("\n").join(lines)
+
+
+def _parameters(count: int) -> str:
+    if not count:
+        return "parameters not told"
+    return f"{count / 1e6:.1f} M parameters" if count >= 1e6 else f"{count / 1e3:.0f} k parameters"
 
 
 def loop_lines(telemetry: Telemetry) -> list[Content]:

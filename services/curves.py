@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isfinite
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,7 @@ class _Point(msgspec.Struct):
     nonfinite: dict[str, str] = {}
 
 
+_values = attrgetter(*(metric.value for metric in LOGGED))
 _decoder = msgspec.json.Decoder(_Point)
 
 
@@ -144,8 +146,10 @@ class Curves:
         self._make_room(end)
         self._steps[start:end] = [point.step for point in points]
         self._at[start:end] = [point.at for point in points]
-        for metric in LOGGED:
-            self._columns[metric][start:end] = [_finite(getattr(point, metric.value)) for point in points]
+        values = np.array([_values(point) for point in points], dtype=np.float64)  # None becomes NaN
+        values[~np.isfinite(values)] = np.nan
+        for number, metric in enumerate(LOGGED):
+            self._columns[metric][start:end] = values[:, number]
         self._smooth(start, end)
         self._mark(points)
         self._count = end  # last: who looks meanwhile sees whole points only
@@ -208,6 +212,15 @@ class Curves:
         """What of a metric is not finite, in the order of its steps."""
         return tuple(self._marks.get(metric, ()))
 
+    def pace(self, points: int = 50) -> float:
+        """Seconds per step over the last `points`, everything between them included; 0 where that is not known."""
+        count = self._count
+        first = max(0, count - 1 - points)
+        if count < 2:
+            return 0.0
+        steps = int(self._steps[count - 1] - self._steps[first])
+        return max(0.0, float(self._at[count - 1] - self._at[first]) / steps)
+
     def reading(self, index: int) -> Reading | None:
         """The point at `index` (negative counts from the end); None where there is none."""
         count = self._count
@@ -233,10 +246,6 @@ def _good(data: bytes) -> Iterator[_Point]:
             yield _decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-
-
-def _finite(value: float | None) -> float:
-    return float("nan") if value is None or not isfinite(value) else value
 
 
 def _grown[Kind: np.generic](array: NDArray[Kind], size: int) -> NDArray[Kind]:

@@ -141,14 +141,6 @@ def in_words(seconds: float) -> str:
     return f"{minutes} m {rest:02} s" if minutes else f"{rest} s"
 
 
-def size_in_words(count: float) -> str:
-    """Bytes with a unit: `12 GB`, `865 MB`, `40 kB`."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6)):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return f"{count / 1e3:.0f} kB"
-
-
 def _marks(session: Session) -> Iterable[str]:
     if session.status is not SessionStatus.FINISHED:
         yield session.status.value

@@ -320,9 +320,10 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
         case ev.AlarmRaised():
             return _alarm(s, Alarm(event.source, event.text, event.at, event.answer))
         case ev.CameraAlarmed():
-            during = f" in take {event.take}" if event.take else ""
+            attempt, away = ("trial", "v voids the trial") if _evaluates(s) else ("take", "r rejects the take")
+            during = f" in {attempt} {event.take}" if event.take else ""
             text = f"{event.camera}: {event.state}{during}"
-            return _alarm(s, Alarm(event.camera, text, event.since, "r rejects the take, w enlarges the picture"))
+            return _alarm(s, Alarm(event.camera, text, event.since, f"{away}, w enlarges the picture"))
         case ev.AlarmCleared(source=source) | ev.CameraRecovered(camera=source):
             return replace(s, alarms=tuple(a for a in s.alarms if a.source != source))
         case ev.NoteAdded():

@@ -92,7 +92,7 @@ def _training_state(folder: Path) -> None:
 
 
 def make_copycat(root: Path, actions: Any, **options: Any) -> Path:
-    """A checkpoint whose policy repeats `actions` (rows, 6), in degrees, whatever it sees; trials begin at the first."""
+    """A checkpoint whose policy repeats `actions` (rows, 6; degrees) whatever it sees; trials begin at the first."""
     import numpy as np
     import torch
     from lerobot.configs.types import FeatureType, PolicyFeature

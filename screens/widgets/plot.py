@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from rich.style import Style
-from textual import events
+from textual import events, work
 from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
@@ -128,8 +128,9 @@ class Plot(Widget):
             self._timer = self.set_timer(wait, self._look_again)
         else:
             self._busy = True
-            self.run_worker(self._draw, group="plot")
+            self._draw()
 
+    @work(group="plot")
     async def _draw(self) -> None:
         """In a thread, so that the loop stays free for keys; then whatever was wanted meanwhile."""
         figure, key, size = self._figure, self._wanted, self.size

@@ -93,8 +93,11 @@ class Brain:
         self._put(self.policy.answer())
 
     def _ask(self, observation: dict[str, Any]) -> None:
-        frame = build_dataset_frame(self._inputs, observation, prefix=OBS_STR)
-        self.policy.ask(frame, rows=self.queue.rows)
+        try:
+            frame = build_dataset_frame(self._inputs, observation, prefix=OBS_STR)
+            self.policy.ask(frame, rows=self.queue.rows)
+        except (KeyError, ValueError) as error:  # a driver that gives another picture than before
+            raise PolicyFailed(f"the policy cannot be shown what the bench observes: {error}") from error
         self.queue.asked()
         if self._lockstep:
             chunk = self.policy.wait(PATIENCE_S)

@@ -161,7 +161,9 @@ class EvalSitting(ArmSitting):
             self._alarmed = False
             self.desk.journal.tell(ev.AlarmCleared(source="policy"))
         self._tell_devices("take_started", self.trials.next)
-        measured = self.arm.measure()
+        measured = self._guarded("follower", self.arm.measure)
+        if measured is None:  # and that has stopped everything
+            return
         self.arm.go(measured, start_path(measured, self._start, self.profile.motion))
         self.enter(Phase.ALIGNING, f"the arm moves to where trial {self.trials.next} begins")
 

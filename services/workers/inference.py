@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +202,8 @@ def main(argv: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the sitting decides when it ends
     os.nice(NICE)
+    with suppress(OSError):  # where memory runs out, this process goes and not the one that holds the arm
+        Path("/proc/self/oom_score_adj").write_text("500")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s policy %(levelname)s %(name)s: %(message)s")
     cable = socket.socket(fileno=order.cable)
     try:

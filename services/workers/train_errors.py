@@ -51,7 +51,7 @@ def disk_is_full(error: BaseException) -> bool:
 
 def unreachable(error: BaseException) -> bool:
     """Whether something had to come from the network and did not."""
-    kinds = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
+    kinds = _kinds(error)
     return bool(kinds & _OFFLINE_KINDS) or any(text in str(e).lower() for e in _chain(error) for text in _OFFLINE_TEXTS)
 
 
@@ -62,8 +62,7 @@ def cannot_write(error: BaseException) -> str:
 
 def _offline(error: BaseException, request: TrainRequest) -> str:
     texts = " ".join(str(e) for e in _chain(error))
-    kinds = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
-    if "URLError" in kinds or "download.pytorch.org" in texts:
+    if "URLError" in _kinds(error) or "download.pytorch.org" in texts:
         return (
             f"the pretrained backbone of {request.policy} could not be fetched from download.pytorch.org: train from "
             "scratch with --set policy.pretrained_backbone_weights=null, or start once with a network"
@@ -80,6 +79,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """The names of its classes, Python's own left out (a broken pipe to a loader is a ConnectionError, too)."""
+    return {kind.__name__ for e in _chain(error) for kind in type(e).__mro__ if kind.__module__ != "builtins"}
 
 
 def _first(error: BaseException) -> str:

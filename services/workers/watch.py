@@ -82,7 +82,8 @@ class Watch:
 
     def tell_of_heat(self, phase: Phase, since: float) -> None:
         """Warn once when the arm has held for long: servos heat up under load."""
-        holding = phase in (Phase.HELD, Phase.IDLE) and time.monotonic() - since > self._motion.hold_warning_s
+        holds = phase in (Phase.HELD, Phase.IDLE, Phase.JUDGING)
+        holding = holds and time.monotonic() - since > self._motion.hold_warning_s
         if holding and not self._warm:
             minutes = self._motion.hold_warning_s / 60
             text = f"the arm has held for {minutes:.0f} min: its servos heat up"

@@ -124,9 +124,8 @@ def in_process(run: RunFolder, times: int) -> None:
                     begin = time.perf_counter()
                     draw(shown.series, shown.marks, width=width, height=height, log=log, unicode=True)
                     taken.append(1000 * (time.perf_counter() - begin))
-                print(
-                    f"draw {what:15} {name:5} {'log   ' if log else 'linear'}  median {statistics.median(taken):5.1f} ms"
-                )
+                axis = "log   " if log else "linear"
+                print(f"draw {what:15} {name:5} {axis}  median {statistics.median(taken):5.1f} ms")
 
 
 def main() -> None:

@@ -47,9 +47,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--images", action="store_true", help="two cameras of 64x48 and a resnet18")
+    parser.add_argument("--threads", type=int, default=1, help="of OpenMP, for both (two fight where others compute)")
     args = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)
     with tempfile.TemporaryDirectory(prefix="bench-train-") as place:
         folder = DataFolder(Path(place)).create()
         make_dataset(folder, cameras=args.images, episodes=10, frames=60)

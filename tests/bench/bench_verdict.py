@@ -53,7 +53,7 @@ def start_evaluation(desk: DemoDesk) -> tuple[Terminal, RunFolder]:
     subprocess.run([sys.executable, "-c", POLICY, str(checkpoint)], check=True, cwd=ROOT)
     screen = desk.open("--data-dir", str(desk.folder.root), "--bench", "sim-state")
     screen.wait_for("lab console", 60)
-    screen.wait_for("F5", 60)
+    screen.wait_for("F3", 60)
     screen.write(b"\x1b[15~")
     screen.wait_for("looks at no camera", 60)
     for text in ("", "999", "30", "", ""):  # task, trials, seconds, operator, judge

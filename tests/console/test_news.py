@@ -74,9 +74,9 @@ def test_the_episodes_of_an_evaluation_are_its_trials_and_not_told_twice() -> No
 
 
 def test_a_checkpoint_is_told_with_its_size_and_loss() -> None:
-    checkpoint = ev.CheckpointSaved(step=5_000, path="/c/005000", bytes=865_000_000, seconds=3.14, loss=0.0412)
+    checkpoint = ev.CheckpointSaved(step=5_000, path="/c/005000", bytes=86_500_000, seconds=3.14, loss=0.0412)
     told = News().of(state(begun(), checkpoint, kind=SessionKind.TRAIN))
-    assert told == ["checkpoint 005000 saved: 865 MB in 3.1 s, loss 0.0412"]
+    assert told == ["checkpoint 005000 saved: 86 MB in 3.1 s, loss 0.0412"]
 
 
 def test_alarms_are_told_even_after_the_log_forgot_the_first_ones() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.__main__ import main
 from services.eventlog import is_live
 from services.folders import RunFolder
 from services.link import live_runs
@@ -33,6 +35,11 @@ def listed(rig: Rig, kind: str) -> dict[str, Any]:
     return told[0]
 
 
+def here(rig: Rig, *arguments: str) -> int:
+    """The verb in this process, whose workers start in a moment; its exit status."""
+    return main(["--data-dir", str(rig.folder.root), *arguments])
+
+
 def newest(rig: Rig) -> RunFolder:
     return rig.folder.run(max(p.name for p in rig.folder.runs.glob("*")))
 
@@ -52,9 +59,6 @@ def test_train_follows_a_training_to_its_end_and_scripts_read_what_came_of_it(ri
     assert training["final_loss"] > 0
     line = lab(rig, "sessions", "--kind", "train").stdout
     assert "act_cubes  4 steps  loss" in line and "2 checkpoints" in line
-    refused = lab(rig, *EVAL, *ORACLE, "--checkpoint", session["id"], "--trials", "1")
-    assert refused.returncode == 1, "its joints have other names than the bench's"
-    assert "does not fit this bench: the policy's observation.state names other values" in refused.stderr
 
 
 def test_eval_makes_the_trials_and_tells_each_verdict_and_the_tally(rig: Rig) -> None:
@@ -106,32 +110,35 @@ def test_ctrl_c_on_train_stops_with_a_checkpoint(rig: Rig) -> None:
     assert [c.step for c in state.training.checkpoints] == [state.training.step]
 
 
-def test_a_killed_training_is_said_with_the_last_lines_of_its_log(rig: Rig) -> None:
-    trainings.make_dataset(rig.folder)
-    command = [*LAB, "--data-dir", str(rig.folder.root), *TRAIN, "--steps", "100000"]
-    verb = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    try:
-        wait_until(lambda: bool(live_runs(rig.folder)), 30)
-        run = live_runs(rig.folder)[0]
-        wait_until(lambda: rig.snapshot(run).training is not None, 90)
-        rig.close()  # kills the worker
-        _, said = verb.communicate(timeout=30)
-    finally:
-        verb.kill()
-    assert verb.returncode == 1
+def test_a_killed_training_is_said_with_the_last_lines_of_its_log(
+    quick_rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def kill() -> None:
+        wait_until(lambda: any(quick_rig.snapshot(run).training for run in live_runs(quick_rig.folder)), 60)
+        quick_rig.close()
+
+    trainings.make_dataset(quick_rig.folder)
+    killer = threading.Thread(target=kill)
+    killer.start()
+    assert here(quick_rig, *TRAIN, "--steps", "100000") == 1
+    killer.join()
+    run, said = newest(quick_rig), capsys.readouterr().err
     assert f"session {run.id} crashed: the worker vanished without an end" in said
     assert f"the whole log is {run.log}" in said
 
 
-def test_attach_without_a_terminal_follows_a_training_and_the_arm_is_not_its(rig: Rig) -> None:
-    trainings.make_dataset(rig.folder)
-    run = trainings.train(rig.folder, steps=6, save_freq=3)
+def test_attach_without_a_terminal_follows_a_training(quick_rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    trainings.make_dataset(quick_rig.folder)
+    run = trainings.train(quick_rig.folder, steps=6, save_freq=3)
     wait_until(lambda: is_live(run), 30)
-    done = lab(rig, "attach", run.id[:-2])
-    assert done.returncode == 0, done.stderr
-    assert "checkpoint 000003 saved" in done.stdout
-    assert "ended: trained all 6 steps" in done.stdout
+    assert here(quick_rig, "attach", run.id[:-2]) == 0
+    said = capsys.readouterr().out
+    assert "checkpoint 000003 saved" in said
+    assert "ended: trained all 6 steps" in said
     wait_until(gone(run))
+    assert here(quick_rig, *EVAL, *ORACLE, "--checkpoint", run.id, "--trials", "1") == 1
+    wrong = "does not fit this bench: the policy's observation.state names other values"
+    assert wrong in capsys.readouterr().err, "the worker's reason, as it ended by itself"
 
 
 @pytest.mark.parametrize(

@@ -76,15 +76,17 @@ class FakeTraining(FakeWorker):
         noise = 0.3 * math.sin(number * 12.9898) * math.sin(number * 78.233)
         decay = math.exp(-number / 400)
         return {
-            "loss": (3.0 * decay + 0.05) * (1 + noise), "grad_norm": 10 * decay + 1 + noise, "lr": 1e-4 * (0.5 + decay / 2),
-            "update_s": 1.19, "dataloading_s": 0.55, "samples_per_s": 36.0, "gpu_mem_gb": 21.0,
+            "loss": (3.0 * decay + 0.05) * (1 + noise), "grad_norm": 10 * decay + 1 + noise,
+            "lr": 1e-4 * (0.5 + decay / 2), "update_s": 1.19, "dataloading_s": 0.55,
+            "samples_per_s": 36.0, "gpu_mem_gb": 21.0,
         }  # fmt: skip
 
     def progress(self, *, durable: bool = False) -> None:
         """Tell how far it is."""
         step = self.points * self.request.log_freq
         told = ev.TrainingProgressed(
-            step=step, samples=8 * step, epochs=step / 600, points=self.points, metrics=self.metrics(max(1, self.points)),
+            step=step, samples=8 * step, epochs=step / 600, points=self.points,
+            metrics=self.metrics(max(1, self.points)),
         )  # fmt: skip
         if durable:
             self.tell(told)

@@ -192,6 +192,10 @@ async def test_after_a_stop_the_verdict_moves_nothing_and_the_banner_names_the_k
         await console.press("f")
         await console.until(lambda: strip(console) == "1✗")
         assert console.desk.snapshot.phase is Phase.HELD and "judge the trial" not in console.text("#banner")
+        worker.phase(Phase.HELD, "holding; trial 1 waits for its verdict")  # as it was when the stop came
+        await console.until(
+            lambda: console.says == "the arm holds, torque is on · g goes to rest, then space starts trial 2"
+        )
         await console.press("g")
         await console.until(lambda: console.word == "READY")
 
@@ -204,7 +208,7 @@ async def test_a_failure_mode_follows_the_failure_by_one_digit(open_console, mak
         await console.until(lambda: console.word == "JUDGE IT")
         assert console.text("#modes") == ""
         await console.press("f")
-        await console.until(lambda: "how did it fail?  1 grasps air  2 drops it" in console.text("#modes"))
+        await console.until(lambda: "how it failed:  1 grasps air  2 drops it" in console.text("#modes"))
         assert "not said" in console.tally
         await console.press("9")
         await console.until(lambda: "there is no failure mode 9: lab.toml names 4" in console.everything)
@@ -314,7 +318,9 @@ async def test_a_policy_without_cameras_at_a_bench_without_any_leaves_no_hole(op
         await evaluate(console, worker)
         await console.until(lambda: "no camera" in console.text("#header"))
         await console.until(lambda: console.screen.query_one("#panels").region.width == 120)
-        assert console.word == "READY"
+        assert console.word == "READY" and "w enlarge" not in console.keys
+        await console.pilot.resize_terminal(80, 24)
+        await console.sees("the success rate appears here")
 
 
 async def test_a_watcher_judges_nothing_until_it_takes_over(open_console, make_eval):
@@ -350,6 +356,16 @@ async def test_bells_tell_start_end_verdict_and_rest_apart(open_console, make_ev
         await console.press("s")
         await console.until(lambda: rung[-1] == "refused")
         await console.until(lambda: "the disk is full" in console.text("#banner"))
+
+
+async def test_a_dark_camera_offers_to_void_the_trial(open_console, make_eval):
+    async with open_console() as console:
+        worker = await make_eval()
+        await evaluate(console, worker)
+        worker.begin_trial(1)
+        worker.alarm_camera("wrist")
+        await console.until(lambda: "wrist: black in trial 1" in console.text("#alarm"))
+        assert "v voids the trial, w enlarges the picture" in console.text("#alarm")
 
 
 async def test_hostile_text_stays_text(open_console, make_worker):
@@ -406,7 +422,7 @@ async def test_every_size_shows_phase_count_tally_strip_and_keys(open_console, m
         worker.end_trial(6, "time")
         worker.phase(Phase.JUDGING)
         await console.press("f")
-        await console.sees("how did it fail?")
+        await console.sees("how it failed:")
         assert console.screen.query_one("#keys").region == before, "nothing moves the keys"
         await console.press("d")
         await console.sees("51.6 M parameters")

@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input
 
 import services.training
+from console.app import build
 from screens.dialogs import Question, TextEntry
 from screens.run_view import RunView
 from screens.train_form import TrainForm
@@ -18,10 +19,12 @@ from screens.widgets.plot import Plot
 from screens.widgets.rows import RowList
 from services import events as ev
 from services import wire
+from services.bench import Benches
 from services.eventlog import read_events
 from services.snapshots import Phase
 from sessions.models import SessionStatus
-from tests.screens.fake import empty_folder
+from tests.screens.conftest import Console
+from tests.screens.fake import empty_folder, sim_profile
 from tests.screens.fake_training import FakeTraining, train_request
 
 HOSTILE = "x\x1b[31m[bold]y[/]\x07\x9b2J"
@@ -97,7 +100,7 @@ async def test_the_screen_watches_the_training_that_runs(open_console, make_trai
         training.progress()
         await console.until(lambda: "step 3,210 of 20,000 · 16 %" in console.text("#headline"))
         assert console.text("#headline").startswith("● TRAINING  act_v2")
-        assert "ETA 8 h 06 m" in console.text("#headline")
+        assert "ETA 27 m 59 s" in console.text("#headline")
         assert "epoch 5.3" in console.text("#underline") and "25,680 samples" in console.text("#underline")
         assert title(console).startswith("loss  ") and "(smoothed " in title(console)
         assert title(console, "lr").startswith("learning rate  ")
@@ -515,11 +518,19 @@ async def test_bench_lists_a_training_and_attaches_to_it(open_console, make_trai
         await console.until(lambda: console.screen.id == "train")
 
 
-async def test_attach_from_the_shell_opens_train(open_console, make_training):
-    async with open_console() as console:
-        training = await make_training()
-        await console.app._join(training.run)
-        await console.until(lambda: console.screen.id == "train" and console.desk.training.live)
+async def test_attach_from_the_shell_opens_train(tmp_path, make_training):
+    training = await make_training()
+    profile = sim_profile()
+    folder = empty_folder(tmp_path / "lab")
+    app = build(folder, Benches({"sim": profile}, "sim", None), profile, demo=False, attach=training.run, headless=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        console = Console(app, pilot, folder)
+        await console.until(lambda: app.current_mode == "train" and app.desk.training.live)
+        await console.sees("TRAINING  act_v2")
+        assert app.desk.link is None
+        await console.press("f2")
+        await console.until(lambda: console.screen.id == "bench")
+        await app.desk.leave()
 
 
 async def test_every_binding_has_an_id_and_a_tooltip(open_console):

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 
-from services.headline import checkpoint_label, counts, headline, in_words, rate, size_in_words, what
+from services.headline import checkpoint_label, counts, headline, in_words, rate, what
 from sessions.models import Checkpoint, Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
 from tests.services.test_logbook import a_session
 
@@ -132,8 +132,3 @@ def test_a_checkpoint_is_called_by_its_run_and_step(path: str, label: str) -> No
 def test_a_rate_of_nothing_is_not_told() -> None:
     assert rate(0, 0) == ""
     assert rate(40, 40) == "100 % [91, 100]"
-
-
-@pytest.mark.parametrize(("count", "words"), [(0, "0 kB"), (40_000, "40 kB"), (865e6, "865 MB"), (1.24e9, "1.24 GB")])
-def test_sizes_in_words(count: float, words: str) -> None:
-    assert size_in_words(count) == words

@@ -114,6 +114,17 @@ def test_the_smoothed_loss_goes_on_where_it_was_and_passes_over_gaps(path):
     assert smoothed[3] == 3.0 and smoothed[4] == 2.0
 
 
+def test_the_pace_is_that_of_the_last_points(path):
+    curves = Curves(path)
+    assert curves.pace() == 0.0
+    write(path, *(line(n) for n in range(1, 100)))
+    curves.read()
+    assert curves.pace() == 1.0
+    write(path, *(encode_point(step=100 + 10 * n, at=1100.0 + n, samples=0, epochs=0, metrics={}) for n in range(60)))
+    curves.read()
+    assert curves.pace() == 0.1
+
+
 def test_a_file_that_was_cut_is_read_anew(path):
     curves = Curves(path)
     write(path, *(line(n) for n in range(1, 50)))

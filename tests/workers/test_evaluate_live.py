@@ -41,7 +41,6 @@ async def test_a_trial_in_real_time_moves_saves_and_ends_with_its_time(quick_rig
         assert running[-1].infer_ms > 0
         assert running[-1].starved <= 3
         state = await judge(link, 1)
-        assert "came too soon" not in await refused(link, wire.StartTrial(trial=1))
         state = await finish(link)
     wait_until(gone(run))
     assert state.status is SessionStatus.FINISHED

@@ -342,6 +342,13 @@ def test_weights_that_cannot_be_had_offline_are_named_with_the_way_round(quick_r
     assert "--set policy.pretrained_backbone_weights=null" in state.end_reason
 
 
+def test_a_language_model_that_is_not_in_the_cache_is_told(lab: Rig) -> None:
+    request = training.plan(lab.folder, dataset="cubes", policy="smolvla", steps=1, settings=["num_workers=0"])
+    state = over(lab, training.begin(lab.folder, request))
+    assert state.status is SessionStatus.ABORTED
+    assert "weights that smolvla begins with could not be fetched from the Hugging Face Hub" in state.end_reason
+
+
 def limit_files(process: psutil.Process, size: int) -> None:
     """Let no file of the process grow beyond `size`: what a full disk does to a checkpoint."""
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -438,7 +445,10 @@ def test_points_are_whole_lines_after_a_kill(lab: Rig) -> None:
 # -- as the console launches it -----------------------------------------------------------------------------------
 
 
-def test_a_worker_of_its_own_loads_no_torch_and_its_trainer_has_all_threads(rig: Rig) -> None:
+def test_a_worker_of_its_own_loads_no_torch_and_its_trainer_has_the_operators_environment(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the operator's; a tiny policy trains faster so, beside other tests
     make_dataset(rig.folder)
     run = train(rig.folder, **LONG, settings=["num_workers=1"])
     wait_until(lambda: lab_is_training(rig, run), 90, "no step was made")
@@ -446,9 +456,9 @@ def test_a_worker_of_its_own_loads_no_torch_and_its_trainer_has_all_threads(rig:
     trainer = trainer_of(rig, run)
     assert "libtorch" not in worker
     assert "libtorch" in Path(f"/proc/{trainer.pid}/maps").read_text()
-    given = set(trainer.environ())
-    assert not given & ({"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} - set(os.environ))
-    assert trainer.environ().get("TMPDIR") == os.environ.get("TMPDIR")
+    given = trainer.environ()
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TMPDIR")
+    assert [given.get(name) for name in threads] == [os.environ.get(name) for name in threads]
     family = psutil.Process(rig.pid(run)).children(recursive=True)
     os.kill(rig.pid(run), signal.SIGTERM)
     state = over(rig, run)

@@ -109,6 +109,7 @@ def raised(kind: type[BaseException], *args: Any, cause: BaseException | None = 
         (OSError("We couldn't connect to 'https://huggingface.co' to load the files"), "name a local copy"),
         (FileExistsError(errno.EEXIST, "File exists", "/lab/outputs/train/act_cubes"), "a training act_cubes exists"),
         (ValueError("bad shape\nmore"), "ValueError: bad shape"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "ConnectionResetError: "),
     ],
 )  # fmt: skip
 def test_errors_become_sentences(error: BaseException, words: str) -> None:
