@@ -14,7 +14,7 @@ from services.workers.features import Features
 from services.workers.motion import Pose
 from services.workers.policy import Policy
 
-STILL_S = 1.0
+STILL_S = 3.0
 """A policy that gives no action for this long has failed."""
 PATIENCE_S = 60.0
 """How long an inference may take in lockstep, or before a trial begins."""

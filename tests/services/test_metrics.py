@@ -138,9 +138,9 @@ def test_a_file_that_was_cut_is_read_anew(path):
 def test_twenty_thousand_points_are_read_in_well_under_a_second(path):
     write(path, *(line(n, loss=1 / n if n % 100 else NAN) for n in range(1, 20_001)))
     curves = Curves(path)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert curves.read() == 20_000
-    assert time.perf_counter() - begin < 1.0
+    assert time.process_time() - begin < 1.0
     assert len(curves.marks(Metric.LOSS)) == 200
 
 
