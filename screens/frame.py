@@ -40,6 +40,7 @@ class LabScreen(Verbs, Keyed):
         self.desk = desk
         self._notice: Said | None = None
         self._notice_ends = 0.0
+        self._draws_soon = False
 
     # --- what subclasses give -------------------------------------------------------------------
 
@@ -104,9 +105,11 @@ class LabScreen(Verbs, Keyed):
         self.call_after_refresh(self._draw_keys)
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
-        """A new state."""
+        """A new state; those that came together are drawn once."""
         message.stop()
-        self.redraw()
+        if not self._draws_soon:
+            self._draws_soon = True
+            self.call_later(self._draw_newest)
 
     def on_sitting_changed(self, message: SittingChanged) -> None:
         """Attached, let go or lost."""
@@ -138,6 +141,10 @@ class LabScreen(Verbs, Keyed):
     def on_stop_answered(self, message: StopAnswered) -> None:
         """The banner says how long it took."""
         message.stop()
+        self.redraw()
+
+    def _draw_newest(self) -> None:
+        self._draws_soon = False
         self.redraw()
 
     def redraw(self) -> None:

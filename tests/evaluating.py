@@ -32,9 +32,9 @@ def checkpoint(rig: Rig, name: str = "tiny", **options: Any) -> Path:
     return root / "pretrained_model" if root.exists() else make_checkpoint(root, **options)
 
 
-def copycat(rig: Rig, name: str, actions: Any) -> Path:
+def copycat(rig: Rig, name: str, actions: Any, **options: Any) -> Path:
     """A policy that repeats `actions` (rows, 6) whatever it sees."""
-    return make_copycat(rig.folder.outputs / "train" / name / "checkpoints" / "000010", actions)
+    return make_copycat(rig.folder.outputs / "train" / name / "checkpoints" / "000010", actions, **options)
 
 
 def evaluate(rig: Rig, profile: Profile | None = None, *, policy: Path | None = None, **options: Any) -> RunFolder:

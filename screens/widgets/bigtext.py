@@ -8,7 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from screens.widgets import glyphs
-from screens.widgets.line import ALL
+from screens.widgets.line import set_tone
 from screens.words import signs
 
 
@@ -29,8 +29,7 @@ class BigText(Widget):
     def show(self, text: str, tone: str = "") -> None:
         """Show `text`; repaints only the lines that changed."""
         if tone:
-            for other in ALL:
-                self.set_class(other == tone, f"-{other}")
+            set_tone(self, tone)
         if text == self.text:
             return
         before, self.text = self._lines(self.text), text

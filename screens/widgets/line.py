@@ -14,6 +14,19 @@ from textual.widgets import Static
 ALL = ("plain", "quiet", "accent", "success", "warning", "danger")
 
 
+def set_tone(widget: Widget, name: str) -> None:
+    """Give a widget the class of a tone, none where it is no tone.
+
+    Each change of a class has Textual compute styles anew, in milliseconds: once at most, and only where it changes.
+    """
+    others = [f"-{other}" for other in ALL if other != name and widget.has_class(f"-{other}")]
+    adds = name in ALL and not widget.has_class(f"-{name}")
+    if others:
+        widget.remove_class(*others, update=not adds)
+    if adds:
+        widget.add_class(f"-{name}")
+
+
 class Line(Static):
     """A Static of fixed size; `show` is cheap to call with what stands there already."""
 
@@ -40,8 +53,7 @@ class Line(Static):
 
     def tone(self, name: str) -> None:
         """Give the line the colour of a tone."""
-        for other in ALL:
-            self.set_class(other == name, f"-{other}")
+        set_tone(self, name)
 
 
 def strip(widget: Widget, content: Content, width: int) -> Strip:

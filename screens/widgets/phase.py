@@ -8,7 +8,7 @@ from textual.content import Content
 
 from screens.moment import Moment
 from screens.widgets.bigtext import BigText
-from screens.widgets.line import ALL, Line
+from screens.widgets.line import Line
 from screens.words import bar
 
 
@@ -29,8 +29,6 @@ class PhasePanel(Vertical):
 
     def show(self, moment: Moment) -> None:
         """Draw what changed."""
-        for tone in ALL:
-            self.set_class(tone == moment.tone, f"-{tone}")
         self.query_one("#word", BigText).show(moment.word, moment.tone)
         self.query_one("#left", BigText).show(moment.left)
         self.query_one("#right", BigText).show(moment.right)
@@ -38,6 +36,7 @@ class PhasePanel(Vertical):
         self.query_one("#right-label", Line).show(moment.right_label)
         self.query_one("#says", Line).show(moment.says)
         line = self.query_one("#progress", Line)
+        line.tone(moment.tone)
         if moment.progress is None:
             line.show("")
         else:

@@ -15,7 +15,7 @@ from services.workers.arm import Mode
 from services.workers.brain import Brain, PolicyFailed
 from services.workers.desk import Desk
 from services.workers.devices import Devices
-from services.workers.motion import Pose, distance, start_path
+from services.workers.motion import Pose, distance, start_path, step_towards
 from services.workers.oracle import Oracle
 from services.workers.sitting import ArmSitting, Refused
 from services.workers.takes import Takes
@@ -49,7 +49,7 @@ class EvalSitting(ArmSitting):
         self._tries = 0
         self._revived = False
         self._first: dict[str, Any] | None = None
-        self._alarmed = False
+        self._alarmed = self._ramped = False
         self._key_at = float("-inf")
 
     # --- commands ---------------------------------------------------------------------------------
@@ -188,18 +188,25 @@ class EvalSitting(ArmSitting):
         self.brain.think(observation, None if seed is None else seed + self.trials.next)
 
     def _agree(self, first: Pose) -> None:
-        """Begin where the first action is near the goal, else ramp to it."""
-        off, name = distance(first, self.arm.goal)
-        if off <= self.profile.motion.agree_within:
+        """Begin where the first action is near the goal, else ramp to it; one that runs away is followed slowly."""
+        motion = self.profile.motion
+        off, name = distance(first, self.arm.goal, but=motion.gripper)
+        if off <= motion.agree_within:
             self._begin()
         elif self._tries < TRIES:
             self._tries, self._first = self._tries + 1, None
             self.arm.go(self._pose, [first])
+        elif off <= motion.jump_limit:
+            self._begin(ramped=True)
         else:
             self._cannot_begin(f"the policy begins {off:.0f} degrees away at {name}, wherever the arm waits for it")
 
-    def _begin(self) -> None:
-        """The first recorded frame is the observation that the first actions were made from."""
+    def _begin(self, *, ramped: bool = False) -> None:
+        """The first recorded frame is the observation that the first actions were made from.
+
+        `ramped`: the arm moves below its speed limit until it agrees with the policy, then follows it.
+        """
+        self._ramped = ramped
         trial = self.trials.begin()
         self.watch.take = trial
         self.takes.start(trial)
@@ -230,10 +237,17 @@ class EvalSitting(ArmSitting):
             if self.phase is Phase.ALIGNING:
                 self._approach(observation)
             if self.phase is Phase.RUNNING:
-                self._leader = self.brain.act(observation) or dict(self.arm.goal)
+                self._leader = self._paced(self.brain.act(observation) or dict(self.arm.goal))
         except PolicyFailed as failure:
             self._policy_failed(str(failure), died=failure.died)
         return self._leader or dict(self._pose)
+
+    def _paced(self, action: Pose) -> Pose:
+        """The action, or while a trial begins ramped one speed-limited step towards it."""
+        motion = self.profile.motion
+        if self._ramped and distance(action, self.arm.goal, but=motion.gripper)[0] <= motion.agree_within:
+            self._ramped = False
+        return step_towards(self.arm.goal, action, self.arm.limits) if self._ramped else action
 
     def on_tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
         """Record, and see whether the trial is over."""

@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from services.eventlog import is_live
+from services import events as ev
+from services.eventlog import is_live, read_events
 from services.folders import RunFolder
 from services.link import live_runs
 from services.snapshots import Phase
@@ -77,12 +78,15 @@ def start_trial(desk: DemoDesk, screen: Terminal, run: RunFolder) -> None:
     time.sleep(1.0)
 
 
-def in_trials(desk: DemoDesk, screen: Terminal, run: RunFolder, count: int) -> list[float]:
-    """One verdict per running trial."""
+def in_trials(desk: DemoDesk, screen: Terminal, run: RunFolder, count: int, told: list[float]) -> list[float]:
+    """One verdict per running trial; `told` gets how long the worker took to tell it (its fsync comes after that)."""
     taken = []
     for number in range(1, count + 1):
         start_trial(desk, screen, run)
+        pressed = time.time()
         taken.append(until_shown(screen, b"s", f"SUCCESS · trial {number}".encode()))
+        judged = [e for e in read_events(run.events) if isinstance(e, ev.TrialJudged)][-1]
+        told.append((judged.at - pressed) * 1000)
         screen.wait_until(lambda: desk.state(run).phase is Phase.RESTED, 60, "it does not come to rest")
     return taken
 
@@ -112,7 +116,9 @@ def main() -> None:
         desk.home.mkdir()
         try:
             screen, run = start_evaluation(desk)
-            print(f"key to screen, policy infers  {percentiles(in_trials(desk, screen, run, options.trials))}")
+            told: list[float] = []
+            print(f"key to screen, policy infers  {percentiles(in_trials(desk, screen, run, options.trials, told))}")
+            print(f"  of it to the worker's word  {percentiles(told)}")
             print(f"key to screen, arm holds      {percentiles(while_held(desk, screen, run, options.verdicts))}")
             print("                              target p99 60 ms")
             screen.press("g")

@@ -1,4 +1,4 @@
-"""The configuration of a policy that repeats one chunk of actions whatever it sees."""
+"""The configuration of a policy that repeats one chunk of actions whatever it sees (`relative`: from where it is)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lerobot.optim.optimizers import AdamWConfig
 class CopycatConfig(PreTrainedConfig):
     chunk_size: int = 1
     n_action_steps: int = 1
+    relative: bool = False
     normalization_mapping: dict[str, NormalizationMode] = field(
         default_factory=lambda: dict.fromkeys(("VISUAL", "STATE", "ENV", "ACTION"), NormalizationMode.IDENTITY)
     )

@@ -25,7 +25,8 @@ class CopycatPolicy(PreTrainedPolicy):
         return self.parameters()
 
     def predict_action_chunk(self, batch: dict[str, Any], **_: Any) -> Any:
-        return self.chunk[None]
+        base = batch["observation.state"][:, None] if self.config.relative else 0
+        return self.chunk[None] + base
 
     def select_action(self, batch: dict[str, Any], **_: Any) -> Any:
         return self.chunk[:1]

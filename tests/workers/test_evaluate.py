@@ -10,6 +10,7 @@ import pytest
 
 from services import evaluation, wire
 from services import events as ev
+from services.checkpoints import Provenance, write_provenance
 from services.datasets import read_marks
 from services.snapshots import Phase, Snapshot
 from sessions.models import SessionStatus, Verdict
@@ -282,6 +283,24 @@ async def test_what_no_arm_should_do_is_held_and_the_trial_has_failed(quick_rig:
         assert (mark.accepted, mark.flags) == (False, ("failed",))
         await start(link)
         assert not link.snapshot.alarms
+
+
+async def test_a_policy_that_always_wants_to_be_elsewhere_is_followed_below_the_speed_limit_first(
+    quick_rig: Rig,
+) -> None:
+    further = np.zeros((40, 6), np.float32)
+    further[:, 0] = 10.0
+    runaway = copycat(quick_rig, "runaway", further, relative=True)
+    write_provenance(runaway, Provenance(fps=30, start_pose=START))
+    async with evaluating(quick_rig, policy=runaway) as link:
+        await trial(link)
+        state = await finish(link)
+    table = dataset_of(quick_rig, state).hf_dataset.with_format("numpy")
+    pan = np.stack(table[:]["action"])[:, 0] - np.stack(table[:]["observation.state"])[:, 0]
+    steps = np.diff(np.stack(table[:]["action"])[:, 0])
+    assert pan[0] < 110.0 / 30 + 3.0, "the first goal is one speed-limited step from where the arm held"
+    assert np.abs(steps).max() <= 110.0 / 30 + 1e-3
+    assert pan.max() > 5.0, "it gets where it wants"
 
 
 def demonstration(seed: int) -> Any:
