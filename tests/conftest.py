@@ -45,18 +45,9 @@ def quick_rig(rig: Rig, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
     return rig
 
 
-LOCKSTEP = ("test_evaluate.py", "test_motion.py", "test_policy.py", "test_trials.py", "test_actions.py")
-"""Files of tests/workers in which no clock counts."""
-
-
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two test processes: what runs a real bench in real time goes one after the other in one of them.
-
-    Trainings and lockstep go to the other, each file as one, so that what its tests share is made once.
-    """
+    """Two test processes: each file with real workers goes to one of them, so that what its tests share is made once."""
     for item in items:
-        name = item.path.name
-        if "tests/workers/" in item.nodeid and (name.startswith("test_train") or name in LOCKSTEP):
-            item.add_marker(pytest.mark.xdist_group(name))
-        elif any(f"tests/{folder}/" in item.nodeid for folder in ("journeys", "workers")):
-            item.add_marker(pytest.mark.xdist_group("real time"))
+        if any(f"tests/{folder}/" in item.nodeid for folder in ("journeys", "workers")):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
