@@ -47,7 +47,7 @@ def quick_rig(rig: Rig, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two test processes: each file with real workers goes to one of them, so that what its tests share is made once."""
+    """Two test processes: each file with real workers goes to one of them: what its tests share is made once."""
     for item in items:
         if any(f"tests/{folder}/" in item.nodeid for folder in ("journeys", "workers")):
             item.add_marker(pytest.mark.xdist_group(item.path.name))
