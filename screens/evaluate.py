@@ -141,6 +141,8 @@ class EvaluateScreen(SittingScreen):
         if isinstance(event, ev.TrialJudged):
             self._fresh, self._fresh_until = event.trial, time.monotonic() + FRESH_S
             self.set_timer(FRESH_S, self.redraw)
+        elif isinstance(event, ev.TakeEnded) and event.reason == "verdict":
+            message.prevent_default()  # the verdict follows at once: drawing now would only keep it waiting
 
     # --- keys -----------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ BURST_S = 0.5
 """A start this soon after the last accepted key is not believed."""
 TRIES = 5
 """How often the arm goes to where the policy wants to begin, before that counts as a failure."""
+APPROACH_S = 90.0
+"""How long the way to where a trial begins may take, a policy that is loaded again included."""
 DRIVER_GONE = "the driving console is gone"
 ORACLE = "oracle"
 
@@ -34,6 +36,7 @@ class EvalSitting(ArmSitting):
     """Trials, each started by a command: the arm goes to where it begins, then follows the policy."""
 
     guided_by = "the policy"
+    way_on = "g goes to rest when it is back"
 
     def __init__(
         self, desk: Desk, devices: Devices, request: EvalRequest, *, takes: Takes, brain: Brain, start: Pose
@@ -171,6 +174,8 @@ class EvalSitting(ArmSitting):
         """Where trials begin, ask the policy; where it wants to begin elsewhere, go there and ask again."""
         if self.arm.trouble:
             self._cannot_begin(self.arm.trouble)
+        elif time.monotonic() - self.since > APPROACH_S:
+            self._cannot_begin(f"the trial did not begin within {APPROACH_S:g} s: {self.detail}")
         elif self.arm.arrived:
             if self._first is None:
                 self._ask_where(observation)

@@ -48,6 +48,8 @@ class ArmSitting:
 
     guided_by = "the leader"
     """What the arm follows, for people."""
+    way_on = "p resumes when it is back"
+    """What answers a device that failed, for people."""
 
     def __init__(self, desk: Desk, devices: Devices, profile: Profile, *, fps: int, lockstep: bool) -> None:
         self.desk, self.devices, self.profile = desk, devices, profile
@@ -273,7 +275,7 @@ class ArmSitting:
         text = lines[0] if lines else type(error).__name__
         if not text.startswith(source):
             text = f"{source}: {text}"
-        self.desk.journal.tell(ev.AlarmRaised(source=source, text=text, answer="p resumes when it is back"))
+        self.desk.journal.tell(ev.AlarmRaised(source=source, text=text, answer=self.way_on))
         ways_down = self.phase in (Phase.RESTING, Phase.RELEASING)
         if self.phase is not Phase.STARTING and not (ways_down and source != "follower"):
             self.stop(text)
