@@ -56,19 +56,19 @@ async def start(link: Link) -> int:
     """Start the next trial and wait until the policy drives."""
     number = evaluation.next_trial(link.snapshot)
     await press(link, lambda: wire.StartTrial(trial=number))
-    await link.until(lambda s: bool(s.trials) and s.trials[-1].index == number, 30)
+    await link.until(lambda s: bool(s.trials) and s.trials[-1].index == number, 60)
     return number
 
 
 async def pending(link: Link) -> Snapshot:
     """Wait for the end of the running trial."""
-    return await link.until(lambda s: s.pending is not None and s.phase is not Phase.RUNNING, 30)
+    return await link.until(lambda s: s.pending is not None and s.phase is not Phase.RUNNING, 60)
 
 
 async def judge(link: Link, trial: int, verdict: Verdict = Verdict.SUCCESS) -> Snapshot:
     """Give a verdict and wait until the arm rests."""
     await press(link, lambda: wire.JudgeTrial(trial=trial, verdict=verdict))
-    return await link.until(lambda s: s.phase in (Phase.RESTED, Phase.DONE), 30)
+    return await link.until(lambda s: s.phase in (Phase.RESTED, Phase.DONE), 60)
 
 
 async def trial(link: Link, verdict: Verdict = Verdict.SUCCESS) -> int:
