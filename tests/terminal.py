@@ -58,7 +58,10 @@ class Terminal:
         self.bytes = 0
         self.raw = bytearray()
         self._unread = bytearray()  # parsed when somebody looks: pyte would slow down what is measured
-        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
+        inherited = {
+            k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")
+        }  # they would win over the size
+        environment = {**inherited, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         self._fd, inner = os.openpty()
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))

@@ -125,7 +125,7 @@ class SharedMemory:
                 continue
             pixels = np.frombuffer(self._map, np.uint8, _PIXELS, slot + 64).copy()
             written, taken_ns, text = _SLOT_HEAD.unpack_from(self._map, slot)
-            if written == number:
+            if written == number == self._number(slot):  # again: the writer may have come in amid the unpacking
                 failure = pixels[:text].tobytes().decode(errors="replace")
                 return Shot(number, taken_ns, failure, pixels.reshape(HEIGHT, WIDTH, 3))
         return None

@@ -25,7 +25,7 @@ TINY_ACT = (
 
 def fill(screen: Terminal, title: str, values: Sequence[str]) -> None:
     """Type into the form's fields in order (empty: leave it as it is); Enter in the last one starts."""
-    screen.wait_for(title, 20)
+    screen.wait_for(title, 40)
     for value in values:
         time.sleep(0.3)
         if value:
@@ -62,7 +62,7 @@ def train(demo: DemoDesk, screen: Terminal) -> RunFolder:
     run = only_live(demo, screen)
     screen.wait_until(lambda: demo.state(run).training is not None, 120, "no step is made")
     over(demo, screen, run, 180)
-    screen.wait_for("000004", 10)  # the newest checkpoint stands there
+    screen.wait_for("000004", 60)  # the newest checkpoint stands there
     return run
 
 
@@ -70,7 +70,7 @@ def start_trial(demo: DemoDesk, screen: Terminal, run: RunFolder) -> None:
     tried = len(demo.state(run).trials)
     time.sleep(0.7)  # a start right after another key is not believed
     screen.press("space")
-    screen.wait_until(lambda: len(demo.state(run).trials) > tried, 30, "no trial starts")
+    screen.wait_until(lambda: len(demo.state(run).trials) > tried, 90, "no trial starts")
 
 
 def back_at_rest(demo: DemoDesk, screen: Terminal, run: RunFolder) -> None:
@@ -88,11 +88,11 @@ def evaluate_three(demo: DemoDesk, screen: Terminal) -> RunFolder:
     start_trial(demo, screen, run)
     time.sleep(1.0)
     screen.press("s")
-    screen.wait_for("1✓", 10)
+    screen.wait_for("1✓", 20)
     back_at_rest(demo, screen, run)
 
     start_trial(demo, screen, run)
-    screen.wait_until(lambda: demo.state(run).phase is Phase.JUDGING, 30, "the trial does not end")
+    screen.wait_until(lambda: demo.state(run).phase is Phase.JUDGING, 60, "the trial does not end")
     screen.press("space")
     assert len(demo.state(run).trials) == 2
     screen.press("f")

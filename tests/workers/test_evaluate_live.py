@@ -118,6 +118,7 @@ async def test_a_killed_policy_process_holds_the_arm_and_the_next_trial_loads_it
     run = evaluate(quick_rig, **REAL_TIME)
     async with quick_rig.attached(run) as link:
         await start(link)
+        await link.until(lambda s: link.telemetry is not None and link.telemetry.take_frames > 5, 30)
         policy_process(quick_rig.pid(run)).kill()
         state = await link.until(lambda s: s.pending is not None and bool(s.alarms), 5)
         assert (state.trials[-1].ended_by, state.alarms[-1].source) == ("failed", "policy")
