@@ -2,7 +2,7 @@
 
     uv run python -m tests.make_pictures
 
-Writes tests/pictures/*.svg. Takes a few minutes: it records, trains and evaluates.
+Writes tests/pictures/*.svg. Takes about a minute.
 """
 
 from __future__ import annotations
@@ -20,11 +20,6 @@ from services.snapshots import Phase
 from tests.rig import Rig
 
 PICTURES = Path(__file__).parent / "pictures"
-SMALL_ACT = (
-    "policy.dim_model=64 policy.n_heads=4 policy.dim_feedforward=128 policy.n_encoder_layers=1 policy.use_vae=false "
-    "policy.chunk_size=30 policy.n_action_steps=30 policy.pretrained_backbone_weights=null policy.optimizer_lr=3e-4 "
-    "num_workers=0"
-)
 
 
 async def until(condition: Any, seconds: float = 60.0) -> None:
@@ -32,15 +27,6 @@ async def until(condition: Any, seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.05)
-
-
-async def fill(pilot: Any, values: list[str]) -> None:
-    """Type into a form's fields; Enter in the last one starts."""
-    for value in values:
-        if value:
-            await pilot.press("ctrl+u", *value)
-        await pilot.press("enter")
-        await asyncio.sleep(0.2)
 
 
 async def draw(folder: DataFolder) -> None:
@@ -83,33 +69,6 @@ async def draw(folder: DataFolder) -> None:
         await pilot.press("f2")
         await save("bench-120x40")
         await pilot.press("f3", "F")
-        await until(lambda: not app.desk.snapshot.running)
-        await pilot.press("f4")
-        await asyncio.sleep(1)
-        await fill(pilot, ["pick_place_10cm", "act", "80", "2", "40", "1", "overhead", SMALL_ACT, "act_10cm_wrist"])
-        await until(lambda: (state := app.desk.training.snapshot.training) is not None and state.step >= 60, 300)
-        await asyncio.sleep(2)
-        await save("train-120x40")
-        await until(lambda: not app.desk.training.snapshot.running, 300)
-        await pilot.press("f5")
-        await asyncio.sleep(1)
-        await fill(pilot, ["", "", "5", "6", "", ""])
-        await until(lambda: phase() is Phase.IDLE, 120)
-        for number, keys in enumerate(("s", "f1", "s", ""), 1):
-            await asyncio.sleep(0.7)
-            await pilot.press("space")
-            await until(lambda n=number: len(app.desk.snapshot.trials) == n)
-            await asyncio.sleep(2.5)
-            for key in keys:
-                await pilot.press(key)
-                await asyncio.sleep(0.5)
-            if keys:
-                await until(lambda: phase() is Phase.RESTED)
-        await save("evaluate-120x40")
-        await pilot.press("s")
-        await until(lambda: phase() is Phase.RESTED)
-        await asyncio.sleep(0.7)
-        await pilot.press("F")
         await until(lambda: not app.desk.snapshot.running)
         await pilot.press("f7")
         await asyncio.sleep(1)

@@ -1,6 +1,6 @@
 """The loop closes: demonstrations, a policy trained on them, trials judged by the oracle, by shell verbs alone.
 
-    uv run python -m tests.bench.bench_loop [--episodes 50] [--steps 5000] [--trials 40] [--data-dir DIR] [--set ...]
+    uv run python -m tests.bench.bench_loop [--episodes 50] [--steps 3000] [--trials 40] [--data-dir DIR] [--set ...]
 
 Runs `lab-console record`, `train` and `eval` on the built-in bench `sim-state` (joints and the cube's pose, no
 pictures), each as a process of its own in a data folder of its own. Prints what each took, the training's loss, and
@@ -25,7 +25,7 @@ from sessions.models import Verdict
 
 TASK = "pick_place"
 DATASET, RUN = "loop", "act_loop"
-BATCH, STEPS = 32, 5000
+BATCH, STEPS = 32, 3000
 LEARNING_RATE = 0.0005
 POLICY = (
     "policy.chunk_size=30", "policy.n_action_steps=15", "policy.dim_model=128", "policy.n_heads=4",
