@@ -43,6 +43,10 @@ def _verb(verbs: argparse._SubParsersAction, name: str, what: str, example: str)
     return made
 
 
+def _settings(verb: argparse.ArgumentParser, what: str) -> None:
+    verb.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help=what)
+
+
 def _record(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     record = _verb(
         verbs,
@@ -61,13 +65,9 @@ def _record(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg
     add("--seed", type=int, metavar="N", help="seed of the simulated bench")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--resume", action="store_true", help="go on with a dataset that exists")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        dest="settings",
-        metavar="KEY=VALUE",
-        help="any key of robot, teleop, dataset (LeRobot's), motion, recording or sim; may be repeated, "
+    _settings(
+        record,
+        "any key of robot, teleop, dataset (LeRobot's), motion, recording or sim; may be repeated, "
         "e.g. --set sim.strategy=nudge --set dataset.rgb_encoder.preset=fast",
     )
 
@@ -100,13 +100,9 @@ def _train(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     add("--log-freq", type=int, metavar="N", help="steps between two points of the curves (default: a hundredth)")
     add("--name", default="", metavar="NAME", help="the folder below outputs/train (default: policy and dataset)")
     add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        dest="settings",
-        metavar="KEY=VALUE",
-        help="any other key of LeRobot's training configuration; may be repeated, "
+    _settings(
+        train,
+        "any other key of LeRobot's training configuration; may be repeated, "
         "e.g. --set policy.chunk_size=50 --set num_workers=2",
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from screens.words import size
-from services.headline import in_words, rate
+from services.headline import rate
 from services.snapshots import Snapshot
+from services.units import duration, size
 from sessions.models import Checkpoint, Episode, SessionKind, Trial, Verdict
 
 
@@ -89,5 +89,5 @@ def _steps(state: Snapshot) -> str:
     if (loss := training.metrics.get("loss")) is not None:
         words.append(f"loss {loss:.3g}")
     if state.running and (left := training.seconds_left) is not None:
-        words.append(f"ETA {in_words(left)}")
+        words.append(f"ETA {duration(left)}")
     return "  ".join(words)

@@ -9,9 +9,10 @@ from typing import Any
 
 from textual.content import Content
 
-from screens.words import clean, fit, plural, signs, size
+from screens.words import clean, fit, plural, signs
 from services.bench import Profile
 from services.folders import DataFolder
+from services.units import size
 from services.wire import Telemetry
 
 BYTES_PER_PIXEL = 0.06

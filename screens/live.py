@@ -5,8 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.messages import Tone
-from screens.words import clean, signs, size
+from screens.words import clean, signs
 from services.snapshots import Snapshot
+from services.units import size
 from services.wire import CameraView, Telemetry
 from sessions.models import Episode
 

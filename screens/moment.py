@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from screens.messages import Tone
-from screens.words import clean, duration, number, signs
+from screens.words import clean, number, signs
 from services.snapshots import Phase, Snapshot
+from services.units import duration
 from services.wire import Telemetry
 from sessions.models import SessionKind, SessionStatus
 
@@ -87,9 +88,11 @@ def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
 
 def _starting(snapshot: Snapshot, now: float) -> Moment:
     elapsed = f"{max(0.0, now - snapshot.phase_since):.0f}" if snapshot.phase_since else ""
-    label = "s, usually 6 to 10 s" if elapsed else ""
+    evaluates = snapshot.started is not None and snapshot.started.kind is SessionKind.EVAL
+    least, most = (10, 20) if evaluates else (6, 10)  # a policy is loaded beside the bench
+    label = f"s, usually {least} to {most} s" if elapsed else ""
     says = clean(snapshot.detail) or "starting the worker"
-    part = min(0.95, float(elapsed) / 10) if elapsed else 0.0
+    part = min(0.95, float(elapsed) / most) if elapsed else 0.0
     return Moment("STARTING", Tone.ACCENT, says, right=elapsed, right_label=label, progress=part)
 
 

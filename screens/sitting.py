@@ -21,7 +21,7 @@ from screens.widgets.phase import PhasePanel
 from screens.widgets.pictures import Pictures
 from screens.words import clean
 from services import wire
-from services.snapshots import document
+from services.documents import document
 from sessions.models import SessionKind
 
 

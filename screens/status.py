@@ -9,8 +9,9 @@ from textual.content import Content
 from screens.desk import Desk
 from screens.messages import Tone
 from screens.trials import looks_at, policy_name
-from screens.words import clean, duration, signs
+from screens.words import clean, signs
 from services.snapshots import Alarm, Phase, Snapshot
+from services.units import duration
 from sessions.models import SessionKind, SessionStatus
 
 

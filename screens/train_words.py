@@ -10,9 +10,10 @@ from textual.content import Content
 
 from screens.messages import Tone
 from screens.ticks import value
-from screens.words import bar, clean, duration, fit, plural, signs, size
+from screens.words import bar, clean, fit, plural, signs
 from services.requests import TrainRequest
 from services.snapshots import Phase, Snapshot, TrainingState
+from services.units import duration, size
 from sessions.models import Checkpoint, SessionStatus
 
 if TYPE_CHECKING:

@@ -83,25 +83,6 @@ def use_signs(chosen: Signs) -> None:
     _chosen[0] = chosen
 
 
-def duration(seconds: float) -> str:
-    """`45 s`, `12 m 05 s`, `3 h 07 m`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
-
-
-def size(count: float) -> str:
-    """Bytes with a unit: `212 GB`, `0.9 GB`, `12 MB`."""
-    for unit, factor, least in (("TB", 1e12, 1e12), ("GB", 1e9, 1e8), ("MB", 1e6, 1e5)):
-        if count >= least:
-            value = count / factor
-            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
-    return f"{count / 1e3:.0f} kB"
-
-
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 episode`, `3 episodes`."""
     return f"{count} {one if count == 1 else many or one + 's'}"

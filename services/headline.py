@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.checkpoints import Checkpoint
 from services.text import clean
+from services.units import duration
 from sessions.models import Session, SessionKind, SessionStatus, Training, Verdict
 from sessions.statistics import wilson
 
@@ -129,16 +130,7 @@ def _duration(session: Session) -> str:
         began, ended = map(datetime.fromisoformat, (session.started_utc, session.ended_utc or ""))
     except ValueError:
         return ""
-    return in_words((ended - began).total_seconds())
-
-
-def in_words(seconds: float) -> str:
-    """A length of time: `31 s`, `4 m 12 s`, `9 h 58 m`."""
-    minutes, rest = divmod(round(max(seconds, 0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} m"
-    return f"{minutes} m {rest:02} s" if minutes else f"{rest} s"
+    return duration((ended - began).total_seconds())
 
 
 def _marks(session: Session) -> Iterable[str]:

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import msgspec
 
+from services.documents import document
 from services.eventlog import close_crashed, crash_at, is_live, parse
 from services.folders import DataFolder, RunFolder
-from services.snapshots import Snapshot, document, replay
+from services.snapshots import Snapshot, replay
 from sessions.models import Session
 from sessions.store import CorruptStore, FoldMark, SessionStore, StoreProblem
 

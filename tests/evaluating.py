@@ -56,7 +56,7 @@ async def start(link: Link) -> int:
     """Start the next trial and wait until the policy drives."""
     number = evaluation.next_trial(link.snapshot)
     await press(link, lambda: wire.StartTrial(trial=number))
-    await link.until(lambda s: bool(s.trials) and s.trials[-1].index == number, 60)
+    await link.until(lambda s: s.phase is not Phase.ALIGNING and bool(s.trials) and s.trials[-1].index == number, 60)
     return number
 
 

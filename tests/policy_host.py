@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import msgspec
 
+from services.parent import die_with
 from services.workers import inference, policy
 from services.workers.inference_wire import Order
 
@@ -47,7 +48,7 @@ def install() -> None:
     if os.fork() == 0:
         try:
             ours.close()
-            inference.die_with(parent)
+            die_with(parent)
             _serve(theirs)
         finally:
             os._exit(0)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import time
-from contextlib import suppress
 from functools import partial
 
 import mujoco
 
+from services.parent import die_with
 from services.sim.feed import CameraFeed
 from services.sim.painter import Painter
 from services.sim.plant import Plant
@@ -30,17 +29,11 @@ def start(memory: SharedMemory, settings: SimSettings) -> int:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.closerange(3, 1 << 16)  # the world's cables are not the painter's; the mapping needs none
-        _die_with_parent()
+        die_with(parent)
         os.nice(10)
         _paint(memory, settings, parent)
     finally:
         os._exit(0)
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to end this process with its parent; elsewhere the loop notices."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _paint(memory: SharedMemory, settings: SimSettings, parent: int) -> None:

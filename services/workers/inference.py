@@ -6,7 +6,6 @@ holds the arm. It dies with that one. `python -P -m services.workers.inference O
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import logging
 import mmap
@@ -23,9 +22,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from services.parent import die_with
 from services.workers import inference_wire as iw
 
-PR_SET_PDEATHSIG = 1
 NICE = 5
 """The control loop's process goes first."""
 DELAY = "LAB_CONSOLE_INFER_DELAY_MS"
@@ -186,13 +185,6 @@ def explain(error: BaseException) -> str:
             )
         link = link.__cause__ or link.__context__
     return first
-
-
-def die_with(parent: int) -> None:
-    """Be killed when the process that holds the arm ends, however it ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(1)
 
 
 def main(argv: list[str]) -> int:

@@ -17,7 +17,7 @@ from services import wire
 from services.bench import Profile
 from services.snapshots import Phase
 from services.workers.arm import Arm, Mode
-from services.workers.desk import Desk
+from services.workers.desk import Desk, remark
 from services.workers.motion import Pose, distance
 from services.workers.pacing import Pacer
 from services.workers.server import Received
@@ -127,7 +127,7 @@ class ArmSitting:
         """
         if not isinstance(command, wire.AddNote | wire.SetTag):
             return False
-        self.desk.journal.tell(_remark(command), then=done)
+        self.desk.journal.tell(remark(command), then=done)
         return True
 
     def telemetry(self) -> dict[str, Any]:
@@ -472,9 +472,3 @@ class ArmSitting:
             **self.telemetry(),
         )
         self._telemeter.offer(Sample(values, dict(self._frames)))
-
-
-def _remark(command: wire.AddNote | wire.SetTag) -> ev.Event:
-    if isinstance(command, wire.AddNote):
-        return ev.NoteAdded(text=command.text, author=command.author)
-    return ev.TagAdded(tag=command.tag) if command.present else ev.TagRemoved(tag=command.tag)

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from services.folders import RunFolder
+from services.parent import die_with
 from services.requests import TrainRequest, read_request
 from services.workers.demonstrations import look
-from services.workers.parent import die_with
 from services.workers.train_errors import explain
 from services.workers.train_facts import Ended, Outcome
 from services.workers.train_line import Line

@@ -11,8 +11,9 @@ import pytest
 from screens.pages import page, session_row
 from screens.today import Running, ended_row, running_row
 from services import events as ev
+from services.documents import document
 from services.folders import DataFolder
-from services.snapshots import Phase, Snapshot, document, replay
+from services.snapshots import Phase, Snapshot, replay
 from sessions.models import Session, SessionKind, SessionStatus, Verdict
 from tests.screens.fake import CHECKPOINT
 from tests.services.runs import ended, numbered, saved, session_id, started, write_run

@@ -154,7 +154,7 @@ async def test_checkpoints_are_listed_and_the_chosen_one_goes_to_evaluate(open_c
         await show(console)
         rows = console.screen.query_one(RowList)
         await console.until(lambda: len(rows.lines) == 3)
-        assert rows.lines[0].startswith("003000 0.9 GB") and "3.1 s" in rows.lines[0] and "loss 0.041" in rows.lines[0]
+        assert rows.lines[0].startswith("003000 865 MB") and "3.1 s" in rows.lines[0] and "loss 0.041" in rows.lines[0]
         await console.press("down")
         training.save_checkpoint(4000)
         await console.until(lambda: len(rows.lines) == 4)
@@ -571,7 +571,7 @@ async def test_every_size_shows_what_it_has_room_for(open_console, make_training
             await console.press("d")
             await console.sees("= 1.19 update + 0.55 data (32 %)")
             await console.sees("79 of 81 episodes")
-            await console.sees("002000 0.9 GB")
+            await console.sees("002000 865 MB")
             await console.press("d")
 
 

@@ -13,8 +13,9 @@ from screens.widgets.joints import Joint, joint_line
 from screens.widgets.keyline import Key, fitting
 from screens.widgets.preview import Preview, palette_index, steady_index
 from screens.widgets.takes import take_marks, take_strip
-from screens.words import ASCII, UNICODE, bar, clean, duration, size, use_signs
+from screens.words import ASCII, UNICODE, bar, clean, use_signs
 from services.snapshots import Phase, Snapshot
+from services.units import duration, size
 from sessions.models import Episode
 
 
@@ -104,7 +105,7 @@ def test_the_footer_keeps_stop_when_room_is_short():
 
 def test_words_have_units():
     assert (duration(45), duration(725), duration(11220)) == ("45 s", "12 m 05 s", "3 h 07 m")
-    assert (size(212e9), size(9e8), size(12e6), size(1.5e12)) == ("212 GB", "0.9 GB", "12 MB", "1.5 TB")
+    assert (size(212e9), size(9e8), size(12e6), size(1.5e12)) == ("212 GB", "900 MB", "12 MB", "1.5 TB")
     assert bar(0.5, 10) == ("█████", "░░░░░")
 
 

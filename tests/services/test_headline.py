@@ -6,7 +6,8 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 
-from services.headline import checkpoint_label, counts, headline, in_words, rate, what
+from services.headline import checkpoint_label, counts, headline, rate, what
+from services.units import duration
 from sessions.models import Checkpoint, Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
 from tests.services.test_logbook import a_session
 
@@ -54,7 +55,7 @@ def test_a_headline_is_harmless_whatever_the_task_says() -> None:
     [(-5, "0 s"), (0.4, "0 s"), (31, "31 s"), (59.6, "1 m 00 s"), (252, "4 m 12 s"), (35_880, "9 h 58 m")],
 )
 def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
-    assert in_words(seconds) == words
+    assert duration(seconds) == words
 
 
 # --- trainings ----------------------------------------------------------------------------------

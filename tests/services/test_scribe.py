@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from services import events as ev
 from services import scribe as scribe_module
+from services.documents import document
 from services.eventlog import EventLog, read_events
 from services.folders import DataFolder, RunFolder
 from services.scribe import Scribe, Tail, fold, rebuild
-from services.snapshots import document, replay
+from services.snapshots import replay
 from sessions.models import Session, SessionStatus
 from sessions.store import SessionStore, StoreProblem
 from tests.services.runs import BEGAN, ended, make_folder, numbered, saved, session_id, started, write_run

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import events as ev
-from services.snapshots import Alarm, Phase, Snapshot, advance, document, replay, utc
+from services.documents import document
+from services.snapshots import Alarm, Phase, Snapshot, advance, replay, utc
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Verdict
 from tests.services.runs import BEGAN, ended, numbered, saved, session_id, started
 

@@ -10,10 +10,10 @@ import signal
 import pytest
 
 from services import wire
+from services.documents import document
 from services.eventlog import close_crashed
 from services.folders import RunFolder
 from services.link import LinkLost
-from services.snapshots import document
 from sessions.models import SessionStatus, Verdict
 from tests.evaluating import evaluate, pending, start
 from tests.rig import Rig, gone, wait_until

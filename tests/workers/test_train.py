@@ -136,7 +136,7 @@ def test_a_checkpoint_says_where_it_comes_from(trained: tuple[Rig, RunFolder]) -
 
 
 def test_the_logs_document_holds_the_training(trained: tuple[Rig, RunFolder]) -> None:
-    from services.snapshots import document
+    from services.documents import document
 
     rig, run = trained
     kept = document(rig.snapshot(run)).training

@@ -147,7 +147,7 @@ def test_a_trainer_leaves_when_its_line_breaks() -> None:
 def test_a_child_dies_with_its_parent() -> None:
     code = (
         "import os, subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import os, sys, time; from services.workers.parent import "
+        "child = subprocess.Popen([sys.executable, '-c', 'import os, sys, time; from services.parent import "
         "die_with; die_with(int(sys.argv[1])); print(os.getpid(), flush=True); time.sleep(60)', str(os.getpid())])\n"
         "child.wait()"
     )
@@ -161,7 +161,7 @@ def test_a_child_dies_with_its_parent() -> None:
 
 
 def test_a_child_whose_parent_is_gone_already_does_not_begin() -> None:
-    code = "from services.workers.parent import die_with; die_with(1 << 22); print('alive')"
+    code = "from services.parent import die_with; die_with(1 << 22); print('alive')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
 

@@ -1,0 +1,21 @@
+"""Amounts in words, for screens and shell alike."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """A length of time: `45 s`, `12 m 05 s`, `3 h 07 m`."""
+    minutes, rest = divmod(round(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} m"
+    return f"{minutes} m {rest:02} s" if minutes else f"{rest} s"
+
+
+def size(count: float) -> str:
+    """Bytes with a unit: `212 GB`, `1.2 GB`, `865 MB`, `40 kB`."""
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= factor:
+            value = count / factor
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"
