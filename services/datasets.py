@@ -11,7 +11,7 @@ import getpass
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,17 +19,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-import orjson
 
-from sessions.files import write_atomically
-from sessions.models import Verdict
+from services.marks import read_marks
 
-SIDECAR = "lab-console.json"
-SIDECAR_SCHEMA = 1
 QUARANTINE = "quarantine"
 INFO = "meta/info.json"
 INFO_BACKUP = "meta/info.json.bak"
-RECOVERED = "recovered"
 ROLLOUT = "rollout_"
 """How the names of datasets begin whose episodes a policy made."""
 LONGEST_NAME = 96
@@ -177,160 +172,6 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-# -- marks ------------------------------------------------------------------------------------------
-
-
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """What the console knows of one episode. `take` counts from 1 within `session`; 0 where unknown.
-
-    `verdict` is that of the trial of this number, where the episode is an evaluation's.
-    """
-
-    accepted: bool = True
-    flags: tuple[str, ...] = ()
-    session: str = ""
-    take: int = 0
-    strategy: str | None = None
-    verdict: Verdict | None = None
-
-
-@dataclass(frozen=True)
-class Marks(Mapping[int, Mark]):
-    """The marks by episode index. `message` tells the operator about a sidecar that was set aside."""
-
-    by_episode: dict[int, Mark] = field(default_factory=dict)
-    message: str = ""
-
-    def __getitem__(self, episode: int) -> Mark:
-        return self.by_episode[episode]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(sorted(self.by_episode))
-
-    def __len__(self) -> int:
-        return len(self.by_episode)
-
-    def accepted(self, episode: int) -> bool:
-        """Whether the episode counts; one without a mark does."""
-        mark = self.by_episode.get(episode)
-        return mark is None or mark.accepted
-
-    def rejected_of(self, episodes: int) -> list[int]:
-        """The rejected ones among the first `episodes`."""
-        return [i for i in range(episodes) if not self.accepted(i)]
-
-
-def read_marks(root: Path) -> Marks:
-    """All marks of the dataset; none where there is no sidecar.
-
-    A sidecar that cannot be read is renamed to `lab-console.json.corrupt-<n>`, and `message` says so.
-    Raises OSError where the file exists and the disk refuses.
-    """
-    document, message = _load_sidecar(root)
-    return Marks(_marks_in(document), message)
-
-
-def write_mark(root: Path, episode_index: int, mark: Mark) -> str:
-    """Store one mark durably, keeping everything else in the sidecar (what a newer console wrote, too).
-
-    The caller holds the dataset's lock. Returns the message of `read_marks`, empty where all was well.
-    """
-    document, message = _load_sidecar(root)
-    _put(document, episode_index, mark)
-    _store_sidecar(root, document)
-    return message
-
-
-def has_marks(root: Path) -> bool:
-    """Whether the dataset has a sidecar at all (one recorded by LeRobot's own script has none)."""
-    return (root / SIDECAR).exists()
-
-
-def begin_marks(root: Path, episodes: int) -> None:
-    """Give a dataset that has no sidecar one, with all `episodes` accepted."""
-    if not has_marks(root):
-        document = _empty_sidecar()
-        for index in range(episodes):
-            _put(document, index, Mark())
-        _store_sidecar(root, document)
-
-
-def marks_fit(root: Path, episodes: int) -> bool:
-    """Whether every episode has a mark and every mark an episode; true where there is no sidecar."""
-    document = _peek(root / SIDECAR)
-    return not has_marks(root) or (document is not None and set(_marks_in(document)) == set(range(episodes)))
-
-
-def fit_marks(root: Path, episodes: int) -> str:
-    """Drop marks of episodes that do not exist; an episode without one becomes accepted, flagged recovered.
-
-    Returns the message of `read_marks`, empty where the sidecar could be read.
-    """
-    if marks_fit(root, episodes):
-        return ""
-    document, message = _load_sidecar(root)
-    marks = _marks_in(document)
-    for index in [i for i in marks if i >= episodes]:
-        del document["episodes"][str(index)]
-    for index in range(episodes):
-        if index not in marks:
-            _put(document, index, Mark(flags=(RECOVERED,)))
-    _store_sidecar(root, document)
-    return message
-
-
-def _empty_sidecar() -> dict[str, Any]:
-    return {"schema": SIDECAR_SCHEMA, "episodes": {}}
-
-
-def _load_sidecar(root: Path) -> tuple[dict[str, Any], str]:
-    """The sidecar as plain data, and what to tell the operator; one that cannot be read is set aside."""
-    path = root / SIDECAR
-    document = _peek(path)
-    if document is not None:
-        return document, ""
-    try:
-        aside = _set_aside(path)
-    except FileNotFoundError:
-        return _empty_sidecar(), ""
-    return _empty_sidecar(), (
-        f"the marks of {root.name} could not be read and were set aside as {aside.name}: "
-        "every episode counts as accepted until it is marked again"
-    )
-
-
-def _peek(path: Path) -> dict[str, Any] | None:
-    """The sidecar as plain data; None where there is none or it cannot be read."""
-    try:
-        document: dict[str, Any] = orjson.loads(path.read_bytes())
-        _marks_in(document)
-    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-    return document
-
-
-def _marks_in(document: dict[str, Any]) -> dict[int, Mark]:
-    return {int(key): msgspec.convert(entry, Mark) for key, entry in document["episodes"].items()}
-
-
-def _put(document: dict[str, Any], index: int, mark: Mark) -> None:
-    """Unknown keys of the entry stay."""
-    entry = document["episodes"].setdefault(str(index), {})
-    entry.update(msgspec.to_builtins(mark))
-
-
-def _store_sidecar(root: Path, document: dict[str, Any]) -> None:
-    document["episodes"] = dict(sorted(document["episodes"].items(), key=lambda item: int(item[0])))
-    write_atomically(root / SIDECAR, orjson.dumps(document, option=orjson.OPT_INDENT_2))
-
-
-def _set_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
-        number += 1
-    return path.replace(aside)
 
 
 # -- what there is ----------------------------------------------------------------------------------

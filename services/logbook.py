@@ -15,10 +15,11 @@ import msgspec
 
 from services import events as ev
 from services import wire
-from services.datasets import DatasetProblem, Mark, dataset_lock, read_marks, write_mark
+from services.datasets import DatasetProblem, dataset_lock
 from services.eventlog import EventLog, LogBusy, close_crashed, is_live
 from services.folders import DataFolder, FolderProblem, RunFolder
 from services.headline import counts, policy_of, what
+from services.marks import Mark, read_marks, write_mark
 from services.scribe import Scribe, fold
 from services.snapshots import Snapshot
 from services.text import clean

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from services import training
-from services.datasets import Mark, write_mark
 from services.folders import DataFolder, RunFolder
+from services.marks import Mark, write_mark
 from services.requests import TrainRequest
 from tests.datasets.demos import FPS, JOINTS, TASK, add_take, features
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from services import events as ev
 from services.checkpoints import ACTION, IMAGES, JOINTS, Provenance
-from services.datasets import DatasetProblem, read_marks
+from services.datasets import DatasetProblem
 from services.folders import RunFolder
+from services.marks import read_marks
 from services.requests import TrainRequest
 from services.workers.recovery import Survey, repair
 from services.workers.train_checkpoints import start_pose, value_names

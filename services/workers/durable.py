@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -23,14 +22,15 @@ import datasets
 import numpy as np
 from lerobot.configs import RGBEncoderConfig
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
-from lerobot.utils.constants import DEFAULT_FEATURES
 
-from services.datasets import INFO, QUARANTINE, SIDECAR, DatasetProblem, Mark, begin_marks, write_mark
+from services.datasets import INFO, DatasetProblem
+from services.marks import Mark, begin_marks, write_mark
 from services.workers import taps
+from services.workers.beginning import begin, refuse_differences, why
+from services.workers.quarantine import Quarantine
 from services.workers.recovery import (
     STATS,
     TASKS,
-    Quarantine,
     Recovery,
     Survey,
     count_frames,
@@ -49,8 +49,6 @@ SLOW_S = 10.0
 """A save longer than this flags the episode: the encoder cannot keep up with the cameras."""
 SHORTEST = 2
 """Frames of the shortest take: LeRobot computes no video statistics from fewer."""
-_OURS = {"meta", "data", "videos", "images", QUARANTINE, SIDECAR}
-"""What a dataset's folder may hold and still count as one that can be begun anew."""
 
 
 class TakeNotSaved(Exception):
@@ -152,10 +150,10 @@ class DurableDataset:
                 raise DatasetProblem(
                     f"dataset {root.name} exists with {whole} episodes; resume it (--resume) or choose another name"
                 )
-            _refuse_differences(root, survey.info, fps, robot_type, features)
+            refuse_differences(root, survey.info, fps, robot_type, features)
             recovery = None if survey.healthy else repair(survey)
         else:
-            recovery = _begin(root, repo_id, fps, features, robot_type)
+            recovery = begin(root, repo_id, fps, features, robot_type)
         write_backups(root)
         begin_marks(root, survey.episodes)
         return cls(root, _opener(root, repo_id, config, encoder), recovery)
@@ -231,7 +229,7 @@ class DurableDataset:
             mark = Mark(accepted=accepted, flags=noted, session=session, take=take, strategy=strategy)
             self._commit(index, mark)
         except Exception as error:  # whatever LeRobot raises, the take's files must not stay
-            raise self._set_aside(_why(error)) from error
+            raise self._set_aside(why(error)) from error
         finally:
             self._saving = False
         self._episodes, self._rows = index + 1, 0
@@ -414,89 +412,7 @@ def _opener(
     return reopen
 
 
-def _begin(
-    root: Path, repo_id: str, fps: int, features: dict[str, dict[str, Any]], robot_type: str | None
-) -> Recovery | None:
-    """Make an empty dataset at `root`; what is there goes to quarantine. All or nothing.
-
-    LeRobot wants to make the folder itself, so it makes one beside, which holds nothing but info.json.
-    """
-    strangers = sorted(p.name for p in _children(root) if p.name not in _OURS and not p.name.startswith(("tmp", ".")))
-    if strangers:
-        raise DatasetProblem(f"{root} is a folder with other things in it ({strangers[0]}): choose another name")
-    staging = root.parent / f".{root.name}.new"
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        LeRobotDataset.create(
-            repo_id, fps, features, root=staging, robot_type=robot_type, video_backend="pyav"
-        ).finalize()
-        recovery = _clear(root)
-        if root.exists():
-            (staging / "meta").rename(root / "meta")
-        else:
-            staging.rename(root)
-        sync_file(root / INFO)
-        for folder in (root / "meta", root, root.parent):
-            sync_folder(folder)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise DatasetProblem(f"dataset {root.name} cannot be made: {_why(error)}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return recovery
-
-
-def _clear(root: Path) -> Recovery | None:
-    """Everything in a folder without episodes goes to quarantine; None where there was nothing worth naming."""
-    quarantine = Quarantine(root)
-    for path in _children(root):
-        if path.name != QUARANTINE:
-            quarantine.take(path)
-    quarantine.explain("this folder held no saved episode when a recording began here")
-    left = [name for name in quarantine.moved if name not in ("meta", SIDECAR)]
-    if not left:
-        return None
-    summary = f"no episode had been saved; what there was lies in {quarantine.name}"
-    return Recovery(0, 0, tuple(quarantine.moved), quarantine.name, summary)
-
-
-def _refuse_differences(
-    root: Path, info: dict[str, Any], fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]
-) -> None:
-    found = differences(info, fps, robot_type, features)
-    if found:
-        raise DatasetProblem(f"dataset {root.name} cannot be resumed with this bench: {'; '.join(found)}")
-
-
-def differences(
-    info: dict[str, Any], fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]
-) -> list[str]:
-    """What keeps a recording from going on in the dataset that `info` describes, in words."""
-    found = []
-    if info["fps"] != fps:
-        found.append(f"it has {info['fps']} fps, the bench {fps}")
-    if info.get("robot_type") != robot_type:
-        found.append(f"it is of robot {info.get('robot_type')}, the bench is {robot_type}")
-    theirs = {key: ft for key, ft in info["features"].items() if key not in DEFAULT_FEATURES}
-    ours = {key: ft for key, ft in features.items() if key not in DEFAULT_FEATURES}
-    found += [f"it has {key}, which the bench has not" for key in theirs if key not in ours]
-    found += [f"it lacks {key}, which the bench has" for key in ours if key not in theirs]
-    for key in theirs.keys() & ours.keys():
-        for trait in ("dtype", "shape", "names"):
-            there, here = _plain(theirs[key].get(trait)), _plain(ours[key].get(trait))
-            if there != here:
-                found.append(f"its {key} has {trait} {there}, the bench's {here}")
-    return found
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 # -- files -----------------------------------------------------------------------------------------------
-
-
-def _children(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def _recorded_files(root: Path) -> set[str]:
@@ -513,10 +429,3 @@ def _sync(files: Iterable[Path], root: Path) -> None:
         folders.update(parent for parent in path.parents if parent == root or root in parent.parents)
     for folder in folders:
         sync_folder(folder)
-
-
-def _why(error: Exception) -> str:
-    """The operator's sentence for what LeRobot or the system raised."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error) or type(error).__name__

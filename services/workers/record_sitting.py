@@ -9,7 +9,8 @@ from typing import Any
 
 from services import events as ev
 from services import wire
-from services.datasets import DatasetProblem, read_marks
+from services.datasets import DatasetProblem
+from services.marks import read_marks
 from services.requests import RecordRequest
 from services.snapshots import Phase
 from services.workers.desk import Desk

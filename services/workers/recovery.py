@@ -11,12 +11,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,16 +25,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from services.datasets import (
-    INFO,
-    INFO_BACKUP,
-    QUARANTINE,
-    SIDECAR,
-    DatasetProblem,
-    fit_marks,
-    marks_fit,
-    version_problem,
-)
+from services.datasets import INFO, INFO_BACKUP, DatasetProblem, version_problem
+from services.marks import SIDECAR, fit_marks, marks_fit
+from services.workers.quarantine import Quarantine
 from sessions.files import sync_folder, write_atomically
 
 logger = logging.getLogger(__name__)
@@ -44,7 +35,6 @@ logger = logging.getLogger(__name__)
 STATS = "meta/stats.json"
 TASKS = "meta/tasks.parquet"
 TASKS_BACKUP = "meta/tasks.parquet.bak"
-REASON = "reason.txt"
 _LEFTOVERS = ("tmp*", "images", f".{SIDECAR}.*", "meta/.*")
 """What a kill leaves: LeRobot's temporary folders and images, and half-written files of ours."""
 _UNREADABLE = (OSError, pa.ArrowException)
@@ -300,59 +290,6 @@ def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarant
     if message:
         summary += f"; {message}"
     return Recovery(survey.episodes, survey.frames, tuple(quarantine.moved), quarantine.name, summary)
-
-
-@dataclass
-class Quarantine:
-    """One folder `quarantine/<timestamp>` below the dataset, made when the first thing goes there."""
-
-    root: Path
-    moved: list[str] = field(default_factory=list)
-
-    @cached_property
-    def folder(self) -> Path:
-        """The folder, which no other recovery used."""
-        base = self.root / QUARANTINE / time.strftime("%Y%m%d-%H%M%S")
-        for number in range(1000):
-            folder = base.with_name(f"{base.name}-{number}") if number else base
-            with suppress(FileExistsError):
-                folder.mkdir(parents=True)
-                return folder
-        raise FileExistsError(f"a thousand quarantines of the same second in {base.parent}")
-
-    @property
-    def name(self) -> str:
-        """The folder below the dataset; empty where nothing went there."""
-        return str(self.folder.relative_to(self.root)) if self.moved else ""
-
-    def take(self, path: Path) -> None:
-        """Move a file or folder there, under its own relative path."""
-        path.replace(self._place(path))
-
-    def keep_copy(self, path: Path) -> None:
-        """Keep a file as it is now (its name will be given to a new one)."""
-        place = self._place(path)
-        try:
-            place.hardlink_to(path)
-        except OSError:  # a file system without links
-            shutil.copy2(path, place)
-
-    def explain(self, reason: str) -> None:
-        """Say why, in reason.txt, and make it all durable; a full disk does not matter here."""
-        if not self.moved:
-            return
-        lines = [reason, "", "set aside from here:", *self.moved, ""]
-        with suppress(OSError):
-            write_atomically(self.folder / REASON, "\n".join(lines).encode())
-            for folder in {(self.root / name).parent for name in self.moved}:
-                sync_folder(folder)
-
-    def _place(self, path: Path) -> Path:
-        relative = path.relative_to(self.root)
-        place = self.folder / relative
-        place.parent.mkdir(parents=True, exist_ok=True)
-        self.moved.append(str(relative))
-        return place
 
 
 def write_backups(root: Path) -> None:

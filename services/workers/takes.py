@@ -14,7 +14,8 @@ from lerobot.utils.constants import ACTION, OBS_STR
 from lerobot.utils.feature_utils import build_dataset_frame
 
 from services import events as ev
-from services.datasets import DatasetProblem, Mark, read_marks, write_mark
+from services.datasets import DatasetProblem
+from services.marks import Mark, read_marks, write_mark
 from services.workers.durable import DurableDataset, TakeNotSaved
 from services.workers.journal import Journal
 from sessions.models import Verdict

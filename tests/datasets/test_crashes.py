@@ -13,7 +13,8 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from services.datasets import INFO, SIDECAR, DatasetProblem, Mark, read_marks
+from services.datasets import INFO, DatasetProblem
+from services.marks import SIDECAR, Mark, read_marks
 from services.workers.recovery import STATS, TASKS, Recovery, Survey, recover
 from tests.datasets.demos import FRAMES, check_readable, open_demo, record, tree
 from tests.datasets.doomed import Doomed

@@ -11,18 +11,8 @@ import orjson
 import pytest
 
 from services import datasets
-from services.datasets import (
-    DatasetBusy,
-    Mark,
-    check_dataset_name,
-    dataset_lock,
-    fit_marks,
-    list_datasets,
-    marks_fit,
-    read_marks,
-    summarize,
-    write_mark,
-)
+from services.datasets import DatasetBusy, check_dataset_name, dataset_lock, list_datasets, summarize
+from services.marks import SIDECAR, Mark, fit_marks, marks_fit, read_marks, write_mark
 
 INFO = {
     "codebase_version": "v3.0",
@@ -93,7 +83,7 @@ def test_a_dead_holder_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_marks_come_back_and_unknown_keys_stay(tmp_path: Path) -> None:
-    sidecar = tmp_path / datasets.SIDECAR
+    sidecar = tmp_path / SIDECAR
     newer = {"schema": 1, "curator": "ann", "episodes": {"0": {"accepted": True, "stars": 5}}}
     sidecar.write_bytes(orjson.dumps(newer))
     mark = Mark(accepted=False, flags=("dropped_frames",), session="s", take=4, strategy="from the left")
@@ -108,7 +98,7 @@ def test_marks_come_back_and_unknown_keys_stay(tmp_path: Path) -> None:
     "content", [b"", b"{", b"[]", b'{"episodes":{"x":{}}}', b'{"episodes":{"0":{"accepted":"?"}}}']
 )
 def test_an_unreadable_sidecar_is_set_aside_and_said_so(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / datasets.SIDECAR).write_bytes(content)
+    (tmp_path / SIDECAR).write_bytes(content)
     marks = read_marks(tmp_path)
     assert not marks
     assert "lab-console.json.corrupt-1" in marks.message

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.datasets import DatasetProblem, Mark, read_marks, summarize
+from services.datasets import DatasetProblem, summarize
+from services.marks import Mark, read_marks
 from services.workers import durable, taps
 from services.workers.durable import EncoderSettings, TakeNotSaved
 from services.workers.recovery import Survey, recover

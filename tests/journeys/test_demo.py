@@ -9,9 +9,9 @@ import time
 import numpy as np
 import pytest
 
-from services.datasets import read_marks
 from services.eventlog import is_live
 from services.link import live_runs
+from services.marks import read_marks
 from services.snapshots import Phase
 from sessions.models import SessionStatus
 from tests.journeys.desk import DemoDesk

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from services import events as ev
 from services import folders, logbook, wire
-from services.datasets import Mark, dataset_lock, read_marks, write_mark
+from services.datasets import dataset_lock
 from services.eventlog import EventLog, read_events
 from services.folders import DataFolder, RunFolder
 from services.logbook import LogbookProblem, add_note, as_json, mark_episode, matching, set_tag
+from services.marks import Mark, read_marks, write_mark
 from sessions.models import Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
 from tests.services.runs import ended, make_folder, saved, session_id, started, write_run
 from tests.sessions.test_store import full_disk, read_only

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from services import policies, training
-from services.datasets import Mark, summarize, write_mark
+from services.datasets import summarize
 from services.eventlog import EventLog
 from services.folders import DataFolder
+from services.marks import Mark, write_mark
 from services.requests import TrainRequest, write_request
 from services.sitting import Refusal
 from tests.services.runs import make_folder

@@ -11,7 +11,7 @@ import pytest
 from services import evaluation, wire
 from services import events as ev
 from services.checkpoints import Provenance, write_provenance
-from services.datasets import read_marks
+from services.marks import read_marks
 from services.snapshots import Phase, Snapshot
 from sessions.models import SessionStatus, Verdict
 from tests.checkpoints import START

@@ -12,8 +12,8 @@ import pytest
 
 from services import events as ev
 from services import wire
-from services.datasets import read_marks
 from services.eventlog import is_live
+from services.marks import read_marks
 from services.snapshots import Phase
 from sessions.models import SessionStatus
 from tests.rig import Rig, finish, follow, gone, press, say, take, wait_until
