@@ -55,18 +55,35 @@ class Journal:
         self._log.close()
 
     def _run(self) -> None:
-        while (entry := self._queue.get()) is not None:
-            self._publish(self._write(entry.event))
-            entry.done.set()
-            if entry.then is not None:
-                entry.then()
+        while batch := self._waiting():
+            *before, last = batch
+            written = [self._write(entry.event, sync=False) for entry in before]
+            written.append(self._write(last.event, sync=True))  # one fsync for all that waited
+            for entry, event in zip(batch, written, strict=True):
+                self._publish(event)
+                entry.done.set()
+                if entry.then is not None:
+                    entry.then()
 
-    def _write(self, event: ev.Event) -> ev.Event:
+    def _waiting(self) -> list[_Entry]:
+        """Waits for the next entry; with it comes whatever else was told meanwhile. Empty at the end."""
+        batch: list[_Entry] = []
+        entry = self._queue.get()
+        while entry is not None:
+            batch.append(entry)
+            if self._queue.empty():
+                return batch
+            entry = self._queue.get()
+        if batch:
+            self._queue.put(None)  # the end, for the next time
+        return batch
+
+    def _write(self, event: ev.Event, *, sync: bool) -> ev.Event:
         """Keep trying: on a full disk the fact waits in memory, and watchers are told."""
         told = False
         while True:
             try:
-                written = self._log.append(event)
+                written = self._log.append(event, sync=sync)
             except OSError as error:
                 logger.error("events.jsonl: %s", error)
                 if not told:
