@@ -264,6 +264,9 @@ def straight(rows: int = 40) -> Any:
     return np.tile(np.array(list(START.values()), np.float32), (rows, 1))
 
 
+POLICY_TRIALS = (ev.TakeStarted, ev.AlarmRaised, ev.AlarmCleared)
+
+
 @pytest.mark.parametrize(
     ("value", "words"), [(30.0, "the policy jumped 30 degrees at wrist_flex"), (np.nan, "not a number at wrist_flex")]
 )
@@ -282,7 +285,8 @@ async def test_what_no_arm_should_do_is_held_and_the_trial_has_failed(quick_rig:
         mark = read_marks(Path(state.started.dataset_root))[0]
         assert (mark.accepted, mark.flags) == (False, ("failed",))
         await start(link)
-        assert not link.snapshot.alarms
+    told = [type(e) for e in quick_rig.events(link.run, ev.Event) if isinstance(e, POLICY_TRIALS)]
+    assert told[:4] == [*POLICY_TRIALS, ev.TakeStarted], "the next trial begins without the alarm"
 
 
 async def test_a_policy_that_always_wants_to_be_elsewhere_is_followed_below_the_speed_limit_first(
