@@ -21,8 +21,10 @@ Column = NDArray[np.float64]
 
 CHUNK = 8 * 1024 * 1024
 """Bytes of metrics.jsonl that are decoded at a time; far more than a line has."""
-HORIZON = 20.0
-"""Points over which the smoothed loss reaches, if nothing else is said."""
+HORIZON = 10.0
+"""Points over which the smoothed loss reaches at most, if nothing else is said."""
+EARLY = 5.0
+"""Early on it reaches over one in this many of the points so far: a loss falls fastest first, and a mean lags."""
 
 
 class Metric(StrEnum):
@@ -166,12 +168,12 @@ class Curves:
         self._columns = {metric: _grown(column, size) for metric, column in self._columns.items()}
 
     def _smooth(self, start: int, end: int) -> None:
-        """The exponential mean goes on from where it was; the first points are averaged plainly."""
+        """The exponential mean goes on from where it was; it follows the first points closely."""
         smoothed = []
         for value in self._columns[Metric.LOSS][start:end].tolist():
             if isfinite(value):
                 self._seen += 1
-                gain = max(self._gain, 1.0 / self._seen)
+                gain = max(self._gain, 2.0 / (self._seen / EARLY + 1.0)) if self._seen > EARLY else 1.0
                 self._mean = value if self._seen == 1 else self._mean + gain * (value - self._mean)
                 smoothed.append(self._mean)
             else:

@@ -101,7 +101,7 @@ def test_what_is_not_finite_is_masked_and_marked_once_per_stretch(path):
 
 
 def test_the_smoothed_loss_goes_on_where_it_was_and_passes_over_gaps(path):
-    losses = [4.0, 2.0, NAN, 3.0, 1.0, 0.0, 5.0, 2.5]
+    losses = [4.0, 2.0, NAN, 3.0, 1.0, 0.0, 5.0, 2.5, 2.5]
     at_once, in_pieces = Curves(path, horizon=3), Curves(path, horizon=3)
     for n, loss in enumerate(losses, 1):
         write(path, line(n, loss=loss))
@@ -110,8 +110,21 @@ def test_the_smoothed_loss_goes_on_where_it_was_and_passes_over_gaps(path):
     smoothed = at_once.column(Metric.SMOOTHED)
     np.testing.assert_array_equal(smoothed, in_pieces.column(Metric.SMOOTHED))
     assert np.isnan(smoothed[2])
-    assert smoothed[:2].tolist() == [4.0, 3.0]
-    assert smoothed[3] == 3.0 and smoothed[4] == 2.0
+
+
+def test_the_smoothed_loss_does_not_lag_behind_a_loss_that_falls_steeply_at_first_and_calms_later(path):
+    rng = np.random.default_rng(0)
+    clean = 0.1 + 5.0 * np.exp(-np.arange(400) / 20)
+    noisy = clean * (1 + 0.2 * rng.standard_normal(400))
+    for n, loss in enumerate(noisy, 1):
+        write(path, line(n, loss=float(loss)))
+    curves = Curves(path)
+    curves.read()
+    smoothed = curves.column(Metric.SMOOTHED)
+    assert smoothed[0] == noisy[0]
+    assert np.all(smoothed[:60] < 1.6 * clean[:60]), "early: near the loss"
+    late = slice(200, 400)
+    assert np.std(smoothed[late]) < 0.5 * np.std(noisy[late]), "late: calmer than the loss"
 
 
 def test_the_pace_is_that_of_the_last_points(path):
