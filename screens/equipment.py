@@ -17,6 +17,8 @@ from services.wire import Telemetry
 
 BYTES_PER_PIXEL = 0.06
 """What ultrafast h264 needs per pixel of a lab scene, roughly; enough to say hours."""
+LITTLE = 2_000_000_000
+"""Bytes: not much more than a checkpoint of a large policy."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,13 @@ def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
     return f"{s.yes} {plural(len(joints), 'joint')}{torque}", "$success"
 
 
+def _runs_out(equipment: Equipment) -> bool:
+    """Whether it is less than an hour of recording, or, where nothing is filmed, little."""
+    if equipment.bytes_per_second:
+        return equipment.disk_free < 3600 * equipment.bytes_per_second
+    return equipment.disk_free < LITTLE
+
+
 def other_lines(profile: Profile, equipment: Equipment, others: list[str]) -> list[Content]:
     """Disk, rest pose, the other benches."""
     hours = equipment.disk_free / equipment.bytes_per_second / 3600 if equipment.bytes_per_second else 0
@@ -116,7 +125,7 @@ def other_lines(profile: Profile, equipment: Equipment, others: list[str]) -> li
     else:
         rest = (f"{signs().warning} not taught: lab-console rest --teach", "$warning")
     lines = [
-        Content.assemble((fit("disk", 11), "bold"), (room, "" if hours >= 1 else "bold $error")),
+        Content.assemble((fit("disk", 11), "bold"), (room, "bold $error" if _runs_out(equipment) else "")),
         Content.assemble((fit("rest", 11), "bold"), rest),
     ]
     if others:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -28,6 +29,8 @@ class Form(Vertical):
     TITLE: ClassVar[str] = ""
     FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """(id, label) of each field, in order; Enter in the last one starts."""
+    NEEDS_ARM: ClassVar[bool] = True
+    """Whether the sitting that it asks about moves the arm."""
 
     @dataclass
     class Planned(Message):
@@ -83,6 +86,8 @@ class Form(Vertical):
         if self.whole:  # else the console is closing
             self.query_one(f"#{self.FIELDS[0][0]}", Input).focus()
             self.look()
+            if self.NEEDS_ARM:
+                self._look_who_sits()
 
     @property
     def whole(self) -> bool:
@@ -93,6 +98,17 @@ class Form(Vertical):
     def _memory(self) -> str:
         """Where this form's last values are kept: per kind of form and bench."""
         return f"{type(self).__name__} {self.desk.profile.name}"
+
+    @work(exclusive=True, group="sits")
+    async def _look_who_sits(self) -> None:
+        """Say now what would only be refused at the start: somebody who came back may look for that sitting."""
+        from screens.today import running, runs_on
+
+        item = runs_on(await asyncio.to_thread(running, self.desk.folder), self.desk.profile.name)
+        if item is not None and self.whole and not self.desk.live:
+            started = item.snapshot.started
+            kind = started.kind.value if started else "new"
+            self._say_refusal(f"a {kind} sitting runs on this bench: F2, then a attaches to it")
 
     def _suggester(self, name: str) -> SuggestFromList | None:
         words = [clean(word) for word in self.suggestions(name)]
@@ -147,6 +163,9 @@ class Form(Vertical):
 
     def refuse(self, why: str) -> None:
         """Show why it does not start; empty takes it back."""
-        self.query_one("#refusal", Line).show(f"{signs().warning} {clean(why)}" if why else "")
+        self._say_refusal(why)
         if why:
             self.desk.bells.play("refused")
+
+    def _say_refusal(self, why: str) -> None:
+        self.query_one("#refusal", Line).show(f"{signs().warning} {clean(why)}" if why else "")

@@ -90,7 +90,7 @@ def _starting(snapshot: Snapshot, now: float) -> Moment:
     elapsed = f"{max(0.0, now - snapshot.phase_since):.0f}" if snapshot.phase_since else ""
     evaluates = snapshot.started is not None and snapshot.started.kind is SessionKind.EVAL
     least, most = (10, 20) if evaluates else (6, 10)  # a policy is loaded beside the bench
-    label = f"s, usually {least} to {most} s" if elapsed else ""
+    label = f"s (usually {least}-{most})" if elapsed else ""
     says = clean(snapshot.detail) or "starting the worker"
     part = min(0.95, float(elapsed) / most) if elapsed else 0.0
     return Moment("STARTING", Tone.ACCENT, says, right=elapsed, right_label=label, progress=part)

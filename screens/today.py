@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -37,6 +38,17 @@ class Today:
 def running(folder: DataFolder) -> tuple[Running, ...]:
     """Every live sitting, newest first. Reads disk: not on the event loop."""
     return tuple(Running(run, replay(read_events(run.events))) for run in live_runs(folder))
+
+
+def runs_on(items: Sequence[Running], bench: str, *, but: Collection[str] = ()) -> Running | None:
+    """The sitting among `items` that holds the arm of `bench`, leaving out the runs `but`; a training holds none."""
+    for item in items:
+        started = item.snapshot.started
+        if item.run.id in but or (started is not None and started.kind is SessionKind.TRAIN):
+            continue
+        if started is None or started.profile.get("name", bench) == bench:
+            return item
+    return None
 
 
 def today(folder: DataFolder) -> Today:

@@ -12,11 +12,11 @@ from textual.content import Content
 from textual.message import Message
 
 from screens.desk import Desk
-from screens.today import Running, Today, ended_row, running, running_row, today
+from screens.today import Running, Today, ended_row, running, running_row, runs_on, today
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
 from screens.words import clean, signs
-from sessions.models import Session, SessionKind
+from sessions.models import Session
 
 
 class TodayPanel(Vertical):
@@ -81,10 +81,7 @@ class TodayPanel(Vertical):
     @property
     def runs_here(self) -> bool:
         """Whether a sitting that this console is not attached to holds the bench at which it sits."""
-        name = self.desk.profile.name
-        started = [item.snapshot.started for item in self._today.running if item.run.id not in self._attached]
-        arms = [fact for fact in started if fact is None or fact.kind is not SessionKind.TRAIN]
-        return any(fact is None or fact.profile.get("name", name) == name for fact in arms)
+        return runs_on(self._today.running, self.desk.profile.name, but=self._attached) is not None
 
     @property
     def chosen_session(self) -> Session | None:

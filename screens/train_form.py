@@ -25,6 +25,7 @@ STEPS, BATCH = 20_000, 8
 class TrainForm(Form):
     """Says of the dataset how many episodes are used and which cameras it has. Empty numbers are chosen."""
 
+    NEEDS_ARM = False
     TITLE = "new training"
     FIELDS: ClassVar = (
         ("dataset", "dataset"),

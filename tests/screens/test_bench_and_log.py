@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 import services.sitting
 from screens.dialogs import KeyList, Question, TextEntry
+from screens.equipment import Equipment, other_lines
 from screens.leave import LeaveQuestion
 from screens.widgets.rows import RowList
 from services import events as ev
@@ -213,3 +215,12 @@ async def test_every_binding_has_an_id_and_a_tooltip(open_console):
             own = [b for _, b in console.screen._bindings if b.action not in ("app.focus_next", "app.focus_previous")]
             lacking = [b.key for b in own if not (b.id and b.tooltip) and not b.action.startswith("screen.")]
             assert lacking == []
+
+
+@pytest.mark.parametrize(
+    ("free", "per_second", "bad"),
+    [(80e9, 0.0, False), (1e9, 0.0, True), (80e9, 1e6, False), (3e9, 1e6, True)],
+)
+def test_the_disk_is_red_where_it_runs_out_and_not_where_nothing_is_filmed(free, per_second, bad):
+    lines = other_lines(sim_profile(), Equipment(disk_free=int(free), bytes_per_second=per_second), [])
+    assert any("error" in str(span.style) for span in lines[0].spans) is bad

@@ -6,7 +6,10 @@ from textual.widgets import Input
 
 import services.recording
 from screens.record_form import RecordForm
+from services.bench import load_benches
+from services.link import live_runs
 from tests.screens.fake import FakeWorker
+from tests.screens.fake_training import FakeTraining
 
 
 async def open_form(console):
@@ -87,3 +90,21 @@ async def test_letters_typed_into_the_form_are_text(open_console):
         assert console.screen.query_one("#dataset", Input).value == "qNx"
         await console.press("escape", "left_square_bracket")
         await console.until(lambda: console.screen.id == "bench")
+
+
+async def test_the_form_says_at_once_that_a_sitting_has_the_arm_and_where_to_find_it(open_console):
+    async with open_console() as console:
+        worker = FakeWorker(console.folder)
+        await worker.start()
+        await open_form(console)
+        await console.until(lambda: "a record sitting runs on this bench: F2, then a" in console.text("#refusal"))
+
+
+async def test_another_benchs_sitting_and_a_training_do_not_matter_to_the_form(open_console):
+    async with open_console() as console:
+        await FakeWorker(console.folder, profile=load_benches(built_in=True).pick("sim-state")).start()
+        await (training := FakeTraining(console.folder)).begin()
+        await open_form(console)
+        await console.app.workers.wait_for_complete([w for w in console.app.workers if w.group == "sits"])
+        assert console.text("#refusal") == ""
+        assert training.run in live_runs(console.folder)
