@@ -183,7 +183,7 @@ class EvaluateScreen(SittingScreen):
         if pending is None:
             super().action_finish()
             return
-        title = f"Finish? Trial {trials.place(self.desk.snapshot, pending.index)} has no verdict."
+        title = f"Finish? Trial {trials.place(self.desk.snapshot.trials, pending.index)} has no verdict."
         choices = [
             Choice("j,enter", "judge it first: s, f or v", "judge"),
             Choice("y", "finish without it: the trial does not count", "finish"),

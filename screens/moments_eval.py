@@ -60,7 +60,7 @@ def _given(snapshot: Snapshot, judged: Trial) -> Moment:
     sign = {Verdict.SUCCESS: signs().yes, Verdict.FAILURE: signs().no, Verdict.VOID: signs().void}[verdict]
     dot = signs().dot
     after = "it is repeated" if verdict is Verdict.VOID else "saved"
-    says = f"{sign} {name} {dot} trial {place(snapshot, judged.index)} {dot} {after}"
+    says = f"{sign} {name} {dot} trial {place(snapshot.trials, judged.index)} {dot} {after}"
     return Moment(name, tone, says, *_judged(snapshot))
 
 
@@ -127,7 +127,7 @@ def _other(snapshot: Snapshot, driving: bool) -> Moment:
         case Phase.HELD if driving:
             says = f"{says}{dot}g goes to rest, then space starts trial {upcoming(snapshot)}"
     if snapshot.pending is not None:
-        number_of = place(snapshot, snapshot.pending.index)
+        number_of = place(snapshot.trials, snapshot.pending.index)
         says = f"{says}{dot}trial {number_of} waits for its verdict: {VERDICT_KEYS}"
     return Moment(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_trial(snapshot))
 
@@ -141,6 +141,6 @@ def _ended(snapshot: Snapshot) -> Moment:
     elif snapshot.judged:
         after = f"{rate_words(snapshot.count(Verdict.SUCCESS), snapshot.judged)} {signs().dot} {after}"
     if snapshot.pending is not None:
-        waits = f"trial {place(snapshot, snapshot.pending.index)} has no verdict"
+        waits = f"trial {place(snapshot.trials, snapshot.pending.index)} has no verdict"
         after = f"{waits} {signs().dot} {after}"
     return ended(snapshot, after, (left, label))

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from screens.facts import COLUMN, cells, fact
 from screens.tally import interval_bar
-from screens.trials import verdict_mark
+from screens.trials import place, verdict_mark
 from screens.words import clean, fit, signs
 from services.headline import checkpoint_label, rate
 from sessions.models import Session, Trial, Verdict
@@ -27,7 +27,7 @@ def evaluated(session: Session, width: int) -> list[Content]:
         *_tally(session, width),
         *_failures(session),
         *_motion(session),
-        *cells((_trial(trial) for trial in session.trials), width, CELL),
+        *cells((_trial(trial, place(session.trials, trial.index)) for trial in session.trials), width, CELL),
     ]
 
 
@@ -63,12 +63,12 @@ def _motion(session: Session) -> list[Content]:
     return [fact("motion", clean(session.dataset)), fact("", (clean(session.dataset_root), "$quiet"))]
 
 
-def _trial(trial: Trial) -> Content:
-    """`   3✗   6.2 s  verdict   episode 2   grasps air`."""
+def _trial(trial: Trial, number: int) -> Content:
+    """`   3✗   6.2 s  verdict   episode 2   grasps air`, numbered as on the screen during the sitting."""
     sign, tone = verdict_mark(trial.verdict) if trial.verdict else (signs().dot, "$warning")
     episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved"
     return Content.assemble(
-        (f"{trial.index:>3}{sign}", f"bold {tone}"), f"{trial.seconds:>6.1f} s  ",
+        (f"{number:>3}{sign}", f"bold {tone}"), f"{trial.seconds:>6.1f} s  ",
         (fit(clean(trial.ended_by, 9), 9), "$quiet"), (fit(episode, 12), "$quiet"),
         fit(clean(trial.failure_mode, 40), CELL - 36).rstrip(),
     )  # fmt: skip

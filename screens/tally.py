@@ -39,7 +39,7 @@ def tally(snapshot: Snapshot, width: int, *, asks: bool = False) -> list[Content
     rows += _failures(snapshot, width, asks=asks)
     if snapshot.lost:
         lost = snapshot.lost[-1]
-        number = place(snapshot, lost.take)
+        number = place(snapshot.trials, lost.take)
         rows.append(Content.styled(f"motion of trial {number} was lost: {clean(lost.reason)}", "$warning"))
     return rows
 

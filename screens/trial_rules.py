@@ -68,7 +68,7 @@ def why_not(action: str, snapshot: Snapshot) -> str:
         case "annotate":
             return "a failure mode says how a trial failed: f first, then its number"
         case "note" if snapshot.pending is not None:
-            return f"judge trial {place(snapshot, snapshot.pending.index)} first: {VERDICT_KEYS}; then n"
+            return f"judge trial {place(snapshot.trials, snapshot.pending.index)} first: {VERDICT_KEYS}; then n"
         case "pause":
             return "an evaluation has no pause: Esc or x stops the arm, g goes to rest"
         case _:
@@ -78,7 +78,7 @@ def why_not(action: str, snapshot: Snapshot) -> str:
 def _no_trial(snapshot: Snapshot) -> str:
     number = upcoming(snapshot)
     if snapshot.pending is not None:
-        return f"judge trial {place(snapshot, snapshot.pending.index)} first: {VERDICT_KEYS}"
+        return f"judge trial {place(snapshot.trials, snapshot.pending.index)} first: {VERDICT_KEYS}"
     match snapshot.phase:
         case Phase.HELD:
             return f"the arm holds: g goes to rest, then space starts trial {number}"
@@ -95,4 +95,4 @@ def _no_trial(snapshot: Snapshot) -> str:
 def _no_verdict(snapshot: Snapshot) -> str:
     if snapshot.trial is None or snapshot.phase is Phase.ALIGNING:
         return "nothing to judge yet: no trial runs"
-    return f"nothing to judge: trial {place(snapshot, snapshot.trial.index)} has its verdict, u takes it back"
+    return f"nothing to judge: trial {place(snapshot.trials, snapshot.trial.index)} has its verdict, u takes it back"

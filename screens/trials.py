@@ -1,11 +1,12 @@
 """An evaluation in words: which trial, how it ended, how it failed, the policy. Pure: from the snapshot.
 
 On the screens a trial's number is its place among those that count, so that `trial 7 of 20` means what it says; a
-void one is repeated under the same number. Events, commands and the log count attempts.
+void one is repeated under the same number. Events, commands and `sessions --json` count attempts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from textual.content import Content
@@ -34,9 +35,9 @@ ENDED_BY = {
 # -- numbers -----------------------------------------------------------------------------------------
 
 
-def place(snapshot: Snapshot, index: int) -> int:
+def place(trials: Iterable[Trial], index: int) -> int:
     """The number of attempt `index` among the trials that count, from 1."""
-    return 1 + sum(t.verdict in COUNTS for t in snapshot.trials if t.index < index)
+    return 1 + sum(t.verdict in COUNTS for t in trials if t.index < index)
 
 
 def upcoming(snapshot: Snapshot) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from screens.trials import modes, verdict_mark
+from screens.trials import COUNTS, modes, verdict_mark
 from screens.words import signs
 from services.snapshots import Snapshot
 from sessions.models import Trial, Verdict
@@ -21,7 +21,7 @@ def trial_marks(snapshot: Snapshot) -> list[Mark]:
         sign, tone = _mark(trial)
         failed = trial.verdict is Verdict.FAILURE
         marks.append((number, sign, tone, digits.get(trial.failure_mode, "") if failed else ""))
-        number += trial.verdict in (Verdict.SUCCESS, Verdict.FAILURE)
+        number += trial.verdict in COUNTS
     return marks
 
 
