@@ -102,6 +102,14 @@ class Drawing:
         return self.left + round(part * (self.right - self.left - 1))
 
 
+def drawable(one: Series, *, log: bool = False) -> NDArray[np.bool_]:
+    """Which points have a place: finite, and above 0 on a log axis; (points,)."""
+    import numpy as np
+
+    finite = np.isfinite(one.y)
+    return finite & (one.y > 0) if log else finite
+
+
 def draw(
     series: Sequence[Series], marks: Sequence[float], *, width: int, height: int, log: bool, unicode: bool
 ) -> Drawing:
@@ -125,7 +133,7 @@ def _masked(one: Series, log: bool) -> _Line:
     import numpy as np
 
     with np.errstate(invalid="ignore"):
-        good = np.isfinite(one.y) & (one.y > 0) if log else np.isfinite(one.y)
+        good = drawable(one, log=log)
     y = np.clip(one.y[good], -HUGE, HUGE)
     return _Line(one.x[good], np.log10(y) if log else y, np.cumsum(~good, dtype=np.int64)[good], one.ink)
 

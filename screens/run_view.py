@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -26,6 +28,7 @@ class RunView(Vertical):
         self._large = ""
         self._at: int | None = None
         self._chosen = ""
+        self._tail: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -55,12 +58,20 @@ class RunView(Vertical):
         self._compact = compact
         self.set_class(self._dead, "-crashed")
         told = self._watch.snapshot
-        bad = self._watch.shown and not self._watch.live and told.status is not SessionStatus.FINISHED
+        bad = told.status is not SessionStatus.FINISHED or train_words.diverged(told)
+        bad = bad and self._watch.shown and not self._watch.live
         self.set_class(bad, "-failed")
         self.tick(now)
         self._draw_plots()
         self._draw_panels()
-        self.query_one("#words-text", Static).update(Content("\n".join(self._watch.tail)))
+        self._draw_words()
+
+    def _draw_words(self) -> None:
+        """The newest at the bottom, where they are read first; only once, so that scrolling stays."""
+        if self._watch.tail != self._tail:
+            self._tail = self._watch.tail
+            self.query_one("#words-text", Static).update(Content("\n".join(self._tail)))
+            self.query_one("#words", VerticalScroll).scroll_end(animate=False)
 
     @property
     def _dead(self) -> bool:

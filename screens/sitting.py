@@ -103,7 +103,8 @@ class SittingScreen(Looking):
         self.set_class(self.shows_form, "-form")
         over = not desk.live and not self.shows_form
         self.set_class(over, "-over")
-        self.set_class(over and bool(desk.tail), "-crashed")
+        crashed, shown = over and bool(desk.tail), self.has_class("-crashed")
+        self.set_class(crashed, "-crashed")
         self.set_class(not self.mine, "-other")
         self._draw_form()
         self.draw_pictures()
@@ -113,6 +114,8 @@ class SittingScreen(Looking):
         self.query_one("#strip", Line).show(self.strip())
         if over:
             self._draw_end()
+        if crashed and not shown:  # the last of the last words says what it was
+            self.call_after_refresh(self.query_one("#after", VerticalScroll).scroll_end, animate=False)
 
     def _title(self) -> str:
         kind = self.desk.kind

@@ -42,12 +42,21 @@ def state(snapshot: Snapshot, *, live: bool) -> State:
     if live:
         word = snapshot.phase.value.upper() if snapshot.phase is not Phase.ENDED else "ENDING"
         return State(word, s.live, Tone.ACCENT)
+    if diverged(snapshot):
+        return State("FINISHED", s.warning, Tone.WARNING)
     return {
         SessionStatus.FINISHED: State("FINISHED", s.yes, Tone.SUCCESS),
         SessionStatus.ABORTED: State("ABORTED", s.void, Tone.WARNING),
         SessionStatus.CRASHED: State("CRASHED", s.no, Tone.DANGER),
         SessionStatus.RUNNING: State("NO ANSWER", s.warning, Tone.DANGER),
     }[snapshot.status]
+
+
+def diverged(snapshot: Snapshot) -> bool:
+    """Whether all steps were trained, and the last loss was no number: no policy came of it."""
+    training = snapshot.training
+    finished = snapshot.status is SessionStatus.FINISHED
+    return finished and training is not None and bool(training.points) and "loss" not in training.metrics
 
 
 def name(snapshot: Snapshot, asked: TrainRequest | None) -> str:
@@ -121,7 +130,7 @@ def headline(
 def underline(snapshot: Snapshot, *, live: bool, now: float, width: int) -> Content:
     """The bar and how far that is; of one that ended badly, why."""
     training, how = snapshot.training, state(snapshot, live=live)
-    if not live and snapshot.status is not SessionStatus.FINISHED:
+    if not live and (snapshot.status is not SessionStatus.FINISHED or diverged(snapshot)):
         return Content.styled(clean(snapshot.end_reason) or "its worker does not answer", f"bold {TONES[how.tone]}")
     if training is None:
         waited = snapshot.started.at if snapshot.started else now
@@ -152,7 +161,7 @@ def speed(snapshot: Snapshot) -> list[Content]:
             Content(f"= {_seconds(update)} update + {_seconds(data)} data ({share:.0%})".replace("%", " %")),
         ]
         if share > WAITS:
-            rows.append(Content.styled(f"{signs().warning} waits for data: raise num_workers", "$warning"))
+            rows.append(Content.styled(f"{signs().warning} waits for data: num_workers", "$warning"))
     gives = [f"{metrics['samples_per_s']:.3g} samples/s"] if "samples_per_s" in metrics else []
     gives += [f"GPU {metrics['gpu_mem_gb']:.3g} GB"] if "gpu_mem_gb" in metrics else []
     rows += [Content(dot.join(gives))] if gives else []

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from screens.plotting import Drawing, Series, draw
+from screens.plotting import Drawing, Series, draw, drawable
 from screens.widgets.line import strip
 from screens.words import signs
 
@@ -70,7 +70,12 @@ class Plot(Widget):
     @property
     def _says(self) -> str:
         """What stands where nothing is drawn."""
-        return "no room here" if any(len(one.x) for one in self._figure.series) and self._key else self._figure.says
+        figure = self._figure
+        if not self._key or not any(len(one.x) for one in figure.series):
+            return figure.says
+        if any(drawable(one, log=figure.log).any() for one in figure.series):
+            return "no room here"
+        return "nothing above 0: l shows linear axes" if figure.log else "not one value is a number"
 
     @property
     def columns(self) -> int:

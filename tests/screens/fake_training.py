@@ -81,12 +81,12 @@ class FakeTraining(FakeWorker):
             "samples_per_s": 36.0, "gpu_mem_gb": 21.0,
         }  # fmt: skip
 
-    def progress(self, *, durable: bool = False) -> None:
-        """Tell how far it is."""
+    def progress(self, *, durable: bool = False, **odd: float) -> None:
+        """Tell how far it is; what is not finite is not told."""
         step = self.points * self.request.log_freq
         told = ev.TrainingProgressed(
             step=step, samples=8 * step, epochs=step / 600, points=self.points,
-            metrics=self.metrics(max(1, self.points)),
+            metrics={k: v for k, v in (self.metrics(max(1, self.points)) | odd).items() if math.isfinite(v)},
         )  # fmt: skip
         if durable:
             self.tell(told)
@@ -96,7 +96,7 @@ class FakeTraining(FakeWorker):
     def train(self, points: int, *, durable: bool = False, **odd: float) -> None:
         """Points, and the word about them."""
         self.log_points(points, **odd)
-        self.progress(durable=durable)
+        self.progress(durable=durable, **odd)
 
     def save_checkpoint(self, step: int = 0) -> str:
         """Tell of a checkpoint; returns its path."""

@@ -221,6 +221,18 @@ async def test_nan_is_named_marked_and_rings(open_console, make_training):
         await console.until(lambda: "⚠ NaN at step 320" in title(console))
 
 
+async def test_a_training_that_ends_in_nan_is_no_success(open_console, make_training):
+    async with open_console() as console:
+        training = await make_training()
+        training.train(1, durable=True, loss=float("nan"))
+        await show(console)
+        await console.until(lambda: console.desk.training.live)
+        await console.until(lambda: plot(console).text == "not one value is a number")
+        training.end(SessionStatus.FINISHED, "trained all 20,000 steps; the loss is NaN since step 10")
+        await console.until(lambda: console.text("#headline").startswith("⚠ FINISHED"))
+        assert "the loss is NaN since step 10" in console.text("#underline")
+
+
 async def test_values_of_zero_are_left_out_of_a_log_axis_in_words(open_console, make_training):
     async with open_console() as console:
         training = await make_training()
@@ -282,6 +294,8 @@ async def test_out_of_memory_is_named_with_the_last_words(open_console, make_tra
         await console.sees("torch.OutOfMemoryError: x[bold]y[/]")
         await console.sees("training crashed: out of memory")
         assert "\x1b" not in console.everything and "step 29" in console.everything
+        words = console.screen.query_one("#words")
+        await console.until(lambda: words.is_vertical_scroll_end)
         assert "e evaluate" in console.keys and plot(console).is_on_screen
 
 
