@@ -26,6 +26,7 @@ class ActionQueue:
         self.starved_now = 0
         self._waiting: deque[NDArray[np.float32]] = deque()
         self._sent_since_asked = self._periods_since_asked = 0
+        self._began = False
         self._took: deque[int] = deque([ceil(expected_ms / 1000 / period_s)], maxlen=5)
 
     def __len__(self) -> int:
@@ -45,6 +46,7 @@ class ActionQueue:
         """A trial begins."""
         self._waiting.clear()
         self.starved = self.starved_now = 0
+        self._began = False
 
     def asked(self) -> None:
         """The observation of this period, whose action has not been taken yet, went to the policy."""
@@ -52,7 +54,8 @@ class ActionQueue:
 
     def put(self, chunk: NDArray[np.float32]) -> None:
         """The answer to it: actions (rows, joints), the first of them for that period."""
-        self._took.append(self._periods_since_asked)
+        if self._began:  # before a trial no period is counted: nothing can be learnt from that
+            self._took.append(self._periods_since_asked)
         if self.steps == 1:
             self._waiting = deque(chunk[:1])
             return
@@ -65,6 +68,7 @@ class ActionQueue:
 
     def take(self) -> NDArray[np.float32] | None:
         """The action of this period; None (and counted in `starved`) where none waits."""
+        self._began = True
         self._periods_since_asked += 1
         if not self._waiting:
             self.starved += 1

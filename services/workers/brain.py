@@ -21,7 +21,7 @@ PATIENCE_S = 60.0
 
 
 class PolicyFailed(Exception):
-    """The policy cannot go on: why, in a sentence. `died` says that its process is gone."""
+    """The policy cannot go on: why, in a sentence; of one that `died` its last words may tell (Policy.last_words)."""
 
     def __init__(self, text: str, *, died: bool = False) -> None:
         super().__init__(text)
@@ -50,7 +50,7 @@ class Brain:
     def awake(self) -> bool:
         """Whether it may be asked: loaded, and done with what it was asked before."""
         self._listen()
-        while self._lockstep and self.policy.ready is None:
+        if self._lockstep and self.policy.ready is None:
             self.policy.poll(0.2)
             self._listen()
         return self.policy.ready is not None and not self.policy.busy
@@ -67,7 +67,7 @@ class Brain:
         self._listen()
         self._asked += 1
         if self._asked > PATIENCE_S * self._fps:
-            raise PolicyFailed(f"the policy has not answered for {PATIENCE_S:g} s")
+            raise self._gives_up(f"the policy has not answered for {PATIENCE_S:g} s")
         action = self.queue.first()
         return None if action is None else self._pose(action)
 
@@ -81,15 +81,20 @@ class Brain:
         if action is not None:
             return self._pose(action)
         if self.queue.starved_now > STILL_S * self._fps:
-            raise PolicyFailed(
+            raise self._gives_up(
                 f"the policy gave no action for {STILL_S:g} s (its last inference took {self.policy.infer_ms:.0f} ms)"
             )
         return None
 
+    def _gives_up(self, why: str) -> PolicyFailed:
+        """End a process that may never answer: the next trial has another one."""
+        self.policy.give_up(why)
+        return PolicyFailed(why)
+
     def _listen(self) -> None:
         self.policy.poll()
         if self.policy.dead:
-            raise PolicyFailed(self.policy.last_words(), died=True)
+            raise PolicyFailed("", died=True)
         self._put(self.policy.answer())
 
     def _ask(self, observation: dict[str, Any]) -> None:
@@ -102,10 +107,10 @@ class Brain:
         if self._lockstep:
             chunk = self.policy.wait(PATIENCE_S)
             if chunk is None and not self.policy.dead:
-                raise PolicyFailed(f"the policy has not answered for {PATIENCE_S:g} s")
+                raise self._gives_up(f"the policy has not answered for {PATIENCE_S:g} s")
             self._put(chunk)
         if self.policy.dead:
-            raise PolicyFailed(self.policy.last_words(), died=True)
+            raise PolicyFailed("", died=True)
 
     def _put(self, chunk: NDArray[Any] | None) -> None:
         if chunk is not None:

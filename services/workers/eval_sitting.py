@@ -11,11 +11,12 @@ from services import events as ev
 from services import wire
 from services.requests import EvalRequest
 from services.snapshots import Phase
+from services.workers.approach import Approach, Stranded
 from services.workers.arm import Mode
 from services.workers.brain import Brain, PolicyFailed
 from services.workers.desk import Desk
 from services.workers.devices import Devices
-from services.workers.motion import Pose, distance, start_path, step_towards
+from services.workers.motion import Pose, distance, step_towards
 from services.workers.oracle import Oracle
 from services.workers.sitting import ArmSitting, Refused
 from services.workers.takes import Takes
@@ -24,10 +25,6 @@ from sessions.models import SessionStatus, Verdict
 
 BURST_S = 0.5
 """A start this soon after the last accepted key is not believed."""
-TRIES = 5
-"""How often the arm goes to where the policy wants to begin, before that counts as a failure."""
-APPROACH_S = 90.0
-"""How long the way to where a trial begins may take, a policy that is loaded again included."""
 DRIVER_GONE = "the driving console is gone"
 ORACLE = "oracle"
 
@@ -46,12 +43,9 @@ class EvalSitting(ArmSitting):
         self.request, self.takes, self.brain = request, takes, brain
         self.trials = Trials(request.trials)
         self.oracle = Oracle(self.fps) if request.judge == ORACLE else None
-        self._start = start
+        self.approach = Approach(self.arm, brain, self.profile.motion, start, trusting=self.oracle is not None)
         self._length = max(1, round(request.trial_seconds * request.fps))
         self._wanted = 0
-        self._tries = 0
-        self._revived = False
-        self._first: dict[str, Any] | None = None
         self._alarmed = self._ramped = False
         self._key_at = float("-inf")
 
@@ -158,8 +152,7 @@ class EvalSitting(ArmSitting):
         if self.takes.problem:  # the trial before could not be saved, and neither could this one
             self._wanted = 0
             return
-        self._wanted, self._tries, self._revived, self._first = 0, 0, False, None
-        self.brain.wake()
+        self._wanted = 0
         if self._alarmed:
             self._alarmed = False
             self.desk.journal.tell(ev.AlarmCleared(source="policy"))
@@ -167,46 +160,23 @@ class EvalSitting(ArmSitting):
         measured = self._guarded("follower", self.arm.measure)
         if measured is None:  # and that has stopped everything
             return
-        self.arm.go(measured, start_path(measured, self._start, self.profile.motion))
+        seed = self.request.seed
+        self.approach.set_out(measured, None if seed is None else seed + self.trials.next)
         self.enter(Phase.ALIGNING, f"the arm moves to where trial {self.trials.next} begins")
 
     def _approach(self, observation: dict[str, Any]) -> None:
-        """Where trials begin, ask the policy; where it wants to begin elsewhere, go there and ask again."""
-        if self.arm.trouble:
-            self._cannot_begin(self.arm.trouble)
-        elif time.monotonic() - self.since > APPROACH_S:
-            self._cannot_begin(f"the trial did not begin within {APPROACH_S:g} s: {self.detail}")
-        elif self.arm.arrived:
-            if self._first is None:
-                self._ask_where(observation)
-            if self._first is not None and (first := self.brain.first()) is not None:
-                self._agree(first)
-
-    def _ask_where(self, observation: dict[str, Any]) -> None:
-        """Have the policy think from here, as soon as it can."""
-        if not self.brain.awake:
-            if self.brain.policy.ready is None:
-                self.enter(Phase.ALIGNING, "the policy is being loaded again")
+        """On the way to where the trial begins."""
+        try:
+            ramped = self.approach.step(observation, self._pose)
+        except Stranded as why:
+            self._cannot_begin(str(why), why.answer)
             return
-        seed = self.request.seed
-        self._first = observation
-        self.brain.think(observation, None if seed is None else seed + self.trials.next)
+        if ramped is not None:
+            self._begin(ramped=ramped)
+        elif self.approach.reloads:
+            self.enter(Phase.ALIGNING, "the policy is being loaded again")
 
-    def _agree(self, first: Pose) -> None:
-        """Begin where the first action is near the goal, else ramp to it; one that runs away is followed slowly."""
-        motion = self.profile.motion
-        off, name = distance(first, self.arm.goal, but=motion.gripper)
-        if off <= motion.agree_within:
-            self._begin()
-        elif self._tries < TRIES:
-            self._tries, self._first = self._tries + 1, None
-            self.arm.go(self._pose, [first])
-        elif off <= motion.jump_limit:
-            self._begin(ramped=True)
-        else:
-            self._cannot_begin(f"the policy begins {off:.0f} degrees away at {name}, wherever the arm waits for it")
-
-    def _begin(self, *, ramped: bool = False) -> None:
+    def _begin(self, *, ramped: bool) -> None:
         """The first recorded frame is the observation that the first actions were made from.
 
         `ramped`: the arm moves below its speed limit until it agrees with the policy, then follows it.
@@ -220,15 +190,14 @@ class EvalSitting(ArmSitting):
         self.arm.follow()
         self.enter(Phase.RUNNING, f"trial {trial}")
 
-    def _cannot_begin(self, why: str) -> None:
-        self._alarm(why)
+    def _cannot_begin(self, why: str, answer: str) -> None:
+        self._alarm(why, answer)
         self.stop(why)
         if self.oracle is not None:
             self.finish(SessionStatus.ABORTED, why)
 
-    def _alarm(self, why: str) -> None:
+    def _alarm(self, why: str, answer: str) -> None:
         self._alarmed = True
-        answer = "judge the trial; the next one loads the policy again" if self.brain.policy.dead else "see the log"
         self.desk.journal.tell(ev.AlarmRaised(source="policy", text=why, answer=answer))
 
     # --- each period ------------------------------------------------------------------------------
@@ -244,7 +213,7 @@ class EvalSitting(ArmSitting):
             if self.phase is Phase.RUNNING:
                 self._leader = self._paced(self.brain.act(observation) or dict(self.arm.goal))
         except PolicyFailed as failure:
-            self._policy_failed(str(failure), died=failure.died)
+            self._policy_failed(failure)
         return self._leader or dict(self._pose)
 
     def _paced(self, action: Pose) -> Pose:
@@ -257,11 +226,10 @@ class EvalSitting(ArmSitting):
     def on_tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
         """Record, and see whether the trial is over."""
         if self.trials.running and self.arm.mode is Mode.FOLLOW:
-            first, self._first = self._first, None
+            first, self.approach.first = self.approach.first, None
             self.takes.add(observation if first is None else first, action)
             self._flag()
             self._see_the_end()
-        self._start_when_possible()
 
     def on_quiet(self) -> None:
         """A start that waits for a save, in lockstep."""
@@ -287,8 +255,9 @@ class EvalSitting(ArmSitting):
 
     def _move_on(self) -> None:
         if self.phase is Phase.RUNNING and self.arm.mode is Mode.ALIGN:
-            self._policy_failed(self.arm.trouble, died=False)
+            self._policy_failed(PolicyFailed(self.arm.trouble))
         super()._move_on()
+        self._start_when_possible()
 
     # --- how it ends ------------------------------------------------------------------------------
 
@@ -310,19 +279,16 @@ class EvalSitting(ArmSitting):
         self.watch.take = 0
         self._tell_devices("take_ended", self.trials.started)
 
-    def _policy_failed(self, why: str, *, died: bool) -> None:
+    def _policy_failed(self, failure: PolicyFailed) -> None:
         """The arm holds first. What the policy did wrong is a failure to the oracle; its death nobody can judge."""
-        trial = self.trials.running
-        if not trial and died and not self._revived:
-            self._revived, self._first = True, None
-            self.brain.wake()
-            return
-        if not trial:
-            self._cannot_begin(why)
-            return
+        trial, policy = self.trials.running, self.brain.policy
+        why = str(failure)
+        if not why:
+            self._hold()
+            why = policy.last_words()
         self._finish_trial("failed", f"{why}: trial {trial} waits for its verdict")
-        self._alarm(why)
-        if self.oracle is not None and died:
+        self._alarm(why, "judge the trial; the next one loads the policy again" if policy.dead else "see the log")
+        if self.oracle is not None and failure.died:
             self.finish(SessionStatus.ABORTED, why)
         elif self.oracle is not None and self.trials.pending == trial:
             self.judge(trial, Verdict.FAILURE, ORACLE)
@@ -339,9 +305,9 @@ class EvalSitting(ArmSitting):
         return f"trial {self.trials.started} waits for its verdict"
 
     def on_driver_lost(self) -> None:
-        """Nobody watches: hold, and leave the trial pending."""
+        """Nobody watches: hold, and leave the trial pending; an end that was asked for goes on."""
         self._wanted = 0
-        if self.phase in (Phase.RUNNING, Phase.ALIGNING):
+        if self.phase.moving and self.phase is not Phase.DONE and self.ending is None:
             self.stop(DRIVER_GONE)
 
     def _tell_devices(self, what: str, trial: int) -> None:
@@ -365,6 +331,7 @@ class EvalSitting(ArmSitting):
         if self.phase is Phase.ALIGNING:
             raise Refused("a trial begins: stop it first")
         super()._may_move_by_itself()
+        self._wanted = 0  # the arm goes another way now
 
     def busy(self) -> bool:
         """A trial is being saved."""

@@ -29,8 +29,8 @@ NICE = 5
 """The control loop's process goes first."""
 DELAY = "LAB_CONSOLE_INFER_DELAY_MS"
 """Set for tests and benchmarks: every inference takes this much longer."""
-QUEUED = ("tdmpc",)
-"""Policies whose predict_action_chunk reads what select_action has queued, although they look at one observation."""
+QUEUED = ("tdmpc", "lingbot_va")
+"""Policies whose predict_action_chunk reads what select_action has kept, although they look at one observation."""
 FROM_THE_HUB = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "HfHubHTTPError", "RepositoryNotFoundError")
 
 logger = logging.getLogger(__name__)
@@ -103,11 +103,11 @@ class Runner:
         with torch.inference_mode(), torch.autocast(device_type=device.type) if mixed else nullcontext():
             observed = self._pre(prepare_observation_for_inference(dict(frame), device, task, robot_type))
             if self.chunked:
-                chunk = self.policy.predict_action_chunk(observed)[:, :rows]
-                actions = [self._post(chunk[:, n]) for n in range(chunk.shape[1])]
+                chunk = self._post(self.policy.predict_action_chunk(observed))  # whole: some steps count its rows
+                actions = chunk.squeeze(0)[:rows]
             else:
-                actions = [self._post(self.policy.select_action(observed))]
-            together = torch.cat(actions).to("cpu", torch.float32)
+                actions = self._post(self.policy.select_action(observed))
+            together = actions.to("cpu", torch.float32)
         if self._delay:
             time.sleep(self._delay)
         return np.ascontiguousarray(together.numpy())
@@ -158,7 +158,7 @@ class Service:
         ms = 0.0
         for _ in range(2):
             self._runner.reset()
-            ms = self._timed(1)[1]
+            ms = self._timed(self._runner.steps)[1]
         self._cable.send(iw.encode(iw.Ready(ms=ms)))
 
     def _answer(self, ask: iw.Ask) -> None:

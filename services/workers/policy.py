@@ -1,4 +1,4 @@
-"""The control loop's end of the policy process: starts it, asks it, and never waits for it unless told to."""
+"""The control loop's end of the policy process: starts it, asks it, and waits for it only where it is told to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.checkpoints import Checkpoint
 from services.workers import inference_wire as iw
 
 LAST_WORDS_S = 0.05
-"""How long the end of a process that has hung up is waited for, to say what ended it. The arm holds by then."""
+"""How long the end of a process that has hung up is waited for, to say what ended it: ask once the arm holds."""
 
 
 class Child(Protocol):
@@ -55,6 +55,7 @@ class Policy:
         self.failure = ""
         self.infer_ms = 0.0
         self._child: Child | None = None
+        self._starting = False
         self._cable: socket.socket | None = None
         self._memory = os.memfd_create("observation")
         self._map: mmap.mmap | None = None
@@ -68,19 +69,39 @@ class Policy:
     # --- its life ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the process, and with it the loading; after its death, again."""
-        self._let_go()
+        """Start the process, and with it the loading; again, as soon as the one before is gone (and its memory)."""
+        self._hang_up()
+        if self._child is not None:
+            self._child.kill()
+        self.loaded, self.failure, self._opened = None, "", False
+        self._starting = True
+        self._start_when_alone()
+
+    def _start_when_alone(self) -> None:
+        """Takes no time: what is killed may take long to be gone, and the control loop goes on."""
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(0)
+                self._child = None
+        if self._child is None:
+            self._starting = False
+            self._spawn()
+
+    def _spawn(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        self._cable = ours
-        self.loaded, self.ready, self.failure, self._opened, self.busy = None, None, "", False, False
         order = iw.Order(
             checkpoint=str(self.checkpoint.path), cable=theirs.fileno(), memory=self._memory, parent=os.getpid()
         )
         try:
             self._child = spawn(order)
+        except OSError as error:
+            ours.close()
+            self.failure = f"the policy process cannot be started: {error}"
+            return
         finally:
             theirs.close()
+        self._cable = ours
 
     def open(self, features: Mapping[str, Mapping[str, Any]], robot_type: str | None) -> None:
         """Say what observations look like (LeRobot's dataset features); it runs once on one, then it is `ready`."""
@@ -93,29 +114,32 @@ class Policy:
     @property
     def dead(self) -> bool:
         """Whether the process is gone or cannot go on."""
-        return self._cable is None
+        return self._cable is None and not self._starting
 
     @property
     def pid(self) -> int:
         """The process, 0 where there is none."""
         return self._child.pid if self._child is not None else 0
 
-    def close(self) -> None:
-        """End the process; may be called more than once."""
-        self._let_go()
-        if self._memory >= 0:
-            os.close(self._memory)
-            self._memory = -1
+    def give_up(self, why: str) -> None:
+        """End a process that does not answer; `start` begins another one."""
+        if self._child is not None:
+            self._child.kill()
+        self._hang_up()
+        self.failure = why
 
-    def _let_go(self) -> None:
-        if self._cable is not None:
-            self._cable.close()
-            self._cable = None
+    def close(self) -> None:
+        """End the process, and see it gone; may be called more than once."""
+        self._starting = False
+        self._hang_up()
         if self._child is not None:
             self._child.kill()
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(5.0)
             self._child = None
+        if self._memory >= 0:
+            os.close(self._memory)
+            self._memory = -1
 
     def last_words(self) -> str:
         """Why it is dead; waits a moment for the end of a process that said nothing."""
@@ -131,7 +155,10 @@ class Policy:
 
     def poll(self, timeout_s: float = 0.0) -> None:
         """Take in what it has said; with a timeout, wait for the first word."""
+        if self._starting:
+            self._start_when_alone()
         if self._cable is None:
+            time.sleep(timeout_s if self._starting else 0.0)
             return
         if timeout_s:
             select.select([self._cable], [], [], timeout_s)

@@ -340,7 +340,8 @@ class ArmSitting:
 
     def stop(self, cause: str) -> None:
         """Hold, whatever the arm does. A second stop changes nothing, where the first one got through."""
-        if self.arm.mode is Mode.LIMP:
+        if self.arm.mode is Mode.LIMP:  # nothing to hold; what waits to begin does not begin any more
+            self.on_stop(cause)
             return
         self._releasing = False
         was_holding = self.arm.mode is Mode.HOLD and not self.arm.unheld and self.phase is not Phase.STARTING

@@ -73,3 +73,13 @@ def test_a_trial_begins_with_nothing() -> None:
     taken(queue, 9)
     queue.clear()
     assert (len(queue), queue.starved, queue.first()) == (0, 0, None)
+
+
+def test_short_trials_teach_nothing_about_how_long_an_inference_takes() -> None:
+    queue = ActionQueue(20, 1 / 30, expected_ms=290)
+    for _ in range(6):
+        queue.clear()
+        queue.asked()
+        queue.put(chunk(0, 31))  # the arm waited for it
+        taken(queue, 5)
+    assert queue.lead == 10

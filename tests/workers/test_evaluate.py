@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from services import evaluation, wire
 from services import events as ev
 from services.checkpoints import Provenance, write_provenance
+from services.link import Link
 from services.marks import read_marks
 from services.snapshots import Phase, Snapshot
 from sessions.models import SessionStatus, Verdict
@@ -256,7 +258,71 @@ async def test_an_absurd_policy_never_gets_the_arm(quick_rig: Rig) -> None:
         await link.ask(wire.StartTrial(trial=1))
         state = await link.until(lambda s: s.phase is Phase.HELD, 60)
         assert [a.source for a in state.alarms] == ["policy"]
+        assert "degrees from where its demonstrations began" in state.alarms[0].text
         assert not state.trials
+        there = await joints(link)
+        assert max(abs(there[name] - at) for name, at in START.items()) < 5.0, "it stayed where it waited"
+
+
+async def joints(link: Link) -> dict[str, float]:
+    """Where the arm is, as the next telemetry tells."""
+    link.telemetry = None
+    await link.until(lambda _: link.telemetry is not None, 5)
+    assert link.telemetry is not None
+    return dict(link.telemetry.joints)
+
+
+async def refused_beginning(link: Link, number: int) -> Snapshot:
+    """A start that has to be agreed to: the arm holds, and an alarm tells how far."""
+    await say(link, wire.StartTrial(trial=number))
+    state = await link.until(lambda s: s.phase is Phase.HELD, 60)
+    assert not state.trials
+    assert "g, then space lets it go there slowly" in state.alarms[-1].answer
+    return state
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "not told"])
+async def test_a_beginning_far_away_is_agreed_to_by_a_person_once(quick_rig: Rig, told: bool) -> None:
+    far = straight()
+    far[:, 0] += 60.0
+    policy = copycat(quick_rig, f"far-{told}", far)
+    write_provenance(policy, Provenance(fps=30, start_pose=START if told else {}))
+    async with evaluating(quick_rig, policy=policy) as link:
+        state = await refused_beginning(link, 1)
+        words = "60 degrees from where its demonstrations began: shoulder_pan at 60" if told else "is not known"
+        assert words in state.alarms[-1].text
+        assert abs((await joints(link))["shoulder_pan"]) < 5.0
+        await say(link, wire.GoToRest())
+        await link.until(lambda s: s.phase is Phase.RESTED, 30)
+        assert await trial(link) == 1
+        assert quick_rig.snapshot(link.run).alarms == ()
+        assert await trial(link) == 2, "agreed once, agreed for the sitting"
+        state = await finish(link)
+    actions = np.stack(dataset_of(quick_rig, state).hf_dataset.with_format("numpy")[:]["action"])
+    assert np.allclose(actions[:, 0], 60.0, atol=6.0)
+
+
+async def test_a_stop_while_the_arm_is_limp_takes_back_the_start_that_waits(quick_rig: Rig) -> None:
+    bench = quick_rig.small("motion.rest={}", "motion.waypoints=[]")
+    policy = checkpoint(quick_rig, "seeing", cube=False, cameras=dict.fromkeys(bench.cameras, (96, 72)))
+    async with evaluating(quick_rig, bench, policy=policy, trial_seconds=2.0) as link:
+        await start(link)
+        await pending(link)
+        burst = (
+            wire.JudgeTrial(trial=1, verdict=Verdict.VOID),
+            wire.Release(confirmed=True),
+            wire.StartTrial(trial=2),
+        )
+        answers = [link.tell(command) for command in burst]  # at once: the trial before is being saved meanwhile
+        for answer in answers:
+            assert (await answer).ok
+        await say(link, wire.Stop())
+        await link.until(lambda s: bool(s.episodes), 20)
+        await asyncio.sleep(0.5)
+        assert link.snapshot.phase in (Phase.RELEASED, Phase.HELD)
+        assert link.telemetry is not None and not link.telemetry.start_pending
+        assert len(link.snapshot.trials) == 1
+        assert await start(link) == 2
 
 
 def straight(rows: int = 40) -> Any:

@@ -134,6 +134,23 @@ async def test_a_killed_policy_process_holds_the_arm_and_the_next_trial_loads_it
     wait_until(lambda: not policy.is_running(), 5, "the policy process outlives its sitting")
 
 
+async def test_a_policy_process_that_hangs_is_replaced_for_the_next_trial(quick_rig: Rig) -> None:
+    run = evaluate(quick_rig, **REAL_TIME)
+    async with quick_rig.attached(run) as link:
+        await start(link)
+        hung = policy_process(quick_rig.pid(run))
+        hung.suspend()
+        state = await link.until(lambda s: s.pending is not None and bool(s.alarms), 20)
+        assert "gave no action for 3 s" in state.alarms[-1].text
+        assert state.alarms[-1].answer == "judge the trial; the next one loads the policy again"
+        await judge(link, 1, Verdict.VOID)
+        assert await start(link) == 2
+        assert not hung.is_running() and policy_process(quick_rig.pid(run)).pid != hung.pid
+        assert link.telemetry is not None and link.telemetry.late <= 3, "the loop waited for neither"
+        await judge(link, 2)
+        await finish(link)
+
+
 async def test_a_policy_that_died_between_trials_is_loaded_again(quick_rig: Rig) -> None:
     run = evaluate(quick_rig, **REAL_TIME | {"trial_seconds": 0.5})
     async with quick_rig.attached(run) as link:
