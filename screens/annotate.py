@@ -1,16 +1,18 @@
-"""Notes and tags for the session that is chosen in the log."""
+"""Notes, tags and late verdicts for the session that is chosen in the log."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from textual import work
 
-from screens.dialogs import TextEntry
+from screens.dialogs import Choice, Question, TextEntry
 from screens.frame import LabScreen
 from screens.messages import Tone
-from sessions.models import Session
+from screens.trials import place
+from sessions.models import Session, SessionStatus, Trial, Verdict
 
 
 class Annotates(LabScreen):
@@ -51,6 +53,34 @@ class Annotates(LabScreen):
             tag = text.removeprefix("-")
             said = f"tagged: #{tag}" if present else f"tag taken off: #{tag}"
             self._annotate(lambda: logbook.set_tag(self.desk.folder, session.id, tag, present), said)
+
+    @property
+    def unjudged(self) -> Trial | None:
+        """The trial of the chosen session that was left without a verdict, once the session is over."""
+        session = self.chosen
+        if session is None or session.status is SessionStatus.RUNNING:
+            return None
+        return next((trial for trial in session.trials if trial.verdict is None), None)
+
+    def action_judge_late(self, verdict: str) -> None:
+        """The verdict that nobody gave before the session ended; asks first, since it stays."""
+        session, trial = self.chosen, self.unjudged
+        if session is None or trial is None:
+            return
+        number = place(session.trials, trial.index)
+        title = f"Trial {number} of session {session.id} has no verdict."
+        says = ["A verdict given now stays: u takes back only what was given in the sitting."]
+        yes = Choice("y", f"it is a {verdict}" if verdict != "void" else "it is void", verdict)
+        self.app.push_screen(Question(self.desk, title, says, [yes]), lambda said: self._judge(session, trial, said))
+
+    def _judge(self, session: Session, trial: Trial, verdict: str | None) -> None:
+        from services import logbook
+
+        if verdict:
+            given = partial(
+                logbook.judge_trial, self.desk.folder, session.id, trial.index, Verdict(verdict), self.desk.operator
+            )
+            self._annotate(given, f"trial {place(session.trials, trial.index)}: {verdict}")
 
     def _annotate(self, write: Callable[[], None], said: str) -> None:
         self._write(write, said)

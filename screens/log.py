@@ -25,6 +25,8 @@ from screens.widgets.rows import RowList
 from screens.words import clean, plural, signs
 from sessions.models import Session
 
+LATE = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
+
 
 class LogScreen(Annotates, LabScreen):
     """A list, the chosen session below it, or that one alone when opened."""
@@ -32,7 +34,7 @@ class LogScreen(Annotates, LabScreen):
     TITLE_WORD = "log"
     CSS_PATH = "log.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "pause", "rest", "release", "take_over", "open", "filter", "note_to", "tag", "finish",
+        "pause", "rest", "release", "take_over", "open", *LATE, "filter", "note_to", "tag", "finish",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", key_display="enter", id="log.open",
@@ -41,6 +43,10 @@ class LogScreen(Annotates, LabScreen):
                 tooltip="kind:record, tag:night, operator:anna, any text; nothing shows all"),
         Binding("n", "note_to", "note", id="log.note", tooltip="Add a remark to the chosen session"),
         Binding("t", "tag", "tag", id="log.tag", tooltip="Put a tag on the chosen session; -tag takes it off"),
+        Binding("s", "judge_late('success')", "success", id="log.success",
+                tooltip="The trial that was left without a verdict did the task"),
+        Binding("f", "judge_late('failure')", "failure", id="log.failure", tooltip="That trial failed"),
+        Binding("v", "judge_late('void')", "void", id="log.void", tooltip="That trial does not count"),
         Binding("up", "move(-1)", "up", show=False, id="log.up", tooltip="The session above, or scroll"),
         Binding("down", "move(1)", "down", show=False, id="log.down", tooltip="The session below, or scroll"),
         Binding("pageup", "page(-1)", "page up", show=False, id="log.page-up", tooltip="A page up"),
@@ -154,6 +160,8 @@ class LogScreen(Annotates, LabScreen):
         """What needs a session needs one chosen; nobody types while the arm is busy."""
         if action in ("note_to", "tag"):
             return self.chosen is not None and may_type(self.desk)
+        if action == "judge_late":
+            return self.unjudged is not None and may_type(self.desk)
         if action == "open":
             return self.chosen is not None
         if action == "filter":

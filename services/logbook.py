@@ -23,7 +23,7 @@ from services.marks import Mark, read_marks, write_mark
 from services.scribe import Scribe, fold
 from services.snapshots import Snapshot
 from services.text import clean
-from sessions.models import Episode, Session
+from sessions.models import Episode, Session, Trial, Verdict
 from sessions.store import StoreProblem
 
 ANSWER_S = 2.0
@@ -184,6 +184,43 @@ def mark_episode(folder: DataFolder, session_id: str, index: int, *, accepted: b
     if not (is_live(run) and _tell(run, command, time.monotonic() + ANSWER_S)):
         _mark_afterwards(run, snapshot, episode, accepted=accepted)
     fold(folder)
+
+
+def judge_trial(folder: DataFolder, session_id: str, index: int, verdict: Verdict, judge: str = "") -> None:
+    """Give the verdict that a trial was left without: attempt `index`, counted from 1. Durable, as at the bench.
+
+    While the session runs its worker decides. A verdict that is there stays. Raises LogbookProblem.
+    """
+    run, snapshot = _find(folder, session_id)
+    trial = next((t for t in snapshot.trials if t.index == index), None)
+    if trial is None:
+        raise LogbookProblem(f"session {run.id} has no trial {index}")
+    if trial.verdict is not None:
+        raise LogbookProblem(f"trial {index} of session {run.id} has its verdict: {trial.verdict.value}")
+    _record(
+        run,
+        wire.JudgeTrial(trial=index, verdict=verdict, judge=judge),
+        ev.TrialJudged(trial=index, verdict=verdict, judge=judge),
+    )
+    try:
+        if not is_live(run):
+            _mark_verdict(run, snapshot, trial, verdict)
+    finally:
+        fold(folder)
+
+
+def _mark_verdict(run: RunFolder, snapshot: Snapshot, trial: Trial, verdict: Verdict) -> None:
+    """Into the marks of the rollouts, where the trial's motion was saved and is still there."""
+    root = Path(snapshot.started.dataset_root if snapshot.started else "")
+    if trial.episode_index is None or not root.is_absolute() or not root.is_dir():
+        return
+    try:
+        with dataset_lock(root, run.id):
+            mark = read_marks(root).get(trial.episode_index, Mark(session=run.id, take=trial.index))
+            if mark.session in ("", run.id):
+                write_mark(root, trial.episode_index, msgspec.structs.replace(mark, verdict=verdict))
+    except (DatasetProblem, OSError) as problem:
+        raise LogbookProblem(f"the verdict is in the log, but not in the marks of {root.name}: {problem}") from problem
 
 
 def _mark_afterwards(run: RunFolder, snapshot: Snapshot, episode: Episode, *, accepted: bool) -> None:

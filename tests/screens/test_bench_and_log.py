@@ -12,10 +12,10 @@ from screens.leave import LeaveQuestion
 from screens.widgets.rows import RowList
 from services import events as ev
 from services import wire
-from services.eventlog import read_events
+from services.eventlog import EventLog, read_events
 from services.requests import Purpose
 from services.snapshots import Phase
-from sessions.models import SessionKind
+from sessions.models import SessionKind, SessionStatus
 from tests.screens.fake import FakeWorker, past_session, sim_profile
 
 
@@ -128,6 +128,43 @@ async def test_the_log_filters_and_takes_notes(open_console):
         await console.sees("#night")
         await console.press("escape", "escape")
         await console.until(lambda: len(rows(console)) == 2)
+
+
+async def test_a_trial_that_nobody_judged_is_judged_in_the_log(open_console):
+    async with open_console() as console:
+        run = console.folder.run("20260101-080000-eeee")
+        run.root.mkdir(parents=True)
+        with EventLog(run) as log:
+            for event in (
+                ev.SessionStarted(
+                    id=run.id,
+                    kind=SessionKind.EVAL,
+                    pid=1,
+                    host="lab",
+                    bench="sim",
+                    dataset="rollout_a",
+                    target_trials=3,
+                ),
+                ev.TakeStarted(take=1),
+                ev.TakeEnded(take=1, frames=200, reason="driver"),
+                ev.SessionEnded(status=SessionStatus.CRASHED, reason="the worker vanished"),
+            ):
+                log.append(event, sync=False)
+        past_session(console.folder, "20260102-080000-aaaa")
+        await console.press("f7")
+        await console.until(lambda: len(rows(console)) == 2)
+        await console.until(lambda: "f failure" in console.keys)
+        await console.press("down")
+        await console.until(lambda: "f failure" not in console.keys)  # a recording
+        await console.press("up")
+        await console.press("f")
+        assert isinstance(console.app.screen, Question)
+        await console.press("escape")
+        await console.press("f", "y")
+        await console.sees("trial 1: failure")
+        judged = [e for e in read_events(run.events) if isinstance(e, ev.TrialJudged)]
+        assert [(e.trial, e.verdict.value, e.judge) for e in judged] == [(1, "failure", console.desk.operator)]
+        await console.until(lambda: "f failure" not in console.keys)
 
 
 async def test_a_refused_tag_is_said(open_console):

@@ -20,7 +20,7 @@ from services import folders, logbook, wire
 from services.datasets import dataset_lock
 from services.eventlog import EventLog, read_events
 from services.folders import DataFolder, RunFolder
-from services.logbook import LogbookProblem, add_note, as_json, mark_episode, matching, set_tag
+from services.logbook import LogbookProblem, add_note, as_json, judge_trial, mark_episode, matching, set_tag
 from services.marks import Mark, read_marks, write_mark
 from sessions.models import Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
 from tests.services.runs import ended, make_folder, saved, session_id, started, write_run
@@ -461,3 +461,45 @@ def test_a_dataset_that_is_gone_and_an_episode_that_never_was_are_said(folder: D
     with pytest.raises(LogbookProblem, match=r"not at .*cubes any more"):
         mark_episode(folder, ID, 1, accepted=False)
     assert not recorded.exists()
+
+
+# --- verdicts afterwards ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unjudged(folder: DataFolder) -> Path:
+    """A crashed evaluation: trial 1 judged, trial 2 saved and not judged; where its rollouts lie."""
+    root = folder.datasets / "rollout_a"
+    root.mkdir()
+    events = [
+        started(ID, kind=SessionKind.EVAL, dataset_root=str(root)),
+        ev.TakeStarted(take=1), ev.TakeEnded(take=1, frames=200, reason="time"), saved(0),
+        ev.TrialJudged(trial=1, verdict=Verdict.FAILURE),
+        ev.TakeStarted(take=2), ev.TakeEnded(take=2, frames=200, reason="driver"), saved(1),
+        ended(SessionStatus.CRASHED),
+    ]  # fmt: skip
+    write_run(folder, ID, *events)
+    write_mark(root, 1, Mark(accepted=False, session=ID, take=2, flags=("stopped",)))
+    return root
+
+
+def test_an_unjudged_trial_is_judged_afterwards_in_log_and_marks(folder: DataFolder, unjudged: Path) -> None:
+    judge_trial(folder, ID, 2, Verdict.SUCCESS, "anna")
+    trials = told(folder).trials
+    assert [(t.verdict, t.judge) for t in trials] == [(Verdict.FAILURE, ""), (Verdict.SUCCESS, "anna")]
+    assert read_marks(unjudged)[1].verdict is Verdict.SUCCESS
+    assert read_marks(unjudged)[1].flags == ("stopped",)
+
+
+def test_a_verdict_that_is_there_stays_and_a_trial_that_never_was_is_said(folder: DataFolder, unjudged: Path) -> None:
+    with pytest.raises(LogbookProblem, match=r"trial 1 of session .* has its verdict: failure"):
+        judge_trial(folder, ID, 1, Verdict.SUCCESS)
+    with pytest.raises(LogbookProblem, match="no trial 9"):
+        judge_trial(folder, ID, 9, Verdict.SUCCESS)
+    assert [t.verdict for t in told(folder).trials] == [Verdict.FAILURE, None]
+
+
+def test_a_verdict_is_in_the_log_where_the_rollouts_are_gone_or_in_use(folder: DataFolder, unjudged: Path) -> None:
+    with dataset_lock(unjudged, "somebody"), pytest.raises(LogbookProblem, match="in the log, but not in the marks"):
+        judge_trial(folder, ID, 2, Verdict.VOID)
+    assert told(folder).trials[1].verdict is Verdict.VOID
