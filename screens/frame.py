@@ -34,6 +34,8 @@ class LabScreen(Verbs, Keyed):
     """Subclasses give `body`, `draw` and `draw_telemetry`; they draw only while they are seen."""
 
     BINDINGS: ClassVar[list[BindingType]] = FRAME_KEYS
+    AUTO_FOCUS = ""
+    """A screen that comes back must not put the focus into a form that is just being taken away: no key would act."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(id=self.TITLE_WORD)

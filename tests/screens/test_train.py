@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import msgspec
 import pytest
 from textual.widgets import Input
 
@@ -278,6 +279,61 @@ async def test_stopping_what_another_console_commands_says_so(open_console, make
         await console.press("y")
         await console.until(lambda: bool(training.heard_of(wire.Finish)))
         assert training.heard_of(wire.TakeOver)
+
+
+async def test_a_trainer_that_hangs_after_the_stop_is_killed_by_s_again(open_console, make_training):
+    async with open_console((80, 24)) as console:
+        training = await make_training()
+        training.train(321, durable=True)
+        stopping = "stopping: a checkpoint is saved after the step in progress"
+        training._obey_more = lambda _: training.phase(Phase.TRAINING, stopping)
+        await show(console)
+        await console.until(lambda: console.desk.training.can_stop)
+        await console.press("S")
+        await console.sees("Stop this training?")
+        await console.press("enter")
+        await console.sees("the training saves one checkpoint and ends")
+        await console.until(lambda: console.text("#alarm").strip() == stopping)
+        await console.press("S")
+        await console.sees("Stop it once more?")
+        await console.press("y")
+        await console.until(lambda: len(training.heard_of(wire.Finish)) == 2)
+        silent = "trainer silent, at step 3210"
+        training.tell(
+            ev.AlarmRaised(source="trainer", text=silent, answer="S again kills the trainer", at=time.time() - 34)
+        )
+        await console.until(lambda: f"{silent} for 34 s · S again kills the trainer" in console.text("#alarm"))
+        await console.press("S")
+        await console.sees("Kill the trainer?")
+        await console.sees("Whole checkpoints stay")
+        await console.press("enter")  # what is lost for good is not a default
+        assert len(training.heard_of(wire.Finish)) == 2
+        await console.press("y")
+        await console.until(lambda: len(training.heard_of(wire.Finish)) == 3)
+        training.tell(ev.AlarmCleared(source="trainer"))
+        await console.until(lambda: console.text("#alarm").strip() == stopping)
+        training.end(SessionStatus.ABORTED, "stopped by the operator, but the trainer did not react for 34 s")
+        await console.until(lambda: console.text("#headline").startswith("○ ABORTED"))
+        assert "did not react for 34 s" in console.text("#underline") and not console.text("#alarm").strip()
+
+
+async def test_what_the_worker_says_of_a_second_stop_is_shown(open_console, make_training):
+    async with open_console() as console:
+        training = await make_training()
+        training.train(10)
+        await show(console)
+        await console.until(lambda: console.desk.training.can_stop)
+        said = "it stops already and is silent for 12 s; S again in 18 s kills the trainer, if it stays silent"
+        send = training._send
+
+        def answering(writer, line):
+            message = wire.decode_message(line)
+            again = isinstance(message, wire.Answer) and isinstance(training.heard[-1], wire.Finish)
+            send(writer, wire.encode(msgspec.structs.replace(message, error=said)) if again else line)
+
+        training._send, training._obey_more = answering, lambda _: None
+        await console.press("S", "y")
+        await console.sees(said)
 
 
 async def test_out_of_memory_is_named_with_the_last_words(open_console, make_training):
@@ -639,3 +695,14 @@ async def test_twenty_thousand_points_are_there_at_once(open_console, make_train
         await console.until(lambda: plot(console).drawn > 0 and len(console.desk.training.curves) == 20_000)
         assert time.monotonic() - begin < 10.0  # tests.bench.bench_curves measures it
         await console.until(lambda: "200k" in plot(console).text)
+
+
+async def test_a_screen_that_comes_back_leaves_the_focus_where_it_was(open_console):
+    async with open_console() as console:
+        await console.press("f4")
+        await console.until(lambda: bool(console.screen.query("#dataset")))
+        assert console.app.focused.id == "dataset"
+        await console.press("escape", "f2", "f4")
+        await console.until(lambda: console.screen.id == "train")
+        await console.pilot.pause(0.2)
+        assert console.app.focused is None and "F2 bench" in console.keys
