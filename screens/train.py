@@ -13,11 +13,12 @@ from screens import train_words
 from screens.form import Form
 from screens.frame import LabScreen
 from screens.keyed import FRAME_KEYS
-from screens.messages import TrainingChanged
+from screens.messages import Tone, TrainingChanged
 from screens.rules import may_type
 from screens.run_view import RunView
 from screens.status import Said, alarm_line
 from screens.train_form import TrainForm
+from screens.training import TrainingWatch
 from screens.verbs import SITTING_KEYS
 from screens.widgets.rows import RowList
 from services.requests import TrainRequest
@@ -38,7 +39,7 @@ class TrainScreen(LabScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("N", "new_run", "new", id="train.new", tooltip="Fill in the next training; a running one goes on"),
         Binding("S", "stop_training", "stop and save", id="train.stop",
-                tooltip="End this training with one more checkpoint; asks first"),
+                tooltip="End this training with one more checkpoint, or kill a trainer that hangs; asks first"),
         Binding("z", "zoom", "zoom", id="train.zoom", tooltip="One plot large, the next, all again"),
         Binding("l", "log_axis", "log axis", id="train.log-axis", tooltip="Logarithmic axes, and back"),
         Binding("left", "read_off(-1)", "read off", show=False, id="train.back", tooltip="The cursor to earlier steps"),
@@ -89,9 +90,12 @@ class TrainScreen(LabScreen):
         self.redraw()
 
     def alarm(self) -> Said:
-        """The arm's alarms come first."""
-        arm = super().alarm()
-        return arm if arm.text else alarm_line(self.desk.training.snapshot, self.now())
+        """The arm's alarms come first, then the training's, then that it stops."""
+        watch = self.desk.training
+        for said in (super().alarm(), alarm_line(watch.snapshot, self.now())):
+            if said.text:
+                return said
+        return Said(watch.stopping, Tone.WARNING)
 
     def draw(self) -> None:
         """Choose form or run; draw it."""
@@ -146,15 +150,15 @@ class TrainScreen(LabScreen):
             self.desk.notice("keys go to the form: Esc stops the arm, x is a letter")
 
     def action_stop_training(self) -> None:
-        """Ask, then stop."""
+        """Ask, then stop; one that hangs is killed."""
         from screens.dialogs import Choice, Question
 
         watch = self.desk.training
-        says = ["One checkpoint is saved first. What it has learnt so far is kept, and can be evaluated."]
+        asks, says, does = stop_words(watch)
         if others := watch.others:
             says.append(f"{others} commands this training: stopping it takes over.")
-        yes = Choice("y,enter", "stop the training and save", "yes")
-        question = Question(self.desk, "Stop this training?", says, [yes])
+        yes = Choice("y" if watch.hangs else "y,enter", does, "yes")
+        question = Question(self.desk, asks, says, [yes])
         self.app.push_screen(question, lambda answer: watch.stop() if answer == "yes" else None)
 
     def action_zoom(self) -> None:
@@ -220,3 +224,21 @@ class TrainScreen(LabScreen):
             self._wants_form = False
             self.view.begin()
             self.desk.training.start(message.request)
+
+
+def stop_words(watch: TrainingWatch) -> tuple[str, list[str], str]:
+    """What S asks, what comes of it, and what the answer does: of a run, of one that stops, of one that hangs."""
+    if watch.hangs:
+        says = [
+            f"It was asked to stop and does not react: {watch.hangs}.",
+            "Whole checkpoints stay; what it learnt after the newest of them is lost.",
+        ]
+        return "Kill the trainer?", says, "kill the trainer"
+    if watch.stopping:
+        says = [
+            "It stops after the step in progress, with a checkpoint.",
+            "One that cannot be saved is given up; a trainer that says nothing for long can be killed.",
+        ]
+        return "Stop it once more?", says, "ask it again"
+    says = ["One checkpoint is saved first. What it has learnt so far is kept, and can be evaluated."]
+    return "Stop this training?", says, "stop the training and save"

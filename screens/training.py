@@ -17,12 +17,13 @@ from services import training_runs, wire
 from services.eventlog import is_live
 from services.folders import DataFolder, RunFolder
 from services.link import Link, LinkLost
-from services.snapshots import Snapshot
+from services.snapshots import Phase, Snapshot
 from sessions.models import SessionStatus
 
 if TYPE_CHECKING:
     from services.curves import Curves
     from services.requests import TrainRequest
+    from services.sitting import Answered
 
 PATIENCE_S = 25.0
 """How long a worker may take to open its socket: it may just have been launched, by whomever."""
@@ -80,6 +81,17 @@ class TrainingWatch:
         return self.live and self.link is not None and self.link.connected
 
     @property
+    def stopping(self) -> str:
+        """That it was asked to stop and makes its last step, in the worker's words; else empty."""
+        snapshot = self.snapshot
+        return clean(snapshot.detail) if self.can_stop and snapshot.phase is Phase.TRAINING else ""
+
+    @property
+    def hangs(self) -> str:
+        """Where a trainer is that was asked to stop and does not react, which S kills; else empty."""
+        return next((clean(a.text) for a in self.snapshot.alarms if a.source == "trainer" and self.can_stop), "")
+
+    @property
     def others(self) -> str:
         """Who commands this training, if it is another console; else empty."""
         link = self.link
@@ -134,7 +146,17 @@ class TrainingWatch:
             return
         if not link.may_command:
             self._audience.order(link.tell(wire.TakeOver()))
-        self._audience.order(training.stop(link), "the training saves one checkpoint and ends")
+        self._audience.spawn(self._hear_of_stop(training.stop(link)))
+
+    async def _hear_of_stop(self, answer: Answered) -> None:
+        """Say what the worker says: of a second stop, how long the trainer is silent, or that it is killed."""
+        said = await answer
+        if not said.ok:
+            self._audience.refuse(said.error or "the worker refused without a reason")
+        elif said.error:
+            self._audience.notice(said.error, Tone.WARNING)
+        else:
+            self._audience.notice("the training saves one checkpoint and ends", Tone.SUCCESS)
 
     def note(self, text: str, author: str) -> None:
         """Write a remark into the session, by its worker or, where that is gone, into its file."""

@@ -47,6 +47,11 @@ class DataFolder:
         """What trainings write."""
         return self.root / "outputs"
 
+    @property
+    def trainings(self) -> Path:
+        """One folder per training, by its name."""
+        return self.outputs / "train"
+
     def run(self, session_id: str) -> RunFolder:
         """The folder of one sitting (it need not exist)."""
         return RunFolder(self.runs / session_id)

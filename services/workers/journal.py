@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -56,14 +58,29 @@ class Journal:
 
     def _run(self) -> None:
         while batch := self._waiting():
-            *before, last = batch
-            written = [self._write(entry.event, sync=False) for entry in before]
-            written.append(self._write(last.event, sync=True))  # one fsync for all that waited
-            for entry, event in zip(batch, written, strict=True):
-                self._publish(event)
-                entry.done.set()
-                if entry.then is not None:
-                    entry.then()
+            written: list[tuple[_Entry, ev.Event]] = []
+            for entry in batch:
+                try:
+                    event = self._log.append(entry.event, sync=entry is batch[-1])  # one fsync for all that waited
+                except OSError:  # those before it need not wait until there is room for this one
+                    if written:
+                        self._keep_trying(self._sync)
+                        self._announce(written)
+                        written = []
+                    event = self._keep_trying(partial(self._log.append, entry.event))
+                written.append((entry, event))
+            self._announce(written)
+
+    def _announce(self, written: list[tuple[_Entry, ev.Event]]) -> None:
+        """Publish and answer what is on disk."""
+        for entry, event in written:
+            self._publish(event)
+            entry.done.set()
+            if entry.then is not None:
+                entry.then()
+
+    def _sync(self) -> None:
+        os.fsync(self._log._fd)  # EventLog syncs with an append only, and here the append failed
 
     def _waiting(self) -> list[_Entry]:
         """Waits for the next entry; with it comes whatever else was told meanwhile. Empty at the end."""
@@ -78,12 +95,12 @@ class Journal:
             self._queue.put(None)  # the end, for the next time
         return batch
 
-    def _write(self, event: ev.Event, *, sync: bool) -> ev.Event:
-        """Keep trying: on a full disk the fact waits in memory, and watchers are told."""
+    def _keep_trying[Done](self, act: Callable[[], Done]) -> Done:
+        """Do it until the disk lets it: meanwhile the fact waits in memory, and watchers are told."""
         told = False
         while True:
             try:
-                written = self._log.append(event, sync=sync)
+                done = act()
             except OSError as error:
                 logger.error("events.jsonl: %s", error)
                 if not told:
@@ -94,4 +111,4 @@ class Journal:
                 continue
             if told:
                 self._publish(ev.AlarmCleared(source="disk"))
-            return written
+            return done

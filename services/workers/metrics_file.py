@@ -37,7 +37,12 @@ class MetricsFile:
             self._waiting.popleft()
 
     def close(self) -> None:
-        """Write what can be written, make it durable."""
-        self.flush()
-        os.fsync(self._fd)
-        os.close(self._fd)
+        """Write what can be written, make it durable; where the disk takes it not, `trouble` says why."""
+        try:
+            try:
+                self.flush()
+                os.fsync(self._fd)
+            finally:
+                os.close(self._fd)
+        except OSError as error:
+            self.trouble = error.strerror or str(error)

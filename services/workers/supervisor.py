@@ -7,6 +7,7 @@ import queue
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -14,15 +15,20 @@ import msgspec
 from services import events as ev
 from services import wire
 from services.datasets import DatasetLock
+from services.folders import DataFolder
 from services.requests import TrainRequest
 from services.snapshots import Phase
+from services.units import duration
 from services.workers.desk import Desk, remark
 from services.workers.memory import oom_kills
 from services.workers.process import End
 from services.workers.server import Received
 from services.workers.train_ending import OPERATOR, SIGTERM, Ending, Stop
-from services.workers.train_facts import STOP, DatasetRead, Ended, Logged, Stepped, Told, decode
+from services.workers.train_facts import STOP, DatasetRead, Ended, Logged, Outcome, Stepped, Told, decode
+from services.workers.train_leftovers import remove_abandoned, remove_halves
 from services.workers.train_progress import Progress
+from services.workers.train_silence import Silence
+from sessions.models import SessionStatus
 
 LOOK_S = 0.25
 GRACE_S = 20.0
@@ -55,15 +61,20 @@ class Supervisor:
         self.started: ev.TrainingStarted | None = None
         self.word: Ended | None = None
         self.stop: Stop | None = None
+        self.killed_after: float | None = None
+        """Seconds of silence after which a second stop killed the trainer."""
         self.progress = Progress(desk)
         self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name="trainer", daemon=True)
         self._oom_before = oom_kills()
         self._leave_by = float("inf")
+        self._silence = Silence(desk.journal)
+        self._saving = False
 
     def run(self) -> End:
         """Until the trainer is gone."""
         self._reader.start()
+        remove_abandoned(DataFolder(Path(self.request.data_dir)))
         mailbox = self.desk.mailbox
         mailbox.open = True
         try:
@@ -80,25 +91,36 @@ class Supervisor:
         self._reader.join(timeout=2)
         self._turn()
         self.progress.close()
-        return Ending(
+        if self.started is not None:
+            remove_halves(Path(self.started.output_dir))
+        return self._end(code)
+
+    def _end(self, code: int) -> End:
+        word, hung = self.word, False
+        if word is None and self.stop is not None and self.killed_after is not None:
+            silent = f"the trainer did not react for {duration(self.killed_after)} and was killed"
+            word, hung = Ended(outcome=Outcome.FAILED, text=f"stopped by {self.stop.by}, but {silent}"), True
+        status, text = Ending(
             request=self.request,
             started=self.started,
             step=self.progress.step,
             code=code,
-            word=self.word,
+            word=word,
             stop=self.stop,
             memory_short=oom_kills() > self._oom_before,
             trouble=self.progress.trouble,
         ).outcome()
+        return SessionStatus.ABORTED if hung else status, text
 
     def _turn(self) -> None:
+        while not self._told.empty():  # first: whoever is judged silent must not have spoken meanwhile
+            self._hear(self._told.get())
         for received in self.desk.mailbox.drain():
             self._obey(received)
         if self.desk.mailbox.terminate:
             self.desk.mailbox.terminate = False
             self._stop(SIGTERM)
-        while not self._told.empty():
-            self._hear(self._told.get())
+        self._silence.watch(self.progress.step_seconds, self._doing)
         self.progress.tick()
 
     # --- what consoles want -------------------------------------------------------------------------
@@ -110,26 +132,49 @@ class Supervisor:
             case wire.Stop():
                 received.answer(True, "nothing moves here: this is a training")
             case wire.Finish():
-                self._stop(OPERATOR)
-                received.answer(True, "")
+                received.answer(True, self._stop(OPERATOR))
             case other:
                 means_nothing = f"{type(other).__name__} means nothing in a training"
                 received.answer(False, f"{means_nothing}: it can only be stopped, with a checkpoint")
 
-    def _stop(self, stop: Stop) -> None:
-        """A checkpoint and the end; before the first step, just the end."""
+    def _stop(self, stop: Stop) -> str:
+        """A checkpoint and the end; before the first step, just the end. Again: the end of a trainer that hangs.
+
+        Returns what whoever stops it again should know.
+        """
         if self.word is not None:
-            return
-        self.stop = self.stop or stop
+            return ""
+        again, self.stop = self.stop is not None, self.stop or stop
         if self.started is None:
             self.trainer.kill()
-            return
-        detail = "stopping: a checkpoint is saved after this step"
-        self.desk.journal.tell(ev.PhaseChanged(phase=Phase.TRAINING.value, detail=detail))
+            return ""
+        if not again:
+            self._silence.ask()
+            self._tell_stopping()
+        elif self._silence.too_long(self.progress.step_seconds):
+            return self._kill()
         try:
             self.channel.sendall(STOP)
         except OSError:  # it is gone already; how, its exit status tells
             logger.info("the trainer was gone before it could be stopped")
+        return self._silence.so_far(self.progress.step_seconds) if again else ""
+
+    def _tell_stopping(self) -> None:
+        phase, detail = Phase.TRAINING, "stopping: a checkpoint is saved after the step in progress"
+        if self._saving:
+            phase, detail = Phase.SAVING, "stopping: once this checkpoint is saved"
+        self.desk.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
+
+    def _kill(self) -> str:
+        """What is saved stays: a checkpoint has its name only once it is whole."""
+        self.killed_after = self.killed_after or self._silence.seconds
+        logger.warning("the trainer was silent for %.0f s after it was asked to stop: killed", self.killed_after)
+        self.trainer.kill()
+        return f"the trainer did not react for {duration(self.killed_after)}: it is killed"
+
+    @property
+    def _doing(self) -> str:
+        return f"saving step {self.progress.step}" if self._saving else f"at step {self.progress.step}"
 
     # --- what the trainer tells -----------------------------------------------------------------------
 
@@ -145,6 +190,7 @@ class Supervisor:
 
     def _hear(self, told: Told) -> None:
         journal = self.desk.journal
+        self._silence.heard()
         match told:
             case Logged():
                 self.progress.log(told)
@@ -154,6 +200,7 @@ class Supervisor:
                 self.lock.release()
             case Ended():
                 self.word, self._leave_by = told, time.monotonic() + GRACE_S
+                self._silence.end()
                 self.progress.reach(told.step)
             case ev.TrainingStarted():
                 self.started = told
@@ -161,6 +208,9 @@ class Supervisor:
             case ev.CheckpointSaved():
                 self.progress.reach(told.step)
                 self.progress.keep()
+                journal.tell(told)
+            case ev.PhaseChanged():
+                self._saving = told.phase == Phase.SAVING
                 journal.tell(told)
             case _:
                 journal.tell(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -12,31 +13,47 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from services.checkpoints import JOINTS, PRETRAINED, Provenance, write_provenance
+from services.checkpoints import JOINTS, PRETRAINED, Provenance, missing, write_provenance
+from services.workers.train_leftovers import half_of
 from sessions.files import sync_folder
 
 LAST = "last"
 """The link to the newest checkpoint (LeRobot: utils/constants.py)."""
 
+logger = logging.getLogger(__name__)
+
 
 def save_whole(write: Callable[[Path], None], checkpoint: Path, provenance: Provenance) -> int:
     """Write into a hidden folder beside `checkpoint`, make it durable, give it its name; returns its bytes.
 
-    Whatever `write` raises is raised, and the half that it wrote is removed.
+    Whatever `write` raises is raised, and the half that it wrote is removed. Once it is whole under its name it is
+    saved, whatever the disk says afterwards.
     """
-    partial = checkpoint.with_name(f".{checkpoint.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    half = half_of(checkpoint)
+    shutil.rmtree(half, ignore_errors=True)
     try:
-        write(partial)
-        write_provenance(partial / PRETRAINED, provenance)
-        size = _sync(partial)
-        partial.rename(checkpoint)
+        write(half)
+        write_provenance(half / PRETRAINED, provenance)
+        size = _sync(half)
+        _name(half, checkpoint)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(half, ignore_errors=True)
         raise
     for folder in (checkpoint.parent, *checkpoint.parents[1:3]):  # they may be new, too
-        sync_folder(folder)
+        _keep_name(folder)
     return size
+
+
+def _name(half: Path, checkpoint: Path) -> None:
+    """Give it its name. What has that name already is an earlier try's, of the same step: it stays if it is whole."""
+    if checkpoint.exists() and missing(checkpoint):
+        shutil.rmtree(checkpoint)
+    try:
+        half.rename(checkpoint)
+    except OSError:  # a network's file system may do it, and report that it failed
+        if missing(checkpoint):
+            raise
+        shutil.rmtree(half, ignore_errors=True)
 
 
 def link_last(checkpoint: Path) -> None:
@@ -45,7 +62,15 @@ def link_last(checkpoint: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(checkpoint.name)
     os.replace(fresh, link)
-    sync_folder(checkpoint.parent)
+    _keep_name(checkpoint.parent)
+
+
+def _keep_name(folder: Path) -> None:
+    """Fsync the folder of something that is whole already: without it only a power cut could take the name away."""
+    try:
+        sync_folder(folder)
+    except OSError:
+        logger.exception("%s could not be synced", folder)
 
 
 def _sync(folder: Path) -> int:

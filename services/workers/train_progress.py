@@ -37,6 +37,11 @@ class Progress:
         return self._now.step
 
     @property
+    def step_seconds(self) -> float:
+        """What a step took at the last log point; 0 before the first."""
+        return self._now.metrics.get("update_s", 0.0) + self._now.metrics.get("dataloading_s", 0.0)
+
+    @property
     def trouble(self) -> str:
         """`the loss is NaN since step 320`; empty while it is a number."""
         parts = (f"{WATCHED[k]} is {SPELT.get(v, v)} since step {at}" for k, (v, at) in self._odd.items())
@@ -87,6 +92,9 @@ class Progress:
     def close(self) -> None:
         """Keep the last of it."""
         self._metrics.close()
+        if self._metrics.trouble:
+            text = f"metrics.jsonl may lack the last points: {self._metrics.trouble}"
+            self._desk.journal.tell(ev.AlarmRaised(source="metrics", text=text))
         self.keep()
 
     def _watch_disk(self) -> None:

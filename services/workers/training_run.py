@@ -14,10 +14,10 @@ from lerobot.scripts import lerobot_train
 
 from services import events as ev
 from services.checkpoints import IMAGES, Provenance
-from services.folders import RunFolder
+from services.folders import DataFolder, RunFolder
 from services.requests import TrainRequest
 from services.snapshots import Phase
-from services.workers import train_checkpoints, train_config
+from services.workers import train_checkpoints, train_config, train_stats
 from services.workers.demonstrations import Demonstrations, provenance
 from services.workers.train_errors import cannot_write
 from services.workers.train_facts import DatasetRead, Ended, Outcome, Stepped, logged
@@ -50,15 +50,17 @@ class TrainingRun:
         self.begun = False
         self.step = 0
         self._dataset: Any = None
+        self._episodes: tuple[int, ...] = ()
         self._policy: Any = None
         self._provenance = Provenance()
         self._told_at = 0.0
+        self._unlinked = False
         self._loss: float | None = None
         self._failed: str = ""
 
     def train(self) -> Ended:
         """Train to the end, or to a stop. Raises whatever LeRobot raises, and ConfigProblem."""
-        output = Path(self.request.data_dir) / "outputs" / "train" / self.request.name
+        output = DataFolder(Path(self.request.data_dir)).trainings / self.request.name
         of = self.demonstrations
         self.config = train_config.build(self.request, root=of.root, output=output, episodes=of.episodes)
         self.line.progress("reading the dataset")
@@ -75,22 +77,29 @@ class TrainingRun:
     # --- Watcher ------------------------------------------------------------------------------------
 
     def dataset_read(self, dataset: Any) -> None:
-        """Its episodes are fixed: others may record into it again."""
-        self._dataset = dataset
+        """Its episodes are fixed: others may record into it again. Their statistics are the policy's."""
+        self._dataset, self._episodes = dataset, train_stats.used(dataset)
+        train_stats.narrow(dataset, self._episodes)
         self.line.tell(DatasetRead())
         self.line.progress("building the policy")
 
     def policy_made(self, policy: Any) -> None:
         """It tells its inputs and its size."""
         self._policy = policy
-        inputs = list(self.config.policy.input_features)
-        self._provenance = provenance(self.run, self.request, self.demonstrations, self._dataset.meta, inputs)
+        self._provenance = provenance(
+            self.run,
+            self.request,
+            self.demonstrations,
+            meta=self._dataset.meta,
+            episodes=self._episodes,
+            inputs=list(self.config.policy.input_features),
+        )
 
     def begins(self) -> None:
         """Take the folder's name, and tell what is trained, as LeRobot resolved it."""
         self.config.output_dir.mkdir(parents=True)
-        config, dataset = self.config, self._dataset
-        episodes = dataset.episodes if dataset.episodes is not None else self.demonstrations.episodes
+        config, told = self.config, self.config.to_dict()
+        del told["dataset"]["episodes"]  # the accepted ones: those trained on stand beside it, and the line has its limit
         self.begun = True
         self.line.tell(
             ev.TrainingStarted(
@@ -100,14 +109,14 @@ class TrainingRun:
                 batch_size=config.batch_size,
                 device=str(config.policy.device),
                 parameters=sum(p.numel() for p in self._policy.parameters()),
-                episodes=tuple(episodes),
+                episodes=self._episodes,
                 episodes_total=self.demonstrations.total,
-                frames=int(dataset.num_frames),
+                frames=int(self._dataset.num_frames),
                 cameras=tuple(k.removeprefix(IMAGES) for k in config.policy.image_features),
                 excluded_cameras=self.request.exclude_cameras,
                 log_freq=config.log_freq,
                 save_freq=config.save_freq,
-                config=config.to_dict(),
+                config=told,
             )
         )
         self._enter(Phase.TRAINING)
@@ -116,13 +125,12 @@ class TrainingRun:
         """Count the step; save when it is due, or when the operator asked to stop."""
         self.step = step
         if time.monotonic() - self._told_at >= TICK_S:
-            self._told_at = time.monotonic()
-            samples = step * self.config.batch_size
-            self.line.tell(Stepped(step=step, samples=samples, epochs=samples / self._dataset.num_frames))
+            self._tell_step()
         return due or self.line.asked_to_stop
 
     def save(self, write: Callable[[Path], None], checkpoint: Path) -> None:
         """A whole checkpoint. Without room a periodic one is given up, the last one tried again until it works."""
+        self._tell_step()
         self._enter(Phase.SAVING, f"saving the checkpoint of step {self.step}")
         began, tries = time.monotonic(), 0
         while (size := self._try(write, checkpoint)) is None:
@@ -132,6 +140,7 @@ class TrainingRun:
             if self.line.wait(PATIENCE_S[min(tries, len(PATIENCE_S) - 1)]):
                 raise GaveUp(self._failed.removesuffix("; it is tried again"))
             tries += 1
+            self._tell_step()  # a sign of life: who waits for room does not hang
             began = time.monotonic()
         seconds = time.monotonic() - began
         self.line.tell(
@@ -142,7 +151,7 @@ class TrainingRun:
     def saved(self, checkpoint: Path) -> None:
         """`last` points at it; here a graceful stop leaves the loop."""
         if not self._failed:
-            train_checkpoints.link_last(checkpoint)
+            self._link(checkpoint)
         if self.line.asked_to_stop and self.step < self.config.steps and not self._failed:
             raise Stopped
 
@@ -179,6 +188,20 @@ class TrainingRun:
             self.line.tell(ev.AlarmCleared(source="checkpoint"))
         return size
 
+    def _link(self, checkpoint: Path) -> None:
+        """Without the link the checkpoint is no worse: that is worth an alarm, not the end of the training."""
+        try:
+            train_checkpoints.link_last(checkpoint)
+        except OSError as error:
+            logger.exception("the link to %s", checkpoint)
+            self._unlinked = True
+            text = f"`last` does not point at the checkpoint of step {self.step}: {cannot_write(error)}"
+            self.line.tell(ev.AlarmRaised(source="last", text=text, answer="the checkpoint is saved; free the disk"))
+            return
+        if self._unlinked:
+            self._unlinked = False
+            self.line.tell(ev.AlarmCleared(source="last"))
+
     def _complain(self, reason: str) -> None:
         """What could not be saved, why, and what happens next; once for each checkpoint."""
         next_one = "it is tried again" if self._last else "training goes on to the next checkpoint"
@@ -187,6 +210,11 @@ class TrainingRun:
         if text != self._failed:
             self._failed = text
             self.line.tell(ev.AlarmRaised(source="checkpoint", text=text, answer=answer))
+
+    def _tell_step(self) -> None:
+        self._told_at = time.monotonic()
+        samples = self.step * self.config.batch_size
+        self.line.tell(Stepped(step=self.step, samples=samples, epochs=samples / self._dataset.num_frames))
 
     def _enter(self, phase: Phase, detail: str = "") -> None:
         self.line.tell(ev.PhaseChanged(phase=phase.value, detail=detail))

@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ from services.snapshots import Phase, Snapshot
 from sessions.models import SessionStatus
 from tests.rig import Rig, gone, say, wait_until
 from tests.trainings import make_dataset, plan, train
-from tests.zygote import Zygote
+from tests.zygote import ROOT, Zygote
 
 LONG = {"steps": 1_000_000, "save_freq": 1_000_000, "log_freq": 5}
 """A training that only a stop ends."""
@@ -385,7 +386,130 @@ async def test_stopping_twice_gives_up_a_checkpoint_that_cannot_be_saved(lab: Ri
     assert "could not be saved" in state.end_reason and "no checkpoint was saved" in state.end_reason
 
 
+# -- a trainer that hangs ---------------------------------------------------------------------------------------
+
+
+class Impatient(Zygote):
+    """Workers that offer to kill a silent trainer after two seconds instead of half a minute."""
+
+    CODE = "from services.workers import train_silence as s; s.SILENT_S = 2.0; from tests.zygote import main; main()"
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", self.CODE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().strip() == "ready"
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Zygote]:
+    made = Impatient()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hurried(lab: Rig, impatient: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    monkeypatch.setattr(services.link, "spawn", impatient.spawn)
+    return lab
+
+
+def halves(rig: Rig, name: str = "act_cubes") -> list[Path]:
+    return list((rig.folder.outputs / "train" / name / "checkpoints").glob(".*.partial"))
+
+
+def suspend_while_saving(rig: Rig, run: RunFolder) -> psutil.Process:
+    """Stop the trainer (SIGSTOP) in the middle of a checkpoint."""
+    trainer = trainer_of(rig, run)
+
+    def caught() -> bool:
+        trainer.suspend()
+        if halves(rig):
+            return True
+        trainer.resume()
+        return False
+
+    wait_until(caught, 30, "no checkpoint was being written")
+    return trainer
+
+
+async def test_a_trainer_that_hangs_is_killed_by_another_stop(hurried: Rig) -> None:
+    run = train(hurried.folder, steps=1_000_000, save_freq=5, log_freq=5)
+    async with hurried.attached(run) as link:
+        await link.until(lambda s: s.training is not None and len(s.training.checkpoints) >= 2, 20)
+        await link.until(lambda s: s.phase is Phase.TRAINING, 20)
+        trainer = trainer_of(hurried, run)
+        trainer.suspend()
+        first = await link.ask(wire.Finish())
+        assert (first.ok, first.error) == (True, "")
+        again = await link.ask(wire.Finish())
+        assert again.ok and trainer.is_running()
+        assert "it stops already and is silent for " in again.error and "kills the trainer" in again.error
+        state = await link.until(lambda s: any(a.source == "trainer" for a in s.alarms), 10)
+        (alarm,) = (a for a in state.alarms if a.source == "trainer")
+        assert alarm.answer == "S again kills the trainer" and "trainer silent, " in alarm.text
+        assert state.detail.startswith(("stopping: ", "saving "))
+        killed = await link.ask(wire.Finish())
+        assert killed.ok and killed.error.startswith("the trainer did not react for ")
+        state = await link.until(lambda s: not s.running, 20)
+    newest = checkpoints.complete(hurried.folder.outputs / "train" / "act_cubes")[-1]
+    assert state.status is SessionStatus.ABORTED
+    assert "stopped by the operator, but the trainer did not react for " in state.end_reason
+    assert "and was killed; it was at step " in state.end_reason
+    assert state.end_reason.endswith(f"the newest whole checkpoint is {newest.name}")
+    loads(newest)
+    wait_until(gone(run))
+    assert not trainer.is_running() and not halves(hurried)
+
+
+async def test_a_trainer_that_reacts_late_ends_as_if_it_had_at_once(hurried: Rig) -> None:
+    run = train(hurried.folder, **LONG)
+    async with hurried.attached(run) as link:
+        await link.until(lambda s: s.training is not None and s.training.step > 0, 20)
+        trainer = trainer_of(hurried, run)
+        trainer.suspend()
+        await say(link, wire.Finish())
+        await link.until(lambda s: any(a.source == "trainer" for a in s.alarms), 10)
+        trainer.resume()
+        state = await link.until(lambda s: not s.running, 20)
+    assert state.status is SessionStatus.FINISHED and "checkpoint saved" in state.end_reason
+    assert [e.source for e in hurried.events(run, ev.AlarmCleared)] == ["trainer"]
+
+
+def test_killing_a_trainer_in_the_middle_of_a_checkpoint_leaves_the_whole_ones_only(hurried: Rig) -> None:
+    run = train(hurried.folder, steps=1_000_000, save_freq=5, log_freq=5)
+    wait_until(lambda: len(hurried.events(run, ev.CheckpointSaved)) >= 2, 30)
+    trainer = suspend_while_saving(hurried, run)
+    os.kill(hurried.pid(run), signal.SIGTERM)
+    wait_until(lambda: any(a.source == "trainer" for a in hurried.events(run, ev.AlarmRaised)), 10)
+    assert trainer.is_running() and halves(hurried)
+    os.kill(hurried.pid(run), signal.SIGTERM)
+    state = over(hurried, run)
+    whole = checkpoints.complete(hurried.folder.outputs / "train" / "act_cubes")
+    assert state.status is SessionStatus.ABORTED
+    assert "stopped by SIGTERM, but the trainer did not react for " in state.end_reason
+    assert f"the newest whole checkpoint is {whole[-1].name}" in state.end_reason
+    assert {c.step for c in state.training.checkpoints} <= {int(p.name) for p in whole}  # type: ignore[union-attr]
+    loads(whole[-1])
+    assert not halves(hurried)
+
+
 # -- killed -----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_killed_training_left_half_written_goes_when_the_next_one_begins(lab: Rig) -> None:
+    run = train(lab.folder, steps=1_000_000, save_freq=5, log_freq=5)
+    wait_until(lambda: len(lab.events(run, ev.CheckpointSaved)) >= 1, 30)
+    trainer = suspend_while_saving(lab, run)
+    os.kill(lab.pid(run), signal.SIGKILL)
+    wait_until(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, 10, "the trainer lives")
+    wait_until(gone(run))
+    whole = checkpoints.complete(lab.folder.outputs / "train" / "act_cubes")
+    assert halves(lab) and whole
+    assert over(lab, train(lab.folder, steps=1)).status is SessionStatus.FINISHED
+    assert not halves(lab)
+    assert checkpoints.complete(lab.folder.outputs / "train" / "act_cubes") == whole
 
 
 MOMENTS = ("reading the dataset", "training", "saving", "saving", "saving", "training")

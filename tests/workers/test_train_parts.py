@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from services import events as ev
-from services.requests import TrainRequest
+from services.eventlog import EventLog
+from services.folders import DataFolder, RunFolder
+from services.requests import TrainRequest, write_request
+from services.workers import train_silence
 from services.workers.memory import oom_kills
 from services.workers.metrics_file import MetricsFile
 from services.workers.train_ending import OPERATOR, SIGTERM, Ending
 from services.workers.train_errors import explain
-from services.workers.train_facts import Ended, Outcome, decode, encode, logged
+from services.workers.train_facts import Ended, Outcome, Stepped, decode, encode, logged
 from services.workers.train_line import Line
+from services.workers.train_silence import Silence
 from sessions.models import SessionStatus
 from tests.rig import wait_until
 
@@ -188,6 +196,31 @@ def test_points_wait_in_memory_while_the_disk_is_full_and_come_in_order(tmp_path
     assert path.read_bytes() == b"".join(lines)
 
 
+def test_a_disk_that_fails_at_the_end_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from services.workers.train_progress import Progress
+
+    told: list[ev.Event] = []
+    desk: Any = SimpleNamespace(
+        run=RunFolder(tmp_path), journal=SimpleNamespace(tell=told.append), server=SimpleNamespace(publish=told.append)
+    )
+    progress = Progress(desk)
+    progress.begin(started(tmp_path))
+    progress.log(logged(step=3, at=1.0, samples=6, epochs=0.1, metrics={"loss": 0.5, "grad_norm": 1.0}))
+
+    def failing(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", failing)
+    progress.close()
+    alarm, kept = told[1:]
+    assert isinstance(alarm, ev.AlarmRaised) and "may lack the last points: Input/output error" in alarm.text
+    assert isinstance(kept, ev.TrainingProgressed) and (kept.step, kept.points) == (3, 1)
+    assert json.loads(RunFolder(tmp_path).metrics.read_text())["loss"] == 0.5
+
+
+# -- checkpoints -----------------------------------------------------------------------------------------------
+
+
 def test_a_checkpoint_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     from services.checkpoints import Provenance
     from services.workers.train_checkpoints import link_last, save_whole
@@ -211,6 +244,173 @@ def test_a_checkpoint_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None
     link_last(checkpoint)
     link_last(checkpoint)
     assert (checkpoint.parent / "last").readlink() == Path("000010")
+
+
+def whole_checkpoint(folder: Path) -> None:
+    """What counts as complete (services.checkpoints), without torch."""
+    header = b'{"__metadata__":{}}'
+    (folder / "pretrained_model").mkdir(parents=True)
+    (folder / "training_state").mkdir()
+    (folder / "pretrained_model" / "config.json").write_text('{"type": "act"}')
+    (folder / "pretrained_model" / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    for name in ("training_step.json", "optimizer_state.safetensors", "optimizer_param_groups.json"):
+        (folder / "training_state" / name).write_text("{}")
+
+
+def test_a_checkpoint_that_is_whole_is_saved_whatever_the_disk_says_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from services.checkpoints import Provenance, complete
+    from services.workers.train_checkpoints import link_last, save_whole
+
+    checkpoint, fsync = tmp_path / "checkpoints" / "000010", os.fsync
+
+    def no_folder_after_the_rename(descriptor: int) -> None:
+        if checkpoint.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", no_folder_after_the_rename)
+    size = save_whole(whole_checkpoint, checkpoint, Provenance())
+    assert size == sum(p.stat().st_size for p in checkpoint.rglob("*") if p.is_file())
+    link_last(checkpoint)
+    assert complete(tmp_path) == [checkpoint]
+    assert (checkpoint.parent / "last").readlink() == Path("000010")
+
+
+def test_a_rename_that_worked_and_reports_that_it_failed_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from services.checkpoints import Provenance, complete
+    from services.workers.train_checkpoints import save_whole
+
+    checkpoint, rename = tmp_path / "checkpoints" / "000010", Path.rename
+
+    def lying(self: Path, target: Path) -> None:
+        rename(self, target)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "rename", lying)
+    assert save_whole(whole_checkpoint, checkpoint, Provenance()) > 0
+    assert complete(tmp_path) == [checkpoint]
+
+
+@pytest.mark.parametrize("earlier", ["whole", "half"])
+def test_a_retry_copes_with_what_an_earlier_try_left(tmp_path: Path, earlier: str) -> None:
+    from services.checkpoints import Provenance, complete
+    from services.workers.train_checkpoints import save_whole
+    from services.workers.train_leftovers import half_of
+
+    checkpoint = tmp_path / "checkpoints" / "000010"
+    whole_checkpoint(checkpoint)
+    if earlier == "half":
+        (checkpoint / "training_state" / "training_step.json").unlink()
+    whole_checkpoint(half_of(checkpoint))
+    assert save_whole(whole_checkpoint, checkpoint, Provenance(session="s")) > 0
+    assert complete(tmp_path) == [checkpoint] == list(checkpoint.parent.iterdir())
+
+
+def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> None:
+    from services.workers import training_run
+
+    told: list[Any] = []
+    line: Any = SimpleNamespace(tell=told.append, asked_to_stop=True, wait=lambda seconds: False)
+    run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, line)  # type: ignore[arg-type]
+    run.config, run.step = SimpleNamespace(steps=100, batch_size=8), 20
+    run._dataset = SimpleNamespace(num_frames=80)
+    tries = iter([OSError(errno.ENOSPC, "No space left on device")] * 3)
+
+    def write(folder: Path) -> None:
+        if error := next(tries, None):
+            raise error
+        whole_checkpoint(folder)
+
+    run.save(write, tmp_path / "checkpoints" / "000020")
+    kinds = [type(t).__name__ for t in told]
+    assert kinds == [
+        "Stepped", "PhaseChanged", "AlarmRaised", "Stepped", "Stepped", "Stepped", "AlarmCleared", "CheckpointSaved",
+        "PhaseChanged",
+    ]  # fmt: skip
+    assert told[0] == Stepped(step=20, samples=160, epochs=2.0)
+
+
+def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> None:
+    from services.workers import training_run
+
+    told: list[Any] = []
+    line: Any = SimpleNamespace(tell=told.append, asked_to_stop=True)
+    run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, line)  # type: ignore[arg-type]
+    run.config, run.step = SimpleNamespace(steps=100), 20
+    last = tmp_path / "last"
+    last.mkdir()  # no link replaces it
+    with pytest.raises(training_run.Stopped):
+        run.saved(tmp_path / "000020")
+    (alarm,) = told
+    assert (alarm.source, alarm.answer) == ("last", "the checkpoint is saved; free the disk")
+    assert alarm.text.startswith("`last` does not point at the checkpoint of step 20: ")
+    last.rmdir()
+    with pytest.raises(training_run.Stopped):
+        run.saved(tmp_path / "000020")
+    assert told[1:] == [ev.AlarmCleared(source="last")] and last.readlink() == Path("000020")
+
+
+def test_halves_go_where_nobody_trains_and_stay_where_somebody_does(tmp_path: Path) -> None:
+    from services.workers.train_leftovers import half_of, remove_abandoned, remove_halves
+
+    folder = DataFolder(tmp_path).create()
+    trainings = [folder.outputs / "train" / name for name in ("alive", "dead")]
+    for output in trainings:
+        whole_checkpoint(output / "checkpoints" / "000010")
+        half_of(output / "checkpoints" / "000020").mkdir()
+    run = folder.run("20260217-142000-0001")
+    run.root.mkdir()
+    write_request(run, msgspec.structs.replace(REQUEST, name="alive"))
+    with EventLog(run):
+        remove_abandoned(folder)
+        assert [len(list(o.glob("checkpoints/.*"))) for o in trainings] == [1, 0]
+        half_of(trainings[1] / "checkpoints" / "000020").mkdir()
+        request = run.request.read_bytes()
+        run.request.write_text("not one")  # who trains then?
+        remove_abandoned(folder)
+        assert [len(list(o.glob("checkpoints/.*"))) for o in trainings] == [1, 1]
+        run.request.write_bytes(request)
+    remove_halves(trainings[0])
+    assert [len(list(o.glob("checkpoints/.*"))) for o in trainings] == [0, 1]
+    assert [len(list(o.glob("checkpoints/0*"))) for o in trainings] == [1, 1]
+
+
+# -- a trainer that says nothing -------------------------------------------------------------------------------
+
+
+def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(train_silence, "time", SimpleNamespace(monotonic=lambda: now, time=lambda: 5000.0 + now))
+    told: list[Any] = []
+    silence = Silence(SimpleNamespace(tell=told.append))  # type: ignore[arg-type]
+    now += 100
+    assert not silence.too_long(0.1)  # nobody asked it to stop
+    silence.ask()
+    now += 12
+    assert silence.so_far(0.1) == (
+        "it stops already and is silent for 12 s; S again in 18 s kills the trainer, if it stays silent"
+    )
+    silence.heard()
+    now += 29
+    silence.watch(0.1, "at step 3")
+    assert not told
+    now += 1
+    assert silence.too_long(0.1) and not silence.too_long(20.0), "a slow step needs its time"
+    silence.watch(0.1, "at step 3")
+    silence.watch(0.1, "at step 3")
+    silence.heard()
+    silence.watch(0.1, "at step 4")
+    raised, cleared = told
+    assert (raised.text, raised.answer) == ("trainer silent, at step 3", "S again kills the trainer")
+    assert raised.at == 5000.0 + now - 30  # since when it is silent
+    assert cleared == ev.AlarmCleared(source="trainer")
+    silence.end()
+    now += 1000
+    assert not silence.too_long(0.1)
 
 
 def test_signals_without_a_name_are_numbered(tmp_path: Path) -> None:
