@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 
+from services import wire
 from services.eventlog import is_live
 from services.folders import RunFolder
 from services.link import Link
@@ -17,10 +18,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Holds SIGINT and SIGTERM of this process until `close`. Made by the task that a second one cancels."""
 
-    def __init__(self, link: Link, run: RunFolder, *, ending: str, say: Callable[[str], None]) -> None:
-        """`ending` says what the worker does when it is asked to end."""
+    def __init__(
+        self, link: Link, run: RunFolder, *, ending: str, say: Callable[[str], None], finish: bool = False
+    ) -> None:
+        """`ending` says what the worker does when it is asked to end; with `finish`, which a key asks for, too."""
         self.asked = 0
         self._link, self._run, self._ending, self._say = link, run, ending, say
+        self._finish = finish
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._later: asyncio.TimerHandle | None = None
@@ -36,10 +40,13 @@ class Interrupts:
             self._loop.call_soon(self._task.cancel)
 
     def _ask(self) -> None:
-        """SIGTERM to the worker, as soon as it is known which process that is."""
+        """Tell the worker, or send it SIGTERM as soon as it is known which process that is."""
         welcome = self._link.welcome
         if welcome is None:
             self._later = self._loop.call_later(0.1, self._ask)
+        elif self._finish:
+            self._link.tell(wire.TakeOver())
+            self._link.tell(wire.Finish())
         elif is_live(self._run):
             os.kill(welcome.pid, signal.SIGTERM)
 

@@ -48,7 +48,7 @@ async def _train(folder: DataFolder, run: RunFolder) -> int:
     """Follow it without driving: a console that attaches may stop it."""
     printer = Printer()
     link = Link(run, name="lab-console train", drive=False, on_event=lambda _, state: printer.show(state))
-    interrupts = Interrupts(link, run, ending=ENDING, say=printer.say)
+    interrupts = Interrupts(link, run, ending=ENDING, say=printer.say, finish=True)
     gone: LinkLost | None = None
     try:
         await link.attach(patience_s=START_PATIENCE_S)
@@ -63,7 +63,8 @@ async def _train(folder: DataFolder, run: RunFolder) -> int:
     if state.running:  # it lives, and does not talk to us any more
         return lost(run, gone or LinkLost("it has not ended"))
     await fold(folder)
-    return _outcome(run, state)
+    code = _outcome(run, state)
+    return FAILED if interrupts.asked else code  # what comes after `&&` does not want half a training
 
 
 def _end(run: RunFolder) -> Snapshot:

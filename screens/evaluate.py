@@ -117,7 +117,20 @@ class EvaluateScreen(SittingScreen):
         asks = self.mine and rules.may("annotate", self.desk) and bool(trials.modes(snapshot))
         compact = self.has_class("-compact") and self.mine
         line.show(trials.modes_line(snapshot) if asks else tally.summary(snapshot) if compact else "")
-        self.query_one("#policy-text", Line).show(trials.policy_text(snapshot))
+        self._draw_policy()
+
+    def draw_telemetry(self) -> None:
+        """What every sitting shows, and how the inference runs."""
+        super().draw_telemetry()
+        if not self.shows_form:
+            self._draw_policy()
+
+    def _draw_policy(self) -> None:
+        """The policy; where the joints' foot is not seen, the inference first: it is what changes."""
+        parts, telemetry = [trials.policy_text(self.desk.snapshot)], self.desk.telemetry
+        if telemetry is not None and self.desk.live and self.has_class("-compact"):
+            parts.insert(0, trials.loop_lines(telemetry)[1])
+        self.query_one("#policy-text", Line).show(Content("\n").join(parts))
 
     def strip(self) -> Content:
         """The trials."""

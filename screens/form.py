@@ -18,9 +18,13 @@ from textual.widgets import Button, Input, Static
 from screens.desk import Desk
 from screens.widgets.line import Line
 from screens.words import clean, signs
+from sessions.models import SessionKind
 
 if TYPE_CHECKING:
     from services.requests import AnyRequest
+
+
+SITS = {SessionKind.RECORD: "a recording", SessionKind.EVAL: "an evaluation"}
 
 
 class Form(Vertical):
@@ -107,8 +111,8 @@ class Form(Vertical):
         item = runs_on(await asyncio.to_thread(running, self.desk.folder), self.desk.profile.name)
         if item is not None and self.whole and not self.desk.live:
             started = item.snapshot.started
-            kind = started.kind.value if started else "new"
-            self._say_refusal(f"a {kind} sitting runs on this bench: F2, then a attaches to it")
+            what = SITS.get(started.kind, "a sitting") if started else "a sitting"
+            self._say_refusal(f"{what} runs on this bench: F2, then a attaches to it")
 
     def _suggester(self, name: str) -> SuggestFromList | None:
         words = [clean(word) for word in self.suggestions(name)]

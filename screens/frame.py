@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
+from textual.widgets import Input
 
 from screens.desk import Desk
 from screens.keyed import FRAME_KEYS, Keyed
@@ -105,6 +106,7 @@ class LabScreen(Verbs, Keyed):
         """Keys go to another widget, or to none: the footer shows which still act."""
         self.desk.keys_moved()
         self.call_after_refresh(self._draw_keys)
+        self.call_after_refresh(self._draw_lines)
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         """A new state; those that came together are drawn once."""
@@ -176,7 +178,7 @@ class LabScreen(Verbs, Keyed):
         if not self.seen:
             return
         clock = time.strftime("%H:%M", time.localtime(self.now()))
-        holds, notice = banner(self.desk, self.size.width), self._notice
+        holds, notice = banner(self.desk, self.size.width, typing=isinstance(self.focused, Input)), self._notice
         if notice and holds.text:  # what holds stays to be read: for its few seconds the notice takes the header
             self._say("#header", Said(f" {notice.text}", notice.tone))
         else:

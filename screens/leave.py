@@ -10,6 +10,7 @@ from textual.app import App
 from screens.desk import Desk
 from screens.dialogs import Choice, Question
 from screens.rules import may
+from sessions.models import SessionKind
 
 
 class LeaveQuestion(Question):
@@ -19,10 +20,10 @@ class LeaveQuestion(Question):
         choices = [Choice("q", "leave it running: attach again from any console", "detach")]
         if may("finish", desk):
             choices.append(Choice("F", "finish: the arm goes to rest, the sitting ends", "finish"))
-        says = [
-            "Without a driver the arm holds where it is, torque on, until someone takes over.",
-            "A take that runs goes on to its end and is saved first.",
-        ]
+        takes = "A take that runs goes on to its end and is saved first."
+        if desk.kind is SessionKind.EVAL:
+            takes = "A trial that runs ends at once and waits for its verdict."
+        says = ["Without a driver the arm holds where it is, torque on, until someone takes over.", takes]
         super().__init__(desk, "Leave the console? A sitting is running.", says, choices)
 
 

@@ -161,7 +161,10 @@ def _ended(snapshot: Snapshot) -> Moment:
     records = snapshot.started is not None and snapshot.started.kind is SessionKind.RECORD
     after = "N new sitting, F7 log" if records else "F3 records, F7 log"
     if snapshot.status is SessionStatus.CRASHED and records:
-        after = "saved takes are safe; N starts again and repairs the dataset first"
+        after = (
+            f"the arm may still hold: F2, then H takes it over {signs().dot} saved takes are safe {signs().dot} "
+            "N starts again and repairs the dataset first"
+        )
     return ended(snapshot, after, _count(snapshot) if records else ("", ""))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from screens.messages import Tone
 from screens.moment import SAYS, TONES, Moment, ended, word
-from screens.tally import rate_words
 from screens.trial_rules import VERDICT_KEYS
 from screens.trials import by_oracle, how_it_ended, place, target, upcoming
 from screens.words import clean, number, signs
 from services.evaluation import can_start
+from services.headline import rate
 from services.snapshots import Phase, Snapshot
 from services.wire import Telemetry
 from sessions.models import SessionStatus, Trial, Verdict
@@ -100,9 +100,9 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Mom
         says = f"trial {comes} starts when the motion of the one before is saved"
         return Moment("SAVING", Tone.ACCENT, says, *_trial(snapshot))
     if snapshot.reached:
-        rate = rate_words(snapshot.count(Verdict.SUCCESS), snapshot.judged)
+        reached = rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)
         keys = f"{dot}F finishes, space one more" if driving else ""
-        return Moment("DONE", Tone.SUCCESS, f"{rate}{keys}", *_judged(snapshot), progress=1.0)
+        return Moment("DONE", Tone.SUCCESS, f"{reached}{keys}", *_judged(snapshot), progress=1.0)
     key = f"space starts trial {comes}" if driving else f"trial {comes} comes next"
     scene = "put the scene back" if snapshot.trials else "put the scene in place"
     if snapshot.phase is Phase.IDLE and snapshot.trials:
@@ -119,8 +119,8 @@ def _other(snapshot: Snapshot, driving: bool) -> Moment:
         says = SAYS[phase]
     match phase:
         case Phase.ALIGNING:
-            says = told or f"the arm moves to where trial {upcoming(snapshot)} begins"
-        case Phase.RESTING if snapshot.trials and not snapshot.reached:
+            says = told or "the arm moves to where the trial begins"
+        case Phase.RESTING if snapshot.trials and not snapshot.reached and snapshot.pending is None:
             says = f"the arm returns to rest{dot}then space starts trial {upcoming(snapshot)}"
         case Phase.HELD | Phase.RELEASED if driving and can_start(snapshot):
             says = f"{says}{dot}space starts trial {upcoming(snapshot)}"
@@ -135,11 +135,12 @@ def _other(snapshot: Snapshot, driving: bool) -> Moment:
 def _ended(snapshot: Snapshot) -> Moment:
     """How it ended, and what it came to."""
     left, label = _judged(snapshot)
-    after = f"N new evaluation {signs().dot} F7 log"
+    dot = signs().dot
+    after = f"N new evaluation {dot} F7 log"
     if snapshot.status is SessionStatus.CRASHED:
-        after = "verdicts that were shown are safe; N starts again"
+        after = f"the arm may still hold: F2, then H takes it over {dot} shown verdicts are safe {dot} N starts again"
     elif snapshot.judged:
-        after = f"{rate_words(snapshot.count(Verdict.SUCCESS), snapshot.judged)} {signs().dot} {after}"
+        after = f"{rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)} {signs().dot} {after}"
     if snapshot.pending is not None:
         waits = f"trial {place(snapshot.trials, snapshot.pending.index)} has no verdict"
         after = f"{waits} {signs().dot} {after}"

@@ -8,8 +8,9 @@ from textual.content import Content
 
 from screens.desk import Desk
 from screens.messages import Tone
-from screens.trials import looks_at, policy_name
+from screens.trials import looks_at
 from screens.words import clean, signs
+from services.checkpoints import label
 from services.snapshots import Alarm, Phase, Snapshot
 from services.units import duration
 from sessions.models import SessionKind, SessionStatus
@@ -49,8 +50,12 @@ def _sitting(desk: Desk, screen: str) -> tuple[str, str]:
         return "RECORD", f"{desk.snapshot.phase.value} {signs().dot} {about}"
     if started.kind is SessionKind.EVAL:
         sees = looks_at(desk.snapshot, tuple(desk.cameras))
-        return "EVALUATE", f" {signs().dot} ".join(filter(None, [policy_name(started.checkpoint), sees]))
+        return "EVALUATE", f" {signs().dot} ".join(filter(None, [clean(label(started.checkpoint), 60), sees]))
     return "BENCH", desk.snapshot.phase.value
+
+
+HAPPENED = frozenset({"policy", "rest"})
+"""Alarms that tell of an event; all others tell of a state that lasts."""
 
 
 def alarm_line(snapshot: Snapshot, now: float) -> Said:
@@ -64,17 +69,23 @@ def alarm_line(snapshot: Snapshot, now: float) -> Said:
 
 def _alarm(alarm: Alarm, now: float) -> str:
     dot = f" {signs().dot} "
-    since = f" for {duration(now - alarm.since)}" if 0 < now - alarm.since < 360_000 else ""
+    since = ""
+    if 0 < now - alarm.since < 360_000:
+        ago = duration(now - alarm.since)
+        since = f", {ago} ago" if alarm.source in HAPPENED else f" for {ago}"
     answer = f"{dot}{clean(alarm.answer)}" if alarm.answer else ""
     return f"{clean(alarm.text)}{since}{answer}"
 
 
-def banner(desk: Desk, width: int) -> Said:
-    """The line above the keys: what holds, else who drives, else what was lost; often empty."""
+def banner(desk: Desk, width: int, *, typing: bool = False) -> Said:
+    """The line above the keys: what holds, else who drives, else what was lost; often empty.
+
+    `typing`: letters go into a field, and are no keys.
+    """
     dot = f" {signs().dot} "
     snapshot = desk.snapshot
     if desk.live and snapshot.phase is Phase.HELD:
-        return Said(_held(desk, width), Tone.WARNING)
+        return Said(_held(desk, width, typing), Tone.WARNING)
     if desk.watching:
         return Said(f"{signs().void} {_who(desk)}", Tone.ACCENT)
     if not desk.live and desk.why_lost:
@@ -84,13 +95,14 @@ def banner(desk: Desk, width: int) -> Said:
     return Said("")
 
 
-def _held(desk: Desk, width: int) -> str:
+def _held(desk: Desk, width: int, typing: bool) -> str:
     """Why, and the keys that answer it; in a narrow terminal the keys come first."""
     dot = f" {signs().dot} "
     cause = clean(desk.snapshot.held) or "the worker"
     held = f"by {cause}" if cause.endswith(("key", "worker")) else f"({cause})"
     after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
     keys = _answers(desk) if desk.driving else _who(desk)
+    keys = "Esc leaves the form, then keys act" if typing else keys
     whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{keys}"
     return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{keys}{dot}{held}"
 

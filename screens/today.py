@@ -11,10 +11,11 @@ from pathlib import Path
 from textual.content import Content
 
 from screens.words import clean, fit, signs
+from services import metrics
 from services.eventlog import read_events
 from services.folders import DataFolder, RunFolder
 from services.link import live_runs
-from services.snapshots import Snapshot, TrainingState, replay
+from services.snapshots import Snapshot, TrainingState, advance, replay
 from sessions.models import Session, SessionKind, SessionStatus, Verdict
 
 
@@ -37,7 +38,16 @@ class Today:
 
 def running(folder: DataFolder) -> tuple[Running, ...]:
     """Every live sitting, newest first. Reads disk: not on the event loop."""
-    return tuple(Running(run, replay(read_events(run.events))) for run in live_runs(folder))
+    return tuple(Running(run, _now(run)) for run in live_runs(folder))
+
+
+def _now(run: RunFolder) -> Snapshot:
+    """As its events tell it, a training with its newest log point."""
+    snapshot = replay(read_events(run.events))
+    if snapshot.training is None:
+        return snapshot
+    told = metrics.newest(run.metrics, after=snapshot.training.step)
+    return advance(snapshot, told) if told else snapshot
 
 
 def runs_on(items: Sequence[Running], bench: str, *, but: Collection[str] = ()) -> Running | None:
@@ -105,10 +115,10 @@ def _what_runs(snapshot: Snapshot) -> tuple[str, str]:
 
 
 def _steps(training: TrainingState) -> str:
-    """`step 3,210/20,000 ETA 2h  `."""
+    """`step 3,210/20,000 ETA 2h `."""
     left = training.seconds_left
     eta = "" if left is None else f" ETA {_roughly(left)}"
-    return f"step {training.step:,}/{training.started.steps:,}{eta}  "
+    return f"step {training.step:,}/{training.started.steps:,}{eta} "
 
 
 def _roughly(seconds: float) -> str:

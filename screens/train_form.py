@@ -58,7 +58,7 @@ class TrainForm(Form):
     @work(exclusive=True)
     async def _look(self) -> None:
         from services import policies
-        from services.datasets import list_datasets
+        from services.datasets import ROLLOUT, list_datasets
 
         types = await asyncio.to_thread(policies.known)
         found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
@@ -68,9 +68,9 @@ class TrainForm(Form):
         dataset = self.query_one("#dataset", Input)
         dataset.suggester = SuggestFromList(list(self._known), case_sensitive=True)
         self.query_one("#policy", Input).suggester = SuggestFromList(types, case_sensitive=False)
-        usable = [s.name for s in found if s.accepted and not s.problem]
+        usable = [s.name for s in found if s.accepted and not s.problem and not s.name.startswith(ROLLOUT)]
         if not dataset.value and usable:
-            dataset.value = usable[0]
+            dataset.value = usable[0]  # the newest demonstrations; rollouts are learnt from by those who ask for it
         names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.accepted, 'episode')}" for s in found[:4])
         datasets = f"datasets here: {names}" if names else "no dataset here yet: F3 records one"
         self.say_known(

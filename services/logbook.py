@@ -218,7 +218,9 @@ def _mark_verdict(run: RunFolder, snapshot: Snapshot, trial: Trial, verdict: Ver
         with dataset_lock(root, run.id):
             mark = read_marks(root).get(trial.episode_index, Mark(session=run.id, take=trial.index))
             if mark.session in ("", run.id):
-                write_mark(root, trial.episode_index, msgspec.structs.replace(mark, verdict=verdict))
+                accepted = verdict is Verdict.SUCCESS
+                write_mark(root, trial.episode_index, msgspec.structs.replace(mark, verdict=verdict, accepted=accepted))
+                _append(run, ev.EpisodeMarked(index=trial.episode_index, accepted=accepted))
     except (DatasetProblem, OSError) as problem:
         raise LogbookProblem(f"the verdict is in the log, but not in the marks of {root.name}: {problem}") from problem
 

@@ -162,7 +162,7 @@ class EvalSitting(ArmSitting):
             return
         seed = self.request.seed
         self.approach.set_out(measured, None if seed is None else seed + self.trials.next)
-        self.enter(Phase.ALIGNING, f"the arm moves to where trial {self.trials.next} begins")
+        self.enter(Phase.ALIGNING, "the arm moves to where the trial begins")
 
     def _approach(self, observation: dict[str, Any]) -> None:
         """On the way to where the trial begins."""
@@ -184,7 +184,7 @@ class EvalSitting(ArmSitting):
         self._ramped = ramped
         trial = self.trials.begin()
         self.watch.take = trial
-        self.takes.start(trial)
+        self.takes.start(trial, accepted=False)  # until it is judged a success
         if self.oracle is not None:
             self.oracle.begin()
         self.arm.follow()

@@ -58,9 +58,11 @@ class Takes:
         """How many takes of this sitting are saved and accepted."""
         return sum(self._marks.get(take, True) for take in list(self._saved))
 
-    def start(self, take: int) -> None:
-        """Begin take number `take`. The one before is saved."""
+    def start(self, take: int, *, accepted: bool = True) -> None:
+        """Begin take number `take`, accepted or not unless `mark` says otherwise. The one before is saved."""
         self.running, self.frames, self._flags = take, 0, set()
+        if not accepted:
+            self._marks[take] = False
         self._journal.tell(ev.TakeStarted(take=take))
 
     def add(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
@@ -104,6 +106,9 @@ class Takes:
             self._change_mark(take, verdict=verdict)
 
         self._jobs.put(write)
+        accepted = verdict is Verdict.SUCCESS  # who trains on rollouts wants to learn from nothing else
+        if self._marks.get(take, True) is not accepted:
+            self.mark(take, accepted)
 
     @property
     def trouble(self) -> str:

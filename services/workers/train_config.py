@@ -49,6 +49,7 @@ def build(request: TrainRequest, *, root: Path, output: Path, episodes: Sequence
         others = {k: v for k, v in given.items() if not k.startswith("policy.")}
         policy = _policy(request.policy, of_policy)
         _check_keys(TrainPipelineConfig, others)
+        _check_preset(others, type(policy))
         values = _nested(_defaults(request, root, output) | others)
         values["dataset"]["episodes"] = list(episodes)
         config = _decode(TrainPipelineConfig, values)
@@ -171,6 +172,24 @@ def _check_keys(kind: type, settings: Mapping[str, str], *, prefix: str = "", ow
         near = difflib.get_close_matches(key, every, n=3)
         hint = f"; did you mean {' or '.join(prefix + name for name in near)}?" if near else ""
         raise ConfigProblem(f"--set {prefix}{key}: LeRobot's {owner} has no such key{hint}")
+
+
+def _check_preset(settings: Mapping[str, str], policy: type) -> None:
+    """Raises ConfigProblem for an optimizer or scheduler that the policy's preset would replace without a word.
+
+    `TrainPipelineConfig.validate` (configs/train.py) does so unless `use_policy_training_preset` is off.
+    """
+    if settings.get("use_policy_training_preset", "true").lower() not in ("true", "yes", "on", "1"):
+        return
+    for key in settings:
+        group, dot, rest = key.partition(".")
+        if group in ("optimizer", "scheduler"):
+            own = f"{group}_{rest}" if dot else ""
+            instead = f"set policy.{own}" if own in dict(_keys(policy)) else f"its own keys begin with policy.{group}_"
+            raise ConfigProblem(
+                f"--set {key}: the policy's preset would replace it; {instead}, or set "
+                "use_policy_training_preset=false with a whole optimizer and scheduler"
+            )
 
 
 def _keys(kind: type) -> Iterator[tuple[str, type | None]]:

@@ -17,9 +17,14 @@ _OFFLINE_TEXTS = ("couldn't connect to", "offline mode", "name or service not kn
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def in_words(error: BaseException) -> bool:
+    """Whether it says already what is wrong and what to do: where it was raised helps nobody."""
+    return isinstance(error, DatasetProblem) or type(error).__name__ == "ConfigProblem"
+
+
 def explain(error: BaseException, request: TrainRequest) -> str:
     """The error as people should read it."""
-    if isinstance(error, DatasetProblem) or type(error).__name__ == "ConfigProblem":
+    if in_words(error):
         return str(error)
     if out_of_memory(error):
         return f"out of memory: {_first(error)}; {advice(request)}"

@@ -16,7 +16,7 @@ from services.folders import RunFolder
 from services.parent import die_with
 from services.requests import TrainRequest, read_request
 from services.workers.demonstrations import look
-from services.workers.train_errors import explain
+from services.workers.train_errors import explain, in_words
 from services.workers.train_facts import Ended, Outcome
 from services.workers.train_line import Line
 
@@ -48,7 +48,7 @@ def _end_of(run: RunFolder, request: TrainRequest, line: Line) -> Ended:
         session = training_run.TrainingRun(run, request, demonstrations, line)
         return session.train()
     except Exception as error:  # whatever LeRobot raises has to become a sentence
-        logger.exception("the training failed")
+        logger.error("the training failed: %s", error, exc_info=not in_words(error))
         begun = session is not None and session.begun
         outcome = Outcome.FAILED if begun else Outcome.REFUSED
         return Ended(outcome=outcome, step=session.step if session else 0, text=explain(error, request))

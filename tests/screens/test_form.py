@@ -97,7 +97,7 @@ async def test_the_form_says_at_once_that_a_sitting_has_the_arm_and_where_to_fin
         worker = FakeWorker(console.folder)
         await worker.start()
         await open_form(console)
-        await console.until(lambda: "a record sitting runs on this bench: F2, then a" in console.text("#refusal"))
+        await console.until(lambda: "a recording runs on this bench: F2, then a" in console.text("#refusal"))
 
 
 async def test_another_benchs_sitting_and_a_training_do_not_matter_to_the_form(open_console):

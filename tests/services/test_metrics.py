@@ -8,8 +8,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from services import events as ev
 from services.curves import Curves, Metric, downsample
-from services.metrics import encode_point
+from services.documents import document
+from services.eventlog import close_crashed, read_events
+from services.folders import DataFolder
+from services.metrics import encode_point, newest
+from sessions.models import SessionKind, SessionStatus
+from tests.services.runs import BEGAN, session_id, started, write_run
 
 NAN, INF = float("nan"), float("inf")
 
@@ -166,3 +172,34 @@ def test_downsampling_keeps_the_peaks_and_two_points_per_column():
     assert kept[0] == 0 and kept[-1] == 19_999 and bool(np.all(np.diff(kept) > 0))
     assert downsample(x[:5], y[:5], 80).tolist() == [0, 1, 2, 3, 4]
     assert downsample(x[:0], y[:0], 80).tolist() == []
+
+
+# -- the newest point -------------------------------------------------------------------------------
+
+
+def test_the_newest_whole_line_tells_how_far_it_is(path):
+    assert newest(path) is None
+    for n in (1, 2, 3):
+        write(path, line(n, loss=float(n)))
+    write(path, line(4, loss=NAN))
+    with path.open("ab") as file:
+        file.write(b'{"step":9000,"at":1.0,"sam')  # cut off by a kill
+    told = newest(path)
+    points = Curves(path)
+    points.read()
+    assert told.step == points.steps[-1] and "loss" not in told.metrics and told.metrics["lr"] > 0
+    assert newest(path, after=told.step) is None
+
+
+def test_a_crashed_training_ends_at_its_last_log_point(tmp_path):
+    folder = DataFolder(tmp_path / "data").create()
+    facts = ev.TrainingStarted(
+        policy="act", output_dir="/o/a", steps=100, batch_size=8, device="cpu", parameters=1, episodes=(0,),
+        episodes_total=1, frames=10, cameras=(), excluded_cameras=(), log_freq=10, save_freq=50,
+    )  # fmt: skip
+    run = write_run(folder, session_id(1), started(session_id(1), kind=SessionKind.TRAIN), facts)
+    run.metrics.write_bytes(encode_point(step=70, at=BEGAN + 60, samples=560, epochs=0.5, metrics={"loss": 0.25}))
+    state = close_crashed(run)
+    assert (state.status, state.ended_at, state.training.step) == (SessionStatus.CRASHED, BEGAN + 60, 70)
+    assert document(state).training.final_loss == 0.25
+    assert len(read_events(run.events)) == 4 and close_crashed(run) == state

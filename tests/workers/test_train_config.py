@@ -43,11 +43,11 @@ def test_the_consoles_defaults_stand_unless_the_operator_says_otherwise(roots: d
 def test_values_are_written_as_on_lerobots_command_line(roots: dict[str, Path]) -> None:
     config = build(
         roots, "policy.pretrained_backbone_weights=null", "policy.use_vae=false",
-        "dataset.image_transforms.enable=true", "optimizer.type=adam", "optimizer.lr=1e-3", "rename_map={a: b}",
+        "dataset.image_transforms.enable=true", "policy.optimizer_lr=1e-3", "rename_map={a: b}",
     )  # fmt: skip
     assert (config.policy.pretrained_backbone_weights, config.policy.use_vae) == (None, False)
     assert config.dataset.image_transforms.enable is True
-    assert (config.optimizer.lr, config.rename_map) == (0.001, {"a": "b"})
+    assert (config.policy.optimizer_lr, config.rename_map) == (0.001, {"a": "b"})
 
 
 def test_without_exclusions_lerobot_chooses_the_inputs_itself(roots: dict[str, Path]) -> None:
@@ -98,7 +98,14 @@ def test_a_pretrained_policy_keeps_its_inputs_but_for_the_camera_left_out(
         ("dataset.image_transforms.enble=true", "`enble`"),
         ("num_workers.x=3", "num_workers"),
         ("policy.n_action_steps=300", "upper bound for the number of action steps"),
-        ("optimizer.type=adm", "Couldn't find a choice class for 'adm'"),
+        (
+            "optimizer.lr=1e-4",
+            "--set optimizer.lr: the policy's preset would replace it; set policy.optimizer_lr, or set use",
+        ),
+        (
+            "scheduler.type=diffuser",
+            "--set scheduler.type: the policy's preset would replace it; its own keys begin with",
+        ),
     ],
 )
 def test_a_key_or_value_that_lerobot_does_not_take_is_named(roots: dict[str, Path], setting: str, words: str) -> None:
@@ -106,6 +113,13 @@ def test_a_key_or_value_that_lerobot_does_not_take_is_named(roots: dict[str, Pat
         build(roots, setting)
     assert words in str(problem.value)
     assert "\n" not in str(problem.value)
+
+
+def test_an_optimizer_of_ones_own_takes_the_place_of_the_preset(roots: dict[str, Path]) -> None:
+    own = ("use_policy_training_preset=false", "optimizer.type=adamw", "optimizer.lr=0.25")
+    assert build(roots, *own).optimizer.lr == 0.25
+    with pytest.raises(ConfigProblem, match="Couldn't find a choice class for 'adm'"):
+        build(roots, own[0], "optimizer.type=adm")
 
 
 def test_a_policy_of_no_plug_in_is_named(roots: dict[str, Path]) -> None:
