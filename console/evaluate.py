@@ -12,6 +12,7 @@ from services.bench import load_benches
 from services.folders import DataFolder, RunFolder, data_folder
 from services.headline import verdict_counts
 from services.link import Link, LinkLost
+from services.requests import ORACLE
 from services.snapshots import Phase, Snapshot
 from sessions.models import Verdict
 
@@ -32,7 +33,7 @@ def evaluate(options: argparse.Namespace) -> int:
         )
         return BAD_USAGE
     folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
-    if options.judge == evaluation.ORACLE and not profile.simulated:
+    if options.judge == ORACLE and not profile.simulated:
         complain(
             f"bench {profile.name} is real, and the oracle judges on a simulated bench only: "
             "open `lab-console` and press F5, where a person judges"

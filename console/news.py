@@ -11,17 +11,19 @@ from sessions.models import Checkpoint, Episode, SessionKind, Trial, Verdict
 
 
 class News:
-    """Remembers what it has told. Takes, trials and verdicts, checkpoints, alarms: each once."""
+    """Remembers what it has told. Takes, trials and verdicts, checkpoints, alarms, notes on the policy: each once."""
 
     def __init__(self) -> None:
-        self._episodes = self._lost = self._checkpoints = 0
+        self._episodes = self._lost = self._checkpoints = self._notes = 0
         self._alarms: tuple[str, ...] = ()
         self._verdicts: dict[int, tuple[Verdict | None, str]] = {}
 
     def of(self, state: Snapshot) -> list[str]:
         """The lines that were not told yet."""
         evaluates = state.started is not None and state.started.kind is SessionKind.EVAL
-        lines = [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
+        notes = state.policy.notes if state.policy else ()
+        lines = [f"note: {text}" for text in notes[self._notes :]]
+        lines += [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
         lines += [line for trial in state.trials if (line := self._verdict(trial))]
         what = "the motion of trial" if evaluates else "take"
         lines += [f"{what} {e.take} is not an episode: {e.reason} {e.where}".rstrip() for e in state.lost[self._lost :]]
@@ -29,7 +31,7 @@ class News:
         lines += [_checkpoint(c) for c in checkpoints[self._checkpoints :]]
         lines += [f"ALARM {text}" for text in behind(self._alarms, state.alarm_history)]
         self._episodes, self._lost, self._checkpoints = len(state.episodes), len(state.lost), len(checkpoints)
-        self._alarms = state.alarm_history
+        self._alarms, self._notes = state.alarm_history, len(notes)
         return lines
 
     def _verdict(self, trial: Trial) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -14,24 +12,15 @@ from textual.widgets import Input
 
 from screens.desk import Desk
 from screens.form import Form
-from screens.trials import by_path
 from screens.words import clean, number, signs
-from services.bench import Profile
-from services.folders import DataFolder
-from services.requests import EvalRequest
+from services import evaluation
+from services.checkpoints import label, newest
+from services.evaluation import Look
+from services.requests import ORACLE, EvalRequest
 
 PAUSE_S = 0.15
 """Between the last letter of a checkpoint and the look at it."""
 LISTED = 40
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a checkpoint turned out to be: words about it, or the problem; and the task that it learnt first."""
-
-    says: str = ""
-    problem: str = ""
-    task: str = ""
 
 
 class EvaluateForm(Form):
@@ -74,7 +63,7 @@ class EvaluateForm(Form):
     def suggestions(self, name: str) -> Sequence[str]:
         """Tasks and operators of lab.toml; the oracle where there is one."""
         profile = self.desk.profile
-        judges = ["oracle"] if profile.simulated else []
+        judges = [ORACLE] if profile.simulated else []
         return {"task": [t.name for t in profile.tasks], "operator": list(profile.operators), "judge": judges}.get(
             name, []
         )
@@ -94,8 +83,6 @@ class EvaluateForm(Form):
 
     def plan(self) -> EvalRequest:
         """Raises Refusal."""
-        from services import evaluation
-
         return evaluation.plan(
             self.desk.folder,
             self.desk.profile,
@@ -111,12 +98,13 @@ class EvaluateForm(Form):
 
     @work(exclusive=True, group="list")
     async def _list(self) -> None:
-        found = await asyncio.to_thread(newest_checkpoints, self.desk.folder)
+        there = await asyncio.to_thread(newest, self.desk.folder)
         if not self.whole:
             return
+        found = [text for text in there if text == clean(text)][:LISTED]  # a field would hand control characters on
         field = self.query_one("#checkpoint", Input)
         field.suggester = SuggestFromList(found, case_sensitive=True)
-        names = "   ".join(by_path(text) for text in found[:5])
+        names = "   ".join(clean(label(text), 60) for text in found[:5])
         self.say_known(f"checkpoints here: {names}" if names else "no checkpoint here yet: F4 trains one")
         if found and not field.value:
             field.value = found[0]
@@ -132,60 +120,24 @@ class EvaluateForm(Form):
         if not text:
             self._say(Look())
             return
-        look = await asyncio.to_thread(look_at, self.desk.folder, self.desk.profile, text)
+        look = await asyncio.to_thread(evaluation.look_at, self.desk.folder, self.desk.profile, text)
         if self.whole:
             self._say(look)
 
     def _say(self, look: Look) -> None:
-        self.say_about(f"{signs().warning} {look.problem}" if look.problem else look.says)
+        self.say_about(about(look))
         self.query_one("#about").set_class(bool(look.problem), "-problem")
-        task = self.query_one("#task", Input)
-        if look.task and task.value in ("", self._given_task):  # as it was filled in, not as somebody wrote it
-            task.value = self._given_task = look.task
+        task, learnt = self.query_one("#task", Input), clean(look.task)
+        if learnt and task.value in ("", self._given_task):  # as it was filled in, not as somebody wrote it
+            task.value = self._given_task = learnt
 
 
-def newest_checkpoints(folder: DataFolder) -> list[str]:
-    """The newest complete checkpoint of each training first, then the others; as the form's field takes them.
-
-    Reads disk: not on the event loop.
-    """
-    from services.checkpoints import complete
-
-    runs = [(found, at) for path in _trainings(folder) if (found := complete(path)) and (at := _written(found[-1]))]
-    runs.sort(key=lambda run: run[1], reverse=True)
-    first = [found[-1] for found, _ in runs]
-    others = [path for found, _ in runs for path in reversed(found[:-1])]
-    texts = [str(path.relative_to(folder.root)) for path in first + others]
-    return [text for text in texts if text == clean(text)][:LISTED]  # a field would hand control characters on
-
-
-def _trainings(folder: DataFolder) -> list[Path]:
-    try:
-        return [path for path in (folder.outputs / "train").iterdir() if path.is_dir()]
-    except OSError:
-        return []
-
-
-def _written(checkpoint: Path) -> float:
-    try:
-        return checkpoint.stat().st_mtime
-    except OSError:  # gone meanwhile
-        return 0.0
-
-
-def look_at(folder: DataFolder, profile: Profile, text: str) -> Look:
-    """What `text` means, and whether its policy fits this bench as far as lab.toml tells. Reads disk."""
-    from services.checkpoints import CheckpointProblem, fit_cameras, resolve
-
-    try:
-        found = resolve(folder, text)
-    except (CheckpointProblem, OSError, ValueError) as problem:
-        return Look(problem=clean(problem, 300))
-    task = next((clean(task) for task in found.provenance.tasks), "")
-    named = next((t.name for t in profile.tasks if t.text == task), task)
-    fits = fit_cameras(found, profile.cameras)
-    if fits.problems:
-        return Look(problem=clean("; ".join(fits.problems), 300), task=named)
+def about(look: Look) -> str:
+    """`act · looks at wrist · step 500`, or what is wrong with it."""
+    if look.problem:
+        return f"{signs().warning} {clean(look.problem, 300)}"
+    if (found := look.checkpoint) is None:
+        return ""
     sees = f"looks at {', '.join(found.cameras)}" if found.cameras else "looks at no camera"
-    parts = [found.policy, sees, *([f"step {found.step:,}"] if found.step is not None else [])]
-    return Look(clean(f" {signs().dot} ".join(parts)), task=named)
+    parts = [found.policy, sees, *([f"step {found.step:,}"] if found.step is not None else []), *look.notes]
+    return clean(f" {signs().dot} ".join(parts))

@@ -10,7 +10,8 @@ from screens.facts import COLUMN, cells, fact
 from screens.tally import interval_bar
 from screens.trials import place, verdict_mark
 from screens.words import clean, fit, signs
-from services.headline import checkpoint_label, rate
+from services.checkpoints import label
+from services.headline import rate
 from sessions.models import Session, Trial, Verdict
 
 CELL = 46
@@ -20,7 +21,7 @@ CELL = 46
 def evaluated(session: Session, width: int) -> list[Content]:
     """The rows of an evaluation's page, between its start and its notes."""
     return [
-        fact("checkpoint", (clean(checkpoint_label(session.checkpoint)), "bold")),
+        fact("checkpoint", (clean(label(session.checkpoint)), "bold")),
         fact("", (clean(session.checkpoint), "$quiet")),
         fact("trained in", f"session {clean(session.trained_in)}" if session.trained_in else "not told"),
         fact("task", f'"{clean(session.task)}"'),

@@ -6,17 +6,10 @@ from textual.content import Content
 
 from screens.trials import modes, place, verdict_mark
 from screens.words import bar, clean, fit, signs
+from services.headline import rate
 from services.snapshots import Snapshot
 from sessions.models import Verdict
 from sessions.statistics import wilson
-
-
-def rate_words(successes: int, judged: int) -> str:
-    """`67 %  [30, 90]`: the rate and its 95 % interval; empty before the first trial."""
-    if not judged:
-        return ""
-    low, high = wilson(successes, judged)
-    return f"{100 * successes / judged:.0f} %  [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def interval_bar(successes: int, judged: int, width: int) -> Content:
@@ -51,7 +44,7 @@ def summary(snapshot: Snapshot) -> Content:
     for verdict in Verdict:
         sign, tone = verdict_mark(verdict)
         parts.append((f"{sign} {snapshot.count(verdict)}   ", f"bold {tone}"))
-    return Content.assemble(*parts, (rate_words(successes, judged), "bold"))
+    return Content.assemble(*parts, (rate(successes, judged), "bold"))
 
 
 def _count(snapshot: Snapshot, verdict: Verdict) -> Content:
@@ -62,11 +55,11 @@ def _count(snapshot: Snapshot, verdict: Verdict) -> Content:
 
 
 def _rate(successes: int, judged: int) -> Content:
-    words = rate_words(successes, judged)
+    words = rate(successes, judged)
     if not words:
         return Content.styled("the success rate appears here", "$quiet")
-    rate, _, interval = words.partition("  ")
-    return Content.assemble((rate, "bold"), (f"  {interval}", "bold $accent"), ("  (95 %)", "$quiet"))
+    share, bracket, interval = words.partition(" [")
+    return Content.assemble((share, "bold"), (f"{bracket}{interval}", "bold $accent"), ("  (95 %)", "$quiet"))
 
 
 def _failures(snapshot: Snapshot, width: int, *, asks: bool) -> list[Content]:

@@ -7,11 +7,11 @@ void one is repeated under the same number. Events, commands and `sessions --jso
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from textual.content import Content
 
 from screens.words import clean, plural, signs
+from services.requests import ORACLE
 from services.snapshots import Snapshot
 from services.wire import Telemetry
 from sessions.models import Trial, Verdict
@@ -58,7 +58,7 @@ def modes(snapshot: Snapshot) -> tuple[str, ...]:
 
 def by_oracle(snapshot: Snapshot) -> bool:
     """Whether the simulated bench's oracle judges."""
-    return snapshot.started is not None and snapshot.started.config.get("judge") == "oracle"
+    return snapshot.started is not None and snapshot.started.config.get("judge") == ORACLE
 
 
 # -- one trial ---------------------------------------------------------------------------------------
@@ -92,19 +92,6 @@ def modes_line(snapshot: Snapshot) -> Content:
 
 
 # -- the policy --------------------------------------------------------------------------------------
-
-
-def policy_name(checkpoint: str) -> str:
-    """`act_v2 @ 020000` of a pretrained_model folder; of anything else its last part."""
-    parts = Path(checkpoint).parts
-    if len(parts) >= 4 and parts[-1] == "pretrained_model" and parts[-2].isdigit():
-        return clean(f"{parts[-4]} @ {parts[-2]}", 60)
-    return clean(parts[-2] if len(parts) > 1 and parts[-1] == "pretrained_model" else "".join(parts[-1:]), 60)
-
-
-def by_path(checkpoint: str) -> str:
-    """`act_v2 @ 020000` of a checkpoint's own folder."""
-    return policy_name(str(Path(checkpoint) / "pretrained_model"))
 
 
 def looks_at(snapshot: Snapshot, cameras: tuple[str, ...]) -> str:

@@ -15,6 +15,8 @@ from services.folders import APP
 FILE_NAME = "lab.toml"
 BUILT_IN = ("sim", "sim-state")
 """The profiles of the example that need no hardware."""
+FASTEST_HZ = 240
+"""A control loop runs at most at this rate."""
 
 
 class ProfileProblem(Exception):
@@ -68,8 +70,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     encoder_queue: int = 60
 
     def __post_init__(self) -> None:
-        if not 1 <= self.fps <= 240:
-            raise ValueError(f"fps must lie between 1 and 240, not {self.fps}")
+        if not 1 <= self.fps <= FASTEST_HZ:
+            raise ValueError(f"fps must lie between 1 and {FASTEST_HZ}, not {self.fps}")
         if not self.episode_seconds > 0 or self.reset_seconds < 0:
             raise ValueError("episode_seconds must be above 0 and reset_seconds not below 0")
 

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: which are complete, what their policy needs, and whether a bench gives it. No torch.
+"""Checkpoints on disk: which are there and complete, what they are called, what their policy needs. No torch.
 
 LeRobot (0.6.1, common/train_utils.py) writes `checkpoints/NNNNNN/{pretrained_model,training_state}`; the console
 adds `pretrained_model/lab-console.json` with what LeRobot does not keep: names, cameras left out, where trials begin.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,17 +15,23 @@ from typing import Any
 import msgspec
 
 from services.eventlog import read_events
-from services.folders import SESSION_ID, DataFolder, RunFolder
+from services.folders import DataFolder, RunFolder
+from services.processors import Preprocessor, read_preprocessor
 from services.snapshots import replay
+from services.weights import whole
 from sessions.files import write_atomically
 
-PRETRAINED, STATE = "pretrained_model", "training_state"
+CHECKPOINTS, PRETRAINED, STATE = "checkpoints", "pretrained_model", "training_state"
 CONFIG, WEIGHTS, SIDECAR = "config.json", "model.safetensors", "lab-console.json"
 ADAPTER = "adapter_model.safetensors"
 IMAGES = "observation.images."
 SESSION_START = re.compile(r"\d{8}[\w-]*")
 """The beginning of a session's id."""
-JOINTS, CUBE, ACTION = "observation.state", "observation.environment_state", "action"
+JOINTS, ACTION = "observation.state", "action"
+EMPTY = re.compile(re.escape(IMAGES) + r"empty_camera_\d+")
+"""What `empty_cameras` of a configuration adds: LeRobot fills them in itself (policies/smolvla, pi0, evo1, xvla)."""
+RESIZING = ("eo1", "fastwam", "groot", "lingbot_va", "molmoact2", "wall_x")
+"""Policies that bring pictures to their own size whatever their configuration says (policies/*/modeling_*.py)."""
 
 
 class CheckpointProblem(Exception):
@@ -59,14 +63,30 @@ class PolicyFeature(msgspec.Struct, frozen=True):
 
 
 class _Config(msgspec.Struct):
+    """Of LeRobot's policies/*/configuration_*.py: what a policy looks at, and sizes that it brings all pictures to."""
+
     type: str
     input_features: dict[str, PolicyFeature] | None = None
     output_features: dict[str, PolicyFeature] | None = None
+    max_state_dim: Any = None
+    image_resolution: Any = None
+    image_resize_shape: Any = None
+    resize_images_to: Any = None
+    resize_imgs_with_padding: Any = None
+    resize_shape: Any = None
+
+    @property
+    def resizes(self) -> bool:
+        sizes = (self.image_resolution, self.image_resize_shape, self.resize_images_to, self.resize_imgs_with_padding)
+        return self.type in RESIZING or any(sizes) or bool(self.resize_shape)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A policy that can be loaded: `path` is its pretrained_model folder, `step` None where that is unknown."""
+    """A policy that can be loaded: `path` is its pretrained_model folder, `step` None where that is unknown.
+
+    `resizes`: it takes pictures of any size. `room`: it pads a shorter state to so many values; 0, it does not.
+    """
 
     path: Path
     policy: str
@@ -74,27 +94,50 @@ class Checkpoint:
     outputs: dict[str, PolicyFeature] = field(default_factory=dict)
     step: int | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    preprocessor: Preprocessor = field(default_factory=Preprocessor)
+    resizes: bool = False
+    room: int = 0
+
+    @property
+    def needs(self) -> dict[str, PolicyFeature]:
+        """The inputs that it cannot do without, by its own names.
+
+        A pretrained base's configuration may name more cameras than the dataset had (LeRobot trains with a subset,
+        policies/utils.py validate_visual_features_consistency): those are not among them, nor are the empty ones.
+        """
+        cameras = [k for k, f in self.inputs.items() if f.type == "VISUAL" and not EMPTY.fullmatch(k)]
+        trained = [k for k in cameras if not self.preprocessor.learnt.keys().isdisjoint(self.sources(k))]
+        wanted = set(trained or cameras)
+        return {k: f for k, f in self.inputs.items() if f.type != "VISUAL" or k in wanted}
+
+    def sources(self, key: str) -> tuple[str, ...]:
+        """The names under which an observation reaches its input `key`, those that it learnt under first."""
+        renames = self.preprocessor.renames
+        names = [old for old, new in renames.items() if new == key] + ([] if key in renames else [key])
+        return tuple(sorted(names, key=lambda name: name not in self.preprocessor.learnt))
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """The cameras that the policy looks at."""
-        return tuple(k.removeprefix(IMAGES) for k, f in self.inputs.items() if f.type == "VISUAL")
+        """The cameras that the policy looks at, as they were called where it learnt."""
+        looks = [next(iter(self.sources(k)), k) for k, f in self.needs.items() if f.type == "VISUAL"]
+        return tuple(name.removeprefix(IMAGES) for name in looks)
 
     @property
     def label(self) -> str:
-        """`act_v2 @ 020000`: the run's folder and the step."""
-        parts = self.path.parts
-        if self.step is None or len(parts) < 4:
-            return self.path.name if self.path.name != PRETRAINED else self.path.parent.name
-        return f"{self.path.parents[2].name} @ {self.path.parent.name}"
+        """`act_v2 @ 020000`."""
+        return label(self.path)
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How a policy and a bench go together: `problems` forbid it, `notes` are worth knowing. All in words."""
-
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+def label(path: str | Path) -> str:
+    """`act_v2 @ 020000` of a checkpoint's folder, or of the policy in it; else what the folder is called."""
+    folder = Path(path)
+    inside = folder.name == PRETRAINED
+    if inside:
+        folder = folder.parent
+    run = folder.parent.parent.name
+    if run and folder.name.isdecimal() and (inside or folder.parent.name == CHECKPOINTS):
+        return f"{run} @ {folder.name}"
+    return folder.name
 
 
 # -- finding ----------------------------------------------------------------------------------------
@@ -145,17 +188,43 @@ def _of_session(run: RunFolder, step: str) -> Checkpoint:
     output = Path(state.started.output_dir)
     if not step:
         return read(output)
-    chosen = [p for p in complete(output) if int(p.name) == int(step)] if step.isdigit() else []
+    chosen = [p for p in complete(output) if int(p.name) == int(step)] if step.isdecimal() else []
     if not chosen:
         there = ", ".join(p.name for p in complete(output)) or "none"
         raise CheckpointProblem(f"session {run.id} has no complete checkpoint of step {step}; it has: {there}")
     return read(chosen[0])
 
 
+def newest(folder: DataFolder) -> list[str]:
+    """The newest complete checkpoint of each training first, then the others; as `resolve` takes them.
+
+    Reads disk: not on an event loop.
+    """
+    runs = [(found, at) for path in _trainings(folder) if (found := complete(path)) and (at := _written(found[-1]))]
+    runs.sort(key=lambda run: run[1], reverse=True)
+    first = [found[-1] for found, _ in runs]
+    others = [path for found, _ in runs for path in reversed(found[:-1])]
+    return [str(path.relative_to(folder.root)) for path in first + others]
+
+
+def _trainings(folder: DataFolder) -> list[Path]:
+    try:
+        return [path for path in folder.trainings.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _written(checkpoint: Path) -> float:
+    try:
+        return checkpoint.stat().st_mtime
+    except OSError:  # gone meanwhile
+        return 0.0
+
+
 def complete(output: Path) -> list[Path]:
     """A training output's complete checkpoints, in the order of their steps."""
-    folders = [p for p in (output / "checkpoints").glob("[0-9]*") if p.is_dir() and not p.is_symlink()]
-    return sorted((p for p in folders if p.name.isdigit() and not missing(p)), key=lambda p: int(p.name))
+    folders = [p for p in (output / CHECKPOINTS).glob("[0-9]*") if p.is_dir() and not p.is_symlink()]
+    return sorted((p for p in folders if p.name.isdecimal() and not missing(p)), key=lambda p: int(p.name))
 
 
 def missing(checkpoint: Path) -> str:
@@ -186,21 +255,7 @@ def _weights_missing(pretrained: Path) -> str:
     weights = next((p for p in (pretrained / WEIGHTS, pretrained / ADAPTER) if p.is_file()), None)
     if weights is None:
         return f"it has no {WEIGHTS}"
-    return "" if _whole(weights) else f"its {weights.name} is cut short"
-
-
-def _whole(weights: Path) -> bool:
-    """Whether a safetensors file is as long as its header says (8 bytes length, JSON, then the tensors)."""
-    try:
-        with weights.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            if length > 100_000_000:
-                return False
-            header = json.loads(file.read(length))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        return bool(weights.stat().st_size == 8 + length + max(ends, default=0))
-    except (OSError, struct.error, ValueError, KeyError, TypeError):
-        return False
+    return "" if whole(weights) else f"its {weights.name} is cut short"
 
 
 def read(path: Path) -> Checkpoint:
@@ -217,7 +272,7 @@ def read(path: Path) -> Checkpoint:
                 f"{PRETRAINED} folder to run what there is"
             )
         return _read(path / PRETRAINED)
-    if (path / "checkpoints").is_dir():
+    if (path / CHECKPOINTS).is_dir():
         found = complete(path)
         if not found:
             raise CheckpointProblem(f"{path} holds no complete checkpoint yet")
@@ -232,14 +287,17 @@ def _read(pretrained: Path) -> Checkpoint:
         config = msgspec.json.decode((pretrained / CONFIG).read_bytes(), type=_Config)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CheckpointProblem(f"{pretrained / CONFIG} is no LeRobot policy configuration: {error}") from error
-    name = pretrained.parent.name
+    name, room = pretrained.parent.name, config.max_state_dim
     return Checkpoint(
         path=pretrained,
         policy=config.type,
         inputs=config.input_features or {},
         outputs=config.output_features or {},
-        step=int(name) if name.isdigit() else None,
+        step=int(name) if name.isdecimal() else None,
         provenance=read_provenance(pretrained),
+        preprocessor=read_preprocessor(pretrained),
+        resizes=config.resizes,
+        room=room if isinstance(room, int) else 0,
     )
 
 
@@ -254,74 +312,3 @@ def read_provenance(pretrained: Path) -> Provenance:
 def write_provenance(pretrained: Path, provenance: Provenance) -> None:
     """Write it beside the policy. Raises OSError."""
     write_atomically(pretrained / SIDECAR, msgspec.json.format(msgspec.json.encode(provenance), indent=2))
-
-
-# -- fitting ----------------------------------------------------------------------------------------
-
-
-def fit(checkpoint: Checkpoint, features: Mapping[str, Mapping[str, Any]], *, fps: int = 0) -> Fit:
-    """Whether a bench that gives `features` (LeRobot's dataset features: images (H, W, C)) can run the policy."""
-    problems: list[str] = []
-    notes: list[str] = []
-    given = {k: f for k, f in features.items() if k.startswith(IMAGES)}
-    for key, wanted in checkpoint.inputs.items():
-        if wanted.type == "VISUAL":
-            problems += _camera(key.removeprefix(IMAGES), wanted, given.get(key))
-        elif key not in features:
-            problems.append(f"the policy needs {key} ({_size(wanted.shape)}), which this bench does not observe")
-        else:
-            problems += _values(key, wanted.shape, features[key], checkpoint.provenance.names.get(key))
-    out = checkpoint.outputs.get(ACTION)
-    if out is None:
-        problems.append("the policy gives no action")
-    elif ACTION in features:
-        problems += _values(ACTION, out.shape, features[ACTION], checkpoint.provenance.names.get(ACTION))
-    unused = [k.removeprefix(IMAGES) for k in given if k not in checkpoint.inputs]
-    if unused:
-        notes.append(f"the policy does not look at {', '.join(unused)}")
-    if not checkpoint.provenance.names:
-        notes.append("the checkpoint does not name its joints: they are taken in the bench's order")
-    if fps and checkpoint.provenance.fps and fps != checkpoint.provenance.fps:
-        problems.append(f"the policy learnt at {checkpoint.provenance.fps} Hz, this bench runs at {fps} Hz")
-    return Fit(tuple(problems), tuple(notes))
-
-
-def fit_cameras(checkpoint: Checkpoint, cameras: Iterable[str]) -> Fit:
-    """As far as lab.toml alone tells: whether the cameras are there."""
-    there = set(cameras)
-    gone = [name for name in checkpoint.cameras if name not in there]
-    has = f"this bench has {', '.join(sorted(there))}" if there else "this bench has no camera"
-    problems = [f"the policy needs camera {name}; {has}" for name in gone]
-    unused = sorted(there - set(checkpoint.cameras))
-    return Fit(tuple(problems), (f"the policy does not look at {', '.join(unused)}",) if unused else ())
-
-
-def _camera(name: str, wanted: PolicyFeature, given: Mapping[str, Any] | None) -> list[str]:
-    if given is None:
-        return [f"the policy needs camera {name}, which this bench does not have"]
-    height, width = tuple(given["shape"])[:2]
-    if tuple(wanted.shape[1:]) != (height, width):
-        learnt = f"{wanted.shape[2]}x{wanted.shape[1]}"
-        return [
-            f"camera {name} gives {width}x{height}, the policy learnt {learnt}: set its width and height in lab.toml"
-        ]
-    return []
-
-
-def _values(key: str, shape: tuple[int, ...], given: Mapping[str, Any], names: tuple[str, ...] | None) -> list[str]:
-    has = tuple(given.get("names") or ())
-    if tuple(given["shape"]) != shape:
-        return [f"the policy's {key} has {_size(shape)}, this bench's {_size(tuple(given['shape']))}"]
-    if names and has and names != has:
-        other = [f"{a} for {b}" for a, b in zip(names, has, strict=False) if a != b]
-        return [f"the policy's {key} names other values than this bench: {', '.join(other[:6])}"]
-    return []
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]} values" if len(shape) == 1 else "x".join(map(str, shape))
-
-
-def is_session_id(text: str) -> bool:
-    """Whether `text` is a whole session id."""
-    return bool(SESSION_ID.fullmatch(text))

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from services import wire
-from services.bench import Profile
-from services.checkpoints import Checkpoint, CheckpointProblem, fit_cameras, resolve
+from services.bench import FASTEST_HZ, Profile
+from services.checkpoints import Checkpoint, CheckpointProblem, resolve
 from services.datasets import LONGEST_NAME, ROLLOUT, check_rollout_name, summarize
+from services.fit import fit_cameras
 from services.folders import DataFolder, RunFolder
 from services.link import Link, launch
-from services.requests import EvalRequest
+from services.requests import ORACLE, EvalRequest
 from services.sitting import Answered, Refusal
 from services.snapshots import Phase, Snapshot
 from sessions.models import Trial, Verdict
 
-ORACLE = "oracle"
 TRIALS = 10
 """Trials to judge where nobody says how many."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a checkpoint turned out to be, as far as it and lab.toml tell: it, or the problem with it.
+
+    `task` is what it learnt first, by its name on this bench where it has one.
+    """
+
+    checkpoint: Checkpoint | None = None
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+    task: str = ""
 
 
 def plan(
@@ -48,7 +62,7 @@ def plan(
         trials=TRIALS if trials is None else trials,
         trial_seconds=profile.recording.episode_seconds if trial_seconds is None else trial_seconds,
         operator=operator,
-        fps=found.provenance.fps or profile.recording.fps,
+        fps=pace(found, profile),
         judge=judge.strip(),
         seed=seed,
         lockstep=lockstep,
@@ -63,6 +77,23 @@ def find(folder: DataFolder, wanted: str) -> Checkpoint:
         return resolve(folder, wanted)
     except CheckpointProblem as problem:
         raise Refusal(str(problem)) from problem
+
+
+def pace(checkpoint: Checkpoint, profile: Profile) -> int:
+    """The rate of the loop in Hz: the one that the policy learnt at, whatever the bench records at."""
+    return checkpoint.provenance.fps or profile.recording.fps
+
+
+def look_at(folder: DataFolder, profile: Profile, text: str) -> Look:
+    """What `text` means, and whether its policy fits this bench. Reads disk: not on an event loop."""
+    try:
+        found = resolve(folder, text)
+    except (CheckpointProblem, OSError, ValueError) as problem:
+        return Look(problem=str(problem))
+    task = next(iter(found.provenance.tasks), "")
+    named = next((t.name for t in profile.tasks if t.text == task), task)
+    fits = fit_cameras(found, profile.cameras, fps=pace(found, profile))
+    return Look(checkpoint=found, problem="; ".join(fits.problems), notes=fits.notes, task=named)
 
 
 def rollout_name(folder: DataFolder, checkpoint: Checkpoint) -> str:
@@ -82,6 +113,8 @@ def _check(folder: DataFolder, request: EvalRequest, checkpoint: Checkpoint) -> 
         raise Refusal("a task is needed: the instruction text that the policy and the dataset get")
     if problems := fit_cameras(checkpoint, profile.cameras).problems:
         raise Refusal(f"{checkpoint.label} does not fit bench {profile.name}: {'; '.join(problems)}")
+    if not 0 < request.fps <= FASTEST_HZ:
+        raise Refusal(f"{checkpoint.label} learnt at {request.fps} Hz: a control loop runs at 1 to {FASTEST_HZ} Hz")
     for name, value, least in (
         ("trials", request.trials, 1),
         ("trial seconds", request.trial_seconds, 2 / request.fps),

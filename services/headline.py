@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from services.checkpoints import Checkpoint
+from services.checkpoints import label
 from services.text import clean
 from services.units import duration
 from sessions.models import Session, SessionKind, SessionStatus, Training, Verdict
@@ -46,7 +46,7 @@ def what(session: Session) -> str:
     if session.kind is SessionKind.TRAIN:
         return clean(_run_name(session))
     if session.kind is SessionKind.EVAL and session.checkpoint:
-        return clean(checkpoint_label(session.checkpoint))
+        return clean(label(session.checkpoint))
     return clean(session.dataset or session.task or session.bench)
 
 
@@ -58,13 +58,6 @@ def _run_name(session: Session) -> str:
 def policy_of(session: Session) -> str:
     """What a training trained, or was asked to; empty for other sessions."""
     return session.training.policy if session.training else str(session.config.get("policy", ""))
-
-
-def checkpoint_label(path: str) -> str:
-    """`act_v2 @ 020000` of the path of a pretrained_model folder."""
-    folder = Path(path)
-    step = int(folder.parent.name) if folder.parent.name.isdecimal() else None
-    return Checkpoint(path=folder, policy="", step=step).label
 
 
 # -- how much -----------------------------------------------------------------------------------------

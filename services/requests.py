@@ -11,6 +11,9 @@ from services.bench import Profile
 from services.folders import RunFolder
 from sessions.files import write_atomically
 
+ORACLE = "oracle"
+"""The judge of the simulated bench, which sees the cube in the bowl."""
+
 
 class Purpose(StrEnum):
     """What a bench worker starts with; every one of them can go on to the others by command."""
@@ -74,8 +77,9 @@ class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, tag="train"):
 class EvalRequest(msgspec.Struct, frozen=True, kw_only=True, tag="eval"):
     """Let the policy in `checkpoint` (a pretrained_model folder) try `task`, until `trials` trials are judged.
 
-    Each trial's motion becomes an episode of `dataset`, whose name begins with `rollout_`. `judge` is `oracle` on the
-    simulated bench, else empty. `trained_in` is the session that made the checkpoint, where it is known.
+    Each trial's motion becomes an episode of `dataset`, whose name begins with `rollout_`. `judge` is ORACLE on the
+    simulated bench, else empty. `trained_in` is the session that made the checkpoint, where it is known. `fps` is the
+    rate that the policy learnt at, the bench's own where that is not told.
     """
 
     data_dir: str

@@ -17,8 +17,6 @@ from services.link import Link, launch, live_runs
 from services.requests import TrainRequest, read_request
 from services.sitting import Answered, Refusal
 
-TRAININGS = "train"
-"""The folder below `outputs/` with one folder per training."""
 LONGEST_LOG, LONGEST_SAVE = 200, 20_000
 """Steps between two log points, and between two checkpoints, at most: LeRobot's own defaults."""
 
@@ -174,7 +172,7 @@ def _name(folder: DataFolder, name: str, default: str) -> str:
 
 def _names_taken(folder: DataFolder) -> set[str]:
     """Folders of trainings, and what running ones will call theirs (LeRobot makes it with the first checkpoint)."""
-    names = {p.name for p in (folder.outputs / TRAININGS).glob("*")}
+    names = {p.name for p in folder.trainings.glob("*")}
     for run in live_runs(folder):
         with suppress(OSError, msgspec.MsgspecError):
             request = read_request(run)

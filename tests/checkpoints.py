@@ -24,11 +24,13 @@ def make_checkpoint(
     joints: int = 6,
     spread: float = 3.0,
     provenance: Provenance | None = None,
+    renames: dict[str, str] | None = None,
     **config: Any,
 ) -> Path:
     """A complete checkpoint at `root` (…/checkpoints/NNNNNN); returns its pretrained_model folder.
 
-    Its actions lie around START, `spread` degrees about it; `cameras` map names to (width, height).
+    Its actions lie around START, `spread` degrees about it; `cameras` map names to (width, height). With `renames`
+    (of the training's rename map) it looks as if it had been trained on from a policy of those cameras.
     """
     import torch
     from lerobot.configs.types import FeatureType, PolicyFeature
@@ -48,6 +50,9 @@ def make_checkpoint(
     folder = root / PRETRAINED
     for part in (policy, pre, post):
         part.save_pretrained(folder)
+    if renames:
+        named = [*renames, *(key for key in inputs if key not in renames.values())]
+        _train_on(made, folder, _statistics(named, joints, spread), renames)
     named = {"observation.state": NAMES[:joints], "action": NAMES[:joints]} | (
         {"observation.environment_state": CUBE} if cube else {}
     )
@@ -89,6 +94,88 @@ def _training_state(folder: Path) -> None:
     folder.mkdir()
     for name in ("training_step.json", "optimizer_state.safetensors", "optimizer_param_groups.json"):
         (folder / name).write_text("{}")
+
+
+def _train_on(config: Any, folder: Path, statistics: dict[str, Any], renames: dict[str, str]) -> None:
+    """Save its processors as LeRobot's training does from a pretrained policy (scripts/lerobot_train.py)."""
+    from lerobot.policies.factory import make_pre_post_processors
+
+    of_policy = {**config.input_features, **config.output_features}
+    normalizes = {"features": of_policy, "norm_map": config.normalization_mapping, "stats": statistics}
+    parts = make_pre_post_processors(
+        config,
+        pretrained_path=str(folder),
+        preprocessor_overrides={
+            "device_processor": {"device": "cpu"},
+            "normalizer_processor": normalizes,
+            "rename_observations_processor": {"rename_map": renames},
+        },
+        postprocessor_overrides={"unnormalizer_processor": {**normalizes, "features": config.output_features}},
+    )
+    for part in parts:
+        part.save_pretrained(folder)
+
+
+def make_smolvla(root: Path, renames: dict[str, str]) -> Path:
+    """A tiny SmolVLA as it is after training on from a base: three cameras of 256x256, an empty one, a padded state.
+
+    The dataset had the cameras that `renames` names, and six joints.
+    """
+    from lerobot.configs.types import FeatureType, PolicyFeature
+    from lerobot.policies.factory import get_policy_class, make_policy_config, make_pre_post_processors
+
+    made = make_policy_config(
+        "smolvla", device="cpu", push_to_hub=False, vlm_model_name=str(_tiny_vlm(root.parent / "vlm")), num_steps=2,
+        resize_imgs_with_padding=(64, 64), empty_cameras=1, chunk_size=8, n_action_steps=6, num_vlm_layers=2,
+    )  # fmt: skip
+    made.input_features = {"observation.state": PolicyFeature(FeatureType.STATE, (32,))} | {
+        f"observation.images.camera{n}": PolicyFeature(FeatureType.VISUAL, (3, 256, 256)) for n in (1, 2, 3)
+    }
+    made.output_features = {"action": PolicyFeature(FeatureType.ACTION, (6,))}
+    folder = root / PRETRAINED
+    for part in (get_policy_class("smolvla")(made), *make_pre_post_processors(made)):
+        part.save_pretrained(folder)
+    statistics = _statistics(renames, 6, 3.0)
+    del statistics["observation.environment_state"]
+    _train_on(made, folder, statistics, renames)
+    named = {"observation.state": NAMES, "action": NAMES}
+    write_provenance(folder, Provenance(fps=30, names=named, start_pose=START, tasks=("pick",)))
+    _training_state(root / STATE)
+    return folder
+
+
+def _tiny_vlm(folder: Path) -> Path:
+    """The vision-language model that a SmolVLA is built around, 90 k parameters instead of 500 M, with a few words."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import (
+        PreTrainedTokenizerFast,
+        SmolVLMConfig,
+        SmolVLMImageProcessor,
+        SmolVLMProcessor,
+        SmolVLMVideoProcessor,
+    )
+
+    special = ["<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"]
+    words = ["<unk>", "<pad>", "<s>", "</s>", *special, "pick", "place"]
+    tokenizer = Tokenizer(WordLevel({word: n for n, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
+    roles = ("image_token", "fake_image_token", "global_image_token")
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", bos_token="<s>", eos_token="</s>",
+        additional_special_tokens=special, extra_special_tokens=dict(zip(roles, special, strict=False)),
+    )  # fmt: skip
+    parts = {"image_processor": SmolVLMImageProcessor(), "video_processor": SmolVLMVideoProcessor()}
+    SmolVLMProcessor(tokenizer=fast, image_seq_len=4, **parts).save_pretrained(folder)
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+    text = {"model_type": "llama", "num_hidden_layers": 2, "num_key_value_heads": 1, "head_dim": 16, **small}
+    vision = {"num_hidden_layers": 1, "image_size": 64, "patch_size": 16, **small}
+    SmolVLMConfig(
+        text_config={**text, "vocab_size": len(words), "pad_token_id": 1}, vision_config=vision, scale_factor=2,
+        image_token_id=4, pad_token_id=1,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
 
 
 def make_copycat(root: Path, actions: Any, **options: Any) -> Path:

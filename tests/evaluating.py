@@ -13,7 +13,7 @@ from services.folders import RunFolder
 from services.link import Link
 from services.snapshots import Phase, Snapshot
 from sessions.models import Verdict
-from tests.checkpoints import make_checkpoint, make_copycat
+from tests.checkpoints import make_checkpoint, make_copycat, make_smolvla
 from tests.rig import Rig, press
 
 QUICK = {"trial_seconds": 0.5, "trials": 9, "lockstep": True}
@@ -35,6 +35,11 @@ def checkpoint(rig: Rig, name: str = "tiny", **options: Any) -> Path:
 def copycat(rig: Rig, name: str, actions: Any, **options: Any) -> Path:
     """A policy that repeats `actions` (rows, 6) whatever it sees."""
     return make_copycat(rig.folder.outputs / "train" / name / "checkpoints" / "000010", actions, **options)
+
+
+def smolvla(rig: Rig, name: str, renames: dict[str, str]) -> Path:
+    """A tiny SmolVLA, trained on from a base whose cameras `renames` leads to."""
+    return make_smolvla(rig.folder.trainings / name / "checkpoints" / "000010", renames)
 
 
 def evaluate(rig: Rig, profile: Profile | None = None, *, policy: Path | None = None, **options: Any) -> RunFolder:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lerobot.utils.constants import OBS_IMAGES
-
 from services import events as ev
-from services.checkpoints import Checkpoint, fit
+from services.checkpoints import IMAGES, Checkpoint
 from services.datasets import DatasetProblem
+from services.fit import fit, taken
 from services.requests import EvalRequest
 from services.workers.brain import Brain
 from services.workers.desk import Desk
@@ -22,11 +21,12 @@ from services.workers.takes import Takes
 
 def fitting(checkpoint: Checkpoint, devices: Devices, fps: int) -> tuple[Features, tuple[str, ...]]:
     """The bench's features, without absent cameras, and what differs without harm. Raises CannotStart with all else."""
-    gone = {f"{OBS_IMAGES}.{name}" for name in devices.absent}
+    gone = {IMAGES + name: why for name, why in devices.absent.items()}
     features = {key: feature for key, feature in dataset_features(devices.robot).items() if key not in gone}
-    found = fit(checkpoint, features, fps=fps)
+    rates = {name: rate for name, camera in devices.cameras.items() if (rate := getattr(camera, "fps", None))}
+    found = fit(checkpoint, features, fps=fps, rates=rates)
     if found.problems:
-        missed = [why for name, why in devices.absent.items() if name in checkpoint.cameras]
+        missed = [gone[name] for name in taken(checkpoint, gone).values()]
         raise CannotStart(f"{checkpoint.label} does not fit this bench: {'; '.join((*found.problems, *missed))}")
     return features, found.notes
 
@@ -46,20 +46,21 @@ def load_policy(desk: Desk, request: EvalRequest, policy: Policy, features: Feat
 
 
 def _inputs(policy: Policy, features: Features) -> set[str]:
-    """What the policy looks at; all that is observed, where it does not say."""
+    """What the policy gets, by the bench's names; all that is observed, where it does not say what it looks at."""
     observed = {key for key in features if key.startswith("observation.")}
-    return observed & set(policy.checkpoint.inputs) or observed
+    return set(taken(policy.checkpoint, features).values()) or observed
 
 
-def loaded(checkpoint: Checkpoint, policy: Policy, notes: tuple[str, ...]) -> ev.PolicyLoaded:
-    """What is told of the policy once it can act."""
+def loaded(checkpoint: Checkpoint, policy: Policy, features: Features, notes: tuple[str, ...]) -> ev.PolicyLoaded:
+    """What is told of the policy once it can act on the bench's `features`."""
     assert policy.loaded is not None
+    seen = [name for name in taken(checkpoint, features).values() if name.startswith(IMAGES)]
     return ev.PolicyLoaded(
         checkpoint=str(checkpoint.path),
         policy=policy.loaded.policy,
         device=policy.loaded.device,
         parameters=policy.loaded.parameters,
-        cameras=checkpoint.cameras,
+        cameras=tuple(name.removeprefix(IMAGES) for name in seen),
         actions_per_inference=policy.loaded.steps,
         start_pose=start_pose(checkpoint),
         notes=notes,

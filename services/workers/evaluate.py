@@ -46,7 +46,7 @@ def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:
         features, notes = setup.fitting(checkpoint, devices, request.fps)
         brain = setup.load_policy(desk, request, policy, features, devices.robot.robot_type)
         takes = setup.open_rollouts(desk, devices, request, root, features)
-        desk.journal.tell(setup.loaded(checkpoint, policy, notes))
+        desk.journal.tell(setup.loaded(checkpoint, policy, features, notes))
         return EvalSitting(desk, devices, request, takes=takes, brain=brain, start=setup.start_pose(checkpoint))
 
     return make

@@ -69,6 +69,14 @@ def test_a_verdict_is_told_with_its_judge_its_seconds_and_how_it_failed() -> Non
     assert news.of(state(*events, kind=kind)) == []
 
 
+def test_what_differs_between_policy_and_bench_is_told_once() -> None:
+    news = News()
+    notes = ("the policy does not look at top", "the checkpoint does not name its joints")
+    loaded = ev.PolicyLoaded(checkpoint="/c", policy="act", device="cpu", parameters=7, notes=notes)
+    assert news.of(state(loaded, kind=SessionKind.EVAL)) == [f"note: {text}" for text in notes]
+    assert news.of(state(loaded, kind=SessionKind.EVAL)) == []
+
+
 def test_the_episodes_of_an_evaluation_are_its_trials_and_not_told_twice() -> None:
     assert News().of(state(*a_trial(1), saved(0), kind=SessionKind.EVAL)) == []
 

@@ -259,8 +259,8 @@ async def test_a_void_trial_counts_nowhere_and_is_repeated_under_its_number(open
         await console.press("f")
         await console.until(lambda: console.desk.snapshot.reached)
         await console.until(lambda: console.word == "DONE")
-        assert console.says.startswith("67 %  [21, 94]") and "F finishes" in console.says
-        assert "67 %  [21, 94]" in console.tally
+        assert console.says.startswith("67 % [21, 94]") and "F finishes" in console.says
+        assert "67 % [21, 94]" in console.tally
 
 
 async def test_the_target_reached_offers_to_finish_and_the_end_is_summed_up(open_console, make_eval):
@@ -272,7 +272,7 @@ async def test_the_target_reached_offers_to_finish_and_the_end_is_summed_up(open
         await console.press("F")
         await console.until(lambda: console.word == "FINISHED")
         await console.sees("this sitting, as the log keeps it")
-        assert "100 %  [21, 100]" in console.says
+        assert "100 % [21, 100]" in console.says
         await console.press("N")
         await console.until(lambda: bool(console.screen.query(EvaluateForm)))
 
@@ -413,7 +413,7 @@ async def test_every_size_shows_phase_count_tally_strip_and_keys(open_console, m
         worker.telemetry(take_seconds=6.2)
         await console.until(lambda: console.word == "RUNNING")
         seen = console.everything
-        for words in ("75 %  [30, 95]", "1✓ 2✓ 3✗ 4○ 4✓ 5●", "trial 5 of 20", "s success", "v void", "Esc x STOP"):
+        for words in ("75 % [30, 95]", "1✓ 2✓ 3✗ 4○ 4✓ 5●", "trial 5 of 20", "s success", "v void", "Esc x STOP"):
             assert words in seen, f"{words} at {size}"
         assert console.screen.query_one("#word").scale("RUNNING") >= 1
         assert [w for w in console.screen.query("*") if w.focusable] == []

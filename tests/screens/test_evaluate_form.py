@@ -9,7 +9,7 @@ from pathlib import Path
 from textual.widgets import Input
 
 import services.evaluation
-from screens.evaluate_form import EvaluateForm, newest_checkpoints
+from screens.evaluate_form import EvaluateForm
 from screens.widgets.line import Line
 from services.checkpoints import Provenance, write_provenance
 from sessions.models import SessionKind
@@ -69,6 +69,21 @@ async def test_the_newest_complete_checkpoint_stands_there_and_says_what_it_is(o
         await console.until(lambda: value(console, "checkpoint") == "outputs/train/act_v2/checkpoints/000500")
         await console.until(lambda: console.text("#about") == "act · looks at wrist · step 500")
         assert "act_v2 @ 000500   act_v1 @ 000900" in console.text("#known")
+
+
+async def test_a_camera_slower_than_the_policy_is_said_beside_it(open_console):
+    async with open_console() as console:
+        train(console, "act_v1", "000900", fps=50)
+        await open_form(console)
+        slow = "camera wrist gives 30 pictures a second, and the loop runs at 50 Hz: some are seen twice"
+        await console.until(lambda: console.text("#about") == f"act · looks at wrist · step 900 · {slow}")
+
+
+async def test_a_name_that_a_field_would_hand_on_to_the_terminal_is_not_offered(open_console):
+    async with open_console() as console:
+        train(console, "\x1b[31mhostile", "000100")
+        await open_form(console)
+        await console.until(lambda: console.text("#known") == "no checkpoint here yet: F4 trains one")
 
 
 async def test_no_checkpoint_says_where_one_comes_from(open_console):
@@ -198,20 +213,3 @@ async def test_a_refusal_stands_at_the_form(open_console):
             put(console, **values)
             form(console).start()
             await console.until(lambda w=words: w in console.text("#refusal"))
-
-
-def test_the_newest_of_each_training_comes_first(tmp_path):
-    from services.folders import DataFolder
-
-    folder = DataFolder(tmp_path)
-    for run, step, age in (("old", "000100", 900), ("new", "000100", 300), ("new", "000200", 100)):
-        checkpoint(folder.outputs / "train" / run / "checkpoints" / step, age_s=age)
-    checkpoint(folder.outputs / "train" / "\x1b[31mhostile" / "checkpoints" / "000100")
-    (folder.outputs / "train" / "empty").mkdir()
-    (folder.outputs / "train" / "a file").write_text("")
-    assert newest_checkpoints(folder) == [
-        "outputs/train/new/checkpoints/000200",
-        "outputs/train/old/checkpoints/000100",
-        "outputs/train/new/checkpoints/000100",
-    ]
-    assert newest_checkpoints(DataFolder(tmp_path / "nothing")) == []

@@ -1,8 +1,9 @@
-"""Checkpoints on disk: complete or not, found by path or session, fitting a bench or not."""
+"""Checkpoints on disk: complete or not, found by path or session, called by run and step."""
 
 from __future__ import annotations
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from services import checkpoints
 from services import events as ev
 from services.checkpoints import CheckpointProblem, Provenance
 from services.folders import DataFolder
+from services.processors import Preprocessor
+from services.weights import shapes
 from sessions.models import SessionKind
 from tests.services.runs import make_folder, session_id, started, write_run
 
@@ -146,50 +149,55 @@ def test_what_is_not_found_is_said_in_words(tmp_path: Path, wanted: str, words: 
     assert words in str(problem.value)
 
 
-def changed(key: str, **traits: object) -> dict[str, dict[str, object]]:
-    return {**FEATURES, key: {**FEATURES[key], **traits}}
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("/data/outputs/train/act_v2/checkpoints/020000/pretrained_model", "act_v2 @ 020000"),
+        ("/data/outputs/train/act_v2/checkpoints/020000", "act_v2 @ 020000"),
+        ("outputs/train/act_v2/checkpoints/020000", "act_v2 @ 020000"),
+        ("/models/smolvla_base", "smolvla_base"),
+        ("/models/mine/pretrained_model", "mine"),
+        ("/a/models/2", "2"),
+        ("", ""),
+    ],
+)
+def test_a_checkpoint_is_called_by_its_run_and_step(path: str, label: str) -> None:
+    assert checkpoints.label(path) == checkpoints.Checkpoint(Path(path), policy="act").label == label
 
 
-def test_a_policy_fits_the_bench_that_it_learnt_on(tmp_path: Path) -> None:
-    path = write(tmp_path, 100) / "pretrained_model"
-    checkpoints.write_provenance(path, Provenance(fps=30, names={"observation.state": JOINTS, "action": JOINTS}))
-    found = checkpoints.fit(checkpoints.read(path), FEATURES, fps=30)
-    assert found == checkpoints.Fit()
+def test_the_newest_of_each_training_comes_first(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    for run, step, age in (("old", 100, 900), ("new", 100, 300), ("new", 200, 100)):
+        os.utime(write(folder.trainings / run, step), (1_770_000_000 - age,) * 2)
+    (folder.trainings / "empty").mkdir()
+    (folder.trainings / "a file").write_text("")
+    (folder.trainings / "new" / "checkpoints" / "1²").mkdir()
+    found = checkpoints.newest(folder)
+    assert found == [
+        "outputs/train/new/checkpoints/000200",
+        "outputs/train/old/checkpoints/000100",
+        "outputs/train/new/checkpoints/000100",
+    ]
+    assert [checkpoints.resolve(folder, text).step for text in found] == [200, 100, 100]
+    assert checkpoints.newest(DataFolder(tmp_path / "nothing")) == []
 
 
 @pytest.mark.parametrize(
-    ("features", "fps", "words"),
+    "content",
     [
-        ({k: f for k, f in FEATURES.items() if "wrist" not in k}, 30, "camera wrist, which this bench does not have"),
-        (
-            changed("observation.images.wrist", shape=(240, 320, 3)),
-            30,
-            "camera wrist gives 320x240, the policy learnt 640x480",
-        ),
-        (changed("observation.state", shape=(7,)), 30, "observation.state has 6 values, this bench's 7 values"),
-        (
-            changed("action", names=[*JOINTS[:5], "jaw.pos"]),
-            30,
-            "names other values than this bench: joint5.pos for jaw.pos",
-        ),
-        (FEATURES, 15, "the policy learnt at 30 Hz, this bench runs at 15 Hz"),
+        b"", b"{", b"[]", b"\xff", b'{"steps": 3}', b'{"steps": [{"registry_name": 7}]}',
+        b'{"steps": [{"registry_name": "rename_observations_processor", "config": {"rename_map": [1]}}]}',
+        b'{"steps": [{"registry_name": "normalizer_processor", "state_file": "/nowhere/at/all"}]}',
     ],
-    ids=["camera", "size", "joints", "names", "fps"],
-)
-def test_what_does_not_fit_is_said_in_words(
-    tmp_path: Path, features: dict[str, dict[str, object]], fps: int, words: str
-) -> None:
+)  # fmt: skip
+def test_a_preprocessor_that_cannot_be_read_tells_nothing(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, 100) / "pretrained_model"
-    checkpoints.write_provenance(path, Provenance(fps=30, names={"observation.state": JOINTS, "action": JOINTS}))
-    assert words in "; ".join(checkpoints.fit(checkpoints.read(path), features, fps=fps).problems)
+    (path / "policy_preprocessor.json").write_bytes(content)
+    found = checkpoints.read(path)
+    assert (found.preprocessor, found.cameras) == (Preprocessor(), ("wrist",))
 
 
-def test_what_differs_without_harm_is_a_note(tmp_path: Path) -> None:
-    checkpoint = checkpoints.read(write(tmp_path, 100))
-    more = {**FEATURES, "observation.images.top": FEATURES["observation.images.wrist"]}
-    found = checkpoints.fit(checkpoint, more)
-    assert not found.problems
-    assert found.notes == (
-        "the policy does not look at top",
-        "the checkpoint does not name its joints: they are taken in the bench's order",
-    )
+@pytest.mark.parametrize("content", [b"", b"12345678", weights()[:-20], (1 << 60).to_bytes(8, "little")])
+def test_statistics_that_are_torn_tell_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "torn.safetensors").write_bytes(content)
+    assert shapes(tmp_path / "torn.safetensors") == {}

@@ -89,6 +89,33 @@ def test_a_camera_that_the_bench_lacks_is_named(tmp_path: Path) -> None:
         evaluation.plan(folder, bench("sim-state"), checkpoint=str(path), task="x")
 
 
+def test_the_loop_runs_as_fast_as_the_policy_learnt_whatever_the_bench_records_at(tmp_path: Path) -> None:
+    folder, profile = make_folder(tmp_path), bench()
+    path = str(write_policy(folder, camera="wrist", provenance=Provenance(fps=50)))
+    assert evaluation.plan(folder, profile, checkpoint=path, task="x").fps == 50
+    look = evaluation.look_at(folder, profile, path)
+    slow = "camera wrist gives 30 pictures a second, and the loop runs at 50 Hz: some are seen twice"
+    assert (look.problem, look.notes) == ("", (slow,))
+
+
+@pytest.mark.parametrize("fps", [-30, 1000])
+def test_a_rate_that_no_loop_runs_at_is_refused(tmp_path: Path, fps: int) -> None:
+    folder = make_folder(tmp_path)
+    path = str(write_policy(folder, provenance=Provenance(fps=fps)))
+    with pytest.raises(Refusal, match=f"learnt at {fps} Hz: a control loop runs at 1 to 240 Hz"):
+        evaluation.plan(folder, bench(), checkpoint=path, task="x")
+
+
+def test_a_look_names_the_task_as_the_bench_does(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    known, other = "Pick up the cube and place it in the bowl", "Stack the cubes"
+    for number, (tasks, name) in enumerate((((known,), "pick_place"), ((other, known), other), ((), ""))):
+        path = write_policy(folder, f"run{number}", camera="wrist", provenance=Provenance(tasks=tasks))
+        look = evaluation.look_at(folder, bench(), str(path))
+        assert look.checkpoint is not None and (look.checkpoint.path, look.task, look.problem) == (path, name, "")
+    assert "neither a path" in evaluation.look_at(folder, bench(), "nowhere").problem
+
+
 def test_oracle_and_lockstep_belong_to_the_simulated_bench(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     real = msgspec.structs.replace(bench(), sim=None)

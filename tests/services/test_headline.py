@@ -6,7 +6,7 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 
-from services.headline import checkpoint_label, counts, headline, rate, what
+from services.headline import counts, headline, rate, what
 from services.units import duration
 from sessions.models import Checkpoint, Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
 from tests.services.test_logbook import a_session
@@ -115,19 +115,6 @@ def test_void_trials_are_counted_apart_and_pending_ones_not_at_all() -> None:
     assert counts(an_evaluation(Verdict.VOID, Verdict.SUCCESS, None)) == "1 success 0 failure 1 void 100 % [21, 100]"
     assert counts(an_evaluation(Verdict.VOID)) == "0 success 0 failure 1 void"
     assert counts(an_evaluation()) == ""
-
-
-@pytest.mark.parametrize(
-    ("path", "label"),
-    [
-        (CHECKPOINT, "act_v2 @ 020000"),
-        ("/models/smolvla_base", "smolvla_base"),
-        ("/models/mine/pretrained_model", "mine"),
-        ("", ""),
-    ],
-)
-def test_a_checkpoint_is_called_by_its_run_and_step(path: str, label: str) -> None:
-    assert checkpoint_label(path) == label
 
 
 def test_a_rate_of_nothing_is_not_told() -> None:

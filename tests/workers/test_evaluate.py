@@ -25,11 +25,16 @@ from tests.evaluating import (
     judge,
     pending,
     refused,
+    smolvla,
     start,
     state_bench,
     trial,
 )
 from tests.rig import Rig, finish, gone, say, wait_until
+
+CAMERAS = {"overhead": "camera1", "wrist": "camera2"}
+"""Of the simulated bench, and what a pretrained base calls them."""
+SWAPPED = {"observation.images.overhead": "observation.images.a", "observation.images.wrist": "observation.images.b"}
 
 
 def dataset_of(rig: Rig, state: Snapshot) -> Any:
@@ -406,14 +411,48 @@ async def test_the_oracle_sees_the_cube_in_the_bowl_and_ends_the_trial(quick_rig
     assert (second.verdict, second.ended_by) == (Verdict.FAILURE, "time"), "the cube lay elsewhere"
 
 
+async def test_a_policy_trained_on_from_a_pretrained_one_sees_the_cameras_that_were_renamed(quick_rig: Rig) -> None:
+    renames = {f"observation.images.{b}": f"observation.images.{p}" for b, p in CAMERAS.items()}
+    tuned = smolvla(quick_rig, "tuned", renames)
+    async with evaluating(quick_rig, quick_rig.small(), policy=tuned) as link:
+        loaded = link.snapshot.policy
+        assert loaded is not None and (loaded.policy, loaded.cameras) == ("smolvla", ("overhead", "wrist"))
+        assert loaded.notes == tuple(
+            f"camera {name} gives 96x72, the policy's configuration says 256x256: it resizes pictures itself"
+            for name in ("overhead", "wrist")
+        )
+        await trial(link)
+        state = await finish(link)
+    assert [(t.verdict, t.ended_by, t.frames) for t in state.trials] == [(Verdict.SUCCESS, "time", 15)]
+
+
+async def test_renamed_cameras_are_given_by_the_names_of_the_bench_and_a_slow_one_is_a_note(quick_rig: Rig) -> None:
+    renames = {"observation.images.wrist": "observation.images.camera1"}
+    policy = checkpoint(quick_rig, "renamed", cube=False, cameras={"camera1": (96, 72)}, renames=renames)
+    bench = quick_rig.small("robot.cameras.wrist.fps=15")
+    async with evaluating(quick_rig, bench, policy=policy) as link:
+        loaded = link.snapshot.policy
+        assert loaded is not None and loaded.cameras == ("wrist",)
+        slow = "camera wrist gives 15 pictures a second, and the loop runs at 30 Hz: some are seen twice"
+        assert loaded.notes == ("the policy does not look at overhead", slow)
+        await trial(link)
+        state = await finish(link)
+    assert [t.ended_by for t in state.trials] == ["time"]
+
+
 @pytest.mark.parametrize(
     ("options", "settings", "words"),
     [
         ({"cube": True}, ("robot.environment_state=false",), "needs observation.environment_state (5 values)"),
         ({"joints": 5}, (), "observation.state has 5 values, this bench's 6 values"),
         ({"cameras": {"wrist": (96, 72)}, "cube": False}, None, "camera wrist gives 640x480, the policy learnt 96x72"),
+        (
+            {"cameras": {"a": (96, 72), "b": (640, 480)}, "cube": False, "renames": SWAPPED},
+            None,
+            "camera overhead gives 640x480, the policy learnt 96x72",
+        ),
     ],
-    ids=["cube", "joints", "size"],
+    ids=["cube", "joints", "size", "renamed"],
 )
 async def test_a_policy_that_does_not_fit_is_refused_in_words_before_anything_moves(
     quick_rig: Rig, options: dict[str, Any], settings: tuple[str, ...] | None, words: str

@@ -82,6 +82,37 @@ def test_chunks_equal_what_lerobot_predicts_from_the_same_pictures(running: Poli
     assert np.abs(different[0] - different[1]).max() > 1e-3, "the pictures matter"
 
 
+def test_the_saved_preprocessor_renames_what_bears_the_names_of_the_bench(tmp_path: Path, looking: Path) -> None:
+    import torch
+    from lerobot.common.control_utils import predict_action
+    from lerobot.configs.policies import PreTrainedConfig
+    from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+
+    renames = {"observation.images.wrist": "observation.images.camera1"}
+    path = make_checkpoint(tmp_path / "000010", cube=False, cameras={"camera1": (96, 72)}, renames=renames)
+    policy = Policy(checkpoints.read(path), task="pick")
+    policy.start()
+    policy.open(FEATURES, "so101")
+    try:
+        wait(policy)
+        assert not policy.dead, policy.last_words()
+        answers = []
+        config = PreTrainedConfig.from_pretrained(path)
+        lerobot = get_policy_class("act").from_pretrained(path, config=config)
+        pre, post = make_pre_post_processors(config, pretrained_path=str(path))
+        for frame in frames(2):
+            policy.reset()
+            policy.ask(frame, rows=1)
+            answers.append(policy.wait(20))
+            lerobot.reset()
+            named = {renames.get(key, key): value for key, value in frame.items()}
+            theirs = predict_action(named, lerobot, torch.device("cpu"), pre, post, False, task="pick")
+            np.testing.assert_allclose(answers[-1], theirs.numpy(), atol=1e-4)
+    finally:
+        policy.close()
+    assert np.abs(answers[0] - answers[1]).max() > 1e-3, "the pictures matter"
+
+
 def test_an_answer_to_the_trial_before_is_dropped(running: Policy) -> None:
     first, second = frames(2)
     running.ask(first)

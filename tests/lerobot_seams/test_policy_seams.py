@@ -1,0 +1,48 @@
+"""What services.checkpoints reads of a policy without torch: still where LeRobot writes it, still what LeRobot does."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from services.checkpoints import EMPTY, RESIZING, read
+from tests.checkpoints import make_smolvla
+
+CONFIGS = {
+    "resize_imgs_with_padding": ("smolvla", "xvla"),
+    "image_resolution": ("pi0", "pi05", "pi0_fast", "evo1"),
+    "resize_shape": ("diffusion",),
+    "image_resize_shape": ("multi_task_dit",),
+    "resize_images_to": ("vla_jepa",),
+    "max_state_dim": ("smolvla", "pi0", "pi05", "pi0_fast", "eo1", "evo1", "groot", "wall_x", "xvla"),
+    "empty_cameras": ("smolvla", "pi0", "pi05", "pi0_fast", "evo1", "xvla"),
+}
+
+
+@pytest.mark.parametrize(("key", "policies"), CONFIGS.items(), ids=CONFIGS)
+def test_the_keys_of_a_configuration_that_are_read_are_those_of_lerobot(key: str, policies: tuple[str, ...]) -> None:
+    import lerobot.policies  # noqa: F401  it registers the policy types
+    from lerobot.configs.policies import PreTrainedConfig
+
+    types = PreTrainedConfig.get_known_choices()
+    assert set(RESIZING) <= set(types)
+    having = {name for name, kind in types.items() if key in {field.name for field in dataclasses.fields(kind)}}
+    assert having == set(policies)
+
+
+def test_a_smolvla_resizes_pads_and_does_without_the_cameras_that_it_does_not_get(tmp_path: Path) -> None:
+    import torch
+    from lerobot.configs.policies import PreTrainedConfig
+    from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+
+    path = make_smolvla(tmp_path / "000010", {"observation.images.top": "observation.images.camera2"})
+    config = PreTrainedConfig.from_pretrained(path)
+    assert [key for key in config.image_features if EMPTY.fullmatch(key)] == ["observation.images.empty_camera_0"]
+    itself = SimpleNamespace(config=config)
+    batch = {"observation.images.camera2": torch.rand(1, 3, 72, 96), "observation.state": torch.rand(1, 6)}
+    pictures, masks = SmolVLAPolicy.prepare_images(itself, batch)
+    assert ([tuple(p.shape) for p in pictures], [bool(m) for m in masks]) == ([(1, 3, 64, 64)] * 2, [True, False])
+    assert SmolVLAPolicy.prepare_state(itself, batch).shape == (1, read(path).room)
