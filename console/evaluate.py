@@ -21,7 +21,7 @@ LOAD_PATIENCE_S = 600.0
 """A large policy on a cold disk."""
 SAVE_PATIENCE_S = 150.0
 STOPPED_S = 2.0
-"""An arm that holds this long was stopped; one that the worker holds before it ends moves on at once."""
+"""An arm that holds this long was stopped; a worker that ends says so at once, and then takes its time."""
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -123,9 +123,10 @@ def _held(state: Snapshot) -> str:
 
 
 async def _stays_held(link: Link) -> bool:
-    """Whether somebody stopped the arm: then it goes on holding."""
+    """Whether somebody stopped the arm: then it goes on holding. Waits for a worker that is about to end."""
     try:
-        await link.until(lambda s: s.phase is not Phase.HELD, STOPPED_S)
+        await link.until(lambda s: s.phase is not Phase.HELD or s.ending, STOPPED_S)
     except TimeoutError:
         return True
+    await link.until(lambda s: s.phase is not Phase.HELD or not s.running)
     return False

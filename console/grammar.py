@@ -118,8 +118,8 @@ def _eval(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     add(
         "--checkpoint",
         required=True,
-        metavar="PATH_OR_SESSION",
-        help="a checkpoint's folder, a training's output, or a training session's id (SESSION@STEP for an older one)",
+        metavar="CHECKPOINT",
+        help="a folder, a training's name, or a training session's id (NAME@STEP or SESSION@STEP for an older one)",
     )
     add("--task", required=True, metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
     add("--trials", required=True, type=int, metavar="N", help="judged trials to make")

@@ -80,11 +80,11 @@ class EvaluateScreen(SittingScreen):
         self.query_one("#policy").border_title = "policy"
 
     def on_screen_resume(self) -> None:
-        """Train may have chosen a checkpoint."""
+        """Train may have chosen a checkpoint, or made some."""
         if self.desk.chosen_checkpoint and not self.desk.live:
             self._wants_form = True
-            for form in self.query(EvaluateForm):
-                form.take_chosen()
+        for form in self.query(EvaluateForm):
+            form.take_chosen()
 
     # --- drawing --------------------------------------------------------------------------------
 

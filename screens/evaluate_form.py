@@ -76,7 +76,9 @@ class EvaluateForm(Form):
         self.check()
 
     def take_chosen(self) -> None:
-        """Train chose a checkpoint while this form stood open."""
+        """Train may have chosen a checkpoint, or made some, while this form stood open."""
+        if self.whole:
+            self._list()
         if self.desk.chosen_checkpoint and self.whole:
             self.query_one("#checkpoint", Input).value = self.desk.chosen_checkpoint
             self.desk.chosen_checkpoint = ""

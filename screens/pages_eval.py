@@ -59,8 +59,8 @@ def _failures(session: Session) -> list[Content]:
 
 
 def _motion(session: Session) -> list[Content]:
-    if not session.dataset:
-        return []
+    if not session.dataset or all(trial.episode_index is None for trial in session.trials):
+        return []  # without an episode the worker left no dataset
     return [fact("motion", clean(session.dataset)), fact("", (clean(session.dataset_root), "$quiet"))]
 
 

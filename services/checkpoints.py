@@ -147,20 +147,21 @@ def resolve(folder: DataFolder, wanted: str) -> Checkpoint:
     """The checkpoint that `wanted` means.
 
     A path: of a pretrained_model folder, of a checkpoint, or of a training's output (its newest complete one). Or a
-    training session's id, or the beginning of it, with `@STEP` for another than its newest. Raises CheckpointProblem.
+    training's name, or its session's id or the beginning of that, with `@STEP` for another than its newest. Raises
+    CheckpointProblem.
     """
     wanted = wanted.strip()
     if not wanted:
-        raise CheckpointProblem("a checkpoint is needed: a path, or a training session's id")
+        raise CheckpointProblem("a checkpoint is needed: a path, a training's name, or its session's id")
     for path in (_home(wanted), folder.root / wanted):
         if _exists(path):
             return read(path)
-    name, _, step = wanted.partition("@")
+    name, _, step = (part.strip() for part in wanted.partition("@"))
+    if name and Path(name).name == name and _exists(folder.trainings / name):
+        return _of_training(folder.trainings / name, step, f"training {name}")
     runs = sorted(folder.runs.glob(f"{name}*")) if SESSION_START.fullmatch(name) else []
     if not runs:
-        raise CheckpointProblem(
-            f"{wanted!r} is neither a path nor a training session's id; `lab-console sessions --kind train` lists them"
-        )
+        raise CheckpointProblem(f"there is no {wanted!r}: a path, NAME or NAME@STEP of a training, or a session's id")
     if len(runs) > 1:
         raise CheckpointProblem(f"{name!r} fits {len(runs)} sessions: write more of the id")
     return _of_session(RunFolder(runs[0]), step)
@@ -185,13 +186,17 @@ def _of_session(run: RunFolder, step: str) -> Checkpoint:
     state = replay(read_events(run.events)).training
     if state is None:
         raise CheckpointProblem(f"session {run.id} is no training that got as far as its first step")
-    output = Path(state.started.output_dir)
+    return _of_training(Path(state.started.output_dir), step, f"session {run.id}")
+
+
+def _of_training(output: Path, step: str, who: str) -> Checkpoint:
+    """The newest, or that of `step`."""
     if not step:
         return read(output)
     chosen = [p for p in complete(output) if int(p.name) == int(step)] if step.isdecimal() else []
     if not chosen:
         there = ", ".join(p.name for p in complete(output)) or "none"
-        raise CheckpointProblem(f"session {run.id} has no complete checkpoint of step {step}; it has: {there}")
+        raise CheckpointProblem(f"{who} has no complete checkpoint of step {step}; it has: {there}")
     return read(chosen[0])
 
 

@@ -113,6 +113,10 @@ class TrainingState:
         return max(0, self.started.steps - self.step) * pace if pace else None
 
 
+ENDING = "ending the sitting"
+"""The detail of a phase from which the worker goes on to the end by itself."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A sitting as its events tell it. Counts and marks are derived, never stored twice."""
@@ -164,6 +168,11 @@ class Snapshot:
     def running(self) -> bool:
         """Whether no end has been told yet."""
         return self.status is SessionStatus.RUNNING
+
+    @property
+    def ending(self) -> bool:
+        """Whether the worker is on its way to the end: it holds, saves, rests, and asks nobody."""
+        return self.detail == ENDING
 
     @property
     def reached(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from services import events as ev
 from services import wire
-from services.requests import EvalRequest
+from services.requests import ORACLE, EvalRequest
 from services.snapshots import Phase
 from services.workers.approach import Approach, Stranded
 from services.workers.arm import Mode
@@ -26,7 +26,6 @@ from sessions.models import SessionStatus, Verdict
 BURST_S = 0.5
 """A start this soon after the last accepted key is not believed."""
 DRIVER_GONE = "the driving console is gone"
-ORACLE = "oracle"
 
 
 class EvalSitting(ArmSitting):

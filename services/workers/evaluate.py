@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from services import checkpoints
-from services.datasets import DatasetBusy, dataset_lock
+from services.datasets import QUARANTINE, DatasetBusy, dataset_lock
 from services.requests import EvalRequest
 from services.workers.armed import Make, run_armed
 from services.workers.desk import Desk
@@ -27,11 +28,21 @@ def body(desk: Desk, request: EvalRequest) -> End:
         raise CannotStart(str(problem)) from problem
     policy = Policy(checkpoint, task=request.task)
     with lock:
+        ours = not root.exists()
         try:
             policy.start()
             return run_armed(desk, request, load=lambda: _maker(request, root, policy), leader=False)
         finally:
             policy.close()
+            if ours:
+                _leave_nothing_empty(root)
+
+
+def _leave_nothing_empty(root: Path) -> None:
+    """No rollouts where no trial was saved; what a take that could not be saved left in quarantine stays."""
+    kept = (*root.glob("data/**/*.parquet"), *root.glob("videos/**/*.mp4"), *root.glob(QUARANTINE))
+    if root.is_dir() and not kept:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:

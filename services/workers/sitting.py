@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from services import events as ev
 from services import wire
 from services.bench import Profile
-from services.snapshots import Phase
+from services.snapshots import ENDING, Phase
 from services.workers.arm import Arm, Mode
 from services.workers.desk import Desk, remark
 from services.workers.motion import Pose, distance
@@ -437,7 +437,7 @@ class ArmSitting:
             self._guarded("follower", self.arm.hold)
         self.on_stop("ended")
         self.ending, self.end_reason = status, reason
-        self.enter(Phase.HELD if self.moving else self.phase, "ending the sitting")
+        self.enter(Phase.HELD if self.moving else self.phase, ENDING)
 
     def _terminate(self) -> None:
         if self.ending is None:

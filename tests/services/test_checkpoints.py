@@ -109,7 +109,7 @@ def test_a_sidecar_that_cannot_be_read_is_no_reason_to_refuse_the_policy(tmp_pat
     assert checkpoints.read(path).provenance == Provenance()
 
 
-def test_a_checkpoint_is_found_by_path_by_session_and_by_step(tmp_path: Path) -> None:
+def test_a_checkpoint_is_found_by_path_by_name_by_session_and_by_step(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     output = folder.outputs / "train" / "cubes"
     paths = {step: write(output, step) / "pretrained_model" for step in (100, 200)}
@@ -121,6 +121,8 @@ def test_a_checkpoint_is_found_by_path_by_session_and_by_step(tmp_path: Path) ->
         (name, 200),
         (name[:-2], 200),
         (f"{name}@100", 100),
+        ("cubes", 200),
+        ("cubes @ 000100", 100),  # as every list shows it
     ):
         found = checkpoints.resolve(folder, wanted)
         assert (found.path, found.step) == (paths[step], step)
@@ -131,8 +133,9 @@ def test_a_checkpoint_is_found_by_path_by_session_and_by_step(tmp_path: Path) ->
     ("wanted", "words"),
     [
         ("", "a checkpoint is needed"),
-        ("no/such", "is neither a path nor a training session's id"),
+        ("no/such", "there is no 'no/such': a path, NAME or NAME@STEP of a training, or a session's id"),
         ("20260217-142001@300", "no complete checkpoint of step 300; it has: 000100"),
+        ("cubes@7", "training cubes has no complete checkpoint of step 7; it has: 000100"),
         ("20260217-142001@x", "no complete checkpoint of step x"),
         ("20260217-14200", "fits 2 sessions"),
         ("20260217-142002", "is no training that got as far as its first step"),

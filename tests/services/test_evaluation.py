@@ -62,7 +62,7 @@ def test_each_evaluation_of_a_checkpoint_gets_a_dataset_of_its_own(tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"checkpoint": "nowhere"}, "neither a path nor a training session's id"),
+        ({"checkpoint": "nowhere"}, "NAME or NAME@STEP of a training, or a session's id"),
         ({"task": " "}, "a task is needed"),
         ({"trials": 0}, "trials must be at least 1"),
         ({"trial_seconds": 0.0}, "trial seconds must be at least 0.0667"),
@@ -113,7 +113,7 @@ def test_a_look_names_the_task_as_the_bench_does(tmp_path: Path) -> None:
         path = write_policy(folder, f"run{number}", camera="wrist", provenance=Provenance(tasks=tasks))
         look = evaluation.look_at(folder, bench(), str(path))
         assert look.checkpoint is not None and (look.checkpoint.path, look.task, look.problem) == (path, name, "")
-    assert "neither a path" in evaluation.look_at(folder, bench(), "nowhere").problem
+    assert "there is no 'nowhere'" in evaluation.look_at(folder, bench(), "nowhere").problem
 
 
 def test_oracle_and_lockstep_belong_to_the_simulated_bench(tmp_path: Path) -> None:

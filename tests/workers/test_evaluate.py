@@ -266,7 +266,14 @@ async def test_an_absurd_policy_never_gets_the_arm(quick_rig: Rig) -> None:
         assert "degrees from where its demonstrations began" in state.alarms[0].text
         assert not state.trials
         there = await joints(link)
+        root = Path(link.snapshot.started.dataset_root) if link.snapshot.started else None
+        assert root is not None and root.is_dir()
         assert max(abs(there[name] - at) for name, at in START.items()) < 5.0, "it stayed where it waited"
+        await say(link, wire.GoToRest())
+        await link.until(lambda s: s.phase is Phase.RESTED, 30)
+        await finish(link)
+    wait_until(gone(link.run))
+    assert not root.exists(), "no trial was saved: no rollouts are left"
 
 
 async def joints(link: Link) -> dict[str, float]:
