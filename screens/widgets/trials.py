@@ -1,4 +1,7 @@
-"""The strip of trials: `1✓ 2✓ 3✗1 4✓ 5○ 5✓ 6●`; the number is the place among those that count."""
+"""The strip of trials: `1✓ 2✓ 3✗¹ 4✓ 5○ 5✓ 6●`; the number is the place among those that count.
+
+The small digit is the key of the failure mode, raised so that nobody reads it as a trial.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ from screens.words import signs
 from services.snapshots import Snapshot
 from sessions.models import Trial, Verdict
 
+RAISED = "¹²³⁴⁵⁶⁷⁸⁹"
 Mark = tuple[int, str, str, str]
-"""Number, sign, tone variable, digit of the failure mode."""
+"""Number, sign, tone variable, raised digit of the failure mode."""
 
 
 def trial_marks(snapshot: Snapshot) -> list[Mark]:
     """Every attempt of the sitting, in order."""
-    digits = {mode: str(digit) for digit, mode in enumerate(modes(snapshot), 1)}
+    raised = RAISED if signs().unicode else [f"/{digit}" for digit in range(1, 10)]
+    digits = dict(zip(modes(snapshot), raised, strict=False))
     marks, number = [], 1
     for trial in snapshot.trials:
         sign, tone = _mark(trial)

@@ -213,11 +213,11 @@ async def test_a_failure_mode_follows_the_failure_by_one_digit(open_console, mak
         await console.press("9")
         await console.until(lambda: "there is no failure mode 9: lab.toml names 4" in console.everything)
         await console.press("1")
-        await console.until(lambda: strip(console) == "1✗1")
+        await console.until(lambda: strip(console) == "1✗¹")
         assert "✓grasps air" in console.text("#modes")
         assert any("1 grasps air" in row and "█ 1" in row for row in console.tally.splitlines())
         await console.press("2")
-        await console.until(lambda: strip(console) == "1✗2", "it may be said anew")
+        await console.until(lambda: strip(console) == "1✗²", "it may be said anew")
         assert [c.failure_mode for c in worker.heard_of(wire.AnnotateTrial)] == ["grasps air", "drops it"]
         worker.begin_trial(2)
         await console.until(lambda: console.word == "RUNNING")
@@ -230,7 +230,7 @@ async def test_undo_takes_the_last_verdict_back_until_the_next_trial(open_consol
         await evaluate(console, worker)
         worker.trial(S)
         worker.trial(F, failure_mode="grasps air")
-        await console.until(lambda: strip(console) == "1✓ 2✗1")
+        await console.until(lambda: strip(console) == "1✓ 2✗¹")
         await console.press("u")
         await console.until(lambda: strip(console) == "1✓ 2?")
         assert console.word == "JUDGE IT" and "100 %" in console.tally
