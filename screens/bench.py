@@ -27,6 +27,7 @@ from screens.widgets.rows import RowList
 from screens.words import clean
 from services import sitting
 from services.requests import Purpose
+from sessions.models import SessionKind
 
 LOOK_S = 3.0
 FIRST_LOOK_S = 0.1
@@ -39,7 +40,8 @@ class BenchScreen(LabScreen):
     TITLE_WORD = "bench"
     CSS_PATH = "bench.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "attach", "go('record')", "go('log')", "pause", "teleoperate", "rest", "release", "open", "take_over",
+        "attach", "pause", "go('record')", "go('train')", "go('evaluate')", "go('log')",
+        "teleoperate", "rest", "release", "open", "take_over",
         "finish", "choose_bench", "note", "hold",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -121,7 +123,8 @@ class BenchScreen(LabScreen):
         others = [name for name in desk.benches.profiles if name != desk.profile.name]
         parts = self.query_one("#parts", Lines)
         width = parts.size.width or 60
-        lines = [part_line(part, telemetry, width) for part in self._equipment.parts]
+        led = desk.kind is not SessionKind.EVAL
+        lines = [part_line(part, telemetry, width, led=led) for part in self._equipment.parts]
         lines += [Content(""), *other_lines(desk.profile, self._equipment, others)] if lines else []
         parts.show(lines)
         self.query_one(PhasePanel).show(self._moment())

@@ -75,9 +75,11 @@ def _camera_rate(config: dict[str, Any]) -> float:
     return float(width * height * fps * BYTES_PER_PIXEL)
 
 
-def part_line(part: Part, telemetry: Telemetry | None, width: int) -> Content:
-    """Name, type, place and state, in columns."""
+def part_line(part: Part, telemetry: Telemetry | None, width: int, *, led: bool = True) -> Content:
+    """Name, type, place and state, in columns. `led`: the sitting uses the leader."""
     state, tone = _state(part, telemetry)
+    if telemetry is not None and part.name == "leader" and not led:
+        state, tone = f"{signs().void} not needed", "$quiet"
     kind = min(24, max(14, width // 3 + 2))
     place = max(0, width - 11 - kind - len(state) - 2)
     where = part.where if place >= 6 else ""

@@ -7,7 +7,7 @@ import pytest
 
 import services.sitting
 from screens.dialogs import KeyList, Question, TextEntry
-from screens.equipment import Equipment, other_lines
+from screens.equipment import Equipment, Part, other_lines, part_line
 from screens.leave import LeaveQuestion
 from screens.widgets.rows import RowList
 from services import events as ev
@@ -261,3 +261,9 @@ async def test_every_binding_has_an_id_and_a_tooltip(open_console):
 def test_the_disk_is_red_where_it_runs_out_and_not_where_nothing_is_filmed(free, per_second, bad):
     lines = other_lines(sim_profile(), Equipment(disk_free=int(free), bytes_per_second=per_second), [])
     assert any("error" in str(span.style) for span in lines[0].spans) is bad
+
+
+def test_an_evaluation_does_not_miss_its_leader():
+    part, telemetry = Part("leader", "so101_leader", "/dev/x"), wire.Telemetry(at=0.0, joints={"a": 1.0}, leader={})
+    assert "no answer" in part_line(part, telemetry, 60).plain
+    assert "not needed" in part_line(part, telemetry, 60, led=False).plain
