@@ -121,7 +121,11 @@ class TakeMarked(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
-    """The first step comes next; everything as LeRobot resolved it. `config` is its TrainPipelineConfig."""
+    """The first step comes next; everything as LeRobot resolved it.
+
+    `episodes` are those trained on, without what LeRobot holds out; `config` is its TrainPipelineConfig but for
+    `dataset.episodes`, which would be nearly the same numbers again (older files have both).
+    """
 
     policy: str
     output_dir: str

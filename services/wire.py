@@ -7,8 +7,11 @@ import msgspec
 from services.events import AnyEvent, Event
 from sessions.models import Verdict
 
-LINE_LIMIT = 256 * 1024
-"""Bytes that one line may have, both ways; a longer one ends the connection."""
+LINE_LIMIT = 1024 * 1024
+"""Bytes that one line may have, both ways; a longer one ends the connection.
+
+The longest is TrainingStarted, which names its episodes: there is room for 100,000 and more.
+"""
 
 HEARTBEAT_S = 0.25
 """How often the driving console's event loop says that it lives."""

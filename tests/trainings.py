@@ -30,9 +30,9 @@ def state_features() -> dict[str, dict[str, Any]]:
     return {"action": dict(joints), "observation.state": dict(joints), CUBE: cube}
 
 
-def state_frame(episode: int, number: int) -> dict[str, Any]:
-    """A cube that lies elsewhere in each episode, and joints that move."""
-    joints = np.array([10 * episode, number, 0, 0, 0, 50], np.float32)
+def state_frame(episode: int, number: int, *, wild: bool = False) -> dict[str, Any]:
+    """A cube that lies elsewhere in each episode, and joints that move; thousands of degrees if `wild`."""
+    joints = np.array([10 * episode, number, 0, 0, 0, 50], np.float32) * (1000 if wild else 1)
     return {"action": joints + 1, "observation.state": joints, CUBE: np.array([episode, 1, 2, 0], np.float32)}
 
 
@@ -44,8 +44,9 @@ def make_dataset(
     episodes: int = 3,
     frames: int = 8,
     rejected: Sequence[int] = (),
+    wild: Sequence[int] = (),
 ) -> Path:
-    """A dataset recorded as the console records one; returns its root."""
+    """A dataset recorded as the console records one; returns its root. `wild` are episodes without cameras."""
     from services.workers.durable import DurableDataset, EncoderSettings
 
     root = folder.datasets / name
@@ -59,7 +60,7 @@ def make_dataset(
             add_take(dataset, frames)
         else:
             for number in range(frames):
-                dataset.add_frame(state_frame(episode, number), TASK)
+                dataset.add_frame(state_frame(episode, number, wild=episode in wild), TASK)
         dataset.save()
     dataset.close()
     for index in rejected:

@@ -68,19 +68,31 @@ def _recovered(root: Path, line: Line) -> Survey:
     return survey
 
 
-def provenance(run: RunFolder, request: TrainRequest, of: Demonstrations, meta: Any, inputs: list[str]) -> Provenance:
-    """What stands beside each checkpoint; `meta` is LeRobot's LeRobotDatasetMetadata, `inputs` the policy's keys."""
+def provenance(
+    run: RunFolder,
+    request: TrainRequest,
+    of: Demonstrations,
+    *,
+    meta: Any,
+    episodes: tuple[int, ...],
+    inputs: list[str],
+) -> Provenance:
+    """What stands beside each checkpoint.
+
+    `meta` is LeRobot's LeRobotDatasetMetadata, `episodes` those that are trained on (LeRobot may hold some out),
+    `inputs` the policy's keys.
+    """
     tasks = meta.episodes["tasks"]
     return Provenance(
         session=run.id,
         dataset=request.dataset,
         dataset_root=str(of.root),
-        tasks=tuple(dict.fromkeys(task for i in of.episodes for task in tasks[i])),
+        tasks=tuple(dict.fromkeys(task for i in episodes for task in tasks[i])),
         fps=int(meta.fps),
         robot_type=meta.robot_type or "",
         names={key: values for key, values in of.names.items() if key in inputs or key == ACTION},
         cameras=tuple(key.removeprefix(IMAGES) for key in inputs if key.startswith(IMAGES)),
         excluded_cameras=request.exclude_cameras,
-        episodes=of.episodes,
+        episodes=episodes,
         start_pose=of.start_pose,
     )

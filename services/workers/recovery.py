@@ -12,7 +12,6 @@ import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +26,7 @@ import pyarrow.parquet as pq
 
 from services.datasets import INFO, INFO_BACKUP, DatasetProblem, version_problem
 from services.marks import SIDECAR, fit_marks, marks_fit
+from services.workers import episode_stats
 from services.workers.quarantine import Quarantine
 from sessions.files import sync_folder, write_atomically
 
@@ -352,31 +352,15 @@ def _rebuild_stats(survey: Survey, quarantine: Quarantine) -> None:
             if leftover.exists():
                 quarantine.take(leftover)
         survey.__dict__.pop("tasks", None)
-    elif not survey.stats_right and (per_episode := [s for s in _episode_stats(survey) if s]):
-        stats = aggregate(per_episode)
+    elif not survey.stats_right and (per_episode := _episode_stats(survey)):
+        stats = episode_stats.for_file(episode_stats.together(per_episode))
         write_atomically(path, json.dumps(stats, indent=4, ensure_ascii=False).encode())
 
 
-def _episode_stats(survey: Survey) -> Iterable[dict[str, Any]]:
-    for path in sorted({row.meta_file for row in survey.truth}):
-        with pq.ParquetFile(path) as file:
-            rows = file.read().to_pylist()
-        for row in rows:
-            if row["episode_index"] < survey.episodes:
-                yield {key.removeprefix("stats/"): v for key, v in row.items() if key.startswith("stats/")}
-
-
-def aggregate(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """LeRobot's statistics of all episodes together, ready for stats.json (`datasets/compute_stats.py`)."""
-    # Here, because importing lerobot.datasets takes seconds and a healthy dataset does not need it.
-    from lerobot.datasets.compute_stats import aggregate_stats
-    from lerobot.datasets.io_utils import cast_stats_to_numpy
-    from lerobot.datasets.utils import serialize_dict
-    from lerobot.utils.utils import unflatten_dict
-
-    per_episode = [cast_stats_to_numpy(unflatten_dict(stats)) for stats in episodes]
-    result: dict[str, Any] = serialize_dict(aggregate_stats(per_episode))
-    return result
+def _episode_stats(survey: Survey) -> list[dict[str, Any]]:
+    """Of each whole episode that has any."""
+    table = episode_stats.read({row.meta_file for row in survey.truth})
+    return [s for s in episode_stats.rows(table.filter(pc.less(table["episode_index"], survey.episodes))) if s]
 
 
 def _rebuild_info(survey: Survey) -> None:

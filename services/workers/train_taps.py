@@ -1,7 +1,7 @@
 """Hooks into LeRobot's training script. Each names what it touches; `tests/lerobot_seams` guards them.
 
 What is hooked, in LeRobot 0.6.1, `scripts/lerobot_train.py`, where each is looked up by name:
-- `make_train_eval_datasets`: tells when the dataset is read.
+- `make_train_eval_datasets`: tells when the dataset is read, before the policy takes its statistics from it.
 - `make_optimizer_and_scheduler`: tells the policy that is trained.
 - `cycle`: tells that the first step comes next.
 - `should_save_checkpoint`: asked after every step; the only place to count steps and to ask for a checkpoint.
@@ -32,7 +32,7 @@ class Watcher(Protocol):
     """Who is told, and asked, on the training's own thread."""
 
     def dataset_read(self, dataset: Any) -> None:
-        """LeRobot has loaded the dataset."""
+        """LeRobot has loaded the dataset, and made nothing of it yet: its `meta.stats` may still be changed."""
 
     def policy_made(self, policy: Any) -> None:
         """The policy is built, with its weights."""

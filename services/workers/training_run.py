@@ -99,7 +99,7 @@ class TrainingRun:
         """Take the folder's name, and tell what is trained, as LeRobot resolved it."""
         self.config.output_dir.mkdir(parents=True)
         config, told = self.config, self.config.to_dict()
-        del told["dataset"]["episodes"]  # the accepted ones: those trained on stand beside it, and the line has its limit
+        del told["dataset"]["episodes"]  # said by `episodes`, and a line has its limit
         self.begun = True
         self.line.tell(
             ev.TrainingStarted(

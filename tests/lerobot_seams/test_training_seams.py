@@ -10,18 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import lerobot.policies
+import numpy as np
 import pytest
+import torch
 from lerobot.common import train_utils
 from lerobot.configs.policies import PreTrainedConfig
 from lerobot.configs.train import TrainPipelineConfig
+from lerobot.datasets.streaming_dataset import StreamingLeRobotDataset
 from lerobot.policies import factory
 from lerobot.scripts import lerobot_train
+from lerobot.utils.constants import IMAGENET_STATS
 from lerobot.utils.logging_utils import AverageMeter, MetricsTracker
 
 from services import policies, training
 from services.checkpoints import PRETRAINED, STATE
+from services.folders import DataFolder
+from services.workers import train_config
 from services.workers.train_checkpoints import LAST
 from services.workers.train_taps import HOOKED, MetricsFilter, tapped
+from tests.trainings import make_dataset, plan
 
 assert lerobot.policies
 TRAIN = inspect.getsource(inspect.unwrap(lerobot_train.train))
@@ -94,6 +101,32 @@ def test_taps_are_taken_off_again() -> None:
         raise ZeroDivisionError
     assert all(getattr(lerobot_train, name) is stock[name] for name in HOOKED)
     assert not [f for f in logging.getLogger().filters if isinstance(f, MetricsFilter)]
+
+
+def test_the_policy_takes_its_statistics_from_the_dataset_after_the_hook_that_narrows_them() -> None:
+    made, policy = TRAIN.index("make_train_eval_datasets("), TRAIN.index("policy = make_policy(")
+    assert made < policy and TRAIN.count(" make_train_eval_datasets(") == 2  # the main process's, and the others'
+    assert "ds_meta=dataset.meta," in TRAIN
+    assert "stats" not in TRAIN[:policy].replace("dataset_stats=dataset.meta.stats", "")
+    assert 'processor_kwargs["dataset_stats"] = dataset.meta.stats' in TRAIN
+
+
+def test_lerobot_itself_gives_a_part_of_a_dataset_the_statistics_of_the_whole(tmp_path: Path) -> None:
+    """Where it does no more, `train_stats.narrow` is not needed; where it never did, ImageNet's are not tensors."""
+    folder = DataFolder(tmp_path).create()
+    root = make_dataset(folder, cameras=True, episodes=2, frames=2)
+    config = train_config.build(plan(folder), root=root, output=tmp_path / "out", episodes=[0])
+    dataset, _ = lerobot_train.make_train_eval_datasets(config)
+    assert (dataset.episodes, dataset.num_frames) == ([0], 2)
+    assert dataset.meta.stats["observation.state"]["count"].tolist() == [4]
+    kinds = {name: type(value) for name, value in dataset.meta.stats["observation.images.front"].items()}
+    tensors = {name for name, kind in kinds.items() if kind is torch.Tensor}
+    assert tensors == set(IMAGENET_STATS) and kinds["max"] is np.ndarray
+
+
+def test_a_stream_leaves_no_episode_out() -> None:
+    """Where it does, `train_stats.used` has to say which."""
+    assert inspect.getsource(StreamingLeRobotDataset).count("self.episodes") == 1
 
 
 class _Nobody:

@@ -167,6 +167,23 @@ async def test_a_line_over_the_limit_ends_that_connection_only(worker: Worker, a
     assert (await anna.ask(wire.Stop())).ok
 
 
+async def test_a_training_of_fifty_thousand_episodes_reaches_whoever_watches(worker: Worker, anna: Link) -> None:
+    started = ev.TrainingStarted(
+        policy="act", output_dir="/lab", steps=1, batch_size=1, device="cpu", parameters=1, frames=1,
+        episodes=tuple(range(50_000)), episodes_total=50_000, config={"policy": {"dim_model": 512}},
+    )  # fmt: skip
+    assert len(wire.encode(started)) < wire.LINE_LIMIT / 2
+    worker.journal.tell(started)
+    state = await anna.until(lambda s: s.training is not None, 5)
+    assert state.training is not None and len(state.training.started.episodes) == 50_000
+    late = Link(worker.run, name="late")
+    assert (await late.attach()).training == state.training
+    worker.journal.tell(ev.TakeStarted(take=1))
+    assert await late.until(lambda s: s.take == 1, 5)
+    await late.close()
+    assert not anna.lost
+
+
 async def test_events_told_before_and_after_attaching_are_seen_once_each(worker: Worker) -> None:
     for number in range(50):
         worker.journal.tell(ev.TakeStarted(take=number + 1))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import psutil
 import pytest
 
@@ -88,6 +89,7 @@ def test_a_training_tells_what_it_trains_how_far_it_is_and_how_it_ended(trained:
     assert (facts.cameras, facts.excluded_cameras) == (("wrist",), ("front",))
     assert facts.parameters > 11_000_000
     assert facts.config["policy"]["dim_model"] == 32
+    assert "repo_id" in facts.config["dataset"] and "episodes" not in facts.config["dataset"]
     assert (state.training.step, state.training.samples, state.training.points) == (3, 6, 3)
     assert state.training.epochs == pytest.approx(6 / 16)
     assert phases(rig, run) == ["starting", "training", "saving", "training", "saving", "training"]
@@ -109,6 +111,25 @@ def test_the_checkpoint_loads_with_lerobots_classes_and_lacks_the_excluded_camer
     assert sorted(policy.config.input_features) == ["observation.images.wrist", "observation.state"]
     assert "front" not in (path / "config.json").read_text()
     assert all("front" not in str(getattr(step, "features", "")) for step in processors[0].steps)
+
+
+def test_the_cameras_keep_imagenets_statistics_and_the_joints_have_those_of_the_accepted_takes(
+    trained: tuple[Rig, RunFolder],
+) -> None:
+    from lerobot.utils.constants import IMAGENET_STATS
+    from safetensors.numpy import load_file
+
+    rig, run = trained
+    path = checkpoints.resolve(rig.folder, run.id).path
+    (normalizer,) = path.glob("policy_preprocessor*normalizer*.safetensors")
+    stats = load_file(normalizer)
+    for name in ("mean", "std"):
+        assert stats[f"observation.images.wrist.{name}"].ravel().tolist() == pytest.approx(
+            np.ravel(IMAGENET_STATS[name]).tolist()
+        )
+    assert stats["observation.state.count"].tolist() == [16]
+    assert stats["observation.state.mean"][:2].tolist() == [1.0, 3.5]
+    assert stats["observation.state.std"][0] == 1.0  # episodes 0 and 2
 
 
 def test_a_checkpoint_is_complete_told_with_its_size_and_linked_as_the_last(trained: tuple[Rig, RunFolder]) -> None:

@@ -1,0 +1,53 @@
+"""The statistics that each episode's row in `meta/episodes` carries, and what those of several come to.
+
+Imports LeRobot only to add them up: that takes seconds, and a look at a healthy dataset does without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+PREFIX = "stats/"
+"""How LeRobot's columns begin: `stats/FEATURE/mean`, and so on (`datasets/dataset_metadata.py`)."""
+
+
+def read(files: Iterable[Path]) -> pa.Table:
+    """The rows of these files: `episode_index` and the statistics, null where a file lacks a column of another."""
+    tables = []
+    for path in sorted(files):
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            tables.append(file.read(columns=[n for n in names if n == "episode_index" or n.startswith(PREFIX)]))
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Of each episode what it has, as {"FEATURE/mean": value}."""
+    stats = table.select([name for name in table.column_names if name.startswith(PREFIX)]).to_pylist()
+    return [{key.removeprefix(PREFIX): v for key, v in row.items() if v is not None} for row in stats]
+
+
+def together(episodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What LeRobot makes of several such rows, {feature: {"mean": array}} (`datasets/compute_stats.py`).
+
+    Raises KeyError where one lacks a part of a feature that it has, ValueError where their shapes differ.
+    """
+    from lerobot.datasets.compute_stats import aggregate_stats
+    from lerobot.datasets.io_utils import cast_stats_to_numpy
+    from lerobot.utils.utils import unflatten_dict
+
+    result: dict[str, dict[str, Any]] = aggregate_stats([cast_stats_to_numpy(unflatten_dict(e)) for e in episodes])
+    return result
+
+
+def for_file(stats: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """As stats.json holds them."""
+    from lerobot.datasets.utils import serialize_dict
+
+    result: dict[str, Any] = serialize_dict(stats)
+    return result
