@@ -38,7 +38,7 @@ def _policy(session: Session) -> list[str | tuple[str, str]]:
 def _learnt_from(training: Training) -> list[Content]:
     """Episodes, cameras and what was left out."""
     used, total = len(training.episodes), training.episodes_total
-    left_out = f", {total - used} rejected left out" if used < total else ""
+    left_out = f", {total - used} left out" if used < total else ""
     frames = f" {signs().dot} {training.frames:,} frames" if training.frames else ""
     cameras = ", ".join(clean(camera, 30) for camera in training.cameras) or "none"
     without = ", ".join(clean(camera, 30) for camera in training.excluded_cameras)

@@ -53,6 +53,7 @@ def build(request: TrainRequest, *, root: Path, output: Path, episodes: Sequence
         values = _nested(_defaults(request, root, output) | others)
         values["dataset"]["episodes"] = list(episodes)
         config = _decode(TrainPipelineConfig, values)
+        _check_stream(config, root, episodes)
         config.policy = policy
         _set_inputs(config, request, root, mapped="normalization_mapping" in of_policy)
         return config
@@ -94,6 +95,15 @@ def _video_backend() -> str:
     except (ImportError, OSError, RuntimeError):
         return "pyav"
     return "torchcodec"
+
+
+def _check_stream(config: TrainPipelineConfig, root: Path, episodes: Sequence[int]) -> None:
+    """LeRobot streams every episode (`datasets/streaming_dataset.py`, 0.6.1). Raises ConfigProblem."""
+    rejected = load_info(root).total_episodes - len(episodes)
+    if config.dataset.streaming and rejected > 0:
+        raise ConfigProblem(
+            f"--set dataset.streaming: LeRobot streams all episodes, and {rejected} of these are rejected: leave it off"
+        )
 
 
 # -- the policy -------------------------------------------------------------------------------------

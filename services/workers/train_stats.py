@@ -31,11 +31,10 @@ CLOSE = 1e-3
 def used(dataset: Any) -> tuple[int, ...]:
     """The episodes that LeRobot trains on, for the dataset that its factory made; held-out ones are not among them.
 
-    A stream takes `episodes` and leaves none out (LeRobot 0.6.1, `datasets/streaming_dataset.py`).
+    A stream takes `episodes` and leaves none out (LeRobot 0.6.1, `datasets/streaming_dataset.py`); `train_config`
+    refuses it where one is rejected.
     """
     if dataset.episodes is None or isinstance(dataset, StreamingLeRobotDataset):
-        if dataset.episodes is not None and len(dataset.episodes) < dataset.meta.total_episodes:
-            logger.warning("dataset.streaming: LeRobot streams every episode, the rejected ones included")
         return tuple(range(dataset.meta.total_episodes))
     return tuple(sorted(int(index) for index in dataset.episodes))
 

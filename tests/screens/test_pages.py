@@ -84,7 +84,7 @@ def test_a_trainings_page_tells_from_what_it_learnt_how_far_and_what_it_left() -
     for said in (
         "act · 51.6 M parameters · on cuda",
         "pick_place\n",
-        "79 of 81 episodes, 2 rejected left out · 24,252 frames",
+        "79 of 81 episodes, 2 left out · 24,252 frames",
         "wrist  without overhead",
         "20,000 · 6.6 epochs · 160,000 samples · batch size 8",
         "0.00612 · learning rate 1e-5 · gradient norm 0.121",
@@ -244,7 +244,7 @@ async def test_the_log_opens_a_training_and_an_evaluation(open_console: Any) -> 
         await console.press("enter")
         await console.sees("grasps air 1")
         await console.press("escape", "down", "enter")
-        await console.sees("79 of 81 episodes, 2 rejected left out")
+        await console.sees("79 of 81 episodes, 2 left out")
 
 
 async def test_today_lists_trainings_and_evaluations(open_console: Any) -> None:

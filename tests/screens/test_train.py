@@ -111,7 +111,7 @@ async def test_the_screen_watches_the_training_that_runs(open_console, make_trai
         speed, data = panel(console, "speed"), panel(console, "data")
         assert "step 1.74 s" in speed and "= 1.19 update + 0.55 data (32 %)" in speed
         assert "36 samples/s · GPU 21 GB" in speed and "51.6 M parameters" in speed
-        assert "79 of 81 episodes" in data and "2 rejected left out" in data
+        assert "79 of 81 episodes" in data and "2 left out: rejected, or held out" in data
         assert "looks at wrist" in data and "without overhead" in data
         assert console.desk.link is None and not console.desk.live
 

@@ -159,12 +159,17 @@ def test_statistics_that_no_episode_knows_are_kept(folder: DataFolder, caplog: p
     assert warning.endswith(": action")
 
 
-def test_of_a_stream_all_episodes_are_used_and_said_to_be(folder: DataFolder, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stream_cannot_leave_an_episode_out_and_is_refused_where_one_is_rejected(folder: DataFolder) -> None:
     make_dataset(folder, rejected=[1])
-    dataset = loaded(folder, [0, 2], "dataset.streaming=true", "num_workers=1")
+    with pytest.raises(train_config.ConfigProblem, match="streams all episodes, and 1 of these are rejected"):
+        loaded(folder, [0, 2], "dataset.streaming=true", "num_workers=1")
+
+
+def test_of_a_stream_all_episodes_are_used(folder: DataFolder) -> None:
+    make_dataset(folder)
+    dataset = loaded(folder, [0, 1, 2], "dataset.streaming=true", "num_workers=1")
     before = dataset.meta.stats
     used = train_stats.used(dataset)
     assert used == tuple(sorted({int(row["episode_index"]) for row in dataset})) == (0, 1, 2)
     train_stats.narrow(dataset, used)
     assert dataset.meta.stats is before
-    assert "LeRobot streams every episode, the rejected ones included" in warnings(caplog)[0]
