@@ -2,23 +2,28 @@
 
     uv run python -m tests.make_pictures
 
-Writes tests/pictures/*.svg. Takes about a minute.
+Writes tests/pictures/*.svg. Takes about six minutes: the policy whose training and trials are shown is really trained.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from services import training
 from services.bench import load_benches
 from services.folders import DataFolder
 from services.link import live_runs
 from services.snapshots import Phase
+from tests.bench.bench_loop import POLICY, optimizer
 from tests.rig import Rig
 
+DEMONSTRATIONS, STEPS, TRIALS = 40, 2400, 8
 PICTURES = Path(__file__).parent / "pictures"
 
 
@@ -29,17 +34,24 @@ async def until(condition: Any, seconds: float = 60.0) -> None:
             await asyncio.sleep(0.05)
 
 
-async def draw(folder: DataFolder) -> None:
-    """One sitting, from the first screen to the log."""
+def console(folder: DataFolder, bench: str, *, demo: bool) -> Any:
+    """The console at a built-in bench."""
     from console.app import build
 
     benches = load_benches(built_in=True)
-    app = build(folder, benches, benches.pick("sim"), demo=True, attach=None, headless=True)
-    async with app.run_test(size=(120, 40)) as pilot:
+    return build(folder, benches, benches.pick(bench), demo=demo, attach=None, headless=True)
 
-        async def save(name: str) -> None:
-            await asyncio.sleep(0.5)
-            (PICTURES / f"{name}.svg").write_text(app.export_screenshot(title="lab console"), encoding="utf-8")
+
+async def save(app: Any, name: str) -> None:
+    """What the screen shows, as a picture."""
+    await asyncio.sleep(0.5)
+    (PICTURES / f"{name}-120x40.svg").write_text(app.export_screenshot(title="lab console"), encoding="utf-8")
+
+
+async def record(folder: DataFolder) -> None:
+    """One sitting, from the first screen to the log."""
+    app = console(folder, "sim", demo=True)
+    async with app.run_test(size=(120, 40)) as pilot:
 
         def phase() -> Phase:
             return app.desk.snapshot.phase
@@ -61,28 +73,81 @@ async def draw(folder: DataFolder) -> None:
             await until(lambda: phase() is Phase.RECORDING)
             if number == 3:
                 await asyncio.sleep(3.6)
-                await save("record-120x40")
+                await save(app, "record")
                 await pilot.press("space")
             await until(lambda n=number: len(app.desk.snapshot.episodes) >= n)
             if number == 1:
                 await pilot.press("r")
         await pilot.press("f2")
-        await save("bench-120x40")
+        await save(app, "bench")
         await pilot.press("f3", "F")
         await until(lambda: not app.desk.snapshot.running)
+
+
+async def train_and_evaluate(rig: Rig) -> None:
+    """A policy that learns to place the cube, and its trials, judged by looking into the bowl; then the log."""
+    lab = [sys.executable, "-m", "console", "--data-dir", str(rig.folder.root), "--bench", "sim-state"]
+    asks = ["--dataset", "cube_to_bowl", "--task", "pick_place", "--episodes", str(DEMONSTRATIONS)]
+    subprocess.run([*lab, "record", *asks, "--lockstep", "--reset-seconds", "0"], check=True)
+    app = console(rig.folder, "sim-state", demo=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        settings = (*POLICY, *optimizer(STEPS))
+        asked = {"dataset": "cube_to_bowl", "policy": "act", "steps": STEPS, "batch_size": 16, "name": "act_v1"}
+        request = training.plan(rig.folder, **asked, log_freq=20, save_freq=STEPS // 4, settings=settings)
+        training.begin(rig.folder, request)
+        await until(lambda: app.current_mode == "bench")
+        await asyncio.sleep(1)
+        await pilot.press("f4")
+        await until(lambda: app.desk.training.snapshot.training is not None, 120)
+        await until(lambda: app.desk.training.snapshot.training.step > 0.8 * STEPS, 600)
+        await save(app, "train")
+        await until(lambda: not app.desk.training.live, 300)
+        await evaluate(rig, app, pilot)
         await pilot.press("f7")
         await asyncio.sleep(1)
-        await save("log-120x40")
+        await save(app, "log")
+
+
+async def evaluate(rig: Rig, app: Any, pilot: Any) -> None:
+    """Some trials by keys."""
+
+    def phase() -> Phase:
+        return app.desk.snapshot.phase
+
+    def placed() -> bool:
+        return bool(rig.world().state().cube_in_bowl)
+
+    await pilot.press("e")
+    await asyncio.sleep(3)
+    for _ in range(6):
+        await pilot.press("enter")
+        await asyncio.sleep(0.3)
+    await until(lambda: phase() is Phase.IDLE, 120)
+    for number in range(1, TRIALS + 1):
+        await asyncio.sleep(0.8)
+        await pilot.press("space")
+        await until(lambda: phase() is Phase.RUNNING, 60)
+        if number == TRIALS:
+            await asyncio.sleep(3.5)
+            await save(app, "evaluate")
+        await until(lambda: placed() or phase() is Phase.JUDGING, 60)
+        await asyncio.sleep(0.5)
+        await pilot.press("s" if placed() else "f")
+        await until(lambda: phase() in (Phase.RESTED, Phase.DONE), 60)
+    await pilot.press("F")
+    await until(lambda: not app.desk.snapshot.running)
 
 
 def main() -> None:
     """Draw them all."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="pictures-") as root:
+    with tempfile.TemporaryDirectory(prefix="pictures-", ignore_cleanup_errors=True) as root:
         rig = Rig(Path(root) / "lab")
         try:
-            asyncio.run(draw(rig.folder))
+            asyncio.run(record(rig.folder))
+            asyncio.run(train_and_evaluate(rig))
             assert not live_runs(rig.folder)
         finally:
             rig.close()
