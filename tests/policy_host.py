@@ -15,12 +15,13 @@ from contextlib import suppress
 import msgspec
 
 from services.parent import die_with
-from services.workers import inference, policy
-from services.workers.inference_wire import Order
+from services.workers.inference import policy
+from services.workers.inference import service as inference
+from services.workers.inference.wire import Order
 
 
 class HostedChild:
-    """A policy process, as `services.workers.policy.Child` wants it; its exit status is the host's to know."""
+    """A policy process, as `inference.policy.Child` wants it; its exit status is the host's to know."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

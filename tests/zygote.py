@@ -98,7 +98,7 @@ def fork_trainer(run: RunFolder, channel: socket.socket) -> Forked:
         os.closerange(descriptor + 1, 1024)
         import torch
 
-        from services.workers import trainer
+        from services.workers.training import trainer
 
         torch.set_num_threads(1)  # tiny policies train faster so, beside other tests
         status = trainer.main(["trainer", str(run.root), str(descriptor), str(parent)])
@@ -122,7 +122,7 @@ def main() -> None:
     import services.workers.eval_setup
     import services.workers.eval_sitting
     import services.workers.record_sitting
-    import services.workers.training_run
+    import services.workers.training.run
     import tests.policies.modeling_copycat
 
     assert services.sim.bench

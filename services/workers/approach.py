@@ -7,7 +7,7 @@ from typing import Any
 
 from services.bench import Motion
 from services.workers.arm import Arm
-from services.workers.brain import Brain, PolicyFailed
+from services.workers.inference.brain import Brain, PolicyFailed
 from services.workers.motion import Pose, distance, start_path
 
 TRIES = 5

@@ -9,12 +9,12 @@ from services.checkpoints import IMAGES, Checkpoint
 from services.datasets import DatasetProblem
 from services.fit import fit, taken
 from services.requests import EvalRequest
-from services.workers.brain import Brain
 from services.workers.desk import Desk
 from services.workers.devices import Devices
 from services.workers.durable import DurableDataset, EncoderSettings
 from services.workers.features import Features, dataset_features
-from services.workers.policy import Policy
+from services.workers.inference.brain import Brain
+from services.workers.inference.policy import Policy
 from services.workers.process import CannotStart
 from services.workers.takes import Takes
 

@@ -13,9 +13,9 @@ from services.requests import ORACLE, EvalRequest
 from services.snapshots import Phase
 from services.workers.approach import Approach, Stranded
 from services.workers.arm import Mode
-from services.workers.brain import Brain, PolicyFailed
 from services.workers.desk import Desk
 from services.workers.devices import Devices
+from services.workers.inference.brain import Brain, PolicyFailed
 from services.workers.motion import Pose, distance, step_towards
 from services.workers.oracle import Oracle
 from services.workers.sitting import ArmSitting, Refused

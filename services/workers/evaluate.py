@@ -12,7 +12,7 @@ from services.datasets import QUARANTINE, DatasetBusy, dataset_lock
 from services.requests import EvalRequest
 from services.workers.armed import Make, run_armed
 from services.workers.desk import Desk
-from services.workers.policy import Policy
+from services.workers.inference.policy import Policy
 from services.workers.process import CannotStart, End, run_worker
 
 

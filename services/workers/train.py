@@ -13,7 +13,7 @@ from services.folders import RunFolder
 from services.requests import TrainRequest
 from services.workers.desk import Desk
 from services.workers.process import CannotStart, End, run_worker
-from services.workers.supervisor import Supervisor, Trainer
+from services.workers.training.supervisor import Supervisor, Trainer
 
 INHERITED = dict(os.environ)
 """As the console started this worker: `prepare()` sets one BLAS thread afterwards, which is for control loops."""
@@ -48,7 +48,7 @@ def spawn(run: RunFolder, channel: socket.socket) -> Trainer:
             sys.executable,
             "-P",
             "-m",
-            "services.workers.trainer",
+            "services.workers.training.trainer",
             str(run.root),
             str(channel.fileno()),
             str(os.getpid()),

@@ -25,9 +25,9 @@ from lerobot.utils.logging_utils import AverageMeter, MetricsTracker
 from services import policies, training
 from services.checkpoints import PRETRAINED, STATE
 from services.folders import DataFolder
-from services.workers import train_config
-from services.workers.train_checkpoints import LAST
-from services.workers.train_taps import HOOKED, MetricsFilter, tapped
+from services.workers.training import config as train_config
+from services.workers.training.checkpoints import LAST
+from services.workers.training.taps import HOOKED, MetricsFilter, tapped
 from tests.trainings import make_dataset, plan
 
 assert lerobot.policies

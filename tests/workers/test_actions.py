@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.workers.actions import ActionQueue
+from services.workers.inference.actions import ActionQueue
 
 
 def chunk(first: int, rows: int = 10) -> np.ndarray:

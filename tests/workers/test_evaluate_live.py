@@ -15,7 +15,7 @@ import pytest
 from services import wire
 from services.eventlog import is_live
 from services.snapshots import Phase
-from services.workers.inference import DELAY
+from services.workers.inference.service import DELAY
 from sessions.models import SessionStatus, Verdict
 from tests.evaluating import REAL_TIME, checkpoint, evaluate, evaluating, judge, pending, refused, start
 from tests.rig import Rig, finish, gone, press, say, wait_until

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from services import checkpoints
-from services.workers.policy import Policy
+from services.workers.inference.policy import Policy
 from tests.checkpoints import make_checkpoint
 
 FEATURES: dict[str, dict[str, Any]] = {
@@ -144,7 +144,7 @@ def test_a_kill_is_named(running: Policy) -> None:
 
 
 def test_weights_that_cannot_be_had_offline_are_said_in_words() -> None:
-    from services.workers.inference import explain
+    from services.workers.inference.service import explain
 
     class OfflineModeIsEnabled(Exception):
         pass

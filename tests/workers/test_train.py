@@ -173,7 +173,7 @@ def test_metrics_equal_those_of_lerobots_own_script_to_the_last_bit(lab: Rig, tm
     from lerobot.scripts import lerobot_train
     from lerobot.utils.logging_utils import MetricsTracker
 
-    from services.workers import train_config
+    from services.workers.training import config as train_config
 
     request = plan(lab.folder, log_freq=2, steps=6)
     run = training.begin(lab.folder, request)
@@ -413,7 +413,7 @@ async def test_stopping_twice_gives_up_a_checkpoint_that_cannot_be_saved(lab: Ri
 class Impatient(Zygote):
     """Workers that offer to kill a silent trainer after two seconds instead of half a minute."""
 
-    CODE = "from services.workers import train_silence as s; s.SILENT_S = 2.0; from tests.zygote import main; main()"
+    CODE = "from services.workers.training import silence as s; s.SILENT_S = 2.0; from tests.zygote import main; main()"
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(

@@ -9,8 +9,8 @@ import pytest
 
 from services.folders import DataFolder
 from services.requests import TrainRequest
-from services.workers import train_config
-from services.workers.train_config import ConfigProblem
+from services.workers.training import config as train_config
+from services.workers.training.config import ConfigProblem
 from tests.trainings import make_dataset
 
 FRONT, WRIST, JOINTS = "observation.images.front", "observation.images.wrist", "observation.state"

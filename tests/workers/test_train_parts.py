@@ -23,14 +23,14 @@ from services import events as ev
 from services.eventlog import EventLog
 from services.folders import DataFolder, RunFolder
 from services.requests import TrainRequest, write_request
-from services.workers import train_silence
-from services.workers.memory import oom_kills
-from services.workers.metrics_file import MetricsFile
-from services.workers.train_ending import OPERATOR, SIGTERM, Ending
-from services.workers.train_errors import explain
-from services.workers.train_facts import Ended, Outcome, Stepped, decode, encode, logged
-from services.workers.train_line import Line
-from services.workers.train_silence import Silence
+from services.workers.training import silence as train_silence
+from services.workers.training.ending import OPERATOR, SIGTERM, Ending
+from services.workers.training.errors import explain
+from services.workers.training.facts import Ended, Outcome, Stepped, decode, encode, logged
+from services.workers.training.line import Line
+from services.workers.training.metrics_file import MetricsFile
+from services.workers.training.oom import oom_kills
+from services.workers.training.silence import Silence
 from sessions.models import SessionStatus
 from tests.rig import wait_until
 
@@ -197,7 +197,7 @@ def test_points_wait_in_memory_while_the_disk_is_full_and_come_in_order(tmp_path
 
 
 def test_a_disk_that_fails_at_the_end_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.workers.train_progress import Progress
+    from services.workers.training.progress import Progress
 
     told: list[ev.Event] = []
     desk: Any = SimpleNamespace(
@@ -223,7 +223,7 @@ def test_a_disk_that_fails_at_the_end_is_said_and_ends_nothing(tmp_path: Path, m
 
 def test_a_checkpoint_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     from services.checkpoints import Provenance
-    from services.workers.train_checkpoints import link_last, save_whole
+    from services.workers.training.checkpoints import link_last, save_whole
 
     checkpoint = tmp_path / "train" / "checkpoints" / "000010"
 
@@ -261,7 +261,7 @@ def test_a_checkpoint_that_is_whole_is_saved_whatever_the_disk_says_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from services.checkpoints import Provenance, complete
-    from services.workers.train_checkpoints import link_last, save_whole
+    from services.workers.training.checkpoints import link_last, save_whole
 
     checkpoint, fsync = tmp_path / "checkpoints" / "000010", os.fsync
 
@@ -282,7 +282,7 @@ def test_a_rename_that_worked_and_reports_that_it_failed_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from services.checkpoints import Provenance, complete
-    from services.workers.train_checkpoints import save_whole
+    from services.workers.training.checkpoints import save_whole
 
     checkpoint, rename = tmp_path / "checkpoints" / "000010", Path.rename
 
@@ -298,8 +298,8 @@ def test_a_rename_that_worked_and_reports_that_it_failed_counts(
 @pytest.mark.parametrize("earlier", ["whole", "half"])
 def test_a_retry_copes_with_what_an_earlier_try_left(tmp_path: Path, earlier: str) -> None:
     from services.checkpoints import Provenance, complete
-    from services.workers.train_checkpoints import save_whole
-    from services.workers.train_leftovers import half_of
+    from services.workers.training.checkpoints import save_whole
+    from services.workers.training.leftovers import half_of
 
     checkpoint = tmp_path / "checkpoints" / "000010"
     whole_checkpoint(checkpoint)
@@ -311,7 +311,7 @@ def test_a_retry_copes_with_what_an_earlier_try_left(tmp_path: Path, earlier: st
 
 
 def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> None:
-    from services.workers import training_run
+    from services.workers.training import run as training_run
 
     told: list[Any] = []
     line: Any = SimpleNamespace(tell=told.append, asked_to_stop=True, wait=lambda seconds: False)
@@ -335,7 +335,7 @@ def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> No
 
 
 def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> None:
-    from services.workers import training_run
+    from services.workers.training import run as training_run
 
     told: list[Any] = []
     line: Any = SimpleNamespace(tell=told.append, asked_to_stop=True)
@@ -355,7 +355,7 @@ def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> 
 
 
 def test_halves_go_where_nobody_trains_and_stay_where_somebody_does(tmp_path: Path) -> None:
-    from services.workers.train_leftovers import half_of, remove_abandoned, remove_halves
+    from services.workers.training.leftovers import half_of, remove_abandoned, remove_halves
 
     folder = DataFolder(tmp_path).create()
     trainings = [folder.outputs / "train" / name for name in ("alive", "dead")]

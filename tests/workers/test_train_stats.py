@@ -14,7 +14,8 @@ import pytest
 from services import checkpoints
 from services import events as ev
 from services.folders import DataFolder
-from services.workers import train_config, train_stats
+from services.workers.training import config as train_config
+from services.workers.training import stats as train_stats
 from sessions.models import SessionStatus
 from tests.rig import Rig, gone, wait_until
 from tests.trainings import CUBE, make_dataset, plan, state_frame, train

@@ -17,12 +17,14 @@ from services.checkpoints import IMAGES, Provenance
 from services.folders import DataFolder, RunFolder
 from services.requests import TrainRequest
 from services.snapshots import Phase
-from services.workers import train_checkpoints, train_config, train_stats
-from services.workers.demonstrations import Demonstrations, provenance
-from services.workers.train_errors import cannot_write
-from services.workers.train_facts import DatasetRead, Ended, Outcome, Stepped, logged
-from services.workers.train_line import Line
-from services.workers.train_taps import tapped
+from services.workers.training import checkpoints as train_checkpoints
+from services.workers.training import config as train_config
+from services.workers.training import stats as train_stats
+from services.workers.training.demonstrations import Demonstrations, provenance
+from services.workers.training.errors import cannot_write
+from services.workers.training.facts import DatasetRead, Ended, Outcome, Stepped, logged
+from services.workers.training.line import Line
+from services.workers.training.taps import tapped
 
 TICK_S = 1.0
 """How often the step is told."""
@@ -41,7 +43,7 @@ class GaveUp(Exception):
 
 
 class TrainingRun:
-    """A Watcher of LeRobot's training (services.workers.train_taps)."""
+    """A Watcher of LeRobot's training (services.workers.training.taps)."""
 
     def __init__(self, run: RunFolder, request: TrainRequest, demonstrations: Demonstrations, line: Line) -> None:
         self.run, self.request, self.line = run, request, line

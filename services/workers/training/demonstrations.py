@@ -13,8 +13,8 @@ from services.folders import RunFolder
 from services.marks import read_marks
 from services.requests import TrainRequest
 from services.workers.recovery import Survey, repair
-from services.workers.train_checkpoints import start_pose, value_names
-from services.workers.train_line import Line
+from services.workers.training.checkpoints import start_pose, value_names
+from services.workers.training.line import Line
 
 
 @dataclass(frozen=True)

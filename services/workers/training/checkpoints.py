@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from services.checkpoints import JOINTS, PRETRAINED, Provenance, missing, write_provenance
-from services.workers.train_leftovers import half_of
+from services.workers.training.leftovers import half_of
 from sessions.files import sync_folder
 
 LAST = "last"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.checkpoints import Checkpoint
-from services.workers import inference_wire as iw
+from services.workers.inference import wire as iw
 
 LAST_WORDS_S = 0.05
 """How long the end of a process that has hung up is waited for, to say what ended it: ask once the arm holds."""
@@ -38,7 +38,7 @@ class Child(Protocol):
 
 def spawn(order: iw.Order) -> Child:
     """Start a policy process; it writes to this process's standard error."""
-    argv = [sys.executable, "-P", "-m", "services.workers.inference", msgspec.json.encode(order).decode()]
+    argv = [sys.executable, "-P", "-m", "services.workers.inference.service", msgspec.json.encode(order).decode()]
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=(order.cable, order.memory))
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from services import events as ev
 from services.checkpoints import complete
 from services.requests import TrainRequest
-from services.workers.train_errors import advice
-from services.workers.train_facts import Ended, Outcome
+from services.workers.training.errors import advice
+from services.workers.training.facts import Ended, Outcome
 from sessions.models import SessionStatus
 
 

@@ -9,8 +9,8 @@ import msgspec
 from services import events as ev
 from services.metrics import encode_point
 from services.workers.desk import Desk
-from services.workers.metrics_file import MetricsFile
-from services.workers.train_facts import Logged
+from services.workers.training.facts import Logged
+from services.workers.training.metrics_file import MetricsFile
 
 TELL_S, KEEP_S = 1.0, 30.0
 """How often progress is told on the socket, and kept as an event."""

@@ -20,14 +20,14 @@ from services.requests import TrainRequest
 from services.snapshots import Phase
 from services.units import duration
 from services.workers.desk import Desk, remark
-from services.workers.memory import oom_kills
 from services.workers.process import End
 from services.workers.server import Received
-from services.workers.train_ending import OPERATOR, SIGTERM, Ending, Stop
-from services.workers.train_facts import STOP, DatasetRead, Ended, Logged, Outcome, Stepped, Told, decode
-from services.workers.train_leftovers import remove_abandoned, remove_halves
-from services.workers.train_progress import Progress
-from services.workers.train_silence import Silence
+from services.workers.training.ending import OPERATOR, SIGTERM, Ending, Stop
+from services.workers.training.facts import STOP, DatasetRead, Ended, Logged, Outcome, Stepped, Told, decode
+from services.workers.training.leftovers import remove_abandoned, remove_halves
+from services.workers.training.oom import oom_kills
+from services.workers.training.progress import Progress
+from services.workers.training.silence import Silence
 from sessions.models import SessionStatus
 
 LOOK_S = 0.25

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from services import events as ev
 from services.snapshots import Phase
-from services.workers.train_facts import Told, encode
+from services.workers.training.facts import Told, encode
 
 
 class Line:

@@ -9,10 +9,10 @@ from lerobot.utils.constants import ACTION, OBS_STR
 from lerobot.utils.feature_utils import build_dataset_frame
 from numpy.typing import NDArray
 
-from services.workers.actions import ActionQueue
 from services.workers.features import Features
+from services.workers.inference.actions import ActionQueue
+from services.workers.inference.policy import Policy
 from services.workers.motion import Pose
-from services.workers.policy import Policy
 
 STILL_S = 3.0
 """A policy that gives no action for this long has failed."""

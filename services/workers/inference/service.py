@@ -1,7 +1,7 @@
 """The policy's own process: loads a checkpoint with LeRobot, and turns observations into actions when asked.
 
 A process, so that neither Python's lock nor a crash nor an out-of-memory kill of the policy touches the one that
-holds the arm. It dies with that one. `python -P -m services.workers.inference ORDER`, ORDER as JSON.
+holds the arm. It dies with that one. `python -P -m services.workers.inference.service ORDER`, ORDER as JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.parent import die_with
-from services.workers import inference_wire as iw
+from services.workers.inference import wire as iw
 
 NICE = 5
 """The control loop's process goes first."""

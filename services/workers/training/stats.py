@@ -31,7 +31,7 @@ CLOSE = 1e-3
 def used(dataset: Any) -> tuple[int, ...]:
     """The episodes that LeRobot trains on, for the dataset that its factory made; held-out ones are not among them.
 
-    A stream takes `episodes` and leaves none out (LeRobot 0.6.1, `datasets/streaming_dataset.py`); `train_config`
+    A stream takes `episodes` and leaves none out (LeRobot 0.6.1, `datasets/streaming_dataset.py`); `config`
     refuses it where one is rejected.
     """
     if dataset.episodes is None or isinstance(dataset, StreamingLeRobotDataset):

@@ -1,7 +1,7 @@
 """The trainer: LeRobot's own training loop, in a process of its own. Launched by `services.workers.train` only.
 
-`python -P -m services.workers.trainer RUN_FOLDER DESCRIPTOR PARENT`: the descriptor is its end of the line to the
-supervisor, whose process is PARENT. It ends with its supervisor, and by its word.
+`python -P -m services.workers.training.trainer RUN_FOLDER DESCRIPTOR PARENT`: the descriptor is its end of the line to
+the supervisor, whose process is PARENT. It ends with its supervisor, and by its word.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 from services.folders import RunFolder
 from services.parent import die_with
 from services.requests import TrainRequest, read_request
-from services.workers.demonstrations import look
-from services.workers.train_errors import explain, in_words
-from services.workers.train_facts import Ended, Outcome
-from services.workers.train_line import Line
+from services.workers.training.demonstrations import look
+from services.workers.training.errors import explain, in_words
+from services.workers.training.facts import Ended, Outcome
+from services.workers.training.line import Line
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def _end_of(run: RunFolder, request: TrainRequest, line: Line) -> Ended:
     try:
         demonstrations = look(request, line)
         line.progress("loading LeRobot")
-        from services.workers import training_run  # it imports torch and LeRobot
+        from services.workers.training import run as training_run  # it imports torch and LeRobot
 
         session = training_run.TrainingRun(run, request, demonstrations, line)
         return session.train()

@@ -1,0 +1,1 @@
+"""A policy at work: its own process, and the control loop's end of it."""
