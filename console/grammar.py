@@ -141,5 +141,5 @@ def _sessions(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-a
         "host, bench, task, dataset, dataset_root, target_episodes, episodes (index, take, frames, seconds, "
         "accepted, flags), training (null, or policy, output_dir, steps, total_steps, final_loss, checkpoints, ...), "
         "checkpoint, trained_in, target_trials, trials (index, verdict, ended_by, episode_index, seconds, "
-        "failure_mode, judge), alarms, notes, tags, profile, config, versions, git_commit",
+        "failure_mode, judge, why), alarms, notes, tags, profile, config, versions, git_commit",
     )

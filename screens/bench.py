@@ -90,7 +90,8 @@ class BenchScreen(LabScreen):
     async def _look(self) -> None:
         self._equipment = await asyncio.to_thread(look, self.desk.profile, self.desk.folder)
         self.redraw()
-        self.query_one(TodayPanel).look()
+        for panel in self.query(TodayPanel):  # none, where the console is closing
+            panel.look()
 
     def _look_at_runs(self) -> None:
         if self.seen:

@@ -83,10 +83,7 @@ def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
 def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> Moment:
     """A trial waits for its verdict: why it is over, and the keys."""
     dot = f" {signs().dot} "
-    why = how_it_ended(pending) or "it is over"
-    if pending.ended_by == "failed":  # the worker knows what failed; which trial waits stands beside it already
-        told = snapshot.held if snapshot.phase is Phase.HELD else snapshot.detail.partition(": trial ")[0]
-        why = clean(told, 120) or why
+    why = clean(pending.why, 120) or how_it_ended(pending) or "it is over"
     keys = "s success, f failure, v void"
     says = f"{why}{dot}{keys}" if driving else f"{why}{dot}the driver judges it"
     return Moment("JUDGE IT", Tone.WARNING, says, *_trial(snapshot), f"{pending.seconds:.1f}", "s it ran")

@@ -71,5 +71,5 @@ def _trial(trial: Trial, number: int) -> Content:
     return Content.assemble(
         (f"{number:>3}{sign}", f"bold {tone}"), f"{trial.seconds:>6.1f} s  ",
         (fit(clean(trial.ended_by, 9), 9), "$quiet"), (fit(episode, 12), "$quiet"),
-        fit(clean(trial.failure_mode, 40), CELL - 36).rstrip(),
+        fit(clean(trial.failure_mode or trial.why, 80), CELL - 36).rstrip(),
     )  # fmt: skip

@@ -76,7 +76,7 @@ class TakeStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, failed, ended.
+    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, failed, ended; `why` what failed.
 
     In an evaluation a trial is recorded as the take of its number, and may end by verdict, oracle or driver, too.
     """
@@ -84,6 +84,7 @@ class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
     take: int
     frames: int
     reason: str
+    why: str = ""
 
 
 class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):

@@ -132,7 +132,7 @@ def as_json(listed: Iterable[Session]) -> list[dict[str, Any]]:
     target_episodes, episodes[] {index, take, frames, seconds, accepted, flags[]}, accepted and rejected
     (counts), training (null, or policy, output_dir, steps, total_steps, final_loss, checkpoints[] {step, path,
     bytes, seconds, at_utc, loss}, ...), checkpoint, trained_in, target_trials, trials[] {index, verdict, ended_by,
-    episode_index, frames, seconds, failure_mode, judge}, alarms[], notes[] {text, author, at_utc}, tags[],
+    episode_index, frames, seconds, failure_mode, judge, why}, alarms[], notes[] {text, author, at_utc}, tags[],
     profile, config, versions, git_commit, last_seq. Keys may be added, none goes.
     """
     return [

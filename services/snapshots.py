@@ -270,7 +270,7 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
         case ev.TakeEnded():
             seconds = event.frames / max(1, s.started.fps) if s.started else 0.0
             s = replace(s, unsaved_take=event.take, take_frames=event.frames)
-            return _trial(s, event.take, ended_by=event.reason, frames=event.frames, seconds=seconds)
+            return _trial(s, event.take, ended_by=event.reason, why=event.why, frames=event.frames, seconds=seconds)
         case ev.EpisodeSaved() | ev.TakeLost():
             return _close_take(s, event)
         case ev.TakeMarked():

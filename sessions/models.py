@@ -50,8 +50,9 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One eval attempt; `index` counts attempts in the sitting from 1.
 
-    `ended_by` is verdict, key, time, oracle, stopped, driver, failed or ended; empty while it runs. `judge` is an
-    operator or `oracle`. `episode_index` counts in the rollout dataset, None where the motion was not saved.
+    `ended_by` is verdict, key, time, oracle, stopped, driver, failed or ended; empty while it runs. `why` says what
+    failed. `judge` is an operator or `oracle`. `episode_index` counts in the rollout dataset, None where the motion
+    was not saved.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     failure_mode: str = ""
     judge: str = ""
+    why: str = ""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):

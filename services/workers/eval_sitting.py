@@ -243,7 +243,8 @@ class EvalSitting(ArmSitting):
     def _see_the_end(self) -> None:
         trial, oracle = self.trials.running, self.oracle
         if self.takes.trouble:
-            self._finish_trial("failed", f"the trial cannot be saved: {self.takes.trouble}")
+            why = f"the trial cannot be saved: {self.takes.trouble}"
+            self._finish_trial("failed", why, why)
         elif oracle is not None and self._guarded(ORACLE, oracle.success):
             self._finish_trial("oracle", "the cube is in the bowl")
             self.judge(trial, Verdict.SUCCESS, ORACLE)
@@ -263,17 +264,17 @@ class EvalSitting(ArmSitting):
     def _hold(self) -> None:
         self._guarded("follower", self.arm.hold)
 
-    def _finish_trial(self, reason: str, detail: str) -> None:
+    def _finish_trial(self, reason: str, detail: str, why: str = "") -> None:
         """Hold; the verdict is pending."""
         self._hold()
         if self.trials.running:
-            self._end_take(reason)
+            self._end_take(reason, why)
             self.enter(Phase.JUDGING, detail)
 
-    def _end_take(self, reason: str) -> None:
+    def _end_take(self, reason: str, why: str = "") -> None:
         if not self.trials.running:  # holding failed, and that ended it
             return
-        self.takes.end(reason)
+        self.takes.end(reason, why)
         self.trials.running = 0
         self.watch.take = 0
         self._tell_devices("take_ended", self.trials.started)
@@ -285,7 +286,7 @@ class EvalSitting(ArmSitting):
         if not why:
             self._hold()
             why = policy.last_words()
-        self._finish_trial("failed", f"{why}: trial {trial} waits for its verdict")
+        self._finish_trial("failed", f"{why}: trial {trial} waits for its verdict", why)
         self._alarm(why, "judge the trial; the next one loads the policy again" if policy.dead else "see the log")
         if self.oracle is not None and failure.died:
             self.finish(SessionStatus.ABORTED, why)
@@ -300,7 +301,8 @@ class EvalSitting(ArmSitting):
         if not self.trials.running:
             return ""
         ends = {"ended": "ended", DRIVER_GONE: "driver"}
-        self._end_take(ends.get(cause, "failed" if self._failing else "stopped"))
+        reason = ends.get(cause, "failed" if self._failing else "stopped")
+        self._end_take(reason, cause if reason == "failed" else "")
         return f"trial {self.trials.started} waits for its verdict"
 
     def on_driver_lost(self) -> None:

@@ -77,14 +77,14 @@ class Takes:
         if self.running:
             self._flags.add(flag)
 
-    def end(self, reason: str) -> None:
-        """End the running take and have it saved; returns at once."""
+    def end(self, reason: str, why: str = "") -> None:
+        """End the running take and have it saved; returns at once. `why` says what failed."""
         take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
         if reason in SPOILED:
             flags = (*flags, reason)
             self._marks.setdefault(take, False)
         self.running, ended = 0, time.perf_counter()
-        self._journal.tell(ev.TakeEnded(take=take, frames=frames, reason=reason))
+        self._journal.tell(ev.TakeEnded(take=take, frames=frames, reason=reason, why=why))
         self.saving = take
         self._jobs.put(lambda: self._save(take, frames, flags, ended))
 

@@ -154,8 +154,8 @@ class FakeWorker:
         self.tell(ev.TakeStarted(take=number))
         self.phase(Phase.RUNNING, f"trial {number}")
 
-    def end_trial(self, number: int, reason: str) -> None:
-        self.tell(ev.TakeEnded(take=number, frames=186, reason=reason))
+    def end_trial(self, number: int, reason: str, why: str = "") -> None:
+        self.tell(ev.TakeEnded(take=number, frames=186, reason=reason, why=why))
 
     def come_to_rest(self) -> None:
         self.phase(Phase.RESTING, "the arm goes to rest")

@@ -167,7 +167,7 @@ async def test_a_policy_that_failed_is_said_with_its_reason(open_console, make_e
         worker = await make_eval()
         await evaluate(console, worker)
         worker.begin_trial(1)
-        worker.end_trial(1, "failed")
+        worker.end_trial(1, "failed", "the policy process was killed")
         worker.phase(Phase.JUDGING, "the policy process was killed: trial 1 waits for its verdict")
         worker.tell(ev.AlarmRaised(source="policy", text="the policy process was killed", answer="judge the trial"))
         await console.until(lambda: console.word == "JUDGE IT")

@@ -303,6 +303,7 @@ async def test_a_beginning_far_away_is_agreed_to_by_a_person_once(quick_rig: Rig
         state = await refused_beginning(link, 1)
         words = "60 degrees from where its demonstrations began: shoulder_pan at 60" if told else "is not known"
         assert words in state.alarms[-1].text
+        assert words in state.trials[-1].why
         assert abs((await joints(link))["shoulder_pan"]) < 5.0
         await say(link, wire.GoToRest())
         await link.until(lambda s: s.phase is Phase.RESTED, 30)
