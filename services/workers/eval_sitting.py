@@ -192,6 +192,7 @@ class EvalSitting(ArmSitting):
     def _cannot_begin(self, why: str, answer: str) -> None:
         self._alarm(why, answer)
         self.stop(why)
+        self.stopped_at = time.monotonic()  # a key that was on its way agrees to nothing
         if self.oracle is not None:
             self.finish(SessionStatus.ABORTED, why)
 
