@@ -102,6 +102,7 @@ def evaluate_three(demo: DemoDesk, screen: Terminal) -> RunFolder:
     back_at_rest(demo, screen, run)
 
     start_trial(demo, screen, run)
+    time.sleep(1.0)  # of one frame no episode is made
     screen.press("f")
     screen.wait_until(lambda: demo.state(run).judged == 3, 10, "f does not judge")
     screen.press("u")

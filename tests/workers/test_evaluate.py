@@ -303,7 +303,6 @@ async def test_a_beginning_far_away_is_agreed_to_by_a_person_once(quick_rig: Rig
         state = await refused_beginning(link, 1)
         words = "60 degrees from where its demonstrations began: shoulder_pan at 60" if told else "is not known"
         assert words in state.alarms[-1].text
-        assert words in state.trials[-1].why
         assert abs((await joints(link))["shoulder_pan"]) < 5.0
         await say(link, wire.GoToRest())
         await link.until(lambda s: s.phase is Phase.RESTED, 30)
@@ -357,7 +356,7 @@ async def test_what_no_arm_should_do_is_held_and_the_trial_has_failed(quick_rig:
         state = await pending(link)
         assert (state.phase, state.trials[-1].ended_by, state.trials[-1].frames) == (Phase.JUDGING, "failed", 10)
         state = await link.until(lambda s: bool(s.alarms), 5)
-        assert words in state.alarms[-1].text
+        assert words in state.alarms[-1].text and words in state.trials[-1].why
         state = await judge(link, 1, Verdict.FAILURE)
         await link.until(lambda s: bool(s.episodes), 10)
         assert state.started is not None
