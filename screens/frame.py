@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import ClassVar
 
@@ -29,6 +30,9 @@ from screens.widgets.line import Line
 from screens.words import signs
 
 NOTICE_S = 5.0
+SETTLED_S = 1.5
+"""When a new screen is drawn and stands: what it is made of need not be searched for garbage again, which would take
+50 ms of every second in which a lot is drawn."""
 
 
 class LabScreen(Verbs, Keyed):
@@ -77,6 +81,7 @@ class LabScreen(Verbs, Keyed):
         """Listen to the desk; look at the clock now and then."""
         self.desk.watch(self)
         self.set_interval(0.5, self._tick)
+        self.set_timer(SETTLED_S, gc.freeze)
 
     def on_unmount(self) -> None:
         """Hear nothing more."""

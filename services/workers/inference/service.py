@@ -6,6 +6,7 @@ holds the arm. It dies with that one. `python -P -m services.workers.inference.s
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import mmap
@@ -159,6 +160,8 @@ class Service:
         for _ in range(2):
             self._runner.reset()
             ms = self._timed(self._runner.steps)[1]
+        gc.collect()
+        gc.freeze()  # else each search for garbage goes through all that torch and LeRobot made: 200 ms
         self._cable.send(iw.encode(iw.Ready(ms=ms)))
 
     def _answer(self, ask: iw.Ask) -> None:
