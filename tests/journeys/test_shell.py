@@ -138,6 +138,7 @@ def test_ctrl_c_saves_the_take_goes_to_rest_and_ends_as_aborted(rig: Rig) -> Non
     terminal = Terminal([*LAB, "--data-dir", str(rig.folder.root), *record], cwd=ROOT)
     try:
         terminal.wait_for("recording", 60)
+        time.sleep(0.5)  # of one frame no episode is made
         terminal.press("ctrl+c")
         assert terminal.wait(60) == 1
     finally:
