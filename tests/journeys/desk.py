@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services import events as ev
-from services.eventlog import read_events
+from services.eventlog import is_live, read_events
 from services.folders import DataFolder, RunFolder
 from services.link import live_runs
 from services.snapshots import Phase, Snapshot, replay
@@ -88,11 +88,19 @@ class DemoDesk:
 
         return WorldClient(self.folder.root)
 
+    def _kill(self, run: RunFolder) -> None:
+        """A worker that has just been started has not told yet which process it is."""
+        give_up = time.monotonic() + 10
+        while is_live(run) and time.monotonic() < give_up:
+            with suppress(StopIteration, ProcessLookupError):
+                os.kill(self.pid(run), 9)
+            time.sleep(0.05)
+
     def close(self) -> None:
         """Leave nothing behind."""
         for terminal in self.terminals:
             terminal.close()
         for run in live_runs(self.folder) if self.folder.runs.exists() else []:
-            os.kill(self.pid(run), 9)
+            self._kill(run)
         with suppress(OSError):  # no world runs
             self.world().shutdown()
