@@ -117,7 +117,6 @@ class EvaluateScreen(SittingScreen):
         asks = self.mine and rules.may("annotate", self.desk) and bool(trials.modes(snapshot))
         compact = self.has_class("-compact") and self.mine
         line.show(trials.modes_line(snapshot) if asks else tally.summary(snapshot) if compact else "")
-        self._draw_policy()
 
     def draw_telemetry(self) -> None:
         """What every sitting shows, and how the inference runs."""

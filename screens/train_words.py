@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,9 @@ from textual.content import Content
 from screens.messages import Tone
 from screens.ticks import value
 from screens.words import bar, clean, fit, plural, signs
+from services.events import TrainingProgressed
 from services.requests import TrainRequest
-from services.snapshots import Phase, Snapshot, TrainingState
+from services.snapshots import Phase, Snapshot, TrainingState, advance
 from services.units import duration, size
 from sessions.models import Checkpoint, SessionStatus
 
@@ -73,11 +74,11 @@ def caught_up(snapshot: Snapshot, newest: Reading | None) -> Snapshot:
     if training is None or newest is None or newest.step <= training.step:
         return snapshot
     values = {metric.value: number for metric, number in newest.values.items()}
-    ahead = replace(
-        training, step=newest.step, metrics=training.metrics | values, progressed_at=newest.at,
-        samples=int(values.get("samples", training.samples)), epochs=values.get("epochs", training.epochs),
-    )  # fmt: skip
-    return replace(snapshot, training=ahead)
+    samples, epochs = int(values.pop("samples", training.samples)), values.pop("epochs", training.epochs)
+    told = TrainingProgressed(
+        at=newest.at, step=newest.step, samples=samples, epochs=epochs, points=training.points, metrics=values
+    )
+    return advance(snapshot, told)
 
 
 # -- time -------------------------------------------------------------------------------------------

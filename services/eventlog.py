@@ -44,12 +44,16 @@ class EventLog:
         try:
             _write_all(self._fd, line)
             if sync:
-                os.fsync(self._fd)
+                self.sync()
         except OSError:
             os.ftruncate(self._fd, start)  # no half line stays behind on a full disk
             raise
         self.last_seq = numbered.seq
         return numbered
+
+    def sync(self) -> None:
+        """Have what was appended on disk when this returns. Raises OSError."""
+        os.fsync(self._fd)
 
     def close(self) -> None:
         """Let the lock go."""

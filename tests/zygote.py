@@ -21,9 +21,11 @@ ROOT = Path(__file__).parent.parent
 class Zygote:
     """The warm process; `spawn` has the form of `services.link.spawn`."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: str = "") -> None:
+        """`first`: Python code that changes something in it, and so in every worker."""
+        code = f"{first}\nfrom tests.zygote import main; main()"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline().strip() == "ready"
@@ -141,7 +143,3 @@ def main() -> None:
                 status = _become_worker(module, run)
             finally:
                 os._exit(status)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from screens.trials import COUNTS, modes, verdict_mark
+from screens.trials import modes, place, verdict_mark
 from screens.words import signs
 from services.snapshots import Snapshot
 from sessions.models import Trial, Verdict
@@ -21,12 +21,10 @@ def trial_marks(snapshot: Snapshot) -> list[Mark]:
     """Every attempt of the sitting, in order."""
     raised = RAISED if signs().unicode else [f"/{digit}" for digit in range(1, 10)]
     digits = dict(zip(modes(snapshot), raised, strict=False))
-    marks, number = [], 1
+    marks = []
     for trial in snapshot.trials:
-        sign, tone = _mark(trial)
-        failed = trial.verdict is Verdict.FAILURE
-        marks.append((number, sign, tone, digits.get(trial.failure_mode, "") if failed else ""))
-        number += trial.verdict in COUNTS
+        digit = digits.get(trial.failure_mode, "") if trial.verdict is Verdict.FAILURE else ""
+        marks.append((place(snapshot.trials, trial.index), *_mark(trial), digit))
     return marks
 
 

@@ -43,20 +43,24 @@ class Approach:
         self._since = 0.0
         self.first: dict[str, Any] | None = None
         """The observation that the trial's first actions were made from."""
-        self.reloads = False
+
+    @property
+    def reloads(self) -> bool:
         """Whether the policy is being loaded again."""
+        return self._brain.policy.ready is None
 
     def set_out(self, measured: Pose, seed: int | None) -> None:
         """Move to where trials begin; a policy that died loads again meanwhile."""
         self._tries, self._revived, self.first, self._seed = 0, False, None, seed
-        self._here = {}
         if self._offered:  # started again, that is: agreed, and need not be asked again
             self._places.append(self._offered)
             self._offered = {}
         self._since = time.monotonic()
         self._brain.wake()
         goal = self._start or (self._places[-1] if self._places else {})
-        self._arm.go(measured, start_path(measured, goal, self._motion))
+        path = start_path(measured, goal, self._motion)
+        self._here = path[-1] if path else dict(measured)
+        self._arm.go(measured, path)
 
     def step(self, observation: dict[str, Any], measured: Pose) -> bool | None:
         """Each period: None on the way; at its end whether the trial has to begin ramped. Raises Stranded."""
@@ -84,9 +88,7 @@ class Approach:
 
     def _ask(self, observation: dict[str, Any]) -> None:
         """Have the policy think from here, as soon as it can."""
-        awake = self._brain.awake
-        self.reloads = self._brain.policy.ready is None
-        if awake:
+        if self._brain.awake:
             self.first = observation
             self._brain.think(observation, self._seed)
 
@@ -109,7 +111,6 @@ class Approach:
 
     def _near(self, first: Pose) -> bool:
         """Whether the arm may go there by itself."""
-        self._here = self._here or dict(self._arm.goal)
         return self._trusting or self._way(first)[0] <= self._motion.jump_limit
 
     def _way(self, first: Pose) -> tuple[float, str]:

@@ -161,7 +161,11 @@ class EvalSitting(ArmSitting):
             return
         seed = self.request.seed
         self.approach.set_out(measured, None if seed is None else seed + self.trials.next)
-        self.enter(Phase.ALIGNING, "the arm moves to where the trial begins")
+        self._say_how_far()
+
+    def _say_how_far(self) -> None:
+        loads, moves = "the policy is being loaded again", "the arm moves to where the trial begins"
+        self.enter(Phase.ALIGNING, loads if self.approach.reloads else moves)
 
     def _approach(self, observation: dict[str, Any]) -> None:
         """On the way to where the trial begins."""
@@ -172,8 +176,8 @@ class EvalSitting(ArmSitting):
             return
         if ramped is not None:
             self._begin(ramped=ramped)
-        elif self.approach.reloads:
-            self.enter(Phase.ALIGNING, "the policy is being loaded again")
+        else:
+            self._say_how_far()
 
     def _begin(self, *, ramped: bool) -> None:
         """The first recorded frame is the observation that the first actions were made from.
@@ -294,9 +298,12 @@ class EvalSitting(ArmSitting):
         elif self.oracle is not None and self.trials.pending == trial:
             self.judge(trial, Verdict.FAILURE, ORACLE)
 
+    def forget_start(self) -> None:
+        """The trial that waits for the one before to be saved."""
+        self._wanted = 0
+
     def on_stop(self, cause: str) -> str:
         """A trial that runs ends here and waits for its verdict; one that was about to begin does not."""
-        self._wanted = 0
         if self.phase is Phase.ALIGNING:
             self._tell_devices("take_ended", self.trials.next)
         if not self.trials.running:
@@ -308,7 +315,6 @@ class EvalSitting(ArmSitting):
 
     def on_driver_lost(self) -> None:
         """Nobody watches: hold, and leave the trial pending; an end that was asked for goes on."""
-        self._wanted = 0
         if self.phase.moving and self.phase is not Phase.DONE and self.ending is None:
             self.stop(DRIVER_GONE)
 
@@ -333,7 +339,6 @@ class EvalSitting(ArmSitting):
         if self.phase is Phase.ALIGNING:
             raise Refused("a trial begins: stop it first")
         super()._may_move_by_itself()
-        self._wanted = 0  # the arm goes another way now
 
     def busy(self) -> bool:
         """A trial is being saved."""

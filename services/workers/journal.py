@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
@@ -64,7 +63,7 @@ class Journal:
                     event = self._log.append(entry.event, sync=entry is batch[-1])  # one fsync for all that waited
                 except OSError:  # those before it need not wait until there is room for this one
                     if written:
-                        self._keep_trying(self._sync)
+                        self._keep_trying(self._log.sync)
                         self._announce(written)
                         written = []
                     event = self._keep_trying(partial(self._log.append, entry.event))
@@ -78,9 +77,6 @@ class Journal:
             entry.done.set()
             if entry.then is not None:
                 entry.then()
-
-    def _sync(self) -> None:
-        os.fsync(self._log._fd)  # EventLog syncs with an append only, and here the append failed
 
     def _waiting(self) -> list[_Entry]:
         """Waits for the next entry; with it comes whatever else was told meanwhile. Empty at the end."""

@@ -212,9 +212,12 @@ class RecordSitting(ArmSitting):
             return Phase.DONE, f"{self.request.episodes} accepted episodes are saved"
         return Phase.READY, f"take {self._last_take + 1} comes next"
 
+    def forget_start(self) -> None:
+        """The take that waits for the one before to be saved."""
+        self._pending = False
+
     def on_stop(self, cause: str) -> str:
         """A take that is running ends here and is saved, as rejected unless the sitting ends in order."""
-        self._pending = False
         if self.takes is None or not self.takes.running:
             return ""
         reason = "failed" if self._failing else "ended" if cause == "ended" else "stopped"
@@ -230,7 +233,6 @@ class RecordSitting(ArmSitting):
 
     def on_driver_lost(self) -> None:
         """A running take goes on to its end, since a person holds the leader; the arm holds after it."""
-        self._pending = False
         if self.phase is not Phase.RECORDING:
             super().on_driver_lost()
 

@@ -83,6 +83,12 @@ class ArmSitting:
     def on_tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
         """Called after each control period whose goal was sent."""
 
+    def forget_start(self) -> None:
+        """What waits to begin (until the one before is saved, say) does not begin any more: the arm goes another way.
+
+        Called by whatever stops the arm, sends it elsewhere or leaves it without a driver.
+        """
+
     def on_stop(self, cause: str) -> str:
         """Called after the arm was told to hold; returns what else it meant, for people."""
         return ""
@@ -186,6 +192,7 @@ class ArmSitting:
             self.obey(received)
         if mailbox.driver_lost:
             mailbox.driver_lost = False
+            self.forget_start()
             self.on_driver_lost()
         if mailbox.terminate:
             mailbox.terminate = False
@@ -311,6 +318,7 @@ class ArmSitting:
 
     def lose_leader(self, why: str) -> None:
         """The leader leapt while it was followed: align again."""
+        self.forget_start()
         self.enter(Phase.ALIGNING, f"{why}: moving to it slowly")
 
     def _give_up_resting(self) -> None:
@@ -340,8 +348,8 @@ class ArmSitting:
 
     def stop(self, cause: str) -> None:
         """Hold, whatever the arm does. A second stop changes nothing, where the first one got through."""
-        if self.arm.mode is Mode.LIMP:  # nothing to hold; what waits to begin does not begin any more
-            self.on_stop(cause)
+        self.forget_start()
+        if self.arm.mode is Mode.LIMP:
             return
         self._releasing = False
         was_holding = self.arm.mode is Mode.HOLD and not self.arm.unheld and self.phase is not Phase.STARTING
@@ -411,12 +419,14 @@ class ArmSitting:
         if not self.arm.can_rest:
             raise Refused("no rest pose is taught for this bench: `lab-console rest --teach` says how")
         self.arm.rest(self.arm.measure())
+        self.forget_start()
         self.enter(Phase.RESTING, "the gripper opens, the arm lifts and goes to rest")
 
     def _release(self, command: wire.Release) -> None:
         if not command.confirmed:
             raise Refused("releasing cuts torque: it has to be confirmed")
         self._may_move_by_itself()
+        self.forget_start()
         if self.arm.can_rest:
             self.arm.rest(self.arm.measure())
             self._releasing = True
@@ -433,6 +443,7 @@ class ArmSitting:
 
     def finish(self, status: SessionStatus, reason: str) -> None:
         """End the sitting in order: hold, save, rest, let go."""
+        self.forget_start()
         if self.arm.mode is not Mode.LIMP and self.arm.mode is not Mode.HOLD:
             self._guarded("follower", self.arm.hold)
         self.on_stop("ended")

@@ -101,14 +101,14 @@ class Takes:
 
     def judge(self, take: int, verdict: Verdict | None) -> None:
         """Write the verdict on a take of this sitting (None: taken back) beside its episode, once that is saved."""
+        accepted = verdict is Verdict.SUCCESS  # who trains on rollouts wants to learn from nothing else
+        changes, self._marks[take] = self._marks.get(take, True) is not accepted, accepted
 
         def write() -> None:
-            self._change_mark(take, verdict=verdict)
+            if self._change_mark(take, verdict=verdict, accepted=accepted) and changes:
+                self._journal.commit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted))
 
         self._jobs.put(write)
-        accepted = verdict is Verdict.SUCCESS  # who trains on rollouts wants to learn from nothing else
-        if self._marks.get(take, True) is not accepted:
-            self.mark(take, accepted)
 
     @property
     def trouble(self) -> str:

@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-pytest.importorskip("lerobot")
-
 from lerobot.robots import RobotConfig
 from lerobot.robots.utils import make_robot_from_config
 from lerobot.teleoperators import TeleoperatorConfig

@@ -327,3 +327,17 @@ async def test_a_worker_that_does_not_answer_is_replaced_by_one_that_holds(quick
         state = await link.until(lambda s: not s.running, 30)
         assert state.end_reason == "torque is off"
         assert not world.state().torque
+
+
+async def test_a_take_that_waits_for_the_one_before_does_not_begin_on_the_way_to_rest(quick_rig: Rig) -> None:
+    run = quick_rig.record(quick_rig.profile(), episodes=3, episode_seconds=1.5, reset_seconds=0)
+    async with quick_rig.attached(run) as link:
+        await follow(link)
+        await press(link, lambda: wire.StartTake(take=1))
+        await link.until(lambda s: s.unsaved_take == 1, 20)
+        answers = [link.tell(wire.StartTake(take=2)), link.tell(wire.GoToRest())]  # while take 1 is being saved
+        assert all([(await answer).ok for answer in answers])
+        state = await link.until(lambda s: s.phase is Phase.RESTED and bool(s.episodes), 30)
+        assert state.take == 1
+        assert link.telemetry is not None and not link.telemetry.start_pending
+        await finish(link)

@@ -7,7 +7,6 @@ import logging
 import os
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +27,7 @@ from services.snapshots import Phase, Snapshot
 from sessions.models import SessionStatus
 from tests.rig import Rig, gone, say, wait_until
 from tests.trainings import make_dataset, plan, train
-from tests.zygote import ROOT, Zygote
+from tests.zygote import Zygote
 
 LONG = {"steps": 1_000_000, "save_freq": 1_000_000, "log_freq": 5}
 """A training that only a stop ends."""
@@ -410,22 +409,10 @@ async def test_stopping_twice_gives_up_a_checkpoint_that_cannot_be_saved(lab: Ri
 # -- a trainer that hangs ---------------------------------------------------------------------------------------
 
 
-class Impatient(Zygote):
-    """Workers that offer to kill a silent trainer after two seconds instead of half a minute."""
-
-    CODE = "from services.workers.training import silence as s; s.SILENT_S = 2.0; from tests.zygote import main; main()"
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", self.CODE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline().strip() == "ready"
-
-
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Zygote]:
-    made = Impatient()
+    """Workers that offer to kill a silent trainer after two seconds instead of half a minute."""
+    made = Zygote("from services.workers.training import silence; silence.SILENT_S = 2.0")
     yield made
     made.close()
 

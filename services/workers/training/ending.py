@@ -9,6 +9,7 @@ from pathlib import Path
 from services import events as ev
 from services.checkpoints import complete
 from services.requests import TrainRequest
+from services.units import duration
 from services.workers.training.errors import advice
 from services.workers.training.facts import Ended, Outcome
 from sessions.models import SessionStatus
@@ -30,7 +31,8 @@ SIGTERM = Stop("SIGTERM", SessionStatus.ABORTED)
 class Ending:
     """What is known when the trainer is gone: its last `word`, its exit `code` (below 0: a signal), how far it was.
 
-    `memory_short` says that the kernel killed for want of memory meanwhile; `trouble` what was wrong with the loss.
+    `memory_short` says that the kernel killed for want of memory meanwhile; `trouble` what was wrong with the loss;
+    `silent_s` for how long it had not reacted to `stop` when it was killed for that.
     """
 
     request: TrainRequest
@@ -41,6 +43,7 @@ class Ending:
     stop: Stop | None = None
     memory_short: bool = False
     trouble: str = ""
+    silent_s: float | None = None
 
     def outcome(self) -> tuple[SessionStatus, str]:
         """The session's end."""
@@ -65,6 +68,9 @@ class Ending:
     def _untold(self) -> tuple[SessionStatus, str]:
         if self.stop is not None and self.started is None:
             return SessionStatus.ABORTED, f"stopped by {self.stop.by} before the first step"
+        if self.stop is not None and self.silent_s is not None:
+            silent = f"the trainer did not react for {duration(self.silent_s)} and was killed"
+            return SessionStatus.ABORTED, f"stopped by {self.stop.by}, but {silent}; {self._left()}"
         return SessionStatus.CRASHED, f"{self._death()}; {self._left()}"
 
     def _death(self) -> str:

@@ -42,7 +42,7 @@ def remove_abandoned(folder: DataFolder) -> None:
         logger.exception("halves of checkpoints stay")
         return
     alive = {request.name for request in requests if isinstance(request, TrainRequest)}
-    halves = folder.outputs.glob("train/*/checkpoints/.[0-9]*.partial")
+    halves = folder.trainings.glob("*/checkpoints/.[0-9]*.partial")
     _remove(half for half in halves if half.parents[1].name not in alive)
 
 

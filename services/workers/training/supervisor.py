@@ -23,12 +23,11 @@ from services.workers.desk import Desk, remark
 from services.workers.process import End
 from services.workers.server import Received
 from services.workers.training.ending import OPERATOR, SIGTERM, Ending, Stop
-from services.workers.training.facts import STOP, DatasetRead, Ended, Logged, Outcome, Stepped, Told, decode
+from services.workers.training.facts import STOP, DatasetRead, Ended, Logged, Stepped, Told, decode
 from services.workers.training.leftovers import remove_abandoned, remove_halves
 from services.workers.training.oom import oom_kills
 from services.workers.training.progress import Progress
 from services.workers.training.silence import Silence
-from sessions.models import SessionStatus
 
 LOOK_S = 0.25
 GRACE_S = 20.0
@@ -93,24 +92,17 @@ class Supervisor:
         self.progress.close()
         if self.started is not None:
             remove_halves(Path(self.started.output_dir))
-        return self._end(code)
-
-    def _end(self, code: int) -> End:
-        word, hung = self.word, False
-        if word is None and self.stop is not None and self.killed_after is not None:
-            silent = f"the trainer did not react for {duration(self.killed_after)} and was killed"
-            word, hung = Ended(outcome=Outcome.FAILED, text=f"stopped by {self.stop.by}, but {silent}"), True
-        status, text = Ending(
+        return Ending(
             request=self.request,
             started=self.started,
             step=self.progress.step,
             code=code,
-            word=word,
+            word=self.word,
             stop=self.stop,
             memory_short=oom_kills() > self._oom_before,
             trouble=self.progress.trouble,
+            silent_s=self.killed_after,
         ).outcome()
-        return SessionStatus.ABORTED if hung else status, text
 
     def _turn(self) -> None:
         while not self._told.empty():  # first: whoever is judged silent must not have spoken meanwhile
