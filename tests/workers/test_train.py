@@ -433,6 +433,7 @@ def suspend_while_saving(rig: Rig, run: RunFolder) -> psutil.Process:
 
     def caught() -> bool:
         trainer.suspend()
+        wait_until(lambda: trainer.status() == psutil.STATUS_STOPPED)  # what it is in the middle of may still be done
         if halves(rig):
             return True
         trainer.resume()
