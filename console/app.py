@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.command import Provider
@@ -20,6 +21,7 @@ import screens
 from console.driver import StopKeyDriver, set_text_entry, stop_line
 from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
+from console.typeahead import TypeAhead
 from screens.desk import Desk
 from screens.words import ASCII, UNICODE, speaks_utf8, use_signs
 from services.bench import Benches, Profile
@@ -53,6 +55,7 @@ class LabConsole(App[int]):
         super().__init__(driver_class=None if headless else StopKeyDriver, watch_css=False)
         self.desk = desk
         self._joins = attach
+        self._type_ahead = TypeAhead(self, super().on_event)
         desk.bells.ring = self.bell
         desk.keys_moved = self._say_where_keys_go
         self.register_theme(LAB_DARK)
@@ -116,7 +119,15 @@ class LabConsole(App[int]):
             await self.switch_mode("train")
         else:
             await self.switch_mode("bench")
+        self._type_ahead.begin()
         self.call_after_refresh(self._look_around)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and pastes act one after the other, the first once there is a screen."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
 
     def _look_around(self) -> None:
         if self._joins is not None:

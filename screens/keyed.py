@@ -44,6 +44,11 @@ class Keyed(Screen[None]):
     FOOTER: ClassVar[tuple[str, ...]] = ()
     desk: Desk
 
+    @property
+    def opening(self) -> bool:
+        """Whether something that takes keys is about to be there: what is typed meanwhile waits for it."""
+        return False
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key that cannot act now is neither shown nor obeyed."""
         return rules.may(action, self.desk)

@@ -90,6 +90,11 @@ class SittingScreen(Looking):
         desk = self.desk
         return not desk.live and (self._wants_form or desk.kind is not self.KIND)
 
+    @property
+    def opening(self) -> bool:
+        """Until the form's fields are there."""
+        return not self.seen or (self.shows_form and not any(form.whole for form in self.query(Form)))
+
     def moment(self) -> Moment:
         """What the big panel shows."""
         desk = self.desk

@@ -84,6 +84,13 @@ class TrainScreen(LabScreen):
         empty = watch.looked and not watch.shown and not self.desk.live
         return not watch.starting and (self._wants_form or empty)
 
+    @property
+    def opening(self) -> bool:
+        """Until it is known what runs, or the form's fields are there."""
+        if not self.seen or not self.desk.training.looked:
+            return True
+        return self.shows_form and not any(form.whole for form in self.query(Form))
+
     def on_training_changed(self, message: TrainingChanged) -> None:
         """Another state, or new points."""
         message.stop()

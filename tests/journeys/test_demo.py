@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 
@@ -17,6 +18,22 @@ from sessions.models import SessionStatus
 from tests.journeys.desk import DemoDesk
 from tests.replay import puts_the_cube_into_the_bowl
 from tests.rig import wait_until
+from tests.terminal import KEYS
+
+
+@pytest.mark.parametrize("when", ["at its first paint", "on bench"])
+def test_a_form_filled_in_faster_than_it_is_drawn_has_everything_in_its_field(demo: DemoDesk, when: str) -> None:
+    """As a link does that stood still for a moment: all keys in one piece."""
+    screen = demo.open()
+    if when == "at its first paint":
+        screen.wait_until(lambda: b"lab console" in screen.raw, 30, "it does not open")
+    elif when == "on bench":
+        screen.wait_for("F3 record", 30)
+    f3, clear, enter = (KEYS[key] for key in ("F3", "ctrl+u", "enter"))
+    fields = [b"quick", b"pick_place", b"ann", b"7", b"9"]
+    screen.write(f3 + b"".join(clear + field + enter for field in fields))
+    for label, value in [("dataset", "quick"), ("operator", "ann"), ("episodes to accept", "7"), ("per take", "9")]:
+        screen.wait_until(lambda row=rf"{label} +{value}$": re.search(row, screen.text, re.M), 15, f"no {label}")
 
 
 def test_a_new_operator_records_rejects_finds_the_sitting_and_notes_it(demo: DemoDesk) -> None:
