@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import sys
 import time
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -41,10 +42,12 @@ def resume(demo: DemoDesk, screen: Terminal, run: RunFolder) -> None:
 
 
 @pytest.fixture
-def tmux() -> Any:
+def tmux() -> Iterator[list[str]]:
     if shutil.which("tmux") is None:
         pytest.skip("tmux is not installed")
-    return ["tmux", "-L", f"lab{time.monotonic_ns()}", "-f", "/dev/null", "new-session"]
+    server = ["tmux", "-L", f"lab{time.monotonic_ns()}", "-f", "/dev/null"]
+    yield [*server, "new-session"]
+    subprocess.run([*server, "kill-server"], capture_output=True, timeout=5)  # it would outlive its client
 
 
 def test_esc_followed_by_any_key_holds_through_a_real_tmux_client(demo: DemoDesk, tmux: list[str]) -> None:
