@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from services import events as ev
@@ -91,8 +90,8 @@ class EvalSitting(ArmSitting):
         if self.phase not in startable or self.ending is not None:
             hint = "g goes to rest first" if self.phase is Phase.HELD else "a trial starts when it rests"
             raise Refused(f"the arm is {self.phase.value}: {hint}")
-        if self._failing:
-            raise Refused(f"the {' and the '.join(sorted(self._failing))} does not work yet: see the alarm")
+        if self.guard.trouble:
+            raise Refused(self.guard.trouble)
         self._not_right_after_a_stop()
         if not self.lockstep and time.monotonic() - self._key_at < BURST_S:
             raise Refused("that came too soon after the last key: press again")
@@ -155,8 +154,8 @@ class EvalSitting(ArmSitting):
         if self._alarmed:
             self._alarmed = False
             self.desk.journal.tell(ev.AlarmCleared(source="policy"))
-        self._tell_devices("take_started", self.trials.next)
-        measured = self._guarded("follower", self.arm.measure)
+        self.tell_devices("take_started", self.trials.next)
+        measured = self.guard.call("follower", self.arm.measure)
         if measured is None:  # and that has stopped everything
             return
         seed = self.request.seed
@@ -250,7 +249,7 @@ class EvalSitting(ArmSitting):
         if self.takes.trouble:
             why = f"the trial cannot be saved: {self.takes.trouble}"
             self._finish_trial("failed", why, why)
-        elif oracle is not None and self._guarded(ORACLE, oracle.success):
+        elif oracle is not None and self.guard.call(ORACLE, oracle.success):
             self._finish_trial("oracle", "the cube is in the bowl")
             self.judge(trial, Verdict.SUCCESS, ORACLE)
         elif self.takes.frames >= self._length and self.trials.running:
@@ -267,7 +266,7 @@ class EvalSitting(ArmSitting):
     # --- how it ends ------------------------------------------------------------------------------
 
     def _hold(self) -> None:
-        self._guarded("follower", self.arm.hold)
+        self.guard.call("follower", self.arm.hold)
 
     def _finish_trial(self, reason: str, detail: str, why: str = "") -> None:
         """Hold; the verdict is pending."""
@@ -282,7 +281,7 @@ class EvalSitting(ArmSitting):
         self.takes.end(reason, why)
         self.trials.running = 0
         self.watch.take = 0
-        self._tell_devices("take_ended", self.trials.started)
+        self.tell_devices("take_ended", self.trials.started)
 
     def _policy_failed(self, failure: PolicyFailed) -> None:
         """The arm holds first. What the policy did wrong is a failure to the oracle; its death nobody can judge."""
@@ -305,11 +304,11 @@ class EvalSitting(ArmSitting):
     def on_stop(self, cause: str) -> str:
         """A trial that runs ends here and waits for its verdict; one that was about to begin does not."""
         if self.phase is Phase.ALIGNING:
-            self._tell_devices("take_ended", self.trials.next)
+            self.tell_devices("take_ended", self.trials.next)
         if not self.trials.running:
             return ""
         ends = {"ended": "ended", DRIVER_GONE: "driver"}
-        reason = ends.get(cause, "failed" if self._failing else "stopped")
+        reason = ends.get(cause, "failed" if self.guard.trouble else "stopped")
         self._end_take(reason, cause if reason == "failed" else "")
         return f"trial {self.trials.started} waits for its verdict"
 
@@ -317,13 +316,6 @@ class EvalSitting(ArmSitting):
         """Nobody watches: hold, and leave the trial pending; an end that was asked for goes on."""
         if self.phase.moving and self.phase is not Phase.DONE and self.ending is None:
             self.stop(DRIVER_GONE)
-
-    def _tell_devices(self, what: str, trial: int) -> None:
-        """A simulated bench wants to know; a person at a real one does."""
-        for device in self.devices.all():
-            hook = getattr(device, what, None)
-            if hook is not None:
-                self._guarded("follower", partial(hook, trial))
 
     # --- what the arm's part asks -----------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,20 +145,13 @@ class RecordSitting(ArmSitting):
         self.takes.start(self._last_take)
         for camera, sight in self.watch.bad_cameras:
             self.takes.flag(f"{camera} {sight.value}")
-        self._tell_devices("take_started")
+        self.tell_devices("take_started", self._last_take)
         self.enter(Phase.RECORDING, f"take {self._last_take}")
 
     def _end_by_key(self, take: int) -> None:
         if self.takes is None or self.takes.running != take:
             raise Refused(f"take {take} is not running")
         self._end_take("key")
-
-    def _tell_devices(self, what: str) -> None:
-        """A simulated bench wants to know; a person at a real one does."""
-        for device in self.devices.all():
-            hook = getattr(device, what, None)
-            if hook is not None:
-                self._guarded("follower", partial(hook, self._last_take))
 
     # --- each period ------------------------------------------------------------------------------
 
@@ -193,7 +185,7 @@ class RecordSitting(ArmSitting):
             return
         self.takes.end(reason)
         self.watch.take = 0
-        self._tell_devices("take_ended")
+        self.tell_devices("take_ended", self._last_take)
         self._reset_left = round(self.request.reset_seconds * self.fps)
         if self.phase is Phase.RECORDING and reason in ("key", "time"):
             if not self.desk.server.driven:
@@ -220,7 +212,7 @@ class RecordSitting(ArmSitting):
         """A take that is running ends here and is saved, as rejected unless the sitting ends in order."""
         if self.takes is None or not self.takes.running:
             return ""
-        reason = "failed" if self._failing else "ended" if cause == "ended" else "stopped"
+        reason = "failed" if self.guard.trouble else "ended" if cause == "ended" else "stopped"
         self._end_take(reason)
         return "" if reason == "ended" else f"take {self._last_take} is saved as rejected, r takes it back"
 

@@ -18,6 +18,7 @@ from services.bench import Profile
 from services.snapshots import ENDING, Phase
 from services.workers.arm import Arm, Mode
 from services.workers.desk import Desk, remark
+from services.workers.guard import Guard
 from services.workers.motion import Pose, distance
 from services.workers.pacing import Pacer
 from services.workers.server import Received
@@ -64,7 +65,7 @@ class ArmSitting:
         self.end_reason = ""
         self.over = False
         self.ticks = 0
-        self._failing: set[str] = set()
+        self.guard = Guard(desk.journal, self.way_on, failed=self._device_failed, works=self._device_works)
         self._gave_up_resting = False
         self._releasing = False
         self._telemeter = Telemeter(desk.server)
@@ -147,7 +148,7 @@ class ArmSitting:
 
     def run(self) -> None:
         """Hold, then tick until over."""
-        self._guarded("follower", self.arm.hold)
+        self.guard.call("follower", self.arm.hold)
         try:
             self.prepare()
             self.enter(Phase.IDLE, "holding")
@@ -159,7 +160,7 @@ class ArmSitting:
             while not self.over:
                 self.step()
         except BaseException:
-            self._guarded("follower", self.arm.hold)  # whatever went wrong here, the arm stays where it is
+            self.guard.call("follower", self.arm.hold)  # whatever went wrong here, the arm stays where it is
             raise
         finally:
             self.desk.mailbox.open = False
@@ -213,7 +214,7 @@ class ArmSitting:
             goal = self.arm.tick(pose, self._leader if leader is None else leader)
             if goal is not None:
                 action = {f"{n}.pos": v for n, v in goal.items()}
-                sent = self._guarded("follower", lambda: self.devices.robot.send_action(action))
+                sent = self.guard.call("follower", lambda: self.devices.robot.send_action(action))
                 if sent is None:
                     self.arm.unheld = True
                 elif observation is not None and leader is not None:
@@ -232,13 +233,13 @@ class ArmSitting:
         try:
             observation: dict[str, Any] = self.devices.robot.get_observation()
         except Exception as error:  # drivers raise what they like
-            pose = self._guarded("follower", self.arm.measure)
+            pose = self.guard.call("follower", self.arm.measure)
             if pose is not None:
-                self._fail("observation", error)
+                self.guard.fail("observation", error)
             self._frames = {}
             return None, pose
         for source in ("observation", "follower"):
-            self._works(source)
+            self.guard.worked(source)
         self._frames = {n: observation[n] for n in self.devices.cameras if n in observation}
         return observation, self.arm.pose_of(observation)
 
@@ -250,42 +251,24 @@ class ArmSitting:
         teleop = self.devices.teleop
         if teleop is None:
             return dict(self._pose)
-        action = self._guarded("leader", teleop.get_action)
+        action = self.guard.call("leader", teleop.get_action)
         if action is None:
             return None
         self._leader = self.arm.pose_of(action)
         return self._leader
 
-    def _guarded[T](self, source: str, call: Callable[[], T]) -> T | None:
-        """Call a device; when it raises, hold, say so once, and go on trying."""
-        try:
-            result = call()
-        except Exception as error:  # drivers raise what they like; the arm must be held whatever it is
-            self._fail(source, error)
-            return None
-        self._works(source)
-        return result
+    def _device_works(self, source: str) -> None:
+        if source == "follower":  # it may have fallen while it was away: never back to the goal from before
+            self.arm.unheld = True
 
-    def _works(self, source: str) -> None:
-        if source in self._failing:
-            self._failing.discard(source)
-            self.desk.journal.tell(ev.AlarmCleared(source=source))
-            if source == "follower":  # it may have fallen while it was away: never back to the goal from before
-                self.arm.unheld = True
-
-    def _fail(self, source: str, error: Exception) -> None:
-        if source in self._failing:
-            return
-        self._failing.add(source)
-        logger.exception("%s", source)
-        lines = str(error).strip().splitlines()
-        text = lines[0] if lines else type(error).__name__
-        if not text.startswith(source):
-            text = f"{source}: {text}"
-        self.desk.journal.tell(ev.AlarmRaised(source=source, text=text, answer=self.way_on))
+    def _device_failed(self, source: str, text: str) -> None:
         ways_down = self.phase in (Phase.RESTING, Phase.RELEASING)
         if self.phase is not Phase.STARTING and not (ways_down and source != "follower"):
             self.stop(text)
+
+    def tell_devices(self, what: str, number: int) -> None:
+        """A simulated bench wants to know which take or trial begins and ends; a person at a real one does."""
+        self.guard.hook("follower", self.devices.all(), what, number)
 
     # --- phases -----------------------------------------------------------------------------------
 
@@ -342,7 +325,7 @@ class ArmSitting:
 
     def _let_go(self) -> None:
         self._releasing = False
-        self._guarded("follower", self.arm.let_go)
+        self.guard.call("follower", self.arm.let_go)
         if self.arm.mode is Mode.LIMP:
             self.enter(Phase.RELEASED, "torque is off: the arm can be moved by hand")
 
@@ -354,7 +337,7 @@ class ArmSitting:
         self._releasing = False
         was_holding = self.arm.mode is Mode.HOLD and not self.arm.unheld and self.phase is not Phase.STARTING
         if not was_holding:
-            self._guarded("follower", self.arm.hold)
+            self.guard.call("follower", self.arm.hold)
         also = self.on_stop(cause)
         if self.moving:
             self.desk.journal.tell(ev.Held(cause=cause))
@@ -408,8 +391,8 @@ class ArmSitting:
             raise Refused("this sitting has no leader to follow")
         if self.phase not in (Phase.IDLE, Phase.HELD, Phase.RESTED, Phase.RELEASED):
             raise Refused(f"the arm is {self.phase.value}: following starts when it holds")
-        if self._failing:
-            raise Refused(f"the {' and the '.join(sorted(self._failing))} does not work yet: see the alarm")
+        if self.guard.trouble:
+            raise Refused(self.guard.trouble)
         self._not_right_after_a_stop()
         self.arm.align(self.arm.measure())
         self.enter(Phase.ALIGNING, "the follower moves to the leader: hold the leader still")
@@ -445,7 +428,7 @@ class ArmSitting:
         """End the sitting in order: hold, save, rest, let go."""
         self.forget_start()
         if self.arm.mode is not Mode.LIMP and self.arm.mode is not Mode.HOLD:
-            self._guarded("follower", self.arm.hold)
+            self.guard.call("follower", self.arm.hold)
         self.on_stop("ended")
         self.ending, self.end_reason = status, reason
         self.enter(Phase.HELD if self.moving else self.phase, ENDING)
@@ -456,7 +439,7 @@ class ArmSitting:
 
     def _end_step(self) -> None:
         resting = self.phase in (Phase.RESTING, Phase.RELEASING)
-        if self.arm.mode is Mode.LIMP or self.arm.at_rest or "follower" in self._failing:
+        if self.arm.mode is Mode.LIMP or self.arm.at_rest or self.guard.failing("follower"):
             self.over = True
         elif not self.arm.can_rest:
             self.end_reason += "; no rest pose is taught, so the arm holds with torque on"
