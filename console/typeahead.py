@@ -52,11 +52,13 @@ class TypeAhead:
         self.begin()
 
     async def _work_off(self) -> None:
-        await self._settle()
-        while self._held:
-            self._app.call_later(self._act, self._held.popleft())
+        try:
             await self._settle()
-        self._busy = False
+            while self._held:
+                self._app.call_later(self._act, self._held.popleft())
+                await self._settle()
+        finally:  # whatever a screen answers when it is asked: the next key acts
+            self._busy = False
 
     async def _settle(self) -> None:
         """Wait until nothing is being built and no message is under way."""
