@@ -89,8 +89,9 @@ def log_tail(run: RunFolder, lines: int = 12) -> list[str]:
 class Link:
     """One attachment to a sitting, on the running asyncio loop.
 
-    Reads the events first and applies only higher numbers from the socket afterwards, so nothing is
-    missed and nothing counts twice. Callbacks run on the loop; newest telemetry wins.
+    Reads the events first, once more what came to them until the worker knew of this console, and applies only
+    higher numbers from the socket: nothing is missed and nothing counts twice. Callbacks run on the loop; newest
+    telemetry wins.
     """
 
     def __init__(
@@ -113,6 +114,8 @@ class Link:
         self._on_event, self._on_telemetry = on_event, on_telemetry
         self._on_welcome, self._on_lost = on_welcome, on_lost
         self._ids = itertools.count(1)
+        self._attached_by = 0
+        self._size_read = 0
         self._answers: dict[int, asyncio.Future[wire.Answer]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -139,6 +142,7 @@ class Link:
         Raises LinkLost where no worker answers; the snapshot is then what the events file tells.
         """
         reader = await self._connect(patience_s)
+        self._size_read = self._events_size()
         self.snapshot = replay(read_events(self.run.events))
         self._tasks = [
             asyncio.create_task(self._read(reader), name="link-read"),
@@ -153,7 +157,8 @@ class Link:
             try:
                 path = str(self.run.socket)
                 reader, self._writer = await asyncio.open_unix_connection(path, limit=wire.LINE_LIMIT)
-                self._write(wire.Attach(id=next(self._ids), name=self._name, drive=self._drive))
+                self._attached_by = next(self._ids)
+                self._write(wire.Attach(id=self._attached_by, name=self._name, drive=self._drive))
                 return reader
             except OSError as error:
                 if loop.time() > give_up:
@@ -177,6 +182,8 @@ class Link:
             if self._on_telemetry:
                 self._on_telemetry(message)
         elif isinstance(message, wire.Answer):
+            if message.id == self._attached_by and self._events_size() != self._size_read:
+                self._catch_up()
             future = self._answers.pop(message.id, None)
             if future and not future.done():
                 future.set_result(message)
@@ -185,20 +192,31 @@ class Link:
             if self._on_welcome:
                 self._on_welcome(message)
         elif not message.seq or message.seq > self.snapshot.last_seq:  # 0: true now, but not on disk (a full one, say)
-            self.snapshot = advance(self.snapshot, message)
-            if self._on_event:
-                self._on_event(message, self.snapshot)
+            self._apply(message)
         self._changed.set()
+
+    def _apply(self, event: ev.Event) -> None:
+        self.snapshot = advance(self.snapshot, event)
+        if self._on_event:
+            self._on_event(event, self.snapshot)
+
+    def _catch_up(self) -> None:
+        """What is on disk and did not come by the socket."""
+        for event in read_events(self.run.events):
+            if event.seq > self.snapshot.last_seq:
+                self._apply(event)
+
+    def _events_size(self) -> int:
+        try:
+            return self.run.events.stat().st_size
+        except OSError:
+            return 0
 
     def _lose(self, why: str) -> None:
         if self.lost:
             return
         self.lost = why
-        for event in read_events(self.run.events):  # what the socket did not bring any more
-            if event.seq > self.snapshot.last_seq:
-                self.snapshot = advance(self.snapshot, event)
-                if self._on_event:
-                    self._on_event(event, self.snapshot)
+        self._catch_up()
         for future in self._answers.values():
             if not future.done():
                 future.set_exception(LinkLost(why))

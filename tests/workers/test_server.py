@@ -103,6 +103,24 @@ async def test_the_second_console_watches_until_it_takes_over(worker: Worker, an
     await bo.close()
 
 
+async def test_what_happens_before_the_worker_knows_of_a_console_reaches_it_all_the_same(worker: Worker) -> None:
+    register = worker.server._attach
+
+    def later(client: Any, command: wire.Attach) -> None:
+        worker.server._loop.call_later(0.2, register, client, command)
+
+    worker.server._attach = later  # type: ignore[method-assign]
+    told: list[ev.Event] = []
+    link = Link(worker.run, name="anna", on_event=lambda event, _: told.append(event))
+    await link.attach()
+    worker.journal.commit(ev.TakeStarted(take=1))  # after the file was read, before the worker sends this console any
+    assert (await link.until(lambda s: s.take == 1, 5)).take == 1
+    worker.journal.tell(ev.TakeStarted(take=2))
+    await link.until(lambda s: s.take == 2, 5)
+    assert [e.take for e in told if isinstance(e, ev.TakeStarted)] == [1, 2]
+    await link.close()
+
+
 async def test_anyone_may_stop(worker: Worker, anna: Link) -> None:
     bo = await attach(worker, "bo", drive=False)
     assert (await bo.ask(wire.Stop())).ok
