@@ -14,7 +14,8 @@ from screens.words import clean, signs
 from services import events as ev
 from services import wire
 from services.bench import Profile
-from services.eventlog import close_crashed, is_live
+from services.crashes import close_crashed
+from services.eventlog import is_live
 from services.folders import RunFolder
 from services.link import Link, LinkLost, log_tail
 from services.snapshots import Phase, Snapshot

@@ -12,10 +12,7 @@ from types import TracebackType
 import msgspec
 
 from services import events as ev
-from services import metrics
 from services.folders import RunFolder
-from services.snapshots import Snapshot, replay
-from sessions.models import SessionStatus
 
 
 class LogBusy(Exception):
@@ -127,37 +124,3 @@ def is_live(run: RunFolder) -> bool:
     finally:
         os.close(fd)
     return False
-
-
-def close_crashed(run: RunFolder) -> Snapshot:
-    """The run's state; a run whose worker vanished gets its end (`crashed`) written first.
-
-    The end is dated at the last sign of life, however late it is found; a training's last log point comes before it.
-    A live run is read and left alone.
-    Raises OSError where the end cannot be written.
-    """
-    snapshot = replay(read_events(run.events))
-    if not snapshot.running or snapshot.started is None or is_live(run):
-        return snapshot
-    try:
-        with EventLog(run) as log:
-            snapshot = replay(log.events)
-            if snapshot.running:
-                told = _unsaid(run, snapshot)
-                last = max(event.at for event in (*log.events, *told))
-                snapshot = replay([log.append(event) for event in (*told, crash_at(last))], snapshot)
-    except LogBusy:
-        pass
-    return snapshot
-
-
-def _unsaid(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
-    """A training's last log point: its events may be half a minute behind."""
-    training = snapshot.training
-    told = metrics.newest(run.metrics, after=training.step) if training else None
-    return [msgspec.structs.replace(told, points=max(1, training.points))] if told and training else []
-
-
-def crash_at(at: float) -> ev.SessionEnded:
-    """The end of a run whose worker vanished; its last sign of life was at `at` (Unix time)."""
-    return ev.SessionEnded(status=SessionStatus.CRASHED, reason="the worker vanished without an end", at=at)

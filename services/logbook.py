@@ -15,8 +15,9 @@ import msgspec
 
 from services import events as ev
 from services import wire
+from services.crashes import close_crashed
 from services.datasets import DatasetProblem, dataset_lock
-from services.eventlog import EventLog, LogBusy, close_crashed, is_live
+from services.eventlog import EventLog, LogBusy, is_live
 from services.folders import DataFolder, FolderProblem, RunFolder
 from services.headline import counts, policy_of, what
 from services.marks import Mark, read_marks, write_mark

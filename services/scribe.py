@@ -20,8 +20,9 @@ from pathlib import Path
 
 import msgspec
 
+from services.crashes import close_crashed, crash_at
 from services.documents import document
-from services.eventlog import close_crashed, crash_at, is_live, parse
+from services.eventlog import is_live, parse
 from services.folders import DataFolder, RunFolder
 from services.snapshots import Snapshot, replay
 from sessions.models import Session

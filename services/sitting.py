@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from services import wire
 from services.bench import Profile
-from services.eventlog import close_crashed, is_live
+from services.crashes import close_crashed
+from services.eventlog import is_live
 from services.folders import DataFolder, RunFolder
 from services.link import Link, launch
 from services.requests import BenchRequest, Purpose

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from services.eventlog import close_crashed, is_live
+from services.crashes import close_crashed
+from services.eventlog import is_live
 from services.folders import DataFolder, RunFolder
 from services.link import log_tail
 from services.requests import TrainRequest, read_request

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing as mp
 import os
 import resource
 import signal
@@ -17,11 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import events as ev
-from services.eventlog import EventLog, LogBusy, close_crashed, is_live, parse, read_events
+from services.eventlog import EventLog, LogBusy, is_live, parse, read_events
 from services.folders import DataFolder, RunFolder
 from services.snapshots import replay
-from sessions.models import SessionStatus
-from tests.services.runs import BEGAN, ended, make_folder, numbered, saved, session_id, started, write_run
+from tests.services.runs import BEGAN, ended, make_folder, numbered, saved, session_id, started
 
 ID = session_id(1)
 ROOT = Path(__file__).parents[2]
@@ -160,51 +158,6 @@ def test_an_event_of_a_newer_console_keeps_its_number(run: RunFolder) -> None:
     with EventLog(run) as log:
         assert log.append(ev.TagAdded(tag="x")).seq == 3
     assert replay(read_events(run.events)).last_seq == 3
-
-
-# --- ends that nobody told ----------------------------------------------------------------------
-
-
-def test_a_vanished_workers_run_is_closed_once_and_dated_at_its_last_sign_of_life(folder: DataFolder) -> None:
-    run = write_run(folder, ID, started(ID), saved(0))
-    first = close_crashed(run)
-    assert (first.status, first.ended_at) == (SessionStatus.CRASHED, BEGAN + 1)
-    assert close_crashed(run) == first == replay(read_events(run.events))
-    assert len(read_events(run.events)) == 3
-
-
-def test_a_torn_line_does_not_keep_a_run_from_being_closed(folder: DataFolder) -> None:
-    run = write_run(folder, ID, started(ID))
-    with run.events.open("ab") as file:
-        file.write(b'{"type":"EpisodeSaved","seq":2,')
-    assert close_crashed(run).status is SessionStatus.CRASHED
-    assert [e.seq for e in read_events(run.events)] == [1, 2]
-
-
-def test_a_live_run_is_left_alone(run: RunFolder, holding: subprocess.Popen[bytes]) -> None:
-    run.events.write_bytes(ev.encode(HISTORY[0]))
-    assert close_crashed(run).running
-    assert len(read_events(run.events)) == 1
-
-
-def test_a_run_that_ended_or_never_began_is_not_written_to(folder: DataFolder, run: RunFolder) -> None:
-    assert close_crashed(run).started is None
-    assert not run.events.exists()
-    finished = write_run(folder, session_id(2))
-    before = finished.events.read_bytes()
-    assert close_crashed(finished).status is SessionStatus.FINISHED
-    assert finished.events.read_bytes() == before
-
-
-def test_ten_processes_that_find_a_crash_close_it_once(folder: DataFolder) -> None:
-    run = write_run(folder, ID, started(ID))
-    finders = [mp.get_context("fork").Process(target=close_crashed, args=(run,)) for _ in range(10)]
-    for finder in finders:
-        finder.start()
-    for finder in finders:
-        finder.join(20)
-    assert [f.exitcode for f in finders] == [0] * 10
-    assert [type(e) for e in read_events(run.events)] == [ev.SessionStarted, ev.SessionEnded]
 
 
 def test_writers_killed_at_any_moment_leave_whole_numbered_lines(run: RunFolder) -> None:

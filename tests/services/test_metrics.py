@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from services import events as ev
+from services.crashes import close_crashed
 from services.curves import Curves, Metric, downsample
 from services.documents import document
-from services.eventlog import close_crashed, read_events
+from services.eventlog import read_events
 from services.folders import DataFolder
 from services.metrics import encode_point, newest
 from sessions.models import SessionKind, SessionStatus

@@ -6,14 +6,16 @@ import asyncio
 import os
 import random
 import signal
+from pathlib import Path
 
 import pytest
 
 from services import wire
+from services.crashes import close_crashed
 from services.documents import document
-from services.eventlog import close_crashed
 from services.folders import RunFolder
 from services.link import LinkLost
+from services.marks import read_marks
 from sessions.models import SessionStatus, Verdict
 from tests.evaluating import evaluate, pending, start
 from tests.rig import Rig, gone, wait_until
@@ -60,6 +62,9 @@ async def test_a_verdict_is_on_disk_or_visibly_not_taken_whenever_the_worker_is_
         if confirmed:
             assert trial.verdict is Verdict.FAILURE, "a confirmed verdict is never lost"
         assert trial.verdict is None or trial.ended_by, "a verdict belongs to a trial that has ended"
+        if trial.episode_index is not None and told.started is not None:
+            mark = read_marks(Path(told.started.dataset_root))[trial.episode_index]
+            assert (mark.verdict, mark.accepted) == (trial.verdict, False), "log and marks agree"
         outcomes.append("confirmed" if confirmed else "on disk" if trial.verdict else "not taken")
     with capsys.disabled():
         print(f"\n  killed: {', '.join(f'{o} {outcomes.count(o)}' for o in sorted(set(outcomes)))}", end=" ")

@@ -20,8 +20,8 @@ import pytest
 import services.link
 from services import checkpoints, training, wire
 from services import events as ev
+from services.crashes import close_crashed
 from services.datasets import dataset_lock
-from services.eventlog import close_crashed
 from services.folders import RunFolder
 from services.snapshots import Phase, Snapshot
 from sessions.models import SessionStatus

@@ -1,0 +1,80 @@
+"""What a worker that vanished left: the end that it did not tell, and marks that do not know of its last verdict."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from services import events as ev
+from services import metrics
+from services.eventlog import EventLog, LogBusy, is_live, read_events
+from services.folders import RunFolder
+from services.snapshots import Snapshot, replay
+from sessions.models import SessionStatus, Trial, Verdict
+
+
+def close_crashed(run: RunFolder) -> Snapshot:
+    """The run's state; a run whose worker vanished gets its end (`crashed`) written first.
+
+    The end is dated at the last sign of life, however late it is found; a training's last log point comes before it,
+    the marks of an evaluation's rollouts after it. A live run is read and left alone.
+    Raises OSError where the end cannot be written.
+    """
+    snapshot = replay(read_events(run.events))
+    if not snapshot.running or snapshot.started is None or is_live(run):
+        return snapshot
+    try:
+        with EventLog(run) as log:
+            snapshot = replay(log.events)
+            if snapshot.running:
+                told = _unsaid(run, snapshot)
+                last = max(event.at for event in (*log.events, *told))
+                marks = _settle_marks(run, snapshot)
+                snapshot = replay([log.append(event) for event in (*told, crash_at(last), *marks)], snapshot)
+    except LogBusy:
+        pass
+    return snapshot
+
+
+def _unsaid(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
+    """A training's last log point: its events may be half a minute behind."""
+    training = snapshot.training
+    told = metrics.newest(run.metrics, after=training.step) if training else None
+    return [msgspec.structs.replace(told, points=max(1, training.points))] if told and training else []
+
+
+def crash_at(at: float) -> ev.SessionEnded:
+    """The end of a run whose worker vanished; its last sign of life was at `at` (Unix time)."""
+    return ev.SessionEnded(status=SessionStatus.CRASHED, reason="the worker vanished without an end", at=at)
+
+
+def _settle_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
+    """Bring the rollouts' marks up to the verdicts, which reach the events first; what changed.
+
+    A dataset that is in use or gone keeps its marks: the log is right all the same.
+    """
+    root = Path(snapshot.started.dataset_root if snapshot.started else "")
+    saved = [trial for trial in snapshot.trials if trial.episode_index is not None]
+    if not saved or not root.is_absolute() or not root.is_dir():
+        return []
+    from services.datasets import DatasetProblem, dataset_lock
+
+    changed: list[ev.Event] = []
+    with suppress(DatasetProblem, OSError), dataset_lock(root, run.id):
+        for trial in saved:
+            changed += _settle(run, root, trial)
+    return changed
+
+
+def _settle(run: RunFolder, root: Path, trial: Trial) -> list[ev.Event]:
+    from services.marks import read_marks, write_mark
+
+    index = trial.episode_index
+    mark = read_marks(root).get(index) if index is not None else None
+    if index is None or mark is None or mark.session != run.id or mark.verdict is trial.verdict:
+        return []
+    accepted = trial.verdict is Verdict.SUCCESS
+    write_mark(root, index, msgspec.structs.replace(mark, verdict=trial.verdict, accepted=accepted))
+    return [ev.EpisodeMarked(index=index, accepted=accepted)]
