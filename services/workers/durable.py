@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import datasets
 import numpy as np
@@ -27,6 +27,7 @@ from services.datasets import INFO, DatasetProblem
 from services.marks import Mark, begin_marks, write_mark
 from services.workers import taps
 from services.workers.beginning import begin, refuse_differences, why
+from services.workers.commits import Commits, FinalizeAndResume, Rearm
 from services.workers.quarantine import Quarantine
 from services.workers.recovery import (
     STATS,
@@ -111,7 +112,7 @@ class DurableDataset:
         self._reopen = reopen
         self._dataset: LeRobotDataset | None = None
         self._encoder: taps.SteadyEncoder | None = None
-        self._strategy: _Strategy = _Rearm()
+        self._commits: Commits = Rearm()
         self._video_keys: frozenset[str] = frozenset()
         self._known: set[str] = set()
         self._committed: dict[Path, bytes] = {}
@@ -267,7 +268,7 @@ class DurableDataset:
         self._dataset = dataset = self._reopen()
         self._encoder = taps.steady_encoder(dataset)
         missing = taps.missing_commit_seams(dataset)
-        self._strategy = _FinalizeAndResume(self._reopen) if missing else _Rearm()
+        self._commits = FinalizeAndResume(self._reopen) if missing else Rearm()
         if missing:
             logger.warning("LeRobot lacks %s: episodes are committed by finalize and resume", ", ".join(missing))
         self._episodes = dataset.meta.total_episodes
@@ -290,12 +291,12 @@ class DurableDataset:
     def _commit(self, index: int, mark: Mark) -> None:
         """Data and mark to the disk first, then the metadata row that makes it an episode."""
         assert self._dataset is not None
-        self._strategy.close_data(self._dataset)
+        self._commits.close_data(self._dataset)
         files = self._new_files()
         rewritten = [self.root / name for name in (TASKS, STATS, INFO)]
         _sync([*files, *rewritten], self.root)
         write_mark(self.root, index, mark)
-        dataset = self._strategy.commit(self._dataset)
+        dataset = self._commits.commit(self._dataset)
         committed = self._new_files()
         _sync([path for path in committed if path not in files], self.root)
         self._remember()
@@ -352,41 +353,6 @@ class DurableDataset:
 
 class _OutOfStep(Exception):
     """A video with another number of frames than rows."""
-
-
-class _Strategy(Protocol):
-    """How an episode that LeRobot has saved becomes readable."""
-
-    def close_data(self, dataset: LeRobotDataset) -> None:
-        """Complete the data file."""
-
-    def commit(self, dataset: LeRobotDataset) -> LeRobotDataset:
-        """Complete the metadata file; the dataset object to go on with."""
-
-
-class _Rearm:
-    """Close LeRobot's writers and let it go on in new files: 5 to 20 ms."""
-
-    def close_data(self, dataset: LeRobotDataset) -> None:
-        taps.close_data(dataset)
-
-    def commit(self, dataset: LeRobotDataset) -> LeRobotDataset:
-        taps.commit_metadata(dataset)
-        return dataset
-
-
-class _FinalizeAndResume:
-    """LeRobot's public way, for a version whose privates are others: 150 to 400 ms."""
-
-    def __init__(self, reopen: Callable[[], LeRobotDataset]) -> None:
-        self._reopen = reopen
-
-    def close_data(self, dataset: LeRobotDataset) -> None:
-        """Comes with finalize."""
-
-    def commit(self, dataset: LeRobotDataset) -> LeRobotDataset:
-        dataset.finalize()
-        return self._reopen()
 
 
 # -- opening -------------------------------------------------------------------------------------------
