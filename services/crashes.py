@@ -12,7 +12,7 @@ from services import metrics
 from services.eventlog import EventLog, LogBusy, is_live, read_events
 from services.folders import RunFolder
 from services.snapshots import Snapshot, replay
-from sessions.models import SessionStatus, Trial, Verdict
+from sessions.models import SessionStatus
 
 
 def close_crashed(run: RunFolder) -> Snapshot:
@@ -56,25 +56,15 @@ def _settle_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
     A dataset that is in use or gone keeps its marks: the log is right all the same.
     """
     root = Path(snapshot.started.dataset_root if snapshot.started else "")
-    saved = [trial for trial in snapshot.trials if trial.episode_index is not None]
+    saved = [(trial.episode_index, trial) for trial in snapshot.trials if trial.episode_index is not None]
     if not saved or not root.is_absolute() or not root.is_dir():
         return []
     from services.datasets import DatasetProblem, dataset_lock
+    from services.marks import judge_mark
 
     changed: list[ev.Event] = []
     with suppress(DatasetProblem, OSError), dataset_lock(root, run.id):
-        for trial in saved:
-            changed += _settle(run, root, trial)
+        for index, trial in saved:
+            mark = judge_mark(root, index, trial.verdict, session=run.id, take=trial.index)
+            changed += [ev.EpisodeMarked(index=index, accepted=mark.accepted)] if mark is not None else []
     return changed
-
-
-def _settle(run: RunFolder, root: Path, trial: Trial) -> list[ev.Event]:
-    from services.marks import read_marks, write_mark
-
-    index = trial.episode_index
-    mark = read_marks(root).get(index) if index is not None else None
-    if index is None or mark is None or mark.session != run.id or mark.verdict is trial.verdict:
-        return []
-    accepted = trial.verdict is Verdict.SUCCESS
-    write_mark(root, index, msgspec.structs.replace(mark, verdict=trial.verdict, accepted=accepted))
-    return [ev.EpisodeMarked(index=index, accepted=accepted)]

@@ -20,7 +20,7 @@ from services.datasets import DatasetProblem, dataset_lock
 from services.eventlog import EventLog, LogBusy, is_live
 from services.folders import DataFolder, FolderProblem, RunFolder
 from services.headline import counts, policy_of, what
-from services.marks import Mark, read_marks, write_mark
+from services.marks import Mark, judge_mark, read_marks, write_mark
 from services.scribe import Scribe, fold
 from services.snapshots import Snapshot
 from services.text import clean
@@ -217,11 +217,9 @@ def _mark_verdict(run: RunFolder, snapshot: Snapshot, trial: Trial, verdict: Ver
         return
     try:
         with dataset_lock(root, run.id):
-            mark = read_marks(root).get(trial.episode_index, Mark(session=run.id, take=trial.index))
-            if mark.session in ("", run.id):
-                accepted = verdict is Verdict.SUCCESS
-                write_mark(root, trial.episode_index, msgspec.structs.replace(mark, verdict=verdict, accepted=accepted))
-                _append(run, ev.EpisodeMarked(index=trial.episode_index, accepted=accepted))
+            mark = judge_mark(root, trial.episode_index, verdict, session=run.id, take=trial.index)
+            if mark is not None:
+                _append(run, ev.EpisodeMarked(index=trial.episode_index, accepted=mark.accepted))
     except (DatasetProblem, OSError) as problem:
         raise LogbookProblem(f"the verdict is in the log, but not in the marks of {root.name}: {problem}") from problem
 

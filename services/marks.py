@@ -82,6 +82,24 @@ def write_mark(root: Path, episode_index: int, mark: Mark) -> str:
     return message
 
 
+def judge_mark(root: Path, episode_index: int, verdict: Verdict | None, *, session: str, take: int) -> Mark | None:
+    """Write the verdict on `take` of `session` (None: taken back) into its episode's mark; the new mark.
+
+    None where the mark says so already, or has become another session's. The caller holds the dataset's lock.
+    """
+    mark = read_marks(root).get(episode_index, Mark(session=session, take=take))
+    if mark.session not in ("", session) or mark.verdict is verdict:
+        return None
+    judged = msgspec.structs.replace(mark, verdict=verdict, accepted=counts_as_demonstration(verdict))
+    write_mark(root, episode_index, judged)
+    return judged
+
+
+def counts_as_demonstration(verdict: Verdict | None) -> bool:
+    """Whether a trial's motion is accepted: who trains on rollouts wants to learn from nothing but successes."""
+    return verdict is Verdict.SUCCESS
+
+
 def has_marks(root: Path) -> bool:
     """Whether the dataset has a sidecar at all (one recorded by LeRobot's own script has none)."""
     return (root / SIDECAR).exists()

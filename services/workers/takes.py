@@ -15,7 +15,7 @@ from lerobot.utils.feature_utils import build_dataset_frame
 
 from services import events as ev
 from services.datasets import DatasetProblem
-from services.marks import Mark, read_marks, write_mark
+from services.marks import Mark, counts_as_demonstration, read_marks, write_mark
 from services.workers.durable import DurableDataset, TakeNotSaved
 from services.workers.journal import Journal
 from sessions.models import Verdict
@@ -101,7 +101,7 @@ class Takes:
 
     def judge(self, take: int, verdict: Verdict | None) -> None:
         """Write the verdict on a take of this sitting (None: taken back) beside its episode, once that is saved."""
-        accepted = verdict is Verdict.SUCCESS  # who trains on rollouts wants to learn from nothing else
+        accepted = counts_as_demonstration(verdict)
         changes, self._marks[take] = self._marks.get(take, True) is not accepted, accepted
 
         def write() -> None:
