@@ -70,16 +70,8 @@ class RecordSitting(ArmSitting):
 
     def _tell_of(self, dataset: DurableDataset) -> None:
         """What was recovered, and what is there."""
-        if (found := dataset.recovery) is not None:
-            self.desk.journal.tell(
-                ev.DatasetRecovered(
-                    episodes=found.episodes,
-                    frames=found.frames,
-                    summary=found.summary,
-                    quarantined=found.quarantined,
-                    where=found.where,
-                )
-            )
+        if dataset.recovery is not None:
+            self.desk.journal.tell(dataset.recovery.event())
         marks = read_marks(self.root)
         accepted = sum(marks[i].accepted if i in marks else True for i in range(dataset.episodes))
         self.desk.journal.tell(

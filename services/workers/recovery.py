@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from services import events as ev
 from services.datasets import INFO, INFO_BACKUP, DatasetProblem, version_problem
 from services.marks import SIDECAR, fit_marks, marks_fit
 from services.workers import episode_stats
@@ -49,6 +50,16 @@ class Recovery:
     quarantined: tuple[str, ...]
     where: str
     summary: str
+
+    def event(self) -> ev.DatasetRecovered:
+        """As it is told."""
+        return ev.DatasetRecovered(
+            episodes=self.episodes,
+            frames=self.frames,
+            summary=self.summary,
+            quarantined=self.quarantined,
+            where=self.where,
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services import events as ev
 from services.checkpoints import ACTION, IMAGES, JOINTS, Provenance
 from services.datasets import DatasetProblem
 from services.folders import RunFolder
@@ -54,16 +53,7 @@ def _recovered(root: Path, line: Line) -> Survey:
     """The dataset as it is once it is whole; a repair is told."""
     survey = Survey(root)
     if not survey.healthy:
-        done = repair(survey, reason="found when a training began")
-        line.tell(
-            ev.DatasetRecovered(
-                episodes=done.episodes,
-                frames=done.frames,
-                summary=done.summary,
-                quarantined=done.quarantined,
-                where=done.where,
-            )
-        )
+        line.tell(repair(survey, reason="found when a training began").event())
         survey = Survey(root)
     return survey
 
