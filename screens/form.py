@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.screen import Screen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
@@ -173,3 +174,8 @@ class Form(Vertical):
 
     def _say_refusal(self, why: str) -> None:
         self.query_one("#refusal", Line).show(f"{signs().warning} {clean(why)}" if why else "")
+
+
+def stands(screen: Screen[Any]) -> bool:
+    """Whether a form with all its fields is on this screen."""
+    return any(form.whole for form in screen.query(Form))

@@ -93,6 +93,11 @@ class LabScreen(Verbs, Keyed):
         whole = any(child.id == "keys" for child in self.children)  # neither half composed nor half gone
         return whole and self.is_mounted and self in self.app.screen_stack
 
+    @property
+    def opening(self) -> bool:
+        """Until its own parts are there."""
+        return not self.seen
+
     def on_resize(self, event: events.Resize) -> None:
         """Choose the arrangement for this size."""
         width, height = event.size

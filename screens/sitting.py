@@ -10,7 +10,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from screens.form import Form
+from screens.form import Form, stands
 from screens.live import legend
 from screens.looking import Looking
 from screens.moment import Moment, moment
@@ -93,7 +93,7 @@ class SittingScreen(Looking):
     @property
     def opening(self) -> bool:
         """Until the form's fields are there."""
-        return not self.seen or (self.shows_form and not any(form.whole for form in self.query(Form)))
+        return super().opening or (self.shows_form and not stands(self))
 
     def moment(self) -> Moment:
         """What the big panel shows."""

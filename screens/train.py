@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 
 from screens import train_words
-from screens.form import Form
+from screens.form import Form, stands
 from screens.frame import LabScreen
 from screens.keyed import FRAME_KEYS
 from screens.messages import Tone, TrainingChanged
@@ -87,9 +87,7 @@ class TrainScreen(LabScreen):
     @property
     def opening(self) -> bool:
         """Until it is known what runs, or the form's fields are there."""
-        if not self.seen or not self.desk.training.looked:
-            return True
-        return self.shows_form and not any(form.whole for form in self.query(Form))
+        return super().opening or not self.desk.training.looked or (self.shows_form and not stands(self))
 
     def on_training_changed(self, message: TrainingChanged) -> None:
         """Another state, or new points."""
