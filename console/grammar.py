@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+type _Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
 
 def parser() -> argparse.ArgumentParser:
     """The whole of it."""
@@ -36,18 +38,15 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _verb(verbs: argparse._SubParsersAction, name: str, what: str, example: str) -> argparse.ArgumentParser:  # type: ignore[type-arg]
-    made: argparse.ArgumentParser = verbs.add_parser(
-        name, help=what, description=what[0].upper() + what[1:] + ".", epilog=f"example: {example}"
-    )
-    return made
+def _verb(verbs: _Verbs, name: str, what: str, example: str) -> argparse.ArgumentParser:
+    return verbs.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", epilog=f"example: {example}")
 
 
 def _settings(verb: argparse.ArgumentParser, what: str) -> None:
     verb.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help=what)
 
 
-def _record(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _record(verbs: _Verbs) -> None:
     record = _verb(
         verbs,
         "record",
@@ -72,7 +71,7 @@ def _record(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg
     )
 
 
-def _train(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _train(verbs: _Verbs) -> None:
     train = _verb(
         verbs,
         "train",
@@ -107,7 +106,7 @@ def _train(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     )
 
 
-def _eval(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _eval(verbs: _Verbs) -> None:
     evaluate = _verb(
         verbs,
         "eval",
@@ -131,7 +130,7 @@ def _eval(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     add("--dataset", default="", metavar="NAME", help="where the motion goes (default: rollout_, run and step)")
 
 
-def _sessions(verbs: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _sessions(verbs: _Verbs) -> None:
     sessions = _verb(verbs, "sessions", "list the sessions, newest first", "lab-console sessions --kind record --json")
     sessions.add_argument("--kind", choices=["record", "train", "eval", "bench"], help="only sessions of this kind")
     sessions.add_argument(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from services.bench import Motion
 from services.workers.motion import Pose, distance, rest_path, speed_limits, step_towards
@@ -128,9 +128,9 @@ class Arm:
             return {n: float(v) for n, v in bus.sync_read("Present_Position").items()}
         return self.pose_of(self.devices.robot.get_observation())
 
-    def pose_of(self, values: dict[str, object]) -> Pose:
+    def pose_of(self, values: dict[str, Any]) -> Pose:
         """The motors' part of an observation or action."""
-        return {n: float(values[f"{n}.pos"]) for n in self.devices.motors}  # type: ignore[arg-type]
+        return {n: float(values[f"{n}.pos"]) for n in self.devices.motors}
 
     def send(self, goal: Pose) -> None:
         """Command the robot."""

@@ -29,9 +29,8 @@ class Guard:
     @property
     def trouble(self) -> str:
         """What does not work, as a reason to refuse; empty where everything does."""
-        return (
-            f"the {' and the '.join(sorted(self._failing))} does not work yet: see the alarm" if self._failing else ""
-        )
+        names = " and the ".join(sorted(self._failing))
+        return f"the {names} does not work yet: see the alarm" if names else ""
 
     def failing(self, source: str) -> bool:
         """Whether that device does not work."""

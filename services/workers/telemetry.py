@@ -6,6 +6,7 @@ import queue
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import cv2
@@ -49,7 +50,7 @@ class Telemeter:
 
     def _run(self) -> None:
         while (sample := self._samples.get()) is not None:
-            self._server.telemetry(lambda sizes, s=sample: _with_pictures(s, sizes))  # type: ignore[misc]
+            self._server.telemetry(partial(_with_pictures, sample))
 
 
 def _with_pictures(sample: Sample, sizes: dict[str, tuple[int, int]]) -> wire.Telemetry:
