@@ -58,11 +58,17 @@ async def evaluating(rig: Rig, *args: Any, **options: Any) -> AsyncIterator[Link
 
 
 async def start(link: Link) -> int:
-    """Start the next trial and wait until the policy drives."""
+    """Start the next trial and wait until the policy drives, and its motion would make an episode: of two frames."""
     number = evaluation.next_trial(link.snapshot)
     await press(link, lambda: wire.StartTrial(trial=number))
     await link.until(lambda s: s.phase is not Phase.ALIGNING and bool(s.trials) and s.trials[-1].index == number, 60)
+    link.telemetry = None
+    await link.until(lambda s: s.phase is not Phase.RUNNING or _frames(link) >= 2, 60)
     return number
+
+
+def _frames(link: Link) -> int:
+    return link.telemetry.take_frames if link.telemetry else 0
 
 
 async def pending(link: Link) -> Snapshot:
