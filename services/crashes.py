@@ -25,16 +25,17 @@ def close_crashed(run: RunFolder) -> Snapshot:
     snapshot = replay(read_events(run.events))
     if not snapshot.running or snapshot.started is None or is_live(run):
         return snapshot
+    marks = _settle_marks(run, snapshot)  # takes a while: whoever holds the events meanwhile would look alive
     try:
         with EventLog(run) as log:
             snapshot = replay(log.events)
+            told: list[ev.Event] = []
             if snapshot.running:
                 told = _unsaid(run, snapshot)
-                last = max(event.at for event in (*log.events, *told))
-                marks = _settle_marks(run, snapshot)
-                snapshot = replay([log.append(event) for event in (*told, crash_at(last), *marks)], snapshot)
-    except LogBusy:
-        pass
+                told.append(crash_at(max(event.at for event in (*log.events, *told))))
+            snapshot = replay([log.append(event) for event in (*told, *marks)], snapshot)
+    except LogBusy:  # somebody else is closing it
+        snapshot = replay(read_events(run.events))
     return snapshot
 
 
