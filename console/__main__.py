@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from console.commands.exits import BAD_USAGE, FAILED, OK, complain
 from console.grammar import parser
-from console.outcome import BAD_USAGE, FAILED, OK, complain
 from console.terminal import prepare_terminal
-from services.bench import ProfileProblem, load_benches
+from services.bench.profiles import ProfileProblem, load_benches
 from services.folders import FolderProblem, data_folder, demo_folder
 
 
@@ -35,7 +35,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"lab-console {version('lab-console')}, lerobot {version('lerobot')}")
         return OK
     if options.verb == "init":
-        from services.bench import write_example
+        from services.bench.profiles import write_example
 
         print(f"wrote {write_example()}: edit it, then run `lab-console --bench so101`")
         return OK
@@ -48,19 +48,19 @@ def _verb(name: str) -> Callable[[argparse.Namespace], int]:
     """The verb of that name; only what it needs is loaded."""
     match name:
         case "record":
-            from console.record import record as verb
+            from console.commands.record import record as verb
         case "train":
-            from console.train import train as verb
+            from console.commands.train import train as verb
         case "eval":
-            from console.evaluate import evaluate as verb
+            from console.commands.evaluate import evaluate as verb
         case "hold":
-            from console.arm import hold as verb
+            from console.commands.arm import hold as verb
         case "rest":
-            from console.arm import rest as verb
+            from console.commands.arm import rest as verb
         case "release":
-            from console.arm import release as verb
+            from console.commands.arm import release as verb
         case _:
-            from console.shell import sessions as verb
+            from console.commands.sessions import sessions as verb
     return verb
 
 
@@ -72,11 +72,11 @@ def _open(options: argparse.Namespace) -> int:
     profile = benches.pick("sim" if demo else options.bench)
     attach = None
     if options.verb == "attach":
-        from console import shell
+        from console.commands import sessions
 
-        attach = shell.find_live(folder, options.session)
+        attach = sessions.find_live(folder, options.session)
         if not sys.stdout.isatty():
-            return shell.watch(attach)
+            return sessions.watch(attach)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         complain("the console needs a terminal; `lab-console --help` lists what works without")
         return BAD_USAGE

@@ -18,24 +18,24 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 import screens
-from console.driver import StopKeyDriver, set_text_entry, stop_line
+from console.stop_key_driver import StopKeyDriver, set_text_entry, stop_line
 from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
-from console.typeahead import TypeAhead
-from screens.desk import Desk
-from screens.words import ASCII, UNICODE, speaks_utf8, use_signs
-from services.bench import Benches, Profile
+from console.type_ahead import TypeAhead
+from screens.desk.desk import Desk
+from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
+from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
-from services.training_runs import asked
+from services.training.runs import asked
 from sessions.models import SessionKind
 
-FIRST_SCREEN = Path(screens.__file__).parent / "bench.tcss"
+FIRST_SCREEN = Path(screens.__file__).parent / "bench" / "bench.tcss"
 """Read with the app's own styles: coming later, it would make Textual parse them all once more."""
 
 
 def _actions() -> type[Provider]:
     """The palette's entries, loaded when it opens first."""
-    from screens.palette import Actions
+    from screens.frame.palette import Actions
 
     return Actions
 
@@ -72,27 +72,27 @@ class LabConsole(App[int]):
         yield Static(f" {self.TITLE}", id="opening", markup=False)
 
     def _bench_screen(self) -> Screen[None]:
-        from screens.bench import BenchScreen
+        from screens.bench.screen import BenchScreen
 
         return BenchScreen(self.desk)
 
     def _record_screen(self) -> Screen[None]:
-        from screens.record import RecordScreen
+        from screens.record.screen import RecordScreen
 
         return RecordScreen(self.desk)
 
     def _train_screen(self) -> Screen[None]:
-        from screens.train import TrainScreen
+        from screens.train.screen import TrainScreen
 
         return TrainScreen(self.desk)
 
     def _evaluate_screen(self) -> Screen[None]:
-        from screens.evaluate import EvaluateScreen
+        from screens.evaluate.screen import EvaluateScreen
 
         return EvaluateScreen(self.desk)
 
     def _log_screen(self) -> Screen[None]:
-        from screens.log import LogScreen
+        from screens.log.screen import LogScreen
 
         return LogScreen(self.desk)
 
@@ -136,7 +136,7 @@ class LabConsole(App[int]):
 
     async def _join(self, run: RunFolder) -> None:
         """Attach to a sitting with an arm, and show it."""
-        from screens.keyed import SCREEN_OF
+        from screens.frame.bindings import SCREEN_OF
 
         await self.desk.join(run, None)
         if self.desk.kind and (screen := SCREEN_OF.get(self.desk.kind)):
@@ -165,7 +165,7 @@ class LabConsole(App[int]):
 
     def action_leave(self) -> None:
         """Leave; asks first when a sitting would go on without this console."""
-        from screens import leave
+        from screens.frame import leave
 
         leave.ask(self, self.desk, self._detach)
 

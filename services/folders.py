@@ -99,7 +99,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """A training's metrics at full precision, one JSON object per log point; `services.metrics` reads it."""
+        """A training's metrics at full precision, one JSON object per log point; `services.live.metrics` reads it."""
         return self.root / "metrics.jsonl"
 
     @property

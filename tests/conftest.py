@@ -17,9 +17,9 @@ os.environ["XDG_DATA_HOME"] = str(Path(_home.name) / "data")
 os.environ["LAB_CONSOLE_SIM_IDLE_S"] = "20"
 os.environ.pop("LAB_CONSOLE_HOME", None)
 
-import services.link  # noqa: E402
-from tests.rig import Rig  # noqa: E402
-from tests.zygote import Zygote  # noqa: E402
+import services.live.launch  # noqa: E402
+from tests.support.rig import Rig  # noqa: E402
+from tests.support.zygote import Zygote  # noqa: E402
 
 
 @pytest.fixture
@@ -41,13 +41,19 @@ def zygote() -> Iterator[Zygote]:
 @pytest.fixture
 def quick_rig(rig: Rig, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
     """A rig whose workers start in a moment."""
-    monkeypatch.setattr(services.link, "spawn", zygote.spawn)
+    monkeypatch.setattr(services.live.launch, "spawn", zygote.spawn)
     return rig
+
+
+WITH_REAL_WORKERS = (
+    "journeys",
+    *(f"services/workers/{room}" for room in ("arm", "process", "recording", "evaluation", "inference", "training")),
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two test processes: each file with real workers goes to one of them: what its tests share is made once."""
     for item in items:
-        if any(f"tests/{folder}/" in item.nodeid for folder in ("journeys", "workers")):
+        if any(f"tests/{folder}/" in item.nodeid for folder in WITH_REAL_WORKERS):
             item.add_marker(pytest.mark.xdist_group(item.path.name))

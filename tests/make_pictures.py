@@ -15,13 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from services import training
-from services.bench import load_benches
+from services.bench.profiles import load_benches
 from services.folders import DataFolder
-from services.link import live_runs
-from services.snapshots import Phase
+from services.live.launch import live_runs
+from services.live.snapshots import Phase
+from services.training import plan as training
 from tests.bench.bench_loop import POLICY, optimizer
-from tests.rig import Rig
+from tests.support.rig import Rig
 
 DEMONSTRATIONS, STEPS, TRIALS = 40, 2400, 8
 PICTURES = Path(__file__).parent / "pictures"

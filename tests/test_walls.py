@@ -6,11 +6,11 @@ import json
 import pkgutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
+
 HEAVY = {"torch", "lerobot", "mujoco", "cv2"}
 UI = {"textual"}
 
@@ -42,7 +42,7 @@ def test_the_console_and_its_screens_load_no_heavy_library() -> None:
 
 
 def test_verbs_without_a_screen_load_no_textual() -> None:
-    verbs = ("arm", "evaluate", "grammar", "record", "shell", "train")
+    verbs = ("grammar", "commands.arm", "commands.evaluate", "commands.record", "commands.sessions", "commands.train")
     assert not loaded_by("console.__main__", *(f"console.{verb}" for verb in verbs)) & (UI | HEAVY)
 
 

@@ -7,9 +7,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from screens.views.signs import signs
 from screens.widgets import glyphs
 from screens.widgets.line import set_tone
-from screens.words import signs
 
 
 class BigText(Widget):

@@ -9,8 +9,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from screens.views.signs import fit, signs
 from screens.widgets.line import strip
-from screens.words import fit, signs
 
 SPAN = 120.0
 """Degrees to either side that a bar shows; a gripper's bar shows 0..100."""

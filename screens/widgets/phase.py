@@ -6,10 +6,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from screens.moment import Moment
+from screens.views.phase_view import Moment
+from screens.views.signs import bar
 from screens.widgets.bigtext import BigText
 from screens.widgets.line import Line
-from screens.words import bar
 
 
 class PhasePanel(Vertical):

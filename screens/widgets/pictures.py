@@ -8,10 +8,10 @@ from typing import Any
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from screens.live import camera_title
+from screens.views.record_panels import camera_title
 from screens.widgets.line import Line
 from screens.widgets.preview import Preview
-from services.wire import CameraView, Telemetry
+from services.live.protocol import CameraView, Telemetry
 
 BUDGET = 40_000
 """Pixels of all previews together: 160 kB in base64, with every telemetry."""

@@ -15,9 +15,9 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from screens.plotting import Drawing, Series, draw, drawable
+from screens.views.signs import signs
 from screens.widgets.line import strip
-from screens.words import signs
+from screens.widgets.plotting import Drawing, Series, draw, drawable
 
 EVERY_S = 1.0
 """New points alone have a plot drawn anew this often at most; whoever presses a key sees it at once."""

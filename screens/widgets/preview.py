@@ -12,7 +12,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from screens.words import signs
+from screens.views.signs import signs
 
 if TYPE_CHECKING:
     import numpy as np

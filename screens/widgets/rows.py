@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from screens.views.signs import signs
 from screens.widgets.line import strip
-from screens.words import signs
 
 
 class RowList(Widget):

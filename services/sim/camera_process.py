@@ -9,7 +9,7 @@ from functools import partial
 
 import mujoco
 
-from services.parent import die_with
+from services.child_process import die_with
 from services.sim.feed import CameraFeed
 from services.sim.painter import Painter
 from services.sim.plant import Plant

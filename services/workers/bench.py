@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from services.requests import BenchRequest, Purpose
-from services.workers.armed import Make, run_armed
-from services.workers.desk import Desk
-from services.workers.process import End, run_worker
+from services.live.requests import BenchRequest, Purpose
+from services.workers.arm.run_arm import Make, run_armed
+from services.workers.process.context import Desk
+from services.workers.process.run_worker import End, run_worker
 
 
 def body(desk: Desk, request: BenchRequest) -> End:
@@ -15,7 +15,7 @@ def body(desk: Desk, request: BenchRequest) -> End:
     arm_only = request.purpose is not Purpose.TELEOPERATE
 
     def load() -> Make:
-        from services.workers.bench_sitting import BenchSitting
+        from services.workers.arm.bench_session import BenchSitting
 
         return lambda desk, devices: BenchSitting(desk, devices, request)
 

@@ -7,13 +7,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from services import checkpoints
-from services.datasets import QUARANTINE, DatasetBusy, dataset_lock
-from services.requests import EvalRequest
-from services.workers.armed import Make, run_armed
-from services.workers.desk import Desk
-from services.workers.inference.policy import Policy
-from services.workers.process import CannotStart, End, run_worker
+from services.checkpoints import checkpoint as checkpoints
+from services.datasets.lock import DatasetBusy, dataset_lock
+from services.datasets.summary import QUARANTINE
+from services.live.requests import EvalRequest
+from services.workers.arm.run_arm import Make, run_armed
+from services.workers.inference.policy_process import Policy
+from services.workers.process.context import Desk
+from services.workers.process.run_worker import CannotStart, End, run_worker
 
 
 def body(desk: Desk, request: EvalRequest) -> End:
@@ -46,9 +47,9 @@ def _leave_nothing_empty(root: Path) -> None:
 
 
 def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:
-    from services.workers import eval_setup as setup
-    from services.workers.devices import Devices
-    from services.workers.eval_sitting import EvalSitting
+    from services.workers.arm.devices import Devices
+    from services.workers.evaluation import setup
+    from services.workers.evaluation.session import EvalSitting
 
     checkpoint = policy.checkpoint
 

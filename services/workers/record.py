@@ -6,11 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-from services.datasets import DatasetBusy, dataset_lock
-from services.requests import RecordRequest
-from services.workers.armed import Make, run_armed
-from services.workers.desk import Desk
-from services.workers.process import CannotStart, End, run_worker
+from services.datasets.lock import DatasetBusy, dataset_lock
+from services.live.requests import RecordRequest
+from services.workers.arm.run_arm import Make, run_armed
+from services.workers.process.context import Desk
+from services.workers.process.run_worker import CannotStart, End, run_worker
 
 
 def body(desk: Desk, request: RecordRequest) -> End:
@@ -24,7 +24,7 @@ def body(desk: Desk, request: RecordRequest) -> End:
         raise CannotStart(str(busy)) from busy
 
     def load() -> Make:
-        from services.workers.record_sitting import RecordSitting
+        from services.workers.recording.session import RecordSitting
 
         return lambda desk, devices: RecordSitting(desk, devices, request, root)
 

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.datasets import DatasetBusy, dataset_lock
+from services.datasets.lock import DatasetBusy, dataset_lock
 from services.folders import RunFolder
-from services.requests import TrainRequest
-from services.workers.desk import Desk
-from services.workers.process import CannotStart, End, run_worker
+from services.live.requests import TrainRequest
+from services.workers.process.context import Desk
+from services.workers.process.run_worker import CannotStart, End, run_worker
 from services.workers.training.supervisor import Supervisor, Trainer
 
 INHERITED = dict(os.environ)

@@ -20,15 +20,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from screens import train_plots
-from screens.plotting import draw
-from screens.train_plots import PLOTS
-from services.curves import Curves, Metric, downsample
+from screens.train import plots
+from screens.train.plots import PLOTS
+from screens.widgets.plotting import draw
 from services.folders import RunFolder
+from services.training.curves import Curves, Metric, downsample
 from tests.bench.bench_record import BARE_APP, first_paint
-from tests.journeys.desk import DemoDesk
-from tests.screens.fake_training import FakeTraining, train_request
-from tests.terminal import Terminal
+from tests.support.demo_desk import DemoDesk
+from tests.support.fake_training import FakeTraining, train_request
+from tests.support.terminal import Terminal
 
 F2, F4 = b"\x1bOQ", b"\x1bOS"
 SIZES = {"loss, 120x40": (64, 24), "beside, 120x40": (52, 11), "large, 200x60": (196, 40)}
@@ -59,7 +59,7 @@ class Served:
 
     def last_tick(self) -> str:
         """A label that only plots of the whole curve have."""
-        from screens.ticks import linear, step_label
+        from screens.widgets.axis_ticks import linear, step_label
 
         return step_label(linear(10, self._ends, 4)[-1])
 
@@ -118,7 +118,7 @@ def in_process(run: RunFolder, times: int) -> None:
     for what, (width, height) in SIZES.items():
         for log in (False, True):
             for name in PLOTS[: 1 if what.startswith("loss") else 2]:
-                shown = train_plots.figure(curves, name, log=log, says="")
+                shown = plots.figure(curves, name, log=log, says="")
                 taken = []
                 for _ in range(times * 4):
                     begin = time.perf_counter()

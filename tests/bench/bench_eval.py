@@ -19,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 
-from services import wire
-from services.bench import Profile
+from services.bench.profiles import Profile
 from services.folders import RunFolder
-from services.link import Link
-from services.snapshots import Phase
+from services.live import protocol
+from services.live.link import Link
+from services.live.snapshots import Phase
 from sessions.models import Verdict
 from tests.bench.bench_record import PERIOD_MS, errors, missed, percentiles
-from tests.evaluating import checkpoint, evaluate, judge, start
-from tests.rig import Rig, finish, gone, press, say, wait_until
+from tests.support.evaluating import checkpoint, evaluate, judge, start
+from tests.support.rig import Rig, finish, gone, press, say, wait_until
 
 CAMERAS = {"overhead": (320, 240), "wrist": (320, 240)}
 SMALL = {"cube": False, "cameras": CAMERAS, "dim_model": 128, "n_heads": 4, "dim_feedforward": 256, "spread": 3.0}
@@ -60,10 +60,10 @@ async def a_trial(link: Link, seconds: float) -> tuple[int, int]:
 async def periods(rig: Rig, name: str, policy: Path, seconds: float) -> list[int]:
     """The starts of the control periods in one trial."""
     os.environ["LAB_CONSOLE_TRACE"] = "1"
-    seen: list[wire.Telemetry] = []
+    seen: list[protocol.Telemetry] = []
     run = evaluate(rig, bench(rig), policy=policy, **FOREVER)
     async with rig.attached(run, on_telemetry=seen.append) as link:
-        await say(link, wire.SetPreviews(sizes={"wrist": (60, 44), "overhead": (60, 44)}))
+        await say(link, protocol.SetPreviews(sizes={"wrist": (60, 44), "overhead": (60, 44)}))
         began, ended = await a_trial(link, seconds)
         await finish(link)
     del os.environ["LAB_CONSOLE_TRACE"]
@@ -84,15 +84,15 @@ async def stops(rig: Rig, link: Link, count: int) -> list[float]:
         number = await start(link)
         await asyncio.sleep(0.8 + 0.017 * turn)
         at = time.monotonic_ns()
-        link.tell(wire.Stop())
+        link.tell(protocol.Stop())
         await link.until(lambda s: s.phase is Phase.HELD, 5)
         await asyncio.sleep(0.2)
         log = world.goal_log(200)
         held = log[-1].goals
         first = next(r.received_ns for r in log if r.received_ns > at and np.allclose(r.goals, held, atol=1e-6))
         taken.append((first - at) / 1e6)
-        await say(link, wire.JudgeTrial(trial=number, verdict=Verdict.VOID))
-        await press(link, wire.GoToRest)
+        await say(link, protocol.JudgeTrial(trial=number, verdict=Verdict.VOID))
+        await press(link, protocol.GoToRest)
         await link.until(lambda s: s.phase is Phase.RESTED, 30)
     return taken
 
@@ -109,11 +109,11 @@ async def verdicts(link: Link, count: int) -> tuple[list[float], list[float]]:
         await asyncio.sleep(0.5)
         for turn in range(5):
             began = time.perf_counter()
-            await say(link, wire.JudgeTrial(trial=number, verdict=Verdict.SUCCESS))
+            await say(link, protocol.JudgeTrial(trial=number, verdict=Verdict.SUCCESS))
             (pending if turn else running).append(1000 * (time.perf_counter() - began))
             await asyncio.sleep(0.05)
             if turn < 4:
-                await say(link, wire.UndoVerdict(trial=number))
+                await say(link, protocol.UndoVerdict(trial=number))
         await link.until(lambda s: s.phase in (Phase.RESTED, Phase.DONE), 30)
     return running, pending
 

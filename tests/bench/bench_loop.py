@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.headline import rate
+from services.log.headline import rate
 from sessions.models import Verdict
 
 TASK = "pick_place"

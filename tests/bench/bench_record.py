@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import psutil
 
-from services import events as ev
-from services.eventlog import is_live, read_events
 from services.folders import RunFolder
-from services.snapshots import Phase
-from tests.journeys.desk import DemoDesk
-from tests.terminal import Terminal
+from services.live import events as ev
+from services.live.event_log import is_live, read_events
+from services.live.snapshots import Phase
+from tests.support.demo_desk import DemoDesk
+from tests.support.terminal import Terminal
 
 PERIOD_MS = 1000 / 30
 

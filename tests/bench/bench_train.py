@@ -20,11 +20,11 @@ from pathlib import Path
 
 import msgspec
 
-from services import training
-from services.eventlog import is_live
 from services.folders import DataFolder
-from services.requests import TrainRequest
-from tests.trainings import make_dataset
+from services.live.event_log import is_live
+from services.live.requests import TrainRequest
+from services.training import plan as training
+from tests.support.trainings import make_dataset
 
 SMALL = (
     "policy.dim_model=128", "policy.n_heads=4", "policy.dim_feedforward=256", "policy.n_encoder_layers=2",

@@ -12,29 +12,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-from services import events as ev
-from services.eventlog import is_live
 from services.folders import RunFolder
-from services.link import Link, live_runs
-from services.snapshots import Phase, Snapshot
+from services.live import events as ev
+from services.live.event_log import is_live
+from services.live.link import Link
+from services.live.snapshots import Phase, Snapshot
 from tests.bench.bench_record import percentiles
-from tests.journeys.desk import ROOT, DemoDesk
-from tests.terminal import Terminal
-
-POLICY = """
-import sys
-from pathlib import Path
-from tests.checkpoints import make_checkpoint
-make_checkpoint(Path(sys.argv[1]))
-"""
-PATIENCE_S = 240
+from tests.support.demo_desk import DemoDesk
+from tests.support.evaluate_screen import start_evaluation, start_trial
+from tests.support.terminal import Terminal
 
 
 class Ear(threading.Thread):
@@ -99,35 +90,6 @@ class Clock:
         print(f"verdict key, {what}")
         print(f"  on disk and told  {percentiles(self.told)} (target p99 20)")
         print(f"  on the screen     {percentiles(self.shown)} (target p99 60)")
-
-
-def start_evaluation(desk: DemoDesk) -> tuple[Terminal, RunFolder]:
-    """The form as it fills itself in, one Enter per field."""
-    checkpoint = desk.folder.root / "outputs" / "train" / "tiny" / "checkpoints" / "000010"
-    subprocess.run([sys.executable, "-c", POLICY, str(checkpoint)], check=True, cwd=ROOT)
-    screen = desk.open("--data-dir", str(desk.folder.root), "--bench", "sim-state")
-    screen.wait_for("F3", 60)
-    screen.write(b"\x1b[15~")
-    screen.wait_for("looks at no camera", 60)
-    for text in ("", "999", "30", "", ""):  # task, trials, seconds, operator, judge
-        screen.press("enter")
-        time.sleep(0.3)
-        if text:
-            screen.press("ctrl+u")
-            screen.type(text)
-    screen.press("enter")
-    screen.wait_until(lambda: bool(live_runs(desk.folder)), 30, "no worker was started")
-    run = live_runs(desk.folder)[0]
-    screen.wait_until(lambda: desk.state(run).phase is Phase.IDLE, PATIENCE_S, "it does not get past starting")
-    return screen, run
-
-
-def start_trial(desk: DemoDesk, screen: Terminal, run: RunFolder) -> None:
-    """Space, once the last key is long enough ago; returns while the policy drives."""
-    time.sleep(0.7)
-    screen.press("space")
-    screen.wait_until(lambda: desk.state(run).phase is Phase.RUNNING, 60, "no trial runs")
-    time.sleep(1.0)
 
 
 def in_trials(desk: DemoDesk, clock: Clock, run: RunFolder, count: int) -> None:

@@ -12,7 +12,7 @@ from console.terminal import prepare_terminal
 prepare_terminal()
 
 from console.app import build  # noqa: E402
-from services.bench import load_benches  # noqa: E402
+from services.bench.profiles import load_benches  # noqa: E402
 from services.folders import DataFolder  # noqa: E402
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.desk import DemoDesk
+from tests.support.demo_desk import DemoDesk
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def main(root: Path) -> None:
     from textual.events import Key
     from textual.screen import ModalScreen
 
-    from console.driver import StopKeyDriver, set_text_entry, stop_line
+    from console.stop_key_driver import StopKeyDriver, set_text_entry, stop_line
     from services.folders import RunFolder
 
     if (root / "deaf").exists():

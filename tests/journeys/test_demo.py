@@ -10,15 +10,15 @@ import time
 import numpy as np
 import pytest
 
-from services.eventlog import is_live
-from services.link import live_runs
-from services.marks import read_marks
-from services.snapshots import Phase
+from services.datasets.marks import read_marks
+from services.live.event_log import is_live
+from services.live.launch import live_runs
+from services.live.snapshots import Phase
 from sessions.models import SessionStatus
-from tests.journeys.desk import DemoDesk
-from tests.replay import puts_the_cube_into_the_bowl
-from tests.rig import wait_until
-from tests.terminal import KEYS
+from tests.support.demo_desk import DemoDesk
+from tests.support.replay import puts_the_cube_into_the_bowl
+from tests.support.rig import wait_until
+from tests.support.terminal import KEYS
 
 
 @pytest.mark.parametrize("when", ["at its first paint", "on bench"])

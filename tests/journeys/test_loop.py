@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from services import logbook
-from services.eventlog import is_live
 from services.folders import RunFolder
-from services.link import live_runs
-from services.snapshots import Phase
+from services.live.event_log import is_live
+from services.live.launch import live_runs
+from services.live.snapshots import Phase
+from services.log import logbook
 from sessions.models import Session, SessionKind, SessionStatus, Verdict
-from tests.journeys.desk import DemoDesk
-from tests.terminal import Terminal
+from tests.support.demo_desk import DemoDesk
+from tests.support.terminal import Terminal
 
 TINY_ACT = (
     "policy.dim_model=32 policy.n_heads=2 policy.dim_feedforward=32 policy.n_encoder_layers=1 policy.use_vae=false "

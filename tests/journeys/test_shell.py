@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from services.eventlog import is_live
 from services.folders import DataFolder
-from services.link import live_runs
-from services.snapshots import Phase
-from tests.replay import puts_the_cube_into_the_bowl
-from tests.rig import Rig, gone, wait_until
-from tests.terminal import Terminal
+from services.live.event_log import is_live
+from services.live.launch import live_runs
+from services.live.snapshots import Phase
+from tests import ROOT
+from tests.support.replay import puts_the_cube_into_the_bowl
+from tests.support.rig import Rig, gone, wait_until
+from tests.support.terminal import Terminal
 
 LAB = [sys.executable, "-m", "console"]
-ROOT = Path(__file__).parent.parent.parent
+
 SMALL = [
     f"--set=robot.cameras.{camera}.{key}={value}"
     for camera in ("wrist", "overhead")

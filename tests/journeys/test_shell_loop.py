@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from console.__main__ import main
-from services.eventlog import is_live
 from services.folders import RunFolder
-from services.link import live_runs
-from services.snapshots import Phase
+from services.live.event_log import is_live
+from services.live.launch import live_runs
+from services.live.snapshots import Phase
 from sessions.models import SessionStatus
-from tests import trainings
-from tests.evaluating import checkpoint
 from tests.journeys.test_shell import LAB, ROOT, lab
-from tests.rig import Rig, gone, wait_until
-from tests.terminal import Terminal
+from tests.support import trainings
+from tests.support.evaluating import checkpoint
+from tests.support.rig import Rig, gone, wait_until
+from tests.support.terminal import Terminal
 
 TINY = [f"--set={text}" for text in trainings.TINY]
 TRAIN = ["train", "--dataset", "cubes", "--policy", "act", "--batch-size", "2", "--log-freq", "1", *TINY]

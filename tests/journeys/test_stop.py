@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from services.folders import RunFolder
-from services.link import live_runs
-from services.snapshots import Phase
-from tests.journeys.desk import DemoDesk
-from tests.terminal import Terminal
+from services.live.launch import live_runs
+from services.live.snapshots import Phase
+from tests.support.demo_desk import DemoDesk
+from tests.support.terminal import Terminal
 
 AFTER = [b"", b" ", b"p", b"g", b"\r", b"[", b"\x1b[A", b"\x1bOR", b"r"]
 DELAYS_MS = (0, 20, 80, 200, 400, 600)
@@ -76,7 +76,7 @@ def test_esc_followed_by_any_key_holds_through_a_real_tmux_client(demo: DemoDesk
 def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(demo: DemoDesk) -> None:
     demo.folder.root.mkdir(parents=True)
     arguments = [sys.executable, "-m", "tests.journeys.blocked_console", str(demo.folder.root)]
-    from tests.journeys.desk import ROOT
+    from tests import ROOT
 
     screen = Terminal(arguments, env={"PYTHONPATH": str(ROOT)}, cwd=demo.folder.root)
     demo.terminals.append(screen)

@@ -19,11 +19,11 @@ from pathlib import Path
 import pytest
 
 from services.folders import RunFolder, new_session_id
-from tests.console.fake_worker import Worker
+from tests import ROOT
 from tests.journeys.stop_probe import BLOCK_S, BURN_S
-from tests.terminal import Terminal
+from tests.support.fake_worker import Worker
+from tests.support.terminal import Terminal
 
-ROOT = Path(__file__).parent.parent.parent
 GRACE_S = 0.15
 FOLLOWERS = [b" ", b"a", b"s", b"x", b"[", b"]", b"O", b"\r", b"\x1b[A", b"\x1bOP", b"\x1b[15~"]
 GAPS_S = [0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6]

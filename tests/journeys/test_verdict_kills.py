@@ -1,6 +1,7 @@
 """kill -9 of the console between a verdict's key and its effect, at last of console and worker together.
 
-The verdict is on disk or visibly not taken, and what was shown once is never lost. tests/workers/test_evaluate_crash.py
+The verdict is on disk or visibly not taken, and what was shown once is never lost.
+tests/services/workers/evaluation/test_crash.py
 kills workers alone, more of them.
 """
 
@@ -13,13 +14,13 @@ import time
 
 import pytest
 
-from services.eventlog import is_live
 from services.folders import RunFolder
-from services.snapshots import Phase
+from services.live.event_log import is_live
+from services.live.snapshots import Phase
 from sessions.models import Verdict
-from tests.bench.bench_verdict import start_evaluation, start_trial
-from tests.journeys.desk import DemoDesk
-from tests.terminal import Terminal
+from tests.support.demo_desk import DemoDesk
+from tests.support.evaluate_screen import start_evaluation, start_trial
+from tests.support.terminal import Terminal
 
 KILLS = 20
 DELAYS_S = (0.0, 0.001, 0.003, 0.01, 0.03)

@@ -10,7 +10,7 @@ import pytest
 from lerobot.datasets import video_utils
 from lerobot.datasets.compute_stats import RunningQuantileStats, auto_downsample_height_width
 
-from services.workers.camera_thread import PixelCounts
+from services.workers.dataset.encoder_thread import PixelCounts
 
 
 def pictures(count: int) -> list[Any]:

@@ -14,8 +14,8 @@ from lerobot.datasets.dataset_writer import DatasetWriter
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.datasets.video_utils import StreamingVideoEncoder, _CameraEncoderThread
 
-from services.workers import taps
-from tests.datasets.demos import FRAMES, FRONT, TASK, features, frame
+from services.workers.dataset import lerobot_hooks
+from tests.support.demos import FRAMES, FRONT, TASK, features, frame
 
 
 def parameters(function: Any) -> list[str]:
@@ -71,8 +71,8 @@ def test_a_dataset_has_every_private_that_is_touched(tmp_path: Path) -> None:
     dataset = LeRobotDataset.create(
         "lab/demo", 30, features(), root=tmp_path / "demo", streaming_encoding=True, video_backend="pyav"
     )
-    assert taps.missing_commit_seams(dataset) == ()
-    assert taps.missing_encoder_seams(dataset.writer._streaming_encoder) == ()
+    assert lerobot_hooks.missing_commit_seams(dataset) == ()
+    assert lerobot_hooks.missing_encoder_seams(dataset.writer._streaming_encoder) == ()
     assert isinstance(dataset.writer._streaming_encoder, video_utils.StreamingVideoEncoder)
     dataset.finalize()
 
@@ -90,18 +90,18 @@ def test_after_a_save_the_row_is_buffered_and_lists_hold_one_value(tmp_path: Pat
     assert all(isinstance(value, list) and len(value) == 1 for value in dataset.meta.latest_episode.values())
     assert not list((tmp_path / "demo").glob("meta/episodes/**/*.parquet"))
     assert dataset.writer._pq_writer is not None
-    taps.disarm(dataset)
+    lerobot_hooks.disarm(dataset)
     dataset.finalize()
     assert not list((tmp_path / "demo").glob("meta/episodes/**/*.parquet"))
 
 
 def test_the_last_row_reads_as_load_episodes_reads_it(tmp_path: Path) -> None:
-    from tests.datasets.demos import open_demo, record
+    from tests.support.demos import open_demo, record
 
     dataset = open_demo(tmp_path / "demo")
     record(dataset, 2)
     dataset.close()
     stock = dataset_metadata.load_episodes(tmp_path / "demo")
-    with taps.last_episode_only():
+    with lerobot_hooks.last_episode_only():
         assert dataset_metadata.load_episodes(tmp_path / "demo") == [stock[-1]]
     assert FRONT in LeRobotDatasetMetadata("lab/demo", root=tmp_path / "demo").stats

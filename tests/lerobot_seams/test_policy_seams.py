@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.checkpoints import EMPTY, RESIZING, read
-from tests.checkpoints import make_smolvla
+from services.checkpoints.checkpoint import EMPTY, RESIZING, read
+from tests.support.checkpoints import make_smolvla
 
 CONFIGS = {
     "resize_imgs_with_padding": ("smolvla", "xvla"),

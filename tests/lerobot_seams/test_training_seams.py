@@ -22,13 +22,14 @@ from lerobot.scripts import lerobot_train
 from lerobot.utils.constants import IMAGENET_STATS
 from lerobot.utils.logging_utils import AverageMeter, MetricsTracker
 
-from services import policies, training
-from services.checkpoints import PRETRAINED, STATE
+from services.checkpoints.checkpoint import PRETRAINED, STATE
 from services.folders import DataFolder
+from services.training import plan as training
+from services.training import policies
 from services.workers.training import config as train_config
 from services.workers.training.checkpoints import LAST
-from services.workers.training.taps import HOOKED, MetricsFilter, tapped
-from tests.trainings import make_dataset, plan
+from services.workers.training.lerobot_hooks import HOOKED, MetricsFilter, tapped
+from tests.support.trainings import make_dataset, plan
 
 assert lerobot.policies
 TRAIN = inspect.getsource(inspect.unwrap(lerobot_train.train))

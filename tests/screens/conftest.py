@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-import services.link
+import services.live.launch
 from console.app import LabConsole, build
-from screens.frame import LabScreen
+from screens.frame.lab_screen import LabScreen
 from screens.widgets.keyline import KeyLine
 from screens.widgets.line import Line, Lines
-from services.bench import Benches, Profile
+from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder
-from services.stopline import StopLine
-from tests.screens.fake import FakeWorker, empty_folder, no_scribe, sim_profile
+from services.live.stop_line import StopLine
+from tests.support.fake_desk import FakeWorker, empty_folder, no_scribe, sim_profile
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -88,7 +88,7 @@ class Console:
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other process is started."""
-    monkeypatch.setattr(services.link, "start_scribe", no_scribe)
+    monkeypatch.setattr(services.live.launch, "start_scribe", no_scribe)
 
 
 @pytest.fixture

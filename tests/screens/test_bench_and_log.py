@@ -5,18 +5,19 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-import services.sitting
-from screens.dialogs import KeyList, Question, TextEntry
-from screens.equipment import Equipment, Part, other_lines, part_line
-from screens.leave import LeaveQuestion
+import services.arm_commands
+from screens.frame.dialogs import KeyList, Question, TextEntry
+from screens.frame.leave import LeaveQuestion
+from screens.views.equipment import other_lines, part_line
 from screens.widgets.rows import RowList
-from services import events as ev
-from services import wire
-from services.eventlog import EventLog, read_events
-from services.requests import Purpose
-from services.snapshots import Phase
+from services.bench.equipment import Equipment, Part
+from services.live import events as ev
+from services.live import protocol
+from services.live.event_log import EventLog, read_events
+from services.live.requests import Purpose
+from services.live.snapshots import Phase
 from sessions.models import SessionKind, SessionStatus
-from tests.screens.fake import FakeWorker, past_session, sim_profile
+from tests.support.fake_desk import FakeWorker, past_session, sim_profile
 
 
 def rows(console):
@@ -68,7 +69,7 @@ async def test_teleoperate_starts_a_bench_sitting(open_console, monkeypatch):
             began.append(purpose)
             return worker.run
 
-        monkeypatch.setattr(services.sitting, "begin", begin)
+        monkeypatch.setattr(services.arm_commands, "begin", begin)
         await worker.start(open_dataset=False)
         await console.press("m")
         await console.until(lambda: console.desk.live and not console.desk.starting)
@@ -90,7 +91,9 @@ async def test_teleoperate_starts_a_bench_sitting(open_console, monkeypatch):
 async def test_release_without_a_sitting_asks_first(open_console, monkeypatch):
     began = []
     async with open_console() as console:
-        monkeypatch.setattr(services.sitting, "begin", lambda *a, **k: began.append(a[2]) or console.folder.run("x"))
+        monkeypatch.setattr(
+            services.arm_commands, "begin", lambda *a, **k: began.append(a[2]) or console.folder.run("x")
+        )
         await console.press("R")
         assert isinstance(console.app.screen, Question) and began == []
         await console.press("escape")
@@ -202,7 +205,7 @@ async def test_leaving_asks_and_leaves_it_running(open_console, make_worker):
         assert isinstance(console.app.screen, LeaveQuestion)
         await console.press("q")
         await console.until(lambda: console.app._exit)
-        assert not worker.heard_of(wire.Finish)
+        assert not worker.heard_of(protocol.Finish)
 
 
 async def test_leaving_can_finish_the_sitting(open_console, make_worker):
@@ -211,7 +214,7 @@ async def test_leaving_can_finish_the_sitting(open_console, make_worker):
         await console.attach(worker)
         await console.press("q", "F")
         await console.until(lambda: console.app._exit)
-        assert len(worker.heard_of(wire.Finish)) == 1
+        assert len(worker.heard_of(protocol.Finish)) == 1
 
 
 async def test_without_a_sitting_q_leaves_at_once(open_console):
@@ -264,6 +267,6 @@ def test_the_disk_is_red_where_it_runs_out_and_not_where_nothing_is_filmed(free,
 
 
 def test_an_evaluation_does_not_miss_its_leader():
-    part, telemetry = Part("leader", "so101_leader", "/dev/x"), wire.Telemetry(at=0.0, joints={"a": 1.0}, leader={})
+    part, telemetry = Part("leader", "so101_leader", "/dev/x"), protocol.Telemetry(at=0.0, joints={"a": 1.0}, leader={})
     assert "no answer" in part_line(part, telemetry, 60).plain
     assert "not needed" in part_line(part, telemetry, 60, led=False).plain

@@ -20,8 +20,8 @@ from tinydb import TinyDB
 
 from sessions.models import Episode, Note, Session, SessionKind, SessionStatus
 from sessions.store import CorruptStore, FoldMark, NewerStore, SessionStore, StoreProblem
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 FULL_DISK_BYTES = 2_000
 
 

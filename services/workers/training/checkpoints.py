@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from services.checkpoints import JOINTS, PRETRAINED, Provenance, missing, write_provenance
-from services.workers.training.leftovers import half_of
+from services.checkpoints.checkpoint import JOINTS, PRETRAINED, Provenance, missing, write_provenance
+from services.workers.training.partial_checkpoints import half_of
 from sessions.files import sync_folder
 
 LAST = "last"

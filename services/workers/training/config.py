@@ -28,7 +28,7 @@ from lerobot.utils.constants import OBS_ENV_STATE
 from lerobot.utils.feature_utils import dataset_to_policy_features
 from lerobot.utils.import_utils import register_third_party_plugins
 
-from services.requests import TrainRequest
+from services.live.requests import TrainRequest
 
 assert lerobot.policies  # importing it registers the policy types
 IMAGES = "observation.images."

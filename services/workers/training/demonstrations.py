@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.checkpoints import ACTION, IMAGES, JOINTS, Provenance
-from services.datasets import DatasetProblem
+from services.checkpoints.checkpoint import ACTION, IMAGES, JOINTS, Provenance
+from services.datasets.lock import DatasetProblem
+from services.datasets.marks import read_marks
 from services.folders import RunFolder
-from services.marks import read_marks
-from services.requests import TrainRequest
-from services.workers.recovery import Survey, repair
+from services.live.requests import TrainRequest
+from services.workers.dataset.recovery import Survey, repair
+from services.workers.training.channel import Line
 from services.workers.training.checkpoints import start_pose, value_names
-from services.workers.training.line import Line
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
-from services.datasets import DatasetProblem
-from services.requests import TrainRequest
+from services.datasets.lock import DatasetProblem
+from services.live.requests import TrainRequest
 
 _MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc")
 _OFFLINE_KINDS = {

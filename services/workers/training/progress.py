@@ -6,10 +6,10 @@ import time
 
 import msgspec
 
-from services import events as ev
-from services.metrics import encode_point
-from services.workers.desk import Desk
-from services.workers.training.facts import Logged
+from services.live import events as ev
+from services.live.metrics import encode_point
+from services.workers.process.context import Desk
+from services.workers.training.messages import Logged
 from services.workers.training.metrics_file import MetricsFile
 
 TELL_S, KEEP_S = 1.0, 30.0

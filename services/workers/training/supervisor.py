@@ -12,22 +12,22 @@ from typing import Protocol
 
 import msgspec
 
-from services import events as ev
-from services import wire
-from services.datasets import DatasetLock
+from services.datasets.lock import DatasetLock
 from services.folders import DataFolder
-from services.requests import TrainRequest
-from services.snapshots import Phase
+from services.live import events as ev
+from services.live import protocol
+from services.live.requests import TrainRequest
+from services.live.snapshots import Phase
 from services.units import duration
-from services.workers.desk import Desk, remark
-from services.workers.process import End
-from services.workers.server import Received
-from services.workers.training.ending import OPERATOR, SIGTERM, Ending, Stop
-from services.workers.training.facts import STOP, DatasetRead, Ended, Logged, Stepped, Told, decode
-from services.workers.training.leftovers import remove_abandoned, remove_halves
+from services.workers.process.context import Desk, remark
+from services.workers.process.run_worker import End
+from services.workers.process.server import Received
+from services.workers.training.messages import STOP, DatasetRead, Ended, Logged, Stepped, Told, decode
 from services.workers.training.oom import oom_kills
+from services.workers.training.outcome import OPERATOR, SIGTERM, Ending, Stop
+from services.workers.training.partial_checkpoints import remove_abandoned, remove_halves
 from services.workers.training.progress import Progress
-from services.workers.training.silence import Silence
+from services.workers.training.stop_timeout import Silence
 
 LOOK_S = 0.25
 GRACE_S = 20.0
@@ -119,11 +119,11 @@ class Supervisor:
 
     def _obey(self, received: Received) -> None:
         match received.command:
-            case wire.AddNote() | wire.SetTag() as command:
+            case protocol.AddNote() | protocol.SetTag() as command:
                 self.desk.journal.tell(remark(command), then=lambda: received.answer(True, ""))
-            case wire.Stop():
+            case protocol.Stop():
                 received.answer(True, "nothing moves here: this is a training")
-            case wire.Finish():
+            case protocol.Finish():
                 received.answer(True, self._stop(OPERATOR))
             case other:
                 means_nothing = f"{type(other).__name__} means nothing in a training"

@@ -12,13 +12,13 @@ import socket
 import sys
 from pathlib import Path
 
+from services.child_process import die_with
 from services.folders import RunFolder
-from services.parent import die_with
-from services.requests import TrainRequest, read_request
+from services.live.requests import TrainRequest, read_request
+from services.workers.training.channel import Line
 from services.workers.training.demonstrations import look
 from services.workers.training.errors import explain, in_words
-from services.workers.training.facts import Ended, Outcome
-from services.workers.training.line import Line
+from services.workers.training.messages import Ended, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def _end_of(run: RunFolder, request: TrainRequest, line: Line) -> Ended:
     try:
         demonstrations = look(request, line)
         line.progress("loading LeRobot")
-        from services.workers.training import run as training_run  # it imports torch and LeRobot
+        from services.workers.training import training_run  # it imports torch and LeRobot
 
         session = training_run.TrainingRun(run, request, demonstrations, line)
         return session.train()

@@ -1,0 +1,190 @@
+"""`lab-console hold`, `rest` and `release`: the arm, whoever has it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+
+import msgspec
+
+from console.commands.exits import BAD_USAGE, FAILED, OK, START_PATIENCE_S, complain, lost, run_to_end
+from console.commands.printer import Printer
+from services import arm_commands
+from services.bench.profiles import Profile, load_benches
+from services.folders import DataFolder, RunFolder, data_folder
+from services.live.event_log import read_events
+from services.live.launch import live_runs
+from services.live.link import Link, LinkLost
+from services.live.requests import Purpose
+from services.live.snapshots import Phase, replay
+from services.training import runs as training_runs
+from sessions.models import SessionKind, SessionStatus
+
+
+def _bench(options: argparse.Namespace) -> tuple[DataFolder, Profile]:
+    return data_folder(options.data_dir), load_benches().pick(options.bench)
+
+
+def live_arm(folder: DataFolder, bench: str | None) -> RunFolder | None:
+    """The running session that has the arm, if any: of the bench that was named, else of whichever runs.
+
+    A training has none.
+    """
+    for run in live_runs(folder):
+        started = replay(read_events(run.events)).started
+        if training_runs.asked(run) is not None or (started is not None and started.kind is SessionKind.TRAIN):
+            continue
+        if bench is None or started is None or started.bench == bench:
+            return run
+    return None
+
+
+# --- hold -------------------------------------------------------------------------------------------
+
+
+def hold(options: argparse.Namespace) -> int:
+    """Stop what moves; where no worker runs, start one that holds; where one does not answer, rescue."""
+    folder, profile = _bench(options)
+    run = live_arm(folder, options.bench)
+    if run is None:
+        return run_to_end(_hold_without_worker(folder, profile))
+    return run_to_end(_hold(folder, profile, run))
+
+
+async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
+    link = Link(run, name="lab-console hold", drive=False)
+    began = time.monotonic()
+    try:
+        await link.attach(patience_s=1.0)
+        answer = await arm_commands.hold_answered(link, "lab-console hold")
+    except LinkLost:
+        answer = None
+    finally:
+        await link.close()
+    if answer is not None and answer.ok:
+        print(f"session {run.id} holds (answered after {1000 * (time.monotonic() - began):.0f} ms)")
+        return OK
+    pid = link.welcome.pid if link.welcome else link.snapshot.started.pid if link.snapshot.started else 0
+    if answer is not None or not pid:
+        complain(f"session {run.id}: {answer.error if answer else 'it is only starting; nothing moves yet'}")
+        return FAILED
+    complain(f"session {run.id} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
+    if link.snapshot.started is not None:
+        profile = msgspec.convert(link.snapshot.started.profile, Profile)  # the bench that it runs on
+    rescue = await asyncio.to_thread(arm_commands.rescue, folder, run, pid, profile)
+    return await _await_hold(rescue)
+
+
+async def _hold_without_worker(folder: DataFolder, profile: Profile) -> int:
+    return await _await_hold(arm_commands.begin(folder, profile, Purpose.HOLD))
+
+
+async def _await_hold(run: RunFolder) -> int:
+    link = Link(run, name="lab-console hold", drive=False)
+    try:
+        await link.attach()
+        state = await link.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
+    except (LinkLost, TimeoutError) as error:
+        return lost(run, error)
+    finally:
+        await link.close()
+    if not state.running:
+        complain(state.end_reason)
+        return FAILED
+    print(f"session {run.id} holds the arm; `lab-console rest`, `lab-console release` or `lab-console attach` go on")
+    return OK
+
+
+# --- rest and release -------------------------------------------------------------------------------
+
+
+def rest(options: argparse.Namespace) -> int:
+    """Move to rest, by the running session or by a worker of its own; or print the pose for lab.toml."""
+    folder, profile = _bench(options)
+    if options.teach:
+        return run_to_end(_teach(folder, profile, live_arm(folder, options.bench)))
+    if not profile.motion.rest:
+        complain(f"no rest pose is taught for bench {profile.name}: put the arm there by hand, then `rest --teach`")
+        return FAILED
+    return run_to_end(_move(folder, profile, Purpose.REST, live_arm(folder, options.bench)))
+
+
+def release(options: argparse.Namespace) -> int:
+    """Lower the arm and cut torque, once confirmed."""
+    folder, profile = _bench(options)
+    if not options.yes:
+        if not sys.stdin.isatty():
+            complain("releasing cuts torque: confirm with --yes")
+            return BAD_USAGE
+        how = "the arm goes to rest first" if profile.motion.rest else "NO REST POSE IS TAUGHT: support the arm by hand"
+        if input(f"cut torque ({how})? type yes: ").strip().lower() != "yes":
+            print("nothing was done")
+            return FAILED
+    return run_to_end(_move(folder, profile, Purpose.RELEASE, live_arm(folder, options.bench)))
+
+
+async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running: RunFolder | None) -> int:
+    """Rest or release: a running session is asked; else a bench worker does it and ends."""
+    run = running or arm_commands.begin(folder, profile, purpose)
+    printer = Printer()
+    link = Link(run, name=f"lab-console {purpose.value}", on_event=lambda _, s: printer.show(s))
+    goal = Phase.RESTED if purpose is Purpose.REST else Phase.RELEASED
+    try:
+        await link.attach()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, arm_commands.hold, link, "Ctrl-C")
+        if running is not None:
+            verb = arm_commands.go_to_rest if purpose is Purpose.REST else arm_commands.release
+            answer = await verb(link)
+            if not answer.ok and "a moment ago" in answer.error:  # meant for keys; a verb was typed
+                await asyncio.sleep(1.1)
+                answer = await verb(link)
+            if not answer.ok:
+                complain(answer.error)
+                return FAILED
+        state = await link.until(lambda s: s.phase in (goal, Phase.HELD) or not s.running, START_PATIENCE_S + 60)
+        if running is None and state.running:
+            state = await link.until(lambda s: not s.running, 30)
+    except (LinkLost, TimeoutError) as error:
+        return lost(run, error)
+    finally:
+        printer.close()
+        await link.close()
+    if state.phase is goal or state.status is SessionStatus.FINISHED:
+        return OK
+    complain(state.end_reason or f"the arm is {state.phase.value}: {state.held or state.detail}")
+    if state.running:
+        complain(f"session {run.id} goes on holding it: `lab-console attach {run.id}`, or rest or release again")
+    return FAILED
+
+
+async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None) -> int:
+    """Print the measured pose; a worker started for it goes on holding, since torque may be all that bears the arm."""
+    run = running or arm_commands.begin(folder, profile, Purpose.HOLD)
+    link = Link(run, name="lab-console rest --teach", drive=running is None)
+    try:
+        await link.attach()
+        await link.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
+        give_up = time.monotonic() + 5
+        while _pose_is_missing(link) and time.monotonic() < give_up:  # noqa: ASYNC110  (telemetry has no event)
+            await asyncio.sleep(0.05)
+        if not (link.telemetry and link.telemetry.joints):
+            complain(link.snapshot.end_reason or "the follower's pose could not be read")
+            return FAILED
+        pose = ", ".join(f"{name} = {value:.1f}" for name, value in link.telemetry.joints.items())
+        print(f"[bench.{profile.name}.motion]\nrest = {{ {pose} }}")
+        if running is None:  # whether it lies or hangs is for a person to see
+            complain(f"session {run.id} holds the arm now; `lab-console release` lets it go")
+    except (LinkLost, TimeoutError) as error:
+        return lost(run, error)
+    finally:
+        await link.close()
+    return OK
+
+
+def _pose_is_missing(link: Link) -> bool:
+    return link.snapshot.running and not (link.telemetry and link.telemetry.joints)

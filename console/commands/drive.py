@@ -1,0 +1,71 @@
+"""A sitting that a shell verb drives from its start to its end: what record and eval have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from console.commands.exits import START_PATIENCE_S
+from console.commands.interrupts import Interrupts
+from console.commands.printer import Printer
+from services import arm_commands
+from services.folders import RunFolder
+from services.live.link import Link
+from services.live.snapshots import Phase, Snapshot
+from sessions.models import SessionStatus
+
+END_PATIENCE_S = 120.0
+Work = Callable[[Link, Interrupts], Awaitable[str]]
+"""Drives the sitting; returns what went wrong, or nothing."""
+
+
+@dataclass(frozen=True)
+class Driven:
+    """How it went: the last state, and what went wrong before that, or nothing."""
+
+    state: Snapshot
+    failure: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether all that was asked for is there, and the sitting ended in order."""
+        return not self.failure and self.state.status is SessionStatus.FINISHED and self.state.reached
+
+    @property
+    def why(self) -> str:
+        """What to say where it did not go well: the worker's own end, else what went wrong here."""
+        by_itself = self.state.status in (SessionStatus.ABORTED, SessionStatus.CRASHED)
+        return self.state.end_reason if by_itself or not self.failure else self.failure
+
+
+async def drive(run: RunFolder, work: Work, *, name: str, ending: str, patience_s: float = START_PATIENCE_S) -> Driven:
+    """Attach, let `work` do its part, then end the sitting in order.
+
+    An arm that was stopped goes on holding: only a person moves it again. Raises LinkLost, or TimeoutError where the
+    worker takes longer than `patience_s` to start.
+    """
+    printer = Printer()
+    link = Link(run, name=name, on_event=lambda _, state: printer.show(state))
+    interrupts = Interrupts(link, run, ending=ending, say=printer.say)
+    try:
+        await link.attach(patience_s=START_PATIENCE_S)
+        await link.until(lambda s: s.phase is not Phase.STARTING, patience_s)
+        failure = await work(link, interrupts)
+        if link.snapshot.running and not interrupts.asked:
+            if link.snapshot.phase is Phase.HELD:
+                return Driven(link.snapshot, failure)
+            answer = await arm_commands.finish(link)
+            if not answer.ok and not link.may_command:  # another console drives now; else it ends already
+                return Driven(link.snapshot, failure or answer.error)
+        return Driven(await link.until(lambda s: not s.running, END_PATIENCE_S), failure)
+    finally:
+        printer.close()
+        interrupts.close()
+        await link.close()
+
+
+def goes_on(run: RunFolder, driven: Driven) -> str:
+    """What a person can do with a sitting that still runs; empty where it has ended."""
+    if not driven.state.running:
+        return ""
+    return f"session {run.id} goes on: `lab-console attach {run.id}`, `lab-console rest` or `lab-console release`"

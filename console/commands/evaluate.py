@@ -1,0 +1,133 @@
+"""`lab-console eval`: trials on the simulated bench, judged by its oracle. People judge on the Evaluate screen."""
+
+from __future__ import annotations
+
+import argparse
+
+from console.commands.drive import drive, goes_on
+from console.commands.exits import BAD_USAGE, FAILED, OK, complain, fold, lost, run_to_end
+from console.commands.interrupts import Interrupts
+from services.bench.profiles import load_benches
+from services.evaluation import plan as evaluation
+from services.folders import DataFolder, RunFolder, data_folder
+from services.live.link import Link, LinkLost
+from services.live.requests import ORACLE
+from services.live.snapshots import Phase, Snapshot
+from services.log.headline import verdict_counts
+from services.refusal import Refusal
+from sessions.models import Verdict
+
+ENDING = "ending: the arm holds, the trial is saved without a verdict, then it goes to rest"
+LOAD_PATIENCE_S = 600.0
+"""A large policy on a cold disk."""
+SAVE_PATIENCE_S = 150.0
+STOPPED_S = 2.0
+"""An arm that holds this long was stopped; a worker that ends says so at once, and then takes its time."""
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Evaluate without a screen, where nobody has to judge."""
+    if not options.judge:
+        complain(
+            "without --judge a person judges each trial by a key: open `lab-console` and press F5; "
+            "`--judge oracle` judges on a simulated bench"
+        )
+        return BAD_USAGE
+    folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
+    if options.judge == ORACLE and not profile.simulated:
+        complain(
+            f"bench {profile.name} is real, and the oracle judges on a simulated bench only: "
+            "open `lab-console` and press F5, where a person judges"
+        )
+        return BAD_USAGE
+    try:
+        request = evaluation.plan(
+            folder,
+            profile,
+            checkpoint=options.checkpoint,
+            task=options.task,
+            trials=options.trials,
+            trial_seconds=options.trial_seconds,
+            operator=options.operator or next(iter(profile.operators), ""),
+            judge=options.judge,
+            seed=options.seed,
+            lockstep=options.lockstep,
+            dataset=options.dataset,
+        )
+    except Refusal as refusal:
+        complain(refusal)
+        return BAD_USAGE
+    return run_to_end(_evaluate(folder, evaluation.begin(folder, request)))
+
+
+async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
+    try:
+        driven = await drive(run, _trials, name="lab-console eval", ending=ENDING, patience_s=LOAD_PATIENCE_S)
+    except (LinkLost, TimeoutError) as error:
+        return lost(run, error)
+    await fold(folder)
+    state = driven.state
+    tally = verdict_counts({verdict: state.count(verdict) for verdict in Verdict})
+    if not driven.well:
+        complain(f"session {run.id} {state.status.value}: {driven.why}{f'; {tally}' if state.trials else ''}")
+        if hint := goes_on(run, driven):
+            complain(hint)
+        return FAILED
+    dataset = state.started.dataset if state.started else ""
+    print(f"session {run.id} finished: {tally}; the motion is in dataset {dataset}")
+    return OK
+
+
+async def _trials(link: Link, interrupts: Interrupts) -> str:
+    """Start trial after trial until enough are judged; returns what went wrong, or nothing."""
+    while True:
+        await link.until(_waits)
+        state = await link.until(lambda s: not s.unsaved_take or not s.running, SAVE_PATIENCE_S)
+        if not state.running or state.reached or interrupts.asked:
+            return ""
+        if state.phase is Phase.HELD:
+            if await _stays_held(link):
+                return _held(state)
+            continue
+        if state.pending is not None:
+            return f"trial {state.pending.index} was stopped: a person has to judge it"
+        if state.phase is Phase.RELEASED:
+            return "somebody released the arm"
+        if why := await _start(link, evaluation.next_trial(state)):
+            return why
+
+
+async def _start(link: Link, number: int) -> str:
+    """Start trial `number` and wait until it has its verdict, or the arm holds; why it was refused, or nothing."""
+    answered = evaluation.start_or_end_trial(link)
+    answer = await answered if answered else None
+    if answer is not None and not answer.ok:
+        return answer.error
+
+    def over(state: Snapshot) -> bool:
+        begun = state.trial is not None and state.trial.index >= number
+        return not state.running or state.phase is Phase.HELD or (begun and _waits(state))
+
+    await link.until(over)
+    return ""
+
+
+def _waits(state: Snapshot) -> bool:
+    """Whether the sitting goes on by a command only, or is over."""
+    still = (Phase.HELD, Phase.RESTED, Phase.IDLE, Phase.DONE, Phase.RELEASED)
+    return not state.running or state.phase in still
+
+
+def _held(state: Snapshot) -> str:
+    pending = f", and trial {state.pending.index} waits for its verdict by a person" if state.pending else ""
+    return f"the arm holds: {state.held or state.detail}{pending}"
+
+
+async def _stays_held(link: Link) -> bool:
+    """Whether somebody stopped the arm: then it goes on holding. Waits for a worker that is about to end."""
+    try:
+        await link.until(lambda s: s.phase is not Phase.HELD or s.ending, STOPPED_S)
+    except TimeoutError:
+        return True
+    await link.until(lambda s: s.phase is not Phase.HELD or not s.running)
+    return False

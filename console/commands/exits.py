@@ -1,0 +1,56 @@
+"""How a shell verb ends: its exit status, and what it says on standard error when something went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from services.folders import DataFolder, RunFolder
+from services.live.event_log import read_events
+from services.live.launch import log_tail
+from services.live.snapshots import replay
+from services.text import clean
+
+OK, FAILED, BAD_USAGE = 0, 1, 2
+START_PATIENCE_S = 90.0
+"""LeRobot loads in 6 to 10 s; a cold disk may take a minute."""
+
+
+def complain(text: object) -> None:
+    """One line on standard error."""
+    print(f"lab-console: {clean(str(text))}", file=sys.stderr, flush=True)
+
+
+def show_log(run: RunFolder) -> None:
+    """The last lines that the worker printed, and where the rest is."""
+    for line in log_tail(run):
+        print(f"  {clean(line)}", file=sys.stderr)
+    complain(f"the whole log is {run.log}")
+
+
+def lost(run: RunFolder, error: Exception) -> int:
+    """The worker is gone or silent: say what is known of it."""
+    state = replay(read_events(run.events))
+    told = "" if state.running else state.end_reason
+    complain(f"session {run.id}: {told or str(error) or 'it took too long'}")
+    show_log(run)
+    complain("what was acknowledged is saved; a dataset is repaired at the next start")
+    return FAILED
+
+
+def run_to_end(work: Coroutine[Any, Any, int]) -> int:
+    """Run a verb on an event loop of its own; a second Ctrl-C cancels it, which detaches."""
+    try:
+        return asyncio.run(work)
+    except asyncio.CancelledError:
+        print("detached; the session goes on: `lab-console attach`")
+        return FAILED
+
+
+async def fold(folder: DataFolder) -> None:
+    """Bring the log up to date, so that `sessions` right after this verb shows how it went."""
+    from services.log import scribe
+
+    await asyncio.to_thread(scribe.fold, folder)

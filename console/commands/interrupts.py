@@ -1,0 +1,58 @@
+"""Ctrl-C on a verb that started a worker: the first asks the worker for an orderly end, the second detaches."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+from services.folders import RunFolder
+from services.live import protocol
+from services.live.event_log import is_live
+from services.live.link import Link
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Holds SIGINT and SIGTERM of this process until `close`. Made by the task that a second one cancels."""
+
+    def __init__(
+        self, link: Link, run: RunFolder, *, ending: str, say: Callable[[str], None], finish: bool = False
+    ) -> None:
+        """`ending` says what the worker does when it is asked to end; with `finish`, which a key asks for, too."""
+        self.asked = 0
+        self._link, self._run, self._ending, self._say = link, run, ending, say
+        self._finish = finish
+        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self._later: asyncio.TimerHandle | None = None
+        for number in SIGNALS:
+            self._loop.add_signal_handler(number, self._interrupt)
+
+    def _interrupt(self) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            self._say(f"{self._ending} (Ctrl-C again detaches)")
+            self._ask()
+        elif self._task is not None:
+            self._loop.call_soon(self._task.cancel)
+
+    def _ask(self) -> None:
+        """Tell the worker, or send it SIGTERM as soon as it is known which process that is."""
+        welcome = self._link.welcome
+        if welcome is None:
+            self._later = self._loop.call_later(0.1, self._ask)
+        elif self._finish:
+            self._link.tell(protocol.TakeOver())
+            self._link.tell(protocol.Finish())
+        elif is_live(self._run):
+            os.kill(welcome.pid, signal.SIGTERM)
+
+    def close(self) -> None:
+        """Give the signals back."""
+        if self._later is not None:
+            self._later.cancel()
+        for number in SIGNALS:
+            self._loop.remove_signal_handler(number)

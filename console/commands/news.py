@@ -1,0 +1,95 @@
+"""What is new in a sitting since the last look, as lines for people. Pure: from snapshots to text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.live.snapshots import Snapshot
+from services.log.headline import rate
+from services.units import duration, size
+from sessions.models import Checkpoint, Episode, SessionKind, Trial, Verdict
+
+
+class News:
+    """Remembers what it has told. Takes, trials and verdicts, checkpoints, alarms, notes on the policy: each once."""
+
+    def __init__(self) -> None:
+        self._episodes = self._lost = self._checkpoints = self._notes = 0
+        self._alarms: tuple[str, ...] = ()
+        self._verdicts: dict[int, tuple[Verdict | None, str]] = {}
+
+    def of(self, state: Snapshot) -> list[str]:
+        """The lines that were not told yet."""
+        evaluates = state.started is not None and state.started.kind is SessionKind.EVAL
+        notes = state.policy.notes if state.policy else ()
+        lines = [f"note: {text}" for text in notes[self._notes :]]
+        lines += [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
+        lines += [line for trial in state.trials if (line := self._verdict(trial))]
+        what = "the motion of trial" if evaluates else "take"
+        lines += [f"{what} {e.take} is not an episode: {e.reason} {e.where}".rstrip() for e in state.lost[self._lost :]]
+        checkpoints = state.training.checkpoints if state.training else ()
+        lines += [_checkpoint(c) for c in checkpoints[self._checkpoints :]]
+        lines += [f"ALARM {text}" for text in behind(self._alarms, state.alarm_history)]
+        self._episodes, self._lost, self._checkpoints = len(state.episodes), len(state.lost), len(checkpoints)
+        self._alarms, self._notes = state.alarm_history, len(notes)
+        return lines
+
+    def _verdict(self, trial: Trial) -> str:
+        """How the trial was judged, where that is news."""
+        before = self._verdicts.get(trial.index, (None, ""))
+        self._verdicts[trial.index] = now = (trial.verdict, trial.failure_mode)
+        if now == before:
+            return ""
+        if trial.verdict is None:
+            return f"trial {trial.index}: its verdict is taken back"
+        how = ", ".join(word for word in (trial.judge, f"{trial.seconds:.1f} s", trial.failure_mode) if word)
+        return f"trial {trial.index}: {trial.verdict.value} ({how})"
+
+
+def behind[T](before: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:
+    """What `now` has behind the end of `before`, of which it may have dropped the beginning."""
+    for dropped in range(len(before) + 1):
+        kept = before[dropped:]
+        if now[: len(kept)] == kept:
+            return now[len(kept) :]
+    return now
+
+
+def _episode(episode: Episode) -> str:
+    word = "accepted" if episode.accepted else "rejected"
+    flags = f", flagged: {', '.join(episode.flags)}" if episode.flags else ""
+    return f"take {episode.take} saved as episode {episode.index}: {episode.frames} frames, {word}{flags}"
+
+
+def _checkpoint(checkpoint: Checkpoint) -> str:
+    loss = "" if checkpoint.loss is None else f", loss {checkpoint.loss:.3g}"
+    name = Path(checkpoint.path).name
+    return f"checkpoint {name} saved: {size(checkpoint.bytes)} in {checkpoint.seconds:.1f} s{loss}"
+
+
+def amount(state: Snapshot) -> tuple[int, int, str]:
+    """(done, wanted, both in words) of what the sitting is for; (0, 0, "") where nothing is counted."""
+    started, training = state.started, state.training
+    if started is None:
+        return 0, 0, ""
+    match started.kind:
+        case SessionKind.RECORD:
+            return state.accepted, started.target_episodes, f"{state.accepted}/{started.target_episodes}"
+        case SessionKind.EVAL:
+            so_far = rate(state.count(Verdict.SUCCESS), state.judged)
+            return state.judged, started.target_trials, f"{state.judged}/{started.target_trials}  {so_far}".rstrip()
+        case SessionKind.TRAIN if training is not None:
+            return training.step, training.started.steps, _steps(state)
+        case _:
+            return 0, 0, ""
+
+
+def _steps(state: Snapshot) -> str:
+    training = state.training
+    assert training is not None
+    words = [f"{training.step:,}/{training.started.steps:,}"]
+    if (loss := training.metrics.get("loss")) is not None:
+        words.append(f"loss {loss:.3g}")
+    if state.running and (left := training.seconds_left) is not None:
+        words.append(f"ETA {duration(left)}")
+    return "  ".join(words)

@@ -1,0 +1,94 @@
+"""How a verb shows the sitting that it follows: a progress bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from console.commands.news import News, amount
+from services.live.snapshots import Phase, Snapshot
+from services.text import clean
+from sessions.models import SessionKind
+
+EVERY_S = 5.0
+"""A training's progress in plain lines, at most."""
+PASSING = {
+    SessionKind.TRAIN: frozenset({Phase.TRAINING, Phase.SAVING}),
+    SessionKind.EVAL: frozenset({Phase.ALIGNING, Phase.RESTING, Phase.RESTED}),
+}
+"""Phases that plain lines leave out: what comes of them is told anyway."""
+
+
+class Printer:
+    """Says what changed."""
+
+    def __init__(self) -> None:
+        self._news = News()
+        self._last: tuple[Phase, str] | None = None
+        self._step, self._said_at = 0, time.monotonic()
+        self._bar = Bar() if sys.stdout.isatty() else None
+
+    def show(self, state: Snapshot) -> None:
+        """Print what is new in `state`."""
+        for line in self._news.of(state):
+            self.say(line)
+        now = (state.phase, state.end_reason if state.phase is Phase.ENDED else state.detail)
+        text = clean(f"{now[0].value}: {now[1]}" if now[1] else now[0].value)
+        if self._bar is not None:
+            self._bar.show(text, *amount(state))
+        elif now != self._last and not _passes(state):
+            print(text, flush=True)
+        self._last = now
+        if self._bar is None:
+            self._tell_steps(state)
+
+    def _tell_steps(self, state: Snapshot) -> None:
+        """How far a training is: not too often, and only where it went on."""
+        training, now = state.training, time.monotonic()
+        if training is None or training.step <= self._step or now - self._said_at < EVERY_S:
+            return
+        self._step, self._said_at = training.step, now
+        self.say(f"step {amount(state)[2]}")
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        if self._bar is not None:
+            self._bar.say(clean(line))
+        else:
+            print(clean(line), flush=True)
+
+    def close(self) -> None:
+        """Take the bar down."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _passes(state: Snapshot) -> bool:
+    kind = state.started.kind if state.started else None
+    passing = PASSING.get(kind, frozenset()) if kind else frozenset()
+    return state.phase in passing and not (kind is SessionKind.TRAIN and state.detail and state.phase is Phase.TRAINING)
+
+
+class Bar:
+    """The phase, a bar, how far it is, and how long that took; lines go above it."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        phase, count = (TextColumn(field, markup=False) for field in ("{task.description}", "{task.fields[count]}"))
+        self._progress: Any = Progress(phase, BarColumn(), count, TimeElapsedColumn())
+        self._task = self._progress.add_task("starting", total=None, count="")
+        self._progress.start()
+
+    def show(self, text: str, done: int, wanted: int, count: str) -> None:
+        """Where it stands."""
+        self._progress.update(self._task, description=text, total=wanted or None, completed=done, count=count)
+
+    def say(self, line: str) -> None:
+        """A line above the bar."""
+        self._progress.console.print(line, markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Leave the bar as it is, and the terminal to others."""
+        self._progress.stop()

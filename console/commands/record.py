@@ -1,0 +1,111 @@
+"""`lab-console record`: demonstrations without a screen."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import termios
+import time
+
+from console.commands.drive import drive, goes_on
+from console.commands.exits import BAD_USAGE, FAILED, OK, START_PATIENCE_S, complain, fold, lost, run_to_end
+from console.commands.interrupts import Interrupts
+from services.bench.profiles import apply_settings, load_benches
+from services.folders import DataFolder, RunFolder, data_folder
+from services.live.link import Link, LinkLost
+from services.live.snapshots import Phase
+from services.recording import plan as recording
+from services.refusal import Refusal
+
+ENDING = "ending: the arm holds, the take is saved, then it goes to rest"
+
+
+def record(options: argparse.Namespace) -> int:
+    """Record without a screen. On the simulated bench takes follow each other; at a robot Enter starts each."""
+    folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
+    profile, settings = apply_settings(profile, options.settings)
+    try:
+        request = recording.plan(
+            folder,
+            profile,
+            dataset=options.dataset,
+            task=options.task,
+            operator=options.operator or next(iter(profile.operators), ""),
+            episodes=options.episodes,
+            episode_seconds=options.episode_seconds,
+            reset_seconds=options.reset_seconds,
+            fps=options.fps,
+            resume=options.resume,
+            seed=options.seed,
+            lockstep=options.lockstep,
+            settings=settings,
+        )
+    except Refusal as refusal:
+        complain(refusal)
+        return BAD_USAGE
+    by_key = not profile.simulated
+    if by_key and not sys.stdin.isatty():
+        complain("at a robot every take starts by a key: run this on a terminal, or use the console")
+        return BAD_USAGE
+    return run_to_end(_record(folder, recording.begin(folder, request), by_key=by_key))
+
+
+async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
+    async def takes(link: Link, interrupts: Interrupts) -> str:
+        return await _takes(link, interrupts, by_key=by_key)
+
+    try:
+        driven = await drive(run, takes, name="lab-console record", ending=ENDING)
+    except (LinkLost, TimeoutError) as error:
+        return lost(run, error)
+    await fold(folder)
+    state = driven.state
+    if not driven.well:
+        complain(f"session {run.id} {state.status.value}: {state.accepted} accepted; {driven.why}")
+        if hint := goes_on(run, driven):
+            complain(hint)
+        return FAILED
+    print(f"session {run.id} finished: {state.accepted} accepted, {state.rejected} rejected, {state.flagged} flagged")
+    return OK
+
+
+async def _takes(link: Link, interrupts: Interrupts, *, by_key: bool) -> str:
+    """Drive the sitting until the target is reached; returns what went wrong, or nothing."""
+    while link.snapshot.running and not link.snapshot.reached and not interrupts.asked:
+        state = link.snapshot
+        if state.phase is Phase.IDLE or state.phase in (Phase.READY, Phase.RESET):
+            if by_key or state.phase is not Phase.IDLE:
+                await _scene_is_back(link, by_key=by_key)
+            done = recording.start_or_end_take(link)
+            answer = await done if done else None
+            if answer is not None and not answer.ok:
+                return answer.error
+            await _phase_after(link, state.phase, START_PATIENCE_S)
+        elif state.phase is Phase.HELD:
+            return f"the arm holds: {state.held}"
+        else:
+            await _phase_after(link, state.phase)
+        await _saved(link)
+    return ""
+
+
+async def _phase_after(link: Link, phase: Phase, timeout_s: float | None = None) -> None:
+    await link.until(lambda s: s.phase is not phase, timeout_s)
+
+
+async def _saved(link: Link) -> None:
+    await link.until(lambda s: not s.unsaved_take or not s.running, 150)
+
+
+async def _scene_is_back(link: Link, *, by_key: bool) -> None:
+    """Wait for the operator's Enter at a robot; on the simulated bench for the reset time."""
+    started = link.snapshot.started
+    if by_key:
+        take = recording.next_take(link.snapshot)
+        print(f"press Enter to {'align the arms' if link.snapshot.phase is Phase.IDLE else f'start take {take}'}")
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before is no answer
+        await asyncio.to_thread(sys.stdin.readline)
+    elif started and not started.config.get("lockstep") and link.snapshot.phase is Phase.RESET:
+        left = started.reset_seconds - (time.time() - link.snapshot.phase_since)
+        await asyncio.sleep(max(0.6, left))

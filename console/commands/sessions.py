@@ -1,0 +1,79 @@
+"""`lab-console sessions`, and `attach` where there is no terminal: the log, and what runs, in plain lines."""
+
+from __future__ import annotations
+
+import argparse
+
+from console.commands.exits import BAD_USAGE, FAILED, OK, complain, lost, run_to_end
+from console.commands.printer import Printer
+from services.folders import DataFolder, RunFolder, data_folder
+from services.live.launch import live_runs
+from services.live.link import Link, LinkLost
+from services.text import clean
+
+
+def sessions(options: argparse.Namespace) -> int:
+    """List the log, as lines or as JSON."""
+    import orjson
+
+    from services.log import logbook
+    from services.log.headline import headline
+
+    folder = data_folder(options.data_dir)
+    if not folder.root.exists():
+        print("[]" if options.json else f"no sessions yet in {folder.root}")
+        return OK
+    try:
+        book = logbook.sessions(folder)
+    except logbook.LogbookProblem as problem:
+        complain(problem)
+        return FAILED
+    if book.message:
+        complain(book.message)
+    chosen = [s for s in book.sessions if options.kind in (None, s.kind.value)]
+    if options.json:
+        print(orjson.dumps(logbook.as_json(chosen), option=orjson.OPT_INDENT_2).decode())
+        return OK
+    for session in chosen:
+        line = headline(session)
+        print(clean(f"{session.id}  {line.when}  {line.kind:7} {session.status:8} {line.what}  {line.counts}").rstrip())
+    if not chosen:
+        print("no sessions" + (f" of kind {options.kind}" if options.kind else " yet"))
+    return OK
+
+
+def find_live(folder: DataFolder, wanted: str | None) -> RunFolder:
+    """The running session that `wanted` names (its id or the beginning of it), else the newest.
+
+    Raises SystemExit(2) with a sentence where there is none, or more than one.
+    """
+    live = live_runs(folder)
+    matching = [run for run in live if wanted is None or run.id.startswith(wanted)]
+    if (wanted is not None and len(matching) == 1) or (wanted is None and matching):
+        return matching[0]
+    if not live:
+        complain(f"no session runs in {folder.root}; `lab-console` opens the console to start one")
+    elif not matching:
+        complain(f"no running session begins with {wanted!r}; running: {', '.join(r.id for r in live)}")
+    else:
+        complain(f"{wanted!r} fits several: {', '.join(r.id for r in matching)}")
+    raise SystemExit(BAD_USAGE)
+
+
+def watch(run: RunFolder) -> int:
+    """Follow a session in plain lines until it ends; changes nothing."""
+    return run_to_end(_watch(run))
+
+
+async def _watch(run: RunFolder) -> int:
+    printer = Printer()
+    link = Link(run, name="watch", drive=False, on_event=lambda _, s: printer.show(s))
+    try:
+        printer.show(await link.attach())
+        await link.until(lambda s: not s.running)
+    except LinkLost as error:
+        return lost(run, error)
+    finally:
+        printer.close()
+        await link.close()
+    return OK

@@ -1,0 +1,158 @@
+"""The stop key: Textual's terminal driver with a way past Textual, from the input thread to the worker.
+
+Every chunk of input goes through the stop scanner before Textual sees it. A stop is on the worker's socket
+before anything else happens, whatever the event loop does, also with a dialog open. The bytes then go on to
+Textual unchanged, so Esc still closes what is open.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import threading
+import time
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterable
+from typing import Any, TextIO, cast
+
+from textual import constants
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+from textual.messages import InBandWindowResize
+
+from services.live.stop_keys import Stop, StopScanner
+from services.live.stop_line import StopLine
+
+stop_line = StopLine()
+"""Where stops go: the app aims it when something can move, and disarms it when nothing can."""
+
+_IDLE_S = 0.1
+_TICK_S = 0.01
+_text_entry = threading.Event()
+
+
+def set_text_entry(typing: bool) -> None:
+    """Whether keys go to a text field: the letter x is text then, and only Esc stops."""
+    if typing:
+        _text_entry.set()
+    else:
+        _text_entry.clear()
+
+
+class StopKeyDriver(LinuxDriver):
+    """Sends the stop key to `stop_line` from the input thread, which waits for nothing but the terminal.
+
+    When the terminal is gone the thread ends and the app gets a `TerminalLost`.
+    """
+
+    class TerminalLost(Message):
+        """No key can come any more."""
+
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        # Textual's writer thread would die of a lost terminal, and the app's exit would wait for it for ever.
+        self._file = cast(Any, _Screen(cast(TextIO, self._file)))
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Resume only what was suspended.
+
+        A lost terminal sends SIGCONT as well: Textual would begin anew, with a second thread reading keys.
+        """
+        if self._must_signal_resume:
+            super()._sigcont_application()
+
+    def run_input_thread(self) -> None:
+        """Read the terminal until the app exits: stops to the worker first, then events to Textual."""
+        scanner = StopScanner()
+        decode = getincrementaldecoder("utf-8")("replace").decode  # a stray byte must not end this thread
+        self._parser = XTermParser(self._debug)
+        quiet_since = 0.0
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(self._patience(scanner, quiet_since)):
+                    data = self._read()
+                    if not data:
+                        self.send_message(self.TerminalLost())
+                        break
+                    quiet_since = time.monotonic()
+                    self._send(scanner.feed(data, quiet_since, text_entry=_text_entry.is_set()))
+                    self._dispatch(decode(data))
+                self._send(scanner.expire(time.monotonic()))
+                self._dispatch("")
+        self._send(scanner.expire(float("inf")))  # pressed as the app left
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self.fileno, 4096)
+        except OSError:  # EIO: the other side of the terminal is closed
+            return b""
+
+    def _patience(self, scanner: StopScanner, quiet_since: float) -> float:
+        """How long to wait for input: not past what the scanner, or Textual's parser, has to decide."""
+        now = time.monotonic()
+        due = scanner.deadline()
+        if due is not None:
+            return min(max(due - now, 0.0), _IDLE_S)
+        undecided = now - quiet_since <= constants.ESCAPE_DELAY + _TICK_S
+        return _TICK_S if undecided else _IDLE_S
+
+    def _send(self, stops: list[Stop]) -> None:
+        if stops:
+            stop_line.stop(stops[0].cause)
+
+    def _dispatch(self, text: str) -> None:
+        """Let Textual parse `text`; without any, let it decide what waited long enough."""
+        try:
+            events: Iterable[Message] = self._parser.feed(text) if text else self._parser.tick()
+            for event in events:
+                self.process_message(event)
+        except (ParseError, ValueError, OverflowError):  # a key code that is none, say: begin anew
+            self._parser = _anew(self._parser, self._debug)
+
+    def process_message(self, message: Message) -> None:
+        """Pass an event on. What answers by writing runs on the loop: writing to a stalled terminal blocks."""
+        if isinstance(message, InBandWindowResize):
+            self._loop.call_soon_threadsafe(super().process_message, message)
+        else:
+            super().process_message(message)
+
+
+class _Screen:
+    """Where Textual's writer thread writes; a lost terminal swallows everything."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._lost = False
+
+    def write(self, text: str) -> None:
+        """Write, while there is a terminal."""
+        self._unless_lost(lambda: self._file.write(text))
+
+    def flush(self) -> None:
+        """Flush, while there is a terminal."""
+        self._unless_lost(self._file.flush)
+
+    def fileno(self) -> int:
+        """The terminal's descriptor."""
+        return self._file.fileno()
+
+    def _unless_lost(self, call: Callable[[], object]) -> None:
+        if not self._lost:
+            try:
+                call()
+            except OSError:
+                self._lost = True
+
+
+def _anew(parser: XTermParser, debug: bool) -> XTermParser:
+    """A parser at the start of a sequence that knows the terminal as `parser` did."""
+    new = XTermParser(debug)
+    new.mouse_pixels = parser.mouse_pixels
+    new.terminal_size, new.terminal_pixel_size = parser.terminal_size, parser.terminal_pixel_size
+    return new

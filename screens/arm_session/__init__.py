@@ -1,0 +1,1 @@
+"""What Record and Evaluate share."""

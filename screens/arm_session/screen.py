@@ -1,0 +1,207 @@
+"""What Record and Evaluate have in common: the form of the next sitting, or the one at hand; pictures, panels, end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from screens.arm_session.camera_views import Looking
+from screens.frame.form import Form, stands
+from screens.views.phase import moment
+from screens.views.phase_view import Moment
+from screens.views.record_panels import legend
+from screens.views.session_page import page
+from screens.views.signs import clean
+from screens.widgets.joints import JointBars
+from screens.widgets.line import Line, Lines
+from screens.widgets.phase import PhasePanel
+from screens.widgets.pictures import Pictures
+from services.live import protocol
+from services.log.documents import document
+from sessions.models import SessionKind
+
+
+class SittingScreen(Looking):
+    """Shows the form, or the sitting; never both. Subclasses say of which kind, and draw what is their own."""
+
+    GUIDE: ClassVar[str] = "leader"
+    """What the arm follows."""
+
+    # --- what subclasses give -------------------------------------------------------------------
+
+    def new_form(self) -> Form:
+        """The form of the next sitting."""
+        raise NotImplementedError
+
+    def strip(self) -> Content:
+        """The line of history."""
+        raise NotImplementedError
+
+    def heading(self) -> str:
+        """What stands over the phase panel of a sitting of this kind."""
+        raise NotImplementedError
+
+    def tally(self) -> list[Content]:
+        """What the sitting came to so far."""
+        raise NotImplementedError
+
+    def foot(self, telemetry: protocol.Telemetry) -> list[Content]:
+        """The lines below the joints."""
+        raise NotImplementedError
+
+    # --- the body -------------------------------------------------------------------------------
+
+    def body(self) -> ComposeResult:
+        """The form's place, pictures, panels, the strip of history."""
+        yield Container(id="ask")
+        with Vertical(id="live"):
+            yield Pictures()
+            with VerticalScroll(id="after", classes="panel", can_focus=False):
+                yield Static("", id="after-text", markup=False)
+            with Horizontal(id="panels"):
+                yield from self.panels()
+        yield from self.below()
+
+    def panels(self) -> Iterator[Any]:
+        """Phase, joints, tally."""
+        yield phase_box()
+        yield joints_box()
+        yield tally_box()
+
+    def below(self) -> Iterator[Any]:
+        """What stands under the panels, at the bottom the strip."""
+        yield Line(id="strip")
+
+    def on_mount(self) -> None:
+        """Titles of the panels."""
+        self._wants_form = False
+        self.query_one("#joints-box").border_title = legend(self.GUIDE)
+        self.query_one("#tally").border_title = "this sitting"
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    @property
+    def shows_form(self) -> bool:
+        """Whether the form is up: nothing runs, and no end is left to be read."""
+        desk = self.desk
+        return not desk.live and (self._wants_form or desk.kind is not self.KIND)
+
+    @property
+    def opening(self) -> bool:
+        """Until the form's fields are there."""
+        return super().opening or (self.shows_form and not stands(self))
+
+    def moment(self) -> Moment:
+        """What the big panel shows."""
+        desk = self.desk
+        return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
+
+    def draw(self) -> None:
+        """Choose form, sitting or what a lost worker said; draw it."""
+        desk = self.desk
+        if desk.live:
+            self._wants_form = False
+        self.set_class(self.shows_form, "-form")
+        over = not desk.live and not self.shows_form
+        self.set_class(over, "-over")
+        crashed, shown = over and bool(desk.tail), self.has_class("-crashed")
+        self.set_class(crashed, "-crashed")
+        self.set_class(not self.mine, "-other")
+        self._draw_form()
+        self.draw_pictures()
+        if self.shows_form:
+            return
+        self.query_one("#phase-box").border_title = Content(clean(self._title()))
+        self.query_one("#strip", Line).show(self.strip())
+        if over:
+            self._draw_end()
+        if crashed and not shown:  # the last of the last words says what it was
+            self.call_after_refresh(self.query_one("#after", VerticalScroll).scroll_end, animate=False)
+
+    def _title(self) -> str:
+        kind = self.desk.kind
+        if self.desk.snapshot.started is not None and self.mine:
+            return self.heading()
+        if not self.desk.live:
+            return "sitting"
+        if kind is None or self.mine:
+            return "sitting"
+        where = {SessionKind.RECORD: "F3", SessionKind.EVAL: "F5"}.get(kind, "F2")
+        return f"{kind.value} sitting: {where} shows it, F finishes it"
+
+    def _draw_form(self) -> None:
+        place = self.query_one("#ask")
+        if not place.is_mounted:
+            return
+        if self.shows_form and not place.children:
+            place.mount(self.new_form())
+        elif not self.shows_form and place.children:
+            place.remove_children()
+            self.set_focus(None)
+
+    def _draw_end(self) -> None:
+        """What a worker that crashed said last, else what the log keeps of the sitting."""
+        desk, place = self.desk, self.query_one("#after")
+        place.border_title = "the worker's last words" if desk.tail else "this sitting, as the log keeps it"
+        if desk.tail:
+            text = Content("\n".join(desk.tail))
+        elif desk.snapshot.started is not None:
+            text = page(document(desk.snapshot), place.size.width or 76)
+        else:
+            text = Content("")
+        self.query_one("#after-text", Static).update(text)
+
+    def draw_telemetry(self) -> None:
+        """Phase panel, joints, tally and pictures."""
+        if self.shows_form:
+            return
+        telemetry = self.desk.telemetry
+        self.query_one(PhasePanel).show(self.moment())
+        self.query_one("#tally-lines", Lines).show(self.tally() if self.mine else [])
+        if telemetry is None:
+            return
+        self.query_one(JointBars).show(telemetry.joints, telemetry.leader)
+        self.query_one("#joints-foot", Lines).show(self.foot(telemetry))
+        self.ask_for_previews()
+        self.query_one(Pictures).show(telemetry)
+
+    # --- keys -----------------------------------------------------------------------------------
+
+    def action_new(self) -> None:
+        """Show the form, or go back into its fields."""
+        self._wants_form = True
+        self.redraw()
+        if fields := self.query("#form Input"):
+            fields.first().focus()
+
+    def close_open(self) -> None:
+        """Esc leaves the large picture; in the form it leaves the fields, then the form."""
+        pictures = self.query_one(Pictures)
+        if pictures.large:
+            pictures.large = ""
+            self.draw_pictures()
+        elif self.focused is not None:
+            self.set_focus(None)
+        elif self._wants_form:
+            self._wants_form = False
+            self.redraw()
+
+
+def phase_box() -> Container:
+    """The one big thing of the moment."""
+    return Container(PhasePanel(), id="phase-box", classes="panel")
+
+
+def joints_box() -> Vertical:
+    """Joints, and how the loop runs."""
+    return Vertical(JointBars(), Lines(id="joints-foot"), id="joints-box", classes="panel")
+
+
+def tally_box() -> Container:
+    """What the sitting came to so far."""
+    return Container(Lines(id="tally-lines"), id="tally", classes="panel")

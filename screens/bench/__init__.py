@@ -1,0 +1,1 @@
+"""Bench: what runs, what belongs to the bench, where to go from here."""

@@ -1,0 +1,231 @@
+"""Bench: what is connected, what runs; teleoperate without recording, go to rest, release."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+
+from screens.bench.today_panel import TodayPanel
+from screens.desk.messages import SittingChanged
+from screens.frame.arm_actions import NOTE_KEY, SITTING_KEYS
+from screens.frame.bindings import FRAME_KEYS, SCREEN_OF
+from screens.frame.lab_screen import LabScreen
+from screens.views.equipment import other_lines, part_line
+from screens.views.phase import moment
+from screens.views.phase_view import Moment
+from screens.views.record_panels import joints_footer, legend
+from screens.views.signs import Tone, clean
+from screens.widgets.joints import JointBars
+from screens.widgets.line import Line, Lines
+from screens.widgets.phase import PhasePanel
+from screens.widgets.rows import RowList
+from services import arm_commands
+from services.bench.equipment import Equipment, look
+from services.live.requests import Purpose
+from services.log.today import Running
+from sessions.models import SessionKind
+
+LOOK_S = 3.0
+FIRST_LOOK_S = 0.1
+"""The first paint comes before anything that loads or reads."""
+
+
+class BenchScreen(LabScreen):
+    """The first screen."""
+
+    TITLE_WORD = "bench"
+    CSS_PATH = "bench.tcss"
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "attach", "pause", "go('record')", "go('train')", "go('evaluate')", "go('log')",
+        "teleoperate", "rest", "release", "open", "take_over",
+        "finish", "choose_bench", "note", "hold",
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "teleoperate", "teleoperate", id="bench.teleoperate", tooltip="Follow the leader, record nothing"),
+        *SITTING_KEYS,
+        NOTE_KEY,
+        Binding("a", "attach", "attach", id="bench.attach", tooltip="Attach to the chosen sitting that runs"),
+        Binding(
+            "enter", "open", "open", key_display="enter", id="bench.open", tooltip="Open the chosen session, or attach"
+        ),
+        Binding("b", "choose_bench", "other bench", id="bench.choose", tooltip="Sit at another bench of lab.toml"),
+        Binding("H", "hold", "hold", id="bench.hold", tooltip="Start a worker that holds the arm where it is"),
+        Binding("up", "move(-1)", "up", show=False, id="bench.up", tooltip="The row above"),
+        Binding("down", "move(1)", "down", show=False, id="bench.down", tooltip="The row below"),
+        *FRAME_KEYS,
+    ]
+
+    def body(self) -> ComposeResult:
+        """Today and the bench on top, the arm below."""
+        with Horizontal(id="tables"):
+            yield TodayPanel(self.desk)
+            with Container(id="bench-box", classes="panel"):
+                yield Lines(id="parts")
+        with Horizontal(id="arm"):
+            with Container(id="phase-box", classes="panel"):
+                yield PhasePanel()
+            with Vertical(id="joints-box", classes="panel"):
+                yield JointBars()
+                yield Line(id="joints-foot")
+
+    def on_mount(self) -> None:
+        """Look around now, and again while this screen is seen."""
+        self._equipment = Equipment()
+        self._looked = False
+        self.query_one("#joints-box").border_title = legend()
+        self.set_interval(LOOK_S, self._look_at_runs)
+        self.set_timer(FIRST_LOOK_S, self._look_around)
+
+    # --- looking around (in threads) ------------------------------------------------------------
+
+    def _look_around(self) -> None:
+        self._looked = True
+        self._look()
+
+    @work(group="look", exclusive=True)
+    async def _look(self) -> None:
+        self._equipment = await asyncio.to_thread(look, self.desk.profile, self.desk.folder)
+        self.redraw()
+        for panel in self.query(TodayPanel):  # none, where the console is closing
+            panel.look()
+
+    def _look_at_runs(self) -> None:
+        if self.seen:
+            self.query_one(TodayPanel).look_again()
+
+    def on_screen_resume(self) -> None:
+        """Something may have ended meanwhile."""
+        super().on_screen_resume()
+        if self._looked:
+            self._look_around()
+
+    def on_sitting_changed(self, message: SittingChanged) -> None:
+        """Something began or ended."""
+        super().on_sitting_changed(message)
+        self._look_around()
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Today, and who sits where."""
+        self.query_one("#bench-box").border_title = Content(f"bench {clean(self.desk.profile.name)}")
+        self.query_one("#phase-box").border_title = "arm"
+        self.set_class(not self.desk.live, "-still")
+        self.query_one(TodayPanel).draw()
+
+    def draw_telemetry(self) -> None:
+        """Device states, phase, joints."""
+        desk = self.desk
+        telemetry = desk.telemetry
+        others = [name for name in desk.benches.profiles if name != desk.profile.name]
+        parts = self.query_one("#parts", Lines)
+        width = parts.size.width or 60
+        led = desk.kind is not SessionKind.EVAL
+        lines = [part_line(part, telemetry, width, led=led) for part in self._equipment.parts]
+        lines += [Content(""), *other_lines(desk.profile, self._equipment, others)] if lines else []
+        parts.show(lines)
+        self.query_one(PhasePanel).show(self._moment())
+        if telemetry is not None:
+            self.query_one(JointBars).show(telemetry.joints, telemetry.leader)
+            self.query_one("#joints-foot", Line).show(joints_footer(telemetry)[0])
+
+    def _moment(self) -> Moment:
+        desk = self.desk
+        if self._taken:
+            return Moment("IN USE", Tone.WARNING, "a sitting has this arm: a attaches to it, then p, g and R act on it")
+        if desk.link is None:
+            return Moment("IDLE", Tone.QUIET, "no sitting runs: F3 records, m teleoperates without recording")
+        return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
+
+    # --- keys -----------------------------------------------------------------------------------
+
+    @property
+    def _taken(self) -> bool:
+        """Whether a sitting has this arm and this console is attached to none: a second worker could not have it."""
+        return not self.desk.live and self.query_one(TodayPanel).runs_here
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Rows that are there can be opened; only what runs can be attached to."""
+        if action in ("open", "move"):
+            return bool(self.query_one(TodayPanel).rows)
+        if action == "attach":
+            return self.query_one(TodayPanel).attachable is not None
+        if action in ("teleoperate", "rest", "release", "hold") and self._taken:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_move(self, by: int) -> None:
+        """Another row."""
+        self.query_one(RowList).move(by)
+        self.redraw()
+
+    def on_today_panel_looked(self, message: TodayPanel.Looked) -> None:
+        """Keys may have begun or ceased to act."""
+        message.stop()
+        self.redraw()
+
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        """Another row, by mouse."""
+        message.stop()
+        self.redraw()
+
+    def action_attach(self) -> None:
+        """Attach to the chosen sitting."""
+        item = self.query_one(TodayPanel).attachable
+        if item is not None:
+            started = item.snapshot.started
+            self.desk.join(item.run, started.kind if started else None)
+            self._show(item)
+
+    def action_open(self) -> None:
+        """Attach to what runs, open what ended in the log."""
+        panel = self.query_one(TodayPanel)
+        if (session := panel.chosen_session) is not None:
+            self.desk.opened = session.id
+            self.app.switch_mode("log")
+        elif panel.attachable is not None:
+            self.action_attach()
+        elif panel.chosen_running is not None:
+            self._show(panel.chosen_running)
+
+    def _show(self, item: Running) -> None:
+        """Where a sitting of this kind is seen; one that only moves the arm is seen here."""
+        started = item.snapshot.started
+        if started and (screen := SCREEN_OF.get(started.kind)):
+            self.app.switch_mode(screen)
+
+    def on_row_list_opened(self, message: RowList.Opened) -> None:
+        """A click on the chosen row."""
+        message.stop()
+        if self.check_action("open", ()):
+            self.action_open()
+
+    def action_teleoperate(self) -> None:
+        """Follow without recording."""
+        if self.desk.live and self.desk.link:
+            self.desk.order(arm_commands.follow(self.desk.link))
+        else:
+            self.desk.start_bench(Purpose.TELEOPERATE)
+
+    def action_hold(self) -> None:
+        """Hold the arm with a worker of its own, e.g. after another program died."""
+        self.desk.start_bench(Purpose.HOLD, rescue=True)
+
+    def action_choose_bench(self) -> None:
+        """Ask which bench."""
+        from screens.frame.dialogs import Choice, Question
+
+        names = list(self.desk.benches.profiles)
+        choices = [Choice(str(at), clean(name), str(at)) for at, name in enumerate(names[:9], 1)]
+        self.app.push_screen(Question(self.desk, "Sit at which bench?", [], choices), self._sit_at)
+
+    def _sit_at(self, answer: str | None) -> None:
+        if answer:
+            self.desk.sit_at(list(self.desk.benches.profiles)[int(answer) - 1])
+            self._look_around()

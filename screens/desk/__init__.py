@@ -1,0 +1,1 @@
+"""What this console is attached to, and what it tells the screens."""

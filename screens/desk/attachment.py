@@ -1,0 +1,195 @@
+"""The one sitting that this console is attached to: what is known of it, and what its link says."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from screens.desk.messages import SittingChanged, SnapshotArrived, TelemetryArrived
+from screens.desk.notifier import Audience
+from screens.views.signs import Tone, clean, signs
+from services.bench.profiles import Profile
+from services.folders import RunFolder
+from services.live import events as ev
+from services.live import protocol
+from services.live.crashes import close_crashed
+from services.live.event_log import is_live
+from services.live.launch import log_tail
+from services.live.link import Link, LinkLost
+from services.live.snapshots import Phase, Snapshot
+from services.live.stop_line import StopLine
+from sessions.models import SessionKind, SessionStatus
+
+PATIENCE_S = 25.0
+"""How long a worker that was just launched may take to open its socket."""
+REATTACH_S = 3.0
+
+
+class Attachment(Audience):
+    """`link` is None before the first sitting and after letting one go; a finished one stays to be read."""
+
+    def __init__(self, name: str, profile: Profile, stop_line: StopLine | None) -> None:
+        super().__init__()
+        self.name, self.profile = name, profile
+        self.link: Link | None = None
+        self.starting = False
+        self.began = False
+        self.why_lost = ""
+        self.tail: tuple[str, ...] = ()
+        self.held_ms = 0.0
+        self._asked_for: SessionKind | None = None
+        self._stop_line = stop_line
+
+    # --- what is known --------------------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state of the sitting at hand; the empty snapshot where there is none."""
+        return self.link.snapshot if self.link else Snapshot()
+
+    @property
+    def telemetry(self) -> protocol.Telemetry | None:
+        """The newest telemetry of a running sitting."""
+        return self.link.telemetry if self.link and self.live else None
+
+    @property
+    def live(self) -> bool:
+        """Whether a sitting runs and this console is attached to it, or waits for its worker."""
+        return self.starting or (self.link is not None and self.link.connected and self.snapshot.running)
+
+    @property
+    def driving(self) -> bool:
+        """Whether this console may command (everybody may stop)."""
+        return self.link is not None and self.link.may_command
+
+    @property
+    def watching(self) -> bool:
+        """Whether another console may drive; not while a sitting that this one began still starts."""
+        mine = self.began and self.snapshot.phase is Phase.STARTING
+        return self.live and not self.starting and not self.driving and not mine
+
+    @property
+    def can_move(self) -> bool:
+        """Whether the arm may move now: Esc and x mean stop."""
+        phase = self.snapshot.phase
+        lies = self.kind is SessionKind.EVAL and phase is Phase.DONE  # recording, it follows the leader then
+        return self.live and not lies and (phase.moving or phase is Phase.STARTING)
+
+    @property
+    def kind(self) -> SessionKind | None:
+        """What the sitting at hand is for."""
+        started = self.snapshot.started
+        return started.kind if started else self._asked_for if self.starting or self.link else None
+
+    @property
+    def cameras(self) -> dict[str, dict[str, Any]]:
+        """The cameras of the bench that the sitting runs on, by name, as LeRobot's configs."""
+        started = self.snapshot.started
+        robot = started.profile.get("robot", {}) if started else {}
+        return dict(robot.get("cameras") or self.profile.cameras)
+
+    @property
+    def driver(self) -> str:
+        """Who drives, as the screens say it; empty where nobody does."""
+        welcome = self.link.welcome if self.link else None
+        return clean(welcome.driver, 40) if welcome and welcome.driver else ""
+
+    # --- attaching and letting go ---------------------------------------------------------------
+
+    async def _attach(self, run: RunFolder, *, drive: bool, patience_s: float) -> None:
+        self.starting = True
+        await self.let_go()
+        link = Link(
+            run, name=self.name, drive=drive, on_event=self._on_event, on_telemetry=self._on_telemetry,
+            on_welcome=self._on_welcome, on_lost=self._on_lost,
+        )  # fmt: skip
+        self.link, self.why_lost, self.tail = link, "", ()
+        self.post(SittingChanged)
+        try:
+            await link.attach(patience_s)
+        except LinkLost as lost:
+            self.starting = False
+            await self._bury(link, str(lost))
+            return
+        self.starting = False
+        self._sit_where(link.snapshot)
+        self.post(lambda: SnapshotArrived(link.snapshot))
+        self.post(SittingChanged)
+
+    def _sit_where(self, snapshot: Snapshot) -> None:
+        """Sit at the bench that the sitting runs on, with the profile that it runs with."""
+        if snapshot.started is not None:
+            with suppress(msgspec.ValidationError):  # of a newer console: keep ours
+                self.profile = msgspec.convert(snapshot.started.profile, Profile)
+
+    async def let_go(self) -> None:
+        """Detach from the sitting at hand; its worker goes on."""
+        link, self.link = self.link, None
+        if self._stop_line:
+            self._stop_line.disarm()
+        if link is not None:
+            await link.close()
+            self.post(SittingChanged)
+
+    # --- what the link says ---------------------------------------------------------------------
+
+    def _on_event(self, event: ev.Event, snapshot: Snapshot) -> None:
+        self.bells.hear(event, self.kind)
+        if isinstance(event, ev.PhaseChanged) and snapshot.phase is not Phase.HELD:
+            self.held_ms = 0.0
+        self.post(lambda: SnapshotArrived(snapshot, event))
+        if isinstance(event, ev.DatasetRecovered):
+            self.notice(f"dataset recovered: {event.summary}", Tone.ACCENT)
+        if not snapshot.running:
+            if self._stop_line:
+                self._stop_line.disarm()
+            self.post(SittingChanged)
+            if snapshot.status is SessionStatus.CRASHED and self.link is not None:
+                self.spawn(self._read_tail(self.link.run))
+
+    def _on_telemetry(self, telemetry: protocol.Telemetry) -> None:
+        self.post(lambda: TelemetryArrived(telemetry))
+
+    def _on_welcome(self, welcome: protocol.Welcome) -> None:
+        link = self.link
+        if link is None:
+            return
+        if self._stop_line:
+            self._stop_line.aim(link.run, welcome.pid)
+        self.post(lambda: SnapshotArrived(link.snapshot))
+
+    def _on_lost(self, why: str) -> None:
+        link = self.link  # the stop line stays aimed: the worker may live, and it connects by itself
+        if link is None:
+            return
+        if not link.snapshot.running:
+            self.post(SittingChanged)
+            return
+        self.spawn(self._mourn(link, why))
+
+    async def _mourn(self, link: Link, why: str) -> None:
+        """The connection went: attach again where the worker lives, else show what it said last."""
+        if await asyncio.to_thread(is_live, link.run):
+            self.notice(f"{why}; attaching again", Tone.WARNING)
+            await self._attach(link.run, drive=link.driving, patience_s=REATTACH_S)
+        else:
+            await self._bury(link, why)
+
+    async def _bury(self, link: Link, why: str) -> None:
+        if self._stop_line:
+            self._stop_line.disarm()
+        link.snapshot = await asyncio.to_thread(close_crashed, link.run)
+        self.why_lost = clean(why)
+        await self._read_tail(link.run)
+        self.bells.play("alarm")
+        self.notice(f"the worker is gone: {why} {signs().dot} N starts again", Tone.DANGER)
+        self.post(lambda: SnapshotArrived(link.snapshot))
+        self.post(SittingChanged)
+
+    async def _read_tail(self, run: RunFolder) -> None:
+        """What a worker that crashed said last."""
+        self.tail = tuple(clean(line, 200) for line in await asyncio.to_thread(log_tail, run))
+        self.post(SittingChanged)

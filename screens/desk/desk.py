@@ -1,0 +1,135 @@
+"""The desk: data folder, benches, the one sitting that this console is attached to, and the training it watches.
+
+Screens call its verbs and later see a message; they never ask whether something is done. It runs on the
+event loop, posts messages to the screens that watch it, and leaves disk and processes to threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from screens.desk.attachment import PATIENCE_S, REATTACH_S, Attachment
+from screens.desk.messages import SittingChanged, StopAnswered
+from screens.desk.stop_watch import StopWatch
+from screens.desk.training_watch import TrainingWatch
+from screens.views.signs import Tone
+from services import arm_commands
+from services.bench.profiles import Benches, Profile
+from services.folders import DataFolder, RunFolder
+from services.live.requests import Purpose
+from services.live.stop_line import StopLine
+from sessions.models import SessionKind
+
+
+class Desk(Attachment):
+    """One per console."""
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        benches: Benches,
+        profile: Profile,
+        *,
+        name: str = "",
+        demo: bool = False,
+        stop_line: StopLine | None = None,
+    ) -> None:
+        super().__init__(name or "console", profile, stop_line)
+        self.folder, self.benches, self.demo = folder, benches, demo
+        self.operator = profile.operators[0] if profile.operators else ""
+        self.opened = ""
+        self.forms: dict[str, dict[str, str]] = {}
+        self.training = TrainingWatch(self, folder, self.name)
+        self.chosen_checkpoint = ""
+
+    def sit_at(self, bench: str) -> None:
+        """Choose another bench; only while no sitting is at hand."""
+        if self.live:
+            self.refuse("a sitting runs: it stays at its bench")
+            return
+        self.profile = self.benches.profiles[bench]
+        self.operator = self.profile.operators[0] if self.profile.operators else self.operator
+        self.link = None
+        self.post(SittingChanged)
+
+    # --- verbs ----------------------------------------------------------------------------------
+
+    def stop(self, cause: str = "stop key") -> None:
+        """Hold, wherever the arm is; harmless when it does not move."""
+        if self._stop_line is not None and self._stop_line.aimed:
+            self._stop_line.stop(cause)
+        elif self.link is not None and self.link.connected:
+            self.order(arm_commands.hold(self.link, cause))
+
+    def listen_to_stop_key(self) -> None:
+        """From now on tell the operator what the stop line hears."""
+        if self._stop_line is not None:
+            StopWatch(self, self._stop_line).listen()
+
+    def start_bench(self, purpose: Purpose, *, rescue: bool = False) -> None:
+        """Start a bench sitting and attach to it."""
+        profile, operator = self.profile, self.operator
+        self.start(
+            lambda: arm_commands.begin(self.folder, profile, purpose, operator=operator, rescue=rescue),
+            SessionKind.BENCH,
+        )
+
+    def start(self, begin: Callable[[], RunFolder], kind: SessionKind) -> None:
+        """Launch a worker with `begin` (in a thread) and attach to it, unless a sitting is at hand."""
+        if self.live:
+            self.refuse("a sitting runs already: F finishes it, q leaves it running")
+            return
+        self.spawn(self._launch(begin, kind))
+
+    async def _launch(self, begin: Callable[[], RunFolder], kind: SessionKind) -> None:
+        """Let go of what is at hand, launch, attach. Whatever fails, nothing counts as starting afterwards."""
+        self.starting, self._asked_for, self.began = True, kind, True
+        try:
+            await self.let_go()
+            run = await asyncio.to_thread(begin)
+            await self._attach(run, drive=True, patience_s=PATIENCE_S)
+        finally:
+            self.starting = False
+            self.post(SittingChanged)
+
+    def attach(self, run: RunFolder, *, drive: bool = True) -> asyncio.Task[Any]:
+        """Attach to a sitting that runs; the task ends when that is done or has failed."""
+        self.began, self._asked_for = False, None
+        return self.spawn(self._attach(run, drive=drive, patience_s=REATTACH_S))
+
+    def join(self, run: RunFolder, kind: SessionKind | None) -> asyncio.Task[Any]:
+        """Attach to whatever runs there: a training is watched beside the sitting at hand, all else is the sitting."""
+        return self.training.attach(run) if kind is SessionKind.TRAIN else self.attach(run)
+
+    async def leave(self) -> None:
+        """Detach for good: nobody is told any more."""
+        self._watchers.clear()
+        await self.training.let_go()
+        await self.let_go()
+
+    def rescue(self, run: RunFolder, pid: int) -> None:
+        """Kill a worker that does not answer to the stop key, and hold the arm with another."""
+        self.spawn(self._rescue(run, pid))
+
+    async def _rescue(self, run: RunFolder, pid: int) -> None:
+        """Kill the worker that does not answer; attach to one that holds the arm and offers release."""
+        profile, operator = self.profile, self.operator
+        await self._launch(lambda: arm_commands.rescue(self.folder, run, pid, profile, operator), SessionKind.BENCH)
+        if self.live:
+            self.post(lambda: StopAnswered(None))
+            self.notice("a rescue worker holds the arm: R releases it, g goes to rest", Tone.WARNING)
+
+    async def finish_and_wait(self) -> bool:
+        """End the sitting in order; whether it ended (a refusal is shown, the sitting goes on)."""
+        link = self.link
+        if link is None or not link.connected:
+            return True
+        self.notice("finishing: the take is saved, the arm goes to rest, then the console leaves", Tone.ACCENT)
+        answer = await arm_commands.finish(link)
+        if not answer.ok:
+            self.refuse(answer.error)
+            return False
+        await link.until(lambda s: not s.running)
+        return True

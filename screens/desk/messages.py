@@ -1,0 +1,67 @@
+"""What the desk tells the screens: one small message per fact, newest telemetry wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from screens.views.signs import Tone
+from services.live.events import Event
+from services.live.protocol import Telemetry
+from services.live.snapshots import Snapshot
+
+
+@dataclass
+class SnapshotArrived(Message):
+    """The sitting is in a new state, because of `event` (None: attached, or who drives changed)."""
+
+    snapshot: Snapshot
+    event: Event | None = None
+
+
+@dataclass
+class TelemetryArrived(Message):
+    """What is true this moment."""
+
+    telemetry: Telemetry
+
+    def can_replace(self, message: Message) -> bool:
+        """Newest wins."""
+        return isinstance(message, TelemetryArrived)
+
+
+@dataclass
+class SittingChanged(Message):
+    """A sitting was attached to, let go or lost."""
+
+
+@dataclass
+class Noticed(Message):
+    """A short sentence for the operator: a refusal, a hint, something that happened."""
+
+    text: str
+    tone: Tone = Tone.WARNING
+
+
+@dataclass
+class StopUnanswered(Message):
+    """Nothing answered the stop key; `doing` says what happens about it."""
+
+    doing: str
+
+
+@dataclass
+class StopAnswered(Message):
+    """The arm holds, `ms` after the key; None: a rescue worker holds it."""
+
+    ms: float | None
+
+
+@dataclass
+class TrainingChanged(Message):
+    """The training that is watched is in a new state, or its curves have new points."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Newest wins: whoever draws looks at the state anyway."""
+        return isinstance(message, TrainingChanged)

@@ -1,0 +1,77 @@
+"""Who is told what: screens that watch, notices, bells, and work that may fail beside everything else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from screens.desk.bells import Bells
+from screens.desk.messages import Noticed
+from screens.views.signs import Tone, clean
+from services.folders import FolderProblem
+from services.live.link import Answered, LinkLost
+from services.refusal import Refusal
+
+
+class Audience:
+    """Posts messages to the screens that watch; says what went wrong instead of raising it."""
+
+    def __init__(self) -> None:
+        self.bells = Bells()
+        self.keys_moved: Callable[[], None] = lambda: None
+        """Called whenever keys may go to another widget, or to none."""
+        self._watchers: list[MessagePump] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def watch(self, pump: MessagePump) -> None:
+        """Post every message to this screen from now on."""
+        self._watchers.append(pump)
+
+    def unwatch(self, pump: MessagePump) -> None:
+        """Post nothing more to it."""
+        if pump in self._watchers:
+            self._watchers.remove(pump)
+
+    def post(self, make: Callable[[], Message]) -> None:
+        """Post one message of its own to each watcher."""
+        for pump in self._watchers:
+            pump.post_message(make())
+
+    def notice(self, text: object, tone: Tone = Tone.WARNING) -> None:
+        """Tell the operator a short sentence; the text may come from outside."""
+        said = clean(text)
+        self.post(lambda: Noticed(said, tone))
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run `work` beside everything else; what it raises becomes a notice."""
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guard(self, work: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await work
+        except (Refusal, FolderProblem, LinkLost, OSError) as problem:
+            self.refuse(problem)
+
+    def refuse(self, why: object) -> None:
+        """Say why something was not done."""
+        self.bells.play("refused")
+        self.notice(why, Tone.WARNING)
+
+    def order(self, answer: Answered | None, done: str = "") -> None:
+        """Watch over a command that was sent: a refusal becomes a notice, and so does `done` once it is obeyed."""
+        if answer is not None:
+            self.spawn(self._hear(answer, done))
+
+    async def _hear(self, answer: Answered, done: str) -> None:
+        said = await answer
+        if not said.ok:
+            self.refuse(said.error or "the worker refused without a reason")
+        elif done:
+            self.notice(done, Tone.SUCCESS)

@@ -1,0 +1,52 @@
+"""What happens when the stop key is answered, refused, or not answered at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from screens.desk.messages import StopAnswered, StopUnanswered
+from services.live.stop_line import StopLine
+
+if TYPE_CHECKING:
+    from screens.desk.desk import Desk
+
+
+class StopWatch:
+    """Hears the stop line on its own thread, and tells the desk on the event loop."""
+
+    def __init__(self, desk: Desk, line: StopLine) -> None:
+        self.desk, self.line = desk, line
+
+    def listen(self) -> None:
+        """Bring the line's calls onto the running loop."""
+        loop = asyncio.get_running_loop()
+
+        def on_loop[T](call: Callable[[T], None]) -> Callable[[T], None]:
+            def hand_over(value: T) -> None:
+                with suppress(RuntimeError):  # the loop is closed: the console leaves
+                    loop.call_soon_threadsafe(call, value)
+
+            return hand_over
+
+        self.line.on_held = on_loop(self._on_held)
+        self.line.on_refused = on_loop(self.desk.refuse)
+        self.line.on_silent = on_loop(self._on_silent)
+        self.line.on_dead = on_loop(self._on_dead)
+
+    def _on_held(self, ms: float) -> None:
+        self.desk.held_ms = ms
+        self.desk.post(lambda: StopAnswered(ms))
+
+    def _on_silent(self, pid: int) -> None:
+        self.desk.bells.play("alarm")
+        self.desk.post(lambda: StopUnanswered("no answer to the stop key"))
+
+    def _on_dead(self, pid: int) -> None:
+        link = self.desk.link
+        if link is None or link.snapshot.running is False:
+            return
+        self.desk.post(lambda: StopUnanswered("killing the worker and starting one that holds the arm"))
+        self.desk.rescue(link.run, pid)

@@ -1,0 +1,289 @@
+"""The console's watch on one training: its state, its curves, what a dead one said last. No arm, no stop line.
+
+It stands beside the sitting with an arm: whoever records sees a training go on. Disk is read in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from screens.desk.messages import TrainingChanged
+from screens.desk.notifier import Audience
+from screens.views.signs import Tone, clean
+from services.folders import DataFolder, RunFolder
+from services.live import events as ev
+from services.live import protocol
+from services.live.event_log import is_live
+from services.live.link import Link, LinkLost
+from services.live.snapshots import Phase, Snapshot
+from services.training import runs as training_runs
+from sessions.models import SessionStatus
+
+if TYPE_CHECKING:
+    from services.live.link import Answered
+    from services.live.requests import TrainRequest
+    from services.training.curves import Curves
+
+PATIENCE_S = 25.0
+"""How long a worker may take to open its socket: it may just have been launched, by whomever."""
+HORIZONS = 40
+"""The smoothed loss reaches over one part in this many of the whole curve."""
+
+
+class TrainingWatch:
+    """`run` is None before the first training; one that has ended stays to be read. Posts TrainingChanged."""
+
+    def __init__(self, audience: Audience, folder: DataFolder, name: str) -> None:
+        self._audience, self._folder, self._name = audience, folder, name
+        self.run: RunFolder | None = None
+        self.asked: TrainRequest | None = None
+        self.link: Link | None = None
+        self.starting = False
+        self.looked = False
+        self.tail: tuple[str, ...] = ()
+        self.curves: Curves | None = None
+        self._told = Snapshot()
+        self._reading = False
+        self._read_again = False
+
+    # --- what is known --------------------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state of the training at hand; the empty snapshot where there is none."""
+        return self.link.snapshot if self.link else self._told
+
+    @property
+    def live(self) -> bool:
+        """Whether a training runs and this console watches it, or waits for its worker."""
+        return self.starting or (self.link is not None and self.link.connected and self.snapshot.running)
+
+    @property
+    def attached(self) -> str:
+        """The session id of the training that is watched while it runs; else empty."""
+        return self.run.id if self.run and self.live else ""
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is anything to be seen: a training runs, or one has ended."""
+        return self.starting or self.run is not None
+
+    @property
+    def checkpoints(self) -> int:
+        """How many were saved."""
+        training = self.snapshot.training
+        return len(training.checkpoints) if training else 0
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether the worker can be asked to stop now."""
+        return self.live and self.link is not None and self.link.connected
+
+    @property
+    def stopping(self) -> str:
+        """That it was asked to stop and makes its last step, in the worker's words; else empty."""
+        snapshot = self.snapshot
+        return clean(snapshot.detail) if self.can_stop and snapshot.phase is Phase.TRAINING else ""
+
+    @property
+    def hangs(self) -> str:
+        """Where a trainer is that was asked to stop and does not react, which S kills; else empty."""
+        return next((clean(a.text) for a in self.snapshot.alarms if a.source == "trainer" and self.can_stop), "")
+
+    @property
+    def others(self) -> str:
+        """Who commands this training, if it is another console; else empty."""
+        link = self.link
+        if link is None or link.may_command or link.welcome is None:
+            return ""
+        return clean(link.welcome.driver or "", 40)
+
+    # --- verbs ----------------------------------------------------------------------------------
+
+    def start(self, request: TrainRequest) -> None:
+        """Launch a training (in a thread) and watch it."""
+        from services.training import plan as training
+
+        self._audience.spawn(self._launch(lambda: training.begin(self._folder, request), request))
+
+    async def _launch(self, begin: Callable[[], RunFolder], request: TrainRequest) -> None:
+        await self.let_go()
+        self.starting, self.asked = True, request
+        self._changed()
+        try:
+            run = await asyncio.to_thread(begin)
+            await self._attach(run, launched=True)
+        finally:
+            self.starting = False
+            self._changed()
+
+    def attach(self, run: RunFolder) -> asyncio.Task[Any]:
+        """Watch a training that runs; the task ends when that is done or has failed."""
+        return self._audience.spawn(self._attach(run))
+
+    def look(self) -> None:
+        """While nothing runs here: watch the newest training that runs, else show the newest one."""
+        if not self.live:
+            self._audience.spawn(self._look())
+
+    async def _look(self) -> None:
+        try:
+            run = await asyncio.to_thread(training_runs.to_watch, self._folder)
+            if run is None or self.live or (self.run and run.id <= self.run.id and not is_live(run)):
+                return
+            await self._attach(run)
+        finally:
+            self.looked = True
+            self._changed()
+
+    def stop(self) -> None:
+        """Ask for one more checkpoint and the end; takes over where another console commands the training."""
+        from services.training import plan as training
+
+        link = self.link
+        if link is None or not link.connected:
+            return
+        if not link.may_command:
+            self._audience.order(link.tell(protocol.TakeOver()))
+        self._audience.spawn(self._hear_of_stop(training.stop(link)))
+
+    async def _hear_of_stop(self, answer: Answered) -> None:
+        """Say what the worker says: of a second stop, how long the trainer is silent, or that it is killed."""
+        said = await answer
+        if not said.ok:
+            self._audience.refuse(said.error or "the worker refused without a reason")
+        elif said.error:
+            self._audience.notice(said.error, Tone.WARNING)
+        else:
+            self._audience.notice("the training saves one checkpoint and ends", Tone.SUCCESS)
+
+    def note(self, text: str, author: str) -> None:
+        """Write a remark into the session, by its worker or, where that is gone, into its file."""
+        if self.can_stop and self.link is not None:
+            told = self.link.tell(protocol.AddNote(text=text, author=author))
+            self._audience.order(told, done=f"noted: {clean(text, 60)}")
+        elif self.run is not None:
+            self._audience.spawn(self._note(self.run, text, author))
+
+    async def _note(self, run: RunFolder, text: str, author: str) -> None:
+        from services.log import logbook
+
+        try:
+            await asyncio.to_thread(logbook.add_note, self._folder, run.id, text, author)
+        except logbook.LogbookProblem as problem:
+            self._audience.refuse(problem)
+        else:
+            self._audience.notice(f"noted: {clean(text, 60)}", Tone.SUCCESS)
+
+    async def let_go(self) -> None:
+        """Watch nothing any more; the training goes on."""
+        link, self.link = self.link, None
+        self.run, self.asked, self.curves, self.tail, self._told = None, None, None, (), Snapshot()
+        if link is not None:
+            await link.close()
+
+    # --- attaching ------------------------------------------------------------------------------
+
+    async def _attach(self, run: RunFolder, *, launched: bool = False) -> None:
+        """Watch a run that lives (or is about to); of one that does not, show what is on disk."""
+        self.starting = self.looked = True
+        asked = self.asked
+        await self.let_go()
+        self.asked = await asyncio.to_thread(training_runs.asked, run) or asked
+        self.run = run
+        link = Link(run, name=self._name, drive=True, on_event=self._on_event, on_lost=self._on_lost)
+        try:
+            if launched or await asyncio.to_thread(is_live, run):
+                self.link = link
+                await link.attach(PATIENCE_S)
+                await self._open_curves(run)
+            else:
+                await self._bury(run)
+        except LinkLost as lost:
+            await self._bury(run)
+            self._audience.notice(lost, Tone.DANGER)
+        finally:
+            self.starting = False
+            self._changed()
+
+    def _on_event(self, event: ev.Event, snapshot: Snapshot) -> None:
+        match event:
+            case ev.TrainingProgressed():
+                self._audience.spawn(self._read_curves())
+            case ev.AlarmRaised():
+                self._audience.bells.hear(event)
+                self._audience.notice(f"training: {event.text}", Tone.DANGER)
+            case ev.SessionEnded():
+                self._audience.spawn(self._end(snapshot))
+        self._changed()
+
+    async def _end(self, snapshot: Snapshot) -> None:
+        """Say it on whatever screen is seen; read the last points and the last words."""
+        good = snapshot.status is SessionStatus.FINISHED
+        word = snapshot.status.value
+        why = f": {snapshot.end_reason}" if snapshot.end_reason else ""
+        self._audience.notice(f"training {word}{why}", Tone.SUCCESS if good else Tone.DANGER)
+        if self.run is not None:
+            await self._bury(self.run)
+
+    def _on_lost(self, why: str) -> None:
+        link = self.link
+        if link is not None and link.snapshot.running:
+            self._audience.spawn(self._mourn(link.run, why))
+
+    async def _mourn(self, run: RunFolder, why: str) -> None:
+        """The connection went: watch again where the worker lives, else show what it said last."""
+        if await asyncio.to_thread(is_live, run):
+            self._audience.notice(f"{why}; watching the training again", Tone.WARNING)
+            await self._attach(run)
+        else:
+            await self._bury(run)
+            self._audience.bells.play("alarm")
+            self._audience.notice("the training is gone: its worker vanished without an end", Tone.DANGER)
+
+    async def _bury(self, run: RunFolder) -> None:
+        """What is on disk of a training that has ended."""
+        told, tail = await asyncio.to_thread(training_runs.ended, run)
+        if self.run is None or self.run.id != run.id:  # another one is watched by now
+            return
+        self.tail = tuple(clean(line, 200) for line in tail)
+        link, self.link, self._told = self.link, None, told
+        if link is not None:
+            await link.close()
+        await self._open_curves(run)
+        self._changed()
+
+    # --- curves ---------------------------------------------------------------------------------
+
+    async def _open_curves(self, run: RunFolder) -> None:
+        """Columns of this run, and all that its file holds by now."""
+        if self.curves is None or self.curves.path != run.metrics:
+            self.curves = await asyncio.to_thread(_curves, run, self.asked)
+        await self._read_curves()
+
+    async def _read_curves(self) -> None:
+        """Take in new points; one reader at a time, which looks again where more came meanwhile."""
+        self._read_again = True
+        if self._reading:
+            return
+        self._reading = True
+        try:
+            while self._read_again and (curves := self.curves) is not None:
+                self._read_again = False
+                if await asyncio.to_thread(curves.read):
+                    self._changed()
+        finally:
+            self._reading = False
+
+    def _changed(self) -> None:
+        self._audience.post(TrainingChanged)
+
+
+def _curves(run: RunFolder, asked: TrainRequest | None) -> Curves:
+    """The columns, with a smoothed loss that fits the number of points to come. Imports numpy: in a thread."""
+    from services.training.curves import HORIZON, Curves
+
+    points = asked.steps / max(1, asked.log_freq) if asked else 0.0
+    return Curves(run.metrics, horizon=max(HORIZON, points / HORIZONS))

@@ -1,0 +1,1 @@
+"""Evaluate: trials and their verdicts."""

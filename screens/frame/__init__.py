@@ -1,0 +1,1 @@
+"""What every screen stands in: header, alarm line, footer, bindings, dialogs, forms, palette."""

@@ -1,0 +1,91 @@
+"""The keys of a sitting, the same on every screen that has them, and what they ask the services for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding, BindingType
+
+from screens.views.signs import clean
+from services import arm_commands
+from services.live import protocol
+from services.live.requests import Purpose
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from screens.desk.desk import Desk
+
+SITTING_KEYS: list[BindingType] = [
+    Binding("p", "pause", "pause", id="sitting.pause", tooltip="Hold; once more follows again, slowly"),
+    Binding("g", "rest", "go to rest", id="sitting.rest", tooltip="Open the gripper, lift, move to the rest pose"),
+    Binding("R", "release", "release", id="sitting.release", tooltip="Lower the arm, then cut torque; asks first"),
+    Binding("F", "finish", "finish", id="sitting.finish", tooltip="Save, go to rest, end the sitting"),
+    Binding("T", "take_over", "take over", id="sitting.take-over", tooltip="Drive; the console before watches"),
+]
+NOTE_KEY = Binding("n", "note", "note", id="sitting.note", tooltip="Write a remark into the session")
+"""Apart from the others: in the log `n` goes to the chosen session."""
+
+LOWERS = "The arm is lowered to its rest pose first, slowly; then torque goes off."
+LIMP = "No rest pose is taught at this bench: the arm goes limp where it is. Keep a hand under it."
+
+
+class Verbs:
+    """Actions of a screen that has a desk."""
+
+    desk: Desk
+    app: App[object]
+
+    def action_stop(self) -> None:
+        """Hold the arm."""
+        self.desk.stop()
+
+    def action_pause(self) -> None:
+        """Hold, or follow again."""
+        if self.desk.link:
+            self.desk.order(arm_commands.pause_or_resume(self.desk.link))
+
+    def action_rest(self) -> None:
+        """Go to rest: by command, or with a bench sitting of its own."""
+        if self.desk.live and self.desk.link:
+            self.desk.order(arm_commands.go_to_rest(self.desk.link))
+        else:
+            self.desk.start_bench(Purpose.REST)
+
+    def action_release(self) -> None:
+        """Ask, then release."""
+        from screens.frame.dialogs import Choice, Question
+
+        yes = Choice("y,enter", "release the arm", "yes")
+        says = LOWERS if self.desk.profile.motion.rest else LIMP
+        self.app.push_screen(Question(self.desk, "Release the arm?", [says], [yes]), self._release)
+
+    def _release(self, answer: str | None) -> None:
+        if answer != "yes":
+            return
+        if self.desk.live and self.desk.link:
+            self.desk.order(arm_commands.release(self.desk.link))
+        else:
+            self.desk.start_bench(Purpose.RELEASE)
+
+    def action_finish(self) -> None:
+        """End the sitting in order."""
+        if self.desk.link:
+            self.desk.order(arm_commands.finish(self.desk.link))
+
+    def action_take_over(self) -> None:
+        """Become the driver."""
+        if self.desk.link:
+            self.desk.order(arm_commands.take_over(self.desk.link))
+
+    def action_note(self) -> None:
+        """Write a note to the sitting at hand."""
+        from screens.frame.dialogs import TextEntry
+
+        self.app.push_screen(TextEntry(self.desk, "Note to this session"), self._note)
+
+    def _note(self, text: str | None) -> None:
+        if not text or self.desk.link is None:
+            return
+        told = self.desk.link.tell(protocol.AddNote(text=text, author=self.desk.operator))
+        self.desk.order(told, done=f"noted: {clean(text, 60)}")

@@ -1,0 +1,117 @@
+"""The keys that act everywhere, and what the footer, the key list and the palette read from the bindings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from screens.frame import availability
+from screens.widgets.keyline import Key
+from sessions.models import SessionKind
+
+if TYPE_CHECKING:
+    from screens.desk.desk import Desk
+
+ORDER = ("bench", "record", "train", "evaluate", "log")
+SCREEN_OF = {SessionKind.RECORD: "record", SessionKind.TRAIN: "train", SessionKind.EVAL: "evaluate"}
+"""Where a sitting is shown; what only moves the arm, on Bench."""
+
+FRAME_KEYS: list[BindingType] = [
+    Binding("f2", "go('bench')", "bench", key_display="F2", id="go.bench", tooltip="What is connected, what runs"),
+    Binding("f3", "go('record')", "record", key_display="F3", id="go.record", tooltip="Record demonstrations"),
+    Binding("f4", "go('train')", "train", key_display="F4", id="go.train", tooltip="Train, watch the curves"),
+    Binding("f5", "go('evaluate')", "evaluate", key_display="F5", id="go.evaluate", tooltip="Run a policy, judge it"),
+    Binding("f7", "go('log')", "log", key_display="F7", id="go.log", tooltip="Every session, newest first"),
+    Binding("left_square_bracket", "step(-1)", "previous screen", key_display="[", show=False, id="go.previous",
+            tooltip="Previous screen"),
+    Binding("right_square_bracket", "step(1)", "next screen", key_display="]", show=False, id="go.next",
+            tooltip="Next screen"),
+    Binding("question_mark", "keys", "keys", key_display="?", id="keys", tooltip="Every key of this screen"),
+    Binding("colon", "palette", "palette", key_display=":", id="palette", tooltip="Every action, by name"),
+    Binding("q", "app.leave", "leave", id="leave", tooltip="Leave the console; asks when a sitting runs"),
+    Binding("x", "stop", "STOP", key_display="Esc x", id="stop", tooltip="Hold the arm where it is, at once"),
+    Binding("escape", "back", "back", show=False, id="back", tooltip="Stop while the arm can move, else go back"),
+]  # fmt: skip
+
+
+class Keyed(Screen[None]):
+    """A screen whose keys follow the rules. `FOOTER` names actions in the order in which the footer shows them."""
+
+    TITLE_WORD: ClassVar[str] = ""
+    FOOTER: ClassVar[tuple[str, ...]] = ()
+    desk: Desk
+
+    @property
+    def opening(self) -> bool:
+        """Whether something that takes keys is about to be there: what is typed meanwhile waits for it."""
+        return False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key that cannot act now is neither shown nor obeyed."""
+        return availability.may(action, self.desk)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that cannot act now, but is likely to be pressed, says why it does nothing."""
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if why := availability.why_not(binding.action, self.desk):
+                self.desk.refuse(why)
+
+    def footer_keys(self) -> list[Key]:
+        """The keys that act now, most important first."""
+        shown: dict[str, Key] = {}
+        for active in self.active_bindings.values():
+            binding = active.binding
+            name = binding.action
+            if not binding.show or not active.enabled or name == f"go('{self.id}')":
+                continue
+            words = availability.label(name, binding.description, self.desk)
+            key = binding.key_display or self.app.get_key_display(binding)
+            shown.setdefault(name, Key(binding.key, key, words, stop=name == "stop"))
+        first = [name for name in self.FOOTER if name in shown]
+        rest = [name for name in shown if name not in first]
+        return [shown[name] for name in [*first, *rest]]
+
+    def all_actions(self) -> list[tuple[str, str, str, bool, str]]:
+        """(key, label, tooltip, acts now, action) of every binding of this screen."""
+        rows: dict[str, tuple[str, str, str, bool, str]] = {}
+        for _, binding in self._bindings:
+            now = bool(self.app._check_action_state(binding.action, self))
+            words = availability.label(binding.action, binding.description, self.desk)
+            key = binding.key_display or self.app.get_key_display(binding)
+            if binding.tooltip:
+                rows.setdefault(binding.id or binding.action, (key, words, binding.tooltip, now, binding.action))
+        place = {name: at for at, name in enumerate(self.FOOTER)}
+        return sorted(rows.values(), key=lambda row: place.get(row[4], len(place)))
+
+    def action_go(self, screen: str) -> None:
+        """Show another screen."""
+        self.app.switch_mode(screen)
+
+    def action_step(self, by: int) -> None:
+        """Show the previous or next screen."""
+        at = ORDER.index(self.id) if self.id in ORDER else 0
+        self.app.switch_mode(ORDER[(at + by) % len(ORDER)])
+
+    def action_keys(self) -> None:
+        """List every key."""
+        from screens.frame.dialogs import KeyList
+
+        keys = [row[:4] for row in self.all_actions()]
+        self.app.push_screen(KeyList(self.desk, self.TITLE_WORD, keys))
+
+    def action_palette(self) -> None:
+        """Open the palette."""
+        self.app.action_command_palette()
+
+    def action_back(self) -> None:
+        """Stop while the arm can move; otherwise close what is open."""
+        if self.desk.can_move:
+            self.desk.stop()
+        else:
+            self.close_open()
+
+    def close_open(self) -> None:
+        """What Esc closes on this screen."""

@@ -1,0 +1,48 @@
+"""Leaving while a sitting runs: leave it running, finish it, or stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
+
+from screens.desk.desk import Desk
+from screens.frame.availability import may
+from screens.frame.dialogs import Choice, Question
+from sessions.models import SessionKind
+
+
+class LeaveQuestion(Question):
+    """Says what happens to the arm either way."""
+
+    def __init__(self, desk: Desk) -> None:
+        choices = [Choice("q", "leave it running: attach again from any console", "detach")]
+        if may("finish", desk):
+            choices.append(Choice("F", "finish: the arm goes to rest, the sitting ends", "finish"))
+        takes = "A take that runs goes on to its end and is saved first."
+        if desk.kind is SessionKind.EVAL:
+            takes = "A trial that runs ends at once and waits for its verdict."
+        says = ["Without a driver the arm holds where it is, torque on, until someone takes over.", takes]
+        super().__init__(desk, "Leave the console? A sitting is running.", says, choices)
+
+
+def ask(app: App[Any], desk: Desk, detach: Callable[[], None]) -> None:
+    """Leave by `detach`; ask first when a sitting runs that this console drives or began."""
+
+    def answered(answer: str | None) -> None:
+        if answer == "detach":
+            detach()
+        elif answer == "finish":
+            desk.spawn(finish())
+
+    async def finish() -> None:
+        if await desk.finish_and_wait():
+            detach()
+
+    if isinstance(app.screen, LeaveQuestion):
+        return
+    if desk.live and (desk.driving or desk.began):
+        app.push_screen(LeaveQuestion(desk), answered)
+    else:
+        detach()

@@ -1,0 +1,120 @@
+"""The lines of the frame: header, alarm line, banner. Pure: from the desk to Content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from screens.desk.desk import Desk
+from screens.views.signs import Tone, clean, signs
+from screens.views.trials import looks_at
+from services.checkpoints.checkpoint import label
+from services.live.snapshots import Alarm, Phase, Snapshot
+from services.units import duration
+from sessions.models import SessionKind, SessionStatus
+
+
+@dataclass(frozen=True)
+class Said:
+    """A full-width line and its tone."""
+
+    text: Content | str
+    tone: Tone = Tone.PLAIN
+
+
+def header(desk: Desk, screen: str, clock: str, width: int) -> Content:
+    """Bench, what runs, who sits here, the time."""
+    dot = f" {signs().dot} "
+    left = " lab console  " if width >= 100 else " "
+    bench = clean(desk.profile.name) + (" (demo)" if desk.demo else "")
+    right = f"{clean(desk.operator)}  {clock} " if desk.operator and width >= 70 else f"{clock} "
+    title, about = _sitting(desk, screen)
+    room = width - len(left) - len(bench) - len(right) - len(title) - 6
+    middle = about if len(about) <= room else about[: max(0, room - 1)] + signs().more if room > 8 else ""
+    parts: list[tuple[str, str]] = [(left, "$quiet"), (bench, "bold"), (dot, "$quiet"), (title, "bold $accent")]
+    parts += [(f"  {middle}", "")]
+    used = sum(len(text) for text, _ in parts)
+    return Content.assemble(*parts, (" " * max(1, width - used - len(right)), ""), (right, "$quiet"))
+
+
+def _sitting(desk: Desk, screen: str) -> tuple[str, str]:
+    started = desk.snapshot.started
+    if not desk.live:
+        return screen.upper(), ""
+    if started is None:
+        return screen.upper(), "starting"
+    if started.kind is SessionKind.RECORD:
+        about = f'{clean(started.dataset)} {signs().dot} "{clean(started.task)}"'
+        return "RECORD", f"{desk.snapshot.phase.value} {signs().dot} {about}"
+    if started.kind is SessionKind.EVAL:
+        sees = looks_at(desk.snapshot, tuple(desk.cameras))
+        return "EVALUATE", f" {signs().dot} ".join(filter(None, [clean(label(started.checkpoint), 60), sees]))
+    return "BENCH", desk.snapshot.phase.value
+
+
+HAPPENED = frozenset({"policy", "rest"})
+"""Alarms that tell of an event; all others tell of a state that lasts."""
+
+
+def alarm_line(snapshot: Snapshot, now: float) -> Said:
+    """The newest alarm: what, since when, what answers it; how many more there are."""
+    if not snapshot.alarms:
+        return Said("")
+    alarm = max(snapshot.alarms, key=lambda a: a.since)
+    more = f"  (+{len(snapshot.alarms) - 1} more)" if len(snapshot.alarms) > 1 else ""
+    return Said(f"{signs().warning} {_alarm(alarm, now)}{more}", Tone.DANGER)
+
+
+def _alarm(alarm: Alarm, now: float) -> str:
+    dot = f" {signs().dot} "
+    since = ""
+    if 0 < now - alarm.since < 360_000:
+        ago = duration(now - alarm.since)
+        since = f", {ago} ago" if alarm.source in HAPPENED else f" for {ago}"
+    answer = f"{dot}{clean(alarm.answer)}" if alarm.answer else ""
+    return f"{clean(alarm.text)}{since}{answer}"
+
+
+def banner(desk: Desk, width: int, *, typing: bool = False) -> Said:
+    """The line above the keys: what holds, else who drives, else what was lost; often empty.
+
+    `typing`: letters go into a field, and are no keys.
+    """
+    dot = f" {signs().dot} "
+    snapshot = desk.snapshot
+    if desk.live and snapshot.phase is Phase.HELD:
+        return Said(_held(desk, width, typing), Tone.WARNING)
+    if desk.watching:
+        return Said(f"{signs().void} {_who(desk)}", Tone.ACCENT)
+    if not desk.live and desk.why_lost:
+        return Said(f"{signs().warning} {desk.why_lost}{dot}N starts again", Tone.DANGER)
+    if not desk.live and snapshot.status is SessionStatus.ABORTED and desk.kind is SessionKind.BENCH:
+        return Said(f"{signs().warning} {clean(snapshot.end_reason)}", Tone.WARNING)
+    return Said("")
+
+
+def _held(desk: Desk, width: int, typing: bool) -> str:
+    """Why, and the keys that answer it; in a narrow terminal the keys come first."""
+    dot = f" {signs().dot} "
+    cause = clean(desk.snapshot.held) or "the worker"
+    held = f"by {cause}" if cause.endswith(("key", "worker")) else f"({cause})"
+    after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
+    keys = _answers(desk) if desk.driving else _who(desk)
+    keys = "Esc leaves the form, then keys act" if typing else keys
+    whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{keys}"
+    return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{keys}{dot}{held}"
+
+
+def _answers(desk: Desk) -> str:
+    """The keys that answer a stop. An evaluation does not resume: a pending trial is judged, the arm goes to rest."""
+    if desk.kind is not SessionKind.EVAL:
+        return "p resume (ramped)   g go to rest   R release"
+    judge = "s f v judge the trial   " if desk.snapshot.pending else ""
+    return f"{judge}g go to rest   R release"
+
+
+def _who(desk: Desk) -> str:
+    dot = f" {signs().dot} "
+    who = f"{desk.driver} drives" if desk.driver else "nobody drives"
+    return f"watching{dot}{who}{dot}T takes over{dot}Esc x stop the arm"

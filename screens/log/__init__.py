@@ -1,0 +1,1 @@
+"""Log: every session, found and annotated."""

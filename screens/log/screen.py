@@ -1,0 +1,220 @@
+"""Log: every session, newest first; filtered, opened, annotated."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from screens.desk.messages import SittingChanged
+from screens.frame.arm_actions import SITTING_KEYS
+from screens.frame.availability import may_type
+from screens.frame.bindings import FRAME_KEYS
+from screens.frame.dialogs import TextEntry
+from screens.frame.lab_screen import LabScreen
+from screens.log.annotate import Annotates
+from screens.views.session_page import page
+from screens.views.session_rows import session_row
+from screens.views.signs import clean, plural, signs
+from screens.widgets.line import Line
+from screens.widgets.rows import RowList
+from sessions.models import Session
+
+LATE = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
+
+
+class LogScreen(Annotates, LabScreen):
+    """A list, the chosen session below it, or that one alone when opened."""
+
+    TITLE_WORD = "log"
+    CSS_PATH = "log.tcss"
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "pause", "rest", "release", "take_over", "open", *LATE, "filter", "note_to", "tag", "finish",
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open", key_display="enter", id="log.open",
+                tooltip="The chosen session alone, in full; once more back"),
+        Binding("slash", "filter", "filter", key_display="/", id="log.filter",
+                tooltip="kind:record, tag:night, operator:anna, any text; nothing shows all"),
+        Binding("n", "note_to", "note", id="log.note", tooltip="Add a remark to the chosen session"),
+        Binding("t", "tag", "tag", id="log.tag", tooltip="Put a tag on the chosen session; -tag takes it off"),
+        Binding("s", "judge_late('success')", "success", id="log.success",
+                tooltip="The trial that was left without a verdict did the task"),
+        Binding("f", "judge_late('failure')", "failure", id="log.failure", tooltip="That trial failed"),
+        Binding("v", "judge_late('void')", "void", id="log.void", tooltip="That trial does not count"),
+        Binding("up", "move(-1)", "up", show=False, id="log.up", tooltip="The session above, or scroll"),
+        Binding("down", "move(1)", "down", show=False, id="log.down", tooltip="The session below, or scroll"),
+        Binding("pageup", "page(-1)", "page up", show=False, id="log.page-up", tooltip="A page up"),
+        Binding("pagedown", "page(1)", "page down", show=False, id="log.page-down", tooltip="A page down"),
+        *SITTING_KEYS,
+        *FRAME_KEYS,
+    ]  # fmt: skip
+
+    def body(self) -> ComposeResult:
+        """List on top, the chosen session below."""
+        with Vertical(id="list", classes="panel"):
+            yield RowList(id="rows")
+            yield Line(id="empty")
+        with VerticalScroll(id="page", classes="panel", can_focus=False):
+            yield Static("", id="page-text", markup=False)
+
+    def on_mount(self) -> None:
+        """Read the log."""
+        self._all: tuple[Session, ...] = ()
+        self._shown: list[Session] = []
+        self._query = ""
+        self._problem = ""
+        self._loaded = False
+        self.read()
+
+    def on_screen_resume(self) -> None:
+        """Sessions may have come."""
+        super().on_screen_resume()
+        self.read()
+
+    def on_sitting_changed(self, message: SittingChanged) -> None:
+        """One began or ended."""
+        super().on_sitting_changed(message)
+        self.read()
+
+    def read(self) -> None:
+        """Read the log anew, in a thread."""
+        self._fold()
+
+    @work(group="log", exclusive=True)
+    async def _fold(self) -> None:
+        from services.log import logbook
+
+        try:
+            book = await asyncio.to_thread(logbook.sessions, self.desk.folder)
+            self._all, self._problem = book.sessions, book.message or ""
+        except logbook.LogbookProblem as problem:
+            self._problem = str(problem)
+        self._loaded = True
+        self._filter()
+
+    def _filter(self) -> None:
+        from services.log import logbook
+
+        chosen = self.chosen.id if self.chosen else ""
+        self._shown = logbook.matching(self._all, self._query)
+        if wanted := self.desk.opened:
+            self.desk.opened = ""
+            if wanted not in [s.id for s in self._shown]:
+                self._query, self._shown = "", list(self._all)
+            self.add_class("-open")
+            chosen = wanted
+        ids = [s.id for s in self._shown]
+        at = ids.index(chosen) if chosen in ids else 0
+        self.query_one(RowList).show([session_row(s, self.size.width) for s in self._shown], at)
+        self.redraw()
+
+    @property
+    def chosen(self) -> Session | None:
+        """The session under the cursor."""
+        row = self.query_one(RowList).cursor
+        return self._shown[row] if 0 <= row < len(self._shown) else None
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Titles, the empty state, the chosen session."""
+        dot = f" {signs().dot} "
+        count = (
+            f"{len(self._shown)} of {plural(len(self._all), 'session')}"
+            if self._query
+            else plural(len(self._all), "session")
+        )
+        title = f"{count}{dot}filter: {clean(self._query)}" if self._query else count
+        self.query_one("#list").border_title = Content(title) if self._loaded else Content("reading the log")
+        empty = self.query_one("#empty", Line)
+        empty.display = not self._shown or bool(self._problem)
+        empty.show(self._empty())
+        self.query_one("#page-text", Static).update(self._page())
+
+    def _empty(self) -> str:
+        if self._problem:
+            return f"{signs().warning} {clean(self._problem)}"
+        if not self._loaded:
+            return "reading the log"
+        if self._query:
+            return "nothing fits the filter: / changes it, Esc takes it away"
+        return "no session yet: F3 records one, F2 m teleoperates, and it appears here"
+
+    def _page(self) -> Content:
+        session = self.chosen
+        self.set_class(session is None, "-empty")
+        if session is None:
+            return Content("")
+        self.query_one("#page").border_title = Content(f"session {clean(session.id)}")
+        return page(session, self.size.width - 6)
+
+    # --- keys -----------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What needs a session needs one chosen; nobody types while the arm is busy."""
+        if action in ("note_to", "tag"):
+            return self.chosen is not None and may_type(self.desk)
+        if action == "judge_late":
+            return self.unjudged is not None and may_type(self.desk)
+        if action == "open":
+            return self.chosen is not None
+        if action == "filter":
+            return may_type(self.desk)
+        if action in ("rest", "release"):  # of the sitting at hand; Bench has them for an arm that nobody holds
+            return self.desk.live and super().check_action(action, parameters)
+        return super().check_action(action, parameters)
+
+    def action_open(self) -> None:
+        """The chosen one alone, or the list again."""
+        self.toggle_class("-open")
+
+    def close_open(self) -> None:
+        """Esc: back to the list, then away with the filter."""
+        if self.has_class("-open"):
+            self.remove_class("-open")
+        elif self._query:
+            self._query = ""
+            self._filter()
+
+    def action_move(self, by: int) -> None:
+        """Scroll the open session, or choose another."""
+        if self.has_class("-open"):
+            self.query_one("#page", VerticalScroll).scroll_relative(y=by * 2, animate=False)
+        else:
+            self.query_one(RowList).move(by)
+            self.redraw()
+
+    def action_page(self, by: int) -> None:
+        """A page of either."""
+        if self.has_class("-open"):
+            self.query_one("#page", VerticalScroll).scroll_relative(y=by * self.size.height // 2, animate=False)
+        else:
+            self.query_one(RowList).page(by)
+            self.redraw()
+
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        """Another row."""
+        message.stop()
+        self.redraw()
+
+    def on_row_list_opened(self, message: RowList.Opened) -> None:
+        """A click on the chosen row."""
+        message.stop()
+        self.action_open()
+
+    def action_filter(self) -> None:
+        """Ask for words."""
+        title = "Filter: kind:record tag:night operator:anna, or any text"
+        self.app.push_screen(TextEntry(self.desk, title, self._query, "filter"), self._filter_by)
+
+    def _filter_by(self, query: str | None) -> None:
+        if query is not None:
+            self._query = query
+            self._filter()

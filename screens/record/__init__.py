@@ -1,0 +1,1 @@
+"""Record: takes of demonstrations."""

@@ -1,0 +1,113 @@
+"""The form of a new recording: what to record, how often and how long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.suggester import SuggestFromList
+from textual.widgets import Input
+
+from screens.desk.desk import Desk
+from screens.frame.form import Form
+from screens.views.signs import clean, number, plural, signs
+
+if TYPE_CHECKING:
+    from services.datasets.summary import DatasetSummary
+    from services.live.requests import RecordRequest
+
+
+class RecordForm(Form):
+    """Says of the dataset whether it begins or goes on."""
+
+    TITLE = "new recording"
+    FIELDS: ClassVar = (
+        ("dataset", "dataset"),
+        ("task", "task"),
+        ("operator", "operator"),
+        ("episodes", "episodes to accept"),
+        ("episode-seconds", "seconds per take"),
+        ("reset-seconds", "seconds to reset"),
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._known: dict[str, DatasetSummary] = {}
+
+    def defaults(self) -> dict[str, str]:
+        """The bench's own values."""
+        profile = self.desk.profile
+        task = profile.tasks[0].name if profile.tasks else ""
+        return {
+            "dataset": task,
+            "task": task,
+            "operator": self.desk.operator,
+            "episodes": str(profile.recording.episodes),
+            "episode-seconds": number(profile.recording.episode_seconds),
+            "reset-seconds": number(profile.recording.reset_seconds),
+        }
+
+    def suggestions(self, name: str) -> Sequence[str]:
+        """Tasks and operators of lab.toml."""
+        profile = self.desk.profile
+        return {"task": [t.name for t in profile.tasks], "operator": list(profile.operators)}.get(name, [])
+
+    def look(self) -> None:
+        """Which datasets there are."""
+        self.say_task()
+        self._look()
+
+    @work(exclusive=True)
+    async def _look(self) -> None:
+        from services.datasets.summary import list_datasets
+
+        found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
+        if not self.whole:
+            return
+        self._known = {summary.name: summary for summary in found}
+        self.query_one("#dataset", Input).suggester = SuggestFromList(list(self._known), case_sensitive=True)
+        names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.episodes, 'episode')}" for s in found[:6])
+        self.say_known(f"datasets here: {names}" if names else "no dataset here yet")
+        self.say_dataset()
+
+    @on(Input.Changed, "#dataset")
+    def say_dataset(self) -> None:
+        """Say in words whether this begins a dataset or goes on with one."""
+        summary = self._known.get(self.value("dataset"))
+        if summary is None:
+            self.say_about("a new dataset" if self.value("dataset") else "")
+        elif summary.problem:
+            self.say_about(f"{signs().warning} {clean(summary.problem)}")
+        else:
+            kept = f"{summary.accepted} accepted, {summary.rejected} rejected"
+            self.say_about(f"resumes it: {plural(summary.episodes, 'episode')} ({kept})")
+
+    @on(Input.Changed, "#task")
+    def say_task(self) -> None:
+        """A task's short name stands for its text."""
+        named = {t.name: t.text for t in self.desk.profile.tasks}
+        text = named.get(self.value("task"))
+        self.say_known(f'task: "{clean(text)}"' if text else "")
+
+    def plan(self) -> RecordRequest:
+        """Raises Refusal."""
+        from services.recording import plan as recording
+
+        return recording.plan(
+            self.desk.folder,
+            self.desk.profile,
+            dataset=self.value("dataset"),
+            task=self.value("task"),
+            operator=self.value("operator"),
+            episodes=int(self.number("episodes", whole=True)),
+            episode_seconds=self.number("episode-seconds"),
+            reset_seconds=self.number("reset-seconds"),
+            resume=self._resumes(),
+        )
+
+    def _resumes(self) -> bool:
+        """A dataset that stands in the list was chosen knowingly: its row said what happens."""
+        summary = self._known.get(self.value("dataset"))
+        return summary is not None and summary.episodes > 0

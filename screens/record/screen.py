@@ -1,0 +1,103 @@
+"""Record: teleoperate, take by take; before and after a sitting the form of the next one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from screens.arm_session.camera_views import LOOK_KEYS
+from screens.arm_session.screen import SittingScreen
+from screens.frame.arm_actions import NOTE_KEY, SITTING_KEYS
+from screens.frame.bindings import FRAME_KEYS
+from screens.frame.form import Form
+from screens.record.form import RecordForm
+from screens.views.phase import reset_left
+from screens.views.record_panels import joints_footer, tally
+from screens.views.take_strip import take_strip
+from services.live import protocol
+from services.live.requests import RecordRequest
+from services.live.snapshots import Phase
+from services.recording import plan as recording
+from sessions.models import SessionKind
+
+
+class RecordScreen(SittingScreen):
+    """The sitting with a leader and takes."""
+
+    TITLE_WORD = "record"
+    KIND = SessionKind.RECORD
+    CSS_PATH: ClassVar = ["record.tcss", "../arm_session/arm_session.tcss", "../frame/form.tcss"]
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "new", "take", "reject", "pause", "rest", "release", "take_over", "note", "finish", "enlarge", "details",
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "take", "take", id="record.take", tooltip="Align, start the next take, or end this one"),
+        Binding("r", "reject", "reject", id="record.reject",
+                tooltip="Reject the running or last take; once more takes it back. Nothing is deleted"),
+        *SITTING_KEYS,
+        NOTE_KEY,
+        *LOOK_KEYS,
+        Binding("N", "new", "new sitting", id="record.new", tooltip="Fill in the next recording"),
+        *FRAME_KEYS,
+    ]  # fmt: skip
+
+    def on_mount(self) -> None:
+        """No bell rang yet."""
+        self._reset_rang = 0
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    def new_form(self) -> Form:
+        """What to record, how often and how long."""
+        return RecordForm(self.desk)
+
+    def heading(self) -> str:
+        """The dataset."""
+        started = self.desk.snapshot.started
+        return started.dataset if started else ""
+
+    def strip(self) -> Content:
+        """The takes."""
+        return take_strip(self.desk.snapshot, self.size.width)
+
+    def tally(self) -> list[Content]:
+        """Marks, dataset, disk, flags."""
+        return tally(self.desk.snapshot, self.desk.telemetry)
+
+    def foot(self, telemetry: protocol.Telemetry) -> list[Content]:
+        """The loop and the encoder."""
+        return [Content(text) for text in joints_footer(telemetry)]
+
+    def draw_telemetry(self) -> None:
+        """What every sitting shows; and a bell when the time to reset is over."""
+        super().draw_telemetry()
+        if not self.shows_form:
+            self._ring_after_reset()
+
+    def _ring_after_reset(self) -> None:
+        """One bell when the time to reset the scene is over; nothing starts by itself."""
+        snapshot = self.desk.snapshot
+        over = snapshot.phase is Phase.RESET and self.desk.telemetry and not reset_left(snapshot, self.desk.telemetry)
+        if over and self._reset_rang != snapshot.take:
+            self._reset_rang = snapshot.take
+            self.desk.bells.play("ready")
+
+    # --- keys -----------------------------------------------------------------------------------
+
+    def action_take(self) -> None:
+        """Space: align, start, or end."""
+        if self.desk.link:
+            self.desk.order(recording.start_or_end_take(self.desk.link))
+
+    def action_reject(self) -> None:
+        """Reject, or take it back."""
+        if self.desk.link:
+            self.desk.order(recording.toggle_mark(self.desk.link))
+
+    def on_form_planned(self, message: Form.Planned) -> None:
+        """Start what was planned."""
+        request, folder = message.request, self.desk.folder
+        if isinstance(request, RecordRequest):
+            self.desk.start(lambda: recording.begin(folder, request), SessionKind.RECORD)

@@ -1,0 +1,1 @@
+"""Train: a run's curves, speed and checkpoints."""

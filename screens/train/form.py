@@ -1,0 +1,156 @@
+"""The form of a new training: what to learn from, which policy, how long; what is left out."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.suggester import Suggester, SuggestFromList
+from textual.widgets import Input
+
+from screens.desk.desk import Desk
+from screens.frame.form import Form
+from screens.views.signs import clean, plural, signs
+
+if TYPE_CHECKING:
+    from services.datasets.summary import DatasetSummary
+    from services.live.requests import TrainRequest
+
+STEPS, BATCH = 20_000, 8
+
+
+class TrainForm(Form):
+    """Says of the dataset how many episodes are used and which cameras it has. Empty numbers are chosen."""
+
+    NEEDS_ARM = False
+    TITLE = "new training"
+    FIELDS: ClassVar = (
+        ("dataset", "dataset"),
+        ("policy", "policy"),
+        ("steps", "steps"),
+        ("batch-size", "batch size"),
+        ("save-every", "save every, steps"),
+        ("log-every", "log every, steps"),
+        ("without", "cameras to leave out"),
+        ("settings", "other LeRobot keys"),
+        ("name", "name of the run"),
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._known: dict[str, DatasetSummary] = {}
+        self._cameras = LastWord()
+
+    def defaults(self) -> dict[str, str]:
+        """Small numbers; the console chooses the rest."""
+        return {"policy": "act", "steps": str(STEPS), "batch-size": str(BATCH)}
+
+    # --- what there is --------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Which datasets and policies there are."""
+        self.query_one("#without", Input).suggester = self._cameras
+        self._look()
+
+    @work(exclusive=True)
+    async def _look(self) -> None:
+        from services.datasets.names import ROLLOUT
+        from services.datasets.summary import list_datasets
+        from services.training import policies
+
+        types = await asyncio.to_thread(policies.known)
+        found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
+        if not self.whole:
+            return
+        self._known = {summary.name: summary for summary in found}
+        dataset = self.query_one("#dataset", Input)
+        dataset.suggester = SuggestFromList(list(self._known), case_sensitive=True)
+        self.query_one("#policy", Input).suggester = SuggestFromList(types, case_sensitive=False)
+        usable = [s.name for s in found if s.accepted and not s.problem and not s.name.startswith(ROLLOUT)]
+        if not dataset.value and usable:
+            dataset.value = usable[0]  # the newest demonstrations; rollouts are learnt from by those who ask for it
+        names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.accepted, 'episode')}" for s in found[:4])
+        datasets = f"datasets here: {names}" if names else "no dataset here yet: F3 records one"
+        self.say_known(
+            f"empty: chosen by the console {signs().dot} keys as KEY=VALUE KEY=VALUE {signs().dot} {datasets}"
+        )
+        self.say_dataset()
+
+    @on(Input.Changed, "#dataset")
+    def say_dataset(self) -> None:
+        """Say in words what would be read of this dataset."""
+        summary = self._known.get(self.value("dataset"))
+        self._cameras.words = summary.cameras if summary else ()
+        if summary is None:
+            self.say_about("there is no such dataset here" if self.value("dataset") and self._known else "")
+        elif summary.problem:
+            self.say_about(f"{signs().warning} {clean(summary.problem)}")
+        else:
+            self.say_about(about(summary))
+
+    # --- the request ----------------------------------------------------------------------------
+
+    def plan(self) -> TrainRequest:
+        """Raises Refusal."""
+        from services.training import plan as training
+
+        return training.plan(
+            self.desk.folder,
+            dataset=self.value("dataset"),
+            policy=self.value("policy"),
+            steps=int(self.number("steps", whole=True)),
+            batch_size=int(self.number("batch-size", whole=True)),
+            save_freq=self._if_any("save-every"),
+            log_freq=self._if_any("log-every"),
+            exclude_cameras=words(self.value("without")),
+            settings=self._settings(),
+            operator=self.desk.operator,
+            name=self.value("name"),
+        )
+
+    def _if_any(self, name: str) -> int | None:
+        """The number in a field that may be empty."""
+        return int(self.number(name, whole=True)) if self.value(name) else None
+
+    def _settings(self) -> list[str]:
+        """KEY=VALUE, as a shell splits them: a value with spaces stands in quotes."""
+        from services.refusal import Refusal
+
+        try:
+            return shlex.split(self.value("settings"))
+        except ValueError as error:
+            raise Refusal(f"other LeRobot keys: {str(error).lower()}; write KEY='VALUE WITH SPACES'") from None
+
+
+def about(summary: DatasetSummary) -> str:
+    """`79 of 81 episodes, 2 rejected left out · cameras overhead, wrist`."""
+    from services.training import plan as training
+
+    cameras = ", ".join(clean(camera, 30) for camera in summary.cameras)
+    has = f"{'cameras' if len(summary.cameras) > 1 else 'camera'} {cameras}" if cameras else "no camera"
+    return f"{training.episodes_used(summary)} {signs().dot} {has}"
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a list with commas."""
+    return tuple(word for part in text.split(",") if (word := part.strip()))
+
+
+class LastWord(Suggester):
+    """Completes the last word of a list with commas; what stands there already is not offered again."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self.words: Sequence[str] = ()
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The text with its last word completed."""
+        before, _, last = value.rpartition(",")
+        begun, there = last.lstrip(), words(before)
+        for word in self.words:
+            if begun and word.startswith(begun) and word not in there:
+                return value + word[len(begun) :]
+        return None

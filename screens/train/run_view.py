@@ -1,0 +1,181 @@
+"""One training as Train shows it: two lines, three plots, what a dead worker said last, three panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from screens.desk.training_watch import TrainingWatch
+from screens.train import plots
+from screens.views import training as training_view
+from screens.widgets.line import Line, Lines
+from screens.widgets.plot import Plot
+from screens.widgets.rows import RowList
+from services.live.snapshots import Snapshot
+from sessions.models import Checkpoint, SessionStatus
+
+
+class RunView(Vertical):
+    """Draws what the watch knows. `compact`: there is room for one plot, or the words, or the panels."""
+
+    def __init__(self, watch: TrainingWatch) -> None:
+        super().__init__(id="run")
+        self._watch = watch
+        self._compact = self._log = False
+        self._large = ""
+        self._at: int | None = None
+        self._chosen = ""
+        self._tail: Sequence[str] = ()
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        yield Line(id="headline")
+        yield Line(id="underline")
+        with Horizontal(id="plots"):
+            yield Container(Plot(id="loss"), id="loss-box", classes="panel plot-box")
+            with Vertical(id="beside"):
+                yield Container(Plot(id="lr"), id="lr-box", classes="panel plot-box")
+                yield Container(Plot(id="grad_norm"), id="grad_norm-box", classes="panel plot-box")
+        with VerticalScroll(id="words", classes="panel", can_focus=False):
+            yield Static("", id="words-text", markup=False)
+        with Horizontal(id="panels"):
+            yield Container(Lines(id="speed-lines"), id="speed", classes="panel")
+            yield Container(RowList(id="checkpoint-rows"), id="checkpoints", classes="panel")
+            yield Container(Lines(id="data-lines"), id="data", classes="panel")
+
+    def on_mount(self) -> None:
+        """Titles that stay."""
+        for panel, title in (("speed", "speed"), ("data", "data"), ("words", "the worker's last words")):
+            self.query_one(f"#{panel}").border_title = title
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    def draw(self, *, now: float, compact: bool) -> None:
+        """Everything; a plot that fits still is kept."""
+        self._compact = compact
+        self.set_class(self._dead, "-crashed")
+        told = self._watch.snapshot
+        bad = told.status is not SessionStatus.FINISHED or training_view.diverged(told)
+        bad = bad and self._watch.shown and not self._watch.live
+        self.set_class(bad, "-failed")
+        self.tick(now)
+        self._draw_plots()
+        self._draw_panels()
+        self._draw_words()
+
+    def _draw_words(self) -> None:
+        """The newest at the bottom, where they are read first; only once, so that scrolling stays."""
+        if self._watch.tail != self._tail:
+            self._tail = self._watch.tail
+            self.query_one("#words-text", Static).update(Content("\n".join(self._tail)))
+            self.query_one("#words", VerticalScroll).scroll_end(animate=False)
+
+    @property
+    def _dead(self) -> bool:
+        """Whether there are last words to be read."""
+        return bool(self._watch.tail) and not self._watch.live
+
+    @property
+    def _told(self) -> Snapshot:
+        curves = self._watch.curves
+        return training_view.caught_up(self._watch.snapshot, curves.reading(-1) if curves is not None else None)
+
+    def tick(self, now: float) -> None:
+        """The two lines on top, which hold a clock."""
+        watch, width = self._watch, max(20, self.size.width - 4)
+        told, live = self._told, watch.live
+        first, second = (Content.styled(text, "$quiet") for text in training_view.EMPTY)
+        if watch.shown:
+            pace = watch.curves.pace() if watch.curves is not None else 0.0
+            first = training_view.headline(told, watch.asked, live=live, now=now, width=width, pace=pace)
+            second = training_view.underline(told, live=live, now=now, width=width)
+        self.query_one("#headline", Line).show(first)
+        self.query_one("#underline", Line).show(second)
+
+    def _draw_plots(self) -> None:
+        """The plots that are seen."""
+        curves, large = self._watch.curves, self._large or ("loss" if self._compact else "")
+        self.set_class(bool(large), "-zoomed")
+        self.set_class(bool(self._large), "-plotted")
+        self.set_class(large == "loss", "-loss")
+        reading = curves.reading(self._at) if curves is not None and self._at is not None else None
+        for name in plots.PLOTS:
+            box = self.query_one(f"#{name}-box")
+            box.set_class(name == large, "-large")
+            box.border_title = plots.title(curves, name, at=self._at, log=self._log)
+            if not large or name == large:
+                figure = plots.figure(curves, name, log=self._log, says=self._empty())
+                self.query_one(f"#{name}", Plot).show(figure, reading.step if reading else None)
+
+    def _empty(self) -> str:
+        if not self._watch.live:
+            return "no point was logged" if self._watch.shown else ""
+        training = self._watch.snapshot.training
+        return f"appears after step {training.started.log_freq:,}" if training else "appears when the training runs"
+
+    def _draw_panels(self) -> None:
+        told = self._told
+        self.query_one("#speed-lines", Lines).show(training_view.speed(told))
+        self.query_one("#data-lines", Lines).show(training_view.data(told, self._watch.asked))
+        saved = self.checkpoints
+        self.query_one("#checkpoints").border_title = "checkpoints" if saved else "checkpoints: none yet"
+        at = next((at for at, one in enumerate(saved) if one.path == self._chosen), 0)
+        self.query_one(RowList).show([training_view.checkpoint_row(one) for one in saved], at)
+
+    # --- what the keys change -------------------------------------------------------------------
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Newest first."""
+        training = self._watch.snapshot.training
+        return training.checkpoints[::-1] if training else ()
+
+    @property
+    def chosen(self) -> Checkpoint | None:
+        """The checkpoint at the cursor: the newest, until another was chosen."""
+        saved = self.checkpoints
+        return next((one for one in saved if one.path == self._chosen), saved[0] if saved else None)
+
+    def choose(self, row: int) -> None:
+        """Put the cursor on a row of the checkpoints, where it stays when newer ones come."""
+        if 0 <= row < len(self.checkpoints):
+            self._chosen = self.checkpoints[row].path
+            self._draw_panels()
+
+    def choose_next(self, by: int) -> None:
+        """Another checkpoint: 1 is the older one."""
+        self.choose(self.query_one(RowList).cursor + by)
+
+    def begin(self) -> None:
+        """Another run: everything of the one before is left."""
+        self._at, self._chosen, self._large = None, "", ""
+        self.remove_class("-panels")
+
+    def zoom(self) -> None:
+        """The next plot large; after the last, all of them (or what stands first in a small terminal)."""
+        self.remove_class("-panels")
+        order = ("", *plots.PLOTS)
+        first = "loss" if self._compact and not self._dead else ""
+        self._large = order[(order.index(self._large or first) + 1) % len(order)]
+
+    def switch_log(self) -> None:
+        """Logarithmic axes, or linear again."""
+        self._log = not self._log
+
+    def read_off(self, by: int) -> None:
+        """Move the cursor by one column of the large plot."""
+        if self._watch.curves is not None:
+            columns = self.query_one(f"#{self._large or 'loss'}", Plot).columns
+            self._at = plots.moved(self._watch.curves, self._at, by, columns)
+
+    def close(self) -> None:
+        """Leave the cursor; then the large plot or the numbers."""
+        if self._at is not None:
+            self._at = None
+        else:
+            self._large = ""
+            self.remove_class("-panels")

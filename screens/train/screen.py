@@ -1,0 +1,250 @@
+"""Train: one run's curves, beside whatever the arm does; the form of the next one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+
+from screens.desk.messages import TrainingChanged
+from screens.desk.training_watch import TrainingWatch
+from screens.frame.arm_actions import SITTING_KEYS
+from screens.frame.availability import may_type
+from screens.frame.bindings import FRAME_KEYS
+from screens.frame.form import Form, stands
+from screens.frame.lab_screen import LabScreen
+from screens.frame.status_lines import Said, alarm_line
+from screens.train.form import TrainForm
+from screens.train.run_view import RunView
+from screens.views import training as training_view
+from screens.views.signs import Tone
+from screens.widgets.rows import RowList
+from services.live.requests import TrainRequest
+
+VIEW = frozenset({"zoom", "log_axis", "read_off", "panels", "choose_checkpoint", "evaluate_checkpoint"})
+"""What acts on a run that is seen; not while the form is up."""
+
+
+class TrainScreen(LabScreen):
+    """Shows the form, or a run; never both. A run that ended stays to be read."""
+
+    TITLE_WORD = "train"
+    CSS_PATH: ClassVar = ["train.tcss", "../frame/form.tcss"]
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "new_run", "stop_training", "zoom", "log_axis", "evaluate_checkpoint", "panels", "read_off(1)", "note_to_run",
+        "pause", "rest", "release", "take_over", "finish",
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("N", "new_run", "new", id="train.new", tooltip="Fill in the next training; a running one goes on"),
+        Binding("S", "stop_training", "stop and save", id="train.stop",
+                tooltip="End this training with one more checkpoint, or kill a trainer that hangs; asks first"),
+        Binding("z", "zoom", "zoom", id="train.zoom", tooltip="One plot large, the next, all again"),
+        Binding("l", "log_axis", "log axis", id="train.log-axis", tooltip="Logarithmic axes, and back"),
+        Binding("left", "read_off(-1)", "read off", show=False, id="train.back", tooltip="The cursor to earlier steps"),
+        Binding("right", "read_off(1)", "read off", key_display="left/right", id="train.on",
+                tooltip="The cursor to later steps; past the newest one it goes"),
+        Binding("up", "choose_checkpoint(-1)", "newer", show=False, id="train.up", tooltip="A newer checkpoint"),
+        Binding("down", "choose_checkpoint(1)", "older", show=False, id="train.down", tooltip="An older checkpoint"),
+        Binding("e", "evaluate_checkpoint", "evaluate", id="train.evaluate",
+                tooltip="Let the chosen checkpoint try: opens Evaluate with it"),
+        Binding("d", "panels", "details", id="train.details", tooltip="Numbers instead of the plots, and back"),
+        Binding("n", "note_to_run", "note", id="train.note", tooltip="Write a remark into this training's session"),
+        *SITTING_KEYS,
+        *FRAME_KEYS,
+    ]  # fmt: skip
+
+    def body(self) -> ComposeResult:
+        """The form's place, and the run."""
+        yield Container(id="ask")
+        yield RunView(self.desk.training)
+
+    def on_mount(self) -> None:
+        """A clock."""
+        self._wants_form = self._clearing = False
+        self.set_interval(1.0, self._tick_run)
+
+    def on_screen_resume(self) -> None:
+        """A training may have begun meanwhile, here or in another terminal."""
+        super().on_screen_resume()
+        self.desk.training.look()
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> RunView:
+        """The run."""
+        return self.query_one(RunView)
+
+    @property
+    def shows_form(self) -> bool:
+        """Whether the form is up: it is wanted, or there is nothing else to be seen (and no arm to be stopped)."""
+        watch = self.desk.training
+        empty = watch.looked and not watch.shown and not self.desk.live
+        return not watch.starting and (self._wants_form or empty)
+
+    @property
+    def opening(self) -> bool:
+        """Until it is known what runs, or the form's fields are there."""
+        return super().opening or not self.desk.training.looked or (self.shows_form and not stands(self))
+
+    def on_training_changed(self, message: TrainingChanged) -> None:
+        """Another state, or new points."""
+        message.stop()
+        self.redraw()
+
+    def alarm(self) -> Said:
+        """The arm's alarms come first, then the training's, then that it stops."""
+        watch = self.desk.training
+        for said in (super().alarm(), alarm_line(watch.snapshot, self.now())):
+            if said.text:
+                return said
+        return Said(watch.stopping, Tone.WARNING)
+
+    def draw(self) -> None:
+        """Choose form or run; draw it."""
+        if self.desk.training.starting:
+            self._wants_form = False
+        self.set_class(self.shows_form, "-form")
+        self.set_class(not self.desk.training.live, "-over")
+        self._draw_form()
+        if not self.shows_form:
+            self.view.draw(now=self.now(), compact=self.has_class("-compact"))
+
+    def _draw_form(self) -> None:
+        place = self.query_one("#ask")
+        if not place.is_mounted:
+            return
+        place.disabled = not may_type(self.desk)  # while the arm moves x has to mean stop: nothing has the focus
+        if self.shows_form and not place.children:
+            place.mount(TrainForm(self.desk))
+        elif not self.shows_form and place.children and not self._clearing:
+            self._clearing = True
+            self.set_focus(None)
+            self._clear_form()
+
+    @work
+    async def _clear_form(self) -> None:
+        """Take the form away; it may be wanted again by the time it is gone."""
+        await self.query_one("#ask").remove_children()
+        self._clearing = False
+        self.redraw()
+
+    def _tick_run(self) -> None:
+        if self.seen and not self.shows_form:
+            self.view.tick(self.now())
+
+    # --- keys -----------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A run's keys act on a run that is seen."""
+        if action in VIEW and self.shows_form:
+            return False
+        if action == "panels" and not self.has_class("-compact"):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_new_run(self) -> None:
+        """Show the form, or go back into its fields."""
+        self._wants_form = True
+        self.redraw()
+        if fields := self.query("#dataset"):
+            fields.first().focus()
+        if self.desk.live:
+            self.desk.notice("keys go to the form: Esc stops the arm, x is a letter")
+
+    def action_stop_training(self) -> None:
+        """Ask, then stop; one that hangs is killed."""
+        from screens.frame.dialogs import Choice, Question
+
+        watch = self.desk.training
+        asks, says, does = stop_words(watch)
+        if others := watch.others:
+            says.append(f"{others} commands this training: stopping it takes over.")
+        yes = Choice("y" if watch.hangs else "y,enter", does, "yes")
+        question = Question(self.desk, asks, says, [yes])
+        self.app.push_screen(question, lambda answer: watch.stop() if answer == "yes" else None)
+
+    def action_zoom(self) -> None:
+        """The next plot large; after the last, all of them."""
+        self.view.zoom()
+        self.redraw()
+
+    def action_log_axis(self) -> None:
+        """Logarithmic, or linear again."""
+        self.view.switch_log()
+        self.redraw()
+
+    def action_read_off(self, by: int) -> None:
+        """Move the cursor on the plots."""
+        self.view.read_off(by)
+        self.redraw()
+
+    def action_choose_checkpoint(self, by: int) -> None:
+        """Another row of the checkpoints."""
+        self.view.choose_next(by)
+
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
+        """Another row, by mouse."""
+        message.stop()
+        self.view.choose(message.row)
+
+    def on_row_list_opened(self, message: RowList.Opened) -> None:
+        """A click on the chosen checkpoint."""
+        message.stop()
+        self.action_evaluate_checkpoint()
+
+    def action_evaluate_checkpoint(self) -> None:
+        """Open Evaluate with the chosen checkpoint, or the newest."""
+        if (chosen := self.view.chosen) is not None:
+            self.desk.chosen_checkpoint = chosen.path
+            self.app.switch_mode("evaluate")
+
+    def action_panels(self) -> None:
+        """Numbers where the plot is, and back (a small terminal has no room for both)."""
+        self.view.toggle_class("-panels")
+
+    def action_note_to_run(self) -> None:
+        """Write a note to the training."""
+        from screens.frame.dialogs import TextEntry
+
+        watch = self.desk.training
+        entry = TextEntry(self.desk, f"Note to training {training_view.name(watch.snapshot, watch.asked)}")
+        self.app.push_screen(entry, lambda text: watch.note(text, self.desk.operator) if text else None)
+
+    def close_open(self) -> None:
+        """Esc leaves the fields, the form; then the cursor, the large plot."""
+        if self.focused is not None:
+            self.set_focus(None)
+        elif self.shows_form:
+            self._wants_form = False
+        else:
+            self.view.close()
+        self.redraw()
+
+    def on_form_planned(self, message: Form.Planned) -> None:
+        """Start what was planned."""
+        if isinstance(message.request, TrainRequest):
+            self._wants_form = False
+            self.view.begin()
+            self.desk.training.start(message.request)
+
+
+def stop_words(watch: TrainingWatch) -> tuple[str, list[str], str]:
+    """What S asks, what comes of it, and what the answer does: of a run, of one that stops, of one that hangs."""
+    if watch.hangs:
+        says = [
+            f"It was asked to stop and does not react: {watch.hangs}.",
+            "Whole checkpoints stay; what it learnt after the newest of them is lost.",
+        ]
+        return "Kill the trainer?", says, "kill the trainer"
+    if watch.stopping:
+        says = [
+            "It stops after the step in progress, with a checkpoint.",
+            "One that cannot be saved is given up; a trainer that says nothing for long can be killed.",
+        ]
+        return "Stop it once more?", says, "ask it again"
+    says = ["One checkpoint is saved first. What it has learnt so far is kept, and can be evaluated."]
+    return "Stop this training?", says, "stop the training and save"

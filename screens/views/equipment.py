@@ -1,0 +1,75 @@
+"""What Bench tells of the bench: robot, leader, cameras, disk, rest. Looked up in a thread, drawn as lines."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from screens.views.signs import clean, fit, plural, signs
+from services.bench.equipment import Equipment, Part
+from services.bench.profiles import Profile
+from services.live.protocol import Telemetry
+from services.units import size
+
+LITTLE = 2_000_000_000
+"""Bytes: not much more than a checkpoint of a large policy."""
+
+
+def part_line(part: Part, telemetry: Telemetry | None, width: int, *, led: bool = True) -> Content:
+    """Name, type, place and state, in columns. `led`: the sitting uses the leader."""
+    state, tone = _state(part, telemetry)
+    if telemetry is not None and part.name == "leader" and not led:
+        state, tone = f"{signs().void} not needed", "$quiet"
+    kind = min(24, max(14, width // 3 + 2))
+    place = max(0, width - 11 - kind - len(state) - 2)
+    where = part.where if place >= 6 else ""
+    name, kind_of = fit(part.name, 10) + " ", fit(part.type, kind - 1) + " "
+    return Content.assemble((name, "bold"), kind_of, (fit(where, place), "$quiet"), "  ", (state, tone))
+
+
+def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
+    s = signs()
+    if telemetry is None:
+        if part.present is None:
+            return f"{s.void} configured", "$quiet"
+        return (f"{s.yes} present", "$success") if part.present else (f"{s.no} missing", "bold $error")
+    if part.camera:
+        view = telemetry.cameras.get(part.name)
+        if view is None:
+            return f"{s.void} no picture", "$warning"
+        good = view.state == "lit"
+        return (
+            f"{s.yes if good else s.warning} {clean(view.state)} {view.fps:4.1f} fps",
+            "$success" if good else "bold $error",
+        )
+    joints = telemetry.joints if part.name == "follower" else telemetry.leader
+    if not joints:
+        return f"{s.no} no answer", "bold $error"
+    torque = "" if part.name != "follower" else ", torque on" if telemetry.torque else ", torque off"
+    return f"{s.yes} {plural(len(joints), 'joint')}{torque}", "$success"
+
+
+def _runs_out(equipment: Equipment) -> bool:
+    """Whether it is less than an hour of recording, or, where nothing is filmed, little."""
+    if equipment.bytes_per_second:
+        return equipment.disk_free < 3600 * equipment.bytes_per_second
+    return equipment.disk_free < LITTLE
+
+
+def other_lines(profile: Profile, equipment: Equipment, others: list[str]) -> list[Content]:
+    """Disk, rest pose, the other benches."""
+    hours = equipment.disk_free / equipment.bytes_per_second / 3600 if equipment.bytes_per_second else 0
+    room = f"{size(equipment.disk_free)} free"
+    if hours:
+        room += f" {signs().about} {hours:.0f} h of recording"
+    if profile.motion.rest:
+        rest = (f"{signs().yes} taught, {plural(len(profile.motion.waypoints), 'way-point')}", "$success")
+    else:
+        rest = (f"{signs().warning} not taught: lab-console rest --teach", "$warning")
+    lines = [
+        Content.assemble((fit("disk", 11), "bold"), (room, "bold $error" if _runs_out(equipment) else "")),
+        Content.assemble((fit("rest", 11), "bold"), rest),
+    ]
+    if others:
+        names = ", ".join(clean(name) for name in others)
+        lines.append(Content.assemble((fit("benches", 11), "bold"), (f"{names}  b changes", "$quiet")))
+    return lines

@@ -1,0 +1,123 @@
+"""The one big thing of the moment: what the phase panel says, from a snapshot and the telemetry. Pure."""
+
+from __future__ import annotations
+
+from screens.views.phase_view import SAYS, TONES, Moment, ended, word
+from screens.views.signs import Tone, clean, number, signs
+from services.live.protocol import Telemetry
+from services.live.snapshots import Phase, Snapshot
+from sessions.models import SessionKind, SessionStatus
+
+
+def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, now: float, fresh: int = 0) -> Moment:
+    """What the big panel shows; `fresh` is the trial whose verdict was given a moment ago."""
+    started = snapshot.started
+    if started is None or snapshot.phase is Phase.STARTING:
+        return _starting(snapshot, now)
+    if started.kind is SessionKind.EVAL:
+        from screens.views.trial_phase import evaluating
+
+        return evaluating(snapshot, telemetry, driving=driving, fresh=fresh)
+    if started.kind is not SessionKind.RECORD:
+        return _bench(snapshot, driving)
+    match snapshot.phase:
+        case Phase.RECORDING:
+            return _recording(snapshot, telemetry, driving)
+        case Phase.READY | Phase.RESET | Phase.DONE:
+            return _between(snapshot, telemetry, driving)
+        case Phase.ENDED:
+            return _ended(snapshot)
+        case phase:
+            says = _and_key(snapshot, SAYS[phase], driving)
+            return Moment(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_count(snapshot))
+
+
+def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
+    """The phase's sentence, or the worker's own words for it, and the key that goes on from here."""
+    detail = clean(snapshot.detail) or says
+    if driving and snapshot.phase is Phase.HELD:
+        return f"{detail} {signs().dot} p follows again, slowly; g goes to rest"
+    aligns = driving and snapshot.phase in (Phase.IDLE, Phase.RESTED, Phase.RELEASED)
+    return f"{detail} {signs().dot} space aligns with the leader" if aligns else detail
+
+
+def _starting(snapshot: Snapshot, now: float) -> Moment:
+    elapsed = f"{max(0.0, now - snapshot.phase_since):.0f}" if snapshot.phase_since else ""
+    evaluates = snapshot.started is not None and snapshot.started.kind is SessionKind.EVAL
+    least, most = (10, 20) if evaluates else (6, 10)  # a policy is loaded beside the bench
+    label = f"s (usually {least}-{most})" if elapsed else ""
+    says = clean(snapshot.detail) or "starting the worker"
+    part = min(0.95, float(elapsed) / most) if elapsed else 0.0
+    return Moment("STARTING", Tone.ACCENT, says, right=elapsed, right_label=label, progress=part)
+
+
+def _count(snapshot: Snapshot) -> tuple[str, str]:
+    target = snapshot.started.target_episodes if snapshot.started else 0
+    short = f"{snapshot.accepted}/{target}" if target < 100 else str(snapshot.accepted)
+    return short, f"accepted of {target}"
+
+
+def _recording(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Moment:
+    assert snapshot.started is not None
+    whole = snapshot.started.episode_seconds
+    seconds = telemetry.take_seconds if telemetry else 0.0
+    says = f"space ends take {snapshot.take}, r rejects it" if driving else f"take {snapshot.take} is running"
+    if not snapshot.take_accepted:
+        says = f"take {snapshot.take} is marked as rejected: it is saved, and left out of training"
+    return Moment(
+        "RECORDING", Tone.DANGER, says, *_count(snapshot),
+        f"{seconds:.1f}", f"of {number(whole)} s {signs().dot} take {snapshot.take}",
+        seconds / whole if whole else None,
+    )  # fmt: skip
+
+
+def reset_left(snapshot: Snapshot, telemetry: Telemetry | None) -> float:
+    """Seconds until the reset time is over; 0 outside of a reset."""
+    if snapshot.phase is not Phase.RESET or snapshot.started is None or telemetry is None:
+        return 0.0
+    return max(0.0, snapshot.started.reset_seconds - telemetry.phase_seconds)
+
+
+def _between(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Moment:
+    """Following, nothing is recorded: ready, resetting, or the target is reached."""
+    assert snapshot.started is not None
+    upcoming = snapshot.take + 1
+    count = _count(snapshot)
+    saving = (telemetry.saving_take if telemetry else 0) or snapshot.unsaved_take
+    if telemetry and telemetry.start_pending:
+        says = f"take {upcoming} starts when take {saving} is saved"
+        return Moment("SAVING", Tone.ACCENT, says, *count, str(upcoming), "take that waits")
+    key = f"space starts take {upcoming}" if driving else f"take {upcoming} comes next"
+    if snapshot.phase is Phase.DONE:
+        says = f"target reached {signs().dot} space one more, F finishes" if driving else "target reached"
+        return Moment("DONE", Tone.SUCCESS, says, *count, str(upcoming), "next take", 1.0)
+    left = reset_left(snapshot, telemetry)
+    if left > 0:
+        if saving:
+            key = f"saving take {saving}{signs().more} {signs().dot} {key}"
+        part = 1 - left / max(snapshot.started.reset_seconds, 0.001)
+        return Moment("RESET", Tone.PLAIN, key, *count, f"{left:.1f}", "s to reset the scene", part)
+    if saving:
+        return Moment("SAVING", Tone.ACCENT, f"take {saving} {signs().dot} {key}", *count, str(upcoming), "next take")
+    return Moment("READY", Tone.ACCENT, key, *count, str(upcoming), "next take")
+
+
+def _bench(snapshot: Snapshot, driving: bool) -> Moment:
+    if snapshot.phase is Phase.ENDED:
+        return _ended(snapshot)
+    if snapshot.phase.following:
+        keys = f" {signs().dot} p pauses, g goes to rest" if driving else ""
+        return Moment("FOLLOWING", Tone.ACCENT, f"the follower follows the leader, nothing is recorded{keys}")
+    says = clean(snapshot.detail) or SAYS.get(snapshot.phase, "")
+    return Moment(word(snapshot), TONES.get(snapshot.phase, Tone.PLAIN), says)
+
+
+def _ended(snapshot: Snapshot) -> Moment:
+    records = snapshot.started is not None and snapshot.started.kind is SessionKind.RECORD
+    after = "N new sitting, F7 log" if records else "F3 records, F7 log"
+    if snapshot.status is SessionStatus.CRASHED and records:
+        after = (
+            f"the arm may still hold: F2, then H takes it over {signs().dot} saved takes are safe {signs().dot} "
+            "N starts again and repairs the dataset first"
+        )
+    return ended(snapshot, after, _count(snapshot) if records else ("", ""))

@@ -1,0 +1,65 @@
+"""What the phase panel shows: a word, two numbers, a bar, a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from screens.views.signs import Tone, clean, signs
+from services.live.snapshots import Phase, Snapshot
+from services.units import duration
+from sessions.models import SessionStatus
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A word, two numbers with their labels, progress 0..1 (None: no bar) and what to do now."""
+
+    word: str
+    tone: Tone
+    says: str
+    left: str = ""
+    left_label: str = ""
+    right: str = ""
+    right_label: str = ""
+    progress: float | None = None
+
+
+TONES = {
+    Phase.ALIGNING: Tone.WARNING,
+    Phase.READY: Tone.ACCENT,
+    Phase.RECORDING: Tone.DANGER,
+    Phase.RESET: Tone.PLAIN,
+    Phase.DONE: Tone.SUCCESS,
+    Phase.HELD: Tone.WARNING,
+    Phase.RESTING: Tone.WARNING,
+    Phase.RELEASING: Tone.WARNING,
+}
+
+
+WORDS = {Phase.IDLE: "HOLDING"}
+
+
+SAYS = {
+    Phase.IDLE: "the arm holds where it is",
+    Phase.ALIGNING: "keep the leader still: the follower moves to it",
+    Phase.HELD: "the arm holds, torque is on",
+    Phase.RESTING: "gripper opens, the arm lifts and moves to rest",
+    Phase.RESTED: "the arm stands at rest, torque is on",
+    Phase.RELEASING: "the arm is lowered, then torque goes off: stand by",
+    Phase.RELEASED: "torque is off: the arm can be moved by hand",
+    Phase.ENDED: "the sitting is over",
+}
+
+
+def word(snapshot: Snapshot) -> str:
+    """The phase in one word."""
+    return WORDS.get(snapshot.phase, snapshot.phase.value.upper())
+
+
+def ended(snapshot: Snapshot, after: str, count: tuple[str, str]) -> Moment:
+    """How a sitting ended and how long it took; `after` says what comes next."""
+    took = duration(snapshot.ended_at - snapshot.started.at) if snapshot.started and snapshot.ended_at else ""
+    why = clean(snapshot.end_reason)
+    tone = Tone.SUCCESS if snapshot.status is SessionStatus.FINISHED else Tone.DANGER
+    says = f"{why} {signs().dot} {after}" if why else after
+    return Moment(snapshot.status.value.upper(), tone, says, *count, "", f"after {took}" if took else "")

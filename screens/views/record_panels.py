@@ -1,0 +1,81 @@
+"""What stands around the big panel while a sitting runs: cameras, joints, tally. Pure: values to Content."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from screens.views.signs import Tone, clean, signs
+from services.live.protocol import CameraView, Telemetry
+from services.live.snapshots import Snapshot
+from services.units import size
+from sessions.models import Episode
+
+NIGHT = 48.0
+"""Below this mean brightness (0..255) a picture counts as night."""
+
+
+def camera_title(name: str, view: CameraView) -> tuple[Content, Tone]:
+    """`overhead  30 fps  ☾ 31`, and the state in words when it is not lit."""
+    s = signs()
+    light = f"{s.night if view.brightness < NIGHT else s.day} {view.brightness:3.0f}"
+    good = view.state == "lit"
+    state = "" if good else f"  {s.warning} {clean(view.state).upper()}"
+    tone = Tone.PLAIN if good else Tone.DANGER
+    return Content.assemble((clean(name), "bold"), (f"  {view.fps:2.0f} fps  {light}", "$quiet"), (state, "bold")), tone
+
+
+def legend(guide: str = "leader") -> str:
+    """What the signs on the joints' bars mean; `guide` is what the follower follows."""
+    return f"joints  {signs().live} follower  {signs().hollow} {guide}"
+
+
+def joints_footer(telemetry: Telemetry) -> tuple[str, str]:
+    """The control loop's health in two lines."""
+    dot = f" {signs().dot} "
+    loop = f"loop {telemetry.loop_hz:4.1f} Hz{dot}p99 {telemetry.loop_p99_ms:.0f} ms{dot}late {telemetry.late}"
+    queue = ""
+    if telemetry.encoder_capacity:
+        queue = (
+            f"encoder {telemetry.encoder_queue} of {telemetry.encoder_capacity}{dot}dropped {telemetry.dropped_frames}"
+        )
+    return loop, queue
+
+
+def tally(snapshot: Snapshot, telemetry: Telemetry | None) -> list[Content]:
+    """Eight lines about the sitting: marks, dataset, saving, disk, flags."""
+    s = signs()
+    return [
+        Content.assemble((f"{s.yes} {snapshot.accepted:>3} ", "bold $success"), ("accepted", "$quiet")),
+        Content.assemble((f"{s.no} {snapshot.rejected:>3} ", "bold $error"), ("rejected", "$quiet")),
+        Content.assemble((f"{s.warning} {snapshot.flagged:>3} ", "bold $warning"), ("flagged", "$quiet")),
+        Content(""),
+        Content.styled(dataset_words(snapshot), "$quiet"),
+        Content.styled(_saving(snapshot, telemetry), "$accent"),
+        Content.styled(_disk(snapshot, telemetry), "$quiet"),
+        Content.styled(flag_words(snapshot), "$warning"),
+    ]
+
+
+def dataset_words(snapshot: Snapshot) -> str:
+    """How many episodes the dataset holds by now."""
+    total = snapshot.dataset_episodes + len(snapshot.episodes)
+    accepted = snapshot.dataset_accepted + snapshot.accepted
+    return f"dataset {accepted} of {total} kept"
+
+
+def _saving(snapshot: Snapshot, telemetry: Telemetry | None) -> str:
+    take = (telemetry.saving_take if telemetry else 0) or snapshot.unsaved_take
+    return f"saving take {take}{signs().more}" if take else ""
+
+
+def _disk(snapshot: Snapshot, telemetry: Telemetry | None) -> str:
+    return f"disk {size(telemetry.disk_free)} free" if telemetry and telemetry.disk_free else ""
+
+
+def flag_words(snapshot: Snapshot) -> str:
+    """What was wrong with the newest flagged or lost take; empty where nothing was."""
+    if snapshot.lost:
+        lost = snapshot.lost[-1]
+        return f"take {lost.take} was lost: {clean(lost.reason)}"
+    flagged: list[Episode] = [e for e in snapshot.episodes if e.flags]
+    return f"take {flagged[-1].take}: {clean(', '.join(flagged[-1].flags))}" if flagged else ""

@@ -1,0 +1,129 @@
+"""Signs, units and clean text: how the screens say things.
+
+Text from outside (task texts, notes, dataset names, worker logs, errors) passes through `clean` and is shown
+as `Content`, which is never parsed as markup.
+"""
+
+from __future__ import annotations
+
+import codecs
+import locale
+import os
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+
+from services.text import clean as strip_controls
+
+
+def value(number: float) -> str:
+    """`0.0412`, `1.2e-05`, `35.2`: three digits that matter."""
+    if not isfinite(number):
+        return "-"
+    if number and not 1e-3 <= abs(number) < 1e5:
+        mantissa, _, exponent = f"{number:.2e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}"
+
+
+class Tone(StrEnum):
+    """What a colour says; a word or a sign always stands beside it."""
+
+    PLAIN = "plain"
+    QUIET = "quiet"
+    ACCENT = "accent"
+    SUCCESS = "success"
+    WARNING = "warning"
+    DANGER = "danger"
+
+
+def clean(text: object, limit: int = 400) -> str:
+    """One harmless line of at most `limit` characters."""
+    line = strip_controls(str(text)).strip()
+    return line if len(line) <= limit else line[: limit - 1] + signs().more
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The signs that stand beside a colour."""
+
+    yes: str = "✓"
+    no: str = "✗"
+    void: str = "○"
+    warning: str = "⚠"
+    live: str = "●"
+    stop: str = "■"
+    night: str = "☾"
+    day: str = "☀"
+    dot: str = "·"
+    more: str = "…"
+    dash: str = "–"
+    full: str = "█"
+    empty: str = "░"
+    track: str = "─"
+    span: str = "━"
+    left: str = "├"
+    right: str = "┤"
+    hollow: str = "◇"
+    delta: str = "Δ"
+    degree: str = "°"
+    about: str = "≈"
+    cursor: str = "▌"
+    spaced: str = "▸"
+    unicode: bool = True
+
+
+ASCII = Signs(
+    yes="+", no="x", void="o", warning="!", live="*", stop="#", night="n", day="d", dot="-", more="~", dash="-",
+    full="#", empty=".", track="-", span="=", left="|", right="|", hollow="o", delta="d", degree="deg", about="~",
+    cursor=">", spaced=">", unicode=False,
+)  # fmt: skip
+UNICODE = Signs()
+
+
+def speaks_utf8() -> bool:
+    """Whether the terminal's character set is UTF-8, by the locale (LAB_CONSOLE_ASCII=1 says no)."""
+    if os.environ.get("LAB_CONSOLE_ASCII"):
+        return False
+    names = (getattr(sys.__stdout__, "encoding", None), locale.getpreferredencoding(False))
+    try:
+        return all(codecs.lookup(name).name == "utf-8" for name in names if name)
+    except LookupError:
+        return False
+
+
+_chosen = [UNICODE]
+
+
+def signs() -> Signs:
+    """The signs of this terminal."""
+    return _chosen[0]
+
+
+def use_signs(chosen: Signs) -> None:
+    """Choose the signs once, before the first screen is built."""
+    _chosen[0] = chosen
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 episode`, `3 episodes`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def number(value: float) -> str:
+    """A number without needless decimals: `15`, `7.5`."""
+    return f"{value:g}"
+
+
+def fit(text: str, width: int) -> str:
+    """`text` cut or padded to exactly `width` characters."""
+    if len(text) > width:
+        return text[: max(0, width - 1)] + (signs().more if width else "")
+    return text.ljust(width)
+
+
+def bar(part: float, width: int) -> tuple[str, str]:
+    """A progress bar's full and empty ends, together `width` cells."""
+    full = round(max(0.0, min(1.0, part)) * width)
+    return signs().full * full, signs().empty * (width - full)

@@ -1,0 +1,221 @@
+"""What the Train screen says beside its plots. Pure: from a training's snapshot to Content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from screens.views.signs import Tone, bar, clean, fit, plural, signs, value
+from services.live.events import TrainingProgressed
+from services.live.requests import TrainRequest
+from services.live.snapshots import Phase, Snapshot, TrainingState, advance
+from services.units import duration, size
+from sessions.models import Checkpoint, SessionStatus
+
+if TYPE_CHECKING:
+    from services.training.curves import Reading
+
+TONES = {
+    Tone.ACCENT: "$accent", Tone.SUCCESS: "$success", Tone.WARNING: "$warning", Tone.DANGER: "$error",
+    Tone.QUIET: "$quiet", Tone.PLAIN: "$foreground",
+}  # fmt: skip
+WAITS = 0.5
+"""With more than this share of a step spent on data, the training waits for it."""
+
+
+@dataclass(frozen=True)
+class State:
+    """How a training stands: a word, its sign and tone."""
+
+    word: str
+    sign: str
+    tone: Tone
+
+
+def state(snapshot: Snapshot, *, live: bool) -> State:
+    """Starting, training, saving; afterwards how it ended."""
+    s = signs()
+    if live:
+        word = snapshot.phase.value.upper() if snapshot.phase is not Phase.ENDED else "ENDING"
+        return State(word, s.live, Tone.ACCENT)
+    if diverged(snapshot):
+        return State("FINISHED", s.warning, Tone.WARNING)
+    return {
+        SessionStatus.FINISHED: State("FINISHED", s.yes, Tone.SUCCESS),
+        SessionStatus.ABORTED: State("ABORTED", s.void, Tone.WARNING),
+        SessionStatus.CRASHED: State("CRASHED", s.no, Tone.DANGER),
+        SessionStatus.RUNNING: State("NO ANSWER", s.warning, Tone.DANGER),
+    }[snapshot.status]
+
+
+def diverged(snapshot: Snapshot) -> bool:
+    """Whether all steps were trained, and the last loss was no number: no policy came of it."""
+    training = snapshot.training
+    finished = snapshot.status is SessionStatus.FINISHED
+    return finished and training is not None and bool(training.points) and "loss" not in training.metrics
+
+
+def name(snapshot: Snapshot, asked: TrainRequest | None) -> str:
+    """The run's name: its folder's, or what it will be."""
+    if snapshot.training is not None:
+        return clean(Path(snapshot.training.started.output_dir).name, 60)
+    told = snapshot.started.config.get("name", "") if snapshot.started else ""
+    return clean(told or (asked.name if asked else ""), 60)
+
+
+def caught_up(snapshot: Snapshot, newest: Reading | None) -> Snapshot:
+    """With the newest log point taken in: the events on disk may be half a minute behind metrics.jsonl."""
+    training = snapshot.training
+    if training is None or newest is None or newest.step <= training.step:
+        return snapshot
+    values = {metric.value: number for metric, number in newest.values.items()}
+    samples, epochs = int(values.pop("samples", training.samples)), values.pop("epochs", training.epochs)
+    told = TrainingProgressed(
+        at=newest.at, step=newest.step, samples=samples, epochs=epochs, points=training.points, metrics=values
+    )
+    return advance(snapshot, told)
+
+
+# -- time -------------------------------------------------------------------------------------------
+
+
+def elapsed(snapshot: Snapshot, now: float) -> float:
+    """Seconds of training, up to now or to its end."""
+    began = snapshot.training.started.at if snapshot.training else snapshot.started.at if snapshot.started else now
+    return max(0.0, (snapshot.ended_at or now) - began)
+
+
+def eta(training: TrainingState, pace: float) -> float | None:
+    """Seconds to the last step at `pace` (s per step; 0: the mean so far); None where that is not known yet."""
+    took = training.progressed_at - training.started.at
+    mean = took / training.step if training.step > 0 and took > 0 else 0.0
+    left = max(0, training.started.steps - training.step) * (pace or mean)
+    return left if pace or mean else None
+
+
+# -- the two lines on top ---------------------------------------------------------------------------
+
+
+EMPTY = "no training yet", "N begins one: its loss, learning rate, gradient norm and checkpoints appear here"
+
+
+def headline(
+    snapshot: Snapshot, asked: TrainRequest | None, *, live: bool, now: float, width: int, pace: float = 0.0
+) -> Content:
+    """`● TRAINING  act_v2 · step 3,210 of 20,000 · 16 %          ETA 3 h 32 m`."""
+    how, dot = state(snapshot, live=live), f" {signs().dot} "
+    training = snapshot.training
+    left: list[tuple[str, str]] = [
+        (f"{how.sign} {how.word}  ", f"bold {TONES[how.tone]}"), (name(snapshot, asked), "bold"),
+    ]  # fmt: skip
+    right = ""
+    if training is not None:
+        total = training.started.steps
+        part = training.step / total if total else 0.0
+        left += [(f"{dot}step ", "$quiet"), (f"{training.step:,}", "bold"), (f" of {total:,}", "")]
+        left += [(f"{dot}{part:.0%}".replace("%", " %"), "")]
+        left_s = eta(training, pace)
+        right = f"took {duration(elapsed(snapshot, now))}" if not live else "ETA unknown yet"
+        right = f"ETA {duration(left_s)}" if live and left_s is not None else right
+    elif live:
+        left += [(f"{dot}{clean(snapshot.detail)}", "$quiet")]
+    used = sum(len(text) for text, _ in left)
+    return Content.assemble(*left, (" " * max(2, width - used - len(right)), ""), (right, "bold"))
+
+
+def underline(snapshot: Snapshot, *, live: bool, now: float, width: int) -> Content:
+    """The bar and how far that is; of one that ended badly, why."""
+    training, how = snapshot.training, state(snapshot, live=live)
+    if not live and (snapshot.status is not SessionStatus.FINISHED or diverged(snapshot)):
+        return Content.styled(clean(snapshot.end_reason) or "its worker does not answer", f"bold {TONES[how.tone]}")
+    if training is None:
+        waited = snapshot.started.at if snapshot.started else now
+        return Content.styled(f"{duration(max(0.0, now - waited))} so far" if live else "", "$quiet")
+    dot = f" {signs().dot} "
+    part = training.step / training.started.steps if training.started.steps else 0.0
+    full, empty = bar(part, max(10, min(width // 3, 60)))
+    words = [f"{duration(elapsed(snapshot, now))} elapsed"] if live else [clean(snapshot.end_reason)]
+    words += [f"epoch {training.epochs:.1f}", f"{training.samples:,} samples"]
+    return Content.assemble((full, TONES[how.tone]), (empty, "$quiet"), ("  " + dot.join(w for w in words if w), ""))
+
+
+# -- the panels below -------------------------------------------------------------------------------
+
+
+def speed(snapshot: Snapshot) -> list[Content]:
+    """What a step takes and on what; what it runs on."""
+    training = snapshot.training
+    if training is None:
+        return [Content.styled("known after the first steps", "$quiet")]
+    facts, metrics, dot = training.started, training.metrics, f" {signs().dot} "
+    update, data = metrics.get("update_s"), metrics.get("dataloading_s")
+    rows = [Content.styled("known after the first log point", "$quiet")]
+    if update is not None and data is not None and update + data > 0:
+        share = data / (update + data)
+        rows = [
+            Content.assemble(("step ", "$quiet"), (f"{_seconds(update + data)} s", "bold")),
+            Content(f"= {_seconds(update)} update + {_seconds(data)} data ({share:.0%})".replace("%", " %")),
+        ]
+        if share > WAITS:
+            rows.append(Content.styled(f"{signs().warning} waits for data: num_workers", "$warning"))
+    gives = [f"{metrics['samples_per_s']:.3g} samples/s"] if "samples_per_s" in metrics else []
+    gives += [f"GPU {metrics['gpu_mem_gb']:.3g} GB"] if "gpu_mem_gb" in metrics else []
+    rows += [Content(dot.join(gives))] if gives else []
+    runs_on = [clean(facts.device, 20), f"batch {facts.batch_size}", f"{_count(facts.parameters)} parameters"]
+    return [*rows, Content.styled(dot.join(word for word in runs_on if word), "$quiet")]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.3f}"
+
+
+def _count(parameters: int) -> str:
+    for unit, factor in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if parameters >= factor:
+            return f"{parameters / factor:.3g} {unit}"
+    return str(parameters)
+
+
+def checkpoint_row(checkpoint: Checkpoint) -> Content:
+    """`020000 865 MB 14:32 3.1 s  loss 0.041`: the seconds are what saving took."""
+    loss = f"loss {value(checkpoint.loss)}" if checkpoint.loss is not None else ""
+    return Content.assemble(
+        (f"{clean(Path(checkpoint.path).name, 12)} ", "bold"), fit(size(checkpoint.bytes), 7),
+        (fit(clock(checkpoint.at_utc), 6), "$quiet"), (fit(f"{checkpoint.seconds:.1f} s", 7), "$quiet"), loss,
+    )  # fmt: skip
+
+
+def clock(at_utc: str) -> str:
+    """Hours and minutes on the operator's clock; empty where the time cannot be read."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(at_utc).astimezone().strftime("%H:%M")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def data(snapshot: Snapshot, asked: TrainRequest | None) -> list[Content]:
+    """What it learns from, and what is left out."""
+    training, dot = snapshot.training, f" {signs().dot} "
+    dataset = snapshot.started.dataset if snapshot.started else asked.dataset if asked else ""
+    rows = [Content.styled(clean(dataset, 60), "bold")]
+    if training is None:
+        left_out = asked.exclude_cameras if asked else ()
+        return [*rows, *_without(left_out)]
+    facts = training.started
+    used = len(facts.episodes)
+    rows.append(Content(f"{used} of {plural(facts.episodes_total, 'episode')}{dot}{facts.frames:,} frames"))
+    if used < facts.episodes_total:
+        rows.append(Content.styled(f"{facts.episodes_total - used} left out: rejected, or held out", "$quiet"))
+    cameras = ", ".join(clean(camera, 30) for camera in facts.cameras)
+    rows.append(Content(f"looks at {cameras}" if cameras else "looks at no camera"))
+    rows += _without(facts.excluded_cameras)
+    return [*rows, Content.styled(f"policy {clean(facts.policy, 60)}", "$quiet")]
+
+
+def _without(cameras: tuple[str, ...]) -> list[Content]:
+    return [Content.styled(f"without {', '.join(clean(c, 30) for c in cameras)}", "$warning")] if cameras else []

@@ -1,0 +1,142 @@
+"""The one big thing of an evaluation: RUNNING, JUDGE IT, a verdict for a second, RESTING, READY, DONE. Pure."""
+
+from __future__ import annotations
+
+from screens.views.phase_view import SAYS, TONES, Moment, ended, word
+from screens.views.signs import Tone, clean, number, signs
+from screens.views.trials import VERDICT_KEYS, by_oracle, how_it_ended, place, target, upcoming
+from services.evaluation.plan import can_start
+from services.live.protocol import Telemetry
+from services.live.snapshots import Phase, Snapshot
+from services.log.headline import rate
+from sessions.models import SessionStatus, Trial, Verdict
+
+FRESH = {
+    Verdict.SUCCESS: ("SUCCESS", Tone.SUCCESS),
+    Verdict.FAILURE: ("FAILURE", Tone.DANGER),
+    Verdict.VOID: ("VOID", Tone.WARNING),
+}
+STILL = frozenset({Phase.IDLE, Phase.RESTED, Phase.DONE, Phase.JUDGING, Phase.HELD, Phase.RELEASED})
+"""Phases in which a verdict that is missing is the one big thing."""
+
+
+def evaluating(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, fresh: int = 0) -> Moment:
+    """What the big panel shows of an evaluation; `fresh`: the attempt whose verdict was given a moment ago."""
+    phase, pending = snapshot.phase, snapshot.pending
+    if phase is Phase.ENDED:
+        return _ended(snapshot)
+    judged = next((t for t in snapshot.trials if t.index == fresh and t.verdict is not None), None)
+    if judged is not None and phase is not Phase.HELD:
+        return _given(snapshot, judged)
+    if phase is Phase.RUNNING:
+        return _running(snapshot, telemetry, driving)
+    if pending is not None and phase in STILL:
+        return _judge(snapshot, pending, driving)
+    if phase in (Phase.IDLE, Phase.RESTED, Phase.DONE):
+        return _next(snapshot, telemetry, driving)
+    return _other(snapshot, driving)
+
+
+def _count(snapshot: Snapshot, counted: int, words: str) -> tuple[str, str]:
+    wanted = target(snapshot)
+    return f"{counted}/{wanted}" if wanted < 100 else str(counted), f"{words} {counted} of {wanted}"
+
+
+def _trial(snapshot: Snapshot) -> tuple[str, str]:
+    return _count(snapshot, upcoming(snapshot), "trial")
+
+
+def _judged(snapshot: Snapshot) -> tuple[str, str]:
+    return _count(snapshot, snapshot.judged, "judged")
+
+
+def _given(snapshot: Snapshot, judged: Trial) -> Moment:
+    """The verdict that has just become durable."""
+    verdict = judged.verdict
+    assert verdict is not None
+    name, tone = FRESH[verdict]
+    sign = {Verdict.SUCCESS: signs().yes, Verdict.FAILURE: signs().no, Verdict.VOID: signs().void}[verdict]
+    dot = signs().dot
+    after = "it is repeated" if verdict is Verdict.VOID else "saved"
+    says = f"{sign} {name} {dot} trial {place(snapshot.trials, judged.index)} {dot} {after}"
+    return Moment(name, tone, says, *_judged(snapshot))
+
+
+def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Moment:
+    assert snapshot.started is not None
+    whole = snapshot.started.trial_seconds
+    seconds = telemetry.take_seconds if telemetry else 0.0
+    dot = signs().dot
+    says = f"trial {upcoming(snapshot)} is running"
+    if driving:
+        says = f"{VERDICT_KEYS} judges and ends it {dot} space ends it"
+    if by_oracle(snapshot):
+        says = f"the oracle judges {dot} Esc or x stops" if driving else "the oracle judges"
+    return Moment(
+        "RUNNING", Tone.ACCENT, says, *_trial(snapshot), f"{seconds:.1f}", f"of {number(whole)} s",
+        seconds / whole if whole else None,
+    )  # fmt: skip
+
+
+def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> Moment:
+    """A trial waits for its verdict: why it is over, and the keys."""
+    dot = f" {signs().dot} "
+    why = clean(pending.why, 120) or how_it_ended(pending) or "it is over"
+    keys = "s success, f failure, v void"
+    says = f"{why}{dot}{keys}" if driving else f"{why}{dot}the driver judges it"
+    return Moment("JUDGE IT", Tone.WARNING, says, *_trial(snapshot), f"{pending.seconds:.1f}", "s it ran")
+
+
+def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Moment:
+    """The arm is still, nothing waits for a verdict: the next trial, or the target is reached."""
+    dot = f" {signs().dot} "
+    comes = upcoming(snapshot)
+    if telemetry and telemetry.start_pending:
+        says = f"trial {comes} starts when the motion of the one before is saved"
+        return Moment("SAVING", Tone.ACCENT, says, *_trial(snapshot))
+    if snapshot.reached:
+        reached = rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)
+        keys = f"{dot}F finishes, space one more" if driving else ""
+        return Moment("DONE", Tone.SUCCESS, f"{reached}{keys}", *_judged(snapshot), progress=1.0)
+    key = f"space starts trial {comes}" if driving else f"trial {comes} comes next"
+    scene = "put the scene back" if snapshot.trials else "put the scene in place"
+    if snapshot.phase is Phase.IDLE and snapshot.trials:
+        scene = "the arm holds where it is: put the scene back"
+    return Moment("READY", Tone.ACCENT, f"{scene}, {key}", *_trial(snapshot))
+
+
+def _other(snapshot: Snapshot, driving: bool) -> Moment:
+    """On the way, held or released; a trial that still waits for its verdict is not forgotten."""
+    phase, dot = snapshot.phase, f" {signs().dot} "
+    told = clean(snapshot.detail)
+    says = told or SAYS.get(phase, "")
+    if phase is Phase.HELD and told.startswith("holding"):  # what it says of a verdict may be given by now
+        says = SAYS[phase]
+    match phase:
+        case Phase.ALIGNING:
+            says = told or "the arm moves to where the trial begins"
+        case Phase.RESTING if snapshot.trials and not snapshot.reached and snapshot.pending is None:
+            says = f"the arm returns to rest{dot}then space starts trial {upcoming(snapshot)}"
+        case Phase.HELD | Phase.RELEASED if driving and can_start(snapshot):
+            says = f"{says}{dot}space starts trial {upcoming(snapshot)}"
+        case Phase.HELD if driving:
+            says = f"{says}{dot}g goes to rest, then space starts trial {upcoming(snapshot)}"
+    if snapshot.pending is not None:
+        number_of = place(snapshot.trials, snapshot.pending.index)
+        says = f"{says}{dot}trial {number_of} waits for its verdict: {VERDICT_KEYS}"
+    return Moment(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_trial(snapshot))
+
+
+def _ended(snapshot: Snapshot) -> Moment:
+    """How it ended, and what it came to."""
+    left, label = _judged(snapshot)
+    dot = signs().dot
+    after = f"N new evaluation {dot} F7 log"
+    if snapshot.status is SessionStatus.CRASHED:
+        after = f"the arm may still hold: F2, then H takes it over {dot} shown verdicts are safe {dot} N starts again"
+    elif snapshot.judged:
+        after = f"{rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)} {signs().dot} {after}"
+    if snapshot.pending is not None:
+        waits = f"trial {place(snapshot.trials, snapshot.pending.index)} has no verdict"
+        after = f"{waits} {signs().dot} {after}"
+    return ended(snapshot, after, (left, label))

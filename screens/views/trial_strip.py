@@ -1,0 +1,55 @@
+"""The strip of trials: `1✓ 2✓ 3✗¹ 4✓ 5○ 5✓ 6●`; the number is the place among those that count.
+
+The small digit is the key of the failure mode, raised so that nobody reads it as a trial.
+"""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from screens.views.signs import signs
+from screens.views.trials import modes, place, verdict_mark
+from services.live.snapshots import Snapshot
+from sessions.models import Trial, Verdict
+
+RAISED = "¹²³⁴⁵⁶⁷⁸⁹"
+Mark = tuple[int, str, str, str]
+"""Number, sign, tone variable, raised digit of the failure mode."""
+
+
+def trial_marks(snapshot: Snapshot) -> list[Mark]:
+    """Every attempt of the sitting, in order."""
+    raised = RAISED if signs().unicode else [f"/{digit}" for digit in range(1, 10)]
+    digits = dict(zip(modes(snapshot), raised, strict=False))
+    marks = []
+    for trial in snapshot.trials:
+        digit = digits.get(trial.failure_mode, "") if trial.verdict is Verdict.FAILURE else ""
+        marks.append((place(snapshot.trials, trial.index), *_mark(trial), digit))
+    return marks
+
+
+def _mark(trial: Trial) -> tuple[str, str]:
+    if trial.verdict is not None:
+        return verdict_mark(trial.verdict)
+    return ("?", "$warning") if trial.ended_by else (signs().live, "$accent")
+
+
+def trial_strip(snapshot: Snapshot, width: int) -> Content:
+    """The newest trials that fit into `width` cells, or what will stand here."""
+    marks = trial_marks(snapshot)
+    if not marks:
+        s = signs()
+        return Content.styled(
+            f"trials appear here: 1{s.yes} success, 2{s.no} failure, 3{s.void} void and repeated", "$quiet"
+        )
+    room, fits = width - 10, 0
+    for number, _, _, digit in reversed(marks):
+        room -= len(f"{number}{digit}") + 2
+        if room < 0 and fits:
+            break
+        fits += 1
+    hidden = len(marks) - fits
+    parts: list[tuple[str, str]] = [(f"+{hidden} ", "$quiet")] if hidden > 0 else []
+    for number, sign, tone, digit in marks[-fits:]:
+        parts += [(str(number), "$quiet"), (sign, f"bold {tone}"), (f"{digit} ", "$quiet")]
+    return Content.assemble(*parts)

@@ -1,0 +1,85 @@
+"""What the trials came to so far: verdicts, success rate with its interval, failure modes. Pure: from the snapshot."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from screens.views.signs import bar, clean, fit, signs
+from screens.views.trials import modes, place, verdict_mark
+from services.live.snapshots import Snapshot
+from services.log.headline import rate
+from sessions.models import Verdict
+from sessions.statistics import wilson
+
+
+def interval_bar(successes: int, judged: int, width: int) -> Content:
+    """`0 ├─━━━━●━━──┤ 100`: the interval on its scale, the rate as a point."""
+    s = signs()
+    cells = max(5, width - len("0 || 100"))
+    track: list[tuple[str, str]] = [(s.track, "$edge")] * cells
+    if judged:
+        low, high = (round(end * (cells - 1)) for end in wilson(successes, judged))
+        track[low : high + 1] = [(s.span, "$accent")] * (high + 1 - low)
+        track[round(successes / judged * (cells - 1))] = (s.live, "bold $foreground")
+    return Content.assemble(("0 ", "$quiet"), (s.left, "$edge"), *track, (s.right, "$edge"), (" 100", "$quiet"))
+
+
+def tally(snapshot: Snapshot, width: int, *, asks: bool = False) -> list[Content]:
+    """Verdicts, rate with interval, failure modes; `asks`: their digits act now."""
+    successes, judged = snapshot.count(Verdict.SUCCESS), snapshot.judged
+    rows = [_count(snapshot, verdict) for verdict in Verdict]
+    rows += [Content(""), _rate(successes, judged), interval_bar(successes, judged, width), Content("")]
+    rows += _failures(snapshot, width, asks=asks)
+    if snapshot.lost:
+        lost = snapshot.lost[-1]
+        number = place(snapshot.trials, lost.take)
+        rows.append(Content.styled(f"motion of trial {number} was lost: {clean(lost.reason)}", "$warning"))
+    return rows
+
+
+def summary(snapshot: Snapshot) -> Content:
+    """The tally in one line, for a small terminal."""
+    successes, judged = snapshot.count(Verdict.SUCCESS), snapshot.judged
+    parts: list[tuple[str, str]] = []
+    for verdict in Verdict:
+        sign, tone = verdict_mark(verdict)
+        parts.append((f"{sign} {snapshot.count(verdict)}   ", f"bold {tone}"))
+    return Content.assemble(*parts, (rate(successes, judged), "bold"))
+
+
+def _count(snapshot: Snapshot, verdict: Verdict) -> Content:
+    sign, tone = verdict_mark(verdict)
+    repeated = ", repeated" if verdict is Verdict.VOID else ""
+    count = (f"{sign} {snapshot.count(verdict):>3} ", f"bold {tone}")
+    return Content.assemble(count, (f"{verdict.value}{repeated}", "$quiet"))
+
+
+def _rate(successes: int, judged: int) -> Content:
+    words = rate(successes, judged)
+    if not words:
+        return Content.styled("the success rate appears here", "$quiet")
+    share, bracket, interval = words.partition(" [")
+    return Content.assemble((share, "bold"), (f"{bracket}{interval}", "bold $accent"), ("  (95 %)", "$quiet"))
+
+
+def _failures(snapshot: Snapshot, width: int, *, asks: bool) -> list[Content]:
+    """A row per failure mode, its digit and how often; last the failures of which nothing was said."""
+    failed = [t for t in snapshot.trials if t.verdict is Verdict.FAILURE]
+    named = modes(snapshot)
+    others = sorted({t.failure_mode for t in failed if t.failure_mode and t.failure_mode not in named})
+    rows = [
+        _mode(str(digit), mode, sum(t.failure_mode == mode for t in failed), width, asks=asks)
+        for digit, mode in enumerate(named, 1)
+    ]
+    rows += [_mode(" ", mode, sum(t.failure_mode == mode for t in failed), width, asks=False) for mode in others]
+    unsaid = sum(not t.failure_mode for t in failed)
+    return [*rows, _mode(" ", "not said", unsaid, width, asks=False)] if unsaid else rows
+
+
+def _mode(digit: str, mode: str, count: int, width: int, *, asks: bool) -> Content:
+    name = max(8, min(20, width - 12))
+    hot = "bold $accent" if asks else "$quiet"
+    blocks = bar(1.0, min(count, max(1, width - name - 6)))[0] if count else ""
+    number = f" {count}" if count else ""
+    words = (fit(clean(mode, 60), name), "" if count else "$quiet")
+    return Content.assemble((f"{digit} ", hot), words, (f" {blocks}", "$error"), number)

@@ -1,0 +1,138 @@
+"""An evaluation in words: which trial, how it ended, how it failed, the policy. Pure: from the snapshot.
+
+On the screens a trial's number is its place among those that count, so that `trial 7 of 20` means what it says; a
+void one is repeated under the same number. Events, commands and `sessions --json` count attempts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.content import Content
+
+from screens.views.signs import clean, plural, signs
+from services.live.protocol import Telemetry
+from services.live.requests import ORACLE
+from services.live.snapshots import Snapshot
+from sessions.models import Trial, Verdict
+
+VERDICT_KEYS = "s, f or v"
+
+
+COUNTS = frozenset({Verdict.SUCCESS, Verdict.FAILURE})
+MODES_MOST = 9
+"""A failure mode has one digit."""
+
+ENDED_BY = {
+    "verdict": "its verdict was taken back",
+    "key": "ended by key",
+    "time": "time is over",
+    "stopped": "stopped",
+    "driver": "the driving console was lost, so the arm held",
+    "failed": "the policy or the robot failed",
+    "ended": "the sitting ended",
+    "oracle": "the oracle ended it",
+}
+
+
+# -- numbers -----------------------------------------------------------------------------------------
+
+
+def place(trials: Iterable[Trial], index: int) -> int:
+    """The number of attempt `index` among the trials that count, from 1."""
+    return 1 + sum(t.verdict in COUNTS for t in trials if t.index < index)
+
+
+def upcoming(snapshot: Snapshot) -> int:
+    """The number of the trial that runs, that waits for its verdict, or that comes next."""
+    return snapshot.judged + 1
+
+
+def target(snapshot: Snapshot) -> int:
+    """How many judged trials are wanted."""
+    return snapshot.started.target_trials if snapshot.started else 0
+
+
+def modes(snapshot: Snapshot) -> tuple[str, ...]:
+    """The failure modes of the sitting's bench, as lab.toml has them: the keys 1 to 9."""
+    given = snapshot.started.profile.get("failure_modes", ()) if snapshot.started else ()
+    return tuple(str(mode) for mode in given)[:MODES_MOST]
+
+
+def by_oracle(snapshot: Snapshot) -> bool:
+    """Whether the simulated bench's oracle judges."""
+    return snapshot.started is not None and snapshot.started.config.get("judge") == ORACLE
+
+
+# -- one trial ---------------------------------------------------------------------------------------
+
+
+def verdict_mark(verdict: Verdict) -> tuple[str, str]:
+    """Sign and tone of a verdict."""
+    s = signs()
+    return {
+        Verdict.SUCCESS: (s.yes, "$success"),
+        Verdict.FAILURE: (s.no, "$error"),
+        Verdict.VOID: (s.void, "$quiet"),
+    }[verdict]
+
+
+def how_it_ended(trial: Trial) -> str:
+    """Why a trial that waits for its verdict is over, in words; empty where that is not known."""
+    return ENDED_BY.get(trial.ended_by, "")
+
+
+def modes_line(snapshot: Snapshot) -> Content:
+    """`how it failed:  1 grasps air  2 drops it`: what the digits say after a failure."""
+    last = snapshot.trial
+    said = last.failure_mode if last else ""
+    parts: list[tuple[str, str]] = [("it failed:", "bold") if said else ("how it failed:", "bold $warning")]
+    for digit, mode in enumerate(modes(snapshot), 1):
+        chosen = mode == said
+        mark = signs().yes if chosen else ""
+        parts += [(f"  {digit} ", "bold $accent"), (f"{mark}{clean(mode, 40)}", "bold" if chosen else "")]
+    return Content.assemble(*parts)
+
+
+# -- the policy --------------------------------------------------------------------------------------
+
+
+def looks_at(snapshot: Snapshot, cameras: tuple[str, ...]) -> str:
+    """`wrist only`, `overhead, wrist`, `no camera`: what the policy sees of the bench's `cameras`."""
+    policy = snapshot.policy
+    if policy is None:
+        return ""
+    if not policy.cameras:
+        return "no camera"
+    only = " only" if set(policy.cameras) < set(cameras) else ""
+    return clean(", ".join(policy.cameras), 60) + only
+
+
+def policy_text(snapshot: Snapshot) -> Content:
+    """What the policy is, and what differs without harm between it and the bench."""
+    policy = snapshot.policy
+    if policy is None:
+        return Content("the policy is being loaded" if snapshot.running else "no policy was loaded")
+    dot = f" {signs().dot} "
+    lines = [Content(f"{clean(policy.policy, 30)}{dot}{_parameters(policy.parameters)}{dot}{clean(policy.device, 20)}")]
+    if policy.actions_per_inference > 1:
+        lines.append(Content(f"{plural(policy.actions_per_inference, 'action')} per inference"))
+    lines += [Content(f"{signs().dot} {clean(note)}") for note in policy.notes]
+    return Content("\n").join(lines)
+
+
+def _parameters(count: int) -> str:
+    if not count:
+        return "parameters not told"
+    return f"{count / 1e6:.1f} M parameters" if count >= 1e6 else f"{count / 1e3:.0f} k parameters"
+
+
+def loop_lines(telemetry: Telemetry) -> list[Content]:
+    """How the control loop and the inference beside it run."""
+    dot = f" {signs().dot} "
+    t = telemetry
+    starved = (f"starved {t.starved}", "bold $warning" if t.starved else "")
+    return [
+        Content(f"loop {t.loop_hz:4.1f} Hz{dot}p99 {t.loop_p99_ms:.0f} ms{dot}late {t.late}"),
+        Content.assemble(f"infer {t.infer_ms:.0f} ms{dot}queue {t.action_queue}{dot}", starved),
+    ]

@@ -1,0 +1,99 @@
+"""The verbs that every sitting with an arm shares: follow, pause, rest, release, finish, rescue."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import suppress
+
+from services.bench.profiles import Profile
+from services.folders import DataFolder, RunFolder
+from services.live import protocol
+from services.live.crashes import close_crashed
+from services.live.event_log import is_live
+from services.live.launch import launch
+from services.live.link import Answered, Link
+from services.live.requests import BenchRequest, Purpose
+from services.live.snapshots import Phase
+
+
+def begin(
+    folder: DataFolder, profile: Profile, purpose: Purpose, *, operator: str = "", rescue: bool = False
+) -> RunFolder:
+    """Start a bench worker for `purpose`. Raises FolderProblem where the data folder cannot be written."""
+    folder.create()
+    request = BenchRequest(
+        data_dir=str(folder.root), profile=profile, purpose=purpose, operator=operator, rescue=rescue
+    )
+    return launch(folder, request)
+
+
+def follow(link: Link) -> Answered:
+    """Ramp to the leader and follow it."""
+    return link.tell(protocol.Follow())
+
+
+def hold(link: Link, cause: str = "operator") -> Answered:
+    """Hold where the arm is."""
+    return link.tell(protocol.Stop(cause=cause))
+
+
+def pause_or_resume(link: Link) -> Answered:
+    """Hold while following; follow again (ramped) when held."""
+    return hold(link, "paused") if link.snapshot.phase.following else follow(link)
+
+
+async def hold_answered(link: Link, cause: str, timeout_s: float = 1.0) -> protocol.Answer | None:
+    """Hold and wait for the answer; None where none came in time."""
+    try:
+        return await asyncio.wait_for(hold(link, cause), timeout_s)
+    except TimeoutError:
+        return None
+
+
+def go_to_rest(link: Link) -> Answered:
+    """Open the gripper, lift, move to rest."""
+    return link.tell(protocol.GoToRest())
+
+
+def release(link: Link) -> Answered:
+    """Lower the arm and cut torque; call it only after a person confirmed."""
+    return link.tell(protocol.Release(confirmed=True))
+
+
+def finish(link: Link) -> Answered:
+    """End the sitting: save, rest, let go of the devices."""
+    return link.tell(protocol.Finish())
+
+
+def take_over(link: Link) -> Answered:
+    """Become the driver."""
+    return link.tell(protocol.TakeOver())
+
+
+def can_release(phase: Phase) -> bool:
+    """Whether releasing may be offered in this phase: never while recording or already released."""
+    return phase in (Phase.IDLE, Phase.HELD, Phase.RESTED, Phase.READY, Phase.RESET, Phase.DONE)
+
+
+def kill_worker(run: RunFolder, pid: int, patience_s: float = 3.0) -> None:
+    """SIGKILL a worker that does not answer, and close its run as crashed.
+
+    Only the process that holds this run's events is killed: with the lock free, `pid` may be anybody's.
+    """
+    if is_live(run) and pid > 0:  # 0 would be this process's whole group
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    give_up = time.monotonic() + patience_s
+    while is_live(run) and time.monotonic() < give_up:
+        time.sleep(0.02)
+    with suppress(OSError):  # a full disk must not keep the arm from being held; the scribe writes the end later
+        close_crashed(run)
+
+
+def rescue(folder: DataFolder, run: RunFolder, pid: int, profile: Profile, operator: str = "") -> RunFolder:
+    """Kill the worker that does not answer and start one that holds the arm and offers release."""
+    kill_worker(run, pid)
+    return begin(folder, profile, Purpose.HOLD, operator=operator, rescue=True)

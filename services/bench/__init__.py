@@ -1,0 +1,1 @@
+"""The bench: lab.toml, device locks, equipment."""

@@ -1,0 +1,69 @@
+"""What belongs to a bench and whether it is there, without opening any device."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from services.bench.profiles import Profile
+from services.folders import DataFolder
+from services.text import clean
+
+BYTES_PER_PIXEL = 0.06
+"""What ultrafast h264 needs per pixel of a lab scene, roughly; enough to say hours."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One device of the bench. `present` is None where nothing can be known without opening it."""
+
+    name: str
+    type: str
+    where: str
+    present: bool | None = None
+    camera: bool = False
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """The bench as it is configured, and what the disk says."""
+
+    parts: tuple[Part, ...] = ()
+    disk_free: int = 0
+    bytes_per_second: float = 0.0
+
+
+def look(profile: Profile, folder: DataFolder) -> Equipment:
+    """Whether device files are there, and the disk. Reads disk: not on the event loop."""
+    parts = [_part("follower", profile.robot)]
+    if profile.teleop:
+        parts.append(_part("leader", profile.teleop))
+    parts += [_part(name, config, camera=True) for name, config in profile.cameras.items()]
+    rate = sum(_camera_rate(config) for config in profile.cameras.values())
+    return Equipment(tuple(parts), _free(folder), rate)
+
+
+def _free(folder: DataFolder) -> int:
+    try:
+        return shutil.disk_usage(folder.root).free
+    except OSError:
+        return 0
+
+
+def _part(name: str, config: dict[str, Any], *, camera: bool = False) -> Part:
+    where = next(
+        (str(config[k]) for k in ("port", "index_or_path", "serial_number_or_name", "view") if k in config), ""
+    )
+    if not where:
+        where = str(config.get("id", ""))
+    present = os.path.exists(where) if where.startswith("/dev/") else None
+    shape = f" {config['width']}x{config['height']}" if camera and "width" in config and "height" in config else ""
+    return Part(clean(name), clean(str(config.get("type", ""))) + shape, clean(where), present, camera)
+
+
+def _camera_rate(config: dict[str, Any]) -> float:
+    numbers = [config.get(key) for key in ("width", "height", "fps")]
+    width, height, fps = (n if isinstance(n, int | float) else d for n, d in zip(numbers, (640, 480, 30), strict=True))
+    return float(width * height * fps * BYTES_PER_PIXEL)

@@ -1,0 +1,1 @@
+"""Checkpoints: which are there and whole, what they need, without torch."""

@@ -1,0 +1,319 @@
+"""Checkpoints on disk: which are there and complete, what they are called, what their policy needs. No torch.
+
+LeRobot (0.6.1, common/train_utils.py) writes `checkpoints/NNNNNN/{pretrained_model,training_state}`; the console
+adds `pretrained_model/lab-console.json` with what LeRobot does not keep: names, cameras left out, where trials begin.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from services.checkpoints.preprocessor import Preprocessor, read_preprocessor
+from services.checkpoints.safetensors import whole
+from services.folders import DataFolder, RunFolder
+from services.live.event_log import read_events
+from services.live.snapshots import replay
+from sessions.files import write_atomically
+
+CHECKPOINTS, PRETRAINED, STATE = "checkpoints", "pretrained_model", "training_state"
+CONFIG, WEIGHTS, SIDECAR = "config.json", "model.safetensors", "lab-console.json"
+ADAPTER = "adapter_model.safetensors"
+IMAGES = "observation.images."
+SESSION_START = re.compile(r"\d{8}[\w-]*")
+"""The beginning of a session's id."""
+JOINTS, ACTION = "observation.state", "action"
+EMPTY = re.compile(re.escape(IMAGES) + r"empty_camera_\d+")
+"""What `empty_cameras` of a configuration adds: LeRobot fills them in itself (policies/smolvla, pi0, evo1, xvla)."""
+RESIZING = ("eo1", "fastwam", "groot", "lingbot_va", "molmoact2", "wall_x")
+"""Policies that bring pictures to their own size whatever their configuration says (policies/*/modeling_*.py)."""
+
+
+class CheckpointProblem(Exception):
+    """A checkpoint that cannot be used: which, why, and what to do, in a sentence."""
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a checkpoint comes from. `start_pose` is the median pose (degrees) in which its demonstrations begin."""
+
+    session: str = ""
+    dataset: str = ""
+    dataset_root: str = ""
+    tasks: tuple[str, ...] = ()
+    fps: int = 0
+    robot_type: str = ""
+    names: dict[str, tuple[str, ...]] = {}
+    """The values of each numeric feature, in order: joints of `observation.state` and `action`, for one."""
+    cameras: tuple[str, ...] = ()
+    excluded_cameras: tuple[str, ...] = ()
+    episodes: tuple[int, ...] = ()
+    start_pose: dict[str, float] = {}
+
+
+class PolicyFeature(msgspec.Struct, frozen=True):
+    """One input or output as LeRobot's config.json has it: type VISUAL, STATE, ENV or ACTION; images (C, H, W)."""
+
+    type: str
+    shape: tuple[int, ...]
+
+
+class _Config(msgspec.Struct):
+    """Of LeRobot's policies/*/configuration_*.py: what a policy looks at, and sizes that it brings all pictures to."""
+
+    type: str
+    input_features: dict[str, PolicyFeature] | None = None
+    output_features: dict[str, PolicyFeature] | None = None
+    max_state_dim: Any = None
+    image_resolution: Any = None
+    image_resize_shape: Any = None
+    resize_images_to: Any = None
+    resize_imgs_with_padding: Any = None
+    resize_shape: Any = None
+
+    @property
+    def resizes(self) -> bool:
+        sizes = (self.image_resolution, self.image_resize_shape, self.resize_images_to, self.resize_imgs_with_padding)
+        return self.type in RESIZING or any(sizes) or bool(self.resize_shape)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A policy that can be loaded: `path` is its pretrained_model folder, `step` None where that is unknown.
+
+    `resizes`: it takes pictures of any size. `room`: it pads a shorter state to so many values; 0, it does not.
+    """
+
+    path: Path
+    policy: str
+    inputs: dict[str, PolicyFeature] = field(default_factory=dict)
+    outputs: dict[str, PolicyFeature] = field(default_factory=dict)
+    step: int | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+    preprocessor: Preprocessor = field(default_factory=Preprocessor)
+    resizes: bool = False
+    room: int = 0
+
+    @property
+    def needs(self) -> dict[str, PolicyFeature]:
+        """The inputs that it cannot do without, by its own names.
+
+        A pretrained base's configuration may name more cameras than the dataset had (LeRobot trains with a subset,
+        policies/utils.py validate_visual_features_consistency): those are not among them, nor are the empty ones.
+        """
+        cameras = [k for k, f in self.inputs.items() if f.type == "VISUAL" and not EMPTY.fullmatch(k)]
+        trained = [k for k in cameras if not self.preprocessor.learnt.keys().isdisjoint(self.sources(k))]
+        wanted = set(trained or cameras)
+        return {k: f for k, f in self.inputs.items() if f.type != "VISUAL" or k in wanted}
+
+    def sources(self, key: str) -> tuple[str, ...]:
+        """The names under which an observation reaches its input `key`, those that it learnt under first."""
+        renames = self.preprocessor.renames
+        names = [old for old, new in renames.items() if new == key] + ([] if key in renames else [key])
+        return tuple(sorted(names, key=lambda name: name not in self.preprocessor.learnt))
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The cameras that the policy looks at, as they were called where it learnt."""
+        looks = [next(iter(self.sources(k)), k) for k, f in self.needs.items() if f.type == "VISUAL"]
+        return tuple(name.removeprefix(IMAGES) for name in looks)
+
+    @property
+    def label(self) -> str:
+        """`act_v2 @ 020000`."""
+        return label(self.path)
+
+
+def label(path: str | Path) -> str:
+    """`act_v2 @ 020000` of a checkpoint's folder, or of the policy in it; else what the folder is called."""
+    folder = Path(path)
+    inside = folder.name == PRETRAINED
+    if inside:
+        folder = folder.parent
+    run = folder.parent.parent.name
+    if run and folder.name.isdecimal() and (inside or folder.parent.name == CHECKPOINTS):
+        return f"{run} @ {folder.name}"
+    return folder.name
+
+
+# -- finding ----------------------------------------------------------------------------------------
+
+
+def resolve(folder: DataFolder, wanted: str) -> Checkpoint:
+    """The checkpoint that `wanted` means.
+
+    A path: of a pretrained_model folder, of a checkpoint, or of a training's output (its newest complete one). Or a
+    training's name, or its session's id or the beginning of that, with `@STEP` for another than its newest. Raises
+    CheckpointProblem.
+    """
+    wanted = wanted.strip()
+    if not wanted:
+        raise CheckpointProblem("a checkpoint is needed: a path, a training's name, or its session's id")
+    for path in (_home(wanted), folder.root / wanted):
+        if _exists(path):
+            return read(path)
+    name, _, step = (part.strip() for part in wanted.partition("@"))
+    if name and Path(name).name == name and _exists(folder.trainings / name):
+        return _of_training(folder.trainings / name, step, f"training {name}")
+    runs = sorted(folder.runs.glob(f"{name}*")) if SESSION_START.fullmatch(name) else []
+    if not runs:
+        raise CheckpointProblem(f"there is no {wanted!r}: a path, NAME or NAME@STEP of a training, or a session's id")
+    if len(runs) > 1:
+        raise CheckpointProblem(f"{name!r} fits {len(runs)} sessions: write more of the id")
+    return _of_session(RunFolder(runs[0]), step)
+
+
+def _home(wanted: str) -> Path:
+    try:
+        return Path(wanted).expanduser()
+    except RuntimeError:  # ~ and a user that there is none of
+        return Path(wanted)
+
+
+def _exists(path: Path) -> bool:
+    """Whether it is there; what no file system holds (a name too long, say), or hides, is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _of_session(run: RunFolder, step: str) -> Checkpoint:
+    state = replay(read_events(run.events)).training
+    if state is None:
+        raise CheckpointProblem(f"session {run.id} is no training that got as far as its first step")
+    return _of_training(Path(state.started.output_dir), step, f"session {run.id}")
+
+
+def _of_training(output: Path, step: str, who: str) -> Checkpoint:
+    """The newest, or that of `step`."""
+    if not step:
+        return read(output)
+    chosen = [p for p in complete(output) if int(p.name) == int(step)] if step.isdecimal() else []
+    if not chosen:
+        there = ", ".join(p.name for p in complete(output)) or "none"
+        raise CheckpointProblem(f"{who} has no complete checkpoint of step {step}; it has: {there}")
+    return read(chosen[0])
+
+
+def newest(folder: DataFolder) -> list[str]:
+    """The newest complete checkpoint of each training first, then the others; as `resolve` takes them.
+
+    Reads disk: not on an event loop.
+    """
+    runs = [(found, at) for path in _trainings(folder) if (found := complete(path)) and (at := _written(found[-1]))]
+    runs.sort(key=lambda run: run[1], reverse=True)
+    first = [found[-1] for found, _ in runs]
+    others = [path for found, _ in runs for path in reversed(found[:-1])]
+    return [str(path.relative_to(folder.root)) for path in first + others]
+
+
+def _trainings(folder: DataFolder) -> list[Path]:
+    try:
+        return [path for path in folder.trainings.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+
+
+def _written(checkpoint: Path) -> float:
+    try:
+        return checkpoint.stat().st_mtime
+    except OSError:  # gone meanwhile
+        return 0.0
+
+
+def complete(output: Path) -> list[Path]:
+    """A training output's complete checkpoints, in the order of their steps."""
+    folders = [p for p in (output / CHECKPOINTS).glob("[0-9]*") if p.is_dir() and not p.is_symlink()]
+    return sorted((p for p in folders if p.name.isdecimal() and not missing(p)), key=lambda p: int(p.name))
+
+
+def missing(checkpoint: Path) -> str:
+    """What a checkpoint folder lacks to be complete, in words; empty where it lacks nothing."""
+    state = checkpoint / STATE
+    if not state.is_dir():
+        return f"it has no {STATE}"
+    parts = ["training_step.json", "optimizer_state.safetensors", "optimizer_param_groups.json"]
+    if _scheduled(checkpoint):
+        parts.append("scheduler_state.json")
+    gone = [name for name in parts if not (state / name).is_file()]
+    if gone:
+        return f"its {STATE} lacks {', '.join(gone)}"
+    return _weights_missing(checkpoint / PRETRAINED)
+
+
+def _scheduled(checkpoint: Path) -> bool:
+    """Whether the training had a scheduler, whose state then has to be there."""
+    try:
+        return bool(json.loads((checkpoint / PRETRAINED / "train_config.json").read_bytes()).get("scheduler"))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _weights_missing(pretrained: Path) -> str:
+    if not (pretrained / CONFIG).is_file():
+        return f"it has no {CONFIG}"
+    weights = next((p for p in (pretrained / WEIGHTS, pretrained / ADAPTER) if p.is_file()), None)
+    if weights is None:
+        return f"it has no {WEIGHTS}"
+    return "" if whole(weights) else f"its {weights.name} is cut short"
+
+
+def read(path: Path) -> Checkpoint:
+    """The policy at `path` (pretrained_model, checkpoint, or training output). Raises CheckpointProblem."""
+    path = path.resolve()
+    if (path / CONFIG).is_file():
+        return _read(path)
+    if (path / PRETRAINED).is_dir() or (path / STATE).is_dir():
+        if lack := missing(path):
+            others = [p.name for p in complete(path.parent.parent)]
+            use = f"use {others[-1]}" if others else "train again"
+            raise CheckpointProblem(
+                f"checkpoint {path} is incomplete: {lack} (its training died while it was written); {use}, or name its "
+                f"{PRETRAINED} folder to run what there is"
+            )
+        return _read(path / PRETRAINED)
+    if (path / CHECKPOINTS).is_dir():
+        found = complete(path)
+        if not found:
+            raise CheckpointProblem(f"{path} holds no complete checkpoint yet")
+        return _read(found[-1] / PRETRAINED)
+    raise CheckpointProblem(f"{path} is no checkpoint: it has neither {CONFIG} nor {PRETRAINED}")
+
+
+def _read(pretrained: Path) -> Checkpoint:
+    if lack := _weights_missing(pretrained):
+        raise CheckpointProblem(f"checkpoint {pretrained} cannot be loaded: {lack}")
+    try:
+        config = msgspec.json.decode((pretrained / CONFIG).read_bytes(), type=_Config)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CheckpointProblem(f"{pretrained / CONFIG} is no LeRobot policy configuration: {error}") from error
+    name, room = pretrained.parent.name, config.max_state_dim
+    return Checkpoint(
+        path=pretrained,
+        policy=config.type,
+        inputs=config.input_features or {},
+        outputs=config.output_features or {},
+        step=int(name) if name.isdecimal() else None,
+        provenance=read_provenance(pretrained),
+        preprocessor=read_preprocessor(pretrained),
+        resizes=config.resizes,
+        room=room if isinstance(room, int) else 0,
+    )
+
+
+def read_provenance(pretrained: Path) -> Provenance:
+    """What the console wrote beside the policy; empty for one that comes from elsewhere."""
+    try:
+        return msgspec.json.decode((pretrained / SIDECAR).read_bytes(), type=Provenance)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Provenance()
+
+
+def write_provenance(pretrained: Path, provenance: Provenance) -> None:
+    """Write it beside the policy. Raises OSError."""
+    write_atomically(pretrained / SIDECAR, msgspec.json.format(msgspec.json.encode(provenance), indent=2))

@@ -1,0 +1,153 @@
+"""Whether a policy and a bench go together: cameras, sizes, joints and rates, in words. No torch.
+
+LeRobot itself asks for little of this (rollout/context.py: one set of cameras is a part of the other), and fails late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.checkpoints.checkpoint import ACTION, IMAGES, JOINTS, Checkpoint, PolicyFeature
+
+NO_RATES: Mapping[str, float] = {}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a policy and a bench go together: `problems` forbid it, `notes` are worth knowing. All in words."""
+
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def taken(checkpoint: Checkpoint, there: Collection[str]) -> dict[str, str]:
+    """Which observation, of those that are `there`, each input of the policy comes from; without those that are not.
+
+    Under the bench's names: the policy's preprocessor, which runs with it, renames them.
+    """
+    found = ((key, next((name for name in checkpoint.sources(key) if name in there), "")) for key in checkpoint.needs)
+    return {key: name for key, name in found if name}
+
+
+def fit(
+    checkpoint: Checkpoint,
+    features: Mapping[str, Mapping[str, Any]],
+    *,
+    fps: int = 0,
+    rates: Mapping[str, float] = NO_RATES,
+) -> Fit:
+    """Whether a bench that gives `features` (LeRobot's dataset features: images (H, W, C)) can run the policy.
+
+    `fps` is the rate of its loop, `rates` are those of its cameras by name, as far as they are known.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    takes = taken(checkpoint, features)
+    for key, wanted in checkpoint.needs.items():
+        if key not in takes:
+            problems.append(_missing(checkpoint, key, wanted))
+        elif wanted.type == "VISUAL":
+            differs = _picture(takes[key], wanted, features[takes[key]], resizes=checkpoint.resizes)
+            (notes if checkpoint.resizes else problems).extend(differs)
+        else:
+            differs, padded = _values(checkpoint, key, wanted, takes[key], features[takes[key]])
+            problems += differs
+            notes += padded
+    problems += _action(checkpoint, features)
+    unused = [k.removeprefix(IMAGES) for k in features if k.startswith(IMAGES) and k not in takes.values()]
+    if unused:
+        notes.append(f"the policy does not look at {', '.join(unused)}")
+    notes += _slow((name.removeprefix(IMAGES) for name in takes.values()), rates, fps)
+    if not checkpoint.provenance.names:
+        notes.append("the checkpoint does not name its joints: they are taken in the bench's order")
+    if fps and not checkpoint.provenance.fps:
+        notes.append(f"the checkpoint does not tell the rate that it learnt at: the loop runs at {fps} Hz")
+    return Fit(tuple(problems), tuple(notes))
+
+
+def fit_cameras(checkpoint: Checkpoint, cameras: Mapping[str, Mapping[str, Any]], *, fps: int = 0) -> Fit:
+    """As far as lab.toml alone tells: whether the cameras are there, and as fast as a loop of `fps`."""
+    there = [IMAGES + name for name in cameras]
+    takes = taken(checkpoint, there)
+    gone = [key for key, wanted in checkpoint.needs.items() if wanted.type == "VISUAL" and key not in takes]
+    has = f"this bench has {', '.join(sorted(cameras))}" if cameras else "this bench has no camera"
+    problems = [f"the policy needs camera {_camera(checkpoint, key)}; {has}" for key in gone]
+    rates = {name: rate for name, table in cameras.items() if isinstance(rate := table.get("fps"), int | float)}
+    looks = (name.removeprefix(IMAGES) for name in takes.values())
+    return Fit(tuple(problems), tuple(_slow(looks, rates, fps)))
+
+
+# -- in words ---------------------------------------------------------------------------------------
+
+
+def _missing(checkpoint: Checkpoint, key: str, wanted: PolicyFeature) -> str:
+    if wanted.type == "VISUAL":
+        return f"the policy needs camera {_camera(checkpoint, key)}, which this bench does not have"
+    return f"the policy needs {key} ({_size(wanted.shape)}), which this bench does not observe"
+
+
+def _camera(checkpoint: Checkpoint, key: str) -> str:
+    """Its name where the policy learnt, and the policy's own where that is another."""
+    name = next(iter(checkpoint.sources(key)), key)
+    own = key.removeprefix(IMAGES)
+    return own if name == key else f"{name.removeprefix(IMAGES)} (its own name for it is {own})"
+
+
+def _picture(name: str, wanted: PolicyFeature, given: Mapping[str, Any], *, resizes: bool) -> list[str]:
+    size, learnt = tuple(given["shape"])[:2], wanted.shape[1:]
+    if size == learnt:
+        return []
+    differs = f"camera {name.removeprefix(IMAGES)} gives {_width_by_height(size)}, the policy"
+    if resizes:
+        return [f"{differs}'s configuration says {_width_by_height(learnt)}: it resizes pictures itself"]
+    return [f"{differs} learnt {_width_by_height(learnt)}: set its width and height in lab.toml"]
+
+
+def _values(
+    checkpoint: Checkpoint, key: str, wanted: PolicyFeature, name: str, given: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:
+    """What forbids it, and what is worth knowing, of the values that the bench gives as `name`."""
+    names = checkpoint.provenance.names.get(name) or checkpoint.provenance.names.get(key, ())
+    learnt, room, has = wanted.shape, (checkpoint.room,), tuple(given["shape"])
+    if checkpoint.room and key == JOINTS:  # a pretrained base's configuration goes on declaring the base's own
+        learnt = (len(names),) if names else checkpoint.preprocessor.learnt.get(name, learnt)
+        if learnt == room and not names and len(has) == 1 and has < room:  # how many it learnt is not told
+            return [], [f"the policy has room for {_size(room)} of {key}: this bench's {has[0]} are padded with zeros"]
+    return _differences(key, learnt, names, given), []
+
+
+def _action(checkpoint: Checkpoint, features: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    out = checkpoint.outputs.get(ACTION)
+    if out is None:
+        return ["the policy gives no action"]
+    names = checkpoint.provenance.names.get(ACTION, ())
+    return _differences(ACTION, out.shape, names, features[ACTION]) if ACTION in features else []
+
+
+def _differences(key: str, shape: tuple[int, ...], names: tuple[str, ...], given: Mapping[str, Any]) -> list[str]:
+    size, has = tuple(given["shape"]), tuple(given.get("names") or ())
+    if size != shape:
+        return [f"the policy's {key} has {_size(shape)}, this bench's {_size(size)}"]
+    if names and has and names != has:
+        other = [f"{a} for {b}" for a, b in zip(names, has, strict=False) if a != b]
+        return [f"the policy's {key} names other values than this bench: {', '.join(other[:6])}"]
+    return []
+
+
+def _slow(looks: Iterable[str], rates: Mapping[str, float], fps: int) -> list[str]:
+    """No reason to refuse: it may well have learnt from such a camera."""
+    return [
+        f"camera {name} gives {rates[name]:g} pictures a second, and the loop runs at {fps} Hz: some are seen twice"
+        for name in looks
+        if 0 < rates.get(name, 0) < fps
+    ]
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} values" if len(shape) == 1 else "x".join(map(str, shape))
+
+
+def _width_by_height(size: tuple[int, ...]) -> str:
+    return "x".join(map(str, reversed(size)))

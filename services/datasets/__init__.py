@@ -1,0 +1,1 @@
+"""Datasets: names, lock, what there is, marks."""

@@ -1,0 +1,54 @@
+"""Names of datasets, and why one cannot be used."""
+
+from __future__ import annotations
+
+import re
+
+ROLLOUT = "rollout_"
+"""How the names of datasets begin whose episodes a policy made."""
+
+
+LONGEST_NAME = 96
+"""Characters of a whole name, owner included: the Hub's limit."""
+
+
+def check_dataset_name(name: str) -> None:
+    """Raises ValueError with the reason where `name` cannot name a recording (`name` or `owner/name`).
+
+    The rules are the Hub's (a recording may be pushed later) and LeRobot's (`eval_` is not for record).
+    """
+    if not name:
+        raise ValueError("a dataset needs a name")
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"a dataset's name has at most {LONGEST_NAME} characters, this one has {len(name)}")
+    if any(ord(c) < 32 or ord(c) == 127 for c in name):
+        raise ValueError("a dataset's name has no control characters")
+    parts = name.split("/")
+    if len(parts) > 2:
+        raise ValueError(f"{name!r} has more than one slash: use name or owner/name")
+    for part in parts:
+        _check_part(name, part)
+    if parts[-1].startswith("eval_"):
+        raise ValueError("names that begin with eval_ are for evaluations: LeRobot does not record into them")
+
+
+def check_rollout_name(name: str) -> None:
+    """Raises ValueError with the reason where `name` cannot name the episodes of an evaluation.
+
+    LeRobot (rollout/context.py) wants them to begin with `rollout_`.
+    """
+    check_dataset_name(name)
+    if not name.rpartition("/")[2].startswith(ROLLOUT):
+        raise ValueError(f"{name!r} must begin with {ROLLOUT}: LeRobot tells the episodes of policies by it")
+
+
+def _check_part(name: str, part: str) -> None:
+    if not part:
+        raise ValueError(f"{name!r} has a slash with nothing beside it: use name or owner/name")
+    if part[0] in ".-" or part[-1] in ".-":
+        raise ValueError(f"{part!r} begins or ends with a dot or a dash")
+    stranger = re.search(r"[^A-Za-z0-9._-]", part)
+    if stranger:
+        raise ValueError(f"{part!r} holds {stranger[0]!r}: use letters, digits, dot, dash and underscore")
+    if "--" in part or ".." in part:
+        raise ValueError(f"{part!r} holds a double dash or a double dot, which the Hub refuses")

@@ -1,0 +1,1 @@
+"""Checks of cameras and motion."""

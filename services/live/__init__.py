@@ -1,0 +1,1 @@
+"""A live session: events, snapshots, requests, protocol, link, launch, event log, stop."""

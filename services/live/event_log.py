@@ -1,0 +1,126 @@
+"""events.jsonl: appended under a lock that its writer holds, read by anyone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from services.folders import RunFolder
+from services.live import events as ev
+
+
+class LogBusy(Exception):
+    """Another process (a living worker, mostly) holds the lock on this run's events."""
+
+
+class EventLog:
+    """The only way to append. Holds the flock from construction to `close`.
+
+    Raises LogBusy when another process holds it, OSError when the file cannot be written.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self._fd = os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        if not _lock(self._fd):
+            os.close(self._fd)
+            raise LogBusy(f"the events of {run.id} are held by a running worker")
+        self.events: list[ev.Event] = _cut_torn_line(self._fd)
+        self.last_seq = max((e.seq for e in self.events), default=0)
+
+    def append(self, event: ev.Event, *, sync: bool = True) -> ev.Event:
+        """Number, stamp and write the event; with `sync` it is on disk when this returns."""
+        numbered = msgspec.structs.replace(event, seq=self.last_seq + 1, at=event.at or time.time())
+        line = ev.encode(numbered)
+        start = os.lseek(self._fd, 0, os.SEEK_END)
+        try:
+            _write_all(self._fd, line)
+            if sync:
+                self.sync()
+        except OSError:
+            os.ftruncate(self._fd, start)  # no half line stays behind on a full disk
+            raise
+        self.last_seq = numbered.seq
+        return numbered
+
+    def sync(self) -> None:
+        """Have what was appended on disk when this returns. Raises OSError."""
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        """Let the lock go."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def _lock(fd: int, patience_s: float = 0.3) -> bool:
+    """Take the lock; a reader that only looks whether it is held lets go within microseconds, so try again."""
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.01)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _cut_torn_line(fd: int) -> list[ev.Event]:
+    """Read all events; cut what a killed writer left of a last line."""
+    data = os.pread(fd, os.fstat(fd).st_size, 0)
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        os.ftruncate(fd, whole)
+    return list(parse(data[:whole]))
+
+
+def parse(data: bytes) -> Iterator[ev.Event]:
+    """The events of whole lines; a damaged line in the middle is left out."""
+    for line in data.splitlines():
+        try:
+            yield ev.decode(line)
+        except (msgspec.DecodeError, ValueError, TypeError, OverflowError):  # numbers of no use, among others
+            continue
+
+
+def read_events(path: Path) -> list[ev.Event]:
+    """The events of a run's file, without a torn last line; empty where there is no file."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return list(parse(data[: data.rfind(b"\n") + 1]))
+
+
+def is_live(run: RunFolder) -> bool:
+    """Whether a worker holds this run's events."""
+    try:
+        fd = os.open(run.events, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False

@@ -1,0 +1,74 @@
+"""Start workers and the scribe, detached from this terminal; find those that live."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+
+from services.folders import DataFolder, RunFolder, new_session_id
+from services.live.event_log import is_live
+from services.live.requests import AnyRequest, write_request
+
+WORKERS = {
+    "RecordRequest": "services.workers.record",
+    "BenchRequest": "services.workers.bench",
+    "TrainRequest": "services.workers.train",
+    "EvalRequest": "services.workers.evaluate",
+}
+
+
+def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
+    """Start a worker detached from this terminal; returns at once, before it has loaded anything.
+
+    The worker's standard output and error go to `worker.log`; it has its own session and no terminal,
+    so it survives this process and an SSH drop. Raises OSError where the run's folder cannot be made.
+    """
+    run = folder.run(new_session_id())
+    run.root.mkdir(parents=True)
+    write_request(run, request)
+    spawn(run, WORKERS[type(request).__name__])
+    start_scribe(folder)
+    return run
+
+
+def spawn(run: RunFolder, module: str) -> None:
+    """Start `python -P -m module RUN` detached (-P: no module from the operator's working directory)."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    with run.log.open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(run.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+            close_fds=True,
+        )
+
+
+def start_scribe(folder: DataFolder) -> None:
+    """Make sure that a scribe folds this data folder's events; it leaves when nothing runs any more."""
+    with (folder.root / "scribe.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "services.log.scribe", str(folder.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            close_fds=True,
+        )
+
+
+def live_runs(folder: DataFolder) -> list[RunFolder]:
+    """The runs whose worker lives, newest first."""
+    runs = sorted((p for p in folder.runs.glob("*") if p.is_dir()), reverse=True)
+    return [run for run in map(RunFolder, runs) if is_live(run)]
+
+
+def log_tail(run: RunFolder, lines: int = 12) -> list[str]:
+    """The last lines of worker.log, raw: escape them before showing."""
+    with suppress(OSError):
+        return run.log.read_text("utf-8", errors="replace").splitlines()[-lines:]
+    return []

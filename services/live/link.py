@@ -1,0 +1,214 @@
+"""The console's end of a sitting: launch a worker, attach to one, command it, watch it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+
+from services.folders import RunFolder
+from services.live import events as ev
+from services.live import protocol
+from services.live.event_log import read_events
+from services.live.snapshots import Snapshot, advance, replay
+
+Answered = asyncio.Future[protocol.Answer]
+
+
+class LinkLost(Exception):
+    """The worker's socket is gone; `str()` says what is known and what to do."""
+
+
+class Link:
+    """One attachment to a sitting, on the running asyncio loop.
+
+    Reads the events first, once more what came to them until the worker knew of this console, and applies only
+    higher numbers from the socket: nothing is missed and nothing counts twice. Callbacks run on the loop; newest
+    telemetry wins.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        *,
+        name: str,
+        drive: bool = True,
+        on_event: Callable[[ev.Event, Snapshot], None] | None = None,
+        on_telemetry: Callable[[protocol.Telemetry], None] | None = None,
+        on_welcome: Callable[[protocol.Welcome], None] | None = None,
+        on_lost: Callable[[str], None] | None = None,
+    ) -> None:
+        self.run = run
+        self.snapshot = Snapshot()
+        self.welcome: protocol.Welcome | None = None
+        self.telemetry: protocol.Telemetry | None = None
+        self.lost = ""
+        self._name, self._drive = name, drive
+        self._on_event, self._on_telemetry = on_event, on_telemetry
+        self._on_welcome, self._on_lost = on_welcome, on_lost
+        self._ids = itertools.count(1)
+        self._attached_by = 0
+        self._size_read = 0
+        self._answers: dict[int, asyncio.Future[protocol.Answer]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def driving(self) -> bool:
+        """Whether this console drives the sitting (others watch)."""
+        return self.welcome is not None and self.welcome.driving
+
+    @property
+    def may_command(self) -> bool:
+        """Whether commands are obeyed: this console drives, or nobody does and its next command takes the wheel."""
+        return self.driving or (self._drive and self.welcome is not None and self.welcome.driver is None)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the socket is open."""
+        return self._writer is not None and not self.lost
+
+    async def attach(self, patience_s: float = 5.0) -> Snapshot:
+        """Connect (a worker just launched gets `patience_s` to open its socket) and return the state.
+
+        Raises LinkLost where no worker answers; the snapshot is then what the events file tells.
+        """
+        reader = await self._connect(patience_s)
+        self._size_read = self._events_size()
+        self.snapshot = replay(read_events(self.run.events))
+        self._tasks = [
+            asyncio.create_task(self._read(reader), name="link-read"),
+            asyncio.create_task(self._beat(), name="link-heartbeat"),
+        ]
+        return self.snapshot
+
+    async def _connect(self, patience_s: float) -> asyncio.StreamReader:
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + patience_s
+        while True:
+            try:
+                path = str(self.run.socket)
+                reader, self._writer = await asyncio.open_unix_connection(path, limit=protocol.LINE_LIMIT)
+                self._attached_by = next(self._ids)
+                self._write(protocol.Attach(id=self._attached_by, name=self._name, drive=self._drive))
+                return reader
+            except OSError as error:
+                if loop.time() > give_up:
+                    self.snapshot = replay(read_events(self.run.events))
+                    raise LinkLost(f"no worker answers for session {self.run.id}") from error
+                await asyncio.sleep(0.05)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        why = "the worker closed the connection"
+        try:
+            while line := await reader.readline():
+                with suppress(msgspec.DecodeError):  # a newer worker may say more than we know
+                    self._take(protocol.decode_message(line))
+        except (OSError, ValueError) as error:
+            why = f"the connection broke: {error}"
+        self._lose(why)
+
+    def _take(self, message: protocol.AnyMessage) -> None:
+        if isinstance(message, protocol.Telemetry):
+            self.telemetry = message
+            if self._on_telemetry:
+                self._on_telemetry(message)
+        elif isinstance(message, protocol.Answer):
+            if message.id == self._attached_by and self._events_size() != self._size_read:
+                self._catch_up()
+            future = self._answers.pop(message.id, None)
+            if future and not future.done():
+                future.set_result(message)
+        elif isinstance(message, protocol.Welcome):
+            self.welcome = message
+            if self._on_welcome:
+                self._on_welcome(message)
+        elif not message.seq or message.seq > self.snapshot.last_seq:  # 0: true now, but not on disk (a full one, say)
+            self._apply(message)
+        self._changed.set()
+
+    def _apply(self, event: ev.Event) -> None:
+        self.snapshot = advance(self.snapshot, event)
+        if self._on_event:
+            self._on_event(event, self.snapshot)
+
+    def _catch_up(self) -> None:
+        """What is on disk and did not come by the socket."""
+        for event in read_events(self.run.events):
+            if event.seq > self.snapshot.last_seq:
+                self._apply(event)
+
+    def _events_size(self) -> int:
+        try:
+            return self.run.events.stat().st_size
+        except OSError:
+            return 0
+
+    def _lose(self, why: str) -> None:
+        if self.lost:
+            return
+        self.lost = why
+        self._catch_up()
+        for future in self._answers.values():
+            if not future.done():
+                future.set_exception(LinkLost(why))
+        self._answers.clear()
+        self._changed.set()
+        if self._on_lost:
+            self._on_lost(why)
+
+    async def _beat(self) -> None:
+        while not self.lost:
+            if self.driving:
+                self._write(protocol.Heartbeat())
+            await asyncio.sleep(protocol.HEARTBEAT_S)
+
+    def _write(self, command: protocol.Command) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(protocol.encode(command))
+
+    def tell(self, command: protocol.Command) -> asyncio.Future[protocol.Answer]:
+        """Send a command now; the future gets its answer, or LinkLost."""
+        numbered = msgspec.structs.replace(command, id=next(self._ids))
+        future: asyncio.Future[protocol.Answer] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda f: f.cancelled() or f.exception())  # a caller may not care
+        if self.lost or self._writer is None:
+            future.set_exception(LinkLost(self.lost or "not attached"))
+            return future
+        self._answers[numbered.id] = future
+        self._write(numbered)
+        return future
+
+    async def ask(self, command: protocol.Command, timeout_s: float = 5.0) -> protocol.Answer:
+        """Send a command and wait for its answer; silence becomes a refusal that says so."""
+        try:
+            return await asyncio.wait_for(self.tell(command), timeout_s)
+        except TimeoutError:
+            return protocol.Answer(id=0, ok=False, error=f"the worker did not answer within {timeout_s:g} s")
+        except LinkLost as lost:
+            return protocol.Answer(id=0, ok=False, error=str(lost))
+
+    async def until(self, condition: Callable[[Snapshot], bool], timeout_s: float | None = None) -> Snapshot:
+        """Wait until the state fulfils `condition`. Raises TimeoutError, or LinkLost when the worker goes first."""
+        async with asyncio.timeout(timeout_s):
+            while not condition(self.snapshot):
+                if self.lost:
+                    raise LinkLost(self.lost)
+                self._changed.clear()
+                await self._changed.wait()
+        return self.snapshot
+
+    async def close(self) -> None:
+        """Detach; the worker goes on."""
+        self.lost = self.lost or "detached"
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._writer is not None:
+            self._writer.close()
+            with suppress(OSError):
+                await self._writer.wait_closed()

@@ -1,0 +1,386 @@
+"""The one way to know a sitting's state: `advance(snapshot, event) -> snapshot`, pure.
+
+Live view, re-attach, replay, crash recovery and the log's documents all come from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import reduce
+
+import msgspec
+
+from services.live import events as ev
+from sessions.models import (
+    Checkpoint,
+    Episode,
+    Note,
+    SessionKind,
+    SessionStatus,
+    Trial,
+    Verdict,
+)
+
+ALARMS_KEPT = 100
+"""Alarms that a session's document remembers; a loose cable tells thousands."""
+
+
+class Phase(StrEnum):
+    """The one big thing of the moment."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    ALIGNING = "aligning"
+    READY = "ready"
+    RECORDING = "recording"
+    RESET = "reset"
+    DONE = "done"
+    RUNNING = "running"
+    JUDGING = "judging"
+    TRAINING = "training"
+    SAVING = "saving"
+    HELD = "held"
+    RESTING = "resting"
+    RESTED = "rested"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    ENDED = "ended"
+
+    @property
+    def moving(self) -> bool:
+        """Whether the arm may move by itself or after the leader."""
+        return self in MOVING
+
+    @property
+    def following(self) -> bool:
+        """Whether the follower follows the leader."""
+        return self in (Phase.READY, Phase.RECORDING, Phase.RESET, Phase.DONE)
+
+
+MOVING = frozenset(
+    {
+        Phase.ALIGNING,
+        Phase.READY,
+        Phase.RECORDING,
+        Phase.RESET,
+        Phase.DONE,
+        Phase.RUNNING,
+        Phase.RESTING,
+        Phase.RELEASING,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something that needs the operator: what, since when (Unix time), and what answers it."""
+
+    source: str
+    text: str
+    since: float
+    answer: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A training as its events tell it; the curves are in metrics.jsonl, this holds the latest values."""
+
+    started: ev.TrainingStarted
+    step: int = 0
+    samples: int = 0
+    epochs: float = 0.0
+    points: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    progressed_at: float = 0.0
+    checkpoints: tuple[Checkpoint, ...] = ()
+
+    @property
+    def step_seconds(self) -> float:
+        """What a step takes: as logged last, else the mean so far; 0 where neither is known."""
+        logged = self.metrics.get("update_s", 0.0) + self.metrics.get("dataloading_s", 0.0)
+        if logged > 0:
+            return logged
+        took = self.progressed_at - self.started.at
+        return took / self.step if self.step > 0 and took > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds to the last step, checkpoints not counted; None where the pace is not known yet."""
+        pace = self.step_seconds
+        return max(0, self.started.steps - self.step) * pace if pace else None
+
+
+ENDING = "ending the sitting"
+"""The detail of a phase from which the worker goes on to the end by itself."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A sitting as its events tell it. Counts and marks are derived, never stored twice."""
+
+    started: ev.SessionStarted | None = None
+    phase: Phase = Phase.STARTING
+    phase_since: float = 0.0
+    detail: str = "starting the worker"
+    take: int = 0
+    take_since: float = 0.0
+    take_accepted: bool = True
+    take_frames: int = 0
+    unsaved_take: int = 0
+    dataset_episodes: int = 0
+    dataset_accepted: int = 0
+    resumed: bool = False
+    recovered: str = ""
+    episodes: tuple[Episode, ...] = ()
+    lost: tuple[ev.TakeLost, ...] = ()
+    training: TrainingState | None = None
+    policy: ev.PolicyLoaded | None = None
+    trials: tuple[Trial, ...] = ()
+    held: str = ""
+    alarms: tuple[Alarm, ...] = ()
+    alarm_history: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    tags: tuple[str, ...] = ()
+    status: SessionStatus = SessionStatus.RUNNING
+    end_reason: str = ""
+    ended_at: float = 0.0
+    last_seq: int = 0
+
+    @property
+    def accepted(self) -> int:
+        """Accepted episodes of this sitting."""
+        return sum(e.accepted for e in self.episodes)
+
+    @property
+    def rejected(self) -> int:
+        """Rejected episodes of this sitting."""
+        return len(self.episodes) - self.accepted
+
+    @property
+    def flagged(self) -> int:
+        """Episodes that carry a quality flag."""
+        return sum(bool(e.flags) for e in self.episodes)
+
+    @property
+    def running(self) -> bool:
+        """Whether no end has been told yet."""
+        return self.status is SessionStatus.RUNNING
+
+    @property
+    def ending(self) -> bool:
+        """Whether the worker is on its way to the end: it holds, saves, rests, and asks nobody."""
+        return self.detail == ENDING
+
+    @property
+    def reached(self) -> bool:
+        """Whether the accepted episodes, or the judged trials, of this sitting reach the target."""
+        started = self.started
+        if started is None:
+            return False
+        if started.kind is SessionKind.EVAL:
+            return 0 < started.target_trials <= self.judged
+        return 0 < started.target_episodes <= self.accepted
+
+    def count(self, verdict: Verdict) -> int:
+        """Trials of this sitting with this verdict."""
+        return sum(t.verdict is verdict for t in self.trials)
+
+    @property
+    def judged(self) -> int:
+        """Trials that count: judged, and not void."""
+        return self.count(Verdict.SUCCESS) + self.count(Verdict.FAILURE)
+
+    @property
+    def trial(self) -> Trial | None:
+        """The trial that runs, or the last one."""
+        return self.trials[-1] if self.trials else None
+
+    @property
+    def pending(self) -> Trial | None:
+        """The trial that has ended and waits for its verdict; the next one cannot start before it."""
+        last = self.trial
+        return last if last is not None and last.ended_by and last.verdict is None else None
+
+
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+
+
+def utc(at: float) -> str:
+    """Unix seconds as ISO 8601 UTC, to the second; what no calendar holds becomes its nearest day."""
+    return datetime.fromtimestamp(min(max(at, 0.0), LATEST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def advance(snapshot: Snapshot, event: ev.Event) -> Snapshot:
+    """The state after `event`. An event already applied (seq not above last_seq) changes nothing."""
+    if event.seq and event.seq <= snapshot.last_seq:
+        return snapshot
+    return replace(_apply(snapshot, event), last_seq=max(event.seq, snapshot.last_seq))
+
+
+def replay(events: Iterable[ev.Event], start: Snapshot | None = None) -> Snapshot:
+    """Fold events into a snapshot."""
+    return reduce(advance, events, start or Snapshot())
+
+
+def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
+    match event:
+        case ev.SessionStarted():
+            return replace(s, started=event, phase_since=event.at)
+        case ev.PhaseChanged():
+            return _enter(s, event)
+        case (
+            ev.TakeStarted() | ev.TakeEnded() | ev.EpisodeSaved() | ev.TakeLost() | ev.TakeMarked() | ev.EpisodeMarked()
+        ):
+            return _take(s, event)
+        case ev.DatasetRecovered():
+            return replace(s, recovered=event.summary)
+        case ev.DatasetOpened():
+            return replace(s, dataset_episodes=event.episodes, dataset_accepted=event.accepted, resumed=event.resumed)
+        case ev.Held():
+            return replace(s, held=event.cause)
+        case ev.SessionEnded():
+            return replace(
+                s,
+                phase=Phase.ENDED,
+                phase_since=event.at,
+                status=event.status,
+                end_reason=event.reason,
+                ended_at=event.at,
+                alarms=(),
+            )
+        case ev.TrainingStarted() | ev.TrainingProgressed() | ev.CheckpointSaved():
+            return _train(s, event)
+        case ev.PolicyLoaded() | ev.TrialJudged() | ev.VerdictUndone() | ev.TrialAnnotated():
+            return _judge(s, event)
+        case _:
+            return _remark(s, event)
+
+
+TakeEvent = ev.TakeStarted | ev.TakeEnded | ev.EpisodeSaved | ev.TakeLost | ev.TakeMarked | ev.EpisodeMarked
+
+
+def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
+    match event:
+        case ev.TakeStarted():
+            s = replace(s, take=event.take, take_since=event.at, take_accepted=True, take_frames=0)
+            return replace(s, trials=(*s.trials, Trial(index=event.take))) if _evaluates(s) else s
+        case ev.TakeEnded():
+            seconds = event.frames / max(1, s.started.fps) if s.started else 0.0
+            s = replace(s, unsaved_take=event.take, take_frames=event.frames)
+            return _trial(s, event.take, ended_by=event.reason, why=event.why, frames=event.frames, seconds=seconds)
+        case ev.EpisodeSaved() | ev.TakeLost():
+            return _close_take(s, event)
+        case ev.TakeMarked():
+            return replace(s, take_accepted=event.accepted) if event.take == s.take else s
+        case ev.EpisodeMarked():
+            marked = tuple(_with(e, accepted=event.accepted) if e.index == event.index else e for e in s.episodes)
+            return replace(s, episodes=marked)
+
+
+def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndone | ev.TrialAnnotated) -> Snapshot:
+    match event:
+        case ev.PolicyLoaded():
+            return replace(s, policy=event)
+        case ev.TrialJudged():
+            return _trial(s, event.trial, verdict=event.verdict, judge=event.judge, failure_mode="")
+        case ev.VerdictUndone():
+            return _trial(s, event.trial, verdict=None, judge="", failure_mode="")
+        case _:
+            return _trial(s, event.trial, failure_mode=event.failure_mode)
+
+
+def _evaluates(s: Snapshot) -> bool:
+    return s.started is not None and s.started.kind is SessionKind.EVAL
+
+
+def _trial(s: Snapshot, index: int, **changes: object) -> Snapshot:
+    """The trial of that index changed; nothing where there is none (a take of a recording)."""
+    changed = tuple(msgspec.structs.replace(t, **changes) if t.index == index else t for t in s.trials)
+    return replace(s, trials=changed)
+
+
+def _train(s: Snapshot, event: ev.TrainingStarted | ev.TrainingProgressed | ev.CheckpointSaved) -> Snapshot:
+    if isinstance(event, ev.TrainingStarted):
+        return replace(s, training=TrainingState(event, progressed_at=event.at))
+    state = s.training
+    if state is None:
+        return s
+    if isinstance(event, ev.CheckpointSaved):
+        saved = Checkpoint(
+            step=event.step, path=event.path, bytes=event.bytes, seconds=event.seconds, at_utc=utc(event.at),
+            loss=event.loss,
+        )  # fmt: skip
+        return replace(s, training=replace(state, checkpoints=(*state.checkpoints, saved)))
+    progressed = replace(
+        state, step=event.step, samples=event.samples, epochs=event.epochs, points=event.points,
+        metrics=event.metrics, progressed_at=event.at,
+    )  # fmt: skip
+    return replace(s, training=progressed)
+
+
+def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
+    """Alarms, notes and tags: what may come in any phase."""
+    match event:
+        case ev.AlarmRaised():
+            return _alarm(s, Alarm(event.source, event.text, event.at, event.answer))
+        case ev.CameraAlarmed():
+            attempt, away = ("trial", "v voids the trial") if _evaluates(s) else ("take", "r rejects the take")
+            during = f" in {attempt} {event.take}" if event.take else ""
+            text = f"{event.camera}: {event.state}{during}"
+            return _alarm(s, Alarm(event.camera, text, event.since, f"{away}, w enlarges the picture"))
+        case ev.AlarmCleared(source=source) | ev.CameraRecovered(camera=source):
+            return replace(s, alarms=tuple(a for a in s.alarms if a.source != source))
+        case ev.NoteAdded():
+            note = Note(text=event.text, author=event.author, at_utc=utc(event.at))
+            return replace(s, notes=(*s.notes, note))
+        case ev.TagAdded():
+            return s if event.tag in s.tags else replace(s, tags=(*s.tags, event.tag))
+        case ev.TagRemoved():
+            return replace(s, tags=tuple(t for t in s.tags if t != event.tag))
+        case _:
+            return s
+
+
+def _enter(s: Snapshot, event: ev.PhaseChanged) -> Snapshot:
+    try:
+        phase = Phase(event.phase)
+    except ValueError:  # a phase of a newer console: keep the old one, show its words
+        return replace(s, detail=event.detail)
+    held = s.held if phase is Phase.HELD else ""
+    since = s.phase_since if phase is s.phase else event.at
+    return replace(s, phase=phase, phase_since=since, detail=event.detail, held=held)
+
+
+def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
+    unsaved = 0 if s.unsaved_take == event.take else s.unsaved_take
+    if isinstance(event, ev.TakeLost):
+        return replace(s, unsaved_take=unsaved, lost=(*s.lost, event))
+    episode = Episode(
+        index=event.index,
+        take=event.take,
+        frames=event.frames,
+        seconds=event.seconds,
+        accepted=event.accepted,
+        flags=event.flags,
+    )
+    s = _trial(s, event.take, episode_index=event.index)
+    return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode))
+
+
+def _alarm(s: Snapshot, alarm: Alarm) -> Snapshot:
+    others = tuple(a for a in s.alarms if a.source != alarm.source)
+    return replace(s, alarms=(*others, alarm), alarm_history=(*s.alarm_history, alarm.text)[-ALARMS_KEPT:])
+
+
+def _with(episode: Episode, *, accepted: bool) -> Episode:
+    return Episode(
+        index=episode.index,
+        take=episode.take,
+        frames=episode.frames,
+        seconds=episode.seconds,
+        accepted=accepted,
+        flags=episode.flags,
+    )

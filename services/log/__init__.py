@@ -1,0 +1,1 @@
+"""The log: events folded into documents, found and annotated."""

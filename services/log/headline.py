@@ -1,0 +1,140 @@
+"""A session in one line of words: when, what, how much came of it. For the Log screen and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+from services.checkpoints.checkpoint import label
+from services.text import clean
+from services.units import duration
+from sessions.models import Session, SessionKind, SessionStatus, Training, Verdict
+from sessions.statistics import wilson
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One line of the log in pieces: plain text without markup, safe to show."""
+
+    when: str
+    kind: str
+    what: str
+    counts: str
+    duration: str
+    marks: tuple[str, ...]
+
+
+def headline(session: Session, zone: tzinfo | None = None) -> Headline:
+    """The session in words; times in `zone`, which is the machine's own without one."""
+    return Headline(
+        when=_local(session.started_utc, zone),
+        kind=session.kind.value,
+        what=what(session),
+        counts=counts(session),
+        duration=_duration(session),
+        marks=tuple(_marks(session)),
+    )
+
+
+# -- what ---------------------------------------------------------------------------------------------
+
+
+def what(session: Session) -> str:
+    """What the session was about: a run's name, the checkpoint that was tried, else dataset, task or bench."""
+    if session.kind is SessionKind.TRAIN:
+        return clean(_run_name(session))
+    if session.kind is SessionKind.EVAL and session.checkpoint:
+        return clean(label(session.checkpoint))
+    return clean(session.dataset or session.task or session.bench)
+
+
+def _run_name(session: Session) -> str:
+    folder = Path(session.training.output_dir).name if session.training else session.config.get("name")
+    return str(folder or f"{policy_of(session) or 'a policy'} on {session.dataset}")
+
+
+def policy_of(session: Session) -> str:
+    """What a training trained, or was asked to; empty for other sessions."""
+    return session.training.policy if session.training else str(session.config.get("policy", ""))
+
+
+# -- how much -----------------------------------------------------------------------------------------
+
+
+def counts(session: Session) -> str:
+    """`49 of 50 kept  1 rejected`, `20,000 steps  loss 0.006  4 checkpoints`, `12 success 8 failure 60 % [39, 78]`."""
+    match session.kind:
+        case SessionKind.RECORD:
+            return _kept(session)
+        case SessionKind.TRAIN:
+            return "  ".join(training_counts(session.training)) if session.training else ""
+        case SessionKind.EVAL:
+            return verdict_counts({verdict: session.count(verdict) for verdict in Verdict}) if session.trials else ""
+        case _:
+            return ""
+
+
+def _kept(session: Session) -> str:
+    target = f" of {session.target_episodes}" if session.target_episodes else ""
+    rejected = len(session.episodes) - session.accepted
+    flagged = sum(bool(episode.flags) for episode in session.episodes)
+    extra = [f"{number} {word}" for number, word in ((rejected, "rejected"), (flagged, "flagged")) if number]
+    return "  ".join([f"{session.accepted}{target} kept", *extra])
+
+
+def training_counts(training: Training) -> list[str]:
+    """Steps, loss and checkpoints, the last two where there are any."""
+    total = f" of {training.total_steps:,}" if training.steps < training.total_steps else ""
+    number = len(training.checkpoints)
+    words = [f"{training.steps:,}{total} steps"]
+    words += [] if training.final_loss is None else [f"loss {training.final_loss:.3g}"]
+    return words + ([f"{number} checkpoint{'' if number == 1 else 's'}"] if number else [])
+
+
+def verdict_counts(number: dict[Verdict, int]) -> str:
+    """`12 success 8 failure 1 void 60 % [39, 78]`; the void ones where there are any, the rate of what counts."""
+    success, failure, void = (number[v] for v in (Verdict.SUCCESS, Verdict.FAILURE, Verdict.VOID))
+    parts = [f"{success} success {failure} failure", f"{void} void" if void else "", rate(success, success + failure)]
+    return " ".join(part for part in parts if part)
+
+
+def rate(successes: int, judged: int) -> str:
+    """`60 % [39, 78]`: the success rate and its 95 % Wilson interval; empty before the first trial that counts."""
+    if not judged:
+        return ""
+    low, high = wilson(successes, judged)
+    return f"{100 * successes / judged:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+# -- when ---------------------------------------------------------------------------------------------
+
+
+def _local(utc: str, zone: tzinfo | None) -> str:
+    try:
+        return datetime.fromisoformat(utc).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return clean(utc)
+
+
+def _duration(session: Session) -> str:
+    try:
+        began, ended = map(datetime.fromisoformat, (session.started_utc, session.ended_utc or ""))
+    except ValueError:
+        return ""
+    return duration((ended - began).total_seconds())
+
+
+def _marks(session: Session) -> Iterable[str]:
+    if session.status is not SessionStatus.FINISHED:
+        yield session.status.value
+    if session.training is not None and session.training.excluded_cameras:
+        yield clean(f"without {', '.join(session.training.excluded_cameras)}")
+    if session.alarms:
+        more = f" (+{len(session.alarms) - 1})" if len(session.alarms) > 1 else ""
+        yield clean(session.alarms[-1]) + more
+    if session.notes:
+        yield f"{len(session.notes)} note{'' if len(session.notes) == 1 else 's'}"
+    for tag in session.tags:
+        yield "#" + clean(tag)

@@ -1,0 +1,321 @@
+"""The scribe: folds `runs/*/events.jsonl` into sessions.json, one small process per data folder.
+
+`python -P -m services.log.scribe DATA_DIR` follows the live runs and leaves when none is left. `fold` is one
+pass of the same, for whoever lists sessions. How far each run is folded (size and mtime of its events)
+stands in sessions.json itself, written together with the documents, so finished runs are not read again
+and the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from services.folders import DataFolder, RunFolder
+from services.live.crashes import close_crashed, crash_at
+from services.live.event_log import is_live, parse
+from services.live.snapshots import Snapshot, replay
+from services.log.documents import document
+from sessions.models import Session
+from sessions.store import CorruptStore, FoldMark, SessionStore, StoreProblem
+
+TICK_S = 0.2
+"""Between two looks at the live runs; a slow store makes it longer."""
+FULL_PASS_S = 2.0
+"""Between two looks at all runs."""
+PATIENCE_S = 2.0
+"""How long nothing may happen before the scribe leaves."""
+STARTING_S = 60.0
+"""How long a new run may take until its worker, which loads LeRobot first, tells its first event."""
+RETRY_S = 30.0
+"""How long a scribe without live runs waits for a disk that cannot be written."""
+
+Say = Callable[[str], None]
+
+
+class Tail:
+    """One run's events, read as they grow; the snapshot is what its whole lines tell."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self.snapshot = Snapshot()
+        self.mark: FoldMark | None = None
+        self._offset = 0
+
+    def read(self) -> None:
+        """Read what was added. Raises OSError where the file cannot be read."""
+        with self.run.events.open("rb") as file:
+            info = os.fstat(file.fileno())
+            if info.st_size < self._offset:  # another file took its place
+                self._offset, self.snapshot = 0, Snapshot()
+            file.seek(self._offset)
+            data = file.read()
+        whole = data.rfind(b"\n") + 1
+        self.snapshot = replay(parse(data[:whole]), self.snapshot)
+        self._offset += whole
+        self.mark = FoldMark(size=info.st_size, mtime_ns=info.st_mtime_ns, ended=False)
+
+    def unread(self) -> bool:
+        """Whether the file changed since the last read. Raises FileNotFoundError before its first event."""
+        info = self.run.events.stat()
+        return self.mark is None or (info.st_size, info.st_mtime_ns) != (self.mark.size, self.mark.mtime_ns)
+
+
+class Scribe:
+    """Folds one data folder. `live` says whether a run goes on or is just starting.
+
+    `unsaved` holds the documents that the store did not take (a full or read-only disk), by id;
+    `message` says what happened to a damaged sessions.json, for people.
+    """
+
+    def __init__(self, folder: DataFolder, say: Say = lambda text: None) -> None:
+        self.folder = folder
+        self.store = SessionStore(folder.sessions_file)
+        self.live = False
+        self.unsaved: dict[str, Session] = {}
+        self.message = ""
+        self._say = say
+        self._tails: dict[str, Tail] = {}
+        self._unreadable: set[str] = set()
+
+    def __enter__(self) -> Scribe:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+    def step(self, *, everything: bool = True) -> bool:
+        """One pass over all runs, or over those that have not ended; whether it stored anything.
+
+        Raises StoreProblem where sessions.json cannot be read or written.
+        """
+        try:
+            return self._pass(everything)
+        except CorruptStore as damage:
+            self._start_again(damage)
+            return True
+
+    def sessions(self) -> list[Session]:
+        """Every session newest first, with those that could not be stored. Raises StoreProblem."""
+        try:
+            stored = self.store.all()
+        except CorruptStore as damage:
+            self._start_again(damage)
+            stored = self.store.all()
+        merged = {s.id: s for s in stored} | self.unsaved
+        return sorted(merged.values(), key=lambda s: (s.started_utc, s.id), reverse=True)
+
+    def rebuild(self) -> int:
+        """Tell every run anew; documents whose run is gone stay. Returns the number of runs told."""
+        gone = [s for s in self.sessions() if not self.folder.run(s.id).events.exists()]
+        self._tails.clear()
+        told, marks = _told(self._changed({}, everything=True))
+        self.store.replace_all([*gone, *told], folded=marks)
+        return len(told)
+
+    def _start_again(self, damage: CorruptStore) -> None:
+        self._tails.clear()
+        self._pass(everything=True)
+        rebuilt = f"and rebuilt from {_counted(len(self.store.all()), 'run')} under {self.folder.runs}"
+        self.message = f"{damage}, {rebuilt}; sessions whose run folder is gone remain in that file only"
+        self._say(self.message)
+
+    def _pass(self, everything: bool) -> bool:
+        marks = self.store.folded(None if everything else self._tails)
+        tails = self._changed(marks, everything)
+        told, read = _told(tails)
+        self.unsaved |= {s.id: s for s in told}
+        self.store.put(*told, folded=read)
+        self.unsaved.clear()
+        for name in [name for name, tail in self._tails.items() if tail.mark and tail.mark.ended]:
+            del self._tails[name]
+        return bool(tails)
+
+    def _changed(self, marks: dict[str, FoldMark], everything: bool) -> list[Tail]:
+        """The runs that tell more than `marks` say, read; sets `live`."""
+        changed = []
+        self.live = False
+        for name in self._unfolded(marks) if everything else list(self._tails):
+            tail = self._tails.setdefault(name, Tail(self.folder.run(name)))
+            with self._tolerating(tail.run):
+                self._look(tail)
+                if tail.mark and tail.mark != marks.get(name):
+                    changed.append(tail)
+        return changed
+
+    def _unfolded(self, marks: dict[str, FoldMark]) -> list[str]:
+        """The runs that `marks` do not tell to the end; the only loop over all runs, so it is a plain one."""
+        with suppress(FileNotFoundError), os.scandir(self.folder.runs) as entries:
+            return [e.name for e in entries if e.name in self._tails or not _is_folded(e.path, marks.get(e.name))]
+        return []
+
+    def _look(self, tail: Tail) -> None:
+        """Read what is new, find out whether the run goes on, and close one whose worker vanished."""
+        try:
+            if tail.unread():
+                tail.read()
+        except (FileNotFoundError, NotADirectoryError):
+            if not _is_starting(tail.run):
+                del self._tails[tail.run.id]
+            self.live |= tail.run.id in self._tails
+            return
+        goes_on = tail.snapshot.running and is_live(tail.run)
+        if tail.snapshot.running and not goes_on:
+            goes_on = tail.snapshot.started is None and _is_starting(tail.run)
+            self._close(tail)
+        self.live |= goes_on
+        tail.mark = msgspec.structs.replace(tail.mark, ended=not goes_on) if tail.mark else None
+
+    def _close(self, tail: Tail) -> None:
+        try:
+            close_crashed(tail.run)
+            tail.read()
+        except OSError:  # somebody else's run, or a read-only disk: say so here without writing it there
+            if tail.snapshot.started and tail.snapshot.running and tail.mark:
+                tail.snapshot = replay([crash_at(tail.mark.mtime_ns / 1e9)], tail.snapshot)
+
+    @contextmanager
+    def _tolerating(self, run: RunFolder) -> Iterator[None]:
+        """One run that cannot be read does not keep the others from being told."""
+        try:
+            yield
+        except OSError as error:
+            if run.id not in self._unreadable:
+                self._unreadable.add(run.id)
+                self._say(f"run {run.id} is left out: {error}")
+
+
+def _told(tails: list[Tail]) -> tuple[list[Session], dict[str, FoldMark]]:
+    """The documents of these runs (none of one that told nothing yet), and how far each is read."""
+    told = [document(t.snapshot) for t in tails if t.snapshot.started]
+    return told, {t.run.id: t.mark for t in tails if t.mark}
+
+
+def _is_folded(run: str, mark: FoldMark | None) -> bool:
+    if mark is None or not mark.ended:
+        return False
+    with suppress(OSError):
+        info = os.stat(f"{run}/events.jsonl")  # noqa: PTH116 (a Path for each of many runs takes long)
+        return (info.st_size, info.st_mtime_ns) == (mark.size, mark.mtime_ns)
+    return False
+
+
+def _is_starting(run: RunFolder) -> bool:
+    with suppress(OSError):
+        info = run.root.stat()
+        return stat.S_ISDIR(info.st_mode) and time.time() - info.st_mtime < STARTING_S
+    return False
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def fold(folder: DataFolder) -> str:
+    """Bring sessions.json up to date in one pass. Returns what the operator must know, mostly nothing.
+
+    A file that cannot be written is no error here: the events keep everything, and the next pass tells it.
+    """
+    with Scribe(folder) as scribe:
+        try:
+            scribe.step()
+        except StoreProblem as problem:
+            return str(problem)
+        return scribe.message
+
+
+def rebuild(folder: DataFolder) -> int:
+    """Write sessions.json anew from all runs (documents whose run is gone stay); the number of runs told."""
+    with Scribe(folder) as scribe:
+        return scribe.rebuild()
+
+
+def follow(folder: DataFolder, say: Say) -> bool:
+    """Fold until no run is live and nothing changed for PATIENCE_S; whether all of it could be stored."""
+    with Scribe(folder, say) as scribe:
+        changed_at = full_at = time.monotonic()
+        runs_seen, complaint = -1, ""
+        while True:
+            began, runs_now = time.monotonic(), _mtime(folder.runs)
+            everything = runs_now != runs_seen or began - full_at > FULL_PASS_S
+            if everything:
+                runs_seen, full_at = runs_now, began
+            try:
+                changed = scribe.step(everything=everything)
+                complaint = ""
+            except StoreProblem as problem:
+                changed = False
+                if str(problem) != complaint:
+                    complaint = str(problem)
+                    say(complaint)
+            if changed or scribe.live:
+                changed_at = began
+            elif began - changed_at > (RETRY_S if complaint else PATIENCE_S):
+                return not complaint
+            time.sleep(max(TICK_S, 4 * (time.monotonic() - began)))
+
+
+def _mtime(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime_ns
+    return 0
+
+
+def serve(folder: DataFolder, say: Say) -> bool:
+    """`follow` as the only scribe of this folder; true at once where there is one already.
+
+    A run that begins while this scribe is leaving finds the lock taken, so look once more without it.
+    """
+    while True:
+        lock = _only_one(folder)
+        if lock is None:
+            return True
+        try:
+            stored = follow(folder, say)
+        finally:
+            os.close(lock)
+        with Scribe(folder) as scribe:
+            with suppress(StoreProblem):
+                scribe.step()
+            if not scribe.live:
+                return stored
+
+
+def _only_one(folder: DataFolder) -> int | None:
+    fd = os.open(folder.root / "scribe.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def _log(text: str) -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} scribe: {text}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """0 when all is folded or another scribe does it, 1 where something could not be stored."""
+    if len(arguments) != 1:
+        print("usage: python -P -m services.log.scribe DATA_DIR", file=sys.stderr)
+        return 2
+    os.nice(5)  # the control loop goes first
+    try:
+        return 0 if serve(DataFolder(Path(arguments[0])), _log) else 1
+    except OSError as error:
+        _log(f"cannot work in {arguments[0]}: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

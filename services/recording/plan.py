@@ -1,0 +1,139 @@
+"""The operator's verbs on the Record screen and in `lab-console record`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.arm_commands import follow
+from services.bench.profiles import Profile
+from services.datasets.names import check_dataset_name
+from services.datasets.summary import summarize
+from services.folders import DataFolder, RunFolder
+from services.live import protocol
+from services.live.launch import launch
+from services.live.link import Answered, Link
+from services.live.requests import RecordRequest
+from services.live.snapshots import Phase, Snapshot
+from services.refusal import Refusal
+
+DATASET_KEYS = ("rgb_encoder", "encoder_threads", "encoder_queue_maxsize")
+"""Keys of LeRobot's DatasetRecordConfig (configs/dataset.py) that `--set dataset.*` reaches."""
+
+
+def plan(
+    folder: DataFolder,
+    profile: Profile,
+    *,
+    dataset: str,
+    task: str,
+    operator: str = "",
+    episodes: int | None = None,
+    episode_seconds: float | None = None,
+    reset_seconds: float | None = None,
+    fps: int | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    lockstep: bool = False,
+    settings: dict[str, Any] | None = None,
+) -> RecordRequest:
+    """A checked request; what is None comes from the profile. Raises Refusal with the reason."""
+    defaults = profile.recording
+    request = RecordRequest(
+        data_dir=str(folder.root),
+        profile=profile,
+        dataset=dataset.strip(),
+        task=_task_text(profile, task),
+        operator=operator,
+        episodes=defaults.episodes if episodes is None else episodes,
+        episode_seconds=defaults.episode_seconds if episode_seconds is None else episode_seconds,
+        reset_seconds=defaults.reset_seconds if reset_seconds is None else reset_seconds,
+        fps=fps or defaults.fps,
+        resume=resume,
+        seed=seed,
+        lockstep=lockstep,
+        settings=settings or {},
+    )
+    _check(folder, request)
+    return request
+
+
+def _task_text(profile: Profile, task: str) -> str:
+    """The instruction for the dataset: a task's short name stands for its text."""
+    named = {t.name: t.text for t in profile.tasks}
+    return named.get(task.strip(), task.strip())
+
+
+def _check(folder: DataFolder, request: RecordRequest) -> None:
+    try:
+        check_dataset_name(request.dataset)
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+    numbers: Sequence[tuple[str, float, float]] = (
+        ("episodes", request.episodes, 1),
+        ("episode seconds", request.episode_seconds, 2 / request.fps),
+        ("reset seconds", request.reset_seconds, 0),
+    )
+    for name, value, least in numbers:
+        if not least <= value < float("inf"):
+            raise Refusal(f"{name} must be at least {least:g}, not {value:g}")
+    unknown = set(request.settings) - set(DATASET_KEYS)
+    if unknown:
+        raise Refusal(
+            f"--set dataset.{sorted(unknown)[0]}: the console sets that itself or has no use for it; "
+            f"it takes {', '.join(f'dataset.{key}' for key in DATASET_KEYS)}"
+        )
+    if not request.task:
+        raise Refusal("a task is needed: the instruction text that goes into the dataset with every frame")
+    if not request.profile.teleop:
+        raise Refusal(f"bench {request.profile.name} has no [teleop]: recording needs a leader to follow")
+    if request.lockstep and not request.profile.simulated:
+        raise Refusal("lockstep drives the simulated bench only; leave --lockstep out on hardware")
+    if (folder.datasets / request.dataset).exists() and not request.resume:
+        summary = summarize(folder.datasets / request.dataset)
+        if summary.episodes:
+            raise Refusal(
+                f"dataset {request.dataset} exists with {summary.episodes} episodes; "
+                "resume it (--resume) or choose another name"
+            )
+
+
+def begin(folder: DataFolder, request: RecordRequest) -> RunFolder:
+    """Start the recording worker. Raises FolderProblem where the data folder cannot be written."""
+    folder.create()
+    return launch(folder, request)
+
+
+def next_take(snapshot: Snapshot) -> int:
+    """The number that the next take of this sitting gets."""
+    return snapshot.take + 1
+
+
+def start_or_end_take(link: Link) -> Answered | None:
+    """What space means now: align, start the next take, or end the running one; None where it means nothing."""
+    snapshot = link.snapshot
+    match snapshot.phase:
+        case Phase.IDLE | Phase.RESTED | Phase.RELEASED:
+            return follow(link)
+        case Phase.READY | Phase.RESET | Phase.DONE:
+            return link.tell(protocol.StartTake(take=next_take(snapshot)))
+        case Phase.RECORDING:
+            return link.tell(protocol.EndTake(take=snapshot.take))
+        case _:
+            return None
+
+
+def toggle_mark(link: Link) -> Answered | None:
+    """Reject the running take, or the last one afterwards; once more takes it back. None before the first take."""
+    snapshot = link.snapshot
+    if not snapshot.take:
+        return None
+    return link.tell(protocol.MarkTake(take=snapshot.take, accepted=not last_take_accepted(snapshot)))
+
+
+def last_take_accepted(snapshot: Snapshot) -> bool:
+    """Whether the running take, or the last one, stands as accepted."""
+    for episode in reversed(snapshot.episodes):
+        if episode.take == snapshot.take:
+            return episode.accepted
+    return snapshot.take_accepted

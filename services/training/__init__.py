@@ -1,0 +1,1 @@
+"""Plan a training; its runs and curves."""

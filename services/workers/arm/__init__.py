@@ -1,0 +1,1 @@
+"""The arm: control loop, motion, devices, hold and rest."""

@@ -1,0 +1,268 @@
+"""Robot, leader and cameras of a bench, built from LeRobot's own configuration and connected without a jump."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import pkgutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import draccus
+import lerobot.cameras
+import lerobot.robots
+import lerobot.teleoperators
+from lerobot.cameras import CameraConfig, make_cameras_from_configs
+from lerobot.motors.motors_bus import SerialMotorsBus
+from lerobot.robots import Robot, RobotConfig, make_robot_from_config
+from lerobot.teleoperators import Teleoperator, TeleoperatorConfig, make_teleoperator_from_config
+from lerobot.utils.import_utils import register_third_party_plugins
+
+from services.bench.profiles import Profile
+from services.workers.process.environment import load_libusb
+
+HOME = {  # where the usual types live, so that not every robot of LeRobot need be imported
+    "so100_follower": "lerobot.robots.so_follower",
+    "so101_follower": "lerobot.robots.so_follower",
+    "so100_leader": "lerobot.teleoperators.so_leader",
+    "so101_leader": "lerobot.teleoperators.so_leader",
+    "opencv": "lerobot.cameras.opencv",
+    "intelrealsense": "lerobot.cameras.realsense",
+}
+PATH_KEYS = ("port", "index_or_path")
+
+logger = logging.getLogger(__name__)
+
+
+class DeviceProblem(Exception):
+    """A device that cannot be used: which, why, and what to do, in a sentence."""
+
+
+@dataclass
+class Devices:
+    """What is connected. `absent` maps the cameras that are not to a sentence each."""
+
+    robot: Robot
+    teleop: Teleoperator | None
+    absent: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cameras(self) -> dict[str, Any]:
+        """The connected cameras by name."""
+        return dict(getattr(self.robot, "cameras", {}))
+
+    @property
+    def motors(self) -> list[str]:
+        """The robot's motor names, without the `.pos` of its action features."""
+        return [key.removesuffix(".pos") for key in self.robot.action_features]
+
+    def all(self) -> list[Any]:
+        """Every device, for hooks that a simulated one may have."""
+        return [d for d in (self.robot, self.teleop, *self.cameras.values()) if d is not None]
+
+
+def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None], leader: bool = True) -> Devices:
+    """Build and connect. The arm holds where it is afterwards; a camera that fails is left out and told.
+
+    With `arm_only` neither cameras nor leader are touched: they may be what hangs. Without `leader` that alone is not.
+
+    Raises DeviceProblem for a robot or leader that cannot be used.
+    """
+    with suppress(Exception):
+        load_libusb()
+    register_third_party_plugins()
+    robot, absent = _build_robot(profile, {} if arm_only else profile.cameras)
+    keep_holding(robot)
+    progress("connecting the cameras")
+    cameras = _connect_cameras(robot, absent)
+    progress("connecting the follower")
+    _connect(robot, "follower", profile.robot)
+    if cameras is not None:
+        robot.cameras = cameras
+    _check_rest(robot, profile)
+    teleop = None
+    if leader and not arm_only and profile.teleop:
+        progress("connecting the leader")
+        try:
+            teleop = _build_leader(profile)
+            _connect(teleop, "leader", profile.teleop)
+            _check_match(robot, teleop)
+        except DeviceProblem:
+            disconnect(Devices(robot, None), cut_torque=False)
+            raise
+    return Devices(robot, teleop, absent)
+
+
+def _build_robot(profile: Profile, wanted: dict[str, dict[str, Any]]) -> tuple[Robot, dict[str, str]]:
+    """The robot with those cameras whose drivers load."""
+    absent: dict[str, str] = {}
+    table = {k: v for k, v in profile.robot.items() if k != "cameras"}
+    config = _decode(RobotConfig, table, "follower", f"bench.{profile.name}.robot")
+    cameras: dict[str, CameraConfig] = {}
+    for name, camera in wanted.items():
+        try:
+            decoded = _decode(CameraConfig, dict(camera), name, f"bench.{profile.name}.robot.cameras.{name}")
+            _check_paths(name, camera)
+            make_cameras_from_configs({name: decoded})
+            cameras[name] = decoded
+        except Exception as error:  # whatever a driver raises while it loads
+            absent[name] = _sentence(name, error)
+    if hasattr(config, "cameras"):
+        config.cameras = cameras
+    _check_paths("follower", profile.robot)
+    config.disable_torque_on_disconnect = False  # torque is cut at rest, by us
+    try:
+        return make_robot_from_config(config), absent
+    except Exception as error:
+        raise DeviceProblem(_sentence("follower", error)) from error
+
+
+def _build_leader(profile: Profile) -> Teleoperator:
+    config = _decode(TeleoperatorConfig, profile.teleop, "leader", f"bench.{profile.name}.teleop")
+    _check_paths("leader", profile.teleop)
+    try:
+        return make_teleoperator_from_config(config)
+    except Exception as error:
+        raise DeviceProblem(_sentence("leader", error)) from error
+
+
+def _decode(base: Any, table: Mapping[str, Any], device: str, where: str) -> Any:
+    """LeRobot's config object of a dictionary, by draccus as LeRobot's own command line does it."""
+    kind = str(table.get("type", ""))
+    _register(base, kind)
+    if kind not in base.get_known_choices():
+        known = ", ".join(sorted(base.get_known_choices()))
+        raise DeviceProblem(f"{device}: {where}.type: LeRobot knows no {kind!r}; it knows {known}")
+    try:
+        return draccus.decode(base, dict(table))
+    except Exception as error:  # draccus raises several kinds
+        raise DeviceProblem(f"{device}: {where}: {_first_line(error)}") from error
+
+
+def _register(base: Any, kind: str) -> None:
+    """Import the module that registers `kind`; when it is not known which, all that can be imported."""
+    if kind in base.get_known_choices():
+        return
+    if kind in HOME:
+        importlib.import_module(HOME[kind])
+        return
+    package = {RobotConfig: lerobot.robots, TeleoperatorConfig: lerobot.teleoperators}.get(base, lerobot.cameras)
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if module.ispkg:
+            try:
+                importlib.import_module(module.name)
+            except Exception as error:  # a robot whose SDK is not installed
+                logger.info("%s cannot be imported: %s", module.name, error)
+
+
+def _check_paths(device: str, table: Mapping[str, Any]) -> None:
+    for key in PATH_KEYS:
+        path = table.get(key)
+        if isinstance(path, str) and path.startswith("/") and not os.path.exists(path):
+            raise DeviceProblem(f"{device}: {path} is not there; plug it in, or correct `{key}` in lab.toml")
+
+
+def _connect_cameras(robot: Robot, absent: dict[str, str]) -> dict[str, Any] | None:
+    """Connect each camera by itself; the robot is left without any, so that its connect cannot fail on one."""
+    if not hasattr(robot, "cameras"):
+        return None
+    connected = {}
+    for name, camera in robot.cameras.items():
+        try:
+            camera.connect()
+            connected[name] = camera
+        except Exception as error:  # drivers raise what they like
+            absent[name] = _sentence(name, error)
+    robot.cameras = {}
+    return connected
+
+
+def _connect(device: Any, name: str, table: Mapping[str, Any]) -> None:
+    """Connect without LeRobot's calibration prompt. Raises DeviceProblem."""
+    try:
+        device.connect(calibrate=False)
+        calibrated = device.is_calibrated
+    except Exception as error:
+        raise DeviceProblem(_sentence(name, error)) from error
+    if not calibrated:
+        with suppress(Exception):
+            device.disconnect()
+        kind = "robot" if name == "follower" else "teleop"
+        raise DeviceProblem(
+            f"{name}: not calibrated, or its motors hold another calibration than {device.calibration_fpath}; "
+            f"run `lerobot-calibrate --{kind}.type={table['type']} --{kind}.port={table.get('port', '...')} "
+            f"--{kind}.id={table.get('id')}`"
+        )
+
+
+def _check_match(robot: Robot, teleop: Teleoperator) -> None:
+    missing = set(robot.action_features) ^ set(teleop.action_features)
+    if missing:
+        raise DeviceProblem(
+            f"leader: {teleop.name} does not speak the joints of {robot.name} (they differ in "
+            f"{', '.join(sorted(missing))}); choose a leader of the same kind in lab.toml"
+        )
+
+
+def _check_rest(robot: Robot, profile: Profile) -> None:
+    motion = profile.motion
+    named = {motor for pose in (motion.rest, motion.lift, *motion.waypoints) for motor in pose}
+    unknown = named - {key.removesuffix(".pos") for key in robot.action_features}
+    if unknown:
+        raise DeviceProblem(
+            f"follower: bench.{profile.name}.motion names {', '.join(sorted(unknown))}, which {robot.name} lacks"
+        )
+
+
+def keep_holding(robot: Robot) -> None:
+    """Let connecting never drop or jerk the arm: every torque-on holds, and an arm that is held stays so.
+
+    LeRobot's `configure()` (robots/so_follower/so_follower.py) runs inside `torque_disabled()`
+    (motors/motors_bus.py): it would drop an arm that an earlier worker left holding, and then enables
+    torque without a goal, so that servos jump to the one they had before.
+    """
+    bus = getattr(robot, "bus", None)
+    if not isinstance(bus, SerialMotorsBus):
+        return
+    enable, configure = bus.enable_torque, robot.configure
+
+    def hold_here() -> None:
+        bus.sync_write("Goal_Position", bus.sync_read("Present_Position", normalize=False), normalize=False)
+
+    def enable_holding(*args: Any, **kwargs: Any) -> None:
+        hold_here()
+        enable(*args, **kwargs)
+
+    def configure_unless_held() -> None:
+        if any(bus.sync_read("Torque_Enable", normalize=False).values()):
+            enable_holding()  # one servo may have let go for its own protection; the others bear the arm
+        else:
+            configure()
+
+    bus.enable_torque = enable_holding
+    robot.configure = configure_unless_held
+
+
+def disconnect(devices: Devices, *, cut_torque: bool) -> None:
+    """Let go of everything; torque is cut only when asked. Never raises."""
+    config = getattr(devices.robot, "config", None)
+    if config is not None:
+        config.disable_torque_on_disconnect = cut_torque
+    for device in (devices.robot, devices.teleop):
+        if device is None:
+            continue
+        try:
+            device.disconnect()
+        except Exception as error:  # a pulled cable must not keep the rest from being let go
+            logger.warning("%s: %s", device, error)
+
+
+def _sentence(device: str, error: Exception) -> str:
+    return str(error) if isinstance(error, DeviceProblem) else f"{device}: {_first_line(error)}"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

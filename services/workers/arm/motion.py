@@ -1,0 +1,84 @@
+"""How the arm moves by itself: ramps below the joint speed limit, and the path to rest. Pure.
+
+Poses map motor names to degrees (the gripper to 0..100), as LeRobot's motors bus gives them.
+"""
+
+from __future__ import annotations
+
+from services.bench.profiles import Motion
+
+Pose = dict[str, float]
+
+
+def speed_limits(motion: Motion, names: list[str], fps: int) -> Pose:
+    """The largest step per control period of each motor, in its own unit."""
+    return {
+        name: (motion.max_gripper_speed if name == motion.gripper else motion.max_joint_speed) / fps for name in names
+    }
+
+
+def step_towards(goal: Pose, target: Pose, limits: Pose) -> Pose:
+    """The next goal on the straight line (in joint space) from `goal` to `target`.
+
+    No motor steps further than its limit, and all arrive together. Motors that `target` leaves out stay.
+    """
+    share = max((abs(target[n] - goal[n]) / limits[n] for n in goal if n in target), default=0.0)
+    if share <= 1.0:
+        return {n: target.get(n, goal[n]) for n in goal}
+    return {n: goal[n] + (target.get(n, goal[n]) - goal[n]) / share for n in goal}
+
+
+def distance(a: Pose, b: Pose, *, but: str = "") -> tuple[float, str]:
+    """The largest difference between two poses and the motor that has it, `but` left out."""
+    pairs = ((abs(a[n] - b[n]), n) for n in a if n in b and n != but)
+    return max(pairs, default=(0.0, ""))
+
+
+def rest_path(measured: Pose, motion: Motion) -> list[Pose]:
+    """Targets on the way to rest: open the gripper, lift, way-points, rest; empty when it is there already.
+
+    Each target is a whole pose. Raises KeyError where the rest pose names a motor that the robot lacks.
+    """
+    unknown = sorted({n for pose in (motion.rest, motion.lift, *motion.waypoints) for n in pose} - set(measured))
+    if unknown:
+        raise KeyError(f"the rest pose names {', '.join(unknown)}, but the robot has {', '.join(measured)}")
+    if not motion.rest or distance(measured, motion.rest)[0] <= motion.agree_within:
+        return []
+    path = [dict(measured)]
+    if motion.gripper in measured and measured[motion.gripper] < motion.gripper_open:
+        path.append({**path[-1], motion.gripper: motion.gripper_open})
+    if motion.lift:
+        path.append(_lifted(path[-1], motion))
+    for pose in (*motion.waypoints, motion.rest):
+        path.append({**path[-1], **pose})
+    return path[1:]
+
+
+def start_path(measured: Pose, start: Pose, motion: Motion) -> list[Pose]:
+    """Targets on the way to where trials begin: lift, the way-points to rest backwards, then `start`.
+
+    Empty where the arm is there already (the gripper apart), or where `start` names no motor of the robot.
+    """
+    known = {name: value for name, value in start.items() if name in measured}
+    if not known or distance(measured, known, but=motion.gripper)[0] <= motion.agree_within:
+        return []
+    path = [dict(measured)]
+    at_rest = bool(motion.rest) and distance(measured, motion.rest, but=motion.gripper)[0] <= 2 * motion.agree_within
+    if motion.lift and not at_rest:
+        path.append(_lifted(path[-1], motion))
+    for pose in (*reversed(motion.waypoints), known):
+        path.append({**path[-1], **pose})
+    return path[1:]
+
+
+def _lifted(pose: Pose, motion: Motion) -> Pose:
+    """`pose` with the lift added, but no motor beyond the poses that the way to rest visits anyway.
+
+    An arm that hangs at a stop must not be sent past it.
+    """
+    visited = (pose, *motion.waypoints, motion.rest)
+    lifted = {}
+    for name, value in pose.items():
+        known = [p[name] for p in visited if name in p]
+        lifted[name] = min(max(value + motion.lift.get(name, 0.0), min(known)), max(known))
+    return lifted

@@ -1,0 +1,78 @@
+"""A worker with an arm: takes the locks, connects the bench, runs a sitting, lets go in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from services.bench.device_locks import DeviceBusy, DeviceLocks, device_keys
+from services.live.requests import ArmRequest
+from services.workers.process.context import Desk
+from services.workers.process.run_worker import CannotStart, End
+
+if TYPE_CHECKING:
+    from services.workers.arm.control_loop import ArmSitting
+    from services.workers.arm.devices import Devices
+
+
+Make = Callable[["Desk", "Devices"], "ArmSitting"]
+
+
+def run_armed(
+    desk: Desk, request: ArmRequest, *, load: Callable[[], Make], arm_only: bool = False, leader: bool = True
+) -> End:
+    """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm lies at rest or is limp.
+
+    With `arm_only` the follower alone is locked and connected; without `leader`, follower and cameras. `load`
+    imports what the sitting needs, before the arm is connected, and returns its maker. Raises CannotStart where a
+    device is held by somebody else or cannot be used.
+    """
+    profile, data_dir = request.profile, Path(request.data_dir)
+    with ExitStack() as stack:
+        _lock(desk, request, stack, arm_only=arm_only, leader=leader and not arm_only)
+        desk.progress("loading LeRobot")
+        from services.workers.arm import devices as dev  # after the locks: it loads torch and LeRobot
+
+        make = load()
+        if profile.sim is not None:
+            _prepare_simulation(desk, request)
+        try:
+            devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=desk.progress)
+        except dev.DeviceProblem as problem:
+            raise CannotStart(str(problem)) from problem
+        sitting = None
+        try:
+            sitting = make(desk, devices)
+            sitting.watch.keep_an_eye_on(str(data_dir))
+            sitting.run()
+        finally:
+            dev.disconnect(devices, cut_torque=sitting is not None and sitting.may_cut_torque)
+        return sitting.outcome
+
+
+def _lock(desk: Desk, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> None:
+    profile = request.profile
+    robot = {k: v for k, v in profile.robot.items() if k != "cameras"} if arm_only else profile.robot
+    keys = device_keys(robot, profile.teleop if leader else {}, Path(request.data_dir))
+    holder = {"session": desk.run.id, "bench": profile.name, "operator": request.operator}
+    try:
+        locks = DeviceLocks(keys, holder)
+    except DeviceBusy as busy:
+        raise CannotStart(str(busy)) from busy
+    stack.callback(locks.close)
+
+
+def _prepare_simulation(desk: Desk, request: ArmRequest) -> None:
+    desk.progress("starting the simulated bench")
+    from services.sim import bench as simulated
+
+    settings = dict(request.profile.sim or {})
+    seed = getattr(request, "seed", None)
+    if seed is not None:
+        settings["seed"] = seed
+    try:
+        simulated.prepare(Path(request.data_dir), settings, lockstep=request.lockstep, fps=request.fps)
+    except (ValueError, OSError) as error:
+        raise CannotStart(f"the simulated bench: {error}") from error

@@ -1,0 +1,1 @@
+"""Datasets that stay: durable episodes, recovery, hooks into LeRobot's datasets."""

@@ -1,0 +1,110 @@
+"""Beginning a dataset, or going on with one that fits: before the first frame."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+from lerobot.utils.constants import DEFAULT_FEATURES
+
+from services.datasets.lock import DatasetProblem
+from services.datasets.marks import SIDECAR
+from services.datasets.summary import INFO, QUARANTINE
+from services.workers.dataset.quarantine import Quarantine
+from services.workers.dataset.recovery import Recovery, sync_file
+from sessions.files import sync_folder
+
+_OURS = {"meta", "data", "videos", "images", QUARANTINE, SIDECAR}
+"""What a dataset's folder may hold and still count as one that can be begun anew."""
+
+
+def begin(
+    root: Path, repo_id: str, fps: int, features: dict[str, dict[str, Any]], robot_type: str | None
+) -> Recovery | None:
+    """Make an empty dataset at `root`; what is there goes to quarantine. All or nothing.
+
+    LeRobot wants to make the folder itself, so it makes one beside, which holds nothing but info.json.
+    """
+    strangers = sorted(p.name for p in _children(root) if p.name not in _OURS and not p.name.startswith(("tmp", ".")))
+    if strangers:
+        raise DatasetProblem(f"{root} is a folder with other things in it ({strangers[0]}): choose another name")
+    staging = root.parent / f".{root.name}.new"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        LeRobotDataset.create(
+            repo_id, fps, features, root=staging, robot_type=robot_type, video_backend="pyav"
+        ).finalize()
+        recovery = _clear(root)
+        if root.exists():
+            (staging / "meta").rename(root / "meta")
+        else:
+            staging.rename(root)
+        sync_file(root / INFO)
+        for folder in (root / "meta", root, root.parent):
+            sync_folder(folder)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise DatasetProblem(f"dataset {root.name} cannot be made: {why(error)}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return recovery
+
+
+def _clear(root: Path) -> Recovery | None:
+    """Everything in a folder without episodes goes to quarantine; None where there was nothing worth naming."""
+    quarantine = Quarantine(root)
+    for path in _children(root):
+        if path.name != QUARANTINE:
+            quarantine.take(path)
+    quarantine.explain("this folder held no saved episode when a recording began here")
+    left = [name for name in quarantine.moved if name not in ("meta", SIDECAR)]
+    if not left:
+        return None
+    summary = f"no episode had been saved; what there was lies in {quarantine.name}"
+    return Recovery(0, 0, tuple(quarantine.moved), quarantine.name, summary)
+
+
+def refuse_differences(
+    root: Path, info: dict[str, Any], fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]
+) -> None:
+    """Raises DatasetProblem with what keeps the bench from going on with this dataset."""
+    found = differences(info, fps, robot_type, features)
+    if found:
+        raise DatasetProblem(f"dataset {root.name} cannot be resumed with this bench: {'; '.join(found)}")
+
+
+def differences(
+    info: dict[str, Any], fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]
+) -> list[str]:
+    """What keeps a recording from going on in the dataset that `info` describes, in words."""
+    found = []
+    if info["fps"] != fps:
+        found.append(f"it has {info['fps']} fps, the bench {fps}")
+    if info.get("robot_type") != robot_type:
+        found.append(f"it is of robot {info.get('robot_type')}, the bench is {robot_type}")
+    theirs = {key: ft for key, ft in info["features"].items() if key not in DEFAULT_FEATURES}
+    ours = {key: ft for key, ft in features.items() if key not in DEFAULT_FEATURES}
+    found += [f"it has {key}, which the bench has not" for key in theirs if key not in ours]
+    found += [f"it lacks {key}, which the bench has" for key in ours if key not in theirs]
+    for key in theirs.keys() & ours.keys():
+        for trait in ("dtype", "shape", "names"):
+            there, here = _plain(theirs[key].get(trait)), _plain(ours[key].get(trait))
+            if there != here:
+                found.append(f"its {key} has {trait} {there}, the bench's {here}")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def why(error: Exception) -> str:
+    """The operator's sentence for what LeRobot or the system raised."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,398 @@
+"""A LeRobot dataset in which every saved episode stays, whatever happens next.
+
+LeRobot (0.6.1) keeps its parquet files open until the end of a recording: a killed one is unreadable as a
+whole. Here each `save` ends with a commit, after which the episode survives a kill and a power cut. One
+episode is one data file, one video per camera and one metadata file, which is written last. A take that
+cannot be saved goes to the dataset's `quarantine/`, and the next take can be recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+from lerobot.configs import RGBEncoderConfig
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+from services.datasets.lock import DatasetProblem
+from services.datasets.marks import Mark, begin_marks, write_mark
+from services.datasets.summary import INFO
+from services.workers.dataset import lerobot_hooks
+from services.workers.dataset.create import begin, refuse_differences, why
+from services.workers.dataset.episode_commit import Commits, FinalizeAndResume, Rearm
+from services.workers.dataset.quarantine import Quarantine
+from services.workers.dataset.recovery import (
+    STATS,
+    TASKS,
+    Recovery,
+    Survey,
+    count_frames,
+    recover,
+    repair,
+    sync_file,
+    write_backups,
+)
+from sessions.files import sync_folder
+
+logger = logging.getLogger(__name__)
+
+DROPPED_FRAMES = "dropped_frames"
+SLOW_ENCODER = "slow_encoder"
+SLOW_S = 10.0
+"""A save longer than this flags the episode: the encoder cannot keep up with the cameras."""
+SHORTEST = 2
+"""Frames of the shortest take: LeRobot computes no video statistics from fewer."""
+
+
+class TakeNotSaved(Exception):
+    """A take did not become an episode. `where` is its folder in the quarantine, below the dataset's root.
+
+    `usable` says whether the next take can be recorded; where not, `DurableDataset.reopen` tries again.
+    """
+
+    def __init__(self, reason: str, where: str = "", *, usable: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.where = where
+        self.usable = usable
+
+
+@dataclass(frozen=True)
+class SavedEpisode:
+    """An episode that is on disk for good. `seconds` is its length, `save_ms` what saving took."""
+
+    index: int
+    frames: int
+    seconds: float
+    flags: tuple[str, ...]
+    save_ms: float
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How the cameras are encoded. LeRobot forgets this on resume, so it is given at every open.
+
+    `queue` is the room for each camera's frames in memory; `options` are further fields of LeRobot's
+    RGBEncoderConfig (crf, g, pix_fmt, extra_options).
+    """
+
+    vcodec: str = "h264"
+    preset: str | int | None = "ultrafast"
+    threads: int | None = 1
+    queue: int = 30
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def config(self) -> RGBEncoderConfig:
+        """LeRobot's form of it. Raises DatasetProblem where this machine cannot encode so."""
+        try:
+            return RGBEncoderConfig(vcodec=self.vcodec, preset=self.preset, **self.options)
+        except (ValueError, TypeError) as error:
+            raise DatasetProblem(f"the video encoder {self.vcodec} cannot be used: {error}") from error
+
+
+class DurableDataset:
+    """A dataset open for recording: `add_frame` for each frame, `save` after each take, `close` at the end.
+
+    The caller holds the dataset's lock (`services.datasets.lock.dataset_lock`). While `save` or `discard` runs on
+    one thread, `add_frame` may not be called on another.
+    """
+
+    def __init__(self, root: Path, reopen: Callable[[], LeRobotDataset], recovery: Recovery | None) -> None:
+        """Use `open`."""
+        self.root = root
+        self.recovery = recovery
+        self._reopen = reopen
+        self._dataset: LeRobotDataset | None = None
+        self._encoder: lerobot_hooks.SteadyEncoder | None = None
+        self._commits: Commits = Rearm()
+        self._video_keys: frozenset[str] = frozenset()
+        self._known: set[str] = set()
+        self._committed: dict[Path, bytes] = {}
+        self._episodes = self._fps = self._rows = 0
+        self._saving = False
+        self._broken = ""
+        # LeRobot joins videos through the system's temporary folder, which may lie on another disk.
+        self._tempdir, tempfile.tempdir = tempfile.tempdir, str(root)
+        self._arm()
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        repo_id: str,
+        *,
+        fps: int,
+        features: dict[str, dict[str, Any]],
+        robot_type: str | None,
+        encoder: EncoderSettings,
+        resume: bool,
+    ) -> DurableDataset:
+        """Begin the dataset at `root`, or go on with it after recovering what a crash left (`.recovery`).
+
+        `features` as LeRobot's `hw_to_dataset_features` builds them. A folder without a committed episode is
+        begun anew, what lies in it going to quarantine. Raises DatasetProblem, with the folder left as it
+        was, where it has episodes and `resume` is false, or where `fps`, `robot_type` or `features` differ.
+        """
+        datasets.disable_progress_bars()
+        lerobot_hooks.embed_only_images()
+        config = encoder.config()
+        survey = Survey(root)
+        whole = survey.episodes + len(survey.beyond)
+        if whole:
+            if not resume:
+                raise DatasetProblem(
+                    f"dataset {root.name} exists with {whole} episodes; resume it (--resume) or choose another name"
+                )
+            refuse_differences(root, survey.info, fps, robot_type, features)
+            recovery = None if survey.healthy else repair(survey)
+        else:
+            recovery = begin(root, repo_id, fps, features, robot_type)
+        write_backups(root)
+        begin_marks(root, survey.episodes)
+        return cls(root, _opener(root, repo_id, config, encoder), recovery)
+
+    # -- recording
+
+    @property
+    def episodes(self) -> int:
+        """Committed episodes."""
+        return self._episodes
+
+    @property
+    def frames(self) -> int:
+        """Frames of the running take."""
+        return self._rows
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the running take cannot be saved, as soon as it is known (an encoder died); else None."""
+        return self._encoder.trouble if self._encoder else None
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Frames of the running (or last) take that an earlier one stands in for, by video key."""
+        return self._encoder.dropped() if self._encoder else {}
+
+    def encoder_queue(self) -> tuple[int, int]:
+        """(frames waiting in the fullest camera's queue, its room)."""
+        return (self._encoder.depth(), self._encoder.queue_maxsize) if self._encoder else (0, 0)
+
+    def add_frame(self, frame: Mapping[str, Any], task: str) -> None:
+        """Add one frame; takes about a millisecond and never waits for an encoder.
+
+        `frame` holds exactly the features given to `open`, images as uint8 (H, W, 3); it is copied. Raises
+        ValueError for another set, type or shape, and DatasetProblem where the dataset is out of use.
+        """
+        if self._saving:
+            raise RuntimeError("a take is being saved: wait for it before the next frame")
+        if self._dataset is None:
+            raise DatasetProblem(self._broken)
+        copied = {key: self._copied(key, value) for key, value in frame.items()}
+        self._dataset.add_frame({**copied, "task": task})
+        self._rows += 1
+
+    def _copied(self, key: str, value: Any) -> Any:
+        """Images are copied by the encoder's queue."""
+        return value if key in self._video_keys or not isinstance(value, np.ndarray) else value.copy()
+
+    def save(
+        self,
+        *,
+        accepted: bool = True,
+        flags: Iterable[str] = (),
+        session: str = "",
+        take: int = 0,
+        strategy: str | None = None,
+    ) -> SavedEpisode:
+        """Make the running take an episode; blocks until it is durable.
+
+        The mark is stored with the caller's `flags` and, where they apply, `dropped_frames` and
+        `slow_encoder`. Raises TakeNotSaved where it cannot be saved; its files are then in quarantine.
+        """
+        if self._dataset is None:
+            raise TakeNotSaved(self._broken, usable=False)
+        if self._rows < SHORTEST:
+            self.discard()
+            raise TakeNotSaved(f"a take needs at least {SHORTEST} frames")
+        started, index, rows = time.perf_counter(), self._episodes, self._rows
+        self._saving = True
+        try:
+            self._encode(rows)
+            noted = self._flags(flags, time.perf_counter() - started)
+            mark = Mark(accepted=accepted, flags=noted, session=session, take=take, strategy=strategy)
+            self._commit(index, mark)
+        except Exception as error:  # whatever LeRobot raises, the take's files must not stay
+            raise self._set_aside(why(error)) from error
+        finally:
+            self._saving = False
+        self._episodes, self._rows = index + 1, 0
+        return SavedEpisode(index, rows, rows / self._fps, noted, (time.perf_counter() - started) * 1000)
+
+    def discard(self) -> None:
+        """Drop the running take, frames and all."""
+        if self._dataset is not None:
+            self._dataset.clear_episode_buffer()
+        self._rows = 0
+
+    def reopen(self) -> None:
+        """Take a dataset that is out of use back into use. Raises DatasetProblem where it still cannot be."""
+        if self._dataset is None:
+            try:
+                recover(self.root, reason=self._broken)
+                self._arm()
+            except OSError as error:
+                raise DatasetProblem(f"dataset {self.root.name} cannot be used: {error}") from error
+
+    def close(self) -> None:
+        """End the recording; a running take is dropped (save it before)."""
+        tempfile.tempdir = self._tempdir
+        if self._dataset is None:
+            return
+        if self._rows:
+            self.discard()
+        self._dataset.finalize()
+        self._dataset, self._broken = None, f"dataset {self.root.name} is closed"
+
+    # -- committing
+
+    def _arm(self) -> None:
+        """Open LeRobot's dataset for the next take."""
+        self._dataset = dataset = self._reopen()
+        self._encoder = lerobot_hooks.steady_encoder(dataset)
+        missing = lerobot_hooks.missing_commit_seams(dataset)
+        self._commits = FinalizeAndResume(self._reopen) if missing else Rearm()
+        if missing:
+            logger.warning("LeRobot lacks %s: episodes are committed by finalize and resume", ", ".join(missing))
+        self._episodes = dataset.meta.total_episodes
+        self._fps = dataset.meta.fps
+        self._video_keys = frozenset(dataset.meta.video_keys)
+        self._known = _recorded_files(self.root)
+        self._remember()
+        self._rows = 0
+
+    def _encode(self, rows: int) -> None:
+        """LeRobot's save, and the check that every video holds as many frames as there are rows."""
+        assert self._dataset is not None
+        self._dataset.save_episode()
+        for key in sorted(self._video_keys):
+            folder = self.root / "videos" / key
+            held = [count_frames(path) for path in self._new_files() if path.is_relative_to(folder)]
+            if held != [rows]:
+                raise _OutOfStep(f"the video of {key} holds {held[0] if held else 0} frames for {rows} rows")
+
+    def _commit(self, index: int, mark: Mark) -> None:
+        """Data and mark to the disk first, then the metadata row that makes it an episode."""
+        assert self._dataset is not None
+        self._commits.close_data(self._dataset)
+        files = self._new_files()
+        rewritten = [self.root / name for name in (TASKS, STATS, INFO)]
+        _sync([*files, *rewritten], self.root)
+        write_mark(self.root, index, mark)
+        dataset = self._commits.commit(self._dataset)
+        committed = self._new_files()
+        _sync([path for path in committed if path not in files], self.root)
+        self._remember()
+        self._known.update(map(str, committed))
+        if dataset is not self._dataset:
+            self._dataset, self._encoder = dataset, lerobot_hooks.steady_encoder(dataset)
+        with suppress(OSError):  # the episode is committed; recovery can do without a newer backup
+            write_backups(self.root)
+
+    def _remember(self) -> None:
+        """The files that LeRobot rewrites at each save, as the last commit has them."""
+        paths = (self.root / name for name in (TASKS, STATS, INFO))
+        self._committed = {path: path.read_bytes() for path in paths if path.exists()}
+
+    def _put_back(self) -> None:
+        """Undo LeRobot's rewriting, in place, which a full disk allows (a kill amid this is recovered from)."""
+        for path, content in self._committed.items():
+            with path.open("r+b") as file:
+                file.write(content)
+                file.truncate()
+                os.fsync(file.fileno())
+
+    def _new_files(self) -> list[Path]:
+        """Recorded files since the last commit."""
+        return sorted(Path(path) for path in _recorded_files(self.root) - self._known)
+
+    def _flags(self, given: Iterable[str], encoding_s: float) -> tuple[str, ...]:
+        noted = dict.fromkeys(given)
+        if any(self.dropped.values()):
+            noted[DROPPED_FRAMES] = None
+        if encoding_s > SLOW_S:
+            noted[SLOW_ENCODER] = None
+        return tuple(noted)
+
+    def _set_aside(self, reason: str) -> TakeNotSaved:
+        """Quarantine the take's files, and go back to the last commit; the error to raise."""
+        dataset, self._dataset = self._dataset, None
+        self._broken = f"dataset {self.root.name} is out of use since a take was not saved: {reason}"
+        lerobot_hooks.disarm(dataset)
+        self._rows = 0
+        quarantine = Quarantine(self.root)
+        try:
+            self._put_back()
+            for path in self._new_files():  # the metadata file, too, if the failure came after it
+                quarantine.take(path)
+            quarantine.explain(reason)
+            recovery = recover(self.root, reason=reason, into=quarantine)
+            self._arm()
+        except (OSError, DatasetProblem) as error:
+            logger.exception("dataset %s could not be restored", self.root)
+            return TakeNotSaved(f"{reason}; the dataset could not be restored: {error}", quarantine.name, usable=False)
+        return TakeNotSaved(reason, quarantine.name or (recovery.where if recovery else ""))
+
+
+class _OutOfStep(Exception):
+    """A video with another number of frames than rows."""
+
+
+# -- opening -------------------------------------------------------------------------------------------
+
+
+def _opener(
+    root: Path, repo_id: str, config: RGBEncoderConfig, encoder: EncoderSettings
+) -> Callable[[], LeRobotDataset]:
+    """What opens LeRobot's dataset at `root` for the next episode, always with the same encoder."""
+
+    def reopen() -> LeRobotDataset:
+        with lerobot_hooks.last_episode_only():
+            return LeRobotDataset.resume(
+                repo_id,
+                root=root,
+                video_backend="pyav",
+                rgb_encoder=config,
+                encoder_threads=encoder.threads,
+                streaming_encoding=True,
+                encoder_queue_maxsize=encoder.queue,
+            )
+
+    return reopen
+
+
+# -- files -----------------------------------------------------------------------------------------------
+
+
+def _recorded_files(root: Path) -> set[str]:
+    """Every data, metadata and video file of a recording, unfinished ones too, as LeRobot lays them out."""
+    walks = (os.walk(root / top) for top in ("data", "videos", "meta/episodes"))
+    return {f"{folder}/{name}" for walk in walks for folder, _, names in walk for name in names}
+
+
+def _sync(files: Iterable[Path], root: Path) -> None:
+    """Fsync files that LeRobot wrote, and the folders between them and the root."""
+    folders: set[Path] = set()
+    for path in files:
+        sync_file(path)
+        folders.update(parent for parent in path.parents if parent == root or root in parent.parents)
+    for folder in folders:
+        sync_folder(folder)

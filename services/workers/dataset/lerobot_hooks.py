@@ -1,0 +1,359 @@
+"""Hooks into LeRobot's privates. Each names the LeRobot file it touches; `tests/lerobot_seams` guards them.
+
+What is hooked, in LeRobot 0.6.1:
+- `datasets/video_utils.py`, StreamingVideoEncoder: frames are fed without waiting, and a dropped frame is
+  made up for, so that videos stay in step with the rows (`SteadyEncoder`).
+- `datasets/dataset_metadata.py`, load_episodes: a writer reads the last row only (`last_episode_only`).
+- `datasets/dataset_writer.py`, embed_images: skipped where there is nothing to embed (`embed_only_images`).
+- `datasets/dataset_writer.py` and `datasets/dataset_metadata.py`: both parquet writers are closed after each
+  episode, which makes it readable at once (`close_data`, `commit_metadata`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import queue
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow.parquet as pq
+from lerobot.datasets import dataset_metadata, dataset_writer
+from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
+from lerobot.datasets.dataset_writer import DatasetWriter
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+from lerobot.datasets.utils import EPISODES_DIR
+from lerobot.datasets.video_utils import StreamingVideoEncoder, _CameraEncoderThread
+
+from services.workers.dataset.encoder_thread import ColourEncoderThread
+
+logger = logging.getLogger(__name__)
+
+STALLED_S = 30.0
+"""An encoder that encodes no frame for so long has hung."""
+
+
+class EncoderFailed(Exception):
+    """A camera's video could not be encoded; the message says which and why."""
+
+
+# -- encoding in step --------------------------------------------------------------------------------
+
+
+class _Queued:
+    """An image and how many rows it stands for."""
+
+    __slots__ = ("image", "times")
+
+    def __init__(self, image: np.ndarray[Any, Any]) -> None:
+        self.image = image
+        self.times = 1
+
+
+class StepQueue(queue.Queue[Any]):
+    """One camera's frames on their way to its encoder: exactly one image comes out for each one offered.
+
+    Where the queue is full, the newest image in it stands in for the one that finds no room, so that
+    offering never waits, memory stays bounded, and the video keeps step with the rows.
+    """
+
+    def offer(self, image: np.ndarray[Any, Any]) -> bool:
+        """Take a copy of the image; False where an earlier one stands in for it. One producer only."""
+        with self.mutex:
+            if len(self.queue) >= self.maxsize:
+                self.queue[-1].times += 1
+                return False
+        frame = _Queued(image.copy())
+        with self.mutex:
+            self.queue.append(frame)
+            self.not_empty.notify()
+        return True
+
+    def end(self) -> None:
+        """No more frames: the encoder finishes after what is queued (there is always room for this)."""
+        with self.mutex:
+            self.queue.append(None)
+            self.not_empty.notify()
+
+    def abandon(self) -> None:
+        """Forget what is queued, and end."""
+        with self.mutex:
+            self.queue.clear()
+        self.end()
+
+    def backlog(self) -> int:
+        """Images still to come out."""
+        with self.mutex:
+            return sum(frame.times for frame in self.queue if frame is not None)
+
+    def _get(self) -> np.ndarray[Any, Any] | None:
+        frame = self.queue[0]
+        if frame is not None:
+            frame.times -= 1
+            if frame.times:
+                return frame.image
+        self.queue.popleft()
+        return frame.image if frame is not None else None
+
+
+class SteadyEncoder(StreamingVideoEncoder):
+    """LeRobot's streaming encoder (`datasets/video_utils.py`) that neither waits nor falls out of step.
+
+    `trouble` holds the first failure of the running take; feeding goes on, so that the control loop never
+    sees an encoder's error; `finish_episode` raises it.
+    """
+
+    def __init__(self, stock: StreamingVideoEncoder, *, stalled_s: float = STALLED_S) -> None:
+        super().__init__(
+            fps=stock.fps,
+            rgb_encoder=stock._rgb_encoder,
+            depth_encoder=stock._depth_encoder,
+            queue_maxsize=stock.queue_maxsize,
+            encoder_threads=stock._encoder_threads,
+        )
+        self.trouble: str | None = None
+        self.stalled_s = stalled_s
+        self._episode_active: bool = False
+
+    def start_episode(self, video_keys: list[str], temp_dir: Path, depth_video_keys: list[str] | None = None) -> None:
+        """As the original, with a StepQueue for each camera."""
+        if self._episode_active:
+            self.cancel_episode()
+        self._dropped_frames.clear()
+        self.trouble = None
+        for key in video_keys:
+            self._start_camera(key, temp_dir, depth=key in (depth_video_keys or ()))
+        self._episode_active = True
+
+    def _start_camera(self, key: str, temp_dir: Path, *, depth: bool) -> None:
+        path = Path(tempfile.mkdtemp(dir=temp_dir)) / f"{key.replace('/', '_')}_streaming.mp4"
+        frames, results, stop = StepQueue(self.queue_maxsize), queue.Queue[Any](1), threading.Event()
+        thread = (_CameraEncoderThread if depth else ColourEncoderThread)(
+            video_path=path,
+            fps=self.fps,
+            video_encoder=self._depth_encoder if depth else self._rgb_encoder,
+            frame_queue=frames,
+            result_queue=results,
+            stop_event=stop,
+            encoder_threads=self._encoder_threads,
+        )
+        self._frame_queues[key] = frames
+        self._result_queues[key] = results
+        self._threads[key] = thread
+        self._stop_events[key] = stop
+        self._video_paths[key] = path
+        thread.start()
+
+    def feed_frame(self, video_key: str, image: np.ndarray[Any, Any]) -> None:
+        """Never waits and never raises: a full queue counts a drop, a dead encoder sets `trouble`."""
+        if not self._threads[video_key].is_alive():
+            self.trouble = self.trouble or f"the encoder of {video_key} died: {self._verdict(video_key)[1]}"
+        elif not self._frame_queues[video_key].offer(image):
+            self._dropped_frames[video_key] = self._dropped_frames.get(video_key, 0) + 1
+
+    def finish_episode(self) -> dict[str, tuple[Path, dict[str, Any] | None]]:
+        """Wait for the videos as long as they progress: {video key: (mp4, stats)}. Raises EncoderFailed.
+
+        The original returns after 120 s as if all were well.
+        """
+        if self.trouble:
+            raise EncoderFailed(self.trouble)
+        for frames in self._frame_queues.values():
+            frames.end()
+        results = {}
+        for key in self._threads:
+            self._wait_for(key)
+            status, outcome = self._verdict(key)
+            if status != "ok":
+                raise EncoderFailed(f"the encoder of {key} failed: {outcome}")
+            results[key] = (self._video_paths[key], outcome)
+        self._cleanup()
+        self._episode_active = False
+        return results
+
+    def _wait_for(self, key: str) -> None:
+        thread, frames = self._threads[key], self._frame_queues[key]
+        left, since = frames.backlog(), time.monotonic()
+        while thread.is_alive():
+            thread.join(timeout=0.5)
+            if frames.backlog() < left:
+                left, since = frames.backlog(), time.monotonic()
+            elif thread.is_alive() and time.monotonic() - since > self.stalled_s:
+                raise EncoderFailed(
+                    f"the encoder of {key} did not move for {self.stalled_s:.0f} s, with {left} frames to go"
+                )
+
+    def _verdict(self, key: str) -> tuple[str, Any]:
+        """What the thread left as its result; read again, it is still there."""
+        results = self._result_queues[key]
+        try:
+            verdict: tuple[str, Any] = results.get_nowait()
+        except queue.Empty:
+            return "error", "no reason given"
+        results.put_nowait(verdict)
+        return verdict
+
+    def cancel_episode(self) -> None:
+        """Drop the running take: threads end at once, their temporary folders are removed."""
+        for frames in self._frame_queues.values():
+            frames.abandon()
+        folders = [path.parent for path in self._video_paths.values()]
+        super().cancel_episode()
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def let_go(self) -> None:
+        """End the take and leave its files where they are (they go to quarantine)."""
+        threads = list(self._threads.values())
+        for frames in self._frame_queues.values():
+            frames.abandon()
+        for stop in self._stop_events.values():
+            stop.set()
+        for thread in threads:
+            thread.join(timeout=2)
+        self._cleanup()
+        self._episode_active = False
+        self._closed = True
+
+    def depth(self) -> int:
+        """The fullest camera queue, in frames."""
+        return max((frames.qsize() for frames in list(self._frame_queues.values())), default=0)
+
+    def dropped(self) -> dict[str, int]:
+        """Frames of the running or last take that found no room, by video key."""
+        return dict(self._dropped_frames)
+
+
+def steady_encoder(dataset: LeRobotDataset) -> SteadyEncoder | None:
+    """Give the dataset's writer a SteadyEncoder in place of its own (`datasets/dataset_writer.py`).
+
+    None where there are no videos or LeRobot's privates are not as expected; then the stock encoder stays,
+    and a dropped frame makes the take fail its frame count instead.
+    """
+    stock = getattr(dataset.writer, "_streaming_encoder", None)
+    if stock is None or missing_encoder_seams(stock):
+        return None
+    dataset.writer._streaming_encoder = steady = SteadyEncoder(stock)
+    return steady
+
+
+_ENCODER_SEAMS = (
+    "_rgb_encoder", "_depth_encoder", "_encoder_threads", "queue_maxsize", "fps", "_frame_queues",
+    "_result_queues", "_threads", "_stop_events", "_video_paths", "_dropped_frames", "_episode_active",
+    "_closed", "_cleanup", "start_episode", "feed_frame", "finish_episode", "cancel_episode",
+)  # fmt: skip
+
+
+def missing_encoder_seams(stock: StreamingVideoEncoder) -> tuple[str, ...]:
+    """The privates of the streaming encoder that SteadyEncoder needs and this LeRobot lacks."""
+    return tuple(name for name in _ENCODER_SEAMS if not hasattr(stock, name))
+
+
+# -- opening and saving fast --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def last_episode_only() -> Iterator[None]:
+    """Within this, a dataset opened for writing reads the last episode's row alone, all that a writer uses.
+
+    LeRobot copies the rows of all episodes into the Hub's cache: 25 ms an episode, and room on the disk.
+    Replaces `load_episodes` where `datasets/dataset_metadata.py` looks it up, where it does.
+    """
+    original = getattr(dataset_metadata, "load_episodes", None)
+    if original is None:
+        yield
+        return
+    dataset_metadata.load_episodes = _last_row
+    try:
+        yield
+    finally:
+        dataset_metadata.load_episodes = original
+
+
+def _last_row(root: Path) -> list[dict[str, Any]]:
+    """As `load_episodes` (`datasets/io_utils.py`), but for the last row only. The dataset is recovered."""
+    last = max((root / EPISODES_DIR).glob("*/*.parquet"))
+    with pq.ParquetFile(last) as file:
+        columns = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
+        rows: list[dict[str, Any]] = file.read(columns=columns).to_pylist()
+    return rows[-1:]
+
+
+def embed_only_images() -> None:
+    """Spare `save_episode` a pass over every row (1.2 ms each) that changes nothing without image columns.
+
+    Replaces `embed_images` where `datasets/dataset_writer.py` looks it up; does nothing the second time, or
+    where LeRobot has it no more.
+    """
+    original = getattr(dataset_writer, "embed_images", None)
+    if original is None or hasattr(original, "for_images_only"):
+        return
+
+    @functools.wraps(original)
+    def embed(dataset: datasets.Dataset) -> datasets.Dataset:
+        kinds = (datasets.Value, datasets.Sequence, datasets.List, datasets.Array2D, datasets.Array3D)
+        plain = all(isinstance(feature, kinds) for feature in dataset.features.values())
+        return dataset if plain else original(dataset)
+
+    embed.for_images_only = True  # type: ignore[attr-defined]
+    dataset_writer.embed_images = embed
+
+
+# -- committing each episode ---------------------------------------------------------------------------
+
+
+def missing_commit_seams(dataset: LeRobotDataset) -> tuple[str, ...]:
+    """The privates that committing needs and this LeRobot lacks; empty in 0.6.1."""
+    needs = {
+        dataset.writer: ("close_writer", "_pq_writer", "_latest_episode", "_finalized"),
+        dataset.meta: (
+            "_close_writer", "_pq_writer", "_metadata_buffer", "episodes", "latest_episode", "_finalized",
+        ),
+    }  # fmt: skip
+    return tuple(
+        f"{type(owner).__name__}.{name}" for owner, names in needs.items() for name in names if not hasattr(owner, name)
+    )
+
+
+def close_data(dataset: LeRobotDataset) -> None:
+    """Write the footer of the data parquet file (`datasets/dataset_writer.py`, DatasetWriter)."""
+    dataset.writer.close_writer()
+
+
+def commit_metadata(dataset: LeRobotDataset) -> None:
+    """Write the last episode's metadata row and its footer: the commit point.
+
+    Then the next episode opens new files, as if the recording had been resumed
+    (`datasets/dataset_metadata.py`, LeRobotDatasetMetadata; `datasets/dataset_writer.py`, DatasetWriter).
+    """
+    meta: LeRobotDatasetMetadata = dataset.meta
+    meta._close_writer()
+    row = {key: value[0] for key, value in meta.latest_episode.items() if not key.startswith("stats/")}
+    meta.episodes, meta.latest_episode = [row], None
+    dataset.writer._latest_episode = None
+
+
+def disarm(dataset: LeRobotDataset) -> None:
+    """Stop a dataset object for good without committing what it still holds.
+
+    LeRobot's `__del__` would otherwise flush the buffered metadata row at some later time.
+    """
+    writer: DatasetWriter = dataset.writer
+    dataset.meta._metadata_buffer = []
+    encoder = getattr(writer, "_streaming_encoder", None)
+    if isinstance(encoder, SteadyEncoder):
+        encoder.let_go()
+    for stop in getattr(encoder, "_stop_events", {}).values():
+        stop.set()
+    for owner, close in ((writer, "close_writer"), (dataset.meta, "_close_writer")):
+        with contextlib.suppress(Exception):  # the files go to quarantine, whole or not
+            getattr(owner, close)()
+    writer._finalized = dataset.meta._finalized = dataset._is_finalized = True

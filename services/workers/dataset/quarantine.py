@@ -1,0 +1,68 @@
+"""Where what is no episode goes: a folder inside the dataset. Nothing is deleted."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from services.datasets.summary import QUARANTINE
+from sessions.files import sync_folder, write_atomically
+
+REASON = "reason.txt"
+
+
+@dataclass
+class Quarantine:
+    """One folder `quarantine/<timestamp>` below the dataset, made when the first thing goes there."""
+
+    root: Path
+    moved: list[str] = field(default_factory=list)
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder, which no other recovery used."""
+        base = self.root / QUARANTINE / time.strftime("%Y%m%d-%H%M%S")
+        for number in range(1000):
+            folder = base.with_name(f"{base.name}-{number}") if number else base
+            with suppress(FileExistsError):
+                folder.mkdir(parents=True)
+                return folder
+        raise FileExistsError(f"a thousand quarantines of the same second in {base.parent}")
+
+    @property
+    def name(self) -> str:
+        """The folder below the dataset; empty where nothing went there."""
+        return str(self.folder.relative_to(self.root)) if self.moved else ""
+
+    def take(self, path: Path) -> None:
+        """Move a file or folder there, under its own relative path."""
+        path.replace(self._place(path))
+
+    def keep_copy(self, path: Path) -> None:
+        """Keep a file as it is now (its name will be given to a new one)."""
+        place = self._place(path)
+        try:
+            place.hardlink_to(path)
+        except OSError:  # a file system without links
+            shutil.copy2(path, place)
+
+    def explain(self, reason: str) -> None:
+        """Say why, in reason.txt, and make it all durable; a full disk does not matter here."""
+        if not self.moved:
+            return
+        lines = [reason, "", "set aside from here:", *self.moved, ""]
+        with suppress(OSError):
+            write_atomically(self.folder / REASON, "\n".join(lines).encode())
+            for folder in {(self.root / name).parent for name in self.moved}:
+                sync_folder(folder)
+
+    def _place(self, path: Path) -> Path:
+        relative = path.relative_to(self.root)
+        place = self.folder / relative
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self.moved.append(str(relative))
+        return place

@@ -1,0 +1,1 @@
+"""The evaluation worker's session: trials, approach, oracle."""

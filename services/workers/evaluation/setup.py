@@ -1,0 +1,98 @@
+"""What an evaluation needs before its first period: a policy that fits the bench and is loaded, and a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.checkpoints.checkpoint import IMAGES, Checkpoint
+from services.checkpoints.compatibility import fit, taken
+from services.datasets.lock import DatasetProblem
+from services.live import events as ev
+from services.live.requests import EvalRequest
+from services.workers.arm.devices import Devices
+from services.workers.arm.features import Features, dataset_features
+from services.workers.dataset.durable import DurableDataset, EncoderSettings
+from services.workers.inference.action_source import Brain
+from services.workers.inference.policy_process import Policy
+from services.workers.process.context import Desk
+from services.workers.process.run_worker import CannotStart
+from services.workers.recording.takes import Takes
+
+
+def fitting(checkpoint: Checkpoint, devices: Devices, fps: int) -> tuple[Features, tuple[str, ...]]:
+    """The bench's features, without absent cameras, and what differs without harm. Raises CannotStart with all else."""
+    gone = {IMAGES + name: why for name, why in devices.absent.items()}
+    features = {key: feature for key, feature in dataset_features(devices.robot).items() if key not in gone}
+    rates = {name: rate for name, camera in devices.cameras.items() if (rate := getattr(camera, "fps", None))}
+    found = fit(checkpoint, features, fps=fps, rates=rates)
+    if found.problems:
+        missed = [gone[name] for name in taken(checkpoint, gone).values()]
+        raise CannotStart(f"{checkpoint.label} does not fit this bench: {'; '.join((*found.problems, *missed))}")
+    return features, found.notes
+
+
+def load_policy(desk: Desk, request: EvalRequest, policy: Policy, features: Features, robot_type: str | None) -> Brain:
+    """Wait until the policy, which loads since the worker began, can act here. Raises CannotStart."""
+    desk.progress("loading the policy")
+    inputs = _inputs(policy, features)
+    policy.open({key: feature for key, feature in features.items() if key in inputs}, robot_type)
+    while policy.ready is None:
+        if policy.dead:
+            raise CannotStart(f"the policy cannot be used: {policy.last_words()}")
+        if desk.mailbox.terminate:
+            raise CannotStart("asked to end while the policy was being loaded")
+        policy.poll(0.2)
+    return Brain(policy, features, inputs, fps=request.fps, lockstep=request.lockstep)
+
+
+def _inputs(policy: Policy, features: Features) -> set[str]:
+    """What the policy gets, by the bench's names; all that is observed, where it does not say what it looks at."""
+    observed = {key for key in features if key.startswith("observation.")}
+    return set(taken(policy.checkpoint, features).values()) or observed
+
+
+def loaded(checkpoint: Checkpoint, policy: Policy, features: Features, notes: tuple[str, ...]) -> ev.PolicyLoaded:
+    """What is told of the policy once it can act on the bench's `features`."""
+    assert policy.loaded is not None
+    seen = [name for name in taken(checkpoint, features).values() if name.startswith(IMAGES)]
+    return ev.PolicyLoaded(
+        checkpoint=str(checkpoint.path),
+        policy=policy.loaded.policy,
+        device=policy.loaded.device,
+        parameters=policy.loaded.parameters,
+        cameras=tuple(name.removeprefix(IMAGES) for name in seen),
+        actions_per_inference=policy.loaded.steps,
+        start_pose=start_pose(checkpoint),
+        notes=notes,
+    )
+
+
+def start_pose(checkpoint: Checkpoint) -> dict[str, float]:
+    """Where its trials begin, by motor; empty where that is not known."""
+    return {name.removesuffix(".pos"): value for name, value in checkpoint.provenance.start_pose.items()}
+
+
+def open_rollouts(desk: Desk, devices: Devices, request: EvalRequest, root: Path, features: Features) -> Takes:
+    """The dataset that the trials' motion goes into. Raises CannotStart."""
+    desk.progress("opening the dataset")
+    recording = request.profile.recording
+    encoder = EncoderSettings(
+        vcodec=recording.vcodec,
+        preset=recording.preset,
+        threads=recording.encoder_threads,
+        queue=recording.encoder_queue,
+    )
+    try:
+        dataset = DurableDataset.open(
+            root,
+            request.dataset,
+            fps=request.fps,
+            features=features,
+            robot_type=devices.robot.robot_type,
+            encoder=encoder,
+            resume=False,
+        )
+    except (DatasetProblem, OSError) as error:
+        raise CannotStart(str(error)) from error
+    desk.journal.tell(ev.DatasetOpened(episodes=0, accepted=0, resumed=False))
+    return Takes(dataset, desk.journal, features=features, task=request.task, session=desk.run.id, fps=request.fps)

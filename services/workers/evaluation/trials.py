@@ -1,0 +1,78 @@
+"""The trials of one sitting and their verdicts: what may come next. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.workers.process.mailbox import Refused
+from sessions.models import Verdict
+
+
+@dataclass
+class Trials:
+    """`started` counts attempts from 1; the last one is `running`, waits for its verdict (`pending`), or has one."""
+
+    target: int
+    started: int = 0
+    running: int = 0
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+
+    @property
+    def next(self) -> int:
+        """The number of the trial to come."""
+        return self.started + 1
+
+    @property
+    def pending(self) -> int:
+        """The trial that has ended without a verdict, else 0."""
+        return self.started if self.started and not self.running and self.started not in self.verdicts else 0
+
+    @property
+    def judged(self) -> int:
+        """Trials that count: void ones are repeated."""
+        return sum(v is not Verdict.VOID for v in self.verdicts.values())
+
+    @property
+    def reached(self) -> bool:
+        """Whether enough of them are judged."""
+        return 0 < self.target <= self.judged
+
+    def begin(self) -> int:
+        """The next trial runs; its number."""
+        self.started = self.running = self.next
+        return self.started
+
+    # --- what is refused, each with Refused -------------------------------------------------------
+
+    def check_start(self, trial: int) -> None:
+        """The next one comes next, and not before the last has its verdict."""
+        if self.pending:
+            raise Refused(f"trial {self.pending} waits for its verdict: s success, f failure, v void")
+        if self.running:
+            raise Refused(f"trial {self.running} is running")
+        if trial != self.next:
+            raise Refused(f"trial {self.next} comes next, not {trial}")
+
+    def check_running(self, trial: int) -> None:
+        """It is the one that runs."""
+        if not trial or self.running != trial:
+            raise Refused(f"trial {trial} is not running")
+
+    def check_judge(self, trial: int) -> None:
+        """It runs, or has ended without a verdict."""
+        if trial in self.verdicts:
+            raise Refused(f"trial {trial} has its verdict, {self.verdicts[trial].value}: u takes the last one back")
+        if trial not in (self.running, self.pending) or not trial:
+            raise Refused(f"there is no trial {trial} to judge")
+
+    def check_undo(self, trial: int) -> None:
+        """It is the last one, and has a verdict."""
+        if trial != self.started or not trial:
+            raise Refused(f"trial {trial} is not the last one: its verdict stays")
+        if trial not in self.verdicts:
+            raise Refused(f"trial {trial} has no verdict to take back")
+
+    def check_annotate(self, trial: int) -> None:
+        """It has failed."""
+        if self.verdicts.get(trial) is not Verdict.FAILURE:
+            raise Refused(f"trial {trial} is not judged a failure: how it failed belongs to those")

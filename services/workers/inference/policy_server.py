@@ -1,0 +1,218 @@
+"""The policy's own process: loads a checkpoint with LeRobot, and turns observations into actions when asked.
+
+A process, so that neither Python's lock nor a crash nor an out-of-memory kill of the policy touches the one that
+holds the arm. It dies with that one. `python -P -m services.workers.inference.policy_server ORDER`, ORDER as JSON.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import mmap
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from services.child_process import die_with
+from services.workers.inference import protocol as inference_protocol
+
+NICE = 5
+"""The control loop's process goes first."""
+DELAY = "LAB_CONSOLE_INFER_DELAY_MS"
+"""Set for tests and benchmarks: every inference takes this much longer."""
+QUEUED = ("tdmpc", "lingbot_va")
+"""Policies whose predict_action_chunk reads what select_action has kept, although they look at one observation."""
+FROM_THE_HUB = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "HfHubHTTPError", "RepositoryNotFoundError")
+
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """A loaded policy with its processors, as LeRobot's own rollout uses them (common/control_utils.py)."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        """Raises whatever LeRobot raises on a policy that cannot be loaded."""
+        import lerobot.policies  # noqa: F401  it registers the policy types, so it comes first
+        import torch
+        from lerobot.configs.policies import PreTrainedConfig
+        from lerobot.policies.factory import make_pre_post_processors
+        from lerobot.utils.import_utils import register_third_party_plugins
+
+        register_third_party_plugins()
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+        config = PreTrainedConfig.from_pretrained(checkpoint)  # falls back to a device that is here
+        if getattr(config, "pretrained_backbone_weights", None):
+            config.pretrained_backbone_weights = None  # the checkpoint holds them; LeRobot would download them first
+        self.config = config
+        self.policy = _load(checkpoint, config)
+        self._pre, self._post = make_pre_post_processors(
+            config,
+            pretrained_path=str(checkpoint),
+            preprocessor_overrides={"device_processor": {"device": config.device}},
+        )
+        self.chunked = self._is_chunked()
+        self.steps = config.n_action_steps if self.chunked else 1
+        self._delay = float(os.environ.get(DELAY, "0")) / 1000
+
+    def _is_chunked(self) -> bool:
+        """Whether each inference depends on one observation alone, and gives several actions."""
+        config = self.config
+        return (
+            config.n_obs_steps == 1
+            and getattr(config, "n_action_steps", 1) > 1
+            and getattr(config, "temporal_ensemble_coeff", None) is None
+            and config.type not in QUEUED
+        )
+
+    def facts(self) -> inference_protocol.Loaded:
+        """What the console tells of it."""
+        return inference_protocol.Loaded(
+            policy=self.config.type,
+            device=str(self.config.device),
+            parameters=sum(p.numel() for p in self.policy.parameters()),
+            chunked=self.chunked,
+            steps=self.steps,
+            chunk=_chunk_size(self.config, self.steps),
+        )
+
+    def reset(self, seed: int | None = None) -> None:
+        """A trial begins."""
+        import torch
+
+        if seed is not None:
+            torch.manual_seed(seed)
+        for part in (self.policy, self._pre, self._post):
+            part.reset()
+
+    def act(self, frame: inference_protocol.Frame, *, task: str, robot_type: str, rows: int) -> NDArray[np.float32]:
+        """At most `rows` actions (one, where the policy is not chunked), each (joints,), in the robot's units."""
+        import torch
+        from lerobot.policies.utils import prepare_observation_for_inference
+
+        device = torch.device(self.config.device)
+        mixed = device.type == "cuda" and self.config.use_amp
+        with torch.inference_mode(), torch.autocast(device_type=device.type) if mixed else nullcontext():
+            observed = self._pre(prepare_observation_for_inference(dict(frame), device, task, robot_type))
+            if self.chunked:
+                chunk = self._post(self.policy.predict_action_chunk(observed))  # whole: some steps count its rows
+                actions = chunk.squeeze(0)[:rows]
+            else:
+                actions = self._post(self.policy.select_action(observed))
+            together = actions.to("cpu", torch.float32)
+        if self._delay:
+            time.sleep(self._delay)
+        return np.ascontiguousarray(together.numpy())
+
+
+def _load(checkpoint: Path, config: Any) -> Any:
+    """The policy; one trained with PEFT on top of the base that its adapter names (policies/factory.py)."""
+    from lerobot.policies.factory import get_policy_class
+
+    kind = get_policy_class(config.type)
+    if not getattr(config, "use_peft", False):
+        return kind.from_pretrained(checkpoint, config=config)
+    peft = importlib.import_module("peft")
+    adapter = peft.PeftConfig.from_pretrained(str(checkpoint))
+    base = kind.from_pretrained(adapter.base_model_name_or_path, config=config)
+    return peft.PeftModel.from_pretrained(base, str(checkpoint), config=adapter).to(config.device).eval()
+
+
+def _chunk_size(config: Any, steps: int) -> int:
+    """How many actions an inference gives, under the names that LeRobot's policies have for it."""
+    named = (getattr(config, name, None) for name in ("chunk_size", "action_horizon", "horizon"))
+    return max(steps, next((n for n in named if isinstance(n, int)), steps))
+
+
+class Service:
+    """Answers on the cable until the other end is gone."""
+
+    def __init__(self, cable: socket.socket, memory: int, runner: Runner) -> None:
+        self._cable, self._memory, self._runner = cable, memory, runner
+        self._frame: inference_protocol.Frame = {}
+        self._with = {"task": "", "robot_type": ""}
+
+    def run(self) -> None:
+        """Raises whatever the policy raises."""
+        while packet := self._cable.recv(inference_protocol.PACKET):
+            match inference_protocol.decode_question(packet):
+                case inference_protocol.Open() as wanted:
+                    self._open(wanted)
+                case inference_protocol.Reset(seed=seed):
+                    self._runner.reset(seed)
+                case inference_protocol.Ask() as ask:
+                    self._answer(ask)
+
+    def _open(self, wanted: inference_protocol.Open) -> None:
+        """Map the memory and run twice: the first inference is slower than those that count."""
+        self._frame = inference_protocol.views(mmap.mmap(self._memory, wanted.size), wanted.parts)
+        self._with = {"task": wanted.task, "robot_type": wanted.robot_type}
+        ms = 0.0
+        for _ in range(2):
+            self._runner.reset()
+            ms = self._timed(self._runner.steps)[1]
+        gc.collect()
+        gc.freeze()  # else each search for garbage goes through all that torch and LeRobot made: 200 ms
+        self._cable.send(inference_protocol.encode(inference_protocol.Ready(ms=ms)))
+
+    def _answer(self, ask: inference_protocol.Ask) -> None:
+        actions, ms = self._timed(ask.rows)
+        reply = inference_protocol.Actions(number=ask.number, rows=len(actions), ms=ms, values=actions.tobytes())
+        self._cable.send(inference_protocol.encode(reply))
+
+    def _timed(self, rows: int) -> tuple[NDArray[np.float32], float]:
+        began = time.perf_counter()
+        copied = {key: value.copy() for key, value in self._frame.items()}
+        actions = self._runner.act(copied, rows=rows, **self._with)
+        return actions, 1000 * (time.perf_counter() - began)
+
+
+def explain(error: BaseException) -> str:
+    """The first line of what was raised; where the Hub was needed and could not be had, that in words."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    link: BaseException | None = error
+    while link is not None:
+        if type(link).__name__ in FROM_THE_HUB or "huggingface.co" in str(link):
+            return (
+                f"it needs files from the Hugging Face Hub that are not on this machine ({first}); "
+                "load it once with a connection (HF_HUB_OFFLINE unset)"
+            )
+        link = link.__cause__ or link.__context__
+    return first
+
+
+def main(argv: list[str]) -> int:
+    """Load, say so, serve; what goes wrong is told before the end."""
+    order = msgspec.json.decode(argv[1], type=inference_protocol.Order)
+    die_with(order.parent)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the sitting decides when it ends
+    os.nice(NICE)
+    with suppress(OSError):  # where memory runs out, this process goes and not the one that holds the arm
+        Path("/proc/self/oom_score_adj").write_text("500")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s policy %(levelname)s %(name)s: %(message)s")
+    cable = socket.socket(fileno=order.cable)
+    try:
+        runner = Runner(Path(order.checkpoint))
+        cable.send(inference_protocol.encode(runner.facts()))
+        Service(cable, order.memory, runner).run()
+    except (BrokenPipeError, ConnectionResetError):  # nobody listens any more
+        return 0
+    except Exception as error:  # whatever LeRobot raises: the sitting has to hear of it
+        logger.exception("the policy failed")
+        cable.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

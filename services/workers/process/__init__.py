@@ -1,0 +1,1 @@
+"""A worker's process: journal, socket server, mailbox, telemetry."""

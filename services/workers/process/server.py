@@ -1,0 +1,278 @@
+"""The worker's socket: who is attached, who drives, what goes to whom. A thread of its own, on asyncio.
+
+It never makes the worker wait: everything it is given is handed to its loop. A client that does not read
+loses telemetry first and the connection next; it finds the events it missed in events.jsonl.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import msgspec
+
+from services.folders import RunFolder
+from services.live import events as ev
+from services.live import protocol
+
+TELEMETRY_BACKLOG = 128 * 1024
+"""Bytes waiting for a client above which it gets no telemetry."""
+HOPELESS_BACKLOG = 4 * 1024 * 1024
+"""Bytes waiting for a client above which it is disconnected."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Client:
+    """One connection."""
+
+    key: int
+    writer: asyncio.StreamWriter
+    name: str = ""
+    wants_to_drive: bool = False
+    quiet: bool = False
+    heard: float = field(default_factory=time.monotonic)
+    previews: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Its name, made unique."""
+        return f"{self.name}#{self.key}"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A command for the sitting, with the way to answer it."""
+
+    command: protocol.Command
+    answer: Callable[[bool, str], None]
+
+
+class Server:
+    """Accepts consoles on the run's socket. `receive` and `driver_lost` are called on the server's thread."""
+
+    def __init__(self, run: RunFolder, *, receive: Callable[[Received], None], driver_lost: Callable[[], None]) -> None:
+        self._run = run
+        self._receive, self._driver_lost = receive, driver_lost
+        self._clients: dict[int, Client] = {}
+        self._keys = itertools.count(1)
+        self._driver: Client | None = None
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._main, name="server", daemon=True)
+
+    def start(self) -> None:
+        """Open the socket. Raises OSError where it cannot be bound."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Close every connection after what was published has gone out, and remove the socket."""
+        with suppress(RuntimeError):
+            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=2)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=2)
+
+    def publish(self, event: ev.Event) -> None:
+        """Send a durable event to everybody."""
+        self._hand_over(self._broadcast, protocol.encode(event))
+
+    def telemetry(self, make: Callable[[dict[str, tuple[int, int]]], protocol.Telemetry]) -> None:
+        """Send telemetry; `make` builds it for one client's preview sizes, once per distinct sizes."""
+        lines: dict[tuple[tuple[str, tuple[int, int]], ...], bytes] = {}
+        for client in list(self._clients.values()):
+            if client.quiet or not client.name:
+                continue
+            sizes = tuple(sorted(client.previews.items()))
+            if sizes not in lines:
+                lines[sizes] = protocol.encode(make(client.previews))
+            self._hand_over(self._offer, client, lines[sizes])
+
+    @property
+    def watchers(self) -> int:
+        """Attached consoles besides the driver."""
+        return sum(1 for c in list(self._clients.values()) if c.name and not c.quiet and c is not self._driver)
+
+    @property
+    def driven(self) -> bool:
+        """Whether a driver is attached."""
+        return self._driver is not None
+
+    def _hand_over(self, call: Callable[..., None], *args: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(call, *args)
+
+    # --- on the server's thread -----------------------------------------------------------------
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        path = self._run.socket
+        try:
+            with suppress(FileNotFoundError):
+                path.unlink()
+            server = self._loop.run_until_complete(
+                asyncio.start_unix_server(self._serve, path=str(path), limit=protocol.LINE_LIMIT)
+            )
+            os.chmod(path, 0o600)
+        except OSError as error:
+            self._failure = error
+            return
+        finally:
+            self._ready.set()
+        watching = self._loop.create_task(self._watch_driver())
+        self._loop.run_forever()
+        watching.cancel()
+        server.close()
+        self._loop.run_until_complete(asyncio.gather(watching, return_exceptions=True))
+        with suppress(OSError):
+            path.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Client(next(self._keys), writer)
+        self._clients[client.key] = client
+        try:
+            while line := await reader.readline():
+                self._line(client, line)
+        except ValueError:  # a line over the limit: say so and let go
+            self._answer(client, 0, False, f"a line may have {protocol.LINE_LIMIT} bytes; the connection is closed")
+        except OSError:
+            pass
+        finally:
+            self._drop(client)
+
+    def _line(self, client: Client, line: bytes) -> None:
+        client.heard = time.monotonic()
+        try:
+            command = protocol.decode_command(line)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            self._answer(client, _id_of(line), False, f"not a command: {error}")
+            return
+        match command:
+            case protocol.Heartbeat():
+                pass
+            case protocol.Attach():
+                self._attach(client, command)
+            case protocol.TakeOver():
+                self._hand_wheel(client)
+                self._answer(client, command.id, True)
+            case protocol.SetPreviews():
+                client.previews = {k: v for k, v in command.sizes.items() if _sane(v)}
+                self._answer(client, command.id, True)
+            case protocol.Stop() | protocol.AddNote() | protocol.SetTag():
+                self._pass_on(client, command)
+            case _ if client is self._driver:
+                self._pass_on(client, command)
+            case _ if self._driver is None and client.wants_to_drive:  # e.g. a console that hung for a while
+                self._hand_wheel(client)
+                self._pass_on(client, command)
+            case _:
+                who = f"{self._driver.name} drives" if self._driver else "nobody drives"
+                self._answer(client, command.id, False, f"{who}: take over first (T)")
+
+    def _pass_on(self, client: Client, command: protocol.Command) -> None:
+        def answer(ok: bool, error: str = "") -> None:
+            self._hand_over(self._answer, client, command.id, ok, error)
+
+        self._receive(Received(command, answer))
+
+    def _attach(self, client: Client, command: protocol.Attach) -> None:
+        client.name = command.name[:80] or "console"
+        client.wants_to_drive, client.quiet = command.drive, command.quiet
+        if command.drive and self._driver is None:
+            self._hand_wheel(client)
+        else:
+            self._welcome(client)
+        self._answer(client, command.id, True)
+
+    def _hand_wheel(self, client: Client | None) -> None:
+        self._driver = client
+        for other in self._clients.values():
+            if other.name:
+                self._welcome(other)
+
+    def _welcome(self, client: Client) -> None:
+        if client.quiet:
+            return
+        driver = self._driver
+        welcome = protocol.Welcome(
+            session=self._run.id,
+            you=client.label,
+            driver=driver.name if driver else None,
+            driving=client is driver,
+            pid=os.getpid(),
+        )
+        self._send(client, protocol.encode(welcome))
+
+    def _answer(self, client: Client, command_id: int, ok: bool, error: str = "") -> None:
+        self._send(client, protocol.encode(protocol.Answer(id=command_id, ok=ok, error=error)))
+
+    def _broadcast(self, line: bytes) -> None:
+        for client in list(self._clients.values()):
+            if client.name and not client.quiet:
+                self._send(client, line)
+
+    def _offer(self, client: Client, line: bytes) -> None:
+        if client.writer.transport.get_write_buffer_size() < TELEMETRY_BACKLOG:
+            self._send(client, line)
+
+    def _send(self, client: Client, line: bytes) -> None:
+        if client.writer.is_closing():
+            return
+        if client.writer.transport.get_write_buffer_size() > HOPELESS_BACKLOG:
+            logger.warning("client %s does not read: disconnected", client.label)
+            client.writer.transport.abort()
+            return
+        client.writer.write(line)
+
+    def _drop(self, client: Client) -> None:
+        self._clients.pop(client.key, None)
+        with suppress(OSError):
+            client.writer.close()
+        if client is self._driver:
+            self._lose_driver()
+
+    def _lose_driver(self) -> None:
+        self._hand_wheel(None)
+        self._driver_lost()
+
+    async def _watch_driver(self) -> None:
+        pause = protocol.DRIVER_LOST_S / 5
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(pause)
+            if time.monotonic() - before > 2 * pause:
+                continue  # this process was busy itself (loading, collecting garbage): first read what came meanwhile
+            driver = self._driver
+            if driver and time.monotonic() - driver.heard > protocol.DRIVER_LOST_S:
+                logger.warning("no heartbeat from %s", driver.label)
+                self._lose_driver()
+
+    async def _close(self) -> None:
+        for client in list(self._clients.values()):
+            with suppress(OSError, TimeoutError):
+                await asyncio.wait_for(client.writer.drain(), 0.5)
+            client.writer.close()
+        await asyncio.sleep(0.02)
+
+
+def _sane(size: tuple[int, int]) -> bool:
+    return 0 < size[0] <= 320 and 0 < size[1] <= 240
+
+
+def _id_of(line: bytes) -> int:
+    """The id of a command that is malformed otherwise, so that its sender can be answered; else 0."""
+    with suppress(msgspec.DecodeError, ValueError, RecursionError):
+        number = msgspec.json.decode(line, type=dict[str, object]).get("id", 0)
+        return number if isinstance(number, int) else 0
+    return 0

@@ -1,0 +1,1 @@
+"""The recording worker's session: takes."""

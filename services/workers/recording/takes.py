@@ -1,0 +1,211 @@
+"""Takes become episodes: frames go in from the control loop, saving runs beside it on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from lerobot.utils.constants import ACTION, OBS_STR
+from lerobot.utils.feature_utils import build_dataset_frame
+
+from services.datasets.lock import DatasetProblem
+from services.datasets.marks import Mark, counts_as_demonstration, read_marks, write_mark
+from services.live import events as ev
+from services.workers.dataset.durable import DurableDataset, TakeNotSaved
+from services.workers.process.journal import Journal
+from sessions.models import Verdict
+
+SPOILED = ("stopped", "failed", "driver")
+"""Ends that flag a take with their name, and reject it until a person takes that back."""
+
+logger = logging.getLogger(__name__)
+
+
+class Takes:
+    """The takes of one sitting. All but the saver's own work is called from the control loop's thread."""
+
+    def __init__(
+        self,
+        dataset: DurableDataset,
+        journal: Journal,
+        *,
+        features: dict[str, dict[str, Any]],
+        task: str,
+        session: str,
+        fps: int,
+    ) -> None:
+        self._dataset, self._journal = dataset, journal
+        self._features, self._task, self._session, self._fps = features, task, session, fps
+        self._saved: dict[int, int] = {}
+        self._marks: dict[int, bool] = {}
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.problem = ""
+        self._alarmed = False
+        self.running = 0
+        self.frames = 0
+        self.saving = 0
+        self._flags: set[str] = set()
+        self._thread = threading.Thread(target=self._work, name="saver", daemon=True)
+        self._thread.start()
+
+    @property
+    def accepted(self) -> int:
+        """How many takes of this sitting are saved and accepted."""
+        return sum(self._marks.get(take, True) for take in list(self._saved))
+
+    def start(self, take: int, *, accepted: bool = True) -> None:
+        """Begin take number `take`, accepted or not unless `mark` says otherwise. The one before is saved."""
+        self.running, self.frames, self._flags = take, 0, set()
+        if not accepted:
+            self._marks[take] = False
+        self._journal.tell(ev.TakeStarted(take=take))
+
+    def add(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
+        """One frame of the running take, in LeRobot's feature names and units."""
+        frame = build_dataset_frame(self._features, observation, prefix=OBS_STR)
+        frame |= build_dataset_frame(self._features, action, prefix=ACTION)
+        self._dataset.add_frame(frame, self._task)
+        self.frames += 1
+
+    def flag(self, flag: str) -> None:
+        """Put a quality flag on the running take."""
+        if self.running:
+            self._flags.add(flag)
+
+    def end(self, reason: str, why: str = "") -> None:
+        """End the running take and have it saved; returns at once. `why` says what failed."""
+        take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
+        if reason in SPOILED:
+            flags = (*flags, reason)
+            self._marks.setdefault(take, False)
+        self.running, ended = 0, time.perf_counter()
+        self._journal.tell(ev.TakeEnded(take=take, frames=frames, reason=reason, why=why))
+        self.saving = take
+        self._jobs.put(lambda: self._save(take, frames, flags, ended))
+
+    def mark(self, take: int, accepted: bool) -> bool:
+        """Accept or reject a take of this sitting; False where there is none of that number."""
+        if take not in (self.running, self.saving) and take not in self._saved:
+            return False
+        self._marks[take] = accepted
+        if take == self.running:
+            self._journal.tell(ev.TakeMarked(take=take, accepted=accepted))
+        else:
+            self._jobs.put(lambda: self._mark_saved(take, accepted))
+        return True
+
+    def judge(self, take: int, verdict: Verdict | None) -> None:
+        """Write the verdict on a take of this sitting (None: taken back) beside its episode, once that is saved."""
+        accepted = counts_as_demonstration(verdict)
+        changes, self._marks[take] = self._marks.get(take, True) is not accepted, accepted
+
+        def write() -> None:
+            if self._change_mark(take, verdict=verdict, accepted=accepted) and changes:
+                self._journal.commit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted))
+
+        self._jobs.put(write)
+
+    @property
+    def trouble(self) -> str:
+        """Why the running take cannot be saved, as soon as it is known; else nothing."""
+        return self._dataset.trouble or ""
+
+    def queue_depth(self) -> tuple[int, int]:
+        """Frames waiting for the encoder, and how many may wait."""
+        return self._dataset.encoder_queue()
+
+    def dropped(self) -> int:
+        """Frames that the running take's videos repeat, since the encoder could not keep up."""
+        return sum(self._dataset.dropped.values())
+
+    def close(self) -> None:
+        """Wait until everything is saved, then close the dataset."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._dataset.close()
+
+    # --- on the saver's thread --------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except Exception as error:  # the saver must outlive whatever a job raises: the next take needs it
+                logger.exception("the saver")
+                self.problem = f"{type(error).__name__}: {error}"
+                self._journal.tell(ev.AlarmRaised(source="dataset", text=f"saving failed: {self.problem}"))
+
+    def _save(self, take: int, frames: int, flags: tuple[str, ...], ended: float) -> None:
+        try:
+            if not frames:
+                self._dataset.discard()
+                self._journal.commit(ev.TakeLost(take=take, reason="it had no frame"))
+                return
+            accepted = self._marks.get(take, True)
+            saved = self._dataset.save(accepted=accepted, flags=flags, session=self._session, take=take)
+            self._saved[take] = saved.index
+            self._journal.commit(
+                ev.EpisodeSaved(
+                    take=take,
+                    index=saved.index,
+                    frames=saved.frames,
+                    seconds=saved.frames / self._fps,
+                    accepted=accepted,
+                    save_ms=1000 * (time.perf_counter() - ended),
+                    flags=saved.flags,
+                )
+            )
+            self._settle_alarm()
+        except TakeNotSaved as error:
+            logger.exception("take %d", take)
+            self._journal.commit(ev.TakeLost(take=take, reason=error.reason, where=str(error.where)))
+            text = f"take {take} could not be saved: {error.reason}"
+            answer = f"its files lie in {error.where}" if error.where else "nothing of it was written"
+            self._alarmed = True
+            self._journal.tell(ev.AlarmRaised(source="dataset", text=text, answer=answer))
+            if not error.usable:
+                self._reopen()
+        finally:
+            self.saving = 0
+
+    def _reopen(self) -> None:
+        """A dataset out of use (a full disk, say) is tried again until the sitting ends or it works."""
+        try:
+            self._dataset.reopen()
+        except DatasetProblem as problem:
+            logger.error("%s", problem)
+            self.problem = str(problem)
+        else:
+            self.problem = ""
+            self._settle_alarm()
+
+    def _settle_alarm(self) -> None:
+        if self._alarmed:
+            self._alarmed = False
+            self._journal.tell(ev.AlarmCleared(source="dataset"))
+
+    def try_again(self) -> None:
+        """Have a dataset that is out of use reopened."""
+        self._jobs.put(self._reopen)
+
+    def _mark_saved(self, take: int, accepted: bool) -> None:
+        if self._change_mark(take, accepted=accepted):
+            self._journal.commit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted))
+
+    def _change_mark(self, take: int, **changes: Any) -> bool:
+        """Change the mark of a take's episode; False where it could not be saved, or the mark cannot be written."""
+        index = self._saved.get(take)
+        if index is None:
+            return False
+        try:
+            mark = read_marks(self._dataset.root).get(index, Mark())
+            write_mark(self._dataset.root, index, msgspec.structs.replace(mark, **changes))
+        except OSError as error:
+            self._journal.tell(ev.AlarmRaised(source="marks", text=f"take {take} keeps its mark: {error.strerror}"))
+            return False
+        return True

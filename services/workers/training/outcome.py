@@ -1,0 +1,103 @@
+"""How a training ended, in words: by its own, by the operator's, or without any. Pure."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.checkpoints.checkpoint import complete
+from services.live import events as ev
+from services.live.requests import TrainRequest
+from services.units import duration
+from services.workers.training.errors import advice
+from services.workers.training.messages import Ended, Outcome
+from sessions.models import SessionStatus
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Who asked for the end, and what the session is then."""
+
+    by: str
+    status: SessionStatus
+
+
+OPERATOR = Stop("the operator", SessionStatus.FINISHED)
+SIGTERM = Stop("SIGTERM", SessionStatus.ABORTED)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What is known when the trainer is gone: its last `word`, its exit `code` (below 0: a signal), how far it was.
+
+    `memory_short` says that the kernel killed for want of memory meanwhile; `trouble` what was wrong with the loss;
+    `silent_s` for how long it had not reacted to `stop` when it was killed for that.
+    """
+
+    request: TrainRequest
+    started: ev.TrainingStarted | None
+    step: int
+    code: int
+    word: Ended | None = None
+    stop: Stop | None = None
+    memory_short: bool = False
+    trouble: str = ""
+    silent_s: float | None = None
+
+    def outcome(self) -> tuple[SessionStatus, str]:
+        """The session's end."""
+        status, text = self._told() if self.word is not None else self._untold()
+        return status, f"{text}; {self.trouble}" if self.trouble else text
+
+    def _told(self) -> tuple[SessionStatus, str]:
+        assert self.word is not None
+        match self.word.outcome:
+            case Outcome.FINISHED:
+                return SessionStatus.FINISHED, f"trained all {self.word.step} steps"
+            case Outcome.STOPPED:
+                stop = self.stop or SIGTERM
+                return stop.status, f"stopped by {stop.by} at step {self._place()}, checkpoint saved"
+            case Outcome.REFUSED:
+                return SessionStatus.ABORTED, self.word.text
+            case Outcome.FAILED:
+                loader = self.memory_short and "killed by signal" in self.word.text
+                text = self._out_of_memory("a loader process") if loader else self.word.text
+                return SessionStatus.CRASHED, f"{text}; {self._left()}"
+
+    def _untold(self) -> tuple[SessionStatus, str]:
+        if self.stop is not None and self.started is None:
+            return SessionStatus.ABORTED, f"stopped by {self.stop.by} before the first step"
+        if self.stop is not None and self.silent_s is not None:
+            silent = f"the trainer did not react for {duration(self.silent_s)} and was killed"
+            return SessionStatus.ABORTED, f"stopped by {self.stop.by}, but {silent}; {self._left()}"
+        return SessionStatus.CRASHED, f"{self._death()}; {self._left()}"
+
+    def _death(self) -> str:
+        if self.code == -signal.SIGKILL and self.memory_short:
+            return self._out_of_memory("the trainer")
+        if self.code < 0:
+            return f"the trainer was killed by {_signal(-self.code)}"
+        return f"the trainer left with status {self.code} and no word"
+
+    def _out_of_memory(self, who: str) -> str:
+        return f"out of memory: the kernel killed {who}; {advice(self.request)}"
+
+    def _left(self) -> str:
+        """The step it reached, and what there is of it."""
+        if self.started is None:
+            return "no step was made"
+        saved = complete(Path(self.started.output_dir))
+        newest = f"the newest whole checkpoint is {saved[-1].name}" if saved else "no checkpoint was saved"
+        return f"it was at step {self._place()}, {newest}"
+
+    def _place(self) -> str:
+        total = self.started.steps if self.started else self.request.steps
+        return f"{self.step} of {total}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

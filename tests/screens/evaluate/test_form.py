@@ -1,0 +1,215 @@
+"""The form of a new evaluation: what it fills in, says of a checkpoint, refuses, and starts."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from textual.widgets import Input
+
+import services.evaluation.plan
+from screens.evaluate.form import EvaluateForm
+from screens.widgets.line import Line
+from services.checkpoints.checkpoint import Provenance, write_provenance
+from sessions.models import SessionKind
+from tests.support.fake_desk import FakeWorker
+
+
+def checkpoint(root: Path, *, cameras: tuple[str, ...] = ("wrist",), age_s: float = 0.0, **provenance) -> Path:
+    """A complete checkpoint without weights that mean anything."""
+    pretrained, state = root / "pretrained_model", root / "training_state"
+    pretrained.mkdir(parents=True)
+    state.mkdir()
+    visual = {f"observation.images.{name}": {"type": "VISUAL", "shape": [3, 480, 640]} for name in cameras}
+    config = {
+        "type": "act",
+        "input_features": {"observation.state": {"type": "STATE", "shape": [6]}, **visual},
+        "output_features": {"action": {"type": "ACTION", "shape": [6]}},
+    }
+    (pretrained / "config.json").write_text(json.dumps(config))
+    header = b"{}"
+    (pretrained / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    for name in ("training_step.json", "optimizer_state.safetensors", "optimizer_param_groups.json"):
+        (state / name).write_text("{}")
+    write_provenance(pretrained, Provenance(**provenance))
+    os.utime(root, (1_770_000_000 - age_s,) * 2)
+    return root
+
+
+def train(console, run: str, step: str, **more) -> Path:
+    return checkpoint(console.folder.outputs / "train" / run / "checkpoints" / step, **more)
+
+
+def form(console) -> EvaluateForm:
+    return console.screen.query_one(EvaluateForm)
+
+
+async def open_form(console):
+    await console.press("f5")
+    await console.until(lambda: bool(console.screen.query(EvaluateForm)) and form(console).whole)
+
+
+def value(console, name: str) -> str:
+    return console.screen.query_one(f"#{name}", Input).value
+
+
+def put(console, **values):
+    for name, text in values.items():
+        console.screen.query_one(f"#{name.replace('_', '-')}", Input).value = text
+
+
+async def test_the_newest_complete_checkpoint_stands_there_and_says_what_it_is(open_console):
+    async with open_console() as console:
+        train(console, "act_v1", "000900", age_s=500)
+        train(console, "act_v2", "000500", age_s=100)
+        half = train(console, "act_v2", "001000")
+        (half / "training_state" / "training_step.json").unlink()
+        await open_form(console)
+        await console.until(lambda: value(console, "checkpoint") == "outputs/train/act_v2/checkpoints/000500")
+        await console.until(lambda: console.text("#about") == "act · looks at wrist · step 500")
+        assert "act_v2 @ 000500   act_v1 @ 000900" in console.text("#known")
+
+
+async def test_a_camera_slower_than_the_policy_is_said_beside_it(open_console):
+    async with open_console() as console:
+        train(console, "act_v1", "000900", fps=50)
+        await open_form(console)
+        slow = "camera wrist gives 30 pictures a second, and the loop runs at 50 Hz: some are seen twice"
+        await console.until(lambda: console.text("#about") == f"act · looks at wrist · step 900 · {slow}")
+
+
+async def test_a_name_that_a_field_would_hand_on_to_the_terminal_is_not_offered(open_console):
+    async with open_console() as console:
+        train(console, "\x1b[31mhostile", "000100")
+        await open_form(console)
+        await console.until(lambda: console.text("#known") == "no checkpoint here yet: F4 trains one")
+
+
+async def test_no_checkpoint_says_where_one_comes_from(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        await console.until(lambda: console.text("#known") == "no checkpoint here yet: F4 trains one")
+        form(console).start()
+        await console.until(lambda: "a checkpoint is needed" in console.text("#refusal"))
+
+
+async def test_what_was_chosen_on_train_stands_there_and_before_what_was_there(open_console):
+    async with open_console() as console:
+        first, second = train(console, "act_v1", "000100"), train(console, "act_v2", "000200")
+        console.desk.chosen_checkpoint = str(first)
+        await open_form(console)
+        assert value(console, "checkpoint") == str(first)
+        put(console, trials="many")
+        form(console).start()  # is refused, and remembers the fields
+        await console.until(lambda: "a whole number" in console.text("#refusal"))
+        await console.press("escape", "f2")
+        await console.until(lambda: console.screen.id == "bench")
+        console.desk.chosen_checkpoint = str(second)
+        await console.press("f5")
+        await console.until(lambda: value(console, "checkpoint") == str(second))
+        await console.until(lambda: "step 200" in console.text("#about"))
+        assert console.desk.chosen_checkpoint == ""
+
+
+async def test_a_checkpoint_that_does_not_fit_is_said_in_words(open_console):
+    async with open_console() as console:
+        train(console, "other", "000100", cameras=("front", "wrist"))
+        await open_form(console)
+        await console.until(
+            lambda: console.text("#about") == "⚠ the policy needs camera front; this bench has overhead, wrist"
+        )
+        form(console).start()
+        await console.until(lambda: "the policy needs camera front" in console.text("#refusal"))
+
+
+WRONG = [
+    "nowhere",
+    "20260101*[",
+    "20260101**/x",
+    "~nobody-at-all/x",
+    "x" * 5000,
+    "/",
+    "[bold]x[/]",
+    "a\0b",
+    "@@",
+    "20260101@x",
+]
+
+
+async def test_any_text_for_a_checkpoint_gets_an_answer(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        for text in WRONG:
+            console.screen.query_one("#about", Line).show("")
+            form(console).refuse("")
+            put(console, checkpoint=text)
+            await console.until(lambda: console.text("#about").startswith("⚠"), f"of {text[:40]!r} nothing is said")
+            form(console).start()
+            await console.until(lambda: console.text("#refusal").startswith("⚠"), f"{text[:40]!r} is not refused")
+        assert console.desk.link is None
+
+
+async def test_the_task_that_the_policy_learnt_is_filled_in_until_somebody_writes_another(open_console):
+    async with open_console() as console:
+        train(console, "a", "000100", tasks=("Stack the cubes",))
+        known = "Pick up the cube and place it in the bowl"
+        train(console, "b", "000100", tasks=(known,), age_s=50)
+        await open_form(console)
+        await console.until(lambda: value(console, "task") == "Stack the cubes")
+        put(console, checkpoint="outputs/train/b")
+        await console.until(lambda: value(console, "task") == "pick_place", "a task of lab.toml by its name")
+        put(console, task="my own words")
+        put(console, checkpoint="outputs/train/a")
+        await console.until(lambda: console.text("#about").startswith("act"))
+        assert value(console, "task") == "my own words"
+
+
+async def test_typing_is_never_held_up_by_the_look_at_the_disk(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        await console.press(*"outputs/xq")
+        assert value(console, "checkpoint") == "outputs/xq"
+
+
+async def test_start_begins_the_evaluation_as_it_was_planned(open_console, monkeypatch):
+    planned = []
+    async with open_console() as console:
+        worker = FakeWorker(console.folder, kind=SessionKind.EVAL)
+
+        def begin(folder, request):
+            planned.append(request)
+            return worker.run
+
+        monkeypatch.setattr(services.evaluation.plan, "begin", begin)
+        await worker.start()
+        root = train(console, "act_v2", "000500", session="20260101-000000-abcd", fps=30)
+        await open_form(console)
+        await console.until(lambda: value(console, "checkpoint") != "")
+        put(console, trials="2", trial_seconds="7,5", judge="oracle")
+        for _ in range(6):
+            await console.press("enter")
+        await console.until(lambda: console.word == "READY")
+        (request,) = planned
+        assert request.checkpoint == str(root / "pretrained_model")
+        assert (request.trials, request.trial_seconds, request.judge) == (2, 7.5, "oracle")
+        assert request.task == "Pick up the cube and place it in the bowl"
+        assert request.trained_in == "20260101-000000-abcd" and request.dataset.startswith("rollout_")
+        assert not console.screen.query(EvaluateForm) and console.app.focused is None
+        await worker.stop()
+
+
+async def test_a_refusal_stands_at_the_form(open_console):
+    async with open_console() as console:
+        train(console, "act_v2", "000500")
+        await open_form(console)
+        await console.until(lambda: value(console, "checkpoint") != "")
+        for values, words in (
+            ({"trials": "many"}, "trials to judge: a whole number is needed"),
+            ({"trials": "0"}, "trials must be at least 1"),
+            ({"trials": "3", "task": " "}, "a task is needed"),
+            ({"task": "x", "judge": "me"}, "oracle"),
+        ):
+            put(console, **values)
+            form(console).start()
+            await console.until(lambda w=words: w in console.text("#refusal"))

@@ -1,0 +1,110 @@
+"""The form of a new recording: what it knows, refuses, starts and remembers."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+import services.recording.plan
+from screens.record.form import RecordForm
+from services.bench.profiles import load_benches
+from services.live.launch import live_runs
+from tests.support.fake_desk import FakeWorker
+from tests.support.fake_training import FakeTraining
+
+
+async def open_form(console):
+    await console.press("f3")
+    await console.until(lambda: bool(console.screen.query(RecordForm)) and bool(console.screen.query("#reset-seconds")))
+
+
+def fill(console, **values):
+    for name, value in values.items():
+        console.screen.query_one(f"#{name.replace('_', '-')}", Input).value = value
+
+
+async def test_a_refusal_stands_at_the_form(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        fill(console, dataset="two words")
+        await console.pilot.click("#start")
+        await console.until(lambda: "two words" in console.text("#refusal"))
+        for values, words in (
+            ({"dataset": "pick", "episodes": "many"}, "a whole number is needed"),
+            ({"episodes": "0"}, "episodes must be at least 1"),
+            ({"episodes": "3", "task": " "}, "a task is needed"),
+        ):
+            fill(console, **values)
+            console.screen.query_one(RecordForm).start()
+            await console.until(lambda w=words: w in console.text("#refusal"))
+        assert console.desk.link is None
+
+
+async def test_start_begins_and_attaches_and_the_values_are_remembered(open_console, monkeypatch):
+    planned = []
+    async with open_console() as console:
+        worker = FakeWorker(console.folder)
+
+        def begin(folder, request):
+            planned.append(request)
+            return worker.run
+
+        monkeypatch.setattr(services.recording.plan, "begin", begin)
+        await worker.start()
+        await open_form(console)
+        assert console.app.focused.id == "dataset"
+        await console.press(*"pick_place")
+        for _ in range(6):
+            await console.press("enter")
+            await console.pilot.pause()
+        await console.until(lambda: console.word == "HOLDING")
+        assert planned[0].dataset == "pick_place"
+        assert planned[0].task == "Pick up the cube and place it in the bowl"
+        assert planned[0].episodes == 10 and not planned[0].resume
+        assert not console.screen.query(RecordForm)
+        await console.press("F")
+        await console.until(lambda: console.word == "FINISHED")
+        await console.press("N")
+        await console.until(lambda: bool(console.screen.query("#dataset")))
+        assert console.screen.query_one("#dataset", Input).value == "pick_place"
+        await worker.stop()
+
+
+async def test_an_existing_dataset_is_resumed_in_words(open_console):
+    async with open_console() as console:
+        info = '{"codebase_version": "v3.0", "fps": 30, "features": {}, "total_episodes": 7, "total_frames": 70}'
+        meta = console.folder.datasets / "pick_place" / "meta"
+        meta.mkdir(parents=True)
+        (meta / "info.json").write_text(info)
+        await open_form(console)
+        await console.sees("pick_place · 7 episodes")
+        fill(console, dataset="pick_place")
+        await console.until(lambda: "resumes it: 7 episodes" in console.text("#about"))
+        fill(console, dataset="another")
+        await console.until(lambda: console.text("#about") == "a new dataset")
+
+
+async def test_letters_typed_into_the_form_are_text(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        await console.press(*"qNx")
+        assert console.screen.query_one("#dataset", Input).value == "qNx"
+        await console.press("escape", "left_square_bracket")
+        await console.until(lambda: console.screen.id == "bench")
+
+
+async def test_the_form_says_at_once_that_a_sitting_has_the_arm_and_where_to_find_it(open_console):
+    async with open_console() as console:
+        worker = FakeWorker(console.folder)
+        await worker.start()
+        await open_form(console)
+        await console.until(lambda: "a recording runs on this bench: F2, then a" in console.text("#refusal"))
+
+
+async def test_another_benchs_sitting_and_a_training_do_not_matter_to_the_form(open_console):
+    async with open_console() as console:
+        await FakeWorker(console.folder, profile=load_benches(built_in=True).pick("sim-state")).start()
+        await (training := FakeTraining(console.folder)).begin()
+        await open_form(console)
+        await console.app.workers.wait_for_complete([w for w in console.app.workers if w.group == "sits"])
+        assert console.text("#refusal") == ""
+        assert training.run in live_runs(console.folder)

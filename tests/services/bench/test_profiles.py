@@ -1,0 +1,137 @@
+"""lab.toml: what a good one gives, and what a bad one is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.bench.profiles import ProfileProblem, apply_settings, example_toml, load_benches, write_example
+
+
+def lab(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "lab.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ProfileProblem) as caught:
+        load_benches(lab(tmp_path, text))
+    return str(caught.value)
+
+
+def test_without_a_lab_toml_there_is_the_simulated_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    benches = load_benches()
+    profile = benches.pick(None)
+    assert (benches.source, profile.name, profile.simulated) == (None, "sim", True)
+    assert set(profile.cameras) == {"overhead", "wrist"}
+    assert profile.motion.rest
+
+
+def test_the_example_holds_the_simulated_bench_and_an_so101(tmp_path: Path) -> None:
+    benches = load_benches(write_example(tmp_path))
+    assert set(benches.profiles) == {"sim", "sim-state", "so101"}
+    so101 = benches.pick("so101")
+    assert so101.robot["type"] == "so101_follower"
+    assert so101.cameras["wrist"]["type"] == "intelrealsense"
+    assert so101.cameras["overhead"]["type"] == "opencv"
+    assert not so101.motion.rest, "there is no default rest pose for hardware"
+
+
+def test_an_existing_lab_toml_is_left_alone(tmp_path: Path) -> None:
+    path = lab(tmp_path, "mine")
+    with pytest.raises(ProfileProblem, match="left alone"):
+        write_example(tmp_path)
+    assert path.read_text() == "mine"
+
+
+def test_the_working_directory_comes_before_the_config_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, config = tmp_path / "here", tmp_path / "config" / "lab-console"
+    for folder, name in ((here, "near"), (config, "far")):
+        folder.mkdir(parents=True)
+        lab(folder, f'[bench.{name}.robot]\ntype = "x"')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(here)
+    assert list(load_benches().profiles) == ["near"]
+    monkeypatch.chdir(tmp_path)
+    assert list(load_benches().profiles) == ["far"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = [", "not valid TOML"),
+        ('colour = "red"', "unknown key `colour`"),
+        ('default = "b"\n[bench.a.robot]\ntype = "x"', "no bench 'b'"),
+        ("[bench.a.motion]\nmax_joint_speed = 3", "bench.a: missing key `robot`"),
+        ('[bench.a.robot]\nport = "/dev/x"', "bench.a: robot needs a `type`"),
+        ('[bench.a.robot]\ntype = "x"\n[bench.a.motion]\nspeed = 1', "bench.a.motion: unknown key `speed`"),
+        ('[bench.a.robot]\ntype = "x"\n[bench.a.motion]\nmax_joint_speed = "fast"', "bench.a.motion.max_joint_speed"),
+        ('[bench.a.robot]\ntype = "x"\n[bench.a.motion]\nmax_joint_speed = 0', "must be a number above 0"),
+        ('[bench.a.robot]\ntype = "x"\n[bench.a.recording]\nfps = 0', "fps must lie between"),
+        ('[bench.a.robot]\ntype = "x"\ncameras = 3', "robot.cameras must be a table"),
+        ("", "lab-console init"),
+    ],
+)
+def test_a_bad_lab_toml_is_answered_with_file_key_and_reason(tmp_path: Path, text: str, said: str) -> None:
+    message = refusal(tmp_path, text)
+    assert said in message
+    assert str(tmp_path / "lab.toml") in message
+
+
+def test_a_lab_toml_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lab.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ProfileProblem, match="cannot be read"):
+        load_benches(tmp_path / "lab.toml")
+
+
+def test_operators_and_tasks_on_top_serve_every_bench(tmp_path: Path) -> None:
+    text = 'operators = ["anna"]\n[[tasks]]\nname = "p"\ntext = "pick"\n[bench.a.robot]\ntype = "x"\n'
+    text += '[bench.b]\noperators = ["bo"]\n[bench.b.robot]\ntype = "x"'
+    benches = load_benches(lab(tmp_path, text))
+    assert benches.pick("a").operators == ("anna",)
+    assert benches.pick("b").operators == ("bo",)
+    assert benches.pick("b").tasks[0].text == "pick"
+
+
+def test_settings_reach_lerobot_and_the_simulated_bench() -> None:
+    profile = load_benches(built_in=True).pick("sim")
+    settings = [
+        "sim.strategy=nudge",
+        "sim.jerkiness=0.5",
+        "robot.max_relative_target=5.0",
+        "robot.cameras.wrist.fps=15",
+        "motion.max_joint_speed=10",
+        "dataset.rgb_encoder.preset=fast",
+        'sim.faults=[{kind = "black", device = "wrist", episode = 2, frame = 10}]',
+    ]
+    changed, dataset = apply_settings(profile, settings)
+    assert changed.sim is not None
+    assert (changed.sim["strategy"], changed.sim["jerkiness"]) == ("nudge", 0.5)
+    assert changed.sim["faults"][0]["device"] == "wrist"
+    assert changed.robot["max_relative_target"] == 5.0
+    assert changed.cameras["wrist"]["fps"] == 15
+    assert changed.motion.max_joint_speed == 10.0
+    assert dataset == {"rgb_encoder": {"preset": "fast"}}
+    assert profile.sim is not None
+    assert profile.sim["strategy"] == "roll", "the profile itself is not changed"
+
+
+@pytest.mark.parametrize(
+    "setting", ["strategy=nudge", "sim.strategy", "nowhere.x=1", "motion.nothing=1", "robot.type.x=1", "=3"]
+)
+def test_a_bad_setting_is_answered_by_its_name(setting: str) -> None:
+    with pytest.raises(ProfileProblem, match="--set"):
+        apply_settings(load_benches(built_in=True).pick("sim"), [setting])
+
+
+def test_an_unknown_bench_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ProfileProblem, match="there are: sim"):
+        load_benches(built_in=True).pick("so999")
+
+
+def test_the_example_is_commented() -> None:
+    assert example_toml().count("#") > 15

@@ -1,0 +1,158 @@
+"""What may be trained: requests that are checked in words, before any worker starts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.datasets.marks import Mark, write_mark
+from services.datasets.summary import summarize
+from services.folders import DataFolder
+from services.live.event_log import EventLog
+from services.live.requests import TrainRequest, write_request
+from services.refusal import Refusal
+from services.training import plan as training
+from services.training import policies
+from tests.support.runs import make_folder
+
+
+def write_dataset(folder: DataFolder, name: str = "cubes", **info: Any) -> Path:
+    """A dataset as far as its info.json tells: two cameras, three episodes."""
+    root = folder.datasets / name
+    (root / "meta").mkdir(parents=True)
+    features: dict[str, Any] = {"action": {"dtype": "float32", "shape": [6]}}
+    for camera in info.pop("cameras", ("overhead", "wrist")):
+        features[f"observation.images.{camera}"] = {"dtype": "video", "shape": [48, 64, 3]}
+    told = {"codebase_version": "v3.0", "fps": 30, "features": features, "total_episodes": 3, "total_frames": 90}
+    (root / "meta/info.json").write_text(json.dumps(told | info))
+    return root
+
+
+def plan(folder: DataFolder, **changes: Any) -> TrainRequest:
+    return training.plan(folder, **({"dataset": "cubes", "policy": "act", "steps": 1000} | changes))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    made = make_folder(tmp_path)
+    write_dataset(made)
+    return made
+
+
+def test_a_plan_has_lerobots_defaults_made_to_measure(folder: DataFolder) -> None:
+    request = plan(folder)
+    assert (request.name, request.batch_size, request.log_freq, request.save_freq) == ("act_cubes", 8, 10, 200)
+    assert (plan(folder, steps=1).log_freq, plan(folder, steps=1).save_freq) == (1, 1)
+    assert (plan(folder, steps=200_000).log_freq, plan(folder, steps=200_000).save_freq) == (200, 20_000)
+    asked = plan(folder, log_freq=7, save_freq=0, batch_size=64)
+    assert (asked.log_freq, asked.save_freq, asked.batch_size) == (7, 0, 64)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dataset": "nothing"}, "there is no dataset nothing in"),
+        ({"dataset": ""}, "a dataset needs a name"),
+        ({"dataset": "../x"}, "begins or ends with a dot"),
+        ({"policy": ""}, "a policy is needed: act, "),
+        ({"policy": "acts"}, "LeRobot knows no policy 'acts': did you mean act?"),
+        ({"policy": "./nowhere"}, "no pretrained policy at ./nowhere"),
+        ({"steps": 0}, "steps must be at least 1, not 0"),
+        ({"batch_size": 0}, "batch size must be at least 1"),
+        ({"log_freq": 0}, "log freq must be at least 1"),
+        ({"save_freq": -1}, "save freq must be at least 0"),
+        ({"exclude_cameras": ["side"]}, "no camera 'side' to leave out: it has overhead, wrist"),
+        ({"exclude_cameras": ["wrist", "overhead"]}, "all cameras (overhead, wrist) would be left out"),
+        ({"settings": ["num_workers"]}, "write KEY=VALUE"),
+        ({"settings": ["=3"]}, "write KEY=VALUE"),
+        ({"settings": ["steps=3"]}, "the console sets that itself (use --steps)"),
+        ({"settings": ["--policy.type=pi0"]}, "use --policy"),
+        ({"settings": ["policy.input_features.a=3"]}, "use --exclude-cameras"),
+        ({"settings": ["job.target=a10"]}, "this machine only"),
+        ({"settings": ["dataset.episodes=[0]"]}, "accept and reject"),
+        ({"name": "a/b"}, "cannot name a training"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_words(folder: DataFolder, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        plan(folder, **changes)
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        ({"codebase_version": "v2.1"}, "version 2.1: convert it"),
+        ({"total_episodes": 0}, "holds no episode yet"),
+    ],
+)
+def test_a_dataset_that_cannot_be_read_is_refused(tmp_path: Path, info: dict[str, Any], words: str) -> None:
+    folder = make_folder(tmp_path)
+    write_dataset(folder, **info)
+    with pytest.raises(Refusal) as refusal:
+        plan(folder)
+    assert words in str(refusal.value)
+
+
+def test_a_dataset_with_a_torn_info_is_refused(folder: DataFolder) -> None:
+    (folder.datasets / "cubes/meta/info.json").write_text('{"fps": 3')
+    with pytest.raises(Refusal, match=r"cannot be trained on: meta/info\.json cannot be read"):
+        plan(folder)
+
+
+def test_a_dataset_without_an_accepted_episode_is_refused(folder: DataFolder) -> None:
+    for index in range(3):
+        write_mark(folder.datasets / "cubes", index, Mark(accepted=False))
+    with pytest.raises(Refusal, match="none of the 3 episodes of dataset cubes is accepted"):
+        plan(folder)
+
+
+def test_the_episodes_that_would_be_used_are_told(folder: DataFolder) -> None:
+    assert training.episodes_used(summarize(folder.datasets / "cubes")) == "3 episodes"
+    write_mark(folder.datasets / "cubes", 1, Mark(accepted=False))
+    assert training.episodes_used(summarize(folder.datasets / "cubes")) == "2 of 3 episodes, 1 rejected left out"
+
+
+def test_a_camera_is_left_out_once_and_settings_keep_their_values(folder: DataFolder) -> None:
+    request = plan(folder, exclude_cameras=["wrist ", "", "wrist"], settings=["--policy.betas= [0.9, 0.95]"])
+    assert request.exclude_cameras == ("wrist",)
+    assert request.settings == ("policy.betas=[0.9, 0.95]",)
+
+
+def test_names_are_unique_among_trainings_and_those_that_run(folder: DataFolder) -> None:
+    (folder.outputs / "train/act_cubes").mkdir(parents=True)
+    assert plan(folder).name == "act_cubes-2"
+    run = folder.run("20260217-142000-0001")
+    run.root.mkdir(parents=True)
+    write_request(run, plan(folder))
+    assert plan(folder).name == "act_cubes-2"
+    with EventLog(run):
+        assert plan(folder).name == "act_cubes-3"
+        with pytest.raises(Refusal, match="a training act_cubes-2 exists"):
+            plan(folder, name="act_cubes-2")
+
+
+def test_a_hub_id_is_taken_as_it_is(folder: DataFolder) -> None:
+    request = plan(folder, policy="lerobot/smolvla_base")
+    assert (request.policy, request.name) == ("lerobot/smolvla_base", "smolvla_base_cubes")
+
+
+def test_a_path_becomes_the_policy_in_it_and_half_a_checkpoint_is_refused(folder: DataFolder, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    half.mkdir()
+    with pytest.raises(Refusal, match="is no checkpoint"):
+        plan(folder, policy=str(half))
+    pretrained = tmp_path / "mine/pretrained_model"
+    pretrained.mkdir(parents=True)
+    (pretrained / "config.json").write_text('{"type": "diffusion"}')
+    header = json.dumps({}).encode()
+    (pretrained / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    request = plan(folder, policy=str(pretrained))
+    assert (request.policy, request.name) == (str(pretrained), "diffusion_cubes")
+
+
+def test_policies_are_known_without_loading_lerobot() -> None:
+    assert {"act", "smolvla", "diffusion"} <= set(policies.known())

@@ -1,0 +1,128 @@
+"""The journal: published only once on disk, in order, one fsync for all that waited; a full disk."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+from pathlib import Path
+
+import pytest
+
+from services.folders import DataFolder
+from services.live import events as ev
+from services.live.event_log import EventLog, read_events
+from services.workers.process import journal as journals
+from services.workers.process.journal import Journal
+from sessions.models import Verdict
+from tests.support.rig import wait_until
+
+
+def test_what_waits_for_a_slow_disk_shares_one_fsync_and_keeps_its_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = DataFolder(tmp_path).create().run("20260217-142000-0001")
+    run.root.mkdir()
+    disk_is_free, syncs = threading.Event(), []
+    fsync = os.fsync
+
+    def slow(descriptor: int) -> None:
+        disk_is_free.wait(10)
+        syncs.append(descriptor)
+        fsync(descriptor)
+
+    published: list[tuple[str, int]] = []
+
+    def publish(event: ev.Event) -> None:
+        on_disk = [e.seq for e in read_events(run.events)]
+        assert event.seq in on_disk and syncs, "published before it is on disk"
+        published.append((event.tag, event.seq))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(os, "fsync", slow)
+    journal = Journal(EventLog(run), publish)
+    answered: list[int] = []
+    for number in range(20):
+        journal.tell(ev.TagAdded(tag=str(number)), then=lambda n=number: answered.append(n))  # type: ignore[misc]
+    disk_is_free.set()
+    journal.close()
+    assert published == [(str(n), n + 1) for n in range(20)]
+    assert answered == list(range(20))
+    assert len(syncs) <= 3, "the first, and those that waited for it"
+
+
+def test_a_verdict_is_published_and_answered_though_the_note_behind_it_finds_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = DataFolder(tmp_path).create().run("20260217-142000-0001")
+    run.root.mkdir()
+    all_told, on_disk_at_sync = threading.Event(), []
+    fsync = os.fsync
+
+    def waiting(descriptor: int) -> None:
+        all_told.wait(10)
+        fsync(descriptor)
+        on_disk_at_sync.append(len(read_events(run.events)))
+
+    monkeypatch.setattr(os, "fsync", waiting)
+    monkeypatch.setattr(journals, "RETRY_S", 0.02)
+    published: list[ev.Event] = []
+    answered: list[str] = []
+    told = [
+        ev.TagAdded(tag="first"), ev.TrialJudged(trial=1, verdict=Verdict.SUCCESS), ev.NoteAdded(text="x" * 10_000),
+        ev.TagAdded(tag="last"),
+    ]  # fmt: skip
+    names = ("first", "verdict", "note", "last")
+    journal = Journal(EventLog(run), publish=published.append)
+    for name, event in zip(names, told, strict=True):
+        journal.tell(event, then=lambda n=name: answered.append(n))  # type: ignore[misc]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, before[1]))
+    try:
+        all_told.set()
+        wait_until(lambda: any(isinstance(e, ev.AlarmRaised) for e in published))
+        assert answered == ["first", "verdict"]
+        assert [e.seq for e in published] == [1, 2, 0]
+        assert on_disk_at_sync[-1] == 2 == len(read_events(run.events)), "the verdict is not durable"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    journal.close()
+    assert answered == list(names)
+    assert [e.seq for e in published if e.seq] == [1, 2, 3, 4] == [e.seq for e in read_events(run.events)]
+    assert isinstance(published[3], ev.AlarmCleared)
+
+
+def test_what_cannot_be_synced_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(EventLog):
+        """Takes no note while it is full."""
+
+        full = True
+
+        def append(self, event: ev.Event, *, sync: bool = True) -> ev.Event:
+            if self.full and isinstance(event, ev.NoteAdded):
+                raise OSError(28, "No space left on device")
+            return super().append(event, sync=sync)
+
+    run = DataFolder(tmp_path).create().run("20260217-142000-0001")
+    run.root.mkdir()
+    begin, failures, fsync = threading.Event(), [], os.fsync
+
+    def failing(descriptor: int) -> None:
+        begin.wait(10)
+        if len(read_events(run.events)) == 2 and len(failures) < 2:  # that of the verdict
+            failures.append(any(isinstance(e, ev.TrialJudged) for e in published))
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    monkeypatch.setattr(journals, "RETRY_S", 0.02)
+    published: list[ev.Event] = []
+    log = Full(run)
+    journal = Journal(log, publish=published.append)
+    for event in (ev.TagAdded(tag="a"), ev.TrialJudged(trial=1, verdict=Verdict.FAILURE), ev.NoteAdded(text="long")):
+        journal.tell(event)
+    begin.set()
+    wait_until(lambda: any(isinstance(e, ev.TrialJudged) for e in published))
+    assert failures == [False, False]
+    log.full = False
+    journal.close()
+    assert [e.seq for e in published if e.seq] == [1, 2, 3]

@@ -1,0 +1,96 @@
+"""kill -9 at bad moments: no acknowledged episode is lost, and the next start recovers and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+
+import pytest
+
+from services.folders import RunFolder
+from services.live import events as ev
+from services.live import protocol
+from services.live.event_log import read_events
+from services.live.snapshots import Phase
+from tests.support.rig import Rig, follow, gone, take, wait_until
+
+KILLS = 20
+SITTING = {"episode_seconds": 0.5, "reset_seconds": 0.0, "lockstep": True, "episodes": 50, "resume": True}
+
+
+async def killed_sitting(rig: Rig, delay_ms: float, *, while_saving: bool) -> RunFolder:
+    """One acknowledged take, then another that is killed: while it records, or `delay_ms` after its last frame."""
+    run = rig.record(**SITTING)
+    kill_at = ev.TakeEnded if while_saving else ev.TakeStarted
+    done = asyncio.Event()
+
+    def watch(event: ev.Event, _: object) -> None:
+        if isinstance(event, kill_at) and event.take == 2:
+            asyncio.get_running_loop().call_later(delay_ms / 1000, strike)
+
+    def strike() -> None:
+        os.kill(rig.pid(run), signal.SIGKILL)
+        done.set()
+
+    async with rig.attached(run, on_event=watch) as link:
+        await follow(link)
+        await take(link)
+        await link.ask(protocol.StartTake(take=2))
+        await asyncio.wait_for(done.wait(), 20)
+    wait_until(gone(run))
+    return run
+
+
+def where_it_died(run: RunFolder) -> str:
+    """`recording`, `saving` (between the last frame and the acknowledgement) or `saved`, by the events."""
+    events = read_events(run.events)
+    if any(isinstance(e, ev.EpisodeSaved) and e.take == 2 for e in events):
+        return "saved"
+    return "saving" if any(isinstance(e, ev.TakeEnded) and e.take == 2 for e in events) else "recording"
+
+
+async def test_no_acknowledged_episode_is_lost_whenever_the_worker_is_killed(
+    quick_rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(7)
+    points: list[str] = []
+    acknowledged: dict[int, int] = {}
+    recoveries = 0
+    while len(points) < KILLS or points.count("saving") < KILLS / 2:
+        assert len(points) < 3 * KILLS, points
+        while_saving = len(points) % 4 != 0
+        run = await killed_sitting(quick_rig, chance.uniform(0, 40 if while_saving else 100), while_saving=while_saving)
+        points.append(where_it_died(run))
+        for saved in quick_rig.events(run, ev.EpisodeSaved):
+            assert saved.index not in acknowledged or acknowledged[saved.index] == saved.frames
+            acknowledged[saved.index] = saved.frames
+        recoveries += bool(quick_rig.events(run, ev.DatasetRecovered))
+    with capsys.disabled():
+        print(f"\n  killed while {', '.join(f'{p}: {points.count(p)}' for p in sorted(set(points)))}", end=" ")
+    assert recoveries >= KILLS / 2, "the next start says what it did"
+    run = quick_rig.record(**SITTING)
+    async with quick_rig.attached(run) as link:
+        await link.until(lambda s: s.phase is Phase.IDLE and s.dataset_episodes > 0, 20)
+        os.kill(quick_rig.pid(run), signal.SIGTERM)
+        await link.until(lambda s: not s.running, 30)
+    check_dataset(quick_rig, acknowledged)
+
+
+def check_dataset(rig: Rig, acknowledged: dict[int, int]) -> None:
+    """Every acknowledged episode is in LeRobot's dataset with its frames, and its pictures decode."""
+    from lerobot.datasets import LeRobotDataset
+
+    dataset = LeRobotDataset("demo", root=rig.folder.datasets / "demo", video_backend="pyav")
+    lengths = {int(row["episode_index"]): int(row["length"]) for row in dataset.meta.episodes}
+    assert {i: lengths.get(i) for i in acknowledged} == acknowledged
+    assert len(dataset) == sum(lengths.values())
+    for start in range(0, len(dataset), 15):
+        assert dataset[start]["observation.images.wrist"].shape == (3, 72, 96)
+    from services.log.scribe import fold
+    from sessions.store import SessionStore
+
+    fold(rig.folder)
+    statuses = [s.status.value for s in SessionStore(rig.folder.sessions_file).all()]
+    assert statuses.count("crashed") >= KILLS

@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: real workers, pseudo-terminals, small datasets and policies."""

@@ -1,0 +1,51 @@
+"""An evaluation driven through the demo's screens: the form, and the start of a trial."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from services.folders import RunFolder
+from services.live.launch import live_runs
+from services.live.snapshots import Phase
+from tests import ROOT
+from tests.support.demo_desk import DemoDesk
+from tests.support.terminal import Terminal
+
+POLICY = """
+import sys
+from pathlib import Path
+from tests.support.checkpoints import make_checkpoint
+make_checkpoint(Path(sys.argv[1]))
+"""
+PATIENCE_S = 240
+
+
+def start_evaluation(desk: DemoDesk) -> tuple[Terminal, RunFolder]:
+    """The form as it fills itself in, one Enter per field."""
+    checkpoint = desk.folder.root / "outputs" / "train" / "tiny" / "checkpoints" / "000010"
+    subprocess.run([sys.executable, "-c", POLICY, str(checkpoint)], check=True, cwd=ROOT)
+    screen = desk.open("--data-dir", str(desk.folder.root), "--bench", "sim-state")
+    screen.wait_for("F3", 60)
+    screen.write(b"\x1b[15~")
+    screen.wait_for("looks at no camera", 60)
+    for text in ("", "999", "30", "", ""):  # task, trials, seconds, operator, judge
+        screen.press("enter")
+        time.sleep(0.3)
+        if text:
+            screen.press("ctrl+u")
+            screen.type(text)
+    screen.press("enter")
+    screen.wait_until(lambda: bool(live_runs(desk.folder)), 30, "no worker was started")
+    run = live_runs(desk.folder)[0]
+    screen.wait_until(lambda: desk.state(run).phase is Phase.IDLE, PATIENCE_S, "it does not get past starting")
+    return screen, run
+
+
+def start_trial(desk: DemoDesk, screen: Terminal, run: RunFolder) -> None:
+    """Space, once the last key is long enough ago; returns while the policy drives."""
+    time.sleep(0.7)
+    screen.press("space")
+    screen.wait_until(lambda: desk.state(run).phase is Phase.RUNNING, 60, "no trial runs")
+    time.sleep(1.0)

@@ -1,0 +1,144 @@
+"""Workers that start in a moment: forked from a process that has LeRobot loaded already.
+
+The worker is the real one, with its own session, log and socket; only its imports are shared. Tests that need
+many workers use it; the journeys start them as the console does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from services.folders import RunFolder
+from tests import ROOT
+
+
+class Zygote:
+    """The warm process; `spawn` has the form of `services.live.launch.spawn`."""
+
+    def __init__(self, first: str = "") -> None:
+        """`first`: Python code that changes something in it, and so in every worker."""
+        code = f"{first}\nfrom tests.support.zygote import main; main()"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().strip() == "ready"
+
+    def spawn(self, run: RunFolder, module: str) -> None:
+        """Fork a worker for `run`."""
+        assert self._process.stdin is not None
+        set_here = {k: v for k, v in os.environ.items() if k.startswith("LAB_CONSOLE_")}
+        self._process.stdin.write(json.dumps([module, str(run.root), set_here]) + "\n")
+        self._process.stdin.flush()
+
+    def close(self) -> None:
+        """Let the warm process go; its workers live on."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _become_worker(module: str, run: str) -> int:
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(Path(run) / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for target, source in ((0, null), (1, log), (2, log)):
+        os.dup2(source, target)
+    from services.workers import bench, evaluate, record, train
+    from services.workers.process.run_worker import run_worker
+    from tests.support import policy_host
+
+    train.spawn = fork_trainer
+
+    body = {
+        "services.workers.record": record.body,
+        "services.workers.bench": bench.body,
+        "services.workers.train": train.body,
+        "services.workers.evaluate": evaluate.body,
+    }[module]
+    if module == "services.workers.evaluate":
+        policy_host.install()
+    return run_worker([module, run], body)
+
+
+class Forked:
+    """A forked child, in the form of subprocess.Popen."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self._code = pid, None
+
+    def poll(self) -> int | None:
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, 9)
+
+    def wait(self) -> int:
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+
+def fork_trainer(run: RunFolder, channel: socket.socket) -> Forked:
+    """A trainer with LeRobot loaded already; in the form of `services.workers.train.spawn`."""
+    parent, descriptor = os.getpid(), channel.fileno()
+    pid = os.fork()
+    if pid:
+        return Forked(pid)
+    status = 1
+    try:
+        os.closerange(3, descriptor)  # the locks are the supervisor's alone
+        os.closerange(descriptor + 1, 1024)
+        import torch
+
+        from services.workers.training import trainer
+
+        torch.set_num_threads(1)  # tiny policies train faster so, beside other tests
+        status = trainer.main(["trainer", str(run.root), str(descriptor), str(parent)])
+    finally:
+        os._exit(status)
+
+
+def main() -> None:
+    """Load what workers load, then fork one per line of standard input."""
+    import signal
+
+    os.environ["TQDM_DISABLE"] = "1"  # as services.workers.train sets it for a trainer
+    os.environ["https_proxy"] = "http://127.0.0.1:9"  # no test fetches weights
+
+    import accelerate
+    import lerobot.policies.act.modeling_act
+
+    import services.sim.bench
+    import services.sim.devices
+    import services.workers.arm.bench_session
+    import services.workers.evaluation.session
+    import services.workers.evaluation.setup
+    import services.workers.recording.session
+    import services.workers.training.training_run
+    import tests.policies.modeling_copycat
+
+    assert services.sim.bench
+    assert tests.policies.modeling_copycat
+    assert accelerate
+    assert lerobot.policies.act.modeling_act
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+    print("ready", flush=True)
+    for line in sys.stdin:
+        module, run, environment = json.loads(line)
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.environ.update(environment)
+            status = 1
+            try:
+                status = _become_worker(module, run)
+            finally:
+                os._exit(status)
