@@ -135,7 +135,7 @@ class LabConsole(App[int]):
         self.desk.spawn(self._warn_of_tmux())
 
     async def _join(self, run: RunFolder) -> None:
-        """Attach to a sitting with an arm, and show it."""
+        """Attach to a session with an arm, and show it."""
         from screens.frame.bindings import SCREEN_OF
 
         await self.desk.join(run, None)
@@ -164,7 +164,7 @@ class LabConsole(App[int]):
     # --- leaving --------------------------------------------------------------------------------
 
     def action_leave(self) -> None:
-        """Leave; asks first when a sitting would go on without this console."""
+        """Leave; asks first when a session would go on without this console."""
         from screens.frame import leave
 
         leave.ask(self, self.desk, self._detach)

@@ -56,7 +56,7 @@ def _record(verbs: _Verbs) -> None:
     add = record.add_argument
     add("--dataset", required=True, metavar="NAME", help="the dataset's name, or owner/name")
     add("--task", required=True, metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
-    add("--episodes", required=True, type=int, metavar="N", help="accepted episodes to record in this sitting")
+    add("--episodes", required=True, type=int, metavar="N", help="accepted episodes to record in this session")
     add("--episode-seconds", type=float, metavar="S", help="length of a take (default: the bench's)")
     add("--reset-seconds", type=float, metavar="S", help="time to put the scene back (default: the bench's)")
     add("--fps", type=int, metavar="HZ", help="frames and control periods per second (default: the bench's, 30)")

@@ -23,7 +23,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
-from services.live.stop_keys import Stop, StopScanner
+from services.live.stop_keys import StopKey, StopScanner
 from services.live.stop_line import StopLine
 
 stop_line = StopLine()
@@ -102,7 +102,7 @@ class StopKeyDriver(LinuxDriver):
         undecided = now - quiet_since <= constants.ESCAPE_DELAY + _TICK_S
         return _TICK_S if undecided else _IDLE_S
 
-    def _send(self, stops: list[Stop]) -> None:
+    def _send(self, stops: list[StopKey]) -> None:
         if stops:
             stop_line.stop(stops[0].cause)
 

@@ -1,4 +1,4 @@
-"""The verbs that every sitting with an arm shares: follow, pause, rest, release, finish, rescue."""
+"""The verbs that every session with an arm shares: follow, pause, rest, release, finish, rescue."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def release(link: Link) -> Answered:
 
 
 def finish(link: Link) -> Answered:
-    """End the sitting: save, rest, let go of the devices."""
+    """End the session: save, rest, let go of the devices."""
     return link.tell(protocol.Finish())
 
 

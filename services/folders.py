@@ -34,7 +34,7 @@ class DataFolder:
 
     @property
     def runs(self) -> Path:
-        """One folder per sitting."""
+        """One folder per session."""
         return self.root / "runs"
 
     @property
@@ -53,7 +53,7 @@ class DataFolder:
         return self.outputs / "train"
 
     def run(self, session_id: str) -> RunFolder:
-        """The folder of one sitting (it need not exist)."""
+        """The folder of one session (it need not exist)."""
         return RunFolder(self.runs / session_id)
 
     def create(self) -> DataFolder:
@@ -73,7 +73,7 @@ class DataFolder:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One sitting's files."""
+    """One session's files."""
 
     root: Path
 

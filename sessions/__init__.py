@@ -1,1 +1,1 @@
-"""The log: what a sitting was, kept in one TinyDB file."""
+"""The log: what a session was, kept in one TinyDB file."""

@@ -1,4 +1,4 @@
-"""The session document: what the log keeps of one sitting, typed."""
+"""The session document: what the log keeps of one session, typed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCHEMA_VERSION = 1
 
 
 class SessionKind(StrEnum):
-    """What a sitting was for."""
+    """What a session was for."""
 
     RECORD = "record"
     TRAIN = "train"
@@ -20,7 +20,7 @@ class SessionKind(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """How a sitting stands; `crashed` means that its worker vanished without an end."""
+    """How a session stands; `crashed` means that its worker vanished without an end."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -37,7 +37,7 @@ class Verdict(StrEnum):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """A saved take: `index` counts in the dataset (from 0), `take` in the sitting (from 1)."""
+    """A saved take: `index` counts in the dataset (from 0), `take` in the session (from 1)."""
 
     index: int
     take: int
@@ -48,7 +48,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One eval attempt; `index` counts attempts in the sitting from 1.
+    """One eval attempt; `index` counts attempts in the session from 1.
 
     `ended_by` is verdict, key, time, oracle, stopped, driver, failed or ended; empty while it runs. `why` says what
     failed. `judge` is an operator or `oracle`. `episode_index` counts in the rollout dataset, None where the motion
@@ -111,7 +111,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One sitting as the log keeps it. Times are UTC, ISO 8601; `profile` and `config` as they were used.
+    """One session as the log keeps it. Times are UTC, ISO 8601; `profile` and `config` as they were used.
 
     `checkpoint` is what an evaluation ran, `trained_in` the session that made it (empty where unknown).
     """

@@ -49,7 +49,7 @@ async def save(app: Any, name: str) -> None:
 
 
 async def record(folder: DataFolder) -> None:
-    """One sitting, from the first screen to the log."""
+    """One session, from the first screen to the log."""
     app = console(folder, "sim", demo=True)
     async with app.run_test(size=(120, 40)) as pilot:
 

@@ -1,4 +1,4 @@
-"""A sitting that a shell verb drives from its start to its end: what record and eval have in common."""
+"""A session that a shell verb drives from its start to its end: what record and eval have in common."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sessions.models import SessionStatus
 
 END_PATIENCE_S = 120.0
 Work = Callable[[Link, Interrupts], Awaitable[str]]
-"""Drives the sitting; returns what went wrong, or nothing."""
+"""Drives the session; returns what went wrong, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Driven:
 
     @property
     def well(self) -> bool:
-        """Whether all that was asked for is there, and the sitting ended in order."""
+        """Whether all that was asked for is there, and the session ended in order."""
         return not self.failure and self.state.status is SessionStatus.FINISHED and self.state.reached
 
     @property
@@ -39,7 +39,7 @@ class Driven:
 
 
 async def drive(run: RunFolder, work: Work, *, name: str, ending: str, patience_s: float = START_PATIENCE_S) -> Driven:
-    """Attach, let `work` do its part, then end the sitting in order.
+    """Attach, let `work` do its part, then end the session in order.
 
     An arm that was stopped goes on holding: only a person moves it again. Raises LinkLost, or TimeoutError where the
     worker takes longer than `patience_s` to start.
@@ -65,7 +65,7 @@ async def drive(run: RunFolder, work: Work, *, name: str, ending: str, patience_
 
 
 def goes_on(run: RunFolder, driven: Driven) -> str:
-    """What a person can do with a sitting that still runs; empty where it has ended."""
+    """What a person can do with a session that still runs; empty where it has ended."""
     if not driven.state.running:
         return ""
     return f"session {run.id} goes on: `lab-console attach {run.id}`, `lab-console rest` or `lab-console release`"

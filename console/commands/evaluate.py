@@ -113,7 +113,7 @@ async def _start(link: Link, number: int) -> str:
 
 
 def _waits(state: Snapshot) -> bool:
-    """Whether the sitting goes on by a command only, or is over."""
+    """Whether the session goes on by a command only, or is over."""
     still = (Phase.HELD, Phase.RESTED, Phase.IDLE, Phase.DONE, Phase.RELEASED)
     return not state.running or state.phase in still
 

@@ -1,4 +1,4 @@
-"""What is new in a sitting since the last look, as lines for people. Pure: from snapshots to text."""
+"""What is new in a session since the last look, as lines for people. Pure: from snapshots to text."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _checkpoint(checkpoint: Checkpoint) -> str:
 
 
 def amount(state: Snapshot) -> tuple[int, int, str]:
-    """(done, wanted, both in words) of what the sitting is for; (0, 0, "") where nothing is counted."""
+    """(done, wanted, both in words) of what the session is for; (0, 0, "") where nothing is counted."""
     started, training = state.started, state.training
     if started is None:
         return 0, 0, ""

@@ -1,4 +1,4 @@
-"""How a verb shows the sitting that it follows: a progress bar on a terminal, plain lines elsewhere."""
+"""How a verb shows the session that it follows: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

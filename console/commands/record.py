@@ -71,7 +71,7 @@ async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
 
 
 async def _takes(link: Link, interrupts: Interrupts, *, by_key: bool) -> str:
-    """Drive the sitting until the target is reached; returns what went wrong, or nothing."""
+    """Drive the session until the target is reached; returns what went wrong, or nothing."""
     while link.snapshot.running and not link.snapshot.reached and not interrupts.asked:
         state = link.snapshot
         if state.phase is Phase.IDLE or state.phase in (Phase.READY, Phase.RESET):

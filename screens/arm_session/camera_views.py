@@ -1,4 +1,4 @@
-"""Looking at the cameras of a sitting: which are shown, how large, and what the worker is asked to send."""
+"""CameraViewsScreen at the cameras of a session: which are shown, how large, and what the worker is asked to send."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from screens.desk.messages import SittingChanged
+from screens.desk.messages import SessionChanged
 from screens.frame.lab_screen import LabScreen
 from screens.widgets.pictures import Pictures
 from services.live import protocol
 from sessions.models import SessionKind
 
 LOOK_KEYS: list[BindingType] = [
-    Binding("w", "enlarge", "enlarge", id="sitting.enlarge", tooltip="One camera large, the next, all again"),
-    Binding("d", "details", "details", id="sitting.details", tooltip="Numbers instead of the picture, and back"),
+    Binding("w", "enlarge", "enlarge", id="session.enlarge", tooltip="One camera large, the next, all again"),
+    Binding("d", "details", "details", id="session.details", tooltip="Numbers instead of the picture, and back"),
 ]
 
 
-class Looking(LabScreen):
-    """A screen with `Pictures`, which shows sittings of one kind, or its form."""
+class CameraViewsScreen(LabScreen):
+    """A screen with `Pictures`, which shows sessions of one kind, or its form."""
 
     KIND: ClassVar[SessionKind]
 
@@ -30,7 +30,7 @@ class Looking(LabScreen):
 
     @property
     def mine(self) -> bool:
-        """Whether the sitting at hand is of this screen's kind."""
+        """Whether the session at hand is of this screen's kind."""
         return self.desk.kind is self.KIND
 
     @property
@@ -44,7 +44,7 @@ class Looking(LabScreen):
 
     @property
     def cameras(self) -> Mapping[str, Mapping[str, Any]]:
-        """The cameras of the bench that this sitting runs on; none once it is over."""
+        """The cameras of the bench that this session runs on; none once it is over."""
         return self.desk.cameras if self.mine and self.desk.live else {}
 
     def draw_pictures(self) -> None:
@@ -68,8 +68,8 @@ class Looking(LabScreen):
         """A hidden screen asks for no pictures (a dialog over it hides nothing)."""
         self.call_after_refresh(self.ask_for_previews)
 
-    def on_sitting_changed(self, message: SittingChanged) -> None:
-        """Another sitting: ask for pictures anew. (Textual calls the base class's handler after this one.)"""
+    def on_session_changed(self, message: SessionChanged) -> None:
+        """Another session: ask for pictures anew. (Textual calls the base class's handler after this one.)"""
         self._asked_sizes = {}
 
     def action_enlarge(self) -> None:

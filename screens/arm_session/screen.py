@@ -1,4 +1,4 @@
-"""What Record and Evaluate have in common: the form of the next sitting, or the one at hand; pictures, panels, end."""
+"""What Record and Evaluate have in common: the form of the next session, or the one at hand; pictures, panels, end."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from screens.arm_session.camera_views import Looking
+from screens.arm_session.camera_views import CameraViewsScreen
 from screens.frame.form import Form, stands
 from screens.views.phase import moment
-from screens.views.phase_view import Moment
+from screens.views.phase_view import PhaseView
 from screens.views.record_panels import legend
 from screens.views.session_page import page
 from screens.views.signs import clean
@@ -26,8 +26,8 @@ from services.log.documents import document
 from sessions.models import SessionKind
 
 
-class SittingScreen(Looking):
-    """Shows the form, or the sitting; never both. Subclasses say of which kind, and draw what is their own."""
+class ArmSessionScreen(CameraViewsScreen):
+    """Shows the form, or the session; never both. Subclasses say of which kind, and draw what is their own."""
 
     GUIDE: ClassVar[str] = "leader"
     """What the arm follows."""
@@ -35,7 +35,7 @@ class SittingScreen(Looking):
     # --- what subclasses give -------------------------------------------------------------------
 
     def new_form(self) -> Form:
-        """The form of the next sitting."""
+        """The form of the next session."""
         raise NotImplementedError
 
     def strip(self) -> Content:
@@ -43,11 +43,11 @@ class SittingScreen(Looking):
         raise NotImplementedError
 
     def heading(self) -> str:
-        """What stands over the phase panel of a sitting of this kind."""
+        """What stands over the phase panel of a session of this kind."""
         raise NotImplementedError
 
     def tally(self) -> list[Content]:
-        """What the sitting came to so far."""
+        """What the session came to so far."""
         raise NotImplementedError
 
     def foot(self, telemetry: protocol.Telemetry) -> list[Content]:
@@ -81,7 +81,7 @@ class SittingScreen(Looking):
         """Titles of the panels."""
         self._wants_form = False
         self.query_one("#joints-box").border_title = legend(self.GUIDE)
-        self.query_one("#tally").border_title = "this sitting"
+        self.query_one("#tally").border_title = "this session"
 
     # --- drawing --------------------------------------------------------------------------------
 
@@ -96,13 +96,13 @@ class SittingScreen(Looking):
         """Until the form's fields are there."""
         return super().opening or (self.shows_form and not stands(self))
 
-    def moment(self) -> Moment:
+    def moment(self) -> PhaseView:
         """What the big panel shows."""
         desk = self.desk
         return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
 
     def draw(self) -> None:
-        """Choose form, sitting or what a lost worker said; draw it."""
+        """Choose form, session or what a lost worker said; draw it."""
         desk = self.desk
         if desk.live:
             self._wants_form = False
@@ -128,11 +128,11 @@ class SittingScreen(Looking):
         if self.desk.snapshot.started is not None and self.mine:
             return self.heading()
         if not self.desk.live:
-            return "sitting"
+            return "session"
         if kind is None or self.mine:
-            return "sitting"
+            return "session"
         where = {SessionKind.RECORD: "F3", SessionKind.EVAL: "F5"}.get(kind, "F2")
-        return f"{kind.value} sitting: {where} shows it, F finishes it"
+        return f"{kind.value} session: {where} shows it, F finishes it"
 
     def _draw_form(self) -> None:
         place = self.query_one("#ask")
@@ -145,9 +145,9 @@ class SittingScreen(Looking):
             self.set_focus(None)
 
     def _draw_end(self) -> None:
-        """What a worker that crashed said last, else what the log keeps of the sitting."""
+        """What a worker that crashed said last, else what the log keeps of the session."""
         desk, place = self.desk, self.query_one("#after")
-        place.border_title = "the worker's last words" if desk.tail else "this sitting, as the log keeps it"
+        place.border_title = "the worker's last words" if desk.tail else "this session, as the log keeps it"
         if desk.tail:
             text = Content("\n".join(desk.tail))
         elif desk.snapshot.started is not None:
@@ -203,5 +203,5 @@ def joints_box() -> Vertical:
 
 
 def tally_box() -> Container:
-    """What the sitting came to so far."""
+    """What the session came to so far."""
     return Container(Lines(id="tally-lines"), id="tally", classes="panel")

@@ -12,13 +12,13 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 
 from screens.bench.today_panel import TodayPanel
-from screens.desk.messages import SittingChanged
-from screens.frame.arm_actions import NOTE_KEY, SITTING_KEYS
+from screens.desk.messages import SessionChanged
+from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.bindings import FRAME_KEYS, SCREEN_OF
 from screens.frame.lab_screen import LabScreen
 from screens.views.equipment import other_lines, part_line
 from screens.views.phase import moment
-from screens.views.phase_view import Moment
+from screens.views.phase_view import PhaseView
 from screens.views.record_panels import joints_footer, legend
 from screens.views.signs import Tone, clean
 from screens.widgets.joints import JointBars
@@ -48,9 +48,9 @@ class BenchScreen(LabScreen):
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "teleoperate", "teleoperate", id="bench.teleoperate", tooltip="Follow the leader, record nothing"),
-        *SITTING_KEYS,
+        *ARM_SESSION_KEYS,
         NOTE_KEY,
-        Binding("a", "attach", "attach", id="bench.attach", tooltip="Attach to the chosen sitting that runs"),
+        Binding("a", "attach", "attach", id="bench.attach", tooltip="Attach to the chosen session that runs"),
         Binding(
             "enter", "open", "open", key_display="enter", id="bench.open", tooltip="Open the chosen session, or attach"
         ),
@@ -105,9 +105,9 @@ class BenchScreen(LabScreen):
         if self._looked:
             self._look_around()
 
-    def on_sitting_changed(self, message: SittingChanged) -> None:
+    def on_session_changed(self, message: SessionChanged) -> None:
         """Something began or ended."""
-        super().on_sitting_changed(message)
+        super().on_session_changed(message)
         self._look_around()
 
     # --- drawing --------------------------------------------------------------------------------
@@ -135,19 +135,21 @@ class BenchScreen(LabScreen):
             self.query_one(JointBars).show(telemetry.joints, telemetry.leader)
             self.query_one("#joints-foot", Line).show(joints_footer(telemetry)[0])
 
-    def _moment(self) -> Moment:
+    def _moment(self) -> PhaseView:
         desk = self.desk
         if self._taken:
-            return Moment("IN USE", Tone.WARNING, "a sitting has this arm: a attaches to it, then p, g and R act on it")
+            return PhaseView(
+                "IN USE", Tone.WARNING, "a session has this arm: a attaches to it, then p, g and R act on it"
+            )
         if desk.link is None:
-            return Moment("IDLE", Tone.QUIET, "no sitting runs: F3 records, m teleoperates without recording")
+            return PhaseView("IDLE", Tone.QUIET, "no session runs: F3 records, m teleoperates without recording")
         return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
 
     # --- keys -----------------------------------------------------------------------------------
 
     @property
     def _taken(self) -> bool:
-        """Whether a sitting has this arm and this console is attached to none: a second worker could not have it."""
+        """Whether a session has this arm and this console is attached to none: a second worker could not have it."""
         return not self.desk.live and self.query_one(TodayPanel).runs_here
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -176,7 +178,7 @@ class BenchScreen(LabScreen):
         self.redraw()
 
     def action_attach(self) -> None:
-        """Attach to the chosen sitting."""
+        """Attach to the chosen session."""
         item = self.query_one(TodayPanel).attachable
         if item is not None:
             started = item.snapshot.started
@@ -195,7 +197,7 @@ class BenchScreen(LabScreen):
             self._show(panel.chosen_running)
 
     def _show(self, item: Running) -> None:
-        """Where a sitting of this kind is seen; one that only moves the arm is seen here."""
+        """Where a session of this kind is seen; one that only moves the arm is seen here."""
         started = item.snapshot.started
         if started and (screen := SCREEN_OF.get(started.kind)):
             self.app.switch_mode(screen)

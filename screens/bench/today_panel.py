@@ -51,7 +51,7 @@ class TodayPanel(Vertical):
 
     @work(group="runs", exclusive=True)
     async def look_again(self) -> None:
-        """Follow what runs; read everything where a sitting came or went."""
+        """Follow what runs; read everything where a session came or went."""
         before = self._today
         now = await asyncio.to_thread(running, self.desk.folder)
         if [r.run.id for r in now] != [r.run.id for r in before.running]:
@@ -69,19 +69,19 @@ class TodayPanel(Vertical):
 
     @property
     def chosen_running(self) -> Running | None:
-        """The chosen sitting, where it runs."""
+        """The chosen session, where it runs."""
         row = self.query_one(RowList).cursor
         return self._today.running[row] if row < len(self._today.running) else None
 
     @property
     def attachable(self) -> Running | None:
-        """The chosen sitting, where it runs and this console is not attached to it."""
+        """The chosen session, where it runs and this console is not attached to it."""
         item = self.chosen_running
         return None if item is None or item.run.id in self._attached else item
 
     @property
     def runs_here(self) -> bool:
-        """Whether a sitting that this console is not attached to holds the bench at which it sits."""
+        """Whether a session that this console is not attached to holds the bench at which it sits."""
         return runs_on(self._today.running, self.desk.profile.name, but=self._attached) is not None
 
     @property
@@ -92,9 +92,9 @@ class TodayPanel(Vertical):
 
     @property
     def _attached(self) -> frozenset[str]:
-        """The sitting and the training that this console is attached to."""
-        sitting = self.desk.link.run.id if self.desk.link and self.desk.live else ""
-        return frozenset({sitting, self.desk.training.attached} - {""})
+        """The session and the training that this console is attached to."""
+        session = self.desk.link.run.id if self.desk.link and self.desk.live else ""
+        return frozenset({session, self.desk.training.attached} - {""})
 
     def draw(self) -> None:
         """Rows and hint."""

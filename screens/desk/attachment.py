@@ -1,4 +1,4 @@
-"""The one sitting that this console is attached to: what is known of it, and what its link says."""
+"""The one session that this console is attached to: what is known of it, and what its link says."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from screens.desk.messages import SittingChanged, SnapshotArrived, TelemetryArrived
-from screens.desk.notifier import Audience
+from screens.desk.messages import SessionChanged, SnapshotArrived, TelemetryArrived
+from screens.desk.notifier import Notifier
 from screens.views.signs import Tone, clean, signs
 from services.bench.profiles import Profile
 from services.folders import RunFolder
@@ -28,8 +28,8 @@ PATIENCE_S = 25.0
 REATTACH_S = 3.0
 
 
-class Attachment(Audience):
-    """`link` is None before the first sitting and after letting one go; a finished one stays to be read."""
+class Attachment(Notifier):
+    """`link` is None before the first session and after letting one go; a finished one stays to be read."""
 
     def __init__(self, name: str, profile: Profile, stop_line: StopLine | None) -> None:
         super().__init__()
@@ -47,17 +47,17 @@ class Attachment(Audience):
 
     @property
     def snapshot(self) -> Snapshot:
-        """The state of the sitting at hand; the empty snapshot where there is none."""
+        """The state of the session at hand; the empty snapshot where there is none."""
         return self.link.snapshot if self.link else Snapshot()
 
     @property
     def telemetry(self) -> protocol.Telemetry | None:
-        """The newest telemetry of a running sitting."""
+        """The newest telemetry of a running session."""
         return self.link.telemetry if self.link and self.live else None
 
     @property
     def live(self) -> bool:
-        """Whether a sitting runs and this console is attached to it, or waits for its worker."""
+        """Whether a session runs and this console is attached to it, or waits for its worker."""
         return self.starting or (self.link is not None and self.link.connected and self.snapshot.running)
 
     @property
@@ -67,7 +67,7 @@ class Attachment(Audience):
 
     @property
     def watching(self) -> bool:
-        """Whether another console may drive; not while a sitting that this one began still starts."""
+        """Whether another console may drive; not while a session that this one began still starts."""
         mine = self.began and self.snapshot.phase is Phase.STARTING
         return self.live and not self.starting and not self.driving and not mine
 
@@ -80,13 +80,13 @@ class Attachment(Audience):
 
     @property
     def kind(self) -> SessionKind | None:
-        """What the sitting at hand is for."""
+        """What the session at hand is for."""
         started = self.snapshot.started
         return started.kind if started else self._asked_for if self.starting or self.link else None
 
     @property
     def cameras(self) -> dict[str, dict[str, Any]]:
-        """The cameras of the bench that the sitting runs on, by name, as LeRobot's configs."""
+        """The cameras of the bench that the session runs on, by name, as LeRobot's configs."""
         started = self.snapshot.started
         robot = started.profile.get("robot", {}) if started else {}
         return dict(robot.get("cameras") or self.profile.cameras)
@@ -101,38 +101,38 @@ class Attachment(Audience):
 
     async def _attach(self, run: RunFolder, *, drive: bool, patience_s: float) -> None:
         self.starting = True
-        await self.let_go()
+        await self.detach()
         link = Link(
             run, name=self.name, drive=drive, on_event=self._on_event, on_telemetry=self._on_telemetry,
             on_welcome=self._on_welcome, on_lost=self._on_lost,
         )  # fmt: skip
         self.link, self.why_lost, self.tail = link, "", ()
-        self.post(SittingChanged)
+        self.post(SessionChanged)
         try:
             await link.attach(patience_s)
         except LinkLost as lost:
             self.starting = False
-            await self._bury(link, str(lost))
+            await self._close_crashed(link, str(lost))
             return
         self.starting = False
         self._sit_where(link.snapshot)
         self.post(lambda: SnapshotArrived(link.snapshot))
-        self.post(SittingChanged)
+        self.post(SessionChanged)
 
     def _sit_where(self, snapshot: Snapshot) -> None:
-        """Sit at the bench that the sitting runs on, with the profile that it runs with."""
+        """Sit at the bench that the session runs on, with the profile that it runs with."""
         if snapshot.started is not None:
             with suppress(msgspec.ValidationError):  # of a newer console: keep ours
                 self.profile = msgspec.convert(snapshot.started.profile, Profile)
 
-    async def let_go(self) -> None:
-        """Detach from the sitting at hand; its worker goes on."""
+    async def detach(self) -> None:
+        """Detach from the session at hand; its worker goes on."""
         link, self.link = self.link, None
         if self._stop_line:
             self._stop_line.disarm()
         if link is not None:
             await link.close()
-            self.post(SittingChanged)
+            self.post(SessionChanged)
 
     # --- what the link says ---------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class Attachment(Audience):
         if not snapshot.running:
             if self._stop_line:
                 self._stop_line.disarm()
-            self.post(SittingChanged)
+            self.post(SessionChanged)
             if snapshot.status is SessionStatus.CRASHED and self.link is not None:
                 self.spawn(self._read_tail(self.link.run))
 
@@ -166,19 +166,19 @@ class Attachment(Audience):
         if link is None:
             return
         if not link.snapshot.running:
-            self.post(SittingChanged)
+            self.post(SessionChanged)
             return
-        self.spawn(self._mourn(link, why))
+        self.spawn(self._on_disconnect(link, why))
 
-    async def _mourn(self, link: Link, why: str) -> None:
+    async def _on_disconnect(self, link: Link, why: str) -> None:
         """The connection went: attach again where the worker lives, else show what it said last."""
         if await asyncio.to_thread(is_live, link.run):
             self.notice(f"{why}; attaching again", Tone.WARNING)
             await self._attach(link.run, drive=link.driving, patience_s=REATTACH_S)
         else:
-            await self._bury(link, why)
+            await self._close_crashed(link, why)
 
-    async def _bury(self, link: Link, why: str) -> None:
+    async def _close_crashed(self, link: Link, why: str) -> None:
         if self._stop_line:
             self._stop_line.disarm()
         link.snapshot = await asyncio.to_thread(close_crashed, link.run)
@@ -187,9 +187,9 @@ class Attachment(Audience):
         self.bells.play("alarm")
         self.notice(f"the worker is gone: {why} {signs().dot} N starts again", Tone.DANGER)
         self.post(lambda: SnapshotArrived(link.snapshot))
-        self.post(SittingChanged)
+        self.post(SessionChanged)
 
     async def _read_tail(self, run: RunFolder) -> None:
         """What a worker that crashed said last."""
         self.tail = tuple(clean(line, 200) for line in await asyncio.to_thread(log_tail, run))
-        self.post(SittingChanged)
+        self.post(SessionChanged)

@@ -24,7 +24,7 @@ PATTERNS: dict[str, tuple[float, ...]] = {
 
 
 def pattern_of(event: ev.Event, kind: SessionKind | None = None) -> str:
-    """Which pattern an event of such a sitting rings; empty for none.
+    """Which pattern an event of such a session rings; empty for none.
 
     In an evaluation it is the verdict that is saved, and the arm at rest that asks for the scene.
     """

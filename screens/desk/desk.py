@@ -1,4 +1,4 @@
-"""The desk: data folder, benches, the one sitting that this console is attached to, and the training it watches.
+"""The desk: data folder, benches, the one session that this console is attached to, and the training it watches.
 
 Screens call its verbs and later see a message; they never ask whether something is done. It runs on the
 event loop, posts messages to the screens that watch it, and leaves disk and processes to threads.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from screens.desk.attachment import PATIENCE_S, REATTACH_S, Attachment
-from screens.desk.messages import SittingChanged, StopAnswered
+from screens.desk.messages import SessionChanged, StopAnswered
 from screens.desk.stop_watch import StopWatch
 from screens.desk.training_watch import TrainingWatch
 from screens.views.signs import Tone
@@ -45,14 +45,14 @@ class Desk(Attachment):
         self.chosen_checkpoint = ""
 
     def sit_at(self, bench: str) -> None:
-        """Choose another bench; only while no sitting is at hand."""
+        """Choose another bench; only while no session is at hand."""
         if self.live:
-            self.refuse("a sitting runs: it stays at its bench")
+            self.refuse("a session runs: it stays at its bench")
             return
         self.profile = self.benches.profiles[bench]
         self.operator = self.profile.operators[0] if self.profile.operators else self.operator
         self.link = None
-        self.post(SittingChanged)
+        self.post(SessionChanged)
 
     # --- verbs ----------------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ class Desk(Attachment):
             StopWatch(self, self._stop_line).listen()
 
     def start_bench(self, purpose: Purpose, *, rescue: bool = False) -> None:
-        """Start a bench sitting and attach to it."""
+        """Start a bench session and attach to it."""
         profile, operator = self.profile, self.operator
         self.start(
             lambda: arm_commands.begin(self.folder, profile, purpose, operator=operator, rescue=rescue),
@@ -77,9 +77,9 @@ class Desk(Attachment):
         )
 
     def start(self, begin: Callable[[], RunFolder], kind: SessionKind) -> None:
-        """Launch a worker with `begin` (in a thread) and attach to it, unless a sitting is at hand."""
+        """Launch a worker with `begin` (in a thread) and attach to it, unless a session is at hand."""
         if self.live:
-            self.refuse("a sitting runs already: F finishes it, q leaves it running")
+            self.refuse("a session runs already: F finishes it, q leaves it running")
             return
         self.spawn(self._launch(begin, kind))
 
@@ -87,27 +87,27 @@ class Desk(Attachment):
         """Let go of what is at hand, launch, attach. Whatever fails, nothing counts as starting afterwards."""
         self.starting, self._asked_for, self.began = True, kind, True
         try:
-            await self.let_go()
+            await self.detach()
             run = await asyncio.to_thread(begin)
             await self._attach(run, drive=True, patience_s=PATIENCE_S)
         finally:
             self.starting = False
-            self.post(SittingChanged)
+            self.post(SessionChanged)
 
     def attach(self, run: RunFolder, *, drive: bool = True) -> asyncio.Task[Any]:
-        """Attach to a sitting that runs; the task ends when that is done or has failed."""
+        """Attach to a session that runs; the task ends when that is done or has failed."""
         self.began, self._asked_for = False, None
         return self.spawn(self._attach(run, drive=drive, patience_s=REATTACH_S))
 
     def join(self, run: RunFolder, kind: SessionKind | None) -> asyncio.Task[Any]:
-        """Attach to whatever runs there: a training is watched beside the sitting at hand, all else is the sitting."""
+        """Attach to whatever runs there: a training is watched beside the session at hand, all else is the session."""
         return self.training.attach(run) if kind is SessionKind.TRAIN else self.attach(run)
 
     async def leave(self) -> None:
         """Detach for good: nobody is told any more."""
         self._watchers.clear()
-        await self.training.let_go()
-        await self.let_go()
+        await self.training.detach()
+        await self.detach()
 
     def rescue(self, run: RunFolder, pid: int) -> None:
         """Kill a worker that does not answer to the stop key, and hold the arm with another."""
@@ -122,7 +122,7 @@ class Desk(Attachment):
             self.notice("a rescue worker holds the arm: R releases it, g goes to rest", Tone.WARNING)
 
     async def finish_and_wait(self) -> bool:
-        """End the sitting in order; whether it ended (a refusal is shown, the sitting goes on)."""
+        """End the session in order; whether it ended (a refusal is shown, the session goes on)."""
         link = self.link
         if link is None or not link.connected:
             return True

@@ -14,7 +14,7 @@ from services.live.snapshots import Snapshot
 
 @dataclass
 class SnapshotArrived(Message):
-    """The sitting is in a new state, because of `event` (None: attached, or who drives changed)."""
+    """The session is in a new state, because of `event` (None: attached, or who drives changed)."""
 
     snapshot: Snapshot
     event: Event | None = None
@@ -32,8 +32,8 @@ class TelemetryArrived(Message):
 
 
 @dataclass
-class SittingChanged(Message):
-    """A sitting was attached to, let go or lost."""
+class SessionChanged(Message):
+    """A session was attached to, let go or lost."""
 
 
 @dataclass

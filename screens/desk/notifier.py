@@ -17,7 +17,7 @@ from services.live.link import Answered, LinkLost
 from services.refusal import Refusal
 
 
-class Audience:
+class Notifier:
     """Posts messages to the screens that watch; says what went wrong instead of raising it."""
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """The console's watch on one training: its state, its curves, what a dead one said last. No arm, no stop line.
 
-It stands beside the sitting with an arm: whoever records sees a training go on. Disk is read in threads.
+It stands beside the session with an arm: whoever records sees a training go on. Disk is read in threads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from screens.desk.messages import TrainingChanged
-from screens.desk.notifier import Audience
+from screens.desk.notifier import Notifier
 from screens.views.signs import Tone, clean
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
@@ -35,7 +35,7 @@ HORIZONS = 40
 class TrainingWatch:
     """`run` is None before the first training; one that has ended stays to be read. Posts TrainingChanged."""
 
-    def __init__(self, audience: Audience, folder: DataFolder, name: str) -> None:
+    def __init__(self, audience: Notifier, folder: DataFolder, name: str) -> None:
         self._audience, self._folder, self._name = audience, folder, name
         self.run: RunFolder | None = None
         self.asked: TrainRequest | None = None
@@ -109,7 +109,7 @@ class TrainingWatch:
         self._audience.spawn(self._launch(lambda: training.begin(self._folder, request), request))
 
     async def _launch(self, begin: Callable[[], RunFolder], request: TrainRequest) -> None:
-        await self.let_go()
+        await self.detach()
         self.starting, self.asked = True, request
         self._changed()
         try:
@@ -177,7 +177,7 @@ class TrainingWatch:
         else:
             self._audience.notice(f"noted: {clean(text, 60)}", Tone.SUCCESS)
 
-    async def let_go(self) -> None:
+    async def detach(self) -> None:
         """Watch nothing any more; the training goes on."""
         link, self.link = self.link, None
         self.run, self.asked, self.curves, self.tail, self._told = None, None, None, (), Snapshot()
@@ -190,7 +190,7 @@ class TrainingWatch:
         """Watch a run that lives (or is about to); of one that does not, show what is on disk."""
         self.starting = self.looked = True
         asked = self.asked
-        await self.let_go()
+        await self.detach()
         self.asked = await asyncio.to_thread(training_runs.asked, run) or asked
         self.run = run
         link = Link(run, name=self._name, drive=True, on_event=self._on_event, on_lost=self._on_lost)
@@ -200,9 +200,9 @@ class TrainingWatch:
                 await link.attach(PATIENCE_S)
                 await self._open_curves(run)
             else:
-                await self._bury(run)
+                await self._close_crashed(run)
         except LinkLost as lost:
-            await self._bury(run)
+            await self._close_crashed(run)
             self._audience.notice(lost, Tone.DANGER)
         finally:
             self.starting = False
@@ -226,24 +226,24 @@ class TrainingWatch:
         why = f": {snapshot.end_reason}" if snapshot.end_reason else ""
         self._audience.notice(f"training {word}{why}", Tone.SUCCESS if good else Tone.DANGER)
         if self.run is not None:
-            await self._bury(self.run)
+            await self._close_crashed(self.run)
 
     def _on_lost(self, why: str) -> None:
         link = self.link
         if link is not None and link.snapshot.running:
-            self._audience.spawn(self._mourn(link.run, why))
+            self._audience.spawn(self._on_disconnect(link.run, why))
 
-    async def _mourn(self, run: RunFolder, why: str) -> None:
+    async def _on_disconnect(self, run: RunFolder, why: str) -> None:
         """The connection went: watch again where the worker lives, else show what it said last."""
         if await asyncio.to_thread(is_live, run):
             self._audience.notice(f"{why}; watching the training again", Tone.WARNING)
             await self._attach(run)
         else:
-            await self._bury(run)
+            await self._close_crashed(run)
             self._audience.bells.play("alarm")
             self._audience.notice("the training is gone: its worker vanished without an end", Tone.DANGER)
 
-    async def _bury(self, run: RunFolder) -> None:
+    async def _close_crashed(self, run: RunFolder) -> None:
         """What is on disk of a training that has ended."""
         told, tail = await asyncio.to_thread(training_runs.ended, run)
         if self.run is None or self.run.id != run.id:  # another one is watched by now

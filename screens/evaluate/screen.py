@@ -1,4 +1,4 @@
-"""Evaluate: the policy tries, the operator judges with one key; before and after a sitting the form of the next one."""
+"""Evaluate: the policy tries, the operator judges with one key; before and after a session the form of the next one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 
 from screens.arm_session.camera_views import LOOK_KEYS
-from screens.arm_session.screen import SittingScreen, joints_box, phase_box, tally_box
+from screens.arm_session.screen import ArmSessionScreen, joints_box, phase_box, tally_box
 from screens.desk.messages import SnapshotArrived
 from screens.evaluate.form import EvaluateForm
 from screens.frame import availability
-from screens.frame.arm_actions import NOTE_KEY, SITTING_KEYS
+from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.bindings import FRAME_KEYS
 from screens.frame.form import Form
 from screens.views import trial_tally, trials
 from screens.views.phase import moment
-from screens.views.phase_view import Moment
+from screens.views.phase_view import PhaseView
 from screens.views.trial_strip import trial_strip
 from screens.widgets.line import Line, Lines
 from services.evaluation import plan as evaluation
@@ -39,8 +39,8 @@ MODE_KEYS: list[BindingType] = [
 ]  # fmt: skip
 
 
-class EvaluateScreen(SittingScreen):
-    """The sitting with a policy and trials."""
+class EvaluateScreen(ArmSessionScreen):
+    """The session with a policy and trials."""
 
     TITLE_WORD = "evaluate"
     KIND = SessionKind.EVAL
@@ -57,7 +57,7 @@ class EvaluateScreen(SittingScreen):
         Binding("v", "judge('void')", "void", id="evaluate.void", tooltip="It does not count and is repeated"),
         Binding("u", "undo", "undo", id="evaluate.undo", tooltip="Take the last verdict back, before the next trial"),
         *MODE_KEYS,
-        *SITTING_KEYS,
+        *ARM_SESSION_KEYS,
         NOTE_KEY,
         *LOOK_KEYS,
         Binding("N", "new", "new evaluation", id="evaluate.new", tooltip="Choose a checkpoint and evaluate it"),
@@ -105,14 +105,14 @@ class EvaluateScreen(SittingScreen):
         policy = self.desk.snapshot.policy
         return policy.cameras if policy and self.mine else ()
 
-    def moment(self) -> Moment:
+    def moment(self) -> PhaseView:
         """The verdict for a second, else the phase."""
         desk = self.desk
         fresh = self._fresh if time.monotonic() < self._fresh_until else 0
         return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now(), fresh=fresh)
 
     def draw(self) -> None:
-        """What every sitting shows; the line above the strip; the policy."""
+        """What every session shows; the line above the strip; the policy."""
         super().draw()
         if self.shows_form:
             return
@@ -122,7 +122,7 @@ class EvaluateScreen(SittingScreen):
         line.show(trials.modes_line(snapshot) if asks else trial_tally.summary(snapshot) if compact else "")
 
     def draw_telemetry(self) -> None:
-        """What every sitting shows, and how the inference runs."""
+        """What every session shows, and how the inference runs."""
         super().draw_telemetry()
         if not self.shows_form:
             self._draw_policy()
@@ -191,7 +191,7 @@ class EvaluateScreen(SittingScreen):
             self.desk.order(evaluation.annotate(self.desk.link, named[digit - 1]))
 
     def action_finish(self) -> None:
-        """End the sitting; asks first where a trial has no verdict."""
+        """End the session; asks first where a trial has no verdict."""
         from screens.frame.dialogs import Choice, Question
 
         pending = self.desk.snapshot.pending

@@ -1,4 +1,4 @@
-"""The keys of a sitting, the same on every screen that has them, and what they ask the services for."""
+"""The keys of a session, the same on every screen that has them, and what they ask the services for."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
     from screens.desk.desk import Desk
 
-SITTING_KEYS: list[BindingType] = [
-    Binding("p", "pause", "pause", id="sitting.pause", tooltip="Hold; once more follows again, slowly"),
-    Binding("g", "rest", "go to rest", id="sitting.rest", tooltip="Open the gripper, lift, move to the rest pose"),
-    Binding("R", "release", "release", id="sitting.release", tooltip="Lower the arm, then cut torque; asks first"),
-    Binding("F", "finish", "finish", id="sitting.finish", tooltip="Save, go to rest, end the sitting"),
-    Binding("T", "take_over", "take over", id="sitting.take-over", tooltip="Drive; the console before watches"),
+ARM_SESSION_KEYS: list[BindingType] = [
+    Binding("p", "pause", "pause", id="session.pause", tooltip="Hold; once more follows again, slowly"),
+    Binding("g", "rest", "go to rest", id="session.rest", tooltip="Open the gripper, lift, move to the rest pose"),
+    Binding("R", "release", "release", id="session.release", tooltip="Lower the arm, then cut torque; asks first"),
+    Binding("F", "finish", "finish", id="session.finish", tooltip="Save, go to rest, end the session"),
+    Binding("T", "take_over", "take over", id="session.take-over", tooltip="Drive; the console before watches"),
 ]
-NOTE_KEY = Binding("n", "note", "note", id="sitting.note", tooltip="Write a remark into the session")
+NOTE_KEY = Binding("n", "note", "note", id="session.note", tooltip="Write a remark into the session")
 """Apart from the others: in the log `n` goes to the chosen session."""
 
 LOWERS = "The arm is lowered to its rest pose first, slowly; then torque goes off."
 LIMP = "No rest pose is taught at this bench: the arm goes limp where it is. Keep a hand under it."
 
 
-class Verbs:
+class ArmActions:
     """Actions of a screen that has a desk."""
 
     desk: Desk
@@ -46,7 +46,7 @@ class Verbs:
             self.desk.order(arm_commands.pause_or_resume(self.desk.link))
 
     def action_rest(self) -> None:
-        """Go to rest: by command, or with a bench sitting of its own."""
+        """Go to rest: by command, or with a bench session of its own."""
         if self.desk.live and self.desk.link:
             self.desk.order(arm_commands.go_to_rest(self.desk.link))
         else:
@@ -69,7 +69,7 @@ class Verbs:
             self.desk.start_bench(Purpose.RELEASE)
 
     def action_finish(self) -> None:
-        """End the sitting in order."""
+        """End the session in order."""
         if self.desk.link:
             self.desk.order(arm_commands.finish(self.desk.link))
 
@@ -79,7 +79,7 @@ class Verbs:
             self.desk.order(arm_commands.take_over(self.desk.link))
 
     def action_note(self) -> None:
-        """Write a note to the sitting at hand."""
+        """Write a note to the session at hand."""
         from screens.frame.dialogs import TextEntry
 
         self.app.push_screen(TextEntry(self.desk, "Note to this session"), self._note)

@@ -21,12 +21,12 @@ RESTS = frozenset({Phase.IDLE, Phase.HELD, Phase.JUDGING, Phase.READY, Phase.RES
 
 
 def drives(desk: Desk) -> bool:
-    """A sitting runs and this console drives it."""
+    """A session runs and this console drives it."""
     return desk.live and desk.driving
 
 
 def records(desk: Desk) -> bool:
-    """A recording sitting runs."""
+    """A recording session runs."""
     return desk.live and desk.kind is SessionKind.RECORD
 
 

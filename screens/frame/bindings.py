@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ORDER = ("bench", "record", "train", "evaluate", "log")
 SCREEN_OF = {SessionKind.RECORD: "record", SessionKind.TRAIN: "train", SessionKind.EVAL: "evaluate"}
-"""Where a sitting is shown; what only moves the arm, on Bench."""
+"""Where a session is shown; what only moves the arm, on Bench."""
 
 FRAME_KEYS: list[BindingType] = [
     Binding("f2", "go('bench')", "bench", key_display="F2", id="go.bench", tooltip="What is connected, what runs"),
@@ -31,13 +31,13 @@ FRAME_KEYS: list[BindingType] = [
             tooltip="Next screen"),
     Binding("question_mark", "keys", "keys", key_display="?", id="keys", tooltip="Every key of this screen"),
     Binding("colon", "palette", "palette", key_display=":", id="palette", tooltip="Every action, by name"),
-    Binding("q", "app.leave", "leave", id="leave", tooltip="Leave the console; asks when a sitting runs"),
+    Binding("q", "app.leave", "leave", id="leave", tooltip="Leave the console; asks when a session runs"),
     Binding("x", "stop", "STOP", key_display="Esc x", id="stop", tooltip="Hold the arm where it is, at once"),
     Binding("escape", "back", "back", show=False, id="back", tooltip="Stop while the arm can move, else go back"),
 ]  # fmt: skip
 
 
-class Keyed(Screen[None]):
+class BoundScreen(Screen[None]):
     """A screen whose keys follow the rules. `FOOTER` names actions in the order in which the footer shows them."""
 
     TITLE_WORD: ClassVar[str] = ""

@@ -1,4 +1,4 @@
-"""A form before a sitting: fields, what is known about them, a start button. Refusals stand at the form."""
+"""A form before a session: fields, what is known about them, a start button. Refusals stand at the form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Form(Vertical):
     FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """(id, label) of each field, in order; Enter in the last one starts."""
     NEEDS_ARM: ClassVar[bool] = True
-    """Whether the sitting that it asks about moves the arm."""
+    """Whether the session that it asks about moves the arm."""
 
     @dataclass
     class Planned(Message):
@@ -106,13 +106,13 @@ class Form(Vertical):
 
     @work(exclusive=True, group="sits")
     async def _look_who_sits(self) -> None:
-        """Say now what would only be refused at the start: somebody who came back may look for that sitting."""
+        """Say now what would only be refused at the start: somebody who came back may look for that session."""
         from services.log.today import running, runs_on
 
         item = runs_on(await asyncio.to_thread(running, self.desk.folder), self.desk.profile.name)
         if item is not None and self.whole and not self.desk.live:
             started = item.snapshot.started
-            what = SITS.get(started.kind, "a sitting") if started else "a sitting"
+            what = SITS.get(started.kind, "a session") if started else "a session"
             self._say_refusal(f"{what} runs on this bench: F2, then a attaches to it")
 
     def _suggester(self, name: str) -> SuggestFromList | None:

@@ -15,14 +15,14 @@ from textual.widgets import Input
 from screens.desk.desk import Desk
 from screens.desk.messages import (
     Noticed,
-    SittingChanged,
+    SessionChanged,
     SnapshotArrived,
     StopAnswered,
     StopUnanswered,
     TelemetryArrived,
 )
-from screens.frame.arm_actions import Verbs
-from screens.frame.bindings import FRAME_KEYS, Keyed
+from screens.frame.arm_actions import ArmActions
+from screens.frame.bindings import FRAME_KEYS, BoundScreen
 from screens.frame.status_lines import Said, alarm_line, banner, header
 from screens.views.phase import moment
 from screens.views.signs import signs
@@ -35,7 +35,7 @@ SETTLED_S = 1.5
 50 ms of every second in which a lot is drawn."""
 
 
-class LabScreen(Verbs, Keyed):
+class LabScreen(ArmActions, BoundScreen):
     """Subclasses give `body`, `draw` and `draw_telemetry`; they draw only while they are seen."""
 
     BINDINGS: ClassVar[list[BindingType]] = FRAME_KEYS
@@ -125,7 +125,7 @@ class LabScreen(Verbs, Keyed):
             self._draws_soon = True
             self.call_later(self._draw_newest)
 
-    def on_sitting_changed(self, message: SittingChanged) -> None:
+    def on_session_changed(self, message: SessionChanged) -> None:
         """Attached, let go or lost."""
         message.stop()
         self.redraw()
@@ -205,7 +205,7 @@ class LabScreen(Verbs, Keyed):
         if not self.has_class("-tiny"):
             return
         desk, dot = self.desk, signs().dot
-        state = "no sitting runs"
+        state = "no session runs"
         if desk.live:
             now = moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
             state = f"{now.word} {now.right} {now.right_label} {dot} {now.says}"

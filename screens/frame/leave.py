@@ -1,4 +1,4 @@
-"""Leaving while a sitting runs: leave it running, finish it, or stay."""
+"""Leaving while a session runs: leave it running, finish it, or stay."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class LeaveQuestion(Question):
     def __init__(self, desk: Desk) -> None:
         choices = [Choice("q", "leave it running: attach again from any console", "detach")]
         if may("finish", desk):
-            choices.append(Choice("F", "finish: the arm goes to rest, the sitting ends", "finish"))
+            choices.append(Choice("F", "finish: the arm goes to rest, the session ends", "finish"))
         takes = "A take that runs goes on to its end and is saved first."
         if desk.kind is SessionKind.EVAL:
             takes = "A trial that runs ends at once and waits for its verdict."
         says = ["Without a driver the arm holds where it is, torque on, until someone takes over.", takes]
-        super().__init__(desk, "Leave the console? A sitting is running.", says, choices)
+        super().__init__(desk, "Leave the console? A session is running.", says, choices)
 
 
 def ask(app: App[Any], desk: Desk, detach: Callable[[], None]) -> None:
-    """Leave by `detach`; ask first when a sitting runs that this console drives or began."""
+    """Leave by `detach`; ask first when a session runs that this console drives or began."""
 
     def answered(answer: str | None) -> None:
         if answer == "detach":

@@ -29,7 +29,7 @@ def header(desk: Desk, screen: str, clock: str, width: int) -> Content:
     left = " lab console  " if width >= 100 else " "
     bench = clean(desk.profile.name) + (" (demo)" if desk.demo else "")
     right = f"{clean(desk.operator)}  {clock} " if desk.operator and width >= 70 else f"{clock} "
-    title, about = _sitting(desk, screen)
+    title, about = _session(desk, screen)
     room = width - len(left) - len(bench) - len(right) - len(title) - 6
     middle = about if len(about) <= room else about[: max(0, room - 1)] + signs().more if room > 8 else ""
     parts: list[tuple[str, str]] = [(left, "$quiet"), (bench, "bold"), (dot, "$quiet"), (title, "bold $accent")]
@@ -38,7 +38,7 @@ def header(desk: Desk, screen: str, clock: str, width: int) -> Content:
     return Content.assemble(*parts, (" " * max(1, width - used - len(right)), ""), (right, "$quiet"))
 
 
-def _sitting(desk: Desk, screen: str) -> tuple[str, str]:
+def _session(desk: Desk, screen: str) -> tuple[str, str]:
     started = desk.snapshot.started
     if not desk.live:
         return screen.upper(), ""

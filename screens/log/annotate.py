@@ -69,7 +69,7 @@ class Annotates(LabScreen):
             return
         number = place(session.trials, trial.index)
         title = f"Trial {number} of session {session.id} has no verdict."
-        says = ["A verdict given now stays: u takes back only what was given in the sitting."]
+        says = ["A verdict given now stays: u takes back only what was given in the session."]
         yes = Choice("y", f"it is a {verdict}" if verdict != "void" else "it is void", verdict)
         self.app.push_screen(Question(self.desk, title, says, [yes]), lambda said: self._judge(session, trial, said))
 

@@ -12,8 +12,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from screens.desk.messages import SittingChanged
-from screens.frame.arm_actions import SITTING_KEYS
+from screens.desk.messages import SessionChanged
+from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
 from screens.frame.bindings import FRAME_KEYS
 from screens.frame.dialogs import TextEntry
@@ -52,7 +52,7 @@ class LogScreen(Annotates, LabScreen):
         Binding("down", "move(1)", "down", show=False, id="log.down", tooltip="The session below, or scroll"),
         Binding("pageup", "page(-1)", "page up", show=False, id="log.page-up", tooltip="A page up"),
         Binding("pagedown", "page(1)", "page down", show=False, id="log.page-down", tooltip="A page down"),
-        *SITTING_KEYS,
+        *ARM_SESSION_KEYS,
         *FRAME_KEYS,
     ]  # fmt: skip
 
@@ -78,9 +78,9 @@ class LogScreen(Annotates, LabScreen):
         super().on_screen_resume()
         self.read()
 
-    def on_sitting_changed(self, message: SittingChanged) -> None:
+    def on_session_changed(self, message: SessionChanged) -> None:
         """One began or ended."""
-        super().on_sitting_changed(message)
+        super().on_session_changed(message)
         self.read()
 
     def read(self) -> None:
@@ -167,7 +167,7 @@ class LogScreen(Annotates, LabScreen):
             return self.chosen is not None
         if action == "filter":
             return may_type(self.desk)
-        if action in ("rest", "release"):  # of the sitting at hand; Bench has them for an arm that nobody holds
+        if action in ("rest", "release"):  # of the session at hand; Bench has them for an arm that nobody holds
             return self.desk.live and super().check_action(action, parameters)
         return super().check_action(action, parameters)
 

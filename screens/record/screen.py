@@ -1,4 +1,4 @@
-"""Record: teleoperate, take by take; before and after a sitting the form of the next one."""
+"""Record: teleoperate, take by take; before and after a session the form of the next one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from screens.arm_session.camera_views import LOOK_KEYS
-from screens.arm_session.screen import SittingScreen
-from screens.frame.arm_actions import NOTE_KEY, SITTING_KEYS
+from screens.arm_session.screen import ArmSessionScreen
+from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.bindings import FRAME_KEYS
 from screens.frame.form import Form
 from screens.record.form import RecordForm
@@ -23,8 +23,8 @@ from services.recording import plan as recording
 from sessions.models import SessionKind
 
 
-class RecordScreen(SittingScreen):
-    """The sitting with a leader and takes."""
+class RecordScreen(ArmSessionScreen):
+    """The session with a leader and takes."""
 
     TITLE_WORD = "record"
     KIND = SessionKind.RECORD
@@ -36,10 +36,10 @@ class RecordScreen(SittingScreen):
         Binding("space", "take", "take", id="record.take", tooltip="Align, start the next take, or end this one"),
         Binding("r", "reject", "reject", id="record.reject",
                 tooltip="Reject the running or last take; once more takes it back. Nothing is deleted"),
-        *SITTING_KEYS,
+        *ARM_SESSION_KEYS,
         NOTE_KEY,
         *LOOK_KEYS,
-        Binding("N", "new", "new sitting", id="record.new", tooltip="Fill in the next recording"),
+        Binding("N", "new", "new session", id="record.new", tooltip="Fill in the next recording"),
         *FRAME_KEYS,
     ]  # fmt: skip
 
@@ -71,7 +71,7 @@ class RecordScreen(SittingScreen):
         return [Content(text) for text in joints_footer(telemetry)]
 
     def draw_telemetry(self) -> None:
-        """What every sitting shows; and a bell when the time to reset is over."""
+        """What every session shows; and a bell when the time to reset is over."""
         super().draw_telemetry()
         if not self.shows_form:
             self._ring_after_reset()

@@ -11,7 +11,7 @@ from textual.containers import Container
 
 from screens.desk.messages import TrainingChanged
 from screens.desk.training_watch import TrainingWatch
-from screens.frame.arm_actions import SITTING_KEYS
+from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
 from screens.frame.bindings import FRAME_KEYS
 from screens.frame.form import Form, stands
@@ -52,7 +52,7 @@ class TrainScreen(LabScreen):
                 tooltip="Let the chosen checkpoint try: opens Evaluate with it"),
         Binding("d", "panels", "details", id="train.details", tooltip="Numbers instead of the plots, and back"),
         Binding("n", "note_to_run", "note", id="train.note", tooltip="Write a remark into this training's session"),
-        *SITTING_KEYS,
+        *ARM_SESSION_KEYS,
         *FRAME_KEYS,
     ]  # fmt: skip
 

@@ -15,7 +15,7 @@ LITTLE = 2_000_000_000
 
 
 def part_line(part: Part, telemetry: Telemetry | None, width: int, *, led: bool = True) -> Content:
-    """Name, type, place and state, in columns. `led`: the sitting uses the leader."""
+    """Name, type, place and state, in columns. `led`: the session uses the leader."""
     state, tone = _state(part, telemetry)
     if telemetry is not None and part.name == "leader" and not led:
         state, tone = f"{signs().void} not needed", "$quiet"

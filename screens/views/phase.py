@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from screens.views.phase_view import SAYS, TONES, Moment, ended, word
+from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
 from screens.views.signs import Tone, clean, number, signs
 from services.live.protocol import Telemetry
 from services.live.snapshots import Phase, Snapshot
 from sessions.models import SessionKind, SessionStatus
 
 
-def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, now: float, fresh: int = 0) -> Moment:
+def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, now: float, fresh: int = 0) -> PhaseView:
     """What the big panel shows; `fresh` is the trial whose verdict was given a moment ago."""
     started = snapshot.started
     if started is None or snapshot.phase is Phase.STARTING:
@@ -29,7 +29,7 @@ def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, no
             return _ended(snapshot)
         case phase:
             says = _and_key(snapshot, SAYS[phase], driving)
-            return Moment(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_count(snapshot))
+            return PhaseView(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_count(snapshot))
 
 
 def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
@@ -41,14 +41,14 @@ def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
     return f"{detail} {signs().dot} space aligns with the leader" if aligns else detail
 
 
-def _starting(snapshot: Snapshot, now: float) -> Moment:
+def _starting(snapshot: Snapshot, now: float) -> PhaseView:
     elapsed = f"{max(0.0, now - snapshot.phase_since):.0f}" if snapshot.phase_since else ""
     evaluates = snapshot.started is not None and snapshot.started.kind is SessionKind.EVAL
     least, most = (10, 20) if evaluates else (6, 10)  # a policy is loaded beside the bench
     label = f"s (usually {least}-{most})" if elapsed else ""
     says = clean(snapshot.detail) or "starting the worker"
     part = min(0.95, float(elapsed) / most) if elapsed else 0.0
-    return Moment("STARTING", Tone.ACCENT, says, right=elapsed, right_label=label, progress=part)
+    return PhaseView("STARTING", Tone.ACCENT, says, right=elapsed, right_label=label, progress=part)
 
 
 def _count(snapshot: Snapshot) -> tuple[str, str]:
@@ -57,14 +57,14 @@ def _count(snapshot: Snapshot) -> tuple[str, str]:
     return short, f"accepted of {target}"
 
 
-def _recording(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Moment:
+def _recording(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
     assert snapshot.started is not None
     whole = snapshot.started.episode_seconds
     seconds = telemetry.take_seconds if telemetry else 0.0
     says = f"space ends take {snapshot.take}, r rejects it" if driving else f"take {snapshot.take} is running"
     if not snapshot.take_accepted:
         says = f"take {snapshot.take} is marked as rejected: it is saved, and left out of training"
-    return Moment(
+    return PhaseView(
         "RECORDING", Tone.DANGER, says, *_count(snapshot),
         f"{seconds:.1f}", f"of {number(whole)} s {signs().dot} take {snapshot.take}",
         seconds / whole if whole else None,
@@ -78,7 +78,7 @@ def reset_left(snapshot: Snapshot, telemetry: Telemetry | None) -> float:
     return max(0.0, snapshot.started.reset_seconds - telemetry.phase_seconds)
 
 
-def _between(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Moment:
+def _between(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
     """Following, nothing is recorded: ready, resetting, or the target is reached."""
     assert snapshot.started is not None
     upcoming = snapshot.take + 1
@@ -86,35 +86,37 @@ def _between(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
     saving = (telemetry.saving_take if telemetry else 0) or snapshot.unsaved_take
     if telemetry and telemetry.start_pending:
         says = f"take {upcoming} starts when take {saving} is saved"
-        return Moment("SAVING", Tone.ACCENT, says, *count, str(upcoming), "take that waits")
+        return PhaseView("SAVING", Tone.ACCENT, says, *count, str(upcoming), "take that waits")
     key = f"space starts take {upcoming}" if driving else f"take {upcoming} comes next"
     if snapshot.phase is Phase.DONE:
         says = f"target reached {signs().dot} space one more, F finishes" if driving else "target reached"
-        return Moment("DONE", Tone.SUCCESS, says, *count, str(upcoming), "next take", 1.0)
+        return PhaseView("DONE", Tone.SUCCESS, says, *count, str(upcoming), "next take", 1.0)
     left = reset_left(snapshot, telemetry)
     if left > 0:
         if saving:
             key = f"saving take {saving}{signs().more} {signs().dot} {key}"
         part = 1 - left / max(snapshot.started.reset_seconds, 0.001)
-        return Moment("RESET", Tone.PLAIN, key, *count, f"{left:.1f}", "s to reset the scene", part)
+        return PhaseView("RESET", Tone.PLAIN, key, *count, f"{left:.1f}", "s to reset the scene", part)
     if saving:
-        return Moment("SAVING", Tone.ACCENT, f"take {saving} {signs().dot} {key}", *count, str(upcoming), "next take")
-    return Moment("READY", Tone.ACCENT, key, *count, str(upcoming), "next take")
+        return PhaseView(
+            "SAVING", Tone.ACCENT, f"take {saving} {signs().dot} {key}", *count, str(upcoming), "next take"
+        )
+    return PhaseView("READY", Tone.ACCENT, key, *count, str(upcoming), "next take")
 
 
-def _bench(snapshot: Snapshot, driving: bool) -> Moment:
+def _bench(snapshot: Snapshot, driving: bool) -> PhaseView:
     if snapshot.phase is Phase.ENDED:
         return _ended(snapshot)
     if snapshot.phase.following:
         keys = f" {signs().dot} p pauses, g goes to rest" if driving else ""
-        return Moment("FOLLOWING", Tone.ACCENT, f"the follower follows the leader, nothing is recorded{keys}")
+        return PhaseView("FOLLOWING", Tone.ACCENT, f"the follower follows the leader, nothing is recorded{keys}")
     says = clean(snapshot.detail) or SAYS.get(snapshot.phase, "")
-    return Moment(word(snapshot), TONES.get(snapshot.phase, Tone.PLAIN), says)
+    return PhaseView(word(snapshot), TONES.get(snapshot.phase, Tone.PLAIN), says)
 
 
-def _ended(snapshot: Snapshot) -> Moment:
+def _ended(snapshot: Snapshot) -> PhaseView:
     records = snapshot.started is not None and snapshot.started.kind is SessionKind.RECORD
-    after = "N new sitting, F7 log" if records else "F3 records, F7 log"
+    after = "N new session, F7 log" if records else "F3 records, F7 log"
     if snapshot.status is SessionStatus.CRASHED and records:
         after = (
             f"the arm may still hold: F2, then H takes it over {signs().dot} saved takes are safe {signs().dot} "

@@ -11,7 +11,7 @@ from sessions.models import SessionStatus
 
 
 @dataclass(frozen=True)
-class Moment:
+class PhaseView:
     """A word, two numbers with their labels, progress 0..1 (None: no bar) and what to do now."""
 
     word: str
@@ -47,7 +47,7 @@ SAYS = {
     Phase.RESTED: "the arm stands at rest, torque is on",
     Phase.RELEASING: "the arm is lowered, then torque goes off: stand by",
     Phase.RELEASED: "torque is off: the arm can be moved by hand",
-    Phase.ENDED: "the sitting is over",
+    Phase.ENDED: "the session is over",
 }
 
 
@@ -56,10 +56,10 @@ def word(snapshot: Snapshot) -> str:
     return WORDS.get(snapshot.phase, snapshot.phase.value.upper())
 
 
-def ended(snapshot: Snapshot, after: str, count: tuple[str, str]) -> Moment:
-    """How a sitting ended and how long it took; `after` says what comes next."""
+def ended(snapshot: Snapshot, after: str, count: tuple[str, str]) -> PhaseView:
+    """How a session ended and how long it took; `after` says what comes next."""
     took = duration(snapshot.ended_at - snapshot.started.at) if snapshot.started and snapshot.ended_at else ""
     why = clean(snapshot.end_reason)
     tone = Tone.SUCCESS if snapshot.status is SessionStatus.FINISHED else Tone.DANGER
     says = f"{why} {signs().dot} {after}" if why else after
-    return Moment(snapshot.status.value.upper(), tone, says, *count, "", f"after {took}" if took else "")
+    return PhaseView(snapshot.status.value.upper(), tone, says, *count, "", f"after {took}" if took else "")

@@ -1,4 +1,4 @@
-"""What stands around the big panel while a sitting runs: cameras, joints, tally. Pure: values to Content."""
+"""What stands around the big panel while a session runs: cameras, joints, tally. Pure: values to Content."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def joints_footer(telemetry: Telemetry) -> tuple[str, str]:
 
 
 def tally(snapshot: Snapshot, telemetry: Telemetry | None) -> list[Content]:
-    """Eight lines about the sitting: marks, dataset, saving, disk, flags."""
+    """Eight lines about the session: marks, dataset, saving, disk, flags."""
     s = signs()
     return [
         Content.assemble((f"{s.yes} {snapshot.accepted:>3} ", "bold $success"), ("accepted", "$quiet")),

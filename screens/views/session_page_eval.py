@@ -65,7 +65,7 @@ def _motion(session: Session) -> list[Content]:
 
 
 def _trial(trial: Trial, number: int) -> Content:
-    """`   3✗   6.2 s  verdict   episode 2   grasps air`, numbered as on the screen during the sitting."""
+    """`   3✗   6.2 s  verdict   episode 2   grasps air`, numbered as on the screen during the session."""
     sign, tone = verdict_mark(trial.verdict) if trial.verdict else (signs().dot, "$warning")
     episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved"
     return Content.assemble(

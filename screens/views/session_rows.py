@@ -1,4 +1,4 @@
-"""What Bench lists: sittings that run, and today's sessions. Read in a thread; drawn as rows."""
+"""What Bench lists: sessions that run, and today's sessions. Read in a thread; drawn as rows."""
 
 from __future__ import annotations
 

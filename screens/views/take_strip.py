@@ -9,7 +9,7 @@ from services.live.snapshots import Phase, Snapshot
 
 
 def take_marks(snapshot: Snapshot) -> list[tuple[int, str, str]]:
-    """(take, sign, tone variable) of every take of the sitting, in order."""
+    """(take, sign, tone variable) of every take of the session, in order."""
     s = signs()
     marks: dict[int, tuple[str, str]] = {}
     for episode in snapshot.episodes:

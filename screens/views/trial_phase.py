@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from screens.views.phase_view import SAYS, TONES, Moment, ended, word
+from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
 from screens.views.signs import Tone, clean, number, signs
 from screens.views.trials import VERDICT_KEYS, by_oracle, how_it_ended, place, target, upcoming
 from services.evaluation.plan import can_start
@@ -20,7 +20,7 @@ STILL = frozenset({Phase.IDLE, Phase.RESTED, Phase.DONE, Phase.JUDGING, Phase.HE
 """Phases in which a verdict that is missing is the one big thing."""
 
 
-def evaluating(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, fresh: int = 0) -> Moment:
+def evaluating(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, fresh: int = 0) -> PhaseView:
     """What the big panel shows of an evaluation; `fresh`: the attempt whose verdict was given a moment ago."""
     phase, pending = snapshot.phase, snapshot.pending
     if phase is Phase.ENDED:
@@ -50,7 +50,7 @@ def _judged(snapshot: Snapshot) -> tuple[str, str]:
     return _count(snapshot, snapshot.judged, "judged")
 
 
-def _given(snapshot: Snapshot, judged: Trial) -> Moment:
+def _given(snapshot: Snapshot, judged: Trial) -> PhaseView:
     """The verdict that has just become durable."""
     verdict = judged.verdict
     assert verdict is not None
@@ -59,10 +59,10 @@ def _given(snapshot: Snapshot, judged: Trial) -> Moment:
     dot = signs().dot
     after = "it is repeated" if verdict is Verdict.VOID else "saved"
     says = f"{sign} {name} {dot} trial {place(snapshot.trials, judged.index)} {dot} {after}"
-    return Moment(name, tone, says, *_judged(snapshot))
+    return PhaseView(name, tone, says, *_judged(snapshot))
 
 
-def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Moment:
+def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
     assert snapshot.started is not None
     whole = snapshot.started.trial_seconds
     seconds = telemetry.take_seconds if telemetry else 0.0
@@ -72,40 +72,40 @@ def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
         says = f"{VERDICT_KEYS} judges and ends it {dot} space ends it"
     if by_oracle(snapshot):
         says = f"the oracle judges {dot} Esc or x stops" if driving else "the oracle judges"
-    return Moment(
+    return PhaseView(
         "RUNNING", Tone.ACCENT, says, *_trial(snapshot), f"{seconds:.1f}", f"of {number(whole)} s",
         seconds / whole if whole else None,
     )  # fmt: skip
 
 
-def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> Moment:
+def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> PhaseView:
     """A trial waits for its verdict: why it is over, and the keys."""
     dot = f" {signs().dot} "
     why = clean(pending.why, 120) or how_it_ended(pending) or "it is over"
     keys = "s success, f failure, v void"
     says = f"{why}{dot}{keys}" if driving else f"{why}{dot}the driver judges it"
-    return Moment("JUDGE IT", Tone.WARNING, says, *_trial(snapshot), f"{pending.seconds:.1f}", "s it ran")
+    return PhaseView("JUDGE IT", Tone.WARNING, says, *_trial(snapshot), f"{pending.seconds:.1f}", "s it ran")
 
 
-def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Moment:
+def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
     """The arm is still, nothing waits for a verdict: the next trial, or the target is reached."""
     dot = f" {signs().dot} "
     comes = upcoming(snapshot)
     if telemetry and telemetry.start_pending:
         says = f"trial {comes} starts when the motion of the one before is saved"
-        return Moment("SAVING", Tone.ACCENT, says, *_trial(snapshot))
+        return PhaseView("SAVING", Tone.ACCENT, says, *_trial(snapshot))
     if snapshot.reached:
         reached = rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)
         keys = f"{dot}F finishes, space one more" if driving else ""
-        return Moment("DONE", Tone.SUCCESS, f"{reached}{keys}", *_judged(snapshot), progress=1.0)
+        return PhaseView("DONE", Tone.SUCCESS, f"{reached}{keys}", *_judged(snapshot), progress=1.0)
     key = f"space starts trial {comes}" if driving else f"trial {comes} comes next"
     scene = "put the scene back" if snapshot.trials else "put the scene in place"
     if snapshot.phase is Phase.IDLE and snapshot.trials:
         scene = "the arm holds where it is: put the scene back"
-    return Moment("READY", Tone.ACCENT, f"{scene}, {key}", *_trial(snapshot))
+    return PhaseView("READY", Tone.ACCENT, f"{scene}, {key}", *_trial(snapshot))
 
 
-def _other(snapshot: Snapshot, driving: bool) -> Moment:
+def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
     """On the way, held or released; a trial that still waits for its verdict is not forgotten."""
     phase, dot = snapshot.phase, f" {signs().dot} "
     told = clean(snapshot.detail)
@@ -124,10 +124,10 @@ def _other(snapshot: Snapshot, driving: bool) -> Moment:
     if snapshot.pending is not None:
         number_of = place(snapshot.trials, snapshot.pending.index)
         says = f"{says}{dot}trial {number_of} waits for its verdict: {VERDICT_KEYS}"
-    return Moment(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_trial(snapshot))
+    return PhaseView(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_trial(snapshot))
 
 
-def _ended(snapshot: Snapshot) -> Moment:
+def _ended(snapshot: Snapshot) -> PhaseView:
     """How it ended, and what it came to."""
     left, label = _judged(snapshot)
     dot = signs().dot

@@ -18,7 +18,7 @@ Mark = tuple[int, str, str, str]
 
 
 def trial_marks(snapshot: Snapshot) -> list[Mark]:
-    """Every attempt of the sitting, in order."""
+    """Every attempt of the session, in order."""
     raised = RAISED if signs().unicode else [f"/{digit}" for digit in range(1, 10)]
     digits = dict(zip(modes(snapshot), raised, strict=False))
     marks = []

@@ -30,7 +30,7 @@ ENDED_BY = {
     "stopped": "stopped",
     "driver": "the driving console was lost, so the arm held",
     "failed": "the policy or the robot failed",
-    "ended": "the sitting ended",
+    "ended": "the session ended",
     "oracle": "the oracle ended it",
 }
 
@@ -54,7 +54,7 @@ def target(snapshot: Snapshot) -> int:
 
 
 def modes(snapshot: Snapshot) -> tuple[str, ...]:
-    """The failure modes of the sitting's bench, as lab.toml has them: the keys 1 to 9."""
+    """The failure modes of the session's bench, as lab.toml has them: the keys 1 to 9."""
     given = snapshot.started.profile.get("failure_modes", ()) if snapshot.started else ()
     return tuple(str(mode) for mode in given)[:MODES_MOST]
 

@@ -6,14 +6,14 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from screens.views.phase_view import Moment
+from screens.views.phase_view import PhaseView
 from screens.views.signs import bar
 from screens.widgets.bigtext import BigText
 from screens.widgets.line import Line
 
 
 class PhasePanel(Vertical):
-    """Shows a Moment; every part repaints alone."""
+    """Shows a PhaseView; every part repaints alone."""
 
     def compose(self) -> ComposeResult:
         """Word on top, two numbers, a bar, a sentence."""
@@ -27,7 +27,7 @@ class PhasePanel(Vertical):
         yield Line(id="progress")
         yield Line(id="says")
 
-    def show(self, moment: Moment) -> None:
+    def show(self, moment: PhaseView) -> None:
         """Draw what changed."""
         self.query_one("#word", BigText).show(moment.word, moment.tone)
         self.query_one("#left", BigText).show(moment.left)

@@ -1,4 +1,4 @@
-"""Machine-wide device locks: one sitting at a time on an arm or a camera, whichever profile, folder or user.
+"""Machine-wide device locks: one session at a time on an arm or a camera, whichever profile, folder or user.
 
 A lock is a flock on a file in the shared lock folder, held for the worker's life; the kernel lets it go
 with the process. The file stays and says who holds it.
@@ -224,8 +224,8 @@ def _sentence(name: str, found: Holder | None) -> str:
     if found is None or not found.session:
         return f"{held}: end what uses it"
     if found.user != _user():
-        return f"{held}: ask {clean(found.user)} to end that sitting"
-    return f"{held}: end that sitting or attach to it with `lab-console attach {clean(found.session)}`"
+        return f"{held}: ask {clean(found.user)} to end that session"
+    return f"{held}: end that session or attach to it with `lab-console attach {clean(found.session)}`"
 
 
 def _user() -> str:

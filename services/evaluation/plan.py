@@ -151,7 +151,7 @@ def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
 
 
 def next_trial(snapshot: Snapshot) -> int:
-    """The number that the next trial of this sitting gets."""
+    """The number that the next trial of this session gets."""
     return snapshot.trial.index + 1 if snapshot.trial else 1
 
 

@@ -1,4 +1,4 @@
-"""The facts of a sitting, as they stand in events.jsonl: past tense, numbered, one per line."""
+"""The facts of a session, as they stand in events.jsonl: past tense, numbered, one per line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sessions.models import SessionKind, SessionStatus, Verdict
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """`seq` counts from 1 without gaps within a sitting; `at` is Unix time in seconds."""
+    """`seq` counts from 1 without gaps within a session; `at` is Unix time in seconds."""
 
     seq: int = 0
     at: float = 0.0
@@ -63,14 +63,14 @@ class DatasetOpened(Event, frozen=True, kw_only=True, tag=True):
 
 
 class PhaseChanged(Event, frozen=True, kw_only=True, tag=True):
-    """The sitting is in another phase; `detail` says what happens in it, for people."""
+    """The session is in another phase; `detail` says what happens in it, for people."""
 
     phase: str
     detail: str = ""
 
 
 class TakeStarted(Event, frozen=True, kw_only=True, tag=True):
-    """Recording began. `take` counts in the sitting from 1."""
+    """Recording began. `take` counts in the session from 1."""
 
     take: int
 
@@ -260,7 +260,7 @@ class TagRemoved(Event, frozen=True, kw_only=True, tag=True):
 
 
 class SessionEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The sitting is over; nothing but notes, tags and marks may follow."""
+    """The session is over; nothing but notes, tags and marks may follow."""
 
     status: SessionStatus
     reason: str = ""

@@ -1,4 +1,4 @@
-"""The console's end of a sitting: launch a worker, attach to one, command it, watch it."""
+"""The console's end of a session: launch a worker, attach to one, command it, watch it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LinkLost(Exception):
 
 
 class Link:
-    """One attachment to a sitting, on the running asyncio loop.
+    """One attachment to a session, on the running asyncio loop.
 
     Reads the events first, once more what came to them until the worker knew of this console, and applies only
     higher numbers from the socket: nothing is missed and nothing counts twice. Callbacks run on the loop; newest
@@ -59,7 +59,7 @@ class Link:
 
     @property
     def driving(self) -> bool:
-        """Whether this console drives the sitting (others watch)."""
+        """Whether this console drives the session (others watch)."""
         return self.welcome is not None and self.welcome.driving
 
     @property

@@ -67,7 +67,7 @@ class EndTake(Command, frozen=True, kw_only=True, tag=True):
 
 
 class MarkTake(Command, frozen=True, kw_only=True, tag=True):
-    """Accept or reject take number `take`: the running one, or one already saved in this sitting."""
+    """Accept or reject take number `take`: the running one, or one already saved in this session."""
 
     take: int
     accepted: bool
@@ -117,7 +117,7 @@ class Release(Command, frozen=True, kw_only=True, tag=True):
 
 
 class Finish(Command, frozen=True, kw_only=True, tag=True):
-    """End the sitting: save, go to rest, let go of the devices."""
+    """End the session: save, go to rest, let go of the devices."""
 
 
 class SetPreviews(Command, frozen=True, kw_only=True, tag=True):

@@ -1,4 +1,4 @@
-"""The one way to know a sitting's state: `advance(snapshot, event) -> snapshot`, pure.
+"""The one way to know a session's state: `advance(snapshot, event) -> snapshot`, pure.
 
 Live view, re-attach, replay, crash recovery and the log's documents all come from here.
 """
@@ -113,13 +113,13 @@ class TrainingState:
         return max(0, self.started.steps - self.step) * pace if pace else None
 
 
-ENDING = "ending the sitting"
+ENDING = "ending the session"
 """The detail of a phase from which the worker goes on to the end by itself."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A sitting as its events tell it. Counts and marks are derived, never stored twice."""
+    """A session as its events tell it. Counts and marks are derived, never stored twice."""
 
     started: ev.SessionStarted | None = None
     phase: Phase = Phase.STARTING
@@ -151,12 +151,12 @@ class Snapshot:
 
     @property
     def accepted(self) -> int:
-        """Accepted episodes of this sitting."""
+        """Accepted episodes of this session."""
         return sum(e.accepted for e in self.episodes)
 
     @property
     def rejected(self) -> int:
-        """Rejected episodes of this sitting."""
+        """Rejected episodes of this session."""
         return len(self.episodes) - self.accepted
 
     @property
@@ -176,7 +176,7 @@ class Snapshot:
 
     @property
     def reached(self) -> bool:
-        """Whether the accepted episodes, or the judged trials, of this sitting reach the target."""
+        """Whether the accepted episodes, or the judged trials, of this session reach the target."""
         started = self.started
         if started is None:
             return False
@@ -185,7 +185,7 @@ class Snapshot:
         return 0 < started.target_episodes <= self.accepted
 
     def count(self, verdict: Verdict) -> int:
-        """Trials of this sitting with this verdict."""
+        """Trials of this session with this verdict."""
         return sum(t.verdict is verdict for t in self.trials)
 
     @property

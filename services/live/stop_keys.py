@@ -44,7 +44,7 @@ _STRING_STARTS = {ord("]"): b"0123456789", ord("P"): b"0123456789>!", ord("_"): 
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopKey:
     """One press of the stop key; `cause` names the key."""
 
     cause: str
@@ -72,7 +72,7 @@ class StopScanner:
         self._last_at = 0.0
         self._paste_at: float | None = None
 
-    def feed(self, data: bytes, now: float, *, text_entry: bool = False) -> list[Stop]:
+    def feed(self, data: bytes, now: float, *, text_entry: bool = False) -> list[StopKey]:
         """The stops that these bytes complete; what was overdue at `now` counts first.
 
         With `text_entry` the letter x is text; Esc stays a stop.
@@ -81,7 +81,7 @@ class StopScanner:
         for byte in data:
             cause = self._take(byte, now, text_entry)
             if cause and self._paste_at is None:
-                stops.append(Stop(cause))
+                stops.append(StopKey(cause))
         self._last_at = now
         return stops
 
@@ -97,7 +97,7 @@ class StopScanner:
             case _:
                 return self._esc_at + PARTIAL_S
 
-    def expire(self, now: float) -> list[Stop]:
+    def expire(self, now: float) -> list[StopKey]:
         """The stop that waited for the rest of a sequence in vain, if its time is up."""
         if self._paste_at is not None and (now - self._last_at > PASTE_GAP_S or now - self._paste_at > PASTE_S):
             self._paste_at = None
@@ -106,7 +106,7 @@ class StopScanner:
             return []
         self._state = _State.GROUND
         self._paste_at = None
-        return [Stop(ESC_CAUSE)]
+        return [StopKey(ESC_CAUSE)]
 
     def _take(self, byte: int, now: float, text_entry: bool) -> str:
         """Advance by one byte; the cause of the stop that it completes, or ''."""

@@ -107,7 +107,7 @@ class StopLine:
         with self._lock:
             if self._target and (self._target.path, self._target.pid) == (path, pid):
                 return
-            self._let_go()
+            self._disconnect()
             self._target = Target(path, pid)
             self._connect()
             if self._watcher is None:
@@ -118,7 +118,7 @@ class StopLine:
     def disarm(self) -> None:
         """Nothing can move: stops go nowhere, and silence is no alarm."""
         with self._lock:
-            self._let_go()
+            self._disconnect()
         self._nudge()
 
     def stop(self, cause: str) -> None:
@@ -138,7 +138,7 @@ class StopLine:
     def close(self) -> None:
         """Let go of everything; the line cannot be aimed again."""
         with self._lock:
-            self._let_go()
+            self._disconnect()
             self._closed = True
         self._nudge()
         if self._watcher and self._watcher is not threading.current_thread():
@@ -148,7 +148,7 @@ class StopLine:
 
     # --- with the lock held; nothing here waits ---------------------------------------------------
 
-    def _let_go(self) -> None:
+    def _disconnect(self) -> None:
         self._hang_up()
         self._target, self._told_silent = None, False
         self._pressed.clear()

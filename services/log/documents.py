@@ -1,4 +1,4 @@
-"""The log's document of a sitting: what a snapshot comes to, as sessions.json keeps it. Pure."""
+"""The log's document of a session: what a snapshot comes to, as sessions.json keeps it. Pure."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from sessions.models import Session, SessionKind
 
 @dataclass(frozen=True)
 class Running:
-    """A sitting whose worker lives."""
+    """A session whose worker lives."""
 
     run: RunFolder
     snapshot: Snapshot
@@ -32,7 +32,7 @@ class Today:
 
 
 def running(folder: DataFolder) -> tuple[Running, ...]:
-    """Every live sitting, newest first. Reads disk: not on the event loop."""
+    """Every live session, newest first. Reads disk: not on the event loop."""
     return tuple(Running(run, _now(run)) for run in live_runs(folder))
 
 
@@ -46,7 +46,7 @@ def _now(run: RunFolder) -> Snapshot:
 
 
 def runs_on(items: Sequence[Running], bench: str, *, but: Collection[str] = ()) -> Running | None:
-    """The sitting among `items` that holds the arm of `bench`, leaving out the runs `but`; a training holds none."""
+    """The session among `items` that holds the arm of `bench`, leaving out the runs `but`; a training holds none."""
     for item in items:
         started = item.snapshot.started
         if item.run.id in but or (started is not None and started.kind is SessionKind.TRAIN):

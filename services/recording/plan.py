@@ -105,7 +105,7 @@ def begin(folder: DataFolder, request: RecordRequest) -> RunFolder:
 
 
 def next_take(snapshot: Snapshot) -> int:
-    """The number that the next take of this sitting gets."""
+    """The number that the next take of this session gets."""
     return snapshot.take + 1
 
 

@@ -133,7 +133,7 @@ class WorldClient:
         self._ask(Request("take_ended", number=take))
 
     def apply(self, settings: Mapping[str, Any], fps: int) -> None:
-        """Begin a sitting with these settings. Raises SettingsProblem, which names key and reason."""
+        """Begin a session with these settings. Raises SettingsProblem, which names key and reason."""
         self._ask(Request("apply", settings=dict(settings), fps=fps))
 
     def state(self) -> WorldState:

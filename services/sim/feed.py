@@ -20,7 +20,7 @@ class CameraFeed:
     def next(self, paint: Callable[[int], Frame], index: int, take: int, frame: int) -> Frame | None:
         """The picture of camera period `index`, or None where a slow camera has no new one.
 
-        `take` and `frame` say when in the sitting this is. Raises DeviceFault where the camera fails.
+        `take` and `frame` say when in the session this is. Raises DeviceFault where the camera fails.
         """
         fault = self._settings.fault(self._view, ("raise", "black", "frozen", "slow"), take, frame)
         if fault is not None and fault.kind == "raise":

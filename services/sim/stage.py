@@ -34,7 +34,7 @@ class Stage:
         self._open(settings, fps)
 
     def apply(self, settings: SimSettings, fps: int) -> None:
-        """Begin a new sitting: takes count from 1 again, the leader goes home, the arm stays as it is."""
+        """Begin a new session: takes count from 1 again, the leader goes home, the arm stays as it is."""
         pose = self._demonstrator.pose
         self._demonstrator = Demonstrator(settings, pose)
         self._demonstrator.go_home()

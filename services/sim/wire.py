@@ -31,7 +31,7 @@ class WorldState(msgspec.Struct, frozen=True):
     """Degrees, -180 to 180."""
     cube_in_bowl: bool
     take: int
-    """The last take that began in this sitting; 0 before the first."""
+    """The last take that began in this session; 0 before the first."""
     taking: bool
     """Whether that take is running."""
     frame: int

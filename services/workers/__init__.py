@@ -1,1 +1,1 @@
-"""The processes that own a sitting. Nobody imports this package: it is launched."""
+"""The processes that own a session. Nobody imports this package: it is launched."""

@@ -6,20 +6,20 @@ import sys
 
 from services.live.requests import BenchRequest, Purpose
 from services.workers.arm.run_arm import Make, run_armed
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.run_worker import End, run_worker
 
 
-def body(desk: Desk, request: BenchRequest) -> End:
-    """One bench sitting; it begins with its purpose and goes on by command."""
+def body(context: Context, request: BenchRequest) -> End:
+    """One bench session; it begins with its purpose and goes on by command."""
     arm_only = request.purpose is not Purpose.TELEOPERATE
 
     def load() -> Make:
-        from services.workers.arm.bench_session import BenchSitting
+        from services.workers.arm.bench_session import BenchSession
 
-        return lambda desk, devices: BenchSitting(desk, devices, request)
+        return lambda context, devices: BenchSession(context, devices, request)
 
-    return run_armed(desk, request, load=load, arm_only=arm_only)
+    return run_armed(context, request, load=load, arm_only=arm_only)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from services.datasets.summary import QUARANTINE
 from services.live.requests import EvalRequest
 from services.workers.arm.run_arm import Make, run_armed
 from services.workers.inference.policy_process import Policy
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
 
 
-def body(desk: Desk, request: EvalRequest) -> End:
+def body(context: Context, request: EvalRequest) -> End:
     """One evaluation, under its rollout dataset's lock; the policy loads while the bench is connected."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     root.parent.mkdir(parents=True, exist_ok=True)
-    who = f"session {desk.run.id}" + (f" of {request.operator}" if request.operator else "")
+    who = f"session {context.run.id}" + (f" of {request.operator}" if request.operator else "")
     try:
         checkpoint = checkpoints.read(Path(request.checkpoint))
         lock = dataset_lock(root, f"{who}, pid {os.getpid()}")
@@ -32,7 +32,7 @@ def body(desk: Desk, request: EvalRequest) -> End:
         ours = not root.exists()
         try:
             policy.start()
-            return run_armed(desk, request, load=lambda: _maker(request, root, policy), leader=False)
+            return run_armed(context, request, load=lambda: _maker(request, root, policy), leader=False)
         finally:
             policy.close()
             if ours:
@@ -49,17 +49,19 @@ def _leave_nothing_empty(root: Path) -> None:
 def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:
     from services.workers.arm.devices import Devices
     from services.workers.evaluation import setup
-    from services.workers.evaluation.session import EvalSitting
+    from services.workers.evaluation.session import EvaluationSession
 
     checkpoint = policy.checkpoint
 
-    def make(desk: Desk, devices: Devices) -> EvalSitting:
+    def make(context: Context, devices: Devices) -> EvaluationSession:
         """Everything that can forbid the evaluation comes before the first period: nothing has moved then."""
         features, notes = setup.fitting(checkpoint, devices, request.fps)
-        brain = setup.load_policy(desk, request, policy, features, devices.robot.robot_type)
-        takes = setup.open_rollouts(desk, devices, request, root, features)
-        desk.journal.tell(setup.loaded(checkpoint, policy, features, notes))
-        return EvalSitting(desk, devices, request, takes=takes, brain=brain, start=setup.start_pose(checkpoint))
+        action_source = setup.load_policy(context, request, policy, features, devices.robot.robot_type)
+        takes = setup.open_rollouts(context, devices, request, root, features)
+        context.journal.tell(setup.loaded(checkpoint, policy, features, notes))
+        return EvaluationSession(
+            context, devices, request, takes=takes, action_source=action_source, start=setup.start_pose(checkpoint)
+        )
 
     return make
 

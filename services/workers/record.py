@@ -9,27 +9,27 @@ from pathlib import Path
 from services.datasets.lock import DatasetBusy, dataset_lock
 from services.live.requests import RecordRequest
 from services.workers.arm.run_arm import Make, run_armed
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
 
 
-def body(desk: Desk, request: RecordRequest) -> End:
-    """One recording sitting, under the dataset's lock."""
+def body(context: Context, request: RecordRequest) -> End:
+    """One recording session, under the dataset's lock."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     root.parent.mkdir(parents=True, exist_ok=True)
-    who = f"session {desk.run.id}" + (f" of {request.operator}" if request.operator else "")
+    who = f"session {context.run.id}" + (f" of {request.operator}" if request.operator else "")
     try:
         lock = dataset_lock(root, f"{who}, pid {os.getpid()}")
     except DatasetBusy as busy:
         raise CannotStart(str(busy)) from busy
 
     def load() -> Make:
-        from services.workers.recording.session import RecordSitting
+        from services.workers.recording.session import RecordingSession
 
-        return lambda desk, devices: RecordSitting(desk, devices, request, root)
+        return lambda context, devices: RecordingSession(context, devices, request, root)
 
     with lock:
-        return run_armed(desk, request, load=load)
+        return run_armed(context, request, load=load)
 
 
 if __name__ == "__main__":

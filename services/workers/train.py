@@ -11,7 +11,7 @@ from pathlib import Path
 from services.datasets.lock import DatasetBusy, dataset_lock
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
 from services.workers.training.supervisor import Supervisor, Trainer
 
@@ -19,12 +19,12 @@ INHERITED = dict(os.environ)
 """As the console started this worker: `prepare()` sets one BLAS thread afterwards, which is for control loops."""
 
 
-def body(desk: Desk, request: TrainRequest) -> End:
+def body(context: Context, request: TrainRequest) -> End:
     """One training. The dataset's lock is held until its episodes are fixed."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     if not root.is_dir():
         raise CannotStart(f"there is no dataset {request.dataset}")
-    who = f"session {desk.run.id}" + (f" of {request.operator}" if request.operator else "")
+    who = f"session {context.run.id}" + (f" of {request.operator}" if request.operator else "")
     try:
         lock = dataset_lock(root, f"{who}, pid {os.getpid()}")
     except DatasetBusy as busy:
@@ -32,8 +32,8 @@ def body(desk: Desk, request: TrainRequest) -> End:
     with lock:
         ours, theirs = socket.socketpair()
         with theirs:
-            trainer = spawn(desk.run, theirs)
-        return Supervisor(desk, request, lock, trainer, ours).run()
+            trainer = spawn(context.run, theirs)
+        return Supervisor(context, request, lock, trainer, ours).run()
 
 
 def spawn(run: RunFolder, channel: socket.socket) -> Trainer:

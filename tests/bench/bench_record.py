@@ -141,7 +141,7 @@ def under_the_console(demo: DemoDesk, screen: Terminal, run: RunFolder, seconds:
 
 
 def traced(demo: DemoDesk, screen: Terminal, run: RunFolder, start: int, end: int) -> list[int]:
-    """The starts of the control periods in that window; ends the sitting, since they are written at its end."""
+    """The starts of the control periods in that window; ends the session, since they are written at its end."""
     screen.press("F")
     screen.wait_until(lambda: not is_live(run), 40)
     return [at for at in map(int, (run.root / "trace.txt").read_text().split()) if start <= at <= end]

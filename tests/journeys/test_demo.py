@@ -1,4 +1,4 @@
-"""The first sitting of a new operator, through a pseudo-terminal, with nothing faked."""
+"""The first session of a new operator, through a pseudo-terminal, with nothing faked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_form_filled_in_faster_than_it_is_drawn_has_everything_in_its_field(de
         screen.wait_until(lambda row=rf"{label} +{value}$": re.search(row, screen.text, re.M), 15, f"no {label}")
 
 
-def test_a_new_operator_records_rejects_finds_the_sitting_and_notes_it(demo: DemoDesk) -> None:
+def test_a_new_operator_records_rejects_finds_the_session_and_notes_it(demo: DemoDesk) -> None:
     screen = demo.open()
     run = demo.start_recording(screen, dataset="first", episodes="2", seconds="8")
     demo.follow(screen, run)
@@ -154,7 +154,7 @@ def test_a_dead_worker_shows_its_last_words_and_what_to_do(demo: DemoDesk) -> No
     run = demo.start_recording(screen, dataset="dead", episodes="5")
     os.kill(demo.pid(run), signal.SIGKILL)
     screen.wait_for("N", 10)
-    screen.wait_until(lambda: "worker" in screen.text.lower() and "new sitting" in screen.text, 10, "no words")
+    screen.wait_until(lambda: "worker" in screen.text.lower() and "new session" in screen.text, 10, "no words")
     assert "Traceback" not in screen.text
 
 

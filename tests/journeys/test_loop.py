@@ -1,4 +1,4 @@
-"""The bench's whole job by keys: demonstrations, a policy trained on them, trials judged, three sittings in the log."""
+"""The bench's whole job by keys: demonstrations, a policy trained on them, trials judged, three sessions in the log."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ async def test_enter_on_an_ended_session_opens_it_in_the_log(open_console):
         await console.sees("session 20260101-080000-aaaa")
 
 
-async def test_teleoperate_starts_a_bench_sitting(open_console, monkeypatch):
+async def test_teleoperate_starts_a_bench_session(open_console, monkeypatch):
     began = []
     async with open_console() as console:
         worker = FakeWorker(console.folder, kind=SessionKind.BENCH)
@@ -88,7 +88,7 @@ async def test_teleoperate_starts_a_bench_sitting(open_console, monkeypatch):
         await worker.stop()
 
 
-async def test_release_without_a_sitting_asks_first(open_console, monkeypatch):
+async def test_release_without_a_session_asks_first(open_console, monkeypatch):
     began = []
     async with open_console() as console:
         monkeypatch.setattr(
@@ -208,7 +208,7 @@ async def test_leaving_asks_and_leaves_it_running(open_console, make_worker):
         assert not worker.heard_of(protocol.Finish)
 
 
-async def test_leaving_can_finish_the_sitting(open_console, make_worker):
+async def test_leaving_can_finish_the_session(open_console, make_worker):
     async with open_console() as console:
         worker = await make_worker()
         await console.attach(worker)
@@ -217,7 +217,7 @@ async def test_leaving_can_finish_the_sitting(open_console, make_worker):
         assert len(worker.heard_of(protocol.Finish)) == 1
 
 
-async def test_without_a_sitting_q_leaves_at_once(open_console):
+async def test_without_a_session_q_leaves_at_once(open_console):
     async with open_console() as console:
         await console.press("q")
         await console.until(lambda: console.app._exit)

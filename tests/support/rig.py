@@ -124,7 +124,7 @@ async def press(link: Link, command: Callable[[], protocol.Command]) -> None:
 
 
 async def finish(link: Link) -> Snapshot:
-    """End the sitting in order."""
+    """End the session in order."""
     await press(link, protocol.Finish)
     return await link.until(lambda s: not s.running, 60)
 

@@ -89,7 +89,7 @@ class Arm:
         self._stiffen(measured)
         self.mode, self.goal, self._waited, self.trouble = mode, dict(measured), 0, ""
 
-    def let_go(self) -> None:
+    def cut_torque(self) -> None:
         """Cut torque. The caller has lowered the arm first. Raises AttributeError where the robot has no such way."""
         bus = getattr(self.devices.robot, "bus", None)
         if bus is None or not hasattr(bus, "disable_torque"):

@@ -1,21 +1,21 @@
-"""A sitting that records nothing."""
+"""A session that records nothing."""
 
 from __future__ import annotations
 
 from services.live import protocol
 from services.live.requests import BenchRequest, Purpose
-from services.workers.arm.control_loop import ArmSitting
+from services.workers.arm.control_loop import ArmSession
 from services.workers.arm.devices import Devices
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.mailbox import Refused
 from sessions.models import SessionStatus
 
 
-class BenchSitting(ArmSitting):
+class BenchSession(ArmSession):
     """Begins with what was asked for, and ends by itself when that is done: at rest, or released."""
 
-    def __init__(self, desk: Desk, devices: Devices, request: BenchRequest) -> None:
-        super().__init__(desk, devices, request.profile, fps=request.fps, lockstep=request.lockstep)
+    def __init__(self, context: Context, devices: Devices, request: BenchRequest) -> None:
+        super().__init__(context, devices, request.profile, fps=request.fps, lockstep=request.lockstep)
         self._purpose = request.purpose
 
     def open(self) -> None:
@@ -25,7 +25,7 @@ class BenchSitting(ArmSitting):
             Purpose.REST: protocol.GoToRest(),
             Purpose.RELEASE: protocol.Release(confirmed=True),
         }.get(self._purpose)
-        mailbox, driven = self.desk.mailbox, self.desk.server.driven
+        mailbox, driven = self.context.mailbox, self.context.server.driven
         regretted = mailbox.stopped or mailbox.terminate
         if first is None or regretted or (self._purpose is Purpose.TELEOPERATE and not driven):
             return
@@ -43,7 +43,7 @@ class BenchSitting(ArmSitting):
         if self._purpose is Purpose.REST and self.ending is None:
             self.ending, self.end_reason = SessionStatus.FINISHED, "the arm is at rest"
 
-    def _let_go(self) -> None:
-        super()._let_go()
+    def _cut_torque(self) -> None:
+        super()._cut_torque()
         if self._purpose in (Purpose.RELEASE, Purpose.HOLD) and self.ending is None:
             self.ending, self.end_reason = SessionStatus.FINISHED, "torque is off"

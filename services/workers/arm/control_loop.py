@@ -1,6 +1,6 @@
-"""One sitting with an arm: the control loop, what may be commanded in which phase, and the orderly end.
+"""One session with an arm: the control loop, what may be commanded in which phase, and the orderly end.
 
-Recording adds takes to it, evaluation trials; a bench sitting is this and nothing else.
+Recording adds takes to it, evaluation trials; a bench session is this and nothing else.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.snapshots import ENDING, Phase
 from services.workers.arm.arm import Arm, Mode
-from services.workers.arm.device_guard import Guard
-from services.workers.arm.monitor import Watch
+from services.workers.arm.device_guard import DeviceGuard
+from services.workers.arm.monitor import Monitor
 from services.workers.arm.motion import Pose, distance
 from services.workers.arm.pacing import Pacer
-from services.workers.process.context import Desk, remark
+from services.workers.process.context import Context, remark
 from services.workers.process.mailbox import Refused
 from services.workers.process.server import Received
 from services.workers.process.telemetry import RATE_HZ, Sample, Telemeter
@@ -41,36 +41,38 @@ TRACE = "LAB_CONSOLE_TRACE"
 logger = logging.getLogger(__name__)
 
 
-class ArmSitting:
-    """Runs the arm at `fps` until the sitting is over. Every method belongs to the control loop's thread."""
+class ArmSession:
+    """Runs the arm at `fps` until the session is over. Every method belongs to the control loop's thread."""
 
     guided_by = "the leader"
     """What the arm follows, for people."""
-    way_on = "p resumes when it is back"
+    recovery_hint = "p resumes when it is back"
     """What answers a device that failed, for people."""
 
-    def __init__(self, desk: Desk, devices: Devices, profile: Profile, *, fps: int, lockstep: bool) -> None:
-        self.desk, self.devices, self.profile = desk, devices, profile
+    def __init__(self, context: Context, devices: Devices, profile: Profile, *, fps: int, lockstep: bool) -> None:
+        self.context, self.devices, self.profile = context, devices, profile
         self.fps, self.lockstep = fps, lockstep
         self.arm = Arm(devices, profile.motion, fps, guide=self.guided_by)
         self._trace: list[int] | None = [] if os.environ.get(TRACE) else None
         self.pacer = Pacer(fps, self._trace)
-        self.watch = Watch(devices, profile, desk.journal, fps)
+        self.watch = Monitor(devices, profile, context.journal, fps)
         self.phase, self.detail = Phase.STARTING, ""
         self.since, self.stopped_at = time.monotonic(), float("-inf")
         self.ending: SessionStatus | None = None
         self.end_reason = ""
         self.over = False
         self.ticks = 0
-        self.guard = Guard(desk.journal, self.way_on, failed=self._device_failed, works=self._device_works)
+        self.guard = DeviceGuard(
+            context.journal, self.recovery_hint, failed=self._device_failed, works=self._device_works
+        )
         self._gave_up_resting = False
         self._releasing = False
-        self._telemeter = Telemeter(desk.server)
+        self._telemeter = Telemeter(context.server)
         self._pose: Pose = {}
         self._leader: Pose = {}
         self._frames: dict[str, Any] = {}
 
-    # --- what a kind of sitting adds --------------------------------------------------------------
+    # --- what a kind of session adds --------------------------------------------------------------
 
     def prepare(self) -> None:
         """Called once while the worker still starts; the arm holds already."""
@@ -98,14 +100,14 @@ class ArmSitting:
 
     def command(self, command: protocol.Command) -> None:
         """A command that the arm alone does not know. Raises Refused."""
-        raise Refused(f"{type(command).__name__} means nothing in this sitting")
+        raise Refused(f"{type(command).__name__} means nothing in this session")
 
     def following_phase(self) -> tuple[Phase, str]:
         """The phase in which the follower follows, and what to say in it."""
         return Phase.READY, "following the leader"
 
     def busy(self) -> bool:
-        """Whether something must still be finished before the sitting may end."""
+        """Whether something must still be finished before the session may end."""
         return False
 
     def quiet(self) -> bool:
@@ -131,7 +133,7 @@ class ArmSitting:
         """
         if not isinstance(command, protocol.AddNote | protocol.SetTag):
             return False
-        self.desk.journal.tell(remark(command), then=done)
+        self.context.journal.tell(remark(command), then=done)
         return True
 
     def telemetry(self) -> dict[str, Any]:
@@ -149,7 +151,7 @@ class ArmSitting:
         try:
             self.prepare()
             self.enter(Phase.IDLE, "holding")
-            self.desk.mailbox.open = True
+            self.context.mailbox.open = True
             self.open()
             gc.collect()
             gc.freeze()  # what LeRobot and torch made need never be searched again: that takes 50 ms and more
@@ -160,11 +162,11 @@ class ArmSitting:
             self.guard.call("follower", self.arm.hold)  # whatever went wrong here, the arm stays where it is
             raise
         finally:
-            self.desk.mailbox.open = False
+            self.context.mailbox.open = False
             self.close()
             self._telemeter.close()
             if self._trace:
-                (self.desk.run.root / "trace.txt").write_text("\n".join(map(str, self._trace)))
+                (self.context.run.root / "trace.txt").write_text("\n".join(map(str, self._trace)))
 
     @property
     def may_cut_torque(self) -> bool:
@@ -176,12 +178,12 @@ class ArmSitting:
 
     @property
     def outcome(self) -> tuple[SessionStatus, str]:
-        """How the sitting ended, once it is over."""
+        """How the session ended, once it is over."""
         return self.ending or SessionStatus.ABORTED, self.end_reason
 
     def step(self) -> None:
         """Wait for the next period or a command, obey, tick."""
-        mailbox = self.desk.mailbox
+        mailbox = self.context.mailbox
         if not self.lockstep:
             due = self.pacer.wait(mailbox.wake)
         else:
@@ -222,7 +224,7 @@ class ArmSitting:
             self._report()
 
     def now(self) -> float:
-        """Seconds of this sitting's clock: steps in lockstep, else monotonic time."""
+        """Seconds of this session's clock: steps in lockstep, else monotonic time."""
         return self.ticks / self.fps if self.lockstep else time.monotonic()
 
     def _observe(self) -> tuple[dict[str, Any] | None, Pose | None]:
@@ -276,7 +278,7 @@ class ArmSitting:
         if phase is not self.phase:
             self.since = time.monotonic()
         self.phase, self.detail = phase, detail
-        self.desk.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
+        self.context.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
 
     def _move_on(self) -> None:
         """What follows from where the arm is now."""
@@ -304,25 +306,25 @@ class ArmSitting:
     def _give_up_resting(self) -> None:
         """The arm is blocked: hold it there, torque on, and leave the rest to a person."""
         text, self._gave_up_resting = self.arm.trouble, True
-        self.desk.journal.tell(ev.AlarmRaised(source="rest", text=text, answer="free the arm, then g or F again"))
+        self.context.journal.tell(ev.AlarmRaised(source="rest", text=text, answer="free the arm, then g or F again"))
         self.ending = None
         self.stop(text)
 
     def _rest_is_possible_again(self) -> None:
         if self._gave_up_resting:
             self._gave_up_resting = False
-            self.desk.journal.tell(ev.AlarmCleared(source="rest"))
+            self.context.journal.tell(ev.AlarmCleared(source="rest"))
 
     def _arrive(self) -> None:
         self._rest_is_possible_again()
         if self._releasing:
-            self._let_go()
+            self._cut_torque()
         else:
             self.enter(*self.resting_phase())
 
-    def _let_go(self) -> None:
+    def _cut_torque(self) -> None:
         self._releasing = False
-        self.guard.call("follower", self.arm.let_go)
+        self.guard.call("follower", self.arm.cut_torque)
         if self.arm.mode is Mode.LIMP:
             self.enter(Phase.RELEASED, "torque is off: the arm can be moved by hand")
 
@@ -337,7 +339,7 @@ class ArmSitting:
             self.guard.call("follower", self.arm.hold)
         also = self.on_stop(cause)
         if self.moving:
-            self.desk.journal.tell(ev.Held(cause=cause))
+            self.context.journal.tell(ev.Held(cause=cause))
             self.enter(Phase.HELD, f"holding; {also}" if also else "holding")
 
     # --- commands ---------------------------------------------------------------------------------
@@ -350,7 +352,7 @@ class ArmSitting:
             self._dispatch(received.command)
         except Refused as refusal:
             received.answer(False, str(refusal))
-        except Exception as error:  # a fault in one command must not end a sitting with an arm
+        except Exception as error:  # a fault in one command must not end a session with an arm
             logger.exception("%r", received.command)
             received.answer(False, f"{type(received.command).__name__} failed: {error}")
         else:
@@ -385,7 +387,7 @@ class ArmSitting:
 
     def _follow(self) -> None:
         if self.devices.teleop is None:
-            raise Refused("this sitting has no leader to follow")
+            raise Refused("this session has no leader to follow")
         if self.phase not in (Phase.IDLE, Phase.HELD, Phase.RESTED, Phase.RELEASED):
             raise Refused(f"the arm is {self.phase.value}: following starts when it holds")
         if self.guard.trouble:
@@ -412,7 +414,7 @@ class ArmSitting:
             self._releasing = True
             self.enter(Phase.RELEASING, "the arm is lowered to rest, then torque is cut")
         else:
-            self._let_go()
+            self._cut_torque()
 
     def _may_move_by_itself(self) -> None:
         if self.phase in (Phase.RECORDING, Phase.RUNNING, Phase.RELEASING, Phase.RELEASED, Phase.ENDED):
@@ -422,7 +424,7 @@ class ArmSitting:
         self._not_right_after_a_stop()
 
     def finish(self, status: SessionStatus, reason: str) -> None:
-        """End the sitting in order: hold, save, rest, let go."""
+        """End the session in order: hold, save, rest, let go."""
         self.forget_start()
         if self.arm.mode is not Mode.LIMP and self.arm.mode is not Mode.HOLD:
             self.guard.call("follower", self.arm.hold)
@@ -443,7 +445,7 @@ class ArmSitting:
             self.over = True
         elif not resting:
             self.arm.rest(self._pose)  # as measured this period; a rest pose of another robot was refused at connect
-            self.enter(Phase.RESTING, "the arm goes to rest, then the sitting ends")
+            self.enter(Phase.RESTING, "the arm goes to rest, then the session ends")
 
     # --- what watchers see ------------------------------------------------------------------------
 
@@ -459,7 +461,7 @@ class ArmSitting:
             late=self.pacer.late,
             phase_seconds=time.monotonic() - self.since,
             disk_free=self.watch.disk_free(),
-            watchers=self.desk.server.watchers,
+            watchers=self.context.server.watchers,
             cameras=self.watch.views(self.now()),
             **self.telemetry(),
         )

@@ -13,16 +13,16 @@ from services.workers.process.journal import Journal
 logger = logging.getLogger(__name__)
 
 
-class Guard:
+class DeviceGuard:
     """Tells the journal what fails and what works again, and its owner by `failed(source, text)` and `works(source)`.
 
-    `way_on` answers every alarm, for people.
+    `recovery_hint` answers every alarm, for people.
     """
 
     def __init__(
-        self, journal: Journal, way_on: str, *, failed: Callable[[str, str], None], works: Callable[[str], None]
+        self, journal: Journal, recovery_hint: str, *, failed: Callable[[str, str], None], works: Callable[[str], None]
     ) -> None:
-        self._journal, self._way_on = journal, way_on
+        self._journal, self._recovery_hint = journal, recovery_hint
         self._failed, self._works = failed, works
         self._failing: set[str] = set()
 
@@ -70,5 +70,5 @@ class Guard:
         text = lines[0] if lines else type(error).__name__
         if not text.startswith(source):
             text = f"{source}: {text}"
-        self._journal.tell(ev.AlarmRaised(source=source, text=text, answer=self._way_on))
+        self._journal.tell(ev.AlarmRaised(source=source, text=text, answer=self._recovery_hint))
         self._failed(source, text)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DISK_EVERY_S = 5.0
 
 
-class Watch:
+class Monitor:
     """Judges each period's frames and poses, and tells the journal what changed."""
 
     def __init__(self, devices: Devices, profile: Profile, journal: Journal, fps: int) -> None:
@@ -38,14 +38,14 @@ class Watch:
         self._warm = False
         self.take = 0
         for name, why in devices.absent.items():
-            journal.tell(ev.AlarmRaised(source=name, text=why, answer="connect it and start the sitting again"))
+            journal.tell(ev.AlarmRaised(source=name, text=why, answer="connect it and start the session again"))
 
     def keep_an_eye_on(self, folder: str) -> None:
         """The folder whose disk is reported."""
         self._folder = folder
 
     def look(self, frames: dict[str, Any], arm: Arm, measured: Pose, now: float) -> None:
-        """One control period, `now` in seconds of the sitting's clock."""
+        """One control period, `now` in seconds of the session's clock."""
         for name, health in self._cameras.items():
             if name in frames and health.look(frames[name], now):
                 self._tell_of_camera(name, health, now)

@@ -1,4 +1,4 @@
-"""A worker with an arm: takes the locks, connects the bench, runs a sitting, lets go in order."""
+"""A worker with an arm: takes the locks, connects the bench, runs a session, lets go in order."""
 
 from __future__ import annotations
 
@@ -9,54 +9,59 @@ from typing import TYPE_CHECKING
 
 from services.bench.device_locks import DeviceBusy, DeviceLocks, device_keys
 from services.live.requests import ArmRequest
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End
 
 if TYPE_CHECKING:
-    from services.workers.arm.control_loop import ArmSitting
+    from services.workers.arm.control_loop import ArmSession
     from services.workers.arm.devices import Devices
 
 
-Make = Callable[["Desk", "Devices"], "ArmSitting"]
+Make = Callable[["Context", "Devices"], "ArmSession"]
 
 
 def run_armed(
-    desk: Desk, request: ArmRequest, *, load: Callable[[], Make], arm_only: bool = False, leader: bool = True
+    context: Context,
+    request: ArmRequest,
+    *,
+    load: Callable[[], Make],
+    arm_only: bool = False,
+    leader: bool = True,
 ) -> End:
     """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm lies at rest or is limp.
 
     With `arm_only` the follower alone is locked and connected; without `leader`, follower and cameras. `load`
-    imports what the sitting needs, before the arm is connected, and returns its maker. Raises CannotStart where a
+    imports what the session needs, before the arm is connected, and returns its maker. Raises CannotStart where a
     device is held by somebody else or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
-        _lock(desk, request, stack, arm_only=arm_only, leader=leader and not arm_only)
-        desk.progress("loading LeRobot")
+        _lock(context, request, stack, arm_only=arm_only, leader=leader and not arm_only)
+        context.progress("loading LeRobot")
         from services.workers.arm import devices as dev  # after the locks: it loads torch and LeRobot
 
         make = load()
         if profile.sim is not None:
-            _prepare_simulation(desk, request)
+            _prepare_simulation(context, request)
         try:
-            devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=desk.progress)
+            devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=context.progress)
         except dev.DeviceProblem as problem:
             raise CannotStart(str(problem)) from problem
-        sitting = None
+        session = None
         try:
-            sitting = make(desk, devices)
-            sitting.watch.keep_an_eye_on(str(data_dir))
-            sitting.run()
+            session = make(context, devices)
+            session.watch.keep_an_eye_on(str(data_dir))
+            session.run()
         finally:
-            dev.disconnect(devices, cut_torque=sitting is not None and sitting.may_cut_torque)
-        return sitting.outcome
+            dev.disconnect(devices, cut_torque=session is not None and session.may_cut_torque)
+        return session.outcome
 
 
-def _lock(desk: Desk, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> None:
+def _lock(context: Context, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> None:
     profile = request.profile
     robot = {k: v for k, v in profile.robot.items() if k != "cameras"} if arm_only else profile.robot
     keys = device_keys(robot, profile.teleop if leader else {}, Path(request.data_dir))
-    holder = {"session": desk.run.id, "bench": profile.name, "operator": request.operator}
+    holder = {"session": context.run.id, "bench": profile.name, "operator": request.operator}
     try:
         locks = DeviceLocks(keys, holder)
     except DeviceBusy as busy:
@@ -64,8 +69,8 @@ def _lock(desk: Desk, request: ArmRequest, stack: ExitStack, *, arm_only: bool, 
     stack.callback(locks.close)
 
 
-def _prepare_simulation(desk: Desk, request: ArmRequest) -> None:
-    desk.progress("starting the simulated bench")
+def _prepare_simulation(context: Context, request: ArmRequest) -> None:
+    context.progress("starting the simulated bench")
     from services.sim import bench as simulated
 
     settings = dict(request.profile.sim or {})

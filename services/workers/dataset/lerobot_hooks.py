@@ -210,7 +210,7 @@ class SteadyEncoder(StreamingVideoEncoder):
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def let_go(self) -> None:
+    def abandon(self) -> None:
         """End the take and leave its files where they are (they go to quarantine)."""
         threads = list(self._threads.values())
         for frames in self._frame_queues.values():
@@ -350,7 +350,7 @@ def disarm(dataset: LeRobotDataset) -> None:
     dataset.meta._metadata_buffer = []
     encoder = getattr(writer, "_streaming_encoder", None)
     if isinstance(encoder, SteadyEncoder):
-        encoder.let_go()
+        encoder.abandon()
     for stop in getattr(encoder, "_stop_events", {}).values():
         stop.set()
     for owner, close in ((writer, "close_writer"), (dataset.meta, "_close_writer")):

@@ -8,7 +8,7 @@ from typing import Any
 from services.bench.profiles import Motion
 from services.workers.arm.arm import Arm
 from services.workers.arm.motion import Pose, distance, start_path
-from services.workers.inference.action_source import Brain, PolicyFailed
+from services.workers.inference.action_source import ActionSource, PolicyFailed
 
 TRIES = 5
 """How often the arm goes to where the policy wants to begin, before that counts as a failure."""
@@ -31,9 +31,9 @@ class Approach:
     where that is not known, of where the arm is) the arm goes only after a person was told how far, and started again.
     """
 
-    def __init__(self, arm: Arm, brain: Brain, motion: Motion, start: Pose, *, trusting: bool) -> None:
+    def __init__(self, arm: Arm, action_source: ActionSource, motion: Motion, start: Pose, *, trusting: bool) -> None:
         """`start` is where trials begin, empty where that is not known; `trusting`: nobody is there to be asked."""
-        self._arm, self._brain, self._motion, self._trusting = arm, brain, motion, trusting
+        self._arm, self._brain, self._motion, self._trusting = arm, action_source, motion, trusting
         self._start, self._told = dict(start), bool(start)
         self._places = [dict(start)] if start else []
         self._offered: Pose = {}

@@ -1,4 +1,4 @@
-"""A sitting that evaluates a policy: how a trial begins, what ends it, and what a verdict does."""
+"""A session that evaluates a policy: how a trial begins, what ends it, and what a verdict does."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from services.live import protocol
 from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Phase
 from services.workers.arm.arm import Mode
-from services.workers.arm.control_loop import ArmSitting
+from services.workers.arm.control_loop import ArmSession
 from services.workers.arm.devices import Devices
 from services.workers.arm.motion import Pose, distance, step_towards
 from services.workers.evaluation.approach import Approach, Stranded
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.trials import Trials
-from services.workers.inference.action_source import Brain, PolicyFailed
-from services.workers.process.context import Desk
+from services.workers.inference.action_source import ActionSource, PolicyFailed
+from services.workers.process.context import Context
 from services.workers.process.mailbox import Refused
 from services.workers.recording.takes import Takes
 from sessions.models import SessionStatus, Verdict
@@ -28,21 +28,28 @@ BURST_S = 0.5
 DRIVER_GONE = "the driving console is gone"
 
 
-class EvalSitting(ArmSitting):
+class EvaluationSession(ArmSession):
     """Trials, each started by a command: the arm goes to where it begins, then follows the policy."""
 
     guided_by = "the policy"
-    way_on = "g goes to rest when it is back"
+    recovery_hint = "g goes to rest when it is back"
 
     def __init__(
-        self, desk: Desk, devices: Devices, request: EvalRequest, *, takes: Takes, brain: Brain, start: Pose
+        self,
+        context: Context,
+        devices: Devices,
+        request: EvalRequest,
+        *,
+        takes: Takes,
+        action_source: ActionSource,
+        start: Pose,
     ) -> None:
         """`start` is where trials begin, empty where that is not known."""
-        super().__init__(desk, devices, request.profile, fps=request.fps, lockstep=request.lockstep)
-        self.request, self.takes, self.brain = request, takes, brain
+        super().__init__(context, devices, request.profile, fps=request.fps, lockstep=request.lockstep)
+        self.request, self.takes, self.action_source = request, takes, action_source
         self.trials = Trials(request.trials)
         self.oracle = Oracle(self.fps) if request.judge == ORACLE else None
-        self.approach = Approach(self.arm, brain, self.profile.motion, start, trusting=self.oracle is not None)
+        self.approach = Approach(self.arm, action_source, self.profile.motion, start, trusting=self.oracle is not None)
         self._length = max(1, round(request.trial_seconds * request.fps))
         self._wanted = 0
         self._alarmed = self._ramped = False
@@ -74,7 +81,7 @@ class EvalSitting(ArmSitting):
             case protocol.AnnotateTrial():
                 self.trials.check_annotate(command.trial)
                 told = ev.TrialAnnotated(trial=command.trial, failure_mode=command.failure_mode)
-                self.desk.journal.tell(told, then=done)
+                self.context.journal.tell(told, then=done)
             case _:
                 return super().commit(command, done)
         self._key_at = time.monotonic()
@@ -96,7 +103,7 @@ class EvalSitting(ArmSitting):
         self._not_right_after_a_stop()
         if not self.lockstep and time.monotonic() - self._key_at < BURST_S:
             raise Refused("that came too soon after the last key: press again")
-        if not self.desk.server.driven:
+        if not self.context.server.driven:
             raise Refused("no console drives: a trial needs somebody who watches")
         if self._wanted:
             raise Refused(f"trial {trial} starts as soon as the one before is saved")
@@ -108,7 +115,7 @@ class EvalSitting(ArmSitting):
             self._hold()
             self._end_take("verdict")
         self.trials.verdicts[trial] = verdict
-        self.desk.journal.tell(ev.TrialJudged(trial=trial, verdict=verdict, judge=judge), then=done)
+        self.context.journal.tell(ev.TrialJudged(trial=trial, verdict=verdict, judge=judge), then=done)
         self.takes.judge(trial, verdict)
         if self.ending is not None:
             return
@@ -123,7 +130,7 @@ class EvalSitting(ArmSitting):
             raise Refused(f"trial {self.trials.next} has begun: the verdict before it stays")
         self.trials.check_undo(trial)
         del self.trials.verdicts[trial]
-        self.desk.journal.tell(ev.VerdictUndone(trial=trial), then=done)
+        self.context.journal.tell(ev.VerdictUndone(trial=trial), then=done)
         self.takes.judge(trial, None)
         self._say_what_comes()
 
@@ -154,7 +161,7 @@ class EvalSitting(ArmSitting):
         self._wanted = 0
         if self._alarmed:
             self._alarmed = False
-            self.desk.journal.tell(ev.AlarmCleared(source="policy"))
+            self.context.journal.tell(ev.AlarmCleared(source="policy"))
         self.tell_devices("take_started", self.trials.next)
         measured = self.guard.call("follower", self.arm.measure)
         if measured is None:  # and that has stopped everything
@@ -202,7 +209,7 @@ class EvalSitting(ArmSitting):
 
     def _alarm(self, why: str, answer: str) -> None:
         self._alarmed = True
-        self.desk.journal.tell(ev.AlarmRaised(source="policy", text=why, answer=answer))
+        self.context.journal.tell(ev.AlarmRaised(source="policy", text=why, answer=answer))
 
     # --- each period ------------------------------------------------------------------------------
 
@@ -215,7 +222,7 @@ class EvalSitting(ArmSitting):
             if self.phase is Phase.ALIGNING:
                 self._approach(observation)
             if self.phase is Phase.RUNNING:
-                self._leader = self._paced(self.brain.act(observation) or dict(self.arm.goal))
+                self._leader = self._paced(self.action_source.act(observation) or dict(self.arm.goal))
         except PolicyFailed as failure:
             self._policy_failed(failure)
         return self._leader or dict(self._pose)
@@ -286,7 +293,7 @@ class EvalSitting(ArmSitting):
 
     def _policy_failed(self, failure: PolicyFailed) -> None:
         """The arm holds first. What the policy did wrong is a failure to the oracle; its death nobody can judge."""
-        trial, policy = self.trials.running, self.brain.policy
+        trial, policy = self.trials.running, self.action_source.policy
         why = str(failure)
         if not why:
             self._hold()
@@ -359,7 +366,7 @@ class EvalSitting(ArmSitting):
             "encoder_queue": depth,
             "encoder_capacity": capacity,
             "dropped_frames": self.takes.dropped(),
-            "infer_ms": self.brain.policy.infer_ms,
-            "action_queue": len(self.brain.queue),
-            "starved": self.brain.queue.starved,
+            "infer_ms": self.action_source.policy.infer_ms,
+            "action_queue": len(self.action_source.queue),
+            "starved": self.action_source.queue.starved,
         }

@@ -12,9 +12,9 @@ from services.live.requests import EvalRequest
 from services.workers.arm.devices import Devices
 from services.workers.arm.features import Features, dataset_features
 from services.workers.dataset.durable import DurableDataset, EncoderSettings
-from services.workers.inference.action_source import Brain
+from services.workers.inference.action_source import ActionSource
 from services.workers.inference.policy_process import Policy
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart
 from services.workers.recording.takes import Takes
 
@@ -31,18 +31,20 @@ def fitting(checkpoint: Checkpoint, devices: Devices, fps: int) -> tuple[Feature
     return features, found.notes
 
 
-def load_policy(desk: Desk, request: EvalRequest, policy: Policy, features: Features, robot_type: str | None) -> Brain:
+def load_policy(
+    context: Context, request: EvalRequest, policy: Policy, features: Features, robot_type: str | None
+) -> ActionSource:
     """Wait until the policy, which loads since the worker began, can act here. Raises CannotStart."""
-    desk.progress("loading the policy")
+    context.progress("loading the policy")
     inputs = _inputs(policy, features)
     policy.open({key: feature for key, feature in features.items() if key in inputs}, robot_type)
     while policy.ready is None:
         if policy.dead:
             raise CannotStart(f"the policy cannot be used: {policy.last_words()}")
-        if desk.mailbox.terminate:
+        if context.mailbox.terminate:
             raise CannotStart("asked to end while the policy was being loaded")
         policy.poll(0.2)
-    return Brain(policy, features, inputs, fps=request.fps, lockstep=request.lockstep)
+    return ActionSource(policy, features, inputs, fps=request.fps, lockstep=request.lockstep)
 
 
 def _inputs(policy: Policy, features: Features) -> set[str]:
@@ -72,9 +74,9 @@ def start_pose(checkpoint: Checkpoint) -> dict[str, float]:
     return {name.removesuffix(".pos"): value for name, value in checkpoint.provenance.start_pose.items()}
 
 
-def open_rollouts(desk: Desk, devices: Devices, request: EvalRequest, root: Path, features: Features) -> Takes:
+def open_rollouts(context: Context, devices: Devices, request: EvalRequest, root: Path, features: Features) -> Takes:
     """The dataset that the trials' motion goes into. Raises CannotStart."""
-    desk.progress("opening the dataset")
+    context.progress("opening the dataset")
     recording = request.profile.recording
     encoder = EncoderSettings(
         vcodec=recording.vcodec,
@@ -94,5 +96,7 @@ def open_rollouts(desk: Desk, devices: Devices, request: EvalRequest, root: Path
         )
     except (DatasetProblem, OSError) as error:
         raise CannotStart(str(error)) from error
-    desk.journal.tell(ev.DatasetOpened(episodes=0, accepted=0, resumed=False))
-    return Takes(dataset, desk.journal, features=features, task=request.task, session=desk.run.id, fps=request.fps)
+    context.journal.tell(ev.DatasetOpened(episodes=0, accepted=0, resumed=False))
+    return Takes(
+        dataset, context.journal, features=features, task=request.task, session=context.run.id, fps=request.fps
+    )

@@ -1,4 +1,4 @@
-"""The trials of one sitting and their verdicts: what may come next. Pure."""
+"""The trials of one session and their verdicts: what may come next. Pure."""
 
 from __future__ import annotations
 

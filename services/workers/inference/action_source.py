@@ -28,7 +28,7 @@ class PolicyFailed(Exception):
         self.died = died
 
 
-class Brain:
+class ActionSource:
     """One policy, its questions and its actions. In lockstep the loop waits for it: time stands still."""
 
     def __init__(self, policy: Policy, features: Features, inputs: set[str], *, fps: int, lockstep: bool) -> None:

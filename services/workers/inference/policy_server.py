@@ -195,7 +195,7 @@ def main(argv: list[str]) -> int:
     order = msgspec.json.decode(argv[1], type=inference_protocol.Order)
     die_with(order.parent)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the sitting decides when it ends
+        signal.signal(number, signal.SIG_IGN)  # the session decides when it ends
     os.nice(NICE)
     with suppress(OSError):  # where memory runs out, this process goes and not the one that holds the arm
         Path("/proc/self/oom_score_adj").write_text("500")
@@ -207,7 +207,7 @@ def main(argv: list[str]) -> int:
         Service(cable, order.memory, runner).run()
     except (BrokenPipeError, ConnectionResetError):  # nobody listens any more
         return 0
-    except Exception as error:  # whatever LeRobot raises: the sitting has to hear of it
+    except Exception as error:  # whatever LeRobot raises: the session has to hear of it
         logger.exception("the policy failed")
         cable.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
         return 1

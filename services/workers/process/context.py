@@ -14,7 +14,7 @@ from services.workers.process.server import Server
 
 
 @dataclass(frozen=True)
-class Desk:
+class Context:
     """Its run, its journal, its socket, its mailbox."""
 
     run: RunFolder
@@ -28,7 +28,7 @@ class Desk:
 
 
 def remark(command: protocol.AddNote | protocol.SetTag) -> ev.Event:
-    """The event of a person's remark, in any sitting."""
+    """The event of a person's remark, in any session."""
     if isinstance(command, protocol.AddNote):
         return ev.NoteAdded(text=command.text, author=command.author)
     return ev.TagAdded(tag=command.tag) if command.present else ev.TagRemoved(tag=command.tag)

@@ -35,7 +35,7 @@ class Mailbox:
                 self.stopped = True  # and nothing may move when the start is over
                 received.answer(True, "nothing moves yet")
             else:
-                received.answer(False, "the sitting is still starting, or it ends: nothing was done")
+                received.answer(False, "the session is still starting, or it ends: nothing was done")
             return
         self._received.put(received)
         self.wake.set()

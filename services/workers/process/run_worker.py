@@ -20,7 +20,7 @@ from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy
 from services.live.requests import AnyRequest, BenchRequest, EvalRequest, RecordRequest, TrainRequest, read_request
 from services.live.snapshots import Phase
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.environment import prepare
 from services.workers.process.journal import Journal
 from services.workers.process.mailbox import Mailbox
@@ -31,13 +31,13 @@ logger = logging.getLogger(__name__)
 
 
 class CannotStart(Exception):
-    """The sitting ends before anything moved; says why and what to do."""
+    """The session ends before anything moved; says why and what to do."""
 
 
 End = tuple[SessionStatus, str]
 
 
-def run_worker(argv: list[str], body: Callable[[Desk, Any], End]) -> int:
+def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
     """Run `body` as the worker of the run folder in argv[1]; returns the exit status.
 
     Whatever `body` raises ends the session as crashed with the error's first line; the traceback goes to
@@ -60,16 +60,16 @@ def run_worker(argv: list[str], body: Callable[[Desk, Any], End]) -> int:
     journal.tell(_started(run, request))
     server.start()
     journal.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail="loading LeRobot"))
-    status, reason = _run(body, Desk(run, journal, server, mailbox), request)
+    status, reason = _run(body, Context(run, journal, server, mailbox), request)
     journal.commit(ev.SessionEnded(status=status, reason=reason))
     server.stop()
     journal.close()
     return 0 if status is SessionStatus.FINISHED else 1
 
 
-def _run(body: Callable[[Desk, Any], End], desk: Desk, request: AnyRequest) -> End:
+def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequest) -> End:
     try:
-        return body(desk, request)
+        return body(context, request)
     except CannotStart as error:
         logger.error("%s", error)
         return SessionStatus.ABORTED, str(error)
@@ -100,7 +100,7 @@ def _started(run: RunFolder, request: AnyRequest) -> ev.SessionStarted:
 
 
 def _asked_for(request: AnyRequest) -> dict[str, Any]:
-    """What each kind of sitting tells of its request."""
+    """What each kind of session tells of its request."""
     datasets = Path(request.data_dir) / "datasets"
     match request:
         case RecordRequest():

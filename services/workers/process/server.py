@@ -50,7 +50,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Received:
-    """A command for the sitting, with the way to answer it."""
+    """A command for the session, with the way to answer it."""
 
     command: protocol.Command
     answer: Callable[[bool, str], None]
@@ -164,7 +164,7 @@ class Server:
             case protocol.Attach():
                 self._attach(client, command)
             case protocol.TakeOver():
-                self._hand_wheel(client)
+                self._pass_control(client)
                 self._answer(client, command.id, True)
             case protocol.SetPreviews():
                 client.previews = {k: v for k, v in command.sizes.items() if _sane(v)}
@@ -174,7 +174,7 @@ class Server:
             case _ if client is self._driver:
                 self._pass_on(client, command)
             case _ if self._driver is None and client.wants_to_drive:  # e.g. a console that hung for a while
-                self._hand_wheel(client)
+                self._pass_control(client)
                 self._pass_on(client, command)
             case _:
                 who = f"{self._driver.name} drives" if self._driver else "nobody drives"
@@ -190,12 +190,12 @@ class Server:
         client.name = command.name[:80] or "console"
         client.wants_to_drive, client.quiet = command.drive, command.quiet
         if command.drive and self._driver is None:
-            self._hand_wheel(client)
+            self._pass_control(client)
         else:
             self._welcome(client)
         self._answer(client, command.id, True)
 
-    def _hand_wheel(self, client: Client | None) -> None:
+    def _pass_control(self, client: Client | None) -> None:
         self._driver = client
         for other in self._clients.values():
             if other.name:
@@ -243,7 +243,7 @@ class Server:
             self._lose_driver()
 
     def _lose_driver(self) -> None:
-        self._hand_wheel(None)
+        self._pass_control(None)
         self._driver_lost()
 
     async def _watch_driver(self) -> None:

@@ -1,4 +1,4 @@
-"""A sitting that records: when a take may start, what ends it, and what follows."""
+"""A session that records: when a take may start, what ends it, and what follows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.requests import RecordRequest
 from services.live.snapshots import Phase
-from services.workers.arm.control_loop import ArmSitting
+from services.workers.arm.control_loop import ArmSession
 from services.workers.arm.devices import Devices
 from services.workers.arm.features import dataset_features
 from services.workers.dataset.durable import DurableDataset, EncoderSettings
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.process.mailbox import Refused
 from services.workers.recording.takes import Takes
 
@@ -24,11 +24,11 @@ BURST_S = 0.5
 """A start this soon after the last accepted key is not believed."""
 
 
-class RecordSitting(ArmSitting):
+class RecordingSession(ArmSession):
     """Takes of a fixed length, started by a command each; the arm follows on between them, unrecorded."""
 
-    def __init__(self, desk: Desk, devices: Devices, request: RecordRequest, root: Path) -> None:
-        super().__init__(desk, devices, request.profile, fps=request.fps, lockstep=request.lockstep)
+    def __init__(self, context: Context, devices: Devices, request: RecordRequest, root: Path) -> None:
+        super().__init__(context, devices, request.profile, fps=request.fps, lockstep=request.lockstep)
         self.request, self.root = request, root
         self.takes: Takes | None = None
         self.problem = ""
@@ -45,12 +45,12 @@ class RecordSitting(ArmSitting):
         if self.devices.absent:
             self.problem = "; ".join(self.devices.absent.values())
             return
-        self.desk.progress("opening the dataset")
+        self.context.progress("opening the dataset")
         try:
             self.takes = self._open_dataset()
         except (DatasetProblem, OSError) as error:
             self.problem = str(error)
-            self.desk.journal.tell(ev.AlarmRaised(source="dataset", text=self.problem, answer="F ends the sitting"))
+            self.context.journal.tell(ev.AlarmRaised(source="dataset", text=self.problem, answer="F ends the session"))
 
     def _open_dataset(self) -> Takes:
         robot, request = self.devices.robot, self.request
@@ -66,16 +66,21 @@ class RecordSitting(ArmSitting):
         )
         self._tell_of(dataset)
         return Takes(
-            dataset, self.desk.journal, features=features, task=request.task, session=self.desk.run.id, fps=self.fps
+            dataset,
+            self.context.journal,
+            features=features,
+            task=request.task,
+            session=self.context.run.id,
+            fps=self.fps,
         )
 
     def _tell_of(self, dataset: DurableDataset) -> None:
         """What was recovered, and what is there."""
         if dataset.recovery is not None:
-            self.desk.journal.tell(dataset.recovery.event())
+            self.context.journal.tell(dataset.recovery.event())
         marks = read_marks(self.root)
         accepted = sum(marks[i].accepted if i in marks else True for i in range(dataset.episodes))
-        self.desk.journal.tell(
+        self.context.journal.tell(
             ev.DatasetOpened(episodes=dataset.episodes, accepted=accepted, resumed=dataset.episodes > 0)
         )
 
@@ -104,7 +109,7 @@ class RecordSitting(ArmSitting):
                 self._end_by_key(command.take)
             case protocol.MarkTake():
                 if self.takes is None or not self.takes.mark(command.take, command.accepted):
-                    raise Refused(f"there is no take {command.take} in this sitting")
+                    raise Refused(f"there is no take {command.take} in this session")
             case _:
                 super().command(command)
         self._key_at = time.monotonic()
@@ -181,7 +186,7 @@ class RecordSitting(ArmSitting):
         self.tell_devices("take_ended", self._last_take)
         self._reset_left = round(self.request.reset_seconds * self.fps)
         if self.phase is Phase.RECORDING and reason in ("key", "time"):
-            if not self.desk.server.driven:
+            if not self.context.server.driven:
                 self.stop("the driving console is gone")
             else:
                 self.enter(Phase.RESET, "put the scene back; the follower follows, nothing is recorded")
@@ -202,7 +207,7 @@ class RecordSitting(ArmSitting):
         self._pending = False
 
     def on_stop(self, cause: str) -> str:
-        """A take that is running ends here and is saved, as rejected unless the sitting ends in order."""
+        """A take that is running ends here and is saved, as rejected unless the session ends in order."""
         if self.takes is None or not self.takes.running:
             return ""
         reason = "failed" if self.guard.trouble else "ended" if cause == "ended" else "stopped"

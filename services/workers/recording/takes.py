@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Takes:
-    """The takes of one sitting. All but the saver's own work is called from the control loop's thread."""
+    """The takes of one session. All but the saver's own work is called from the control loop's thread."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Takes:
 
     @property
     def accepted(self) -> int:
-        """How many takes of this sitting are saved and accepted."""
+        """How many takes of this session are saved and accepted."""
         return sum(self._marks.get(take, True) for take in list(self._saved))
 
     def start(self, take: int, *, accepted: bool = True) -> None:
@@ -89,7 +89,7 @@ class Takes:
         self._jobs.put(lambda: self._save(take, frames, flags, ended))
 
     def mark(self, take: int, accepted: bool) -> bool:
-        """Accept or reject a take of this sitting; False where there is none of that number."""
+        """Accept or reject a take of this session; False where there is none of that number."""
         if take not in (self.running, self.saving) and take not in self._saved:
             return False
         self._marks[take] = accepted
@@ -100,7 +100,7 @@ class Takes:
         return True
 
     def judge(self, take: int, verdict: Verdict | None) -> None:
-        """Write the verdict on a take of this sitting (None: taken back) beside its episode, once that is saved."""
+        """Write the verdict on a take of this session (None: taken back) beside its episode, once that is saved."""
         accepted = counts_as_demonstration(verdict)
         changes, self._marks[take] = self._marks.get(take, True) is not accepted, accepted
 
@@ -174,7 +174,7 @@ class Takes:
             self.saving = 0
 
     def _reopen(self) -> None:
-        """A dataset out of use (a full disk, say) is tried again until the sitting ends or it works."""
+        """A dataset out of use (a full disk, say) is tried again until the session ends or it works."""
         try:
             self._dataset.reopen()
         except DatasetProblem as problem:

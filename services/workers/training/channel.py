@@ -13,7 +13,7 @@ from services.live.snapshots import Phase
 from services.workers.training.messages import Told, encode
 
 
-class Line:
+class Channel:
     """Facts go out from any thread. When the line breaks the supervisor is gone, and this process goes too."""
 
     def __init__(self, channel: socket.socket, *, leave: Callable[[int], None] = os._exit) -> None:

@@ -12,7 +12,7 @@ from services.datasets.marks import read_marks
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
 from services.workers.dataset.recovery import Survey, repair
-from services.workers.training.channel import Line
+from services.workers.training.channel import Channel
 from services.workers.training.checkpoints import start_pose, value_names
 
 
@@ -30,7 +30,7 @@ class Demonstrations:
     start_pose: dict[str, float]
 
 
-def look(request: TrainRequest, line: Line) -> Demonstrations:
+def look(request: TrainRequest, line: Channel) -> Demonstrations:
     """Recover the dataset where that is needed, and choose its accepted episodes.
 
     The supervisor holds the dataset's lock. Raises DatasetProblem.
@@ -49,7 +49,7 @@ def look(request: TrainRequest, line: Line) -> Demonstrations:
     return Demonstrations(root, episodes, survey.episodes, names, pose)
 
 
-def _recovered(root: Path, line: Line) -> Survey:
+def _recovered(root: Path, line: Channel) -> Survey:
     """The dataset as it is once it is whole; a repair is told."""
     survey = Survey(root)
     if not survey.healthy:

@@ -16,15 +16,15 @@ from sessions.models import SessionStatus
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopRequest:
     """Who asked for the end, and what the session is then."""
 
     by: str
     status: SessionStatus
 
 
-OPERATOR = Stop("the operator", SessionStatus.FINISHED)
-SIGTERM = Stop("SIGTERM", SessionStatus.ABORTED)
+OPERATOR = StopRequest("the operator", SessionStatus.FINISHED)
+SIGTERM = StopRequest("SIGTERM", SessionStatus.ABORTED)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Ending:
     step: int
     code: int
     word: Ended | None = None
-    stop: Stop | None = None
+    stop: StopRequest | None = None
     memory_short: bool = False
     trouble: str = ""
     silent_s: float | None = None

@@ -8,7 +8,7 @@ import msgspec
 
 from services.live import events as ev
 from services.live.metrics import encode_point
-from services.workers.process.context import Desk
+from services.workers.process.context import Context
 from services.workers.training.messages import Logged
 from services.workers.training.metrics_file import MetricsFile
 
@@ -21,9 +21,9 @@ SPELT = {"nan": "NaN", "inf": "infinite", "-inf": "infinite"}
 class Progress:
     """Belongs to the supervisor's main thread. Nothing is told before `begin`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._metrics = MetricsFile(desk.run.metrics)
+    def __init__(self, context: Context) -> None:
+        self._desk = context
+        self._metrics = MetricsFile(context.run.metrics)
         self._started: ev.TrainingStarted | None = None
         self._now = ev.TrainingProgressed(step=0)
         self._kept = self._now

@@ -19,12 +19,12 @@ from services.live import protocol
 from services.live.requests import TrainRequest
 from services.live.snapshots import Phase
 from services.units import duration
-from services.workers.process.context import Desk, remark
+from services.workers.process.context import Context, remark
 from services.workers.process.run_worker import End
 from services.workers.process.server import Received
 from services.workers.training.messages import STOP, DatasetRead, Ended, Logged, Stepped, Told, decode
 from services.workers.training.oom import oom_kills
-from services.workers.training.outcome import OPERATOR, SIGTERM, Ending, Stop
+from services.workers.training.outcome import OPERATOR, SIGTERM, Ending, StopRequest
 from services.workers.training.partial_checkpoints import remove_abandoned, remove_halves
 from services.workers.training.progress import Progress
 from services.workers.training.stop_timeout import Silence
@@ -53,28 +53,28 @@ class Supervisor:
     """One training's life. Every method belongs to the worker's main thread, but for the reader of the line."""
 
     def __init__(
-        self, desk: Desk, request: TrainRequest, lock: DatasetLock, trainer: Trainer, channel: socket.socket
+        self, context: Context, request: TrainRequest, lock: DatasetLock, trainer: Trainer, channel: socket.socket
     ) -> None:
-        self.desk, self.request, self.lock = desk, request, lock
+        self.context, self.request, self.lock = context, request, lock
         self.trainer, self.channel = trainer, channel
         self.started: ev.TrainingStarted | None = None
         self.word: Ended | None = None
-        self.stop: Stop | None = None
+        self.stop: StopRequest | None = None
         self.killed_after: float | None = None
         """Seconds of silence after which a second stop killed the trainer."""
-        self.progress = Progress(desk)
+        self.progress = Progress(context)
         self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name="trainer", daemon=True)
         self._oom_before = oom_kills()
         self._leave_by = float("inf")
-        self._silence = Silence(desk.journal)
+        self._silence = Silence(context.journal)
         self._saving = False
 
     def run(self) -> End:
         """Until the trainer is gone."""
         self._reader.start()
         remove_abandoned(DataFolder(Path(self.request.data_dir)))
-        mailbox = self.desk.mailbox
+        mailbox = self.context.mailbox
         mailbox.open = True
         try:
             while self.trainer.poll() is None:
@@ -107,10 +107,10 @@ class Supervisor:
     def _turn(self) -> None:
         while not self._told.empty():  # first: whoever is judged silent must not have spoken meanwhile
             self._hear(self._told.get())
-        for received in self.desk.mailbox.drain():
+        for received in self.context.mailbox.drain():
             self._obey(received)
-        if self.desk.mailbox.terminate:
-            self.desk.mailbox.terminate = False
+        if self.context.mailbox.terminate:
+            self.context.mailbox.terminate = False
             self._stop(SIGTERM)
         self._silence.watch(self.progress.step_seconds, self._doing)
         self.progress.tick()
@@ -120,7 +120,7 @@ class Supervisor:
     def _obey(self, received: Received) -> None:
         match received.command:
             case protocol.AddNote() | protocol.SetTag() as command:
-                self.desk.journal.tell(remark(command), then=lambda: received.answer(True, ""))
+                self.context.journal.tell(remark(command), then=lambda: received.answer(True, ""))
             case protocol.Stop():
                 received.answer(True, "nothing moves here: this is a training")
             case protocol.Finish():
@@ -129,7 +129,7 @@ class Supervisor:
                 means_nothing = f"{type(other).__name__} means nothing in a training"
                 received.answer(False, f"{means_nothing}: it can only be stopped, with a checkpoint")
 
-    def _stop(self, stop: Stop) -> str:
+    def _stop(self, stop: StopRequest) -> str:
         """A checkpoint and the end; before the first step, just the end. Again: the end of a trainer that hangs.
 
         Returns what whoever stops it again should know.
@@ -155,7 +155,7 @@ class Supervisor:
         phase, detail = Phase.TRAINING, "stopping: a checkpoint is saved after the step in progress"
         if self._saving:
             phase, detail = Phase.SAVING, "stopping: once this checkpoint is saved"
-        self.desk.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
+        self.context.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
 
     def _kill(self) -> str:
         """What is saved stays: a checkpoint has its name only once it is whole."""
@@ -176,12 +176,12 @@ class Supervisor:
             try:
                 for line in lines:
                     self._told.put(decode(line))
-                    self.desk.mailbox.wake.set()
+                    self.context.mailbox.wake.set()
             except (OSError, msgspec.DecodeError):  # it was killed in mid-line
                 logger.info("the trainer's line broke")
 
     def _hear(self, told: Told) -> None:
-        journal = self.desk.journal
+        journal = self.context.journal
         self._silence.heard()
         match told:
             case Logged():

@@ -15,7 +15,7 @@ from pathlib import Path
 from services.child_process import die_with
 from services.folders import RunFolder
 from services.live.requests import TrainRequest, read_request
-from services.workers.training.channel import Line
+from services.workers.training.channel import Channel
 from services.workers.training.demonstrations import look
 from services.workers.training.errors import explain, in_words
 from services.workers.training.messages import Ended, Outcome
@@ -32,13 +32,13 @@ def main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     request = read_request(run)
     assert isinstance(request, TrainRequest)
-    line = Line(channel)
+    line = Channel(channel)
     end = _end_of(run, request, line)
     line.tell(end)
     return 0 if end.outcome in (Outcome.FINISHED, Outcome.STOPPED) else 1
 
 
-def _end_of(run: RunFolder, request: TrainRequest, line: Line) -> Ended:
+def _end_of(run: RunFolder, request: TrainRequest, line: Channel) -> Ended:
     session = None
     try:
         demonstrations = look(request, line)

@@ -20,7 +20,7 @@ from services.live.snapshots import Phase
 from services.workers.training import checkpoints as train_checkpoints
 from services.workers.training import config as train_config
 from services.workers.training import normalization
-from services.workers.training.channel import Line
+from services.workers.training.channel import Channel
 from services.workers.training.demonstrations import Demonstrations, provenance
 from services.workers.training.errors import cannot_write
 from services.workers.training.lerobot_hooks import tapped
@@ -45,7 +45,7 @@ class GaveUp(Exception):
 class TrainingRun:
     """A Watcher of LeRobot's training (services.workers.training.lerobot_hooks)."""
 
-    def __init__(self, run: RunFolder, request: TrainRequest, demonstrations: Demonstrations, line: Line) -> None:
+    def __init__(self, run: RunFolder, request: TrainRequest, demonstrations: Demonstrations, line: Channel) -> None:
         self.run, self.request, self.line = run, request, line
         self.demonstrations = demonstrations
         self.config: Any = None

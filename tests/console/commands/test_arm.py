@@ -37,7 +37,7 @@ def test_a_training_has_no_arm(folder: DataFolder, told: bool) -> None:
         assert live_arm(folder, None) is None
 
 
-def test_the_sitting_beside_a_training_has_the_arm(folder: DataFolder) -> None:
+def test_the_session_beside_a_training_has_the_arm(folder: DataFolder) -> None:
     with alive(folder, 1, SessionKind.EVAL, "sim"), alive(folder, 2, SessionKind.TRAIN):
         run = live_arm(folder, None)
         assert run is not None and run.id == session_id(1)

@@ -114,7 +114,7 @@ def test_what_is_new_in_a_window_that_slides(
 # --- how far it is --------------------------------------------------------------------------------
 
 
-def test_how_far_each_kind_of_sitting_is() -> None:
+def test_how_far_each_kind_of_session_is() -> None:
     assert amount(Snapshot()) == (0, 0, "")
     assert amount(state(saved(0), target_episodes=3)) == (1, 3, "1/3")
     trials = (*a_trial(1), judged(1, Verdict.SUCCESS), *a_trial(2), judged(2, Verdict.VOID))

@@ -271,7 +271,7 @@ async def test_the_target_reached_offers_to_finish_and_the_end_is_summed_up(open
         await console.until(lambda: console.word == "DONE")
         await console.press("F")
         await console.until(lambda: console.word == "FINISHED")
-        await console.sees("this sitting, as the log keeps it")
+        await console.sees("this session, as the log keeps it")
         assert "100 % [21, 100]" in console.says
         await console.press("N")
         await console.until(lambda: bool(console.screen.query(EvaluateForm)))
@@ -482,7 +482,7 @@ async def test_record_says_where_the_evaluation_is(open_console, make_eval):
         await evaluate(console, worker)
         await console.press("f3")
         await console.until(lambda: console.screen.id == "record")
-        await console.sees("eval sitting: F5 shows it")
+        await console.sees("eval session: F5 shows it")
         await console.press("space")
         await asyncio.sleep(0)
         assert not worker.heard_of(protocol.StartTake) and not worker.heard_of(protocol.StartTrial)

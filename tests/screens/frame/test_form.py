@@ -92,7 +92,7 @@ async def test_letters_typed_into_the_form_are_text(open_console):
         await console.until(lambda: console.screen.id == "bench")
 
 
-async def test_the_form_says_at_once_that_a_sitting_has_the_arm_and_where_to_find_it(open_console):
+async def test_the_form_says_at_once_that_a_session_has_the_arm_and_where_to_find_it(open_console):
     async with open_console() as console:
         worker = FakeWorker(console.folder)
         await worker.start()
@@ -100,7 +100,7 @@ async def test_the_form_says_at_once_that_a_sitting_has_the_arm_and_where_to_fin
         await console.until(lambda: "a recording runs on this bench: F2, then a" in console.text("#refusal"))
 
 
-async def test_another_benchs_sitting_and_a_training_do_not_matter_to_the_form(open_console):
+async def test_another_benchs_session_and_a_training_do_not_matter_to_the_form(open_console):
     async with open_console() as console:
         await FakeWorker(console.folder, profile=load_benches(built_in=True).pick("sim-state")).start()
         await (training := FakeTraining(console.folder)).begin()

@@ -190,7 +190,7 @@ async def test_release_asks_first(open_console, make_worker):
         await console.until(lambda: console.word == "RELEASED")
 
 
-async def test_no_focusable_widget_is_there_while_a_sitting_runs(open_console, make_worker):
+async def test_no_focusable_widget_is_there_while_a_session_runs(open_console, make_worker):
     async with open_console() as console:
         worker = await make_worker()
         await console.attach(worker)
@@ -231,7 +231,7 @@ async def test_a_worker_that_died_shows_its_last_words(open_console, make_worker
         await console.sees("RuntimeError: [bold]no power[/]")
         assert console.desk.snapshot.status is SessionStatus.CRASHED
         assert console.word == "CRASHED"
-        assert "N new sitting" in console.keys
+        assert "N new session" in console.keys
         assert "N starts again" in console.text("#banner")
 
 
@@ -255,7 +255,7 @@ async def test_recovery_is_told_once(open_console, make_worker):
         await console.until(lambda: "1 torn one set aside" in console.text("#banner"))
 
 
-async def test_an_ended_sitting_is_summed_up_and_n_opens_the_form(open_console, make_worker):
+async def test_an_ended_session_is_summed_up_and_n_opens_the_form(open_console, make_worker):
     async with open_console() as console:
         worker = await make_worker()
         worker.take()
@@ -322,7 +322,7 @@ async def test_a_terminal_too_small_says_what_matters(open_console, make_worker)
         await console.pilot.pause()
 
 
-async def test_a_bench_sitting_leaves_no_form_on_record(open_console, make_worker):
+async def test_a_bench_session_leaves_no_form_on_record(open_console, make_worker):
     async with open_console() as console:
         worker = await make_worker(kind=SessionKind.BENCH)
         worker.phase(Phase.READY)

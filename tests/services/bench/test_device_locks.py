@@ -1,4 +1,4 @@
-"""Device locks: one sitting at a time on a device, whichever name, user or folder it comes by."""
+"""Device locks: one session at a time on a device, whichever name, user or folder it comes by."""
 
 from __future__ import annotations
 
@@ -131,19 +131,19 @@ def test_a_held_device_says_who_holds_it_and_what_to_do(other: subprocess.Popen[
     user = device_locks._user()
     assert re.fullmatch(
         rf"follower port /dev/null is held by session s-1 \(bench so101, operator bo, user {user}, pid {other.pid}, "
-        r"since \d\d:\d\d UTC\): end that sitting or attach to it with `lab-console attach s-1`",
+        r"since \d\d:\d\d UTC\): end that session or attach to it with `lab-console attach s-1`",
         str(busy.value),
     )
     told = holder("/dev/null")
     assert told is not None and told.startswith("session s-1 (bench so101")
 
 
-def test_somebody_elses_sitting_cannot_be_attached_to(
+def test_somebody_elses_session_cannot_be_attached_to(
     other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = device_locks._user()
     monkeypatch.setattr(device_locks, "_user", lambda: "carla")
-    with pytest.raises(DeviceBusy, match=f"ask {owner} to end that sitting"):
+    with pytest.raises(DeviceBusy, match=f"ask {owner} to end that session"):
         DeviceLocks({"/dev/null": "follower port"}, ME, patience_s=0)
 
 
@@ -175,7 +175,7 @@ def test_asking_about_a_device_that_was_never_locked_makes_no_file(lock_folder: 
     assert list(lock_folder.iterdir()) == []
 
 
-def test_asking_does_not_keep_a_sitting_out() -> None:
+def test_asking_does_not_keep_a_session_out() -> None:
     DeviceLocks({"/dev/a": "a"}, ME).close()
     fd, _ = device_locks._open("/dev/a")
     assert device_locks._flock(fd, device_locks.fcntl.LOCK_SH)  # somebody asks at this moment
@@ -253,7 +253,7 @@ def test_a_link_in_the_place_of_a_lock_file_is_refused(lock_folder: Path, tmp_pa
     assert (tmp_path / "precious").read_text() == "precious"
 
 
-def test_two_sittings_that_start_together_do_not_lock_each_other_out(lock_folder: Path) -> None:
+def test_two_sessions_that_start_together_do_not_lock_each_other_out(lock_folder: Path) -> None:
     """One of two with the same devices in another order gets all, the other none."""
     code = HOLD.replace('{sys.argv[2]: "its port"}', "dict.fromkeys(sys.argv[2].split(), 'x')")
     orders = ["/dev/a /dev/b /dev/c", "/dev/c /dev/b /dev/a"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.keys import Keys
 
-from services.live.stop_keys import ESC_CAUSE, LONE_ESC_S, PARTIAL_S, STRING_S, X_CAUSE, Stop, StopScanner
+from services.live.stop_keys import ESC_CAUSE, LONE_ESC_S, PARTIAL_S, STRING_S, X_CAUSE, StopKey, StopScanner
 
 ESC = b"\x1b"
 QUICK = 0.001
@@ -20,7 +20,7 @@ LATER = 1.0
 def stops(*chunks: bytes, text_entry: bool = False, gap: float = QUICK) -> list[str]:
     """The causes that a terminal sending these chunks, then nothing more, gives."""
     scanner, now = StopScanner(), 100.0
-    found: list[Stop] = []
+    found: list[StopKey] = []
     for chunk in chunks:
         found += scanner.feed(chunk, now, text_entry=text_entry)
         now += gap
@@ -227,7 +227,7 @@ def test_a_lone_esc_is_due_after_its_wait_and_not_before() -> None:
     assert scanner.feed(ESC, 5.0) == []
     assert scanner.deadline() == pytest.approx(5.0 + LONE_ESC_S)
     assert scanner.expire(5.0 + LONE_ESC_S - 0.001) == []
-    assert scanner.expire(5.0 + LONE_ESC_S) == [Stop(ESC_CAUSE)]
+    assert scanner.expire(5.0 + LONE_ESC_S) == [StopKey(ESC_CAUSE)]
     assert scanner.deadline() is None
     assert scanner.expire(99.0) == []
 
@@ -235,7 +235,7 @@ def test_a_lone_esc_is_due_after_its_wait_and_not_before() -> None:
 def test_a_late_thread_still_counts_the_overdue_esc_first() -> None:
     scanner = StopScanner()
     scanner.feed(ESC, 5.0)
-    assert scanner.feed(b"[A", 5.2) == [Stop(ESC_CAUSE)]
+    assert scanner.feed(b"[A", 5.2) == [StopKey(ESC_CAUSE)]
 
 
 def test_an_incomplete_sequence_is_due_from_its_esc_on() -> None:
@@ -243,8 +243,8 @@ def test_an_incomplete_sequence_is_due_from_its_esc_on() -> None:
     scanner.feed(b"\x1b[", 5.0)
     scanner.feed(b"1", 5.05)
     assert scanner.deadline() == pytest.approx(5.0 + PARTIAL_S)
-    assert scanner.expire(5.0 + PARTIAL_S) == [Stop(ESC_CAUSE)]
-    assert scanner.feed(b"x", 6.0) == [Stop(X_CAUSE)]
+    assert scanner.expire(5.0 + PARTIAL_S) == [StopKey(ESC_CAUSE)]
+    assert scanner.feed(b"x", 6.0) == [StopKey(X_CAUSE)]
 
 
 def test_key_repeat_does_not_keep_a_reply_that_is_none_open() -> None:
@@ -264,11 +264,11 @@ def test_a_paste_without_its_end_hides_stops_for_a_moment_only() -> None:
     scanner = StopScanner()
     assert scanner.feed(b"\x1b[200~text x", 5.0) == []
     assert scanner.feed(b"more x", 5.1) == []
-    assert scanner.feed(b"x", 5.5) == [Stop(X_CAUSE)]
+    assert scanner.feed(b"x", 5.5) == [StopKey(X_CAUSE)]
     assert scanner.feed(b"\x1b[200~", 6.0) == []
     assert scanner.feed(ESC, 6.1) == []
-    assert scanner.expire(6.2) == [Stop(ESC_CAUSE)]
-    assert scanner.feed(b"x", 6.21) == [Stop(X_CAUSE)]
+    assert scanner.expire(6.2) == [StopKey(ESC_CAUSE)]
+    assert scanner.feed(b"x", 6.21) == [StopKey(X_CAUSE)]
 
 
 def test_a_paste_that_never_pauses_hides_stops_for_two_seconds_at_most() -> None:

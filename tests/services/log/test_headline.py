@@ -38,7 +38,7 @@ def test_a_headline_speaks_the_clock_of_the_lab() -> None:
     assert headline(a_session(), timezone(timedelta(hours=10))).when == "2026-02-18 00:20"
 
 
-def test_a_running_session_has_no_duration_and_a_bench_sitting_no_counts() -> None:
+def test_a_running_session_has_no_duration_and_a_bench_session_no_counts() -> None:
     line = headline(a_session(status=SessionStatus.RUNNING, kind=SessionKind.BENCH, bench="so101"))
     assert (line.duration, line.counts, line.what, line.marks) == ("", "", "so101", ("running",))
 

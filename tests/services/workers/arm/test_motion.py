@@ -171,7 +171,7 @@ def test_twenty_stops_hold_one_pose_and_keep_torque() -> None:
 
 def test_following_after_a_release_holds_before_torque_comes_back() -> None:
     arm, robot = make_arm(dict.fromkeys(NAMES, 0.0))
-    arm.let_go()
+    arm.cut_torque()
     assert not robot.torque
     robot.pose = dict.fromkeys(NAMES, 30.0)  # moved by hand
     arm.align(arm.measure())

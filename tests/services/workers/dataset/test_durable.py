@@ -37,7 +37,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "datasets" / "demo"
 
 
-def test_twelve_episodes_of_one_sitting_read_back_row_by_row(root: Path) -> None:
+def test_twelve_episodes_of_one_session_read_back_row_by_row(root: Path) -> None:
     dataset = open_demo(root)
     record(dataset, 12)
     dataset.close()
@@ -70,9 +70,9 @@ def test_a_saved_episode_says_what_it_is_and_carries_its_mark(root: Path) -> Non
 
 
 def test_resume_goes_on_with_the_numbering(root: Path) -> None:
-    for sitting in range(3):
-        dataset = open_demo(root, resume=sitting > 0)
-        assert (dataset.episodes, dataset.recovery) == (2 * sitting, None)
+    for session in range(3):
+        dataset = open_demo(root, resume=session > 0)
+        assert (dataset.episodes, dataset.recovery) == (2 * session, None)
         record(dataset, 2)
         dataset.close()
     check_readable(root, 6)

@@ -131,7 +131,7 @@ async def test_a_killed_policy_process_holds_the_arm_and_the_next_trial_loads_it
         policy = policy_process(quick_rig.pid(run))
         await finish(link)
     wait_until(gone(run))
-    wait_until(lambda: not policy.is_running(), 5, "the policy process outlives its sitting")
+    wait_until(lambda: not policy.is_running(), 5, "the policy process outlives its session")
 
 
 async def test_a_policy_process_that_hangs_is_replaced_for_the_next_trial(quick_rig: Rig) -> None:

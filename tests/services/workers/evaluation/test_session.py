@@ -309,7 +309,7 @@ async def test_a_beginning_far_away_is_agreed_to_by_a_person_once(quick_rig: Rig
         await link.until(lambda s: s.phase is Phase.RESTED, 30)
         assert await trial(link) == 1
         assert quick_rig.snapshot(link.run).alarms == ()
-        assert await trial(link) == 2, "agreed once, agreed for the sitting"
+        assert await trial(link) == 2, "agreed once, agreed for the session"
         state = await finish(link)
     actions = np.stack(dataset_of(quick_rig, state).hf_dataset.with_format("numpy")[:]["action"])
     assert np.allclose(actions[:, 0], 60.0, atol=6.0)

@@ -84,7 +84,7 @@ async def test_the_socket_is_private(worker: Worker) -> None:
     assert stat.S_IMODE(worker.run.socket.parent.stat().st_mode) == 0o700
 
 
-async def test_a_command_is_answered_by_its_id_and_reaches_the_sitting(worker: Worker, anna: Link) -> None:
+async def test_a_command_is_answered_by_its_id_and_reaches_the_session(worker: Worker, anna: Link) -> None:
     answer = await anna.ask(protocol.GoToRest())
     assert answer.ok
     assert [type(c).__name__ for c in worker.received] == ["GoToRest"]

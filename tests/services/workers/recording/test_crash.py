@@ -17,12 +17,12 @@ from services.live.snapshots import Phase
 from tests.support.rig import Rig, follow, gone, take, wait_until
 
 KILLS = 20
-SITTING = {"episode_seconds": 0.5, "reset_seconds": 0.0, "lockstep": True, "episodes": 50, "resume": True}
+SESSION = {"episode_seconds": 0.5, "reset_seconds": 0.0, "lockstep": True, "episodes": 50, "resume": True}
 
 
-async def killed_sitting(rig: Rig, delay_ms: float, *, while_saving: bool) -> RunFolder:
+async def killed_session(rig: Rig, delay_ms: float, *, while_saving: bool) -> RunFolder:
     """One acknowledged take, then another that is killed: while it records, or `delay_ms` after its last frame."""
-    run = rig.record(**SITTING)
+    run = rig.record(**SESSION)
     kill_at = ev.TakeEnded if while_saving else ev.TakeStarted
     done = asyncio.Event()
 
@@ -61,7 +61,7 @@ async def test_no_acknowledged_episode_is_lost_whenever_the_worker_is_killed(
     while len(points) < KILLS or points.count("saving") < KILLS / 2:
         assert len(points) < 3 * KILLS, points
         while_saving = len(points) % 4 != 0
-        run = await killed_sitting(quick_rig, chance.uniform(0, 40 if while_saving else 100), while_saving=while_saving)
+        run = await killed_session(quick_rig, chance.uniform(0, 40 if while_saving else 100), while_saving=while_saving)
         points.append(where_it_died(run))
         for saved in quick_rig.events(run, ev.EpisodeSaved):
             assert saved.index not in acknowledged or acknowledged[saved.index] == saved.frames
@@ -70,7 +70,7 @@ async def test_no_acknowledged_episode_is_lost_whenever_the_worker_is_killed(
     with capsys.disabled():
         print(f"\n  killed while {', '.join(f'{p}: {points.count(p)}' for p in sorted(set(points)))}", end=" ")
     assert recoveries >= KILLS / 2, "the next start says what it did"
-    run = quick_rig.record(**SITTING)
+    run = quick_rig.record(**SESSION)
     async with quick_rig.attached(run) as link:
         await link.until(lambda s: s.phase is Phase.IDLE and s.dataset_episodes > 0, 20)
         os.kill(quick_rig.pid(run), signal.SIGTERM)

@@ -200,10 +200,10 @@ def test_a_disk_that_fails_at_the_end_is_said_and_ends_nothing(tmp_path: Path, m
     from services.workers.training.progress import Progress
 
     told: list[ev.Event] = []
-    desk: Any = SimpleNamespace(
+    context: Any = SimpleNamespace(
         run=RunFolder(tmp_path), journal=SimpleNamespace(tell=told.append), server=SimpleNamespace(publish=told.append)
     )
-    progress = Progress(desk)
+    progress = Progress(context)
     progress.begin(started(tmp_path))
     progress.log(logged(step=3, at=1.0, samples=6, epochs=0.1, metrics={"loss": 0.5, "grad_norm": 1.0}))
 
