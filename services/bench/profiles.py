@@ -79,7 +79,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One bench. `robot` and `teleop` are LeRobot's own config dictionaries, handed to LeRobot unchanged.
 
-    `failure_modes` are what a failed trial may be annotated with: the keys 1 to 9.
+    `failure_modes` are what a failed trial may be annotated with: the keys 1 to 9. `health` holds thresholds by check
+    (services/health), those that differ from its own.
     """
 
     robot: dict[str, Any]
@@ -90,6 +91,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     operators: tuple[str, ...] = ()
     tasks: tuple[Task, ...] = ()
     failure_modes: tuple[str, ...] = ("grasps air", "drops it", "misses the bowl", "does not move")
+    health: dict[str, Any] = {}
     sim: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -180,6 +182,7 @@ def _decode(text: str, source: str) -> tuple[LabFile, dict[str, Profile]]:
     profiles = {}
     for name, table in lab.bench.items():
         profile = _convert(table, Profile, source, f"bench.{name}")
+        _check_health(profile, source, f"bench.{name}.")
         missing = {key: value for key, value in shared.items() if not getattr(profile, key)}
         profiles[name] = msgspec.structs.replace(profile, name=name, **missing)
     return lab, profiles
@@ -197,10 +200,21 @@ def _convert[T](value: object, kind: type[T], source: str, prefix: str) -> T:
         raise ProfileProblem(f"{source}: {key + ': ' if key else ''}{reason}") from error
 
 
+def _check_health(profile: Profile, source: str, prefix: str) -> None:
+    if not profile.health:
+        return
+    from services.health.checks import HealthProblem, check_thresholds  # numpy: only for who changes a threshold
+
+    try:
+        check_thresholds(profile.health)
+    except HealthProblem as problem:
+        raise ProfileProblem(f"{source}: {prefix}health.{problem}") from problem
+
+
 def apply_settings(profile: Profile, settings: list[str]) -> tuple[Profile, dict[str, Any]]:
     """The profile with `KEY=VALUE` settings applied, and the `dataset.*` keys among them.
 
-    KEY begins with robot, teleop, sim, motion, recording or dataset; VALUE is read as TOML, else as text.
+    KEY begins with robot, teleop, sim, motion, recording, health or dataset; VALUE is read as TOML, else as text.
     Raises ProfileProblem naming the setting and the reason.
     """
     tree = msgspec.to_builtins(profile)
@@ -211,13 +225,15 @@ def apply_settings(profile: Profile, settings: list[str]) -> tuple[Profile, dict
         if not equals or not all(parts) or len(parts) < 2:
             raise ProfileProblem(f"--set {setting}: write KEY=VALUE with a dotted key, such as sim.strategy=nudge")
         roots = {"robot": tree["robot"], "teleop": tree["teleop"], "motion": tree["motion"]}
-        roots |= {"recording": tree["recording"], "dataset": dataset}
+        roots |= {"recording": tree["recording"], "health": tree["health"], "dataset": dataset}
         if tree["sim"] is not None:
             roots["sim"] = tree["sim"]
         if parts[0] not in roots:
             raise ProfileProblem(f"--set {setting}: a key begins with one of {', '.join(sorted(roots))}")
         _put(roots[parts[0]], parts[1:], _value(value), setting)
-    return _convert(tree, Profile, "--set", ""), dataset
+    changed = _convert(tree, Profile, "--set", "")
+    _check_health(changed, "--set", "")
+    return changed, dataset
 
 
 def _put(table: dict[str, Any], parts: list[str], value: object, setting: str) -> None:

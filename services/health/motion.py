@@ -1,29 +1,73 @@
-"""Motion checks: a follower that is stuck, a leader that leaps."""
+"""Motion checks: a follower that is stuck, an arm that holds for too long."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
+
+from services.health.checks import Check, Thresholds, register
 
 
-@dataclass
-class FollowerHealth:
-    """Notices a follower that does not go where it is told."""
+@dataclass(frozen=True)
+class Period:
+    """One control period: goal and measured pose (degrees; the gripper in percent), and which motor the gripper is."""
 
-    tolerance: float = 20.0
-    patience_s: float = 1.0
-    stuck: str = ""
-    _since: float = -1.0
+    goal: dict[str, float]
+    measured: dict[str, float]
+    gripper: str = ""
 
-    def look(self, goal: dict[str, float], measured: dict[str, float], now: float, *, but: str = "") -> bool:
-        """Compare goal and measured pose (degrees; motor `but` left out). True when `stuck` changed."""
-        worst, name = max(((abs(goal[n] - measured[n]), n) for n in goal if n != but), default=(0.0, ""))
-        if worst <= self.tolerance:
-            self._since = -1.0
-            return self._set("")
-        self._since = self._since if self._since >= 0 else now
-        return self._set(name) if now - self._since >= self.patience_s else False
 
-    def _set(self, name: str) -> bool:
-        changed = bool(name) != bool(self.stuck)
-        self.stuck = name
-        return changed
+class MotionCheck(Check[Period]):
+    """A check of the follower's motion. `flag` is what a take is flagged with, `answer` what to press or do."""
+
+    flag: ClassVar[str]
+    answer: ClassVar[str] = "Esc holds"
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """What is wrong, for the alarm line."""
+
+
+class StuckThresholds(Thresholds, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Degrees between goal and measured pose."""
+
+    raise_after_s: float = 1.0
+    degrees: float = 20.0
+
+
+@register
+class Stuck(MotionCheck):
+    """A motor does not go where it is told. A gripper that holds something is not stuck."""
+
+    name = "stuck"
+    flag = "follower stuck"
+    defaults = StuckThresholds()
+    motor = ""
+
+    def bad_since(self, seen: Period, now: float) -> float | None:
+        """Now, where a joint is too far from its goal."""
+        limit = self.thresholds
+        assert isinstance(limit, StuckThresholds)
+        off = ((abs(seen.goal[n] - seen.measured[n]), n) for n in seen.goal if n != seen.gripper)
+        worst, name = max(off, default=(0.0, ""))
+        if worst <= limit.degrees:
+            return None
+        self.motor = name
+        return now
+
+    @property
+    def text(self) -> str:
+        """Which motor it is."""
+        return f"the follower does not go where it is told: {self.motor} is stuck"
+
+
+class HeldLong(Check[bool]):
+    """The arm holds (the sample says whether it does): its servos heat up under load. The limit is motion's own."""
+
+    name = "heat"
+
+    def bad_since(self, seen: bool, now: float) -> float | None:
+        """Now, while it holds."""
+        return now if seen else None

@@ -450,7 +450,7 @@ class ArmSession:
     # --- what watchers see ------------------------------------------------------------------------
 
     def _report(self) -> None:
-        self.watch.tell_of_heat(self.phase, self.since)
+        self.watch.tell_of_heat(self.phase)
         values = protocol.Telemetry(
             at=time.time(),
             joints=dict(self._pose),

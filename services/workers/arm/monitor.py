@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from services.bench.profiles import Profile
-from services.health.cameras import CameraHealth, Sight
-from services.health.motion import FollowerHealth
+from services.health.cameras import ABSENT, LIT, CameraHealth
+from services.health.checks import REGISTERED, Thresholds, thresholds_of
+from services.health.motion import HeldLong, MotionCheck, Period
 from services.live import events as ev
 from services.live import protocol
 from services.live.snapshots import Phase
@@ -29,13 +30,15 @@ class Monitor:
         self._journal, self._motion = journal, profile.motion
         self._absent = devices.absent
         self._cameras = {
-            name: CameraHealth(fps=float(min(fps, getattr(camera, "fps", None) or fps)))
+            name: CameraHealth(float(min(fps, getattr(camera, "fps", None) or fps)), profile.health)
             for name, camera in devices.cameras.items()
         }
-        self._follower = FollowerHealth()
+        self._motion_checks: list[MotionCheck] = [
+            check(thresholds_of(check, profile.health)) for check in REGISTERED if issubclass(check, MotionCheck)
+        ]
+        self._held_long = HeldLong(Thresholds(raise_after_s=profile.motion.hold_warning_s))
         self._folder = "/"
         self._disk = (0.0, 0)
-        self._warm = False
         self.take = 0
         for name, why in devices.absent.items():
             journal.tell(ev.AlarmRaised(source=name, text=why, answer="connect it and start the session again"))
@@ -50,25 +53,28 @@ class Monitor:
             if name in frames and health.look(frames[name], now):
                 self._tell_of_camera(name, health, now)
         commanded = arm.goal if arm.mode is not Mode.LIMP and arm.goal else measured
-        if self._follower.look(commanded, measured, now, but=self._motion.gripper):
-            self._tell_of_follower()
+        period = Period(commanded, measured, self._motion.gripper)
+        for check in self._motion_checks:
+            if check.look(period, now):
+                self._tell_of_motion()
 
     @property
-    def bad_cameras(self) -> list[tuple[str, Sight]]:
-        """Cameras that do not show a fresh, lit picture."""
-        return [(name, h.sight) for name, h in self._cameras.items() if h.sight is not Sight.LIT]
+    def bad_cameras(self) -> list[tuple[str, str]]:
+        """Cameras that do not show a fresh, lit picture, and which check says so."""
+        return [(name, health.state) for name, health in self._cameras.items() if health.state != LIT]
 
     @property
-    def stuck(self) -> str:
-        """The motor that does not go where it is told, or nothing."""
-        return self._follower.stuck
+    def flags(self) -> list[str]:
+        """What a take that is recorded now is flagged with."""
+        cameras = [f"{name} {state}" for name, state in self.bad_cameras]
+        return cameras + [check.flag for check in self._motion_checks if check.active]
 
     def views(self, now: float) -> dict[str, protocol.CameraView]:
         """Each camera's state for the telemetry."""
-        views = {name: protocol.CameraView(state=Sight.ABSENT.value) for name in self._absent}
+        views = {name: protocol.CameraView(state=ABSENT) for name in self._absent}
         for name, health in self._cameras.items():
             views[name] = protocol.CameraView(
-                state=health.sight.value, fps=round(health.rate(now), 1), brightness=round(health.brightness)
+                state=health.state, fps=round(health.rate(now), 1), brightness=round(health.brightness)
             )
         return views
 
@@ -81,28 +87,29 @@ class Monitor:
                 self._disk = (time.monotonic(), 0)
         return self._disk[1]
 
-    def tell_of_heat(self, phase: Phase, since: float) -> None:
+    def tell_of_heat(self, phase: Phase) -> None:
         """Warn once when the arm has held for long: servos heat up under load."""
-        holds = phase in (Phase.HELD, Phase.IDLE, Phase.JUDGING)
-        holding = holds and time.monotonic() - since > self._motion.hold_warning_s
-        if holding and not self._warm:
+        check = self._held_long
+        if not check.look(phase in (Phase.HELD, Phase.IDLE, Phase.JUDGING), time.monotonic()):
+            return
+        if check.active:
             minutes = self._motion.hold_warning_s / 60
             text = f"the arm has held for {minutes:.0f} min: its servos heat up"
-            self._journal.tell(ev.AlarmRaised(source="heat", text=text, answer="g goes to rest, R releases"))
-        elif self._warm and not holding:
-            self._journal.tell(ev.AlarmCleared(source="heat"))
-        self._warm = holding
+            self._journal.tell(ev.AlarmRaised(source=check.name, text=text, answer="g goes to rest, R releases"))
+        else:
+            self._journal.tell(ev.AlarmCleared(source=check.name))
 
     def _tell_of_camera(self, name: str, health: CameraHealth, now: float) -> None:
-        if health.sight is Sight.LIT:
+        if health.state == LIT:
             self._journal.tell(ev.CameraRecovered(camera=name))
             return
         since = time.time() - (now - health.since)
-        self._journal.tell(ev.CameraAlarmed(camera=name, state=health.sight.value, since=since, take=self.take))
+        self._journal.tell(ev.CameraAlarmed(camera=name, state=health.state, since=since, take=self.take))
 
-    def _tell_of_follower(self) -> None:
-        if self._follower.stuck:
-            text = f"the follower does not go where it is told: {self._follower.stuck} is stuck"
-            self._journal.tell(ev.AlarmRaised(source="motion", text=text, answer="Esc holds"))
+    def _tell_of_motion(self) -> None:
+        """The alarm of motion is that of the first check that finds fault."""
+        worst = next((c for c in self._motion_checks if c.active), None)
+        if worst is not None:
+            self._journal.tell(ev.AlarmRaised(source="motion", text=worst.text, answer=worst.answer))
         else:
             self._journal.tell(ev.AlarmCleared(source="motion"))

@@ -247,10 +247,8 @@ class EvaluationSession(ArmSession):
         self._start_when_possible()
 
     def _flag(self) -> None:
-        for camera, sight in self.watch.bad_cameras:
-            self.takes.flag(f"{camera} {sight.value}")
-        if self.watch.stuck:
-            self.takes.flag("follower stuck")
+        for flag in self.watch.flags:
+            self.takes.flag(flag)
 
     def _see_the_end(self) -> None:
         trial, oracle = self.trials.running, self.oracle

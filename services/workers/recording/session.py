@@ -141,8 +141,7 @@ class RecordingSession(ArmSession):
         self._last_take += 1
         self.watch.take = self._last_take
         self.takes.start(self._last_take)
-        for camera, sight in self.watch.bad_cameras:
-            self.takes.flag(f"{camera} {sight.value}")
+        self._flag(self.takes)
         self.tell_devices("take_started", self._last_take)
         self.enter(Phase.RECORDING, f"take {self._last_take}")
 
@@ -173,10 +172,8 @@ class RecordingSession(ArmSession):
             self.enter(*self.following_phase())
 
     def _flag(self, takes: Takes) -> None:
-        for camera, sight in self.watch.bad_cameras:
-            takes.flag(f"{camera} {sight.value}")
-        if self.watch.stuck:
-            takes.flag("follower stuck")
+        for flag in self.watch.flags:
+            takes.flag(flag)
 
     def _end_take(self, reason: str) -> None:
         if self.takes is None or not self.takes.running:

@@ -1,0 +1,131 @@
+"""A check is an object: it looks at one sample after the other and says since when, and in which frames, something is
+wrong.
+
+The live monitor and the offline check of a dataset use the same ones. A new check is a class below and one line,
+`register(...)`; its thresholds are then keys of `[bench.NAME.health.CHECK]` in lab.toml.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import msgspec
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long something is bad before it is said, and good before it is taken back, in seconds."""
+
+    raise_after_s: float = 0.3
+    clear_after_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not 0 <= value < float("inf"):
+                raise ValueError(f"{name} must be a number not below 0, not {value}")
+
+
+@dataclass(frozen=True)
+class FrameRange:
+    """Frames `start` up to, not including, `stop` in which a check finds fault."""
+
+    check: str
+    start: int
+    stop: int
+
+
+class Check[Seen](ABC):
+    """One kind of fault of one device. Samples come in order of time, in seconds of one monotonic clock."""
+
+    name: ClassVar[str]
+    """One word for flags, alarms and lab.toml."""
+    defaults: ClassVar[Thresholds] = Thresholds()
+
+    def __init__(self, thresholds: Thresholds | None = None) -> None:
+        self.thresholds = thresholds or self.defaults
+        self.active = False
+        self.since = 0.0
+        self._count = 0
+        self._bad_from = 0
+        self._bad_since: float | None = None
+        self._good_since: float | None = None
+        self._ranges: list[FrameRange] = []
+
+    @abstractmethod
+    def bad_since(self, seen: Seen, now: float) -> float | None:
+        """Since when this is wrong, as far as this sample shows; None where nothing is wrong in it."""
+
+    def look(self, seen: Seen, now: float) -> bool:
+        """Take in one sample. True when `active` changed."""
+        since = self.bad_since(seen, now)
+        index, self._count = self._count, self._count + 1
+        if since is None:
+            return self._look_at_a_good_one(index, now)
+        self._good_since = None
+        if self._bad_since is None:
+            self._bad_since, self._bad_from = since, index
+        if self.active or now - self._bad_since < self.thresholds.raise_after_s:
+            return False
+        self.active, self.since = True, self._bad_since
+        return True
+
+    def _look_at_a_good_one(self, index: int, now: float) -> bool:
+        if not self.active:
+            self._bad_since = None
+            return False
+        if self._good_since is None:
+            self._good_since, self._good_from = now, index
+        if now - self._good_since < self.thresholds.clear_after_s:
+            return False
+        self._ranges.append(FrameRange(self.name, self._bad_from, self._good_from))
+        self.active, self.since = False, self._good_since
+        self._bad_since = self._good_since = None
+        return True
+
+    @property
+    def ranges(self) -> tuple[FrameRange, ...]:
+        """Where it was active, counted in samples from 0; one that lasts ends with the last sample."""
+        if not self.active:
+            return tuple(self._ranges)
+        return (*self._ranges, FrameRange(self.name, self._bad_from, self._count))
+
+
+REGISTERED: list[type[Check[Any]]] = []
+"""In order of weight: of two that a camera shows at once, the earlier is said."""
+
+
+def register[Kind: type[Check[Any]]](check: Kind) -> Kind:
+    """Have the monitor and lab.toml know a check. Raises ValueError where its name is taken."""
+    if any(known.name == check.name for known in REGISTERED):
+        raise ValueError(f"there is a check {check.name!r} already")
+    REGISTERED.append(check)
+    return check
+
+
+class HealthProblem(ValueError):
+    """Thresholds that cannot be used: which check and key, and why."""
+
+
+def thresholds_of(check: type[Check[Any]], health: dict[str, Any]) -> Thresholds:
+    """The check's thresholds with what `health` (of lab.toml) says of it. Raises HealthProblem."""
+    table = health.get(check.name, {})
+    if not isinstance(table, dict):
+        raise HealthProblem(f"{check.name} must be a table such as {{ raise_after_s = 0.5 }}")
+    try:
+        return msgspec.convert(msgspec.structs.asdict(check.defaults) | table, type(check.defaults))
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$")
+        raise HealthProblem(f"{check.name}{path.rstrip('`')}: {reason}") from error
+
+
+def check_thresholds(health: dict[str, Any]) -> None:
+    """Raises HealthProblem for a check that there is not, or thresholds that it cannot use."""
+    from services.health import cameras, motion  # noqa: F401  # what they hold is registered
+
+    known = {check.name: check for check in REGISTERED}
+    for name in health:
+        if name not in known:
+            raise HealthProblem(f"{name}: no such check; there are: {', '.join(known)}")
+        thresholds_of(known[name], health)
