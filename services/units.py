@@ -1,6 +1,8 @@
-"""Amounts in words, for screens and shell alike."""
+"""Amounts in words and figures, for screens and shell alike."""
 
 from __future__ import annotations
+
+from math import isfinite
 
 
 def duration(seconds: float) -> str:
@@ -19,3 +21,23 @@ def size(count: float) -> str:
             value = count / factor
             return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
     return f"{count / 1e3:.0f} kB"
+
+
+def value(number: float) -> str:
+    """`0.0412`, `1.2e-5`, `35.2`: three digits that matter."""
+    if not isfinite(number):
+        return "-"
+    if number and not 1e-3 <= abs(number) < 1e5:
+        mantissa, _, exponent = f"{number:.2e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}"
+
+
+def number(value: float) -> str:
+    """A number without needless decimals: `15`, `7.5`."""
+    return f"{value:g}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 episode`, `3 episodes`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

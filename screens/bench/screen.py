@@ -20,7 +20,7 @@ from screens.views.equipment import other_lines, part_line
 from screens.views.phase import moment
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import joints_footer, legend
-from screens.views.signs import Tone, clean
+from screens.views.signs import clean
 from screens.widgets.joints import JointBars
 from screens.widgets.line import Line, Lines
 from screens.widgets.phase import PhasePanel
@@ -29,6 +29,7 @@ from services import arm_commands
 from services.bench.equipment import Equipment, look
 from services.live.requests import Purpose
 from services.log.today import Running
+from services.tone import Tone
 from sessions.models import SessionKind
 
 LOOK_S = 3.0

@@ -10,7 +10,7 @@ import msgspec
 
 from screens.desk.messages import SessionChanged, SnapshotArrived, TelemetryArrived
 from screens.desk.notifier import Notifier
-from screens.views.signs import Tone, clean, signs
+from screens.views.signs import clean, signs
 from services.bench.profiles import Profile
 from services.folders import RunFolder
 from services.live import events as ev
@@ -21,6 +21,7 @@ from services.live.launch import log_tail
 from services.live.link import Link, LinkLost
 from services.live.snapshots import Phase, Snapshot
 from services.live.stop_line import StopLine
+from services.tone import Tone
 from sessions.models import SessionKind, SessionStatus
 
 PATIENCE_S = 25.0

@@ -14,12 +14,12 @@ from screens.desk.attachment import PATIENCE_S, REATTACH_S, Attachment
 from screens.desk.messages import SessionChanged, StopAnswered
 from screens.desk.stop_watch import StopWatch
 from screens.desk.training_watch import TrainingWatch
-from screens.views.signs import Tone
 from services import arm_commands
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
 from services.live.requests import Purpose
 from services.live.stop_line import StopLine
+from services.tone import Tone
 from sessions.models import SessionKind
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from screens.views.signs import Tone
 from services.live.events import Event
 from services.live.protocol import Telemetry
 from services.live.snapshots import Snapshot
+from services.tone import Tone
 
 
 @dataclass

@@ -11,10 +11,11 @@ from textual.message_pump import MessagePump
 
 from screens.desk.bells import Bells
 from screens.desk.messages import Noticed
-from screens.views.signs import Tone, clean
+from screens.views.signs import clean
 from services.folders import FolderProblem
 from services.live.link import Answered, LinkLost
 from services.refusal import Refusal
+from services.tone import Tone
 
 
 class Notifier:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from screens.desk.messages import TrainingChanged
 from screens.desk.notifier import Notifier
-from screens.views.signs import Tone, clean
+from screens.views.signs import clean
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import is_live
 from services.live.link import Link, LinkLost
 from services.live.snapshots import Phase, Snapshot
+from services.tone import Tone
 from services.training import runs as training_runs
 from sessions.models import SessionStatus
 

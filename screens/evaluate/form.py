@@ -12,11 +12,12 @@ from textual.widgets import Input
 
 from screens.desk.desk import Desk
 from screens.frame.form import Form
-from screens.views.signs import clean, number, signs
+from screens.views.signs import clean, signs
 from services.checkpoints.checkpoint import label, newest
 from services.evaluation import plan as evaluation
 from services.evaluation.plan import Look
 from services.live.requests import ORACLE, EvalRequest
+from services.units import number
 
 PAUSE_S = 0.15
 """Between the last letter of a checkpoint and the look at it."""

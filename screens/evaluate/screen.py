@@ -28,6 +28,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.requests import EvalRequest
 from sessions.models import SessionKind, Verdict
+from sessions.trials import place
 
 FRESH_S = 1.0
 """How long a verdict is the one big thing."""
@@ -198,7 +199,7 @@ class EvaluateScreen(ArmSessionScreen):
         if pending is None:
             super().action_finish()
             return
-        title = f"Finish? Trial {trials.place(self.desk.snapshot.trials, pending.index)} has no verdict."
+        title = f"Finish? Trial {place(self.desk.snapshot.trials, pending.index)} has no verdict."
         choices = [
             Choice("j,enter", "judge it first: s, f or v", "judge"),
             Choice("y", "finish without it: the trial does not count", "finish"),

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from screens.desk.desk import Desk
-from screens.views.signs import Tone, clean, signs
+from screens.views.signs import clean, signs
 from screens.views.trials import looks_at
 from services.checkpoints.checkpoint import label
 from services.live.snapshots import Alarm, Phase, Snapshot
+from services.tone import Tone
 from services.units import duration
 from sessions.models import SessionKind, SessionStatus
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from screens.views.signs import clean
-from screens.views.trials import VERDICT_KEYS, modes, place, upcoming
+from screens.views.trials import VERDICT_KEYS, modes, upcoming
 from services.live.snapshots import Phase, Snapshot
 from sessions.models import Verdict
+from sessions.trials import place
 
 UNDER_WAY = frozenset({Phase.STARTING, Phase.ALIGNING, Phase.RUNNING, Phase.ENDED})
 """Between these the last trial's verdict may still be changed."""

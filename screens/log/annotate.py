@@ -10,9 +10,9 @@ from textual import work
 
 from screens.frame.dialogs import Choice, Question, TextEntry
 from screens.frame.lab_screen import LabScreen
-from screens.views.signs import Tone
-from screens.views.trials import place
+from services.tone import Tone
 from sessions.models import Session, SessionStatus, Trial, Verdict
+from sessions.trials import place
 
 
 class Annotates(LabScreen):

@@ -21,9 +21,10 @@ from screens.frame.lab_screen import LabScreen
 from screens.log.annotate import Annotates
 from screens.views.session_page import page
 from screens.views.session_rows import session_row
-from screens.views.signs import clean, plural, signs
+from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
+from services.units import plural
 from sessions.models import Session
 
 LATE = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")

@@ -12,7 +12,8 @@ from textual.widgets import Input
 
 from screens.desk.desk import Desk
 from screens.frame.form import Form
-from screens.views.signs import clean, number, plural, signs
+from screens.views.signs import clean, signs
+from services.units import number, plural
 
 if TYPE_CHECKING:
     from services.datasets.summary import DatasetSummary

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from screens.views.signs import signs, value
+from screens.views.signs import signs
 from screens.widgets.plot import Figure
 from screens.widgets.plotting import Ink, Series
+from services.units import value
 
 if TYPE_CHECKING:
     from services.training.curves import Curves, Mark

@@ -20,9 +20,9 @@ from screens.frame.status_lines import Said, alarm_line
 from screens.train.form import TrainForm
 from screens.train.run_view import RunView
 from screens.views import training as training_view
-from screens.views.signs import Tone
 from screens.widgets.rows import RowList
 from services.live.requests import TrainRequest
+from services.tone import Tone
 
 VIEW = frozenset({"zoom", "log_axis", "read_off", "panels", "choose_checkpoint", "evaluate_checkpoint"})
 """What acts on a run that is seen; not while the form is up."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from screens.views.signs import clean, fit, plural, signs
+from screens.views.signs import clean, fit, signs
 from services.bench.equipment import Equipment, Part
 from services.bench.profiles import Profile
 from services.live.protocol import Telemetry
-from services.units import size
+from services.units import plural, size
 
 LITTLE = 2_000_000_000
 """Bytes: not much more than a checkpoint of a large policy."""

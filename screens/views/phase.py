@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
-from screens.views.signs import Tone, clean, number, signs
+from screens.views.signs import clean, signs
 from services.live.protocol import Telemetry
 from services.live.snapshots import Phase, Snapshot
+from services.tone import Tone
+from services.units import number
 from sessions.models import SessionKind, SessionStatus
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from screens.views.signs import Tone, clean, signs
+from screens.views.signs import clean, signs
 from services.live.snapshots import Phase, Snapshot
+from services.tone import Tone
 from services.units import duration
 from sessions.models import SessionStatus
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from screens.views.signs import Tone, clean, signs
+from screens.views.signs import clean, signs
 from services.live.protocol import CameraView, Telemetry
 from services.live.snapshots import Snapshot
+from services.tone import Tone
 from services.units import size
 from sessions.models import Episode
 

@@ -6,7 +6,8 @@ from textual.content import Content
 
 from screens.views.page_rows import COLUMN, cells, fact
 from screens.views.session_rows import session_sign
-from screens.views.signs import clean, number, signs
+from screens.views.signs import clean, signs
+from services.units import number
 from sessions.models import Episode, Session, SessionKind
 
 

@@ -9,10 +9,11 @@ from textual.content import Content
 from screens.views.page_rows import COLUMN, cells, fact
 from screens.views.signs import clean, fit, signs
 from screens.views.trial_tally import interval_bar
-from screens.views.trials import place, verdict_mark
+from screens.views.trials import verdict_mark
 from services.checkpoints.checkpoint import label
 from services.log.headline import rate
 from sessions.models import Session, Trial, Verdict
+from sessions.trials import place
 
 CELL = 46
 """Cells that one trial takes."""

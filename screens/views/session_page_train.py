@@ -5,9 +5,10 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views.page_rows import fact
-from screens.views.signs import clean, plural, signs, value
+from screens.views.signs import clean, signs
 from screens.views.training import checkpoint_row
 from services.log.headline import policy_of
+from services.units import plural, value
 from sessions.models import Session, Training
 
 

@@ -11,31 +11,15 @@ import locale
 import os
 import sys
 from dataclasses import dataclass
-from enum import StrEnum
-from math import isfinite
 
 from services.text import clean as strip_controls
+from services.tone import Tone
 
-
-def value(number: float) -> str:
-    """`0.0412`, `1.2e-05`, `35.2`: three digits that matter."""
-    if not isfinite(number):
-        return "-"
-    if number and not 1e-3 <= abs(number) < 1e5:
-        mantissa, _, exponent = f"{number:.2e}".partition("e")
-        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}"
-
-
-class Tone(StrEnum):
-    """What a colour says; a word or a sign always stands beside it."""
-
-    PLAIN = "plain"
-    QUIET = "quiet"
-    ACCENT = "accent"
-    SUCCESS = "success"
-    WARNING = "warning"
-    DANGER = "danger"
+STYLES = {
+    Tone.ACCENT: "$accent", Tone.SUCCESS: "$success", Tone.WARNING: "$warning", Tone.DANGER: "$error",
+    Tone.QUIET: "$quiet", Tone.PLAIN: "$foreground",
+}  # fmt: skip
+"""The theme's colour of each tone."""
 
 
 def clean(text: object, limit: int = 400) -> str:
@@ -104,16 +88,6 @@ def signs() -> Signs:
 def use_signs(chosen: Signs) -> None:
     """Choose the signs once, before the first screen is built."""
     _chosen[0] = chosen
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """`1 episode`, `3 episodes`."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
-
-
-def number(value: float) -> str:
-    """A number without needless decimals: `15`, `7.5`."""
-    return f"{value:g}"
 
 
 def fit(text: str, width: int) -> str:

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from screens.views.signs import Tone, bar, clean, fit, plural, signs, value
+from screens.views.signs import STYLES, bar, clean, fit, signs
 from services.live.events import TrainingProgressed
 from services.live.requests import TrainRequest
 from services.live.snapshots import Phase, Snapshot, TrainingState, advance
-from services.units import duration, size
+from services.tone import Tone
+from services.units import duration, plural, size, value
 from sessions.models import Checkpoint, SessionStatus
 
 if TYPE_CHECKING:
     from services.training.curves import Reading
 
-TONES = {
-    Tone.ACCENT: "$accent", Tone.SUCCESS: "$success", Tone.WARNING: "$warning", Tone.DANGER: "$error",
-    Tone.QUIET: "$quiet", Tone.PLAIN: "$foreground",
-}  # fmt: skip
 WAITS = 0.5
 """With more than this share of a step spent on data, the training waits for it."""
 
@@ -109,7 +106,7 @@ def headline(
     how, dot = state(snapshot, live=live), f" {signs().dot} "
     training = snapshot.training
     left: list[tuple[str, str]] = [
-        (f"{how.sign} {how.word}  ", f"bold {TONES[how.tone]}"), (name(snapshot, asked), "bold"),
+        (f"{how.sign} {how.word}  ", f"bold {STYLES[how.tone]}"), (name(snapshot, asked), "bold"),
     ]  # fmt: skip
     right = ""
     if training is not None:
@@ -130,7 +127,7 @@ def underline(snapshot: Snapshot, *, live: bool, now: float, width: int) -> Cont
     """The bar and how far that is; of one that ended badly, why."""
     training, how = snapshot.training, state(snapshot, live=live)
     if not live and (snapshot.status is not SessionStatus.FINISHED or diverged(snapshot)):
-        return Content.styled(clean(snapshot.end_reason) or "its worker does not answer", f"bold {TONES[how.tone]}")
+        return Content.styled(clean(snapshot.end_reason) or "its worker does not answer", f"bold {STYLES[how.tone]}")
     if training is None:
         waited = snapshot.started.at if snapshot.started else now
         return Content.styled(f"{duration(max(0.0, now - waited))} so far" if live else "", "$quiet")
@@ -139,7 +136,7 @@ def underline(snapshot: Snapshot, *, live: bool, now: float, width: int) -> Cont
     full, empty = bar(part, max(10, min(width // 3, 60)))
     words = [f"{duration(elapsed(snapshot, now))} elapsed"] if live else [clean(snapshot.end_reason)]
     words += [f"epoch {training.epochs:.1f}", f"{training.samples:,} samples"]
-    return Content.assemble((full, TONES[how.tone]), (empty, "$quiet"), ("  " + dot.join(w for w in words if w), ""))
+    return Content.assemble((full, STYLES[how.tone]), (empty, "$quiet"), ("  " + dot.join(w for w in words if w), ""))
 
 
 # -- the panels below -------------------------------------------------------------------------------

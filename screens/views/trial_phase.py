@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
-from screens.views.signs import Tone, clean, number, signs
-from screens.views.trials import VERDICT_KEYS, by_oracle, how_it_ended, place, target, upcoming
+from screens.views.signs import clean, signs
+from screens.views.trials import VERDICT_KEYS, by_oracle, how_it_ended, target, upcoming
 from services.evaluation.plan import can_start
 from services.live.protocol import Telemetry
 from services.live.snapshots import Phase, Snapshot
 from services.log.headline import rate
+from services.tone import Tone
+from services.units import number
 from sessions.models import SessionStatus, Trial, Verdict
+from sessions.trials import place
 
 FRESH = {
     Verdict.SUCCESS: ("SUCCESS", Tone.SUCCESS),

@@ -8,9 +8,10 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views.signs import signs
-from screens.views.trials import modes, place, verdict_mark
+from screens.views.trials import modes, verdict_mark
 from services.live.snapshots import Snapshot
 from sessions.models import Trial, Verdict
+from sessions.trials import place
 
 RAISED = "¹²³⁴⁵⁶⁷⁸⁹"
 Mark = tuple[int, str, str, str]

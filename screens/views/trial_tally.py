@@ -5,11 +5,12 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views.signs import bar, clean, fit, signs
-from screens.views.trials import modes, place, verdict_mark
+from screens.views.trials import modes, verdict_mark
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
 from sessions.models import Verdict
 from sessions.statistics import wilson
+from sessions.trials import place
 
 
 def interval_bar(successes: int, judged: int, width: int) -> Content:

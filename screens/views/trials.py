@@ -1,25 +1,18 @@
-"""An evaluation in words: which trial, how it ended, how it failed, the policy. Pure: from the snapshot.
-
-On the screens a trial's number is its place among those that count, so that `trial 7 of 20` means what it says; a
-void one is repeated under the same number. Events, commands and `sessions --json` count attempts.
-"""
+"""An evaluation in words: which trial, how it ended, how it failed, the policy. Pure: from the snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from textual.content import Content
 
-from screens.views.signs import clean, plural, signs
+from screens.views.signs import clean, signs
 from services.live.protocol import Telemetry
 from services.live.requests import ORACLE
 from services.live.snapshots import Snapshot
+from services.units import plural
 from sessions.models import Trial, Verdict
 
 VERDICT_KEYS = "s, f or v"
 
-
-COUNTS = frozenset({Verdict.SUCCESS, Verdict.FAILURE})
 MODES_MOST = 9
 """A failure mode has one digit."""
 
@@ -36,11 +29,6 @@ ENDED_BY = {
 
 
 # -- numbers -----------------------------------------------------------------------------------------
-
-
-def place(trials: Iterable[Trial], index: int) -> int:
-    """The number of attempt `index` among the trials that count, from 1."""
-    return 1 + sum(t.verdict in COUNTS for t in trials if t.index < index)
 
 
 def upcoming(snapshot: Snapshot) -> int:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
-from screens.views.signs import value
 from screens.widgets import axis_ticks
+from services.units import value
 
 if TYPE_CHECKING:
     import numpy as np

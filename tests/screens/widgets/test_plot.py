@@ -15,6 +15,7 @@ from screens.widgets import axis_ticks
 from screens.widgets import plot as plot_module
 from screens.widgets.plot import Figure, Plot
 from screens.widgets.plotting import Drawing, Ink, Series, draw
+from services import units
 
 
 def series(y, ink=Ink.LINE, first=0):
@@ -58,7 +59,7 @@ def test_log_ticks_are_decades_and_round_values_where_there_are_few():
     ],
 )
 def test_values_are_short(value, text):
-    assert axis_ticks.value(value) == text
+    assert units.value(value) == text
 
 
 def test_steps_are_short():
