@@ -6,6 +6,7 @@ import msgspec
 
 from services.live.events import AnyEvent, Event
 from sessions.models import Verdict
+from sessions.open_enum import OpenEnum
 
 LINE_LIMIT = 1024 * 1024
 """Bytes that one line may have, both ways; a longer one ends the connection.
@@ -163,12 +164,64 @@ AnyCommand = (
 )
 
 
+class Code(OpenEnum):
+    """What became of a command, for whoever sent it."""
+
+    OK = "ok"
+    UNTOLD = ""
+    """An older worker gave no code."""
+
+    MALFORMED = "malformed"
+    NOT_DRIVING = "not_driving"
+    """Another console drives, or none."""
+    NOT_READY = "not_ready"
+    """The session is still starting, or it ends: nothing was done."""
+    MEANINGLESS = "meaningless"
+    """No session of this kind knows the command."""
+    WRONG_PHASE = "wrong_phase"
+    WRONG_NUMBER = "wrong_number"
+    """It names a take or a trial that does not come next, or does not run."""
+    TOO_SOON = "too_soon"
+    """Right after a stop or another key: once more, later, and it is obeyed."""
+    UNCONFIRMED = "unconfirmed"
+    WAITS = "waits"
+    """A start waits already for the one before to be saved."""
+    TROUBLE = "trouble"
+    """A device or the dataset does not work."""
+    FAILED = "failed"
+    """It was begun and went wrong."""
+
+    ENDING = "ending"
+    """The session is on its way to its end."""
+    NO_LEADER = "no_leader"
+    NO_REST_POSE = "no_rest_pose"
+    REST_FIRST = "rest_first"
+    """A rest pose is taught, and the arm goes there before the next trial."""
+    NO_TAKE = "no_take"
+    """There is no such take to mark."""
+    PENDING_VERDICT = "pending_verdict"
+    """A trial waits for its verdict."""
+    NO_TRIAL = "no_trial"
+    """There is no such trial to judge."""
+    NO_VERDICT = "no_verdict"
+    """The trial has no verdict to take back."""
+    NO_FAILURE = "no_failure"
+    """The trial is not judged a failure."""
+
+    NO_ANSWER = "no_answer"
+    """Said by the console itself: the worker is silent or gone."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
-    """The answer to command `id`; `error` says why it was refused and what to do."""
+    """The answer to command `id`: a code for the sender, and in `error` words for people where there are any.
+
+    They say why it was refused and what to do, or what else it meant.
+    """
 
     id: int
     ok: bool
     error: str = ""
+    code: Code = Code.UNTOLD
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import reduce
 
 import msgspec
 
 from services.live import events as ev
+from services.live.phases import Phase as Phase  # noqa: PLC0414  (most readers of a snapshot ask for its phase)
 from sessions.models import (
     Checkpoint,
     Episode,
@@ -26,52 +26,6 @@ from sessions.models import (
 
 ALARMS_KEPT = 100
 """Alarms that a session's document remembers; a loose cable tells thousands."""
-
-
-class Phase(StrEnum):
-    """The one big thing of the moment."""
-
-    STARTING = "starting"
-    IDLE = "idle"
-    ALIGNING = "aligning"
-    READY = "ready"
-    RECORDING = "recording"
-    RESET = "reset"
-    DONE = "done"
-    RUNNING = "running"
-    JUDGING = "judging"
-    TRAINING = "training"
-    SAVING = "saving"
-    HELD = "held"
-    RESTING = "resting"
-    RESTED = "rested"
-    RELEASING = "releasing"
-    RELEASED = "released"
-    ENDED = "ended"
-
-    @property
-    def moving(self) -> bool:
-        """Whether the arm may move by itself or after the leader."""
-        return self in MOVING
-
-    @property
-    def following(self) -> bool:
-        """Whether the follower follows the leader."""
-        return self in (Phase.READY, Phase.RECORDING, Phase.RESET, Phase.DONE)
-
-
-MOVING = frozenset(
-    {
-        Phase.ALIGNING,
-        Phase.READY,
-        Phase.RECORDING,
-        Phase.RESET,
-        Phase.DONE,
-        Phase.RUNNING,
-        Phase.RESTING,
-        Phase.RELEASING,
-    }
-)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,215 @@
+"""Phases of a session, what is true of each, and one table: which command is obeyed in which phase.
+
+The worker refuses by this table, and the screens grey out by it. What only the worker can know (a key too soon after
+a stop, a device in trouble, a number that is not the next one) is refused on top of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from services.live import protocol
+from services.live.protocol import Code, Command
+from sessions.models import SessionKind, Verdict
+
+if TYPE_CHECKING:
+    from services.live.snapshots import Snapshot
+
+
+class Phase(StrEnum):
+    """The one big thing of the moment."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    ALIGNING = "aligning"
+    READY = "ready"
+    RECORDING = "recording"
+    RESET = "reset"
+    DONE = "done"
+    RUNNING = "running"
+    JUDGING = "judging"
+    TRAINING = "training"
+    SAVING = "saving"
+    HELD = "held"
+    RESTING = "resting"
+    RESTED = "rested"
+    RELEASING = "releasing"
+    RELEASED = "released"
+    ENDED = "ended"
+
+    @property
+    def moving(self) -> bool:
+        """Whether the arm may move by itself or after the leader."""
+        return self in MOVING
+
+    @property
+    def following(self) -> bool:
+        """Whether the follower follows the leader."""
+        return self in FOLLOWING
+
+
+# --- what is true of a phase ------------------------------------------------------------------------
+
+ALL = frozenset(Phase)
+LIVE = ALL - {Phase.ENDED}
+"""A worker is there."""
+OPEN = LIVE - {Phase.STARTING}
+"""It takes commands."""
+FOLLOWING = frozenset({Phase.READY, Phase.RECORDING, Phase.RESET, Phase.DONE})
+MOVING = FOLLOWING | {Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING}
+BUSY = frozenset(
+    {Phase.ALIGNING, Phase.RECORDING, Phase.RUNNING, Phase.JUDGING, Phase.RESTING, Phase.RELEASING, Phase.STARTING}
+)
+"""While one of these lasts nobody types: no note, no filter, no form."""
+LIES = {SessionKind.EVAL: frozenset({Phase.DONE})}
+"""Phases that move in other sessions: an evaluation that is done lies at rest, a recording follows the leader on."""
+
+
+def moves(kind: SessionKind | None, phase: Phase) -> bool:
+    """Whether the arm may move in this phase of such a session."""
+    return phase.moving and not (kind is not None and phase in LIES.get(kind, ()))
+
+
+# --- the table --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Obeyed in `phases`, unless one of these obstacles stands in the way.
+
+    `unoffered` are those of the phases in which no key offers it: it would change nothing, or Esc comes first.
+    """
+
+    phases: frozenset[Phase]
+    unless: tuple[Code, ...] = ()
+    unoffered: frozenset[Phase] = frozenset()
+
+
+STILL = frozenset({Phase.IDLE, Phase.HELD, Phase.RESTED})
+"""The arm holds, with torque on."""
+_WAY = frozenset({Phase.RESTING})
+_ALIGNING = frozenset({Phase.ALIGNING})
+_GUIDED = STILL | _WAY | _ALIGNING | {Phase.READY, Phase.RESET, Phase.DONE}
+"""From here an arm with a leader may rest or be released."""
+_DRIVEN = STILL | _WAY | {Phase.JUDGING, Phase.DONE}
+"""From here an arm with a policy may."""
+_LAST_TRIAL = OPEN - {Phase.ALIGNING, Phase.RUNNING}
+"""The verdict of the last trial may still change."""
+
+Rules = Mapping[type[Command], tuple[Rule, ...]]
+
+_ALWAYS: Rules = {
+    protocol.Attach: (Rule(LIVE),),
+    protocol.TakeOver: (Rule(LIVE),),
+    protocol.Heartbeat: (Rule(LIVE),),
+    protocol.SetPreviews: (Rule(LIVE),),
+    protocol.AddNote: (Rule(LIVE, unoffered=BUSY),),
+    protocol.SetTag: (Rule(LIVE, unoffered=LIVE),),
+}
+
+
+def _arm(stands: frozenset[Phase], acting: Phase | None = None) -> Rules:
+    """What every session with an arm obeys. A stop is never refused; a key offers it where the arm may move."""
+    busy = frozenset({acting}) if acting else frozenset()
+    return {
+        **_ALWAYS,
+        protocol.Stop: (Rule(ALL, unoffered=ALL - {Phase.STARTING} - (MOVING - stands)),),
+        protocol.Finish: (Rule(OPEN, unoffered=busy),),
+    }
+
+
+_GUIDED_ARM: Rules = {
+    protocol.Follow: (Rule(STILL | {Phase.RELEASED}, unless=(Code.NO_LEADER,)),),
+    protocol.GoToRest: (Rule(_GUIDED, (Code.NO_REST_POSE,), unoffered=_ALIGNING | _WAY | {Phase.RESTED}),),
+    protocol.Release: (Rule(_GUIDED, unoffered=_ALIGNING | _WAY),),
+}
+
+TABLE: Mapping[SessionKind, Rules] = {
+    SessionKind.BENCH: {**_arm(frozenset()), **_GUIDED_ARM},
+    SessionKind.RECORD: {
+        **_arm(frozenset(), Phase.RECORDING),
+        **_GUIDED_ARM,
+        protocol.StartTake: (Rule(frozenset({Phase.READY, Phase.RESET, Phase.DONE})),),
+        protocol.EndTake: (Rule(frozenset({Phase.RECORDING})),),
+        protocol.MarkTake: (Rule(OPEN, unless=(Code.NO_TAKE,)),),
+    },
+    SessionKind.EVAL: {
+        **_arm(LIES[SessionKind.EVAL], Phase.RUNNING),
+        protocol.GoToRest: (Rule(_DRIVEN, (Code.NO_REST_POSE,), unoffered=_WAY | {Phase.RESTED, Phase.DONE}),),
+        protocol.Release: (Rule(_DRIVEN, unoffered=_WAY),),
+        protocol.StartTrial: (
+            Rule(
+                frozenset({Phase.IDLE, Phase.RESTED, Phase.DONE, Phase.RELEASED}),
+                unless=(Code.PENDING_VERDICT, Code.ENDING),
+            ),
+            Rule(frozenset({Phase.HELD}), unless=(Code.PENDING_VERDICT, Code.REST_FIRST, Code.ENDING)),
+        ),
+        protocol.EndTrial: (Rule(frozenset({Phase.RUNNING})),),
+        protocol.JudgeTrial: (Rule(OPEN, unless=(Code.NO_TRIAL,)),),
+        protocol.UndoVerdict: (Rule(_LAST_TRIAL, unless=(Code.NO_VERDICT,)),),
+        protocol.AnnotateTrial: (Rule(OPEN, (Code.NO_FAILURE,), unoffered=OPEN - _LAST_TRIAL),),
+    },
+    SessionKind.TRAIN: {
+        **_ALWAYS,
+        protocol.Stop: (Rule(ALL, unoffered=ALL),),  # nothing moves there, but a stop is never refused
+        protocol.Finish: (Rule(LIVE),),
+    },
+}
+
+
+def refusal(kind: SessionKind, command: type[Command], phase: Phase, obstacles: Collection[Code]) -> Code:
+    """Why `command` is not obeyed: MEANINGLESS, WRONG_PHASE or the first obstacle; OK where it is."""
+    rules = TABLE[kind].get(command)
+    if rules is None:
+        return Code.MEANINGLESS
+    rule = next((r for r in rules if phase in r.phases), None)
+    if rule is None:
+        return Code.WRONG_PHASE
+    return next((code for code in rule.unless if code in obstacles), Code.OK)
+
+
+# --- for whoever has a snapshot ---------------------------------------------------------------------
+
+
+def obstacles(snapshot: Snapshot) -> frozenset[Code]:
+    """What stands in the way of a command that names the newest take or trial."""
+    last, started = snapshot.trial, snapshot.started
+    profile = started.profile if started else {}
+    rests = bool(profile.get("motion", {}).get("rest"))
+    guided = started is not None and started.purpose in ("", "teleoperate") and bool(profile.get("teleop"))
+    verdict = last.verdict if last else None
+    found = {
+        Code.ENDING: snapshot.ending,
+        Code.NO_LEADER: not guided,
+        Code.NO_REST_POSE: not rests,
+        Code.REST_FIRST: rests,
+        Code.NO_TAKE: not snapshot.take or any(lost.take == snapshot.take for lost in snapshot.lost),
+        Code.PENDING_VERDICT: snapshot.pending is not None,
+        Code.NO_TRIAL: last is None or verdict is not None,
+        Code.NO_VERDICT: verdict is None,
+        Code.NO_FAILURE: verdict is not Verdict.FAILURE,
+    }
+    return frozenset(code for code, stands in found.items() if stands)
+
+
+def why_refused(snapshot: Snapshot, command: type[Command]) -> Code:
+    """Why the session would not obey `command` now; OK where it would."""
+    if snapshot.started is None:
+        return Code.NOT_READY
+    return refusal(snapshot.started.kind, command, snapshot.phase, obstacles(snapshot))
+
+
+def obeyed(snapshot: Snapshot, command: type[Command]) -> bool:
+    """Whether the session would obey `command` now, as far as the snapshot tells."""
+    return why_refused(snapshot, command) is Code.OK
+
+
+def offered(snapshot: Snapshot, command: type[Command]) -> bool:
+    """Whether a key should offer `command` now: it is obeyed, and changes something."""
+    started = snapshot.started
+    if started is None or not obeyed(snapshot, command):
+        return False
+    return any(snapshot.phase in r.phases - r.unoffered for r in TABLE[started.kind][command])
