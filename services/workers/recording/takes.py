@@ -82,7 +82,8 @@ class Takes:
         take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
         if reason in SPOILED:
             flags = (*flags, reason)
-            self._marks.setdefault(take, False)
+            if self._marks.get(take, True):  # a person who took it back before did not know that it would be spoiled
+                self.mark(take, False)
         self.running, ended = 0, time.perf_counter()
         self._journal.tell(ev.TakeEnded(take=take, frames=frames, reason=reason, why=why))
         self.saving = take
@@ -93,9 +94,9 @@ class Takes:
         if take not in (self.running, self.saving) and take not in self._saved:
             return False
         self._marks[take] = accepted
-        if take == self.running:
+        if take in (self.running, self.saving):
             self._journal.tell(ev.TakeMarked(take=take, accepted=accepted))
-        else:
+        if take != self.running:
             self._jobs.put(lambda: self._mark_saved(take, accepted))
         return True
 

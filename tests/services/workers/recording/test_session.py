@@ -15,7 +15,9 @@ from services.datasets.marks import read_marks
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import is_live
+from services.live.link import Link
 from services.live.snapshots import Phase
+from services.recording import plan as recording
 from sessions.models import SessionStatus
 from tests.support.rig import Rig, finish, follow, gone, press, say, take, wait_until
 
@@ -116,6 +118,45 @@ async def test_a_stop_holds_the_arm_saves_the_take_and_keeps_torque(quick_rig: R
         await press(link, protocol.Follow)
         await link.until(lambda s: s.phase.following, 30)
         await finish(link)
+
+
+async def marked_and_stopped(link: Link, *marks: bool) -> None:
+    """A take that is marked like that while it runs, then stopped."""
+    await follow(link)
+    await press(link, lambda: protocol.StartTake(take=1))
+    await link.until(lambda s: s.phase is Phase.RECORDING, 10)
+    for accepted in marks:
+        await say(link, protocol.MarkTake(take=1, accepted=accepted))
+    await asyncio.sleep(0.3)
+    await say(link, protocol.Stop())
+
+
+async def test_a_stopped_take_is_rejected_whatever_was_said_of_it_while_it_ran(quick_rig: Rig) -> None:
+    run = quick_rig.record(**QUICK | {"lockstep": False, "episode_seconds": 8.0})
+    async with quick_rig.attached(run) as link:
+        await marked_and_stopped(link, False, True)
+        state = await link.until(lambda s: s.phase is Phase.HELD and len(s.episodes) == 1, 10)
+        assert "saved as rejected" in state.detail
+        assert [e.accepted for e in state.episodes] == [False]
+        root = quick_rig.folder.datasets / "demo"
+        assert not read_marks(root)[0].accepted, "the screen and the disk say the same"
+        toggled = recording.toggle_mark(link)
+        assert toggled is not None and (await toggled).ok
+        await link.until(lambda s: s.accepted == 1, 10)
+        assert read_marks(root)[0].accepted
+        await finish(link)
+
+
+async def test_a_stopped_take_is_taken_back_by_one_key_even_before_it_is_saved(quick_rig: Rig) -> None:
+    run = quick_rig.record(**QUICK | {"lockstep": False, "episode_seconds": 8.0})
+    async with quick_rig.attached(run) as link:
+        await marked_and_stopped(link)
+        await link.until(lambda s: s.unsaved_take == 1, 10)
+        toggled = recording.toggle_mark(link)
+        assert toggled is not None and (await toggled).ok
+        await link.until(lambda s: s.accepted == 1, 10)
+        await finish(link)
+    assert read_marks(quick_rig.folder.datasets / "demo")[0].accepted
 
 
 async def test_the_orderly_end_goes_to_rest_before_torque_goes_off(quick_rig: Rig) -> None:
