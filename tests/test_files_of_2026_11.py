@@ -1,0 +1,284 @@
+"""Files that the console wrote in November 2026, before its rebuild, open with the same content.
+
+`files_of_2026_11/README.md` says how they were made. What is new in an answer is allowed, what was in it must be there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import shutil
+import struct
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from console.__main__ import main
+from screens.views.session_page import page
+from screens.views.session_rows import session_row
+from services.bench.profiles import load_benches
+from services.checkpoints import checkpoint as checkpoints
+from services.datasets.marks import read_marks, write_mark
+from services.datasets.summary import summarize
+from services.folders import DataFolder
+from services.live import events as ev
+from services.live.event_log import EventLog, read_events
+from services.live.requests import read_request
+from services.live.snapshots import replay
+from services.log import logbook, scribe
+from services.log.headline import headline
+from services.training.curves import Curves, Metric
+from sessions.models import Session, SessionStatus, Verdict
+from sessions.store import SessionStore
+
+FILES = Path(__file__).with_name("files_of_2026_11")
+EXPECTED: dict[str, dict[str, Any]] = json.loads((FILES / "expected.json").read_bytes())
+STORED: dict[str, Any] = json.loads((FILES / "lab" / "sessions.json").read_bytes())["sessions"]
+RUNS = sorted(EXPECTED["snapshots"])
+OPEN = RUNS[-1]
+"""Its worker was still recording when the files were copied."""
+WIDTH = 114
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    """A copy of the data folder, in which the files that were left out have stand-ins."""
+    lab = tmp_path / "lab"
+    shutil.copytree(FILES / "lab", lab)
+    for name, tensors in json.loads((FILES / "left_out.json").read_bytes()).items():
+        stand_in(lab / name, tensors)
+    return DataFolder(lab)
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The zone in which the old screens told the time."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def stand_in(path: Path, tensors: dict[str, list[int]]) -> None:
+    """Tensors of these shapes, all of them zero, or an empty object."""
+    if path.suffix != ".safetensors":
+        path.write_text("{}")
+        return
+    header: dict[str, Any] = {}
+    end = 0
+    for name, shape in tensors.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(end))
+
+
+def plain(value: object) -> Any:
+    """As JSON has it."""
+    return json.loads(msgspec.json.encode(value, enc_hook=str))
+
+
+def assert_kept(old: Any, new: Any, where: str = "") -> None:
+    """Everything in `old` stands in `new` with its value; `new` may know more."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key, value in old.items():
+            assert key in new, f"{where}: {key} is gone"
+            assert_kept(value, new[key], f"{where}.{key}")
+    elif isinstance(old, list) and isinstance(new, list):
+        assert len(old) == len(new), f"{where}: {len(new)} instead of {len(old)}"
+        for at, (before, after) in enumerate(zip(old, new, strict=True)):
+            assert_kept(before, after, f"{where}[{at}]")
+    else:
+        assert old == new, where
+
+
+def lines(run: str) -> list[dict[str, Any]]:
+    """The run's events as they stand in its file."""
+    return [json.loads(line) for line in (FILES / "lab" / "runs" / run / "events.jsonl").read_bytes().splitlines()]
+
+
+def with_events(expected: Any, run: str) -> Any:
+    """`expected` with each `{"event": seq}` replaced by that event."""
+    if isinstance(expected, dict):
+        if set(expected) == {"event"}:
+            return next(event for event in lines(run) if event["seq"] == expected["event"])
+        return {key: with_events(value, run) for key, value in expected.items()}
+    return [with_events(value, run) for value in expected] if isinstance(expected, list) else expected
+
+
+# -- runs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_event_is_understood_and_keeps_what_it_says(run: str) -> None:
+    read = read_events(FILES / "lab" / "runs" / run / "events.jsonl")
+    assert not [event for event in read if isinstance(event, ev.UnknownEvent)]
+    assert_kept(lines(run), [json.loads(ev.encode(event)) for event in read], run)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_events_come_to_the_same_state(run: str) -> None:
+    state = replay(read_events(FILES / "lab" / "runs" / run / "events.jsonl"))
+    assert_kept(with_events(EXPECTED["snapshots"][run], run), plain(state), run)
+
+
+def test_there_is_a_file_of_every_kind() -> None:
+    """What the other tests open is worth opening."""
+    starts = [lines(run)[0] for run in RUNS]
+    assert {start["kind"] for start in starts} == {"record", "train", "eval", "bench"}
+    assert {start["purpose"] for start in starts if start["kind"] == "bench"} == {"teleoperate", "hold", "rest"}
+    assert {document["status"] for document in STORED.values()} == {"running", "finished", "aborted", "crashed"}
+    assert len({event["type"] for run in RUNS for event in lines(run)}) == 25, "every event but AlarmCleared"
+
+
+@pytest.mark.parametrize("path", sorted(FILES.glob("lab/runs/*/request.json")), ids=lambda path: path.parent.name)
+def test_a_request_is_read_whole(path: Path) -> None:
+    request = read_request(DataFolder(FILES / "lab").run(path.parent.name))
+    assert_kept(json.loads(path.read_bytes()), plain(request), path.parent.name)
+
+
+@pytest.mark.parametrize("run", sorted(EXPECTED["curves"]))
+def test_the_metrics_come_to_the_same_curves(run: str) -> None:
+    curves = Curves(FILES / "lab" / "runs" / run / "metrics.jsonl")
+    curves.read()
+    marks = [plain(mark) for metric in Metric for mark in curves.marks(metric)]
+    new = {"steps": curves.steps.tolist(), "last": plain(curves.reading(-1)), "marks": marks}
+    assert_kept(EXPECTED["curves"][run], new, run)
+
+
+# -- the log ------------------------------------------------------------------------------------------------
+
+
+def printed(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What `lab-console sessions --json` prints, by session."""
+    assert main(["--data-dir", str(folder.root), "sessions", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert not err
+    return {session["id"]: session for session in json.loads(out)}
+
+
+@pytest.mark.parametrize("kept", ["sessions.json and runs", "runs alone"])
+def test_the_log_prints_the_same_sessions(folder: DataFolder, kept: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if kept == "runs alone":
+        folder.sessions_file.unlink()
+    new = printed(folder, capsys)
+    assert sorted(new) == RUNS
+    for run in RUNS:
+        assert_kept(STORED[run] | EXPECTED["printed"][run], new[run], run)
+
+
+def test_sessions_whose_runs_are_gone_are_still_listed(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(folder.runs)
+    assert_kept(STORED, printed(folder, capsys))
+
+
+def test_a_rebuild_from_the_events_tells_what_was_stored(folder: DataFolder) -> None:
+    assert scribe.rebuild(folder) == len(RUNS)
+    with SessionStore(folder.sessions_file) as store:
+        new = {session.id: plain(session) for session in store.all()}
+    for run in RUNS:
+        assert_kept(
+            STORED[run] | {k: v for k, v in EXPECTED["printed"][run].items() if k in STORED[run]}, new[run], run
+        )
+
+
+def listed(folder: DataFolder) -> dict[str, Session]:
+    return {session.id: session for session in logbook.sessions(folder).sessions}
+
+
+@pytest.mark.usefixtures("utc")
+def test_a_session_has_the_same_headline(folder: DataFolder) -> None:
+    for run, session in listed(folder).items():
+        assert_kept(EXPECTED["headlines"][run], plain(dataclasses.asdict(headline(session))), run)
+
+
+@pytest.mark.usefixtures("utc")
+def test_rows_and_pages_say_nothing_less(folder: DataFolder) -> None:
+    for run, session in listed(folder).items():
+        assert not words(EXPECTED["rows"][run]) - words(session_row(session, WIDTH).plain), run
+        assert not words("\n".join(EXPECTED["pages"][run])) - words(page(session, WIDTH).plain), run
+
+
+def words(text: str) -> Counter[str]:
+    """Its words, and how often each stands there; where it stands is the screen's choice."""
+    return Counter(re.findall(r"\S+", text))
+
+
+# -- datasets, checkpoints, benches ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dataset", sorted(EXPECTED["marks"]))
+def test_the_marks_of_a_dataset_are_read(dataset: str) -> None:
+    marks = read_marks(FILES / "lab" / "datasets" / dataset)
+    assert not marks.message
+    assert_kept(EXPECTED["marks"][dataset], {str(index): plain(marks[index]) for index in marks}, dataset)
+
+
+def test_a_mark_written_today_leaves_the_others_as_they_are(folder: DataFolder) -> None:
+    root = folder.datasets / "demo"
+    before = json.loads((root / "lab-console.json").read_bytes())
+    mark = read_marks(root)[0]
+    write_mark(root, 0, msgspec.structs.replace(mark, accepted=not mark.accepted))
+    before["episodes"]["0"]["accepted"] = not mark.accepted
+    assert_kept(before, json.loads((root / "lab-console.json").read_bytes()))
+
+
+@pytest.mark.parametrize("dataset", sorted(EXPECTED["datasets"]))
+def test_a_dataset_is_summed_up_as_before(dataset: str) -> None:
+    summary = summarize(FILES / "lab" / "datasets" / dataset)
+    assert_kept(EXPECTED["datasets"][dataset], plain(summary), dataset)
+
+
+def test_checkpoints_are_found_and_say_what_they_need(folder: DataFolder) -> None:
+    outputs = sorted(folder.trainings.iterdir())
+    found = [path for output in outputs for path in checkpoints.complete(output)]
+    assert [str(path.relative_to(folder.root)) for path in found] == list(EXPECTED["checkpoints"])
+    assert sorted(checkpoints.newest(folder)) == sorted(EXPECTED["checkpoints"])
+    for path in found:
+        read = checkpoints.read(path)
+        new = plain(read) | {"path": str(read.path.relative_to(path)), "label": read.label, "needs": sorted(read.needs)}
+        new |= {"cameras": list(read.cameras), "missing": checkpoints.missing(path)}
+        assert_kept(EXPECTED["checkpoints"][str(path.relative_to(folder.root))], new, str(path))
+
+
+def test_lab_toml_has_the_same_benches() -> None:
+    assert_kept(EXPECTED["benches"], plain(load_benches(FILES / "lab.toml").profiles))
+
+
+# -- going on with them ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_notes_and_tags_can_be_added_to_every_session(folder: DataFolder, run: str) -> None:
+    logbook.add_note(folder, run, "seen again", "carla")
+    logbook.set_tag(folder, run, "kept")
+    session = listed(folder)[run]
+    assert [note.text for note in session.notes] == [*(n["text"] for n in STORED[run]["notes"]), "seen again"]
+    assert session.tags == (*STORED[run]["tags"], "kept")
+    before = (FILES / "lab" / "runs" / run / "events.jsonl").read_bytes()
+    assert folder.run(run).events.read_bytes().startswith(before), "what was written stays"
+
+
+def test_a_trial_left_without_a_verdict_is_judged_today(folder: DataFolder) -> None:
+    run, left = next(
+        (run, trial["index"]) for run in RUNS for trial in STORED[run]["trials"] if trial["verdict"] is None
+    )
+    logbook.judge_trial(folder, run, left, Verdict.FAILURE, "carla")
+    trial = next(trial for trial in listed(folder)[run].trials if trial.index == left)
+    assert (trial.verdict, trial.judge) == (Verdict.FAILURE, "carla")
+
+
+def test_a_session_that_was_left_open_is_closed_at_its_last_sign_of_life(folder: DataFolder) -> None:
+    session = listed(folder)[OPEN]
+    assert session.status is SessionStatus.CRASHED
+    assert session.ended_utc == EXPECTED["printed"][OPEN]["ended_utc"]
+    with EventLog(folder.run(OPEN)) as log:
+        assert [event.seq for event in log.events] == list(range(1, len(lines(OPEN)) + 2))
