@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,6 +27,9 @@ from services.workers.process.journal import Journal
 from services.workers.process.mailbox import Mailbox
 from services.workers.process.server import Server
 from sessions.models import SessionKind, SessionStatus
+
+GIT_PATIENCE_S = 2.0
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 logger = logging.getLogger(__name__)
 
@@ -156,9 +160,11 @@ def _version(distribution: str) -> str:
 
 
 def _git_commit() -> str | None:
-    """HEAD of the working directory, if it is a git checkout."""
+    """HEAD of the working directory; None where git finds no commit, is missing, refuses or takes too long."""
+    command = ["git", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
     try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=2)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_PATIENCE_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None
+    commit = done.stdout.decode(errors="replace").strip()
+    return commit if done.returncode == 0 and COMMIT.fullmatch(commit) else None
