@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from services.folders import RunFolder
+from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy
 from services.live.requests import AnyRequest, BenchRequest, EvalRequest, RecordRequest, TrainRequest, read_request
@@ -62,8 +62,6 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it has no terminal; a hang-up is not for it
     journal.tell(_started(run, request))
-    server.start()
-    journal.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail="loading LeRobot"))
     status, reason = _run(body, Context(run, journal, server, mailbox), request)
     journal.commit(ev.SessionEnded(status=status, reason=reason))
     server.stop()
@@ -73,6 +71,8 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
 
 def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequest) -> End:
     try:
+        _open(context.server)
+        context.journal.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail="loading LeRobot"))
         return body(context, request)
     except CannotStart as error:
         logger.error("%s", error)
@@ -81,6 +81,14 @@ def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequ
         logger.exception("the worker failed")
         first = next(iter(str(error).splitlines()), "")
         return SessionStatus.CRASHED, f"{type(error).__name__}: {first}"
+
+
+def _open(server: Server) -> None:
+    """Raises CannotStart: a worker that no console reaches cannot be stopped, so it does not begin."""
+    try:
+        server.start()
+    except (OSError, FolderProblem) as error:
+        raise CannotStart(f"no console can reach this worker, its socket cannot be opened: {error}") from error
 
 
 def _started(run: RunFolder, request: AnyRequest) -> ev.SessionStarted:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import msgspec
 
@@ -67,11 +68,11 @@ class Server:
         self._driver: Client | None = None
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
-        self._failure: OSError | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._main, name="server", daemon=True)
 
     def start(self) -> None:
-        """Open the socket. Raises OSError where it cannot be bound."""
+        """Open the socket. Raises OSError or FolderProblem where it cannot be bound."""
         self._thread.start()
         self._ready.wait()
         if self._failure:
@@ -79,6 +80,8 @@ class Server:
 
     def stop(self) -> None:
         """Close every connection after what was published has gone out, and remove the socket."""
+        if self._failure or not self._thread.is_alive():  # it never opened
+            return
         with suppress(RuntimeError):
             asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=2)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -117,15 +120,9 @@ class Server:
 
     def _main(self) -> None:
         asyncio.set_event_loop(self._loop)
-        path = self._run.socket
         try:
-            with suppress(FileNotFoundError):
-                path.unlink()
-            server = self._loop.run_until_complete(
-                asyncio.start_unix_server(self._serve, path=str(path), limit=protocol.LINE_LIMIT)
-            )
-            os.chmod(path, 0o600)
-        except OSError as error:
+            path, server = self._open()
+        except Exception as error:  # whatever it is: whoever starts this thread waits to hear of it
             self._failure = error
             return
         finally:
@@ -137,6 +134,15 @@ class Server:
         self._loop.run_until_complete(asyncio.gather(watching, return_exceptions=True))
         with suppress(OSError):
             path.unlink()
+
+    def _open(self) -> tuple[Path, asyncio.Server]:
+        path = self._run.socket
+        with suppress(FileNotFoundError):
+            path.unlink()
+        opening = asyncio.start_unix_server(self._serve, path=str(path), limit=protocol.LINE_LIMIT)
+        server = self._loop.run_until_complete(opening)
+        os.chmod(path, 0o600)
+        return path, server
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(next(self._keys), writer)

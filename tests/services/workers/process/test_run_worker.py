@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from services.folders import RunFolder
+from services.live.event_log import is_live, read_events
+from services.live.requests import BenchRequest, Purpose, write_request
+from services.live.snapshots import replay
 from services.workers.process import run_worker
 from services.workers.process.run_worker import _git_commit
+from sessions.models import SessionStatus
+from tests import ROOT
+from tests.support.fake_desk import sim_profile
+from tests.support.runs import make_folder
 
 # --- which commit -------------------------------------------------------------------------------
 
@@ -88,3 +98,48 @@ def test_a_git_that_hangs_does_not_keep_the_worker(here: Path, monkeypatch: pyte
     began = time.monotonic()
     assert _git_commit() is None
     assert time.monotonic() - began < 5
+
+
+# --- a socket that cannot be opened -------------------------------------------------------------
+
+NOBODY = 2_000_000_000 + os.getpid()
+"""A user that this machine does not have, so that its socket folder is this test's alone."""
+WORKER = f"""
+import os, sys
+os.getuid = lambda: {NOBODY}
+from services.workers.process.run_worker import run_worker
+sys.exit(run_worker(sys.argv, lambda context, request: sys.exit("it began")))
+"""
+
+
+@pytest.fixture(params=["a file stands there", "it is another user's"])
+def unusable(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The socket folder of NOBODY."""
+    path = Path("/tmp") / f"lab-console-{NOBODY}"
+    if request.param == "a file stands there":
+        path.touch()
+        yield path
+        path.unlink()
+    else:
+        path.mkdir(mode=0o700)
+        yield path
+        path.rmdir()
+
+
+def test_a_worker_whose_socket_cannot_be_opened_ends_and_says_why(tmp_path: Path, unusable: Path) -> None:
+    folder = make_folder(tmp_path)
+    run = RunFolder(folder.runs / "20260217-142001-0001")
+    run.root.mkdir()
+    write_request(run, BenchRequest(data_dir=str(folder.root), profile=sim_profile(), purpose=Purpose.HOLD))
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, str(run.root)], cwd=ROOT, stderr=subprocess.PIPE)
+    try:
+        _, said = worker.communicate(timeout=20)
+    finally:
+        worker.kill()
+    assert worker.returncode == 1
+    told = read_events(run.events)
+    state = replay(told)
+    assert state.status is SessionStatus.ABORTED and not is_live(run)
+    assert "no console can reach this worker" in state.end_reason and str(unusable) in state.end_reason
+    assert str(unusable).encode() in said
+    assert told[-1].at - told[0].at < 1.5
