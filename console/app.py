@@ -98,7 +98,7 @@ class LabConsole(App[int]):
 
     def on_mount(self) -> None:
         """First paint first; what looks at disk, processes or tmux comes after it."""
-        self.desk.listen_to_stop_key()
+        self.desk.listen()
         self._leave_on_signals()
         self.call_after_refresh(self._furnish)
 

@@ -63,8 +63,9 @@ class Desk(Attachment):
         elif self.link is not None and self.link.connected:
             self.order(arm_commands.hold(self.link, cause))
 
-    def listen_to_stop_key(self) -> None:
-        """From now on tell the operator what the stop line hears."""
+    def listen(self) -> None:
+        """From now on tell the operator what the stop line hears and what services warn of."""
+        self.listen_to_warnings()
         if self._stop_line is not None:
             StopWatch(self, self._stop_line).listen()
 
@@ -106,6 +107,7 @@ class Desk(Attachment):
     async def leave(self) -> None:
         """Detach for good: nobody is told any more."""
         self._watchers.clear()
+        self.ignore_warnings()
         await self.training.detach()
         await self.detach()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from textual.message import Message
@@ -17,6 +19,8 @@ from services.live.link import Answered, LinkLost
 from services.refusal import Refusal
 from services.tone import Tone
 
+SERVICES = logging.getLogger("services")
+
 
 class Notifier:
     """Posts messages to the screens that watch; says what went wrong instead of raising it."""
@@ -27,6 +31,7 @@ class Notifier:
         """Called whenever keys may go to another widget, or to none."""
         self._watchers: list[MessagePump] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._warnings: logging.Handler | None = None
 
     def watch(self, pump: MessagePump) -> None:
         """Post every message to this screen from now on."""
@@ -46,6 +51,16 @@ class Notifier:
         """Tell the operator a short sentence; the text may come from outside."""
         said = clean(text)
         self.post(lambda: Noticed(said, tone))
+
+    def listen_to_warnings(self) -> None:
+        """From now on what a service warns of, in whatever thread, is a notice."""
+        self._warnings = _Warnings(asyncio.get_running_loop(), self.notice)
+        SERVICES.addHandler(self._warnings)
+
+    def ignore_warnings(self) -> None:
+        """Nobody is there to be told any more."""
+        if self._warnings is not None:
+            SERVICES.removeHandler(self._warnings)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` beside everything else; what it raises becomes a notice."""
@@ -76,3 +91,13 @@ class Notifier:
             self.refuse(said.error or "the worker refused without a reason")
         elif done:
             self.notice(done, Tone.SUCCESS)
+
+
+class _Warnings(logging.Handler):
+    def __init__(self, loop: asyncio.AbstractEventLoop, notice: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._loop, self._notice = loop, notice
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the console leaves
+            self._loop.call_soon_threadsafe(self._notice, record.getMessage())

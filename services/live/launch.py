@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from contextlib import suppress
 from services.folders import DataFolder, RunFolder, new_session_id
 from services.live.event_log import is_live
 from services.live.requests import AnyRequest, write_request
+from services.text import clean
+
+logger = logging.getLogger(__name__)
 
 WORKERS = {
     "RecordRequest": "services.workers.record",
@@ -23,14 +27,26 @@ def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
     """Start a worker detached from this terminal; returns at once, before it has loaded anything.
 
     The worker's standard output and error go to `worker.log`; it has its own session and no terminal,
-    so it survives this process and an SSH drop. Raises OSError where the run's folder cannot be made.
+    so it survives this process and an SSH drop. Raises OSError where the worker cannot be started; a scribe that
+    cannot is a warning on this module's logger and in `worker.log`.
     """
     run = folder.run(new_session_id())
     run.root.mkdir(parents=True)
     write_request(run, request)
     spawn(run, WORKERS[type(request).__name__])
-    start_scribe(folder)
+    _follow(folder, run)
     return run
+
+
+def _follow(folder: DataFolder, run: RunFolder) -> None:
+    """Start the scribe. The worker runs whether or not that works, so a failure is a warning and no error."""
+    try:
+        start_scribe(folder)
+    except OSError as error:
+        why = f"the session runs, but the log follows it later, for the scribe cannot be started: {clean(str(error))}"
+        logger.warning(why)
+        with suppress(OSError), run.log.open("a") as log:
+            log.write(f"lab-console: {why}\n")
 
 
 def spawn(run: RunFolder, module: str) -> None:

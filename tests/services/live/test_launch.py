@@ -1,0 +1,47 @@
+"""Starting a worker and the log's scribe: two processes, whose failures are not each other's."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from services.folders import DataFolder
+from services.live import launch as launching
+from services.live.launch import launch, log_tail
+from services.live.requests import BenchRequest, Purpose
+from tests.support.fake_desk import sim_profile
+from tests.support.runs import make_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
+    """A data folder whose worker is a program that prints the folder that it was given, and is gone."""
+    monkeypatch.setitem(launching.WORKERS, "BenchRequest", "compileall")
+    return make_folder(tmp_path)
+
+
+def request(folder: DataFolder) -> BenchRequest:
+    return BenchRequest(data_dir=str(folder.root), profile=sim_profile(), purpose=Purpose.HOLD)
+
+
+def test_a_scribe_that_cannot_start_is_a_warning_and_the_worker_runs(
+    folder: DataFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder.root / "scribe.log").mkdir()  # no file can be opened there
+    run = launch(folder, request(folder))
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warned) == 1 and "the session runs" in warned[0] and "scribe.log" in warned[0]
+    give_up = time.monotonic() + 20
+    while f"Listing '{run.root}'" not in run.log.read_text():
+        assert time.monotonic() < give_up, "the worker did not run"
+        time.sleep(0.02)
+    assert any("scribe cannot be started" in line for line in log_tail(run))
+
+
+def test_a_worker_that_cannot_start_is_an_error(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching.sys, "executable", str(folder.root / "no-python"))
+    with pytest.raises(OSError, match="no-python"):
+        launch(folder, request(folder))
