@@ -112,10 +112,13 @@ class Attachment(Notifier):
         try:
             await link.attach(patience_s)
         except LinkLost as lost:
-            self.starting = False
             await self._close_crashed(link, str(lost))
             return
-        self.starting = False
+        except BaseException:
+            await self.detach()
+            raise
+        finally:
+            self.starting = False
         self._sit_where(link.snapshot)
         self.post(lambda: SnapshotArrived(link.snapshot))
         self.post(SessionChanged)
