@@ -77,7 +77,7 @@ def test_a_dataset_is_held_by_one_at_a_time_and_the_second_hears_by_whom(tmp_pat
 
 def test_a_dead_holder_holds_nothing(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from services.datasets.summary import dataset_lock\n"
+        "import os, sys; from pathlib import Path; from services.datasets.lock import dataset_lock\n"
         f"lock = dataset_lock(Path({str(tmp_path / 'pick')!r}), 'dead'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
@@ -172,7 +172,7 @@ def test_the_newest_dataset_comes_first(tmp_path: Path) -> None:
 
 def test_datasets_loads_no_heavy_library() -> None:
     code = (
-        "import sys, services.datasets\n"
+        "import sys, services.datasets.lock, services.datasets.marks, services.datasets.names, services.datasets.summary\n"
         "print([m for m in ('torch', 'lerobot', 'textual', 'pyarrow', 'numpy') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -183,7 +183,7 @@ def test_a_forked_child_does_not_let_go_of_the_lock(tmp_path: Path) -> None:
     code = f"""
 import os
 from pathlib import Path
-from services.datasets import DatasetBusy, dataset_lock
+from services.datasets.lock import DatasetBusy, dataset_lock
 root = Path({str(tmp_path / "pick")!r})
 lock = dataset_lock(root, "me")
 if os.fork() == 0:
