@@ -10,13 +10,12 @@ from contextlib import suppress
 
 from services.bench.profiles import Profile
 from services.folders import DataFolder, RunFolder
-from services.live import protocol
+from services.live import intents, protocol
 from services.live.crashes import close_crashed
 from services.live.event_log import is_live
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import BenchRequest, Purpose
-from services.live.snapshots import Phase
 
 
 def begin(
@@ -40,9 +39,14 @@ def hold(link: Link, cause: str = "operator") -> Answered:
     return link.tell(protocol.Stop(cause=cause))
 
 
-def pause_or_resume(link: Link) -> Answered:
-    """Hold while following; follow again (ramped) when held."""
-    return hold(link, "paused") if link.snapshot.phase.following else follow(link)
+def tell(link: Link, command: protocol.Command | None) -> Answered | None:
+    """Send what a key means now; None where it means nothing."""
+    return None if command is None else link.tell(command)
+
+
+def pause_or_resume(link: Link) -> Answered | None:
+    """Hold while following; follow again (ramped) when held; None where neither can be."""
+    return tell(link, intents.pause(link.snapshot))
 
 
 async def hold_answered(link: Link, cause: str, timeout_s: float = 1.0) -> protocol.Answer | None:
@@ -71,11 +75,6 @@ def finish(link: Link) -> Answered:
 def take_over(link: Link) -> Answered:
     """Become the driver."""
     return link.tell(protocol.TakeOver())
-
-
-def can_release(phase: Phase) -> bool:
-    """Whether releasing may be offered in this phase: never while recording or already released."""
-    return phase in (Phase.IDLE, Phase.HELD, Phase.RESTED, Phase.READY, Phase.RESET, Phase.DONE)
 
 
 def kill_worker(run: RunFolder, pid: int, patience_s: float = 3.0) -> None:

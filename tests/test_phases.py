@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
+from screens.desk.desk import Desk
+from screens.frame.availability import may, why_not
+from services import arm_commands
+from services.bench.profiles import load_benches
+from services.evaluation import plan as evaluation
+from services.folders import DataFolder
 from services.live import phases, protocol
-from sessions.models import SessionKind
+from services.live.protocol import Code, Command
+from services.live.requests import Purpose
+from services.live.snapshots import Snapshot
+from services.recording import plan as recording
+from services.training import plan as training
+from sessions.models import SessionKind, Verdict
 from tests.support.phase_walk import COMMANDS, SERVED, Case, Workers, cases, naming
+
+Said = tuple[Case, Command, protocol.Answer | None]
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    made = Workers(Path(tmp_path_factory.mktemp("walk")))
-    yield made
-    made.close()
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[SessionKind], list[Said]]]:
+    """What real sessions answer to every command in every case."""
+    workers = Workers(Path(tmp_path_factory.mktemp("walk")))
+
+    @cache
+    def said(kind: SessionKind) -> list[Said]:
+        there = [case for case in cases() if case.kind is kind]
+        named = [(case, naming(command, case.snapshot)) for case in there for command in COMMANDS]
+        return [(case, command, workers.answer(case, command)) for case, command in named]
+
+    yield said
+    workers.close()
 
 
 def test_the_walk_knows_every_command_and_the_table_every_kind() -> None:
@@ -27,22 +49,95 @@ def test_the_walk_knows_every_command_and_the_table_every_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", SessionKind)
-def test_the_worker_obeys_exactly_what_the_table_says(workers: Workers, kind: SessionKind) -> None:
+def test_the_worker_obeys_exactly_what_the_table_says(walk: Callable[..., list[Said]], kind: SessionKind) -> None:
     wrong = [
-        f"{case} {type(named).__name__}: the worker says {said}, the table {why}"
-        for case, named, said, why in walk(workers, kind)
-        if (said is not None and said.ok) is not (why is protocol.Code.OK)
+        f"{case} {type(command).__name__}: the worker says {answer}, the table {why}"
+        for case, command, answer in walk(kind)
+        if obeyed(answer) is not ((why := phases.why_refused(case.snapshot, type(command))) is Code.OK)
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def walk(
-    workers: Workers, kind: SessionKind
-) -> Iterator[tuple[Case, protocol.Command, protocol.Answer | None, protocol.Code]]:
-    for case in cases():
-        if case.kind is not kind:
+@pytest.mark.parametrize("kind", SessionKind)
+def test_keys_offer_exactly_what_the_worker_obeys(walk: Callable[..., list[Said]], kind: SessionKind) -> None:
+    """But for what changes nothing, as the table marks it, and a note while a verdict's letters are keys."""
+    wrong = []
+    for case, command, answer in walk(kind):
+        rules = phases.TABLE[kind].get(type(command), ())
+        expected = obeyed(answer) and any(case.phase in rule.phases - rule.unoffered for rule in rules)
+        if isinstance(command, protocol.AddNote) and (kind is SessionKind.TRAIN or case.snapshot.pending):
             continue
-        snapshot = case.snapshot
-        for command in COMMANDS:
-            named = naming(command, snapshot)
-            yield case, named, workers.answer(case, named), phases.why_refused(snapshot, type(named))
+        if expected is not (type(command) in offered(case)):
+            wrong.append(f"{case} {type(command).__name__}: the worker says {answer}, keys offer {offered(case)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def obeyed(answer: protocol.Answer | None) -> bool:
+    return answer is not None and answer.ok
+
+
+# --- the screens' side ------------------------------------------------------------------------------
+
+
+class StubLink:
+    """A link to a session that this console drives; `tell` keeps what a key sends."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot, self.connected, self.may_command, self.welcome, self.telemetry = snapshot, True, True, None, None
+        self.told: list[type[Command]] = []
+
+    def tell(self, command: Command) -> None:
+        self.told.append(type(command))
+
+
+ARM: dict[str, Callable[[Any], object]] = {
+    "stop": arm_commands.hold,
+    "rest": arm_commands.go_to_rest,
+    "release": arm_commands.release,
+    "finish": arm_commands.finish,
+    "note": lambda link: link.tell(protocol.AddNote(text="n")),
+}
+KEYS: dict[SessionKind, dict[str, Callable[[Any], object]]] = {
+    SessionKind.BENCH: {**ARM, "pause": arm_commands.pause_or_resume, "teleoperate": arm_commands.follow},
+    SessionKind.RECORD: {
+        **ARM,
+        "pause": arm_commands.pause_or_resume,
+        "take": recording.start_or_end_take,
+        "reject": recording.toggle_mark,
+    },
+    SessionKind.EVAL: {
+        **ARM,
+        "trial": evaluation.start_or_end_trial,
+        "judge('success')": lambda link: evaluation.judge(link, Verdict.SUCCESS, "a"),
+        "undo": evaluation.undo,
+        "annotate(1)": lambda link: evaluation.annotate(link, "drops it"),
+    },
+    SessionKind.TRAIN: {"stop_training": training.stop},
+}
+"""What the keys of a session do, as its screen's actions call the services."""
+
+
+def at_desk(case: Case) -> tuple[Desk, StubLink]:
+    """A console that drives the session."""
+    desk, link = Desk(DataFolder(Path("/nowhere")), load_benches(built_in=True), case.profile), StubLink(case.snapshot)
+    link_of: Any = desk.training if case.kind is SessionKind.TRAIN else desk
+    link_of.link = link
+    return desk, link
+
+
+def test_a_key_that_misses_a_rest_pose_or_a_leader_says_so() -> None:
+    untaught, _ = at_desk(Case(SessionKind.RECORD, phases.Phase.HELD, rests=False))
+    assert not may("rest", untaught) and "no rest pose is taught" in why_not("rest", untaught)
+    assert may("pause", untaught) and not why_not("pause", untaught)
+    alone, _ = at_desk(Case(SessionKind.BENCH, phases.Phase.HELD, purpose=Purpose.HOLD))
+    assert "no leader" in why_not("pause", alone) and "no leader" in why_not("teleoperate", alone)
+
+
+def offered(case: Case) -> set[type[Command]]:
+    """What the keys that act now would send to the session; where none runs they start one."""
+    desk, link = at_desk(case)
+    live = desk.training.live or desk.live
+    for action, act in KEYS[case.kind].items():
+        if live and may(action, desk):
+            act(link)
+    return set(link.told)

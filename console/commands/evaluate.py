@@ -10,6 +10,7 @@ from console.commands.interrupts import Interrupts
 from services.bench.profiles import load_benches
 from services.evaluation import plan as evaluation
 from services.folders import DataFolder, RunFolder, data_folder
+from services.live import intents
 from services.live.link import Link, LinkLost
 from services.live.requests import ORACLE
 from services.live.snapshots import Phase, Snapshot
@@ -93,7 +94,7 @@ async def _trials(link: Link, interrupts: Interrupts) -> str:
             return f"trial {state.pending.index} was stopped: a person has to judge it"
         if state.phase is Phase.RELEASED:
             return "somebody released the arm"
-        if why := await _start(link, evaluation.next_trial(state)):
+        if why := await _start(link, intents.next_trial(state)):
             return why
 
 

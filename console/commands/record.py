@@ -13,6 +13,7 @@ from console.commands.exits import BAD_USAGE, FAILED, OK, START_PATIENCE_S, comp
 from console.commands.interrupts import Interrupts
 from services.bench.profiles import apply_settings, load_benches
 from services.folders import DataFolder, RunFolder, data_folder
+from services.live import intents
 from services.live.link import Link, LinkLost
 from services.live.snapshots import Phase
 from services.recording import plan as recording
@@ -102,7 +103,7 @@ async def _scene_is_back(link: Link, *, by_key: bool) -> None:
     """Wait for the operator's Enter at a robot; on the simulated bench for the reset time."""
     started = link.snapshot.started
     if by_key:
-        take = recording.next_take(link.snapshot)
+        take = intents.next_take(link.snapshot)
         print(f"press Enter to {'align the arms' if link.snapshot.phase is Phase.IDLE else f'start take {take}'}")
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before is no answer
         await asyncio.to_thread(sys.stdin.readline)

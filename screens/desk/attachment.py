@@ -19,7 +19,8 @@ from services.live.crashes import close_crashed
 from services.live.event_log import is_live
 from services.live.launch import log_tail
 from services.live.link import Link, LinkLost
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase, offered
+from services.live.snapshots import Snapshot
 from services.live.stop_line import StopLine
 from services.tone import Tone
 from sessions.models import SessionKind, SessionStatus
@@ -75,9 +76,7 @@ class Attachment(Notifier):
     @property
     def can_move(self) -> bool:
         """Whether the arm may move now: Esc and x mean stop."""
-        phase = self.snapshot.phase
-        lies = self.kind is SessionKind.EVAL and phase is Phase.DONE  # recording, it follows the leader then
-        return self.live and not lies and (phase.moving or phase is Phase.STARTING)
+        return self.live and (self.snapshot.started is None or offered(self.snapshot, protocol.Stop))
 
     @property
     def kind(self) -> SessionKind | None:

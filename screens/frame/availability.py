@@ -1,23 +1,18 @@
-"""Which keys act now: one rule per action, read by bindings, footer, key list and palette alike."""
+"""Which keys act now, and what each does: by the table of phases, and by what this console is attached to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual.actions import parse
+
 from screens.desk.desk import Desk
 from screens.frame import trial_availability
-from services.arm_commands import can_release
-from services.live.snapshots import Phase, Snapshot
-from sessions.models import SessionKind
-
-BUSY = frozenset(
-    {Phase.ALIGNING, Phase.RECORDING, Phase.RUNNING, Phase.JUDGING, Phase.RESTING, Phase.RELEASING, Phase.STARTING}
-)
-"""While one of these lasts nobody types: no note, no filter, no form."""
-ALIGNS = frozenset({Phase.IDLE, Phase.RESTED, Phase.RELEASED})
-STARTS = ALIGNS | {Phase.READY, Phase.RESET, Phase.DONE}
-STILL = frozenset({Phase.IDLE, Phase.RESTED, Phase.HELD, Phase.RELEASED})
-RESTS = frozenset({Phase.IDLE, Phase.HELD, Phase.JUDGING, Phase.READY, Phase.RESET, Phase.DONE})
+from services.live import intents, protocol
+from services.live.phases import BUSY, Phase, why_refused
+from services.live.protocol import Code
+from services.live.snapshots import Snapshot
+from sessions.models import SessionKind, Verdict
 
 
 def drives(desk: Desk) -> bool:
@@ -40,64 +35,39 @@ def may_type(desk: Desk) -> bool:
     return not desk.live or (desk.snapshot.phase not in BUSY and desk.snapshot.pending is None)
 
 
-def _take(desk: Desk) -> bool:
-    return drives(desk) and records(desk) and desk.snapshot.phase in STARTS | {Phase.RECORDING}
+Rule = Callable[[Desk], bool]
 
 
-def _reject(desk: Desk) -> bool:
-    return drives(desk) and records(desk) and desk.snapshot.take > 0
+def _by(intent: Callable[[Snapshot], protocol.Command | None]) -> Rule:
+    """Where this console drives, and the key means something."""
+    return lambda desk: drives(desk) and intent(desk.snapshot) is not None
 
 
-def _pause(desk: Desk) -> bool:
-    phase = desk.snapshot.phase
-    return drives(desk) and not evaluates(desk) and (phase.following or phase is Phase.HELD)
+def _or_none_runs(rule: Rule, otherwise: Rule = lambda desk: True) -> Rule:
+    """Where no session runs the key starts one."""
+    return lambda desk: rule(desk) if desk.live else otherwise(desk)
 
 
-def _teleoperate(desk: Desk) -> bool:
-    if not desk.live:
-        return bool(desk.profile.teleop)
-    return drives(desk) and desk.kind is SessionKind.BENCH and desk.snapshot.phase in STILL
-
-
-def _rest(desk: Desk) -> bool:
-    phase = desk.snapshot.phase
-    lies = evaluates(desk) and phase is Phase.DONE  # there it went to rest by itself
-    return not desk.live or (drives(desk) and phase in RESTS and not lies)
-
-
-def _release(desk: Desk) -> bool:
-    phase = desk.snapshot.phase
-    return not desk.live or (drives(desk) and (can_release(phase) or phase is Phase.JUDGING))
-
-
-def _finish(desk: Desk) -> bool:
-    return drives(desk) and desk.snapshot.phase not in (Phase.RECORDING, Phase.RUNNING, Phase.STARTING, Phase.ENDED)
-
-
-def _in_eval(rule: Callable[[Snapshot], bool]) -> Callable[[Desk], bool]:
-    return lambda desk: drives(desk) and evaluates(desk) and rule(desk.snapshot)
-
-
-RULES: dict[str, Callable[[Desk], bool]] = {
+RULES: dict[str, Rule] = {
     "stop": lambda desk: desk.can_move,
-    "take": _take,
-    "reject": _reject,
-    "pause": _pause,
-    "teleoperate": _teleoperate,
-    "rest": _rest,
-    "release": _release,
+    "take": _by(intents.take),
+    "reject": _by(intents.mark),
+    "pause": _by(intents.pause),
+    "teleoperate": _or_none_runs(_by(intents.follow), lambda desk: bool(desk.profile.teleop)),
+    "rest": _or_none_runs(_by(intents.rest)),
+    "release": _or_none_runs(_by(intents.release)),
     "hold": lambda desk: not desk.live,
-    "finish": _finish,
+    "finish": _by(intents.finish),
     "take_over": lambda desk: desk.watching,
     "note": lambda desk: desk.live and may_type(desk),
     "new": lambda desk: not desk.live,
     "enlarge": lambda desk: (records(desk) or evaluates(desk)) and bool(desk.cameras),
     "details": lambda desk: records(desk) or evaluates(desk),
     "choose_bench": lambda desk: not desk.live and len(desk.benches.profiles) > 1,
-    "trial": _in_eval(trial_availability.trial),
-    "judge": _in_eval(trial_availability.judge),
-    "undo": _in_eval(trial_availability.undo),
-    "annotate": _in_eval(trial_availability.annotate),
+    "trial": _by(intents.trial),
+    "judge": _by(lambda snapshot: intents.judge(snapshot, Verdict.VOID, "")),
+    "undo": _by(intents.undo),
+    "annotate": _by(lambda snapshot: intents.annotate(snapshot, "")),
     "new_run": may_type,
     "stop_training": lambda desk: desk.training.can_stop,
     "zoom": lambda desk: desk.training.shown,
@@ -112,37 +82,50 @@ RULES: dict[str, Callable[[Desk], bool]] = {
 
 def may(action: str, desk: Desk) -> bool:
     """Whether `action` can be done now; an action without a rule always can."""
-    rule = RULES.get(action.partition("(")[0])
+    rule = RULES.get(parse(action)[1])
     return rule is None or rule(desk)
+
+
+ASKS: dict[str, type[protocol.Command]] = {
+    "pause": protocol.Follow,
+    "teleoperate": protocol.Follow,
+    "rest": protocol.GoToRest,
+}
+MISSING = {
+    Code.NO_LEADER: "this session has no leader to follow",
+    Code.NO_REST_POSE: "no rest pose is taught for this bench: `lab-console rest --teach` says how",
+}
+"""What stands in the way and does not pass by waiting."""
 
 
 def why_not(action: str, desk: Desk) -> str:
     """What to say of a key that does nothing now but is likely to be pressed; empty where silence is right."""
     if not drives(desk) or may(action, desk):
         return ""
-    if evaluates(desk):
-        return trial_availability.why_not(action.partition("(")[0], desk.snapshot)
-    if action == "take" and records(desk) and desk.snapshot.phase is Phase.HELD:
+    name, snapshot = parse(action)[1], desk.snapshot
+    if evaluates(desk) and (why := trial_availability.why_not(name, snapshot)):
+        return why
+    if name == "take" and records(desk) and snapshot.phase is Phase.HELD:
         return "the arm holds: p follows again, then space starts a take"
-    return ""
+    return MISSING.get(why_refused(snapshot, ASKS[name]), "") if name in ASKS else ""
 
 
 def label(action: str, described: str, desk: Desk) -> str:
     """What a key does now, in a word or two."""
     snapshot = desk.snapshot
-    match action:
-        case "take":
+    match parse(action):
+        case (_, "take", _):
             return _take_label(snapshot)
-        case "trial":
+        case (_, "trial", _):
             return trial_availability.label(snapshot)
-        case "reject" if not last_take_accepted(snapshot):
+        case (_, "reject", _) if not intents.last_take_accepted(snapshot):
             return "take back"
-        case "pause" if snapshot.phase is Phase.HELD:
+        case (_, "pause", _) if snapshot.phase is Phase.HELD:
             return "resume"
-        case "teleoperate" if desk.live:
+        case (_, "teleoperate", _) if desk.live:
             return "follow"
-        case _ if action.startswith("annotate("):
-            return trial_availability.mode(action, snapshot) or described
+        case (_, "annotate", (int(digit),)):
+            return trial_availability.mode(digit, snapshot) or described
         case _:
             return described
 
@@ -150,11 +133,4 @@ def label(action: str, described: str, desk: Desk) -> str:
 def _take_label(snapshot: Snapshot) -> str:
     if snapshot.phase is Phase.RECORDING:
         return f"end take {snapshot.take}"
-    return "align" if snapshot.phase in ALIGNS else f"start take {snapshot.take + 1}"
-
-
-def last_take_accepted(snapshot: Snapshot) -> bool:
-    """As services.recording.plan says it; imported late, since Bench needs no datasets."""
-    from services.recording import plan as recording
-
-    return recording.last_take_accepted(snapshot)
+    return "align" if snapshot.phase in intents.ALIGNS else f"start take {intents.next_take(snapshot)}"

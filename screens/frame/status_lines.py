@@ -10,7 +10,9 @@ from screens.desk.desk import Desk
 from screens.views.signs import clean, signs
 from screens.views.trials import looks_at
 from services.checkpoints.checkpoint import label
-from services.live.snapshots import Alarm, Phase, Snapshot
+from services.live import intents
+from services.live.phases import Phase
+from services.live.snapshots import Alarm, Snapshot
 from services.tone import Tone
 from services.units import duration
 from sessions.models import SessionKind, SessionStatus
@@ -109,10 +111,14 @@ def _held(desk: Desk, width: int, typing: bool) -> str:
 
 def _answers(desk: Desk) -> str:
     """The keys that answer a stop. An evaluation does not resume: a pending trial is judged, the arm goes to rest."""
-    if desk.kind is not SessionKind.EVAL:
-        return "p resume (ramped)   g go to rest   R release"
-    judge = "s f v judge the trial   " if desk.snapshot.pending else ""
-    return f"{judge}g go to rest   R release"
+    snapshot = desk.snapshot
+    keys = (
+        ("s f v judge the trial", snapshot.pending),
+        ("p resume (ramped)", intents.pause(snapshot)),
+        ("g go to rest", intents.rest(snapshot)),
+        ("R release", intents.release(snapshot)),
+    )
+    return "   ".join(words for words, means in keys if means)
 
 
 def _who(desk: Desk) -> str:

@@ -1,41 +1,14 @@
-"""Which keys of an evaluation act now, and what to say of one that does not. Pure: from the snapshot."""
+"""What the keys of an evaluation do now, and what to say of one that does nothing. Pure: from the snapshot."""
 
 from __future__ import annotations
 
 from screens.views.signs import clean
 from screens.views.trials import VERDICT_KEYS, modes, upcoming
-from services.live.snapshots import Phase, Snapshot
-from sessions.models import Verdict
+from services.live import protocol
+from services.live.phases import Phase, why_refused
+from services.live.protocol import Code
+from services.live.snapshots import Snapshot
 from sessions.trials import place
-
-UNDER_WAY = frozenset({Phase.STARTING, Phase.ALIGNING, Phase.RUNNING, Phase.ENDED})
-"""Between these the last trial's verdict may still be changed."""
-
-
-def trial(snapshot: Snapshot) -> bool:
-    """Space starts the next trial, or ends the one that runs."""
-    from services.evaluation.plan import can_start  # late: Bench reads these rules and needs no checkpoints
-
-    return snapshot.phase is Phase.RUNNING or can_start(snapshot)
-
-
-def judge(snapshot: Snapshot) -> bool:
-    """There is a trial to judge: the one that runs, or one that waits for its verdict."""
-    from services.evaluation.plan import can_judge
-
-    return can_judge(snapshot)
-
-
-def undo(snapshot: Snapshot) -> bool:
-    """The last trial has a verdict, and the next one has not begun."""
-    last = snapshot.trial
-    return last is not None and last.verdict is not None and snapshot.phase not in UNDER_WAY
-
-
-def annotate(snapshot: Snapshot) -> bool:
-    """The last trial failed, and the next one has not begun."""
-    last = snapshot.trial
-    return last is not None and last.verdict is Verdict.FAILURE and snapshot.phase not in UNDER_WAY
 
 
 def label(snapshot: Snapshot) -> str:
@@ -45,16 +18,15 @@ def label(snapshot: Snapshot) -> str:
     return f"start trial {upcoming(snapshot)}"
 
 
-def mode(action: str, snapshot: Snapshot) -> str:
-    """The failure mode that `annotate(3)` says; empty where there is none."""
+def mode(digit: int, snapshot: Snapshot) -> str:
+    """The failure mode that a digit says; empty where there is none."""
     named = modes(snapshot)
-    digit = int(action.removeprefix("annotate(").removesuffix(")"))
     return clean(named[digit - 1], 16) if digit <= len(named) else ""
 
 
-def why_not(action: str, snapshot: Snapshot) -> str:
+def why_not(name: str, snapshot: Snapshot) -> str:
     """Why a key of the evaluation does nothing now, and what to press instead."""
-    match action:
+    match name:
         case "trial":
             return _no_trial(snapshot)
         case "judge":
@@ -62,7 +34,7 @@ def why_not(action: str, snapshot: Snapshot) -> str:
         case "undo":
             if snapshot.trial is None:
                 return "nothing to undo: no trial has been judged yet"
-            if snapshot.phase in UNDER_WAY:
+            if why_refused(snapshot, protocol.UndoVerdict) is Code.WRONG_PHASE:
                 return "the next trial has begun: the verdict before it stays"
             return "nothing to undo: the verdict is not given yet"
         case "annotate":

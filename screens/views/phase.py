@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
 from screens.views.signs import clean, signs
-from services.live.protocol import Telemetry
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase, offered
+from services.live.protocol import GoToRest, Telemetry
+from services.live.snapshots import Snapshot
 from services.tone import Tone
 from services.units import number
 from sessions.models import SessionKind, SessionStatus
@@ -38,7 +39,8 @@ def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
     """The phase's sentence, or the worker's own words for it, and the key that goes on from here."""
     detail = clean(snapshot.detail) or says
     if driving and snapshot.phase is Phase.HELD:
-        return f"{detail} {signs().dot} p follows again, slowly; g goes to rest"
+        rests = "; g goes to rest" if offered(snapshot, GoToRest) else ""
+        return f"{detail} {signs().dot} p follows again, slowly{rests}"
     aligns = driving and snapshot.phase in (Phase.IDLE, Phase.RESTED, Phase.RELEASED)
     return f"{detail} {signs().dot} space aligns with the leader" if aligns else detail
 

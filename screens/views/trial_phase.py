@@ -5,9 +5,9 @@ from __future__ import annotations
 from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
 from screens.views.signs import clean, signs
 from screens.views.trials import VERDICT_KEYS, by_oracle, how_it_ended, target, upcoming
-from services.evaluation.plan import can_start
-from services.live.protocol import Telemetry
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase, offered
+from services.live.protocol import GoToRest, StartTrial, Telemetry
+from services.live.snapshots import Snapshot
 from services.log.headline import rate
 from services.tone import Tone
 from services.units import number
@@ -120,9 +120,9 @@ def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
             says = told or "the arm moves to where the trial begins"
         case Phase.RESTING if snapshot.trials and not snapshot.reached and snapshot.pending is None:
             says = f"the arm returns to rest{dot}then space starts trial {upcoming(snapshot)}"
-        case Phase.HELD | Phase.RELEASED if driving and can_start(snapshot):
+        case Phase.HELD | Phase.RELEASED if driving and offered(snapshot, StartTrial):
             says = f"{says}{dot}space starts trial {upcoming(snapshot)}"
-        case Phase.HELD if driving:
+        case Phase.HELD if driving and offered(snapshot, GoToRest):
             says = f"{says}{dot}g goes to rest, then space starts trial {upcoming(snapshot)}"
     if snapshot.pending is not None:
         number_of = place(snapshot.trials, snapshot.pending.index)

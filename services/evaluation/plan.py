@@ -6,19 +6,19 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.arm_commands import tell
 from services.bench.profiles import FASTEST_HZ, Profile
 from services.checkpoints.checkpoint import Checkpoint, CheckpointProblem, resolve
 from services.checkpoints.compatibility import fit_cameras
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_rollout_name
 from services.datasets.summary import summarize
 from services.folders import DataFolder, RunFolder
-from services.live import protocol
+from services.live import intents
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import ORACLE, EvalRequest
-from services.live.snapshots import Phase, Snapshot
 from services.refusal import Refusal
-from sessions.models import Trial, Verdict
+from sessions.models import Verdict
 
 TRIALS = 10
 """Trials to judge where nobody says how many."""
@@ -150,60 +150,21 @@ def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
 # -- by key --------------------------------------------------------------------------------------------
 
 
-def next_trial(snapshot: Snapshot) -> int:
-    """The number that the next trial of this session gets."""
-    return snapshot.trial.index + 1 if snapshot.trial else 1
-
-
-def judgeable(snapshot: Snapshot) -> Trial | None:
-    """The trial that a verdict would be for: the running one, or the one that waits."""
-    last = snapshot.trial
-    return last if last is not None and last.verdict is None and snapshot.running else None
-
-
-def can_judge(snapshot: Snapshot) -> bool:
-    """Whether a verdict means something now."""
-    return judgeable(snapshot) is not None
-
-
-def can_start(snapshot: Snapshot) -> bool:
-    """Whether the next trial may be started: at rest, or holding where no rest pose is taught, nothing pending."""
-    phases = {Phase.IDLE, Phase.RESTED, Phase.DONE, Phase.RELEASED}
-    if not _rest_is_taught(snapshot):
-        phases.add(Phase.HELD)
-    return snapshot.phase in phases and snapshot.pending is None
-
-
-def _rest_is_taught(snapshot: Snapshot) -> bool:
-    profile = snapshot.started.profile if snapshot.started else {}
-    return bool(profile.get("motion", {}).get("rest"))
-
-
 def start_or_end_trial(link: Link) -> Answered | None:
     """What space means now: start the next trial, or end the running one; None where it means nothing."""
-    snapshot = link.snapshot
-    if snapshot.phase is Phase.RUNNING and snapshot.trial:
-        return link.tell(protocol.EndTrial(trial=snapshot.trial.index))
-    return link.tell(protocol.StartTrial(trial=next_trial(snapshot))) if can_start(snapshot) else None
+    return tell(link, intents.trial(link.snapshot))
 
 
 def judge(link: Link, verdict: Verdict, judge: str) -> Answered | None:
     """The verdict of the running or the pending trial; None where there is none."""
-    trial = judgeable(link.snapshot)
-    return None if trial is None else link.tell(protocol.JudgeTrial(trial=trial.index, verdict=verdict, judge=judge))
+    return tell(link, intents.judge(link.snapshot, verdict, judge))
 
 
 def undo(link: Link) -> Answered | None:
-    """Take the last verdict back; None where the last trial has none."""
-    last = link.snapshot.trial
-    if last is None or last.verdict is None:
-        return None
-    return link.tell(protocol.UndoVerdict(trial=last.index))
+    """Take the last verdict back; None where the last trial has none, or the next one has begun."""
+    return tell(link, intents.undo(link.snapshot))
 
 
 def annotate(link: Link, failure_mode: str) -> Answered | None:
-    """Say how the last trial failed; None where it did not."""
-    last = link.snapshot.trial
-    if last is None or last.verdict is not Verdict.FAILURE:
-        return None
-    return link.tell(protocol.AnnotateTrial(trial=last.index, failure_mode=failure_mode))
+    """Say how the last trial failed; None where it did not, or the next one has begun."""
+    return tell(link, intents.annotate(link.snapshot, failure_mode))

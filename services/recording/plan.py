@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.arm_commands import follow
+from services.arm_commands import tell
 from services.bench.profiles import Profile
 from services.datasets.names import check_dataset_name
 from services.datasets.summary import summarize
 from services.folders import DataFolder, RunFolder
-from services.live import protocol
+from services.live import intents
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import RecordRequest
-from services.live.snapshots import Phase, Snapshot
 from services.refusal import Refusal
 
 DATASET_KEYS = ("rgb_encoder", "encoder_threads", "encoder_queue_maxsize")
@@ -104,36 +103,11 @@ def begin(folder: DataFolder, request: RecordRequest) -> RunFolder:
     return launch(folder, request)
 
 
-def next_take(snapshot: Snapshot) -> int:
-    """The number that the next take of this session gets."""
-    return snapshot.take + 1
-
-
 def start_or_end_take(link: Link) -> Answered | None:
     """What space means now: align, start the next take, or end the running one; None where it means nothing."""
-    snapshot = link.snapshot
-    match snapshot.phase:
-        case Phase.IDLE | Phase.RESTED | Phase.RELEASED:
-            return follow(link)
-        case Phase.READY | Phase.RESET | Phase.DONE:
-            return link.tell(protocol.StartTake(take=next_take(snapshot)))
-        case Phase.RECORDING:
-            return link.tell(protocol.EndTake(take=snapshot.take))
-        case _:
-            return None
+    return tell(link, intents.take(link.snapshot))
 
 
 def toggle_mark(link: Link) -> Answered | None:
     """Reject the running take, or the last one afterwards; once more takes it back. None before the first take."""
-    snapshot = link.snapshot
-    if not snapshot.take:
-        return None
-    return link.tell(protocol.MarkTake(take=snapshot.take, accepted=not last_take_accepted(snapshot)))
-
-
-def last_take_accepted(snapshot: Snapshot) -> bool:
-    """Whether the running take, or the last one, stands as accepted."""
-    for episode in reversed(snapshot.episodes):
-        if episode.take == snapshot.take:
-            return episode.accepted
-    return snapshot.take_accepted
+    return tell(link, intents.mark(link.snapshot))

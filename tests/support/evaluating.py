@@ -10,7 +10,7 @@ from typing import Any
 from services.bench.profiles import Profile, apply_settings, load_benches
 from services.evaluation import plan as evaluation
 from services.folders import RunFolder
-from services.live import protocol
+from services.live import intents, protocol
 from services.live.link import Link
 from services.live.snapshots import Phase, Snapshot
 from sessions.models import Verdict
@@ -60,7 +60,7 @@ async def evaluating(rig: Rig, *args: Any, **options: Any) -> AsyncIterator[Link
 
 async def start(link: Link) -> int:
     """Start the next trial and wait until the policy drives, and its motion would make an episode: of two frames."""
-    number = evaluation.next_trial(link.snapshot)
+    number = intents.next_trial(link.snapshot)
     await press(link, lambda: protocol.StartTrial(trial=number))
     await link.until(lambda s: s.phase is not Phase.ALIGNING and bool(s.trials) and s.trials[-1].index == number, 60)
     link.telemetry = None

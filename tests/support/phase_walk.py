@@ -21,7 +21,7 @@ from services.live.event_log import EventLog
 from services.live.phases import FOLLOWING, Phase
 from services.live.requests import BenchRequest, EvalRequest, Purpose, RecordRequest, TrainRequest
 from services.live.snapshots import Snapshot, replay
-from sessions.models import SessionKind, Verdict
+from sessions.models import SessionKind, SessionStatus, Verdict
 
 ARM = {Phase.STARTING, Phase.IDLE, Phase.HELD, Phase.RESTING, Phase.RESTED, Phase.RELEASING, Phase.RELEASED}
 PHASES = {
@@ -89,8 +89,10 @@ class Case:
         profile = msgspec.to_builtins(self.profile) if self.kind is not SessionKind.TRAIN else {}
         about: dict[str, Any] = {"profile": profile, "purpose": purpose}
         began = ev.SessionStarted(id="s", kind=self.kind, pid=1, host="h", bench="sim", **about)
-        detail = "ending the session" if self.ending else ""
-        return replay([began, *self._events(), ev.PhaseChanged(phase=self.phase.value, detail=detail)])
+        now: ev.Event = ev.PhaseChanged(phase=self.phase.value, detail="ending the session" if self.ending else "")
+        if self.phase is Phase.ENDED:
+            now = ev.SessionEnded(status=SessionStatus.FINISHED)
+        return replay([began, *self._events(), now])
 
     def _events(self) -> Iterator[ev.Event]:
         if self.history == "none":
@@ -268,8 +270,6 @@ class Workers:
         session = make[case.kind](case)
         session.phase, session._pose = case.phase, dict(REST)
         if case.ending:
-            from sessions.models import SessionStatus
-
             session.ending = SessionStatus.FINISHED
         return session
 

@@ -12,11 +12,8 @@ from services.bench.profiles import Profile, load_benches
 from services.checkpoints.checkpoint import Provenance, write_provenance
 from services.evaluation import plan as evaluation
 from services.folders import DataFolder
-from services.live import events as ev
-from services.live.snapshots import Snapshot, replay
 from services.refusal import Refusal
-from sessions.models import SessionKind, Verdict
-from tests.support.runs import make_folder, numbered, started
+from tests.support.runs import make_folder
 
 
 def write_policy(
@@ -125,34 +122,3 @@ def test_oracle_and_lockstep_belong_to_the_simulated_bench(tmp_path: Path) -> No
     with pytest.raises(Refusal, match="lockstep drives the simulated bench only"):
         evaluation.plan(folder, real, checkpoint=path, task="x", lockstep=True)
     assert evaluation.plan(folder, bench(), checkpoint=path, task="x", judge="oracle", lockstep=True).judge == "oracle"
-
-
-def state(*events: ev.Event, rest: bool = True) -> Snapshot:
-    profile = {"motion": {"rest": {"gripper": 5.0} if rest else {}}}
-    begun = started("20260217-142000-abcd", kind=SessionKind.EVAL, profile=profile)
-    return replay(numbered(begun, *events))
-
-
-def phase(name: str) -> ev.PhaseChanged:
-    return ev.PhaseChanged(phase=name)
-
-
-def test_a_trial_can_start_at_rest_with_nothing_pending() -> None:
-    ended = (ev.TakeStarted(take=1), ev.TakeEnded(take=1, frames=9, reason="key"))
-    judged = ev.TrialJudged(trial=1, verdict=Verdict.VOID)
-    assert evaluation.can_start(state(phase("idle")))
-    assert not evaluation.can_start(state(phase("running"), ev.TakeStarted(take=1)))
-    assert not evaluation.can_start(state(*ended, phase("rested")))
-    assert evaluation.can_start(state(*ended, judged, phase("rested")))
-    assert not evaluation.can_start(state(*ended, judged, phase("held")))
-    assert evaluation.can_start(state(*ended, judged, phase("held"), rest=False))
-    assert evaluation.next_trial(state(*ended)) == 2
-
-
-def test_a_verdict_is_for_the_running_or_the_pending_trial() -> None:
-    begun = ev.TakeStarted(take=1)
-    judged = ev.TrialJudged(trial=1, verdict=Verdict.SUCCESS)
-    assert not evaluation.can_judge(state())
-    assert evaluation.can_judge(state(begun))
-    assert not evaluation.can_judge(state(begun, judged))
-    assert evaluation.can_judge(state(begun, judged, ev.VerdictUndone(trial=1)))
