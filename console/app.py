@@ -7,6 +7,7 @@ import getpass
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +15,6 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.command import Provider
-from textual.screen import Screen
 from textual.widgets import Static
 
 import screens
@@ -23,6 +23,7 @@ from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
 from console.type_ahead import TypeAhead
 from screens.desk.desk import Desk
+from screens.frame import registry
 from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
@@ -61,40 +62,12 @@ class LabConsole(App[int]):
         self.register_theme(LAB_DARK)
         self.set_reactive(App.theme, LAB_DARK.name)  # without its watcher, which would parse all styles anew
         self.stylesheet.set_variables(self.get_css_variables())
-        self.add_mode("bench", self._bench_screen)
-        self.add_mode("record", self._record_screen)
-        self.add_mode("train", self._train_screen)
-        self.add_mode("evaluate", self._evaluate_screen)
-        self.add_mode("log", self._log_screen)
+        for entry in registry.SCREENS:
+            self.add_mode(entry.mode, partial(entry.build, desk))
 
     def compose(self) -> ComposeResult:
         """What is seen first, while the screens are still being loaded."""
         yield Static(f" {self.TITLE}", id="opening", markup=False)
-
-    def _bench_screen(self) -> Screen[None]:
-        from screens.bench.screen import BenchScreen
-
-        return BenchScreen(self.desk)
-
-    def _record_screen(self) -> Screen[None]:
-        from screens.record.screen import RecordScreen
-
-        return RecordScreen(self.desk)
-
-    def _train_screen(self) -> Screen[None]:
-        from screens.train.screen import TrainScreen
-
-        return TrainScreen(self.desk)
-
-    def _evaluate_screen(self) -> Screen[None]:
-        from screens.evaluate.screen import EvaluateScreen
-
-        return EvaluateScreen(self.desk)
-
-    def _log_screen(self) -> Screen[None]:
-        from screens.log.screen import LogScreen
-
-        return LogScreen(self.desk)
 
     def on_mount(self) -> None:
         """First paint first; what looks at disk, processes or tmux comes after it."""
@@ -136,11 +109,9 @@ class LabConsole(App[int]):
 
     async def _join(self, run: RunFolder) -> None:
         """Attach to a session with an arm, and show it."""
-        from screens.frame.bindings import SCREEN_OF
-
         await self.desk.join(run, None)
-        if self.desk.kind and (screen := SCREEN_OF.get(self.desk.kind)):
-            self.switch_mode(screen)
+        if entry := registry.shows(self.desk.kind):
+            self.switch_mode(entry.mode)
 
     async def _warn_of_tmux(self) -> None:
         warning = escape_time_warning(await asyncio.to_thread(tmux_escape_time))

@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from screens.arm_session.camera_views import CameraViewsScreen
+from screens.frame import registry
 from screens.frame.form import Form, stands
+from screens.views.keys import shown
 from screens.views.phase import moment
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import legend
@@ -23,7 +25,6 @@ from screens.widgets.phase import PhasePanel
 from screens.widgets.pictures import Pictures
 from services.live import protocol
 from services.log.documents import document
-from sessions.models import SessionKind
 
 
 class ArmSessionScreen(CameraViewsScreen):
@@ -131,8 +132,8 @@ class ArmSessionScreen(CameraViewsScreen):
             return "session"
         if kind is None or self.mine:
             return "session"
-        where = {SessionKind.RECORD: "F3", SessionKind.EVAL: "F5"}.get(kind, "F2")
-        return f"{kind.value} session: {where} shows it, F finishes it"
+        where = registry.shows(kind) or registry.SCREENS[0]
+        return f"{kind.value} session: {shown(where.keys)} shows it, F finishes it"
 
     def _draw_form(self) -> None:
         place = self.query_one("#ask")

@@ -13,8 +13,8 @@ from textual.content import Content
 
 from screens.bench.today_panel import TodayPanel
 from screens.desk.messages import SessionChanged
+from screens.frame import registry
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
-from screens.frame.bindings import FRAME_KEYS, SCREEN_OF
 from screens.frame.lab_screen import LabScreen
 from screens.views.equipment import other_lines, part_line
 from screens.views.phase import moment
@@ -40,7 +40,6 @@ FIRST_LOOK_S = 0.1
 class BenchScreen(LabScreen):
     """The first screen."""
 
-    TITLE_WORD = "bench"
     CSS_PATH = "bench.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
         "attach", "pause", "go('record')", "go('train')", "go('evaluate')", "go('log')",
@@ -52,14 +51,11 @@ class BenchScreen(LabScreen):
         *ARM_SESSION_KEYS,
         NOTE_KEY,
         Binding("a", "attach", "attach", id="bench.attach", tooltip="Attach to the chosen session that runs"),
-        Binding(
-            "enter", "open", "open", key_display="enter", id="bench.open", tooltip="Open the chosen session, or attach"
-        ),
+        Binding("enter", "open", "open", id="bench.open", tooltip="Open the chosen session, or attach"),
         Binding("b", "choose_bench", "other bench", id="bench.choose", tooltip="Sit at another bench of lab.toml"),
         Binding("H", "hold", "hold", id="bench.hold", tooltip="Start a worker that holds the arm where it is"),
         Binding("up", "move(-1)", "up", show=False, id="bench.up", tooltip="The row above"),
         Binding("down", "move(1)", "down", show=False, id="bench.down", tooltip="The row below"),
-        *FRAME_KEYS,
     ]
 
     def body(self) -> ComposeResult:
@@ -200,8 +196,8 @@ class BenchScreen(LabScreen):
     def _show(self, item: Running) -> None:
         """Where a session of this kind is seen; one that only moves the arm is seen here."""
         started = item.snapshot.started
-        if started and (screen := SCREEN_OF.get(started.kind)):
-            self.app.switch_mode(screen)
+        if started and (entry := registry.shows(started.kind)):
+            self.app.switch_mode(entry.mode)
 
     def on_row_list_opened(self, message: RowList.Opened) -> None:
         """A click on the chosen row."""

@@ -16,7 +16,6 @@ from screens.desk.messages import SnapshotArrived
 from screens.evaluate.form import EvaluateForm
 from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
-from screens.frame.bindings import FRAME_KEYS
 from screens.frame.form import Form
 from screens.views import trial_tally, trials
 from screens.views.phase import moment
@@ -43,7 +42,6 @@ MODE_KEYS: list[BindingType] = [
 class EvaluateScreen(ArmSessionScreen):
     """The session with a policy and trials."""
 
-    TITLE_WORD = "evaluate"
     KIND = SessionKind.EVAL
     GUIDE = "policy"
     CSS_PATH: ClassVar = ["evaluate.tcss", "../arm_session/arm_session.tcss", "../frame/form.tcss"]
@@ -62,7 +60,6 @@ class EvaluateScreen(ArmSessionScreen):
         NOTE_KEY,
         *LOOK_KEYS,
         Binding("N", "new", "new evaluation", id="evaluate.new", tooltip="Choose a checkpoint and evaluate it"),
-        *FRAME_KEYS,
     ]
 
     # --- the body -------------------------------------------------------------------------------

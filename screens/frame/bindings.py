@@ -5,44 +5,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import Binding, BindingsMap, BindingType
 from textual.screen import Screen
 
-from screens.frame import availability
+from screens.frame import availability, registry
+from screens.views.keys import shown
 from screens.widgets.keyline import Key
-from sessions.models import SessionKind
 
 if TYPE_CHECKING:
     from screens.desk.desk import Desk
+    from screens.frame.registry import ScreenEntry
 
-ORDER = ("bench", "record", "train", "evaluate", "log")
-SCREEN_OF = {SessionKind.RECORD: "record", SessionKind.TRAIN: "train", SessionKind.EVAL: "evaluate"}
-"""Where a session is shown; what only moves the arm, on Bench."""
 
-FRAME_KEYS: list[BindingType] = [
-    Binding("f2", "go('bench')", "bench", key_display="F2", id="go.bench", tooltip="What is connected, what runs"),
-    Binding("f3", "go('record')", "record", key_display="F3", id="go.record", tooltip="Record demonstrations"),
-    Binding("f4", "go('train')", "train", key_display="F4", id="go.train", tooltip="Train, watch the curves"),
-    Binding("f5", "go('evaluate')", "evaluate", key_display="F5", id="go.evaluate", tooltip="Run a policy, judge it"),
-    Binding("f7", "go('log')", "log", key_display="F7", id="go.log", tooltip="Every session, newest first"),
-    Binding("left_square_bracket", "step(-1)", "previous screen", key_display="[", show=False, id="go.previous",
-            tooltip="Previous screen"),
-    Binding("right_square_bracket", "step(1)", "next screen", key_display="]", show=False, id="go.next",
-            tooltip="Next screen"),
-    Binding("question_mark", "keys", "keys", key_display="?", id="keys", tooltip="Every key of this screen"),
-    Binding("colon", "palette", "palette", key_display=":", id="palette", tooltip="Every action, by name"),
-    Binding("q", "app.leave", "leave", id="leave", tooltip="Leave the console; asks when a session runs"),
-    Binding("x", "stop", "STOP", key_display="Esc x", id="stop", tooltip="Hold the arm where it is, at once"),
-    Binding("escape", "back", "back", show=False, id="back", tooltip="Stop while the arm can move, else go back"),
-]  # fmt: skip
+def frame_keys() -> list[BindingType]:
+    """The keys that act on every screen: one for each screen first."""
+    return [
+        *(
+            Binding(entry.keys, entry.action, entry.title, id=f"go.{entry.mode}", tooltip=entry.help)
+            for entry in registry.SCREENS
+        ),
+        Binding("left_square_bracket", "step(-1)", "previous screen", show=False, id="go.previous",
+                tooltip="Previous screen"),
+        Binding("right_square_bracket", "step(1)", "next screen", show=False, id="go.next",
+                tooltip="Next screen"),
+        Binding("question_mark", "keys", "keys", id="keys", tooltip="Every key of this screen"),
+        Binding("colon", "palette", "palette", id="palette", tooltip="Every action, by name"),
+        Binding("q", "app.leave", "leave", id="leave", tooltip="Leave the console; asks when a session runs"),
+        Binding("x", "stop", "STOP", key_display="Esc x", id="stop", tooltip="Hold the arm where it is, at once"),
+        Binding("escape", "back", "back", show=False, id="back", tooltip="Stop while the arm can move, else go back"),
+    ]  # fmt: skip
 
 
 class BoundScreen(Screen[None]):
     """A screen whose keys follow the rules. `FOOTER` names actions in the order in which the footer shows them."""
 
-    TITLE_WORD: ClassVar[str] = ""
     FOOTER: ClassVar[tuple[str, ...]] = ()
-    desk: Desk
+
+    def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
+        super().__init__(id=entry.mode)
+        self.desk, self.entry = desk, entry
+        self._bindings = BindingsMap.merge([BindingsMap(frame_keys()), self._bindings])
 
     @property
     def opening(self) -> bool:
@@ -51,6 +53,8 @@ class BoundScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A key that cannot act now is neither shown nor obeyed."""
+        if action == "go":
+            return any(entry.mode in parameters and entry.opens(self.desk) for entry in registry.SCREENS)
         return availability.may(action, self.desk)
 
     def on_key(self, event: events.Key) -> None:
@@ -61,18 +65,18 @@ class BoundScreen(Screen[None]):
 
     def footer_keys(self) -> list[Key]:
         """The keys that act now, most important first."""
-        shown: dict[str, Key] = {}
+        found: dict[str, Key] = {}
         for active in self.active_bindings.values():
             binding = active.binding
             name = binding.action
-            if not binding.show or not active.enabled or name == f"go('{self.id}')":
+            if not binding.show or not active.enabled or name == self.entry.action:
                 continue
             words = availability.label(name, binding.description, self.desk)
-            key = binding.key_display or self.app.get_key_display(binding)
-            shown.setdefault(name, Key(binding.key, key, words, stop=name == "stop"))
-        first = [name for name in self.FOOTER if name in shown]
-        rest = [name for name in shown if name not in first]
-        return [shown[name] for name in [*first, *rest]]
+            key = binding.key_display or shown(binding.key)
+            found.setdefault(name, Key(binding.key, key, words, stop=name == "stop"))
+        first = [name for name in self.FOOTER if name in found]
+        rest = [name for name in found if name not in first]
+        return [found[name] for name in [*first, *rest]]
 
     def all_actions(self) -> list[tuple[str, str, str, bool, str]]:
         """(key, label, tooltip, acts now, action) of every binding of this screen."""
@@ -80,7 +84,7 @@ class BoundScreen(Screen[None]):
         for _, binding in self._bindings:
             now = bool(self.app._check_action_state(binding.action, self))
             words = availability.label(binding.action, binding.description, self.desk)
-            key = binding.key_display or self.app.get_key_display(binding)
+            key = binding.key_display or shown(binding.key)
             if binding.tooltip:
                 rows.setdefault(binding.id or binding.action, (key, words, binding.tooltip, now, binding.action))
         place = {name: at for at, name in enumerate(self.FOOTER)}
@@ -92,15 +96,14 @@ class BoundScreen(Screen[None]):
 
     def action_step(self, by: int) -> None:
         """Show the previous or next screen."""
-        at = ORDER.index(self.id) if self.id in ORDER else 0
-        self.app.switch_mode(ORDER[(at + by) % len(ORDER)])
+        self.app.switch_mode(registry.next_mode(self.entry.mode, by, self.desk))
 
     def action_keys(self) -> None:
         """List every key."""
         from screens.frame.dialogs import KeyList
 
         keys = [row[:4] for row in self.all_actions()]
-        self.app.push_screen(KeyList(self.desk, self.TITLE_WORD, keys))
+        self.app.push_screen(KeyList(self.desk, self.entry.title, keys))
 
     def action_palette(self) -> None:
         """Open the palette."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Container
 from textual.widgets import Input
 
@@ -22,12 +21,15 @@ from screens.desk.messages import (
     TelemetryArrived,
 )
 from screens.frame.arm_actions import ArmActions
-from screens.frame.bindings import FRAME_KEYS, BoundScreen
+from screens.frame.bindings import BoundScreen
 from screens.frame.status_lines import Said, alarm_line, banner, header
 from screens.views.phase import moment
 from screens.views.signs import signs
 from screens.widgets.keyline import KeyLine
 from screens.widgets.line import Line
+
+if TYPE_CHECKING:
+    from screens.frame.registry import ScreenEntry
 
 NOTICE_S = 5.0
 SETTLED_S = 1.5
@@ -38,13 +40,11 @@ SETTLED_S = 1.5
 class LabScreen(ArmActions, BoundScreen):
     """Subclasses give `body`, `draw` and `draw_telemetry`; they draw only while they are seen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = FRAME_KEYS
     AUTO_FOCUS = ""
     """A screen that comes back must not put the focus into a form that is just being taken away: no key would act."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(id=self.TITLE_WORD)
-        self.desk = desk
+    def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
+        super().__init__(desk, entry)
         self._notice: Said | None = None
         self._notice_ends = 0.0
         self._draws_soon = False
@@ -192,7 +192,7 @@ class LabScreen(ArmActions, BoundScreen):
         if notice and holds.text:  # what holds stays to be read: for its few seconds the notice takes the header
             self._say("#header", Said(f" {notice.text}", notice.tone))
         else:
-            self._say("#header", Said(header(self.desk, self.TITLE_WORD, clock, self.size.width)))
+            self._say("#header", Said(header(self.desk, self.entry.title, clock, self.size.width)))
         self._say("#alarm", self.alarm())
         self._say("#banner", holds if holds.text or notice is None else notice)
 

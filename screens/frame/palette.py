@@ -19,7 +19,7 @@ class Actions(Provider):
             return []
         entries: list[tuple[str, str, Callable[[], object]]] = []
         for key, label, tooltip, now, action in screen.all_actions():
-            if now and action not in ("palette", "back", f"go('{screen.id}')"):
+            if now and action not in ("palette", "back", screen.entry.action):
                 entries.append((f"{label}  ({key})", tooltip, partial(screen.run_action, action)))
         bells = screen.desk.bells
         switch = "bells off" if bells.on else "bells on"

@@ -15,7 +15,6 @@ from textual.widgets import Static
 from screens.desk.messages import SessionChanged
 from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
-from screens.frame.bindings import FRAME_KEYS
 from screens.frame.dialogs import TextEntry
 from screens.frame.lab_screen import LabScreen
 from screens.log.annotate import Annotates
@@ -33,15 +32,14 @@ LATE = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
 class LogScreen(Annotates, LabScreen):
     """A list, the chosen session below it, or that one alone when opened."""
 
-    TITLE_WORD = "log"
     CSS_PATH = "log.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
         "pause", "rest", "release", "take_over", "open", *LATE, "filter", "note_to", "tag", "finish",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "open", key_display="enter", id="log.open",
+        Binding("enter", "open", "open", id="log.open",
                 tooltip="The chosen session alone, in full; once more back"),
-        Binding("slash", "filter", "filter", key_display="/", id="log.filter",
+        Binding("slash", "filter", "filter", id="log.filter",
                 tooltip="kind:record, tag:night, operator:anna, any text; nothing shows all"),
         Binding("n", "note_to", "note", id="log.note", tooltip="Add a remark to the chosen session"),
         Binding("t", "tag", "tag", id="log.tag", tooltip="Put a tag on the chosen session; -tag takes it off"),
@@ -54,7 +52,6 @@ class LogScreen(Annotates, LabScreen):
         Binding("pageup", "page(-1)", "page up", show=False, id="log.page-up", tooltip="A page up"),
         Binding("pagedown", "page(1)", "page down", show=False, id="log.page-down", tooltip="A page down"),
         *ARM_SESSION_KEYS,
-        *FRAME_KEYS,
     ]  # fmt: skip
 
     def body(self) -> ComposeResult:

@@ -10,7 +10,6 @@ from textual.content import Content
 from screens.arm_session.camera_views import LOOK_KEYS
 from screens.arm_session.screen import ArmSessionScreen
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
-from screens.frame.bindings import FRAME_KEYS
 from screens.frame.form import Form
 from screens.record.form import RecordForm
 from screens.views.phase import reset_left
@@ -26,7 +25,6 @@ from sessions.models import SessionKind
 class RecordScreen(ArmSessionScreen):
     """The session with a leader and takes."""
 
-    TITLE_WORD = "record"
     KIND = SessionKind.RECORD
     CSS_PATH: ClassVar = ["record.tcss", "../arm_session/arm_session.tcss", "../frame/form.tcss"]
     FOOTER: ClassVar[tuple[str, ...]] = (
@@ -40,7 +38,6 @@ class RecordScreen(ArmSessionScreen):
         NOTE_KEY,
         *LOOK_KEYS,
         Binding("N", "new", "new session", id="record.new", tooltip="Fill in the next recording"),
-        *FRAME_KEYS,
     ]  # fmt: skip
 
     def on_mount(self) -> None:

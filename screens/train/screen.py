@@ -13,7 +13,6 @@ from screens.desk.messages import TrainingChanged
 from screens.desk.training_watch import TrainingWatch
 from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
-from screens.frame.bindings import FRAME_KEYS
 from screens.frame.form import Form, stands
 from screens.frame.lab_screen import LabScreen
 from screens.frame.status_lines import Said, alarm_line
@@ -31,7 +30,6 @@ VIEW = frozenset({"zoom", "log_axis", "read_off", "panels", "choose_checkpoint",
 class TrainScreen(LabScreen):
     """Shows the form, or a run; never both. A run that ended stays to be read."""
 
-    TITLE_WORD = "train"
     CSS_PATH: ClassVar = ["train.tcss", "../frame/form.tcss"]
     FOOTER: ClassVar[tuple[str, ...]] = (
         "new_run", "stop_training", "zoom", "log_axis", "evaluate_checkpoint", "panels", "read_off(1)", "note_to_run",
@@ -53,7 +51,6 @@ class TrainScreen(LabScreen):
         Binding("d", "panels", "details", id="train.details", tooltip="Numbers instead of the plots, and back"),
         Binding("n", "note_to_run", "note", id="train.note", tooltip="Write a remark into this training's session"),
         *ARM_SESSION_KEYS,
-        *FRAME_KEYS,
     ]  # fmt: skip
 
     def body(self) -> ComposeResult:

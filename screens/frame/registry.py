@@ -1,0 +1,80 @@
+"""The table of screens, one entry each: modes, keys, the order of `[` and `]`, palette and footer come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sessions.models import SessionKind
+
+if TYPE_CHECKING:
+    from screens.desk.desk import Desk
+    from screens.frame.lab_screen import LabScreen
+
+
+def always(desk: Desk) -> bool:
+    """A screen that can be opened at any time."""
+    return True
+
+
+@dataclass(frozen=True)
+class ScreenEntry:
+    """One screen: its mode, which is also its id; the keys that open it, with commas; where its class is.
+
+    `loads` is `module:Class`, imported when the screen is first shown. Sessions of `kind` are shown on this screen.
+    """
+
+    mode: str
+    keys: str
+    loads: str
+    help: str
+    kind: SessionKind | None = None
+    name: str = ""
+    opens: Callable[[Desk], bool] = always
+
+    @property
+    def title(self) -> str:
+        """The word for it in header, footer, key list and palette."""
+        return self.name or self.mode
+
+    @property
+    def action(self) -> str:
+        """What its keys do."""
+        return f"go('{self.mode}')"
+
+    def load(self) -> type[LabScreen]:
+        """Its class; imports it."""
+        module, _, name = self.loads.partition(":")
+        found: type[LabScreen] = getattr(import_module(module), name)
+        return found
+
+    def build(self, desk: Desk) -> LabScreen:
+        """The screen, not yet shown."""
+        return self.load()(desk, self)
+
+
+SCREENS: tuple[ScreenEntry, ...] = (
+    ScreenEntry("bench", "f2", "screens.bench.screen:BenchScreen", "What is connected, what runs"),
+    ScreenEntry("record", "f3", "screens.record.screen:RecordScreen", "Record demonstrations", SessionKind.RECORD),
+    ScreenEntry("train", "f4", "screens.train.screen:TrainScreen", "Train, watch the curves", SessionKind.TRAIN),
+    ScreenEntry("evaluate", "f5", "screens.evaluate.screen:EvaluateScreen", "Run a policy, judge it", SessionKind.EVAL),
+    ScreenEntry("log", "f7", "screens.log.screen:LogScreen", "Every session, newest first"),
+)
+
+
+def entry_of(mode: str) -> ScreenEntry | None:
+    """The entry of a mode."""
+    return next((entry for entry in SCREENS if entry.mode == mode), None)
+
+
+def shows(kind: SessionKind | None) -> ScreenEntry | None:
+    """The screen for sessions of this kind; None for one that only moves the arm, which is seen on Bench."""
+    return next((entry for entry in SCREENS if kind is not None and entry.kind is kind), None)
+
+
+def next_mode(mode: str, by: int, desk: Desk) -> str:
+    """The mode `by` places further in the table, round its end; only screens that can be opened count."""
+    modes = [entry.mode for entry in SCREENS if entry.mode == mode or entry.opens(desk)]
+    return modes[(modes.index(mode) + by) % len(modes)]
