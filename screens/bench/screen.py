@@ -98,13 +98,11 @@ class BenchScreen(LabScreen):
 
     def on_screen_resume(self) -> None:
         """Something may have ended meanwhile."""
-        super().on_screen_resume()
         if self._looked:
             self._look_around()
 
     def on_session_changed(self, message: SessionChanged) -> None:
         """Something began or ended."""
-        super().on_session_changed(message)
         self._look_around()
 
     # --- drawing --------------------------------------------------------------------------------

@@ -73,12 +73,10 @@ class LogScreen(Annotates, LabScreen):
 
     def on_screen_resume(self) -> None:
         """Sessions may have come."""
-        super().on_screen_resume()
         self.read()
 
     def on_session_changed(self, message: SessionChanged) -> None:
         """One began or ended."""
-        super().on_session_changed(message)
         self.read()
 
     def read(self) -> None:

@@ -65,7 +65,6 @@ class TrainScreen(LabScreen):
 
     def on_screen_resume(self) -> None:
         """A training may have begun meanwhile, here or in another terminal."""
-        super().on_screen_resume()
         self.desk.training.look()
 
     # --- drawing --------------------------------------------------------------------------------
