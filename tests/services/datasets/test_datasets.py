@@ -172,7 +172,8 @@ def test_the_newest_dataset_comes_first(tmp_path: Path) -> None:
 
 def test_datasets_loads_no_heavy_library() -> None:
     code = (
-        "import sys, services.datasets.lock, services.datasets.marks, services.datasets.names, services.datasets.summary\n"
+        "import sys\n"
+        "from services.datasets import lock, marks, names, summary\n"
         "print([m for m in ('torch', 'lerobot', 'textual', 'pyarrow', 'numpy') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
