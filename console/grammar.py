@@ -124,6 +124,7 @@ def _eval(verbs: _Verbs) -> None:
     add("--trials", required=True, type=int, metavar="N", help="judged trials to make")
     add("--trial-seconds", type=float, metavar="S", help="longest trial (default: the bench's length of a take)")
     add("--judge", default="", metavar="oracle", help="who judges: the oracle of a simulated bench")
+    add("--condition", default="", metavar="TEXT", help="what its trials are tried under: the light, the object, ...")
     add("--seed", type=int, metavar="N", help="seed of the simulated bench and of the policy")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
@@ -140,5 +141,5 @@ def _sessions(verbs: _Verbs) -> None:
         "host, bench, task, dataset, dataset_root, target_episodes, episodes (index, take, frames, seconds, "
         "accepted, flags), training (null, or policy, output_dir, steps, total_steps, final_loss, checkpoints, ...), "
         "checkpoint, trained_in, target_trials, trials (index, verdict, ended_by, episode_index, seconds, "
-        "failure_mode, judge, why), alarms, notes, tags, profile, config, versions, git_commit",
+        "failure_mode, judge, why, checkpoint, condition), alarms, notes, tags, profile, config, versions, git_commit",
     )

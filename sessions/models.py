@@ -52,7 +52,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     `ended_by` is verdict, key, time, oracle, stopped, driver, failed or ended; empty while it runs. `why` says what
     failed. `judge` is an operator or `oracle`. `episode_index` counts in the rollout dataset, None where the motion
-    was not saved.
+    was not saved. `checkpoint` is the policy that drove, `condition` what the operator called what it was tried under.
     """
 
     index: int
@@ -64,6 +64,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     failure_mode: str = ""
     judge: str = ""
     why: str = ""
+    checkpoint: str = ""
+    condition: str = ""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):

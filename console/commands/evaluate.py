@@ -51,6 +51,7 @@ def evaluate(options: argparse.Namespace) -> int:
             trial_seconds=options.trial_seconds,
             operator=options.operator or next(iter(profile.operators), ""),
             judge=options.judge,
+            condition=options.condition,
             seed=options.seed,
             lockstep=options.lockstep,
             dataset=options.dataset,

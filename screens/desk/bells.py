@@ -37,9 +37,9 @@ def pattern_of(event: ev.Event, kind: SessionKind | None = None) -> str:
             case ev.PhaseChanged(phase=Phase.RESTED):
                 return "ready"
     match event:
-        case ev.TakeStarted():
+        case ev.TakeStarted() | ev.TrialStarted():
             return "start"
-        case ev.TakeEnded():
+        case ev.TakeEnded() | ev.TrialEnded():
             return "end"
         case ev.EpisodeSaved():
             return "saved"

@@ -33,6 +33,7 @@ class EvaluateForm(Form):
         ("task", "task"),
         ("trials", "trials to judge"),
         ("trial-seconds", "seconds per trial"),
+        ("condition", "condition (optional)"),
         ("operator", "operator"),
         ("judge", "judge (empty: by key)"),
     )
@@ -93,6 +94,7 @@ class EvaluateForm(Form):
             task=self.value("task"),
             trials=int(self.number("trials", whole=True)),
             trial_seconds=self.number("trial-seconds"),
+            condition=self.value("condition"),
             operator=self.value("operator"),
             judge=self.value("judge"),
         )

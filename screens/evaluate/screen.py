@@ -20,6 +20,7 @@ from screens.frame.form import Form
 from screens.views import trial_tally, trials
 from screens.views.phase import moment
 from screens.views.phase_view import PhaseView
+from screens.views.signs import clean
 from screens.views.trial_strip import trial_strip
 from screens.widgets.line import Line, Lines
 from services.evaluation import plan as evaluation
@@ -115,6 +116,8 @@ class EvaluateScreen(ArmSessionScreen):
         if self.shows_form:
             return
         snapshot, line = self.desk.snapshot, self.query_one("#modes", Line)
+        condition = trials.condition(snapshot) if self.mine else ""
+        self.query_one("#phase-box").border_subtitle = Content(clean(f"condition: {condition}") if condition else "")
         asks = self.mine and availability.may("annotate", self.desk) and bool(trials.modes(snapshot))
         compact = self.has_class("-compact") and self.mine
         line.show(trials.modes_line(snapshot) if asks else trial_tally.summary(snapshot) if compact else "")
@@ -154,7 +157,7 @@ class EvaluateScreen(ArmSessionScreen):
         if isinstance(event, ev.TrialJudged):
             self._fresh, self._fresh_until = event.trial, time.monotonic() + FRESH_S
             self.set_timer(FRESH_S, self.redraw)
-        elif isinstance(event, ev.TakeEnded) and event.reason == "verdict":
+        elif isinstance(event, ev.TrialEnded) and event.reason == "verdict":
             message.prevent_default()  # the verdict follows at once: drawing now would only keep it waiting
 
     # --- keys -----------------------------------------------------------------------------------

@@ -26,11 +26,18 @@ def evaluated(session: Session, width: int) -> list[Content]:
         fact("", (clean(session.checkpoint), "$quiet")),
         fact("trained in", f"session {clean(session.trained_in)}" if session.trained_in else "not told"),
         fact("task", f'"{clean(session.task)}"'),
+        *_conditions(session),
         *_tally(session, width),
         *_failures(session),
         *_motion(session),
         *cells((_trial(trial, place(session.trials, trial.index)) for trial in session.trials), width, CELL),
     ]
+
+
+def _conditions(session: Session) -> list[Content]:
+    """Under which conditions it was tried, in the operator's words."""
+    named = dict.fromkeys(clean(trial.condition, 80) for trial in session.trials if trial.condition)
+    return [fact("condition", f" {signs().dot} ".join(named))] if named else []
 
 
 def _tally(session: Session, width: int) -> list[Content]:

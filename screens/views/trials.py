@@ -47,6 +47,13 @@ def modes(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(str(mode) for mode in given)[:MODES_MOST]
 
 
+def condition(snapshot: Snapshot) -> str:
+    """Under which condition the trial at hand, or the next one, is tried, in the operator's words; may be empty."""
+    if snapshot.trial is not None:
+        return snapshot.trial.condition
+    return str(snapshot.started.config.get("condition", "")) if snapshot.started else ""
+
+
 def by_oracle(snapshot: Snapshot) -> bool:
     """Whether the simulated bench's oracle judges."""
     return snapshot.started is not None and snapshot.started.config.get("judge") == ORACLE

@@ -47,6 +47,7 @@ def plan(
     trial_seconds: float | None = None,
     operator: str = "",
     judge: str = "",
+    condition: str = "",
     seed: int | None = None,
     lockstep: bool = False,
     dataset: str = "",
@@ -66,6 +67,7 @@ def plan(
         operator=operator,
         fps=pace(found, profile),
         judge=judge.strip(),
+        condition=condition.strip(),
         seed=seed,
         lockstep=lockstep,
     )

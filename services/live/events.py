@@ -76,10 +76,7 @@ class TakeStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, failed, ended; `why` what failed.
-
-    In an evaluation a trial is recorded as the take of its number, and may end by verdict, oracle or driver, too.
-    """
+    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, failed, ended."""
 
     take: int
     frames: int
@@ -88,7 +85,10 @@ class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
 
 
 class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
-    """The take is on disk as an episode. save_ms runs from the end of the take to here."""
+    """The take is on disk as an episode, in an evaluation the motion of the trial of that number.
+
+    save_ms runs from the end of the take to here.
+    """
 
     take: int
     index: int
@@ -100,7 +100,7 @@ class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeLost(Event, frozen=True, kw_only=True, tag=True):
-    """A take could not become an episode; what there is of it lies in `where`."""
+    """A take, or a trial's motion, could not become an episode; what there is of it lies in `where`."""
 
     take: int
     reason: str
@@ -182,6 +182,30 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     actions_per_inference: int = 1
     start_pose: dict[str, float] = {}
     notes: tuple[str, ...] = ()
+
+
+class TrialStarted(Event, frozen=True, kw_only=True, tag=True):
+    """The policy in `checkpoint` (a pretrained_model folder) drives. `trial` counts attempts in the session from 1.
+
+    `condition` says under which condition it is tried, as the operator named it. In older files a trial starts and
+    ends as the take of its number: TakeStarted and TakeEnded in an evaluation.
+    """
+
+    trial: int
+    checkpoint: str = ""
+    condition: str = ""
+
+
+class TrialEnded(Event, frozen=True, kw_only=True, tag=True):
+    """The trial's last frame is in; it is not saved yet, and waits for its verdict unless one ended it.
+
+    reason: verdict, key, time, oracle, stopped, driver, failed, ended; `why` what failed.
+    """
+
+    trial: int
+    frames: int
+    reason: str
+    why: str = ""
 
 
 class TrialJudged(Event, frozen=True, kw_only=True, tag=True):
@@ -287,6 +311,8 @@ AnyEvent = (
     | TrainingProgressed
     | CheckpointSaved
     | PolicyLoaded
+    | TrialStarted
+    | TrialEnded
     | TrialJudged
     | VerdictUndone
     | TrialAnnotated

@@ -78,8 +78,9 @@ class EvalRequest(msgspec.Struct, frozen=True, kw_only=True, tag="eval"):
     """Let the policy in `checkpoint` (a pretrained_model folder) try `task`, until `trials` trials are judged.
 
     Each trial's motion becomes an episode of `dataset`, whose name begins with `rollout_`. `judge` is ORACLE on the
-    simulated bench, else empty. `trained_in` is the session that made the checkpoint, where it is known. `fps` is the
-    rate that the policy learnt at, the bench's own where that is not told.
+    simulated bench, else empty. `condition` says under which condition its trials run, in the operator's own words:
+    the light, the object, the place. `trained_in` is the session that made the checkpoint, where it is known. `fps` is
+    the rate that the policy learnt at, the bench's own where that is not told.
     """
 
     data_dir: str
@@ -93,6 +94,7 @@ class EvalRequest(msgspec.Struct, frozen=True, kw_only=True, tag="eval"):
     operator: str = ""
     fps: int = 30
     judge: str = ""
+    condition: str = ""
     seed: int | None = None
     lockstep: bool = False
 

@@ -207,6 +207,8 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
             )
         case ev.TrainingStarted() | ev.TrainingProgressed() | ev.CheckpointSaved():
             return _train(s, event)
+        case ev.TrialStarted() | ev.TrialEnded():
+            return _try(s, event)
         case ev.PolicyLoaded() | ev.TrialJudged() | ev.VerdictUndone() | ev.TrialAnnotated():
             return _judge(s, event)
         case _:
@@ -220,11 +222,14 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
     match event:
         case ev.TakeStarted():
             s = replace(s, take=event.take, take_since=event.at, take_accepted=True, take_frames=0)
-            return replace(s, trials=(*s.trials, Trial(index=event.take))) if _evaluates(s) else s
+            if s.started is None or not _evaluates(s):
+                return s
+            trial = ev.TrialStarted(trial=event.take, checkpoint=s.started.checkpoint)
+            return _try(s, trial)  # as it was told before trials had an event of their own
         case ev.TakeEnded():
-            seconds = event.frames / max(1, s.started.fps) if s.started else 0.0
             s = replace(s, unsaved_take=event.take, take_frames=event.frames)
-            return _trial(s, event.take, ended_by=event.reason, why=event.why, frames=event.frames, seconds=seconds)
+            ended = ev.TrialEnded(trial=event.take, frames=event.frames, reason=event.reason, why=event.why)
+            return _try(s, ended) if _evaluates(s) else s
         case ev.EpisodeSaved() | ev.TakeLost():
             return _close_take(s, event)
         case ev.TakeMarked():
@@ -232,6 +237,15 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
         case ev.EpisodeMarked():
             marked = tuple(_with(e, accepted=event.accepted) if e.index == event.index else e for e in s.episodes)
             return replace(s, episodes=marked)
+
+
+def _try(s: Snapshot, event: ev.TrialStarted | ev.TrialEnded) -> Snapshot:
+    if isinstance(event, ev.TrialStarted):
+        trial = Trial(index=event.trial, checkpoint=event.checkpoint, condition=event.condition)
+        return replace(s, trials=(*s.trials, trial))
+    seconds = event.frames / max(1, s.started.fps) if s.started else 0.0
+    s = replace(s, unsaved_take=event.trial)
+    return _trial(s, event.trial, ended_by=event.reason, why=event.why, frames=event.frames, seconds=seconds)
 
 
 def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndone | ev.TrialAnnotated) -> Snapshot:

@@ -81,7 +81,7 @@ def back_at_rest(demo: DemoDesk, screen: Terminal, run: RunFolder) -> None:
 def evaluate_three(demo: DemoDesk, screen: Terminal) -> RunFolder:
     """A success in mid-trial, a failure after its end with its mode, a success that was a failure first."""
     screen.press("e")
-    fill(screen, "new evaluation", ["", "", "3", "3", "", ""])
+    fill(screen, "new evaluation", ["", "", "3", "3", "lamp off", "", ""])
     run = only_live(demo, screen)
     screen.wait_until(lambda: demo.state(run).phase is Phase.IDLE, 120, "the worker does not get past starting")
 
@@ -138,6 +138,7 @@ def test_record_train_and_evaluate_by_keys(loop: tuple[DemoDesk, RunFolder, RunF
 
     session, training = logged(demo, evaluated), logged(demo, trained).training
     assert [t.ended_by for t in session.trials] == ["verdict", "time", "verdict"]
+    assert {t.condition for t in session.trials} == {"lamp off"}
     assert [t.episode_index for t in session.trials] == [0, 1, 2]
     assert session.trials[1].failure_mode == "grasps air"
     assert (session.kind, session.trained_in) == (SessionKind.EVAL, trained.id)

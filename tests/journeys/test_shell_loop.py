@@ -63,14 +63,17 @@ def test_train_follows_a_training_to_its_end_and_scripts_read_what_came_of_it(ri
 
 def test_eval_makes_the_trials_and_tells_each_verdict_and_the_tally(rig: Rig) -> None:
     path = checkpoint(rig)
-    done = lab(rig, *EVAL, *ORACLE, "--checkpoint", str(path), "--trials", "2")
+    done = lab(rig, *EVAL, *ORACLE, "--checkpoint", str(path), "--trials", "2", "--condition", "lamp off")
     assert done.returncode == 0, done.stderr
     assert "trial 1: failure (oracle, 0.5 s)" in done.stdout
     assert "finished: 0 success 2 failure 0 % [0, 66]; the motion is in dataset rollout_tiny_000010" in done.stdout
     session = listed(rig, "eval")
     assert session["training"] is None
-    keys = ("index", "verdict", "ended_by", "episode_index")
-    assert [[t[k] for k in keys] for t in session["trials"]] == [[1, "failure", "time", 0], [2, "failure", "time", 1]]
+    keys = ("index", "verdict", "ended_by", "episode_index", "condition")
+    assert [[t[k] for k in keys] for t in session["trials"]] == [
+        [1, "failure", "time", 0, "lamp off"],
+        [2, "failure", "time", 1, "lamp off"],
+    ]
     assert "tiny @ 000010  0 success 2 failure 0 % [0, 66]" in lab(rig, "sessions", "--kind", "eval").stdout
 
 

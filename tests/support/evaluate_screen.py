@@ -30,7 +30,7 @@ def start_evaluation(desk: DemoDesk) -> tuple[Terminal, RunFolder]:
     screen.wait_for("F3", 60)
     screen.write(b"\x1b[15~")
     screen.wait_for("looks at no camera", 60)
-    for text in ("", "999", "30", "", ""):  # task, trials, seconds, operator, judge
+    for text in ("", "999", "30", "", "", ""):  # task, trials, seconds, condition, operator, judge
         screen.press("enter")
         time.sleep(0.3)
         if text:

@@ -60,6 +60,7 @@ class FakeWorker:
         self._server: asyncio.Server | None = None
         self._at = at
         self._shift = 0
+        self._condition = started.get("config", {}).get("condition", "")
         profile = profile or sim_profile()
         values: dict[str, Any] = {
             "operator": "tg", "task": "Pick up the cube", "dataset": "pick_place", "dataset_root": "/data/pick_place",
@@ -104,7 +105,14 @@ class FakeWorker:
         self.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
 
     def alarm_camera(self, camera: str = "overhead", state: str = "black") -> None:
-        self.tell(ev.CameraAlarmed(camera=camera, state=state, since=self._at or time.time(), take=self.snapshot.take))
+        self.tell(
+            ev.CameraAlarmed(
+                camera=camera,
+                state=state,
+                since=self._at or time.time(),
+                take=self.snapshot.take or len(self.snapshot.trials),
+            )
+        )
 
     def take(self, *, accepted: bool = True, flags: tuple[str, ...] = ()) -> int:
         """A whole take, from start to saved."""
@@ -153,11 +161,11 @@ class FakeWorker:
 
     def begin_trial(self, number: int) -> None:
         self.phase(Phase.ALIGNING, "the arm moves to where it begins")
-        self.tell(ev.TakeStarted(take=number))
+        self.tell(ev.TrialStarted(trial=number, checkpoint=CHECKPOINT, condition=self._condition))
         self.phase(Phase.RUNNING, f"trial {number}")
 
     def end_trial(self, number: int, reason: str, why: str = "") -> None:
-        self.tell(ev.TakeEnded(take=number, frames=186, reason=reason, why=why))
+        self.tell(ev.TrialEnded(trial=number, frames=186, reason=reason, why=why))
 
     def come_to_rest(self) -> None:
         self.phase(Phase.RESTING, "the arm goes to rest")

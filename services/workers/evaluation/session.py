@@ -194,7 +194,9 @@ class EvaluationSession(ArmSession):
         self._ramped = ramped
         trial = self.trials.begin()
         self.watch.take = trial
-        self.takes.start(trial, accepted=False)  # until it is judged a success
+        checkpoint = str(self.action_source.policy.checkpoint.path)
+        started = ev.TrialStarted(trial=trial, checkpoint=checkpoint, condition=self.request.condition)
+        self.takes.start(trial, started, accepted=False)  # until it is judged a success
         if self.oracle is not None:
             self.oracle.begin()
         self.arm.follow()
@@ -284,7 +286,8 @@ class EvaluationSession(ArmSession):
     def _end_take(self, reason: str, why: str = "") -> None:
         if not self.trials.running:  # holding failed, and that ended it
             return
-        self.takes.end(reason, why)
+        ended = ev.TrialEnded(trial=self.trials.running, frames=self.takes.frames, reason=reason, why=why)
+        self.takes.end(reason, ended)
         self.trials.running = 0
         self.watch.take = 0
         self.tell_devices("take_ended", self.trials.started)

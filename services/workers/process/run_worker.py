@@ -150,7 +150,12 @@ def _asked_for(request: AnyRequest) -> dict[str, Any]:
                 "trained_in": request.trained_in,
                 "target_trials": request.trials,
                 "trial_seconds": request.trial_seconds,
-                "config": {"judge": request.judge, "seed": request.seed, "lockstep": request.lockstep},
+                "config": {
+                    "judge": request.judge,
+                    "condition": request.condition,
+                    "seed": request.seed,
+                    "lockstep": request.lockstep,
+                },
             }
         case BenchRequest():
             return {

@@ -140,7 +140,7 @@ class RecordingSession(ArmSession):
         self._pending = False
         self._last_take += 1
         self.watch.take = self._last_take
-        self.takes.start(self._last_take)
+        self.takes.start(self._last_take, ev.TakeStarted(take=self._last_take))
         self._flag(self.takes)
         self.tell_devices("take_started", self._last_take)
         self.enter(Phase.RECORDING, f"take {self._last_take}")
@@ -178,7 +178,8 @@ class RecordingSession(ArmSession):
     def _end_take(self, reason: str) -> None:
         if self.takes is None or not self.takes.running:
             return
-        self.takes.end(reason)
+        takes = self.takes
+        takes.end(reason, ev.TakeEnded(take=takes.running, frames=takes.frames, reason=reason))
         self.watch.take = 0
         self.tell_devices("take_ended", self._last_take)
         self._reset_left = round(self.request.reset_seconds * self.fps)

@@ -58,12 +58,12 @@ class Takes:
         """How many takes of this session are saved and accepted."""
         return sum(self._marks.get(take, True) for take in list(self._saved))
 
-    def start(self, take: int, *, accepted: bool = True) -> None:
+    def start(self, take: int, started: ev.Event, *, accepted: bool = True) -> None:
         """Begin take number `take`, accepted or not unless `mark` says otherwise. The one before is saved."""
         self.running, self.frames, self._flags = take, 0, set()
         if not accepted:
             self._marks[take] = False
-        self._journal.tell(ev.TakeStarted(take=take))
+        self._journal.tell(started)
 
     def add(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
         """One frame of the running take, in LeRobot's feature names and units."""
@@ -77,17 +77,17 @@ class Takes:
         if self.running:
             self._flags.add(flag)
 
-    def end(self, reason: str, why: str = "") -> None:
-        """End the running take and have it saved; returns at once. `why` says what failed."""
+    def end(self, reason: str, ended: ev.Event) -> None:
+        """End the running take and have it saved; returns at once."""
         take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
         if reason in SPOILED:
             flags = (*flags, reason)
             if self._marks.get(take, True):  # a person who took it back before did not know that it would be spoiled
                 self.mark(take, False)
-        self.running, ended = 0, time.perf_counter()
-        self._journal.tell(ev.TakeEnded(take=take, frames=frames, reason=reason, why=why))
+        self.running, at = 0, time.perf_counter()
+        self._journal.tell(ended)
         self.saving = take
-        self._jobs.put(lambda: self._save(take, frames, flags, ended))
+        self._jobs.put(lambda: self._save(take, frames, flags, at))
 
     def mark(self, take: int, accepted: bool) -> bool:
         """Accept or reject a take of this session; False where there is none of that number."""

@@ -25,7 +25,7 @@ def state(*events: ev.Event, kind: SessionKind = SessionKind.RECORD, **more: Any
 
 
 def a_trial(number: int, frames: int = 186) -> tuple[ev.Event, ...]:
-    return ev.TakeStarted(take=number), ev.TakeEnded(take=number, frames=frames, reason="oracle")
+    return ev.TrialStarted(trial=number), ev.TrialEnded(trial=number, frames=frames, reason="oracle")
 
 
 def judged(number: int, verdict: Verdict, judge: str = "oracle") -> ev.TrialJudged:
@@ -159,8 +159,8 @@ def test_a_training_in_plain_lines_is_not_told_step_by_step(
 def test_an_evaluation_in_plain_lines_leaves_out_how_the_arm_comes_and_goes(capsys: pytest.CaptureFixture[str]) -> None:
     printer, events = Printer(), []
     told = (
-        phase(Phase.IDLE, "holding"), phase(Phase.ALIGNING, "to where trial 1 begins"), ev.TakeStarted(take=1),
-        phase(Phase.RUNNING, "trial 1"), ev.TakeEnded(take=1, frames=30, reason="oracle"),
+        phase(Phase.IDLE, "holding"), phase(Phase.ALIGNING, "to where trial 1 begins"), ev.TrialStarted(trial=1),
+        phase(Phase.RUNNING, "trial 1"), ev.TrialEnded(trial=1, frames=30, reason="oracle"),
         phase(Phase.JUDGING, "the cube is in the bowl"), judged(1, Verdict.SUCCESS), phase(Phase.RESTING, "to rest"),
         phase(Phase.RESTED, "trial 2 comes next"),
     )  # fmt: skip

@@ -186,13 +186,14 @@ async def test_start_begins_the_evaluation_as_it_was_planned(open_console, monke
         root = train(console, "act_v2", "000500", session="20260101-000000-abcd", fps=30)
         await open_form(console)
         await console.until(lambda: value(console, "checkpoint") != "")
-        put(console, trials="2", trial_seconds="7,5", judge="oracle")
-        for _ in range(6):
+        put(console, trials="2", trial_seconds="7,5", condition=" lamp off ", judge="oracle")
+        for _ in range(7):
             await console.press("enter")
         await console.until(lambda: console.word == "READY")
         (request,) = planned
         assert request.checkpoint == str(root / "pretrained_model")
         assert (request.trials, request.trial_seconds, request.judge) == (2, 7.5, "oracle")
+        assert request.condition == "lamp off"
         assert request.task == "Pick up the cube and place it in the bowl"
         assert request.trained_in == "20260101-000000-abcd" and request.dataset.startswith("rollout_")
         assert not console.screen.query(EvaluateForm) and console.app.focused is None

@@ -62,6 +62,18 @@ async def test_a_trial_from_ready_to_judged(open_console, make_eval):
         assert (told[0].trial, told[1].trial, told[1].verdict, told[1].judge) == (1, 1, S, "me")
 
 
+async def test_the_condition_stands_below_the_phase_before_and_during_a_trial(open_console, make_eval):
+    async with open_console(size=(80, 24)) as console:
+        worker = await make_eval(config={"condition": "lamp [b]off"})
+        await evaluate(console, worker)
+        await console.until(lambda: console.word == "READY")
+        await console.sees("condition: lamp [b]off")
+        await console.press("space")
+        await console.until(lambda: console.word == "RUNNING")
+        assert worker.snapshot.trials[0].condition == "lamp [b]off"
+        await console.sees("condition: lamp [b]off")
+
+
 async def test_a_verdict_shows_only_when_its_event_has_come_back(open_console, make_eval):
     async with open_console() as console:
         worker = await make_eval()

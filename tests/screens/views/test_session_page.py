@@ -43,8 +43,13 @@ def train_events(*, without: tuple[str, ...] = ("overhead",), step: int = 20_000
     )
 
 
-def a_trial(number: int, verdict: Verdict | None, reason: str = "time", mode: str = "") -> tuple[ev.Event, ...]:
-    events: list[ev.Event] = [ev.TakeStarted(take=number), ev.TakeEnded(take=number, frames=186, reason=reason)]
+def a_trial(
+    number: int, verdict: Verdict | None, reason: str = "time", mode: str = "", condition: str = ""
+) -> tuple[ev.Event, ...]:
+    events: list[ev.Event] = [
+        ev.TrialStarted(trial=number, checkpoint=CHECKPOINT, condition=condition),
+        ev.TrialEnded(trial=number, frames=186, reason=reason),
+    ]
     events.append(saved(number - 1, take=number))
     events += [ev.TrialJudged(trial=number, verdict=verdict, judge="tg")] if verdict else []
     return (*events, *([ev.TrialAnnotated(trial=number, failure_mode=mode)] if mode else []))
@@ -111,6 +116,15 @@ def test_a_training_without_a_first_step_says_what_was_asked() -> None:
 
 
 # --- an evaluation --------------------------------------------------------------------------------
+
+
+def test_an_evaluations_page_names_each_condition_once() -> None:
+    tried = (
+        a_trial(n, Verdict.SUCCESS, condition=told) for n, told in enumerate(("lamp off", "lamp off", "[b]red"), 1)
+    )
+    text = plain(session_of(eval_started(), *(event for events in tried for event in events)))
+    assert "condition   lamp off · [b]red\n" in text
+    assert "condition " not in plain(session_of(*eval_events()))
 
 
 def test_an_evaluations_page_tells_checkpoint_tally_and_every_trial() -> None:

@@ -36,6 +36,8 @@ any_event = st.one_of(
     st.builds(ev.NoteAdded, text=words, author=words),
     st.builds(ev.TagAdded, tag=st.sampled_from(["night", "day"])),
     st.builds(ev.TagRemoved, tag=st.sampled_from(["night", "day"])),
+    st.builds(ev.TrialStarted, trial=takes, checkpoint=words, condition=words),
+    st.builds(ev.TrialEnded, trial=takes, frames=st.integers(0, 500), reason=st.just("time")),
     st.builds(ev.TrialJudged, trial=takes, verdict=st.sampled_from(Verdict)),
     st.builds(ev.VerdictUndone, trial=takes),
     st.builds(ev.TrialAnnotated, trial=takes, failure_mode=words),
@@ -226,8 +228,9 @@ def evaluation(*told: ev.Event, trials: int = 2) -> Snapshot:
     return replay(numbered(started(ID, kind=SessionKind.EVAL, target_trials=trials, trial_seconds=10.0), *told))
 
 
-def tried(trial: int, reason: str = "key") -> tuple[ev.Event, ...]:
-    return ev.TakeStarted(take=trial), ev.TakeEnded(take=trial, frames=60, reason=reason), saved(trial - 1)
+def tried(trial: int, reason: str = "key", **started: str) -> tuple[ev.Event, ...]:
+    ended = ev.TrialEnded(trial=trial, frames=60, reason=reason)
+    return ev.TrialStarted(trial=trial, **started), ended, saved(trial - 1)
 
 
 def test_a_trial_waits_for_its_verdict_and_is_linked_to_its_episode() -> None:
@@ -237,6 +240,23 @@ def test_a_trial_waits_for_its_verdict_and_is_linked_to_its_episode() -> None:
     (trial,) = document(state).trials
     assert (state.pending, trial.verdict, trial.ended_by, trial.episode_index) == (None, Verdict.SUCCESS, "key", 0)
     assert (trial.frames, trial.seconds, trial.judge) == (60, 2.0, "tg")
+
+
+def test_each_trial_keeps_the_policy_that_drove_and_the_condition_it_was_tried_under() -> None:
+    state = evaluation(*tried(1, checkpoint="/a", condition="lamp off"), *tried(2, checkpoint="/b"))
+    assert [(t.checkpoint, t.condition) for t in document(state).trials] == [("/a", "lamp off"), ("/b", "")]
+    assert (state.take, state.unsaved_take) == (0, 0), "a trial is no take"
+
+
+def test_the_motion_of_a_trial_waits_to_be_saved() -> None:
+    assert evaluation(*tried(1)[:2]).unsaved_take == 1
+
+
+def test_a_trial_that_an_older_worker_told_as_a_take_comes_to_the_same_trial() -> None:
+    begun = started(ID, kind=SessionKind.EVAL, checkpoint="/a")
+    old = ev.TakeStarted(take=1), ev.TakeEnded(take=1, frames=60, reason="failed", why="the bus is gone"), saved(0)
+    new = ev.TrialStarted(trial=1, checkpoint="/a"), ev.TrialEnded(trial=1, frames=60, reason="failed", why=old[1].why)
+    assert replay(numbered(begun, *old)).trials == replay(numbered(begun, *new, saved(0))).trials != ()
 
 
 def test_void_trials_do_not_count_towards_the_target() -> None:
@@ -259,7 +279,8 @@ def test_an_undone_verdict_leaves_the_trial_pending_and_forgets_its_failure_mode
 
 
 def test_takes_of_a_recording_are_no_trials() -> None:
-    assert replay(numbered(started(ID), *tried(1))).trials == ()
+    told = ev.TakeStarted(take=1), ev.TakeEnded(take=1, frames=60, reason="key"), saved(0)
+    assert replay(numbered(started(ID), *told)).trials == ()
 
 
 def test_the_document_of_a_training_holds_steps_loss_and_checkpoints() -> None:

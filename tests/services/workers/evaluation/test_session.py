@@ -47,7 +47,7 @@ def dataset_of(rig: Rig, state: Snapshot) -> Any:
 
 
 async def test_trials_are_judged_and_their_motion_becomes_linked_episodes(quick_rig: Rig) -> None:
-    run = evaluate(quick_rig, trials=2)
+    run = evaluate(quick_rig, trials=2, condition=" lamp off ")
     async with quick_rig.attached(run) as link:
         loaded = link.snapshot.policy
         assert loaded is not None and (loaded.policy, loaded.actions_per_inference) == ("act", 6)
@@ -59,6 +59,9 @@ async def test_trials_are_judged_and_their_motion_becomes_linked_episodes(quick_
     assert state.status is SessionStatus.FINISHED
     told = [(t.index, t.verdict, t.ended_by, t.episode_index, t.frames, t.judge) for t in state.trials]
     assert told == [(1, Verdict.SUCCESS, "time", 0, 15, "tester"), (2, Verdict.FAILURE, "time", 1, 15, "tester")]
+    policy = str(checkpoint(quick_rig))
+    assert [(t.checkpoint, t.condition) for t in state.trials] == 2 * [(policy, "lamp off")]
+    assert not quick_rig.events(run, ev.TakeStarted) and not quick_rig.events(run, ev.TakeEnded)
     dataset = dataset_of(quick_rig, state)
     assert (dataset.repo_id, dataset.num_episodes, len(dataset)) == ("rollout_tiny_000010", 2, 30)
     assert dataset[0]["action"].shape == (6,)
@@ -343,7 +346,7 @@ def straight(rows: int = 40) -> Any:
     return np.tile(np.array(list(START.values()), np.float32), (rows, 1))
 
 
-POLICY_TRIALS = (ev.TakeStarted, ev.AlarmRaised, ev.AlarmCleared)
+POLICY_TRIALS = (ev.TrialStarted, ev.AlarmRaised, ev.AlarmCleared)
 
 
 @pytest.mark.parametrize(
@@ -365,7 +368,7 @@ async def test_what_no_arm_should_do_is_held_and_the_trial_has_failed(quick_rig:
         assert (mark.accepted, mark.flags) == (False, ("failed",))
         await start(link)
     told = [type(e) for e in quick_rig.events(link.run, ev.Event) if isinstance(e, POLICY_TRIALS)]
-    assert told[:4] == [*POLICY_TRIALS, ev.TakeStarted], "the next trial begins without the alarm"
+    assert told[:4] == [*POLICY_TRIALS, ev.TrialStarted], "the next trial begins without the alarm"
 
 
 async def test_a_policy_that_always_wants_to_be_elsewhere_is_followed_below_the_speed_limit_first(
