@@ -18,6 +18,7 @@ from services.folders import DataFolder, RunFolder, data_folder
 from services.live.event_log import read_events
 from services.live.launch import live_runs
 from services.live.link import Link, LinkLost
+from services.live.protocol import Code
 from services.live.requests import Purpose
 from services.live.snapshots import Phase, replay
 from services.training import runs as training_runs
@@ -140,7 +141,7 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
         if running is not None:
             verb = arm_commands.go_to_rest if purpose is Purpose.REST else arm_commands.release
             answer = await verb(link)
-            if not answer.ok and "a moment ago" in answer.error:  # meant for keys; a verb was typed
+            if answer.code is Code.TOO_SOON:  # meant for keys; a verb was typed
                 await asyncio.sleep(1.1)
                 answer = await verb(link)
             if not answer.ok:

@@ -188,9 +188,9 @@ class Link:
         try:
             return await asyncio.wait_for(self.tell(command), timeout_s)
         except TimeoutError:
-            return protocol.Answer(id=0, ok=False, error=f"the worker did not answer within {timeout_s:g} s")
+            return _unanswered(f"the worker did not answer within {timeout_s:g} s")
         except LinkLost as lost:
-            return protocol.Answer(id=0, ok=False, error=str(lost))
+            return _unanswered(str(lost))
 
     async def until(self, condition: Callable[[Snapshot], bool], timeout_s: float | None = None) -> Snapshot:
         """Wait until the state fulfils `condition`. Raises TimeoutError, or LinkLost when the worker goes first."""
@@ -212,3 +212,7 @@ class Link:
             self._writer.close()
             with suppress(OSError):
                 await self._writer.wait_closed()
+
+
+def _unanswered(why: str) -> protocol.Answer:
+    return protocol.Answer(id=0, ok=False, error=why, code=protocol.Code.NO_ANSWER)

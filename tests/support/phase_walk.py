@@ -235,8 +235,8 @@ class Workers:
 
         answers: queue.Queue[protocol.Answer] = queue.Queue()
 
-        def answered(ok: bool, error: str = "", code: protocol.Code = protocol.Code.UNTOLD) -> None:
-            answers.put(protocol.Answer(id=1, ok=ok, error=error, code=code))
+        def answered(code: protocol.Code, words: str) -> None:
+            answers.put(protocol.Answer(id=1, ok=code is protocol.Code.OK, error=words, code=code))
 
         received = Received(command, answered)
         self.mailbox.open = case.phase not in (Phase.STARTING, Phase.ENDED) or case.kind is SessionKind.TRAIN

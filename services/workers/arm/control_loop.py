@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from services.bench.profiles import Profile
 from services.live import events as ev
 from services.live import protocol
+from services.live.protocol import Code
 from services.live.snapshots import ENDING, Phase
 from services.workers.arm.arm import Arm, Mode
 from services.workers.arm.device_guard import DeviceGuard
@@ -347,16 +348,16 @@ class ArmSession:
     def obey(self, received: Received) -> None:
         """Do what a command says, or answer why not."""
         try:
-            if self.commit(received.command, lambda: received.answer(True, "")):
+            if self.commit(received.command, received.accept):
                 return
             self._dispatch(received.command)
         except Refused as refusal:
-            received.answer(False, str(refusal))
+            received.refuse(str(refusal), refusal.code)
         except Exception as error:  # a fault in one command must not end a session with an arm
             logger.exception("%r", received.command)
-            received.answer(False, f"{type(received.command).__name__} failed: {error}")
+            received.refuse(f"{type(received.command).__name__} failed: {error}", Code.FAILED)
         else:
-            received.answer(True, "")
+            received.accept()
 
     def _dispatch(self, command: protocol.Command) -> None:
         match command:
@@ -383,7 +384,7 @@ class ArmSession:
 
     def _not_right_after_a_stop(self) -> None:
         if not self.lockstep and time.monotonic() - self.stopped_at < AFTER_STOP_S:
-            raise Refused("stopped a moment ago: press again")
+            raise Refused("stopped a moment ago: press again", Code.TOO_SOON)
 
     def _follow(self) -> None:
         if self.devices.teleop is None:

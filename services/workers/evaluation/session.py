@@ -8,6 +8,7 @@ from typing import Any
 
 from services.live import events as ev
 from services.live import protocol
+from services.live.protocol import Code
 from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Phase
 from services.workers.arm.arm import Mode
@@ -102,7 +103,7 @@ class EvaluationSession(ArmSession):
             raise Refused(self.guard.trouble)
         self._not_right_after_a_stop()
         if not self.lockstep and time.monotonic() - self._key_at < BURST_S:
-            raise Refused("that came too soon after the last key: press again")
+            raise Refused("that came too soon after the last key: press again", Code.TOO_SOON)
         if not self.context.server.driven:
             raise Refused("no console drives: a trial needs somebody who watches")
         if self._wanted:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING
 
 from services.live import protocol
+from services.live.protocol import Code
 from services.workers.process.server import Received
-
-if TYPE_CHECKING:
-    pass
 
 
 class Refused(Exception):
-    """A command that does not fit the phase: why, and what to do instead."""
+    """A command that is not obeyed: why, and what to do instead; `code` says it to whoever sent the command."""
+
+    def __init__(self, words: str, code: Code = Code.WRONG_PHASE) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class Mailbox:
@@ -33,9 +34,9 @@ class Mailbox:
         if not self.open and not isinstance(received.command, protocol.AddNote | protocol.SetTag):
             if isinstance(received.command, protocol.Stop):
                 self.stopped = True  # and nothing may move when the start is over
-                received.answer(True, "nothing moves yet")
+                received.accept("nothing moves yet")
             else:
-                received.answer(False, "the session is still starting, or it ends: nothing was done")
+                received.refuse("the session is still starting, or it ends: nothing was done", Code.NOT_READY)
             return
         self._received.put(received)
         self.wake.set()

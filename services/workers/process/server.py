@@ -22,6 +22,7 @@ import msgspec
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
+from services.live.protocol import Code
 
 TELEMETRY_BACKLOG = 128 * 1024
 """Bytes waiting for a client above which it gets no telemetry."""
@@ -54,7 +55,15 @@ class Received:
     """A command for the session, with the way to answer it."""
 
     command: protocol.Command
-    answer: Callable[[bool, str], None]
+    answer: Callable[[Code, str], None]
+
+    def accept(self, words: str = "") -> None:
+        """It is obeyed; `words` say what else it meant, for people."""
+        self.answer(Code.OK, words)
+
+    def refuse(self, words: str, code: Code) -> None:
+        """It is not; `words` say why and what to do, for people."""
+        self.answer(code, words)
 
 
 class Server:
@@ -151,7 +160,8 @@ class Server:
             while line := await reader.readline():
                 self._line(client, line)
         except ValueError:  # a line over the limit: say so and let go
-            self._answer(client, 0, False, f"a line may have {protocol.LINE_LIMIT} bytes; the connection is closed")
+            text = f"a line may have {protocol.LINE_LIMIT} bytes; the connection is closed"
+            self._answer(client, 0, Code.MALFORMED, text)
         except OSError:
             pass
         finally:
@@ -162,7 +172,7 @@ class Server:
         try:
             command = protocol.decode_command(line)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            self._answer(client, _id_of(line), False, f"not a command: {error}")
+            self._answer(client, _id_of(line), Code.MALFORMED, f"not a command: {error}")
             return
         match command:
             case protocol.Heartbeat():
@@ -171,10 +181,10 @@ class Server:
                 self._attach(client, command)
             case protocol.TakeOver():
                 self._pass_control(client)
-                self._answer(client, command.id, True)
+                self._answer(client, command.id)
             case protocol.SetPreviews():
                 client.previews = {k: v for k, v in command.sizes.items() if _sane(v)}
-                self._answer(client, command.id, True)
+                self._answer(client, command.id)
             case protocol.Stop() | protocol.AddNote() | protocol.SetTag():
                 self._pass_on(client, command)
             case _ if client is self._driver:
@@ -184,11 +194,11 @@ class Server:
                 self._pass_on(client, command)
             case _:
                 who = f"{self._driver.name} drives" if self._driver else "nobody drives"
-                self._answer(client, command.id, False, f"{who}: take over first (T)")
+                self._answer(client, command.id, Code.NOT_DRIVING, f"{who}: take over first (T)")
 
     def _pass_on(self, client: Client, command: protocol.Command) -> None:
-        def answer(ok: bool, error: str = "") -> None:
-            self._hand_over(self._answer, client, command.id, ok, error)
+        def answer(code: Code, words: str) -> None:
+            self._hand_over(self._answer, client, command.id, code, words)
 
         self._receive(Received(command, answer))
 
@@ -199,7 +209,7 @@ class Server:
             self._pass_control(client)
         else:
             self._welcome(client)
-        self._answer(client, command.id, True)
+        self._answer(client, command.id)
 
     def _pass_control(self, client: Client | None) -> None:
         self._driver = client
@@ -220,8 +230,9 @@ class Server:
         )
         self._send(client, protocol.encode(welcome))
 
-    def _answer(self, client: Client, command_id: int, ok: bool, error: str = "") -> None:
-        self._send(client, protocol.encode(protocol.Answer(id=command_id, ok=ok, error=error)))
+    def _answer(self, client: Client, command_id: int, code: Code = Code.OK, words: str = "") -> None:
+        answer = protocol.Answer(id=command_id, ok=code is Code.OK, error=words, code=code)
+        self._send(client, protocol.encode(answer))
 
     def _broadcast(self, line: bytes) -> None:
         for client in list(self._clients.values()):

@@ -10,6 +10,7 @@ from services.datasets.lock import DatasetProblem
 from services.datasets.marks import read_marks
 from services.live import events as ev
 from services.live import protocol
+from services.live.protocol import Code
 from services.live.requests import RecordRequest
 from services.live.snapshots import Phase
 from services.workers.arm.control_loop import ArmSession
@@ -125,7 +126,7 @@ class RecordingSession(ArmSession):
         if take != self._last_take + 1:
             raise Refused(f"take {self._last_take + 1} comes next, not {take}")
         if not self.lockstep and time.monotonic() - self._key_at < BURST_S:
-            raise Refused("that came too soon after the last key: press again")
+            raise Refused("that came too soon after the last key: press again", Code.TOO_SOON)
         if self._pending:
             raise Refused(f"take {take} starts as soon as the one before is saved")
 

@@ -16,6 +16,7 @@ from services.datasets.lock import DatasetLock
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
+from services.live.protocol import Code
 from services.live.requests import TrainRequest
 from services.live.snapshots import Phase
 from services.units import duration
@@ -120,14 +121,14 @@ class Supervisor:
     def _obey(self, received: Received) -> None:
         match received.command:
             case protocol.AddNote() | protocol.SetTag() as command:
-                self.context.journal.tell(remark(command), then=lambda: received.answer(True, ""))
+                self.context.journal.tell(remark(command), then=received.accept)
             case protocol.Stop():
-                received.answer(True, "nothing moves here: this is a training")
+                received.accept("nothing moves here: this is a training")
             case protocol.Finish():
-                received.answer(True, self._stop(OPERATOR))
+                received.accept(self._stop(OPERATOR))
             case other:
                 means_nothing = f"{type(other).__name__} means nothing in a training"
-                received.answer(False, f"{means_nothing}: it can only be stopped, with a checkpoint")
+                received.refuse(f"{means_nothing}: it can only be stopped, with a checkpoint", Code.MEANINGLESS)
 
     def _stop(self, stop: StopRequest) -> str:
         """A checkpoint and the end; before the first step, just the end. Again: the end of a trainer that hangs.

@@ -58,7 +58,7 @@ async def test_teleoperating_follows_holds_and_resumes_without_recording(quick_r
         await say(link, protocol.Stop())
         await link.until(lambda s: s.phase is Phase.HELD, 5)
         for command in (protocol.GoToRest(), protocol.Finish(), protocol.Release(confirmed=True), protocol.Follow()):
-            assert "a moment ago" in (await link.ask(command)).error
+            assert (await link.ask(command)).code is protocol.Code.TOO_SOON
         await press(link, protocol.Follow)
         await link.until(lambda s: s.phase.following, 30)
         await press(link, protocol.Finish)

@@ -42,7 +42,7 @@ class Worker:
 
     def _receive(self, received: Received) -> None:
         self.received.append(received.command)
-        received.answer(True, "")
+        received.accept()
 
     def _lose(self) -> None:
         self.lost_drivers += 1
@@ -96,6 +96,7 @@ async def test_the_second_console_watches_until_it_takes_over(worker: Worker, an
     refused = await bo.ask(protocol.Follow())
     assert not refused.ok
     assert "anna drives" in refused.error
+    assert refused.code is protocol.Code.NOT_DRIVING
     assert not worker.received
     assert (await bo.ask(protocol.TakeOver())).ok
     await eventually(lambda: bo.driving and not anna.driving)
@@ -164,6 +165,7 @@ async def test_a_line_that_is_no_command_is_answered_and_harms_nothing(worker: W
     answer = json.loads(await asyncio.wait_for(reader.readline(), 2))
     assert (answer["type"], answer["ok"]) == ("Answer", False)
     assert "not a command" in answer["error"]
+    assert answer["code"] == protocol.Code.MALFORMED
     writer.close()
     assert (await anna.ask(protocol.Stop())).ok
     assert [type(c).__name__ for c in worker.received] == ["Stop"]
