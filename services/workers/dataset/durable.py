@@ -28,7 +28,6 @@ from services.datasets.marks import Mark, begin_marks, write_mark
 from services.datasets.summary import INFO
 from services.workers.dataset import lerobot_hooks
 from services.workers.dataset.create import begin, refuse_differences, why
-from services.workers.dataset.episode_commit import Commits, FinalizeAndResume, Rearm
 from services.workers.dataset.quarantine import Quarantine
 from services.workers.dataset.recovery import (
     STATS,
@@ -113,7 +112,6 @@ class DurableDataset:
         self._reopen = reopen
         self._dataset: LeRobotDataset | None = None
         self._encoder: lerobot_hooks.SteadyEncoder | None = None
-        self._commits: Commits = Rearm()
         self._video_keys: frozenset[str] = frozenset()
         self._known: set[str] = set()
         self._committed: dict[Path, bytes] = {}
@@ -268,10 +266,6 @@ class DurableDataset:
         """Open LeRobot's dataset for the next take."""
         self._dataset = dataset = self._reopen()
         self._encoder = lerobot_hooks.steady_encoder(dataset)
-        missing = lerobot_hooks.missing_commit_seams(dataset)
-        self._commits = FinalizeAndResume(self._reopen) if missing else Rearm()
-        if missing:
-            logger.warning("LeRobot lacks %s: episodes are committed by finalize and resume", ", ".join(missing))
         self._episodes = dataset.meta.total_episodes
         self._fps = dataset.meta.fps
         self._video_keys = frozenset(dataset.meta.video_keys)
@@ -292,18 +286,16 @@ class DurableDataset:
     def _commit(self, index: int, mark: Mark) -> None:
         """Data and mark to the disk first, then the metadata row that makes it an episode."""
         assert self._dataset is not None
-        self._commits.close_data(self._dataset)
+        lerobot_hooks.close_data(self._dataset)
         files = self._new_files()
         rewritten = [self.root / name for name in (TASKS, STATS, INFO)]
         _sync([*files, *rewritten], self.root)
         write_mark(self.root, index, mark)
-        dataset = self._commits.commit(self._dataset)
+        lerobot_hooks.commit_metadata(self._dataset)
         committed = self._new_files()
         _sync([path for path in committed if path not in files], self.root)
         self._remember()
         self._known.update(map(str, committed))
-        if dataset is not self._dataset:
-            self._dataset, self._encoder = dataset, lerobot_hooks.steady_encoder(dataset)
         with suppress(OSError):  # the episode is committed; recovery can do without a newer backup
             write_backups(self.root)
 

@@ -235,26 +235,13 @@ class SteadyEncoder(StreamingVideoEncoder):
 def steady_encoder(dataset: LeRobotDataset) -> SteadyEncoder | None:
     """Give the dataset's writer a SteadyEncoder in place of its own (`datasets/dataset_writer.py`).
 
-    None where there are no videos or LeRobot's privates are not as expected; then the stock encoder stays,
-    and a dropped frame makes the take fail its frame count instead.
+    None where there are no videos.
     """
-    stock = getattr(dataset.writer, "_streaming_encoder", None)
-    if stock is None or missing_encoder_seams(stock):
+    stock = dataset.writer._streaming_encoder
+    if stock is None:
         return None
     dataset.writer._streaming_encoder = steady = SteadyEncoder(stock)
     return steady
-
-
-_ENCODER_SEAMS = (
-    "_rgb_encoder", "_depth_encoder", "_encoder_threads", "queue_maxsize", "fps", "_frame_queues",
-    "_result_queues", "_threads", "_stop_events", "_video_paths", "_dropped_frames", "_episode_active",
-    "_closed", "_cleanup", "start_episode", "feed_frame", "finish_episode", "cancel_episode",
-)  # fmt: skip
-
-
-def missing_encoder_seams(stock: StreamingVideoEncoder) -> tuple[str, ...]:
-    """The privates of the streaming encoder that SteadyEncoder needs and this LeRobot lacks."""
-    return tuple(name for name in _ENCODER_SEAMS if not hasattr(stock, name))
 
 
 # -- opening and saving fast --------------------------------------------------------------------------------
@@ -308,19 +295,6 @@ def embed_only_images() -> None:
 
 
 # -- committing each episode ---------------------------------------------------------------------------
-
-
-def missing_commit_seams(dataset: LeRobotDataset) -> tuple[str, ...]:
-    """The privates that committing needs and this LeRobot lacks; empty in 0.6.1."""
-    needs = {
-        dataset.writer: ("close_writer", "_pq_writer", "_latest_episode", "_finalized"),
-        dataset.meta: (
-            "_close_writer", "_pq_writer", "_metadata_buffer", "episodes", "latest_episode", "_finalized",
-        ),
-    }  # fmt: skip
-    return tuple(
-        f"{type(owner).__name__}.{name}" for owner, names in needs.items() for name in names if not hasattr(owner, name)
-    )
 
 
 def close_data(dataset: LeRobotDataset) -> None:

@@ -393,26 +393,3 @@ def test_going_back_to_the_last_commit_needs_no_room_on_the_disk(root: Path, mon
         assert Survey(root).healthy
     dataset.close()
     check_readable(root, 1)
-
-
-# -- without the private API -----------------------------------------------------------------------------
-
-
-def test_without_the_private_api_episodes_are_as_durable(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lerobot_hooks, "missing_commit_seams", lambda dataset: ("DatasetWriter.close_writer",))
-    monkeypatch.setattr(lerobot_hooks, "missing_encoder_seams", lambda stock: ("_frame_queues",))
-    dataset = open_demo(root)
-    assert dataset.encoder_queue() == (0, 0)
-    for saved in range(1, 4):
-        record(dataset, 1)
-        copy = root.with_name(f"copy-{saved}")
-        shutil.copytree(root, copy)
-        check_readable(copy, saved)
-    with monkeypatch.context() as patch:
-        lose_a_frame(dataset, patch)
-        add_take(dataset)
-        with pytest.raises(TakeNotSaved):
-            dataset.save()
-    record(dataset, 1)
-    dataset.close()
-    check_readable(root, 4)
