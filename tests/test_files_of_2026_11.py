@@ -21,7 +21,7 @@ import msgspec
 import pytest
 
 from console.__main__ import main
-from screens.views.session_page import page
+from screens.views.session_page import session_page
 from screens.views.session_rows import session_row
 from services.bench.profiles import load_benches
 from services.checkpoints import checkpoint as checkpoints
@@ -204,12 +204,12 @@ def test_a_session_has_the_same_headline(folder: DataFolder) -> None:
 def test_rows_and_pages_say_nothing_less(folder: DataFolder) -> None:
     for run, session in listed(folder).items():
         assert not words(EXPECTED["rows"][run]) - words(session_row(session, WIDTH).plain), run
-        assert not words("\n".join(EXPECTED["pages"][run])) - words(page(session, WIDTH).plain), run
+        assert not words("\n".join(EXPECTED["pages"][run])) - words(session_page(session, WIDTH).plain), run
 
 
 def words(text: str) -> Counter[str]:
-    """Its words, and how often each stands there; where it stands is the screen's choice."""
-    return Counter(re.findall(r"\S+", text))
+    """Its words, and how often each stands there; where they stand, and what divides them, is the screen's choice."""
+    return Counter(re.findall(r"[^\s·=()]+", text))
 
 
 # -- datasets, checkpoints, benches ---------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from screens.views.keys import shown
 from screens.views.phase import moment
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import legend
-from screens.views.session_page import page
+from screens.views.session_page import session_page
 from screens.views.signs import clean
 from screens.widgets.joints import JointBars
 from screens.widgets.line import Line, Lines
@@ -152,7 +152,7 @@ class ArmSessionScreen(CameraViewsScreen):
         if desk.tail:
             text = Content("\n".join(desk.tail))
         elif desk.snapshot.started is not None:
-            text = page(document(desk.snapshot), place.size.width or 76)
+            text = session_page(document(desk.snapshot), place.size.width or 76)
         else:
             text = Content("")
         self.query_one("#after-text", Static).update(text)

@@ -18,7 +18,7 @@ from screens.frame.availability import may_type
 from screens.frame.dialogs import TextEntry
 from screens.frame.lab_screen import LabScreen
 from screens.log.annotate import Annotates
-from screens.views.session_page import page
+from screens.views.session_page import session_page
 from screens.views.session_rows import session_row
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
@@ -149,7 +149,7 @@ class LogScreen(Annotates, LabScreen):
         if session is None:
             return Content("")
         self.query_one("#page").border_title = Content(f"session {clean(session.id)}")
-        return page(session, self.size.width - 6)
+        return session_page(session, self.size.width - 6)
 
     # --- keys -----------------------------------------------------------------------------------
 

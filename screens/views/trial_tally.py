@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from screens.views.signs import bar, clean, fit, signs
+from screens.views.interval import interval_bar
+from screens.views.signs import bar, clean, fit
 from screens.views.trials import modes, verdict_mark
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
+from services.log.page import Interval
 from sessions.models import Verdict
-from sessions.statistics import wilson
 from sessions.trials import place
 
 
-def interval_bar(successes: int, judged: int, width: int) -> Content:
-    """`0 ├─━━━━●━━──┤ 100`: the interval on its scale, the rate as a point."""
-    s = signs()
-    cells = max(5, width - len("0 || 100"))
-    track: list[tuple[str, str]] = [(s.track, "$edge")] * cells
-    if judged:
-        low, high = (round(end * (cells - 1)) for end in wilson(successes, judged))
-        track[low : high + 1] = [(s.span, "$accent")] * (high + 1 - low)
-        track[round(successes / judged * (cells - 1))] = (s.live, "bold $foreground")
-    return Content.assemble(("0 ", "$quiet"), (s.left, "$edge"), *track, (s.right, "$edge"), (" 100", "$quiet"))
+def interval(successes: int, judged: int, width: int) -> Content:
+    """The bar of the success rate and its interval; an empty scale before the first trial that counts."""
+    return Content.assemble(*interval_bar(Interval.of(successes, judged), width))
 
 
 def tally(snapshot: Snapshot, width: int, *, asks: bool = False) -> list[Content]:
     """Verdicts, rate with interval, failure modes; `asks`: their digits act now."""
     successes, judged = snapshot.count(Verdict.SUCCESS), snapshot.judged
     rows = [_count(snapshot, verdict) for verdict in Verdict]
-    rows += [Content(""), _rate(successes, judged), interval_bar(successes, judged, width), Content("")]
+    rows += [Content(""), _rate(successes, judged), interval(successes, judged, width), Content("")]
     rows += _failures(snapshot, width, asks=asks)
     if snapshot.lost:
         lost = snapshot.lost[-1]

@@ -29,7 +29,7 @@ class Headline:
 def headline(session: Session, zone: tzinfo | None = None) -> Headline:
     """The session in words; times in `zone`, which is the machine's own without one."""
     return Headline(
-        when=_local(session.started_utc, zone),
+        when=local(session.started_utc, zone),
         kind=session.kind.value,
         what=what(session),
         counts=counts(session),
@@ -111,10 +111,11 @@ def rate(successes: int, judged: int) -> str:
 # -- when ---------------------------------------------------------------------------------------------
 
 
-def _local(utc: str, zone: tzinfo | None) -> str:
+def local(utc: str, zone: tzinfo | None = None) -> str:
+    """`2026-02-17 14:20` in `zone`, or on the machine's own clock; what is no time comes back as it is."""
     try:
         return datetime.fromisoformat(utc).astimezone(zone).strftime("%Y-%m-%d %H:%M")
-    except ValueError:
+    except (ValueError, OverflowError):
         return clean(utc)
 
 

@@ -460,7 +460,7 @@ def test_the_interval_bar_holds_the_rate_within_its_interval():
     for judged in range(41):
         for successes in range(judged + 1):
             for width in (14, 30, 44):
-                bar = trial_tally.interval_bar(successes, judged, width).plain
+                bar = trial_tally.interval(successes, judged, width).plain
                 assert len(bar) == width
                 if judged:
                     track = bar[3:-5]

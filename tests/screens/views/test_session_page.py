@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from screens.views.session_page import page
+from screens.views.session_page import session_page
 from screens.views.session_rows import ended_row, running_row, session_row
 from services.folders import DataFolder
 from services.live import events as ev
@@ -79,7 +79,7 @@ def session_of(*events: ev.Event) -> Session:
 
 
 def plain(session: Session, width: int = 114) -> str:
-    return page(session, width).plain
+    return session_page(session, width).plain
 
 
 # --- a training -----------------------------------------------------------------------------------
@@ -91,10 +91,10 @@ def test_a_trainings_page_tells_from_what_it_learnt_how_far_and_what_it_left() -
         "act · 51.6 M parameters · on cuda",
         "pick_place\n",
         "79 of 81 episodes, 2 left out · 24,252 frames",
-        "wrist  without overhead",
+        "wrist · without overhead",
         "20,000 · 6.6 epochs · 160,000 samples · batch size 8",
         "0.00612 · learning rate 1e-5 · gradient norm 0.121",
-        "1.74 s = 1.19 update + 0.55 data",
+        "1.74 s · 1.19 update + 0.55 data",
         "policy.chunk_size=50",
         "/data/outputs/train/act_v2",
         "checkpoints 010000",
@@ -134,16 +134,16 @@ def test_an_evaluations_page_tells_checkpoint_tally_and_every_trial() -> None:
         CHECKPOINT,
         f"session {session_id(7)}",
         '"Pick up the cube"',
-        "3 of 4   ✓ 2 success   ✗ 1 failure   ○ 1 void   by tg",
-        "67 % [21, 94]  (95 %)",
+        "3 of 4 · ✓ 2 success · ✗ 1 failure · ○ 1 void · 1 without a verdict · by tg",
+        "67 % [21, 94] · 95 % interval",
         "0 ├",
         "grasps air 1",
         "rollout_act_v2_020000",
-        "1✓   6.2 s  verdict  episode 0",
-        "2✗   6.2 s  time     episode 1   grasps air",
-        "3○   6.2 s  stopped  episode 2",
-        "3✓   6.2 s  verdict  episode 3",  # the void one is repeated under its number, as on the strip
-        "4·   6.2 s  time     episode 4",
+        "1✓  6.2 s  verdict  episode 0",
+        "2✗  6.2 s  time     episode 1  grasps air",
+        "3○  6.2 s  stopped  episode 2",
+        "3✓  6.2 s  verdict  episode 3",  # the void one is repeated under its number, as on the strip
+        "4·  6.2 s  time     episode 4",
     ):
         assert said in text, said
 
@@ -239,7 +239,7 @@ def test_no_text_from_outside_acts_on_a_page() -> None:
     evaluation = (eval_started(task=NASTY, checkpoint=f"/c/{NASTY}", trained_in=NASTY, dataset=NASTY), *trial)
     for events in (tuple(training), evaluation):
         session = session_of(*events, ended())
-        shown = (page(session, 114), session_row(session, 120), ended_row(session))
+        shown = (session_page(session, 114), session_row(session, 120), ended_row(session))
         for content in shown:
             assert not [c for c in content.plain if (ord(c) < 32 and c != "\n") or c == "\u202e"]
             assert "owned" not in content.plain

@@ -1,0 +1,150 @@
+"""A session's page as data: everything that the log knows, in harmless text that nothing cuts."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.log.page import Interval, Mark, Page, Row, Value, as_json, page
+from services.tone import Tone
+from sessions.models import Checkpoint, Episode, Note, Session, SessionKind, SessionStatus, Training, Trial, Verdict
+from sessions.statistics import wilson
+
+NASTY = "\x1b]0;owned\x07act\x1b[31m\n[b]v2[/b]\u202e"
+
+
+def a_session(kind: SessionKind, **more: Any) -> Session:
+    facts: dict[str, Any] = {
+        "id": "20260217-142001-0001", "status": SessionStatus.FINISHED, "started_utc": "2026-02-17T14:20:01Z",
+        "ended_utc": "2026-02-17T14:20:32Z", "host": "robot", "bench": "so101", **more,
+    }  # fmt: skip
+    return Session(kind=kind, **facts)
+
+
+def rows(made: Page, name: str) -> list[Row]:
+    return [row for section in made.sections for row in section.rows if row.name == name]
+
+
+def texts(made: Page) -> list[str]:
+    values = [v.text for section in made.sections for row in section.rows for v in row.values]
+    return [made.session, made.state.text, *(row.name for s in made.sections for row in s.rows), *values]
+
+
+def section(made: Page, name: str) -> list[Row]:
+    return list(next(s.rows for s in made.sections if s.name == name))
+
+
+@pytest.mark.parametrize("kind", list(SessionKind))
+def test_every_kind_has_a_page_even_with_nothing_in_it(kind: SessionKind) -> None:
+    made = page(a_session(kind, id="x", host="", bench="", ended_utc=None, status=SessionStatus.RUNNING), UTC)
+    assert made.state == Value("running", Tone.ACCENT, Mark.LIVE, strong=True)
+    assert rows(made, "kind")[0].text == kind.value
+    assert rows(made, "operator")[0].text == "not told"
+    assert all(row.values for section in made.sections for row in section.rows)
+    assert not any("None" in text for text in texts(made))
+
+
+def test_a_recordings_page_marks_episodes_and_says_why_some_are_flagged() -> None:
+    episodes = (
+        Episode(index=7, take=1, frames=200, seconds=6.7),
+        Episode(index=8, take=2, frames=200, seconds=6.7, flags=("wrist black", "late")),
+        Episode(index=9, take=3, frames=200, seconds=6.7, accepted=False, flags=("late",)),
+    )
+    made = page(a_session(SessionKind.RECORD, target_episodes=5, episodes=episodes, dataset="cubes"), UTC)
+    assert rows(made, "episodes")[0].text == "2 of 5 accepted, 1 rejected"
+    assert [row.text for row in rows(made, "flagged")] == ["episode 8: wrist black, late", "episode 9: late"]
+    table = section(made, "episodes")
+    assert [(row.name, row.values[0].mark, row.values[0].tone) for row in table] == [
+        ("7", Mark.YES, Tone.SUCCESS),
+        ("8", Mark.WARNING, Tone.WARNING),
+        ("9", Mark.NO, Tone.DANGER),
+    ]
+
+
+def test_an_evaluations_page_has_the_interval_as_numbers_and_every_trial() -> None:
+    trials = (
+        Trial(index=1, verdict=Verdict.SUCCESS, ended_by="verdict", judge="tg", episode_index=0, seconds=6.2),
+        Trial(index=2, verdict=Verdict.VOID, ended_by="stopped", judge="tg", episode_index=1),
+        Trial(index=3, verdict=Verdict.FAILURE, ended_by="time", judge="an", failure_mode="grasps air"),
+        Trial(index=4, ended_by="failed", why="no action for 2 s"),
+    )
+    made = page(a_session(SessionKind.EVAL, trials=trials, target_trials=4, checkpoint="/o/act/checkpoints/010"), UTC)
+    success = rows(made, "success")[0]
+    low, high = wilson(1, 2)
+    assert success.interval == Interval(low, 0.5, high) and "50 %" in success.text
+    judged = rows(made, "judged")[0].text
+    assert judged == "2 of 4, 1 success, 1 failure, 1 void, 1 without a verdict, by tg, an"
+    told = [(row.name, row.values[0].mark, row.text) for row in section(made, "trials")]
+    assert told == [
+        ("1", Mark.YES, "6.2 s, verdict, episode 0"),
+        ("2", Mark.VOID, "0.0 s, stopped, episode 1"),
+        ("2", Mark.NO, "0.0 s, time, not saved, grasps air"),  # the void one is repeated under its number
+        ("3", Mark.OPEN, "0.0 s, failed, not saved, no action for 2 s"),
+    ]
+
+
+def test_a_trial_says_its_policy_and_condition_where_they_differ() -> None:
+    first = Trial(index=1, verdict=Verdict.SUCCESS, checkpoint="/o/act/checkpoints/010", condition="bowl left")
+    other = Trial(index=2, verdict=Verdict.SUCCESS, checkpoint="/o/act/checkpoints/020", condition="bowl right")
+    alike = page(a_session(SessionKind.EVAL, trials=(first, msgspec.structs.replace(first, index=2))), UTC)
+    assert rows(alike, "condition")[0].text == "bowl left"
+    assert not [row for row in section(alike, "trials") if "bowl" in row.text or "act" in row.text]
+    differ = page(a_session(SessionKind.EVAL, trials=(first, other)), UTC)
+    assert rows(differ, "condition")[0].text == "bowl left, bowl right"
+    assert "act @ 010, bowl left" in section(differ, "trials")[0].text
+
+
+def test_a_long_note_is_whole_and_signed() -> None:
+    text = "slower " * 1000
+    note = Note(text=text, author="", at_utc="2026-02-17T14:31:00Z")
+    said = rows(page(a_session(SessionKind.BENCH, notes=(note,)), UTC), "notes")[0]
+    assert said.values == (Value(text.strip()), Value("unsigned, 2026-02-17 14:31:00 UTC", Tone.QUIET))
+
+
+def test_a_checkpoint_says_when_it_was_saved_on_the_operators_clock() -> None:
+    saved = [
+        Checkpoint(step=1, path="/o/checkpoints/001", bytes=865_000_000, seconds=3.1, at_utc=at)
+        for at in ("2026-02-17T16:20:00Z", "9999-12-31T23:59:59-12:00", "soon")
+    ]
+    training = Training(policy="act", output_dir="/o", steps=1, total_steps=1, checkpoints=tuple(saved))
+    made = page(a_session(SessionKind.TRAIN, training=training), UTC)
+    told = [row.text for row in section(made, "checkpoints")]
+    assert told[0] == "865 MB, 2026-02-17 16:20, 3.1 s"
+    assert "9999" in told[1] and "soon" in told[2]
+
+
+def test_the_json_of_a_page_is_the_page() -> None:
+    trial = Trial(index=1, verdict=Verdict.SUCCESS, ended_by="verdict", judge="tg")
+    made = page(a_session(SessionKind.EVAL, trials=(trial,)), UTC)
+    assert msgspec.json.decode(as_json(made), type=Page) == made
+    loaded = json.loads(as_json(made))
+    documented = (as_json.__doc__ or "").replace("\n", " ")
+    first = loaded["sections"][0]
+    for keys in (loaded, first, first["rows"][0], first["rows"][0]["values"][0], loaded["state"]):
+        assert all(key in documented for key in keys)
+    assert all(f"{word.value}" in documented for kind in (Tone, Mark) for word in kind)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=60), st.sampled_from(list(SessionKind)))
+def test_no_text_from_outside_acts(text: str, kind: SessionKind) -> None:
+    evil = NASTY + text
+    session = a_session(
+        kind, end_reason=evil, operator=evil, host=evil, bench=evil, task=evil, dataset=evil, dataset_root=evil,
+        episodes=(Episode(index=1, take=1, frames=1, seconds=1.0, flags=(evil,)),), checkpoint=f"/c/{evil}",
+        trained_in=evil, trials=(Trial(index=1, verdict=Verdict.FAILURE, ended_by=evil, failure_mode=evil, judge=evil,
+        condition=evil, checkpoint=evil),
+        Trial(index=2, ended_by=evil, why=evil)), alarms=(evil,), notes=(Note(text=evil, author=evil, at_utc=evil),),
+        tags=(evil,), versions={evil: evil}, git_commit=evil,
+        config={"settings": [evil], "policy": evil, "steps": evil},
+        training=Training(policy=evil, output_dir=evil, steps=1, total_steps=2, cameras=(evil,), device=evil,
+        excluded_cameras=(evil,), checkpoints=(Checkpoint(step=1, path=evil, bytes=1, seconds=1, at_utc=evil),)),
+    )  # fmt: skip
+    for shown in texts(page(session, UTC)):
+        assert shown.isprintable() or not [c for c in shown if ord(c) < 32 or c in "\x7f\u202e"]
+        assert "owned" not in shown
