@@ -19,15 +19,14 @@ from typing import Any, cast
 
 import msgspec
 import orjson
-from filelock import FileLock, Timeout
 from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Table
 
 from sessions.files import write_atomically
+from sessions.locks import Lock, LockBusy
 from sessions.models import SCHEMA_VERSION, Session
 
-LOCK_POLL_S = 0.005
 LOCK_PATIENCE_S = 10.0
 
 Tables = dict[str, dict[str, Any]]
@@ -223,13 +222,6 @@ class _AtomicStorage(Storage):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = FileLock(
-            f"{path}.lock",
-            poll_interval=LOCK_POLL_S,
-            timeout=LOCK_PATIENCE_S,
-            mode=0o666,
-            fallback_to_soft=False,
-        )
         self._seen: _Seen | None = None
         self._inside = False
         self._unwritten: Tables | None = None
@@ -240,26 +232,26 @@ class _AtomicStorage(Storage):
         if self._inside:
             yield
             return
-        self._acquire()
-        self._inside = True
-        try:
-            yield
-            if self._unwritten is not None:
-                self._replace(self._unwritten)
-        except BaseException:
-            self.forget()
-            raise
-        finally:
-            self._inside, self._unwritten = False, None
-            self._lock.release()
+        with self._locked():
+            self._inside = True
+            try:
+                yield
+                if self._unwritten is not None:
+                    self._replace(self._unwritten)
+            except BaseException:
+                self.forget()
+                raise
+            finally:
+                self._inside, self._unwritten = False, None
 
-    def _acquire(self) -> None:
+    def _locked(self) -> Lock:
+        path = self.path.with_name(f"{self.path.name}.lock")
         try:
-            self._lock.acquire()
-        except Timeout:
+            return Lock(path, patience_s=LOCK_PATIENCE_S)
+        except LockBusy as busy:
             raise StoreProblem(
-                f"{self.path} is locked by another process for over {LOCK_PATIENCE_S:g} s; "
-                f"see who holds it with `fuser {self.path}.lock`"
+                f"{self.path} is locked for over {LOCK_PATIENCE_S:g} s by {busy.holder}: "
+                f"see who holds it with `fuser {path}`"
             ) from None
         except OSError as error:
             raise _problem(self.path, "written", error) from error

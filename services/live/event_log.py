@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +13,10 @@ import msgspec
 
 from services.folders import RunFolder
 from services.live import events as ev
+from sessions.locks import Lock, LockBusy, is_held
+
+PATIENCE_S = 0.3
+"""Whoever only looks whether a worker lives holds the lock for microseconds."""
 
 
 class LogBusy(Exception):
@@ -26,12 +30,17 @@ class EventLog:
     """
 
     def __init__(self, run: RunFolder) -> None:
-        self._fd = os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        if not _lock(self._fd):
-            os.close(self._fd)
-            raise LogBusy(f"the events of {run.id} are held by a running worker")
+        opened = os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            self._lock = Lock(run.events, opened=opened, patience_s=PATIENCE_S)
+        except LockBusy:
+            raise LogBusy(f"the events of {run.id} are held by a running worker") from None
         self.events: list[ev.Event] = _cut_torn_line(self._fd)
         self.last_seq = max((e.seq for e in self.events), default=0)
+
+    @property
+    def _fd(self) -> int:
+        return self._lock.descriptor
 
     def append(self, event: ev.Event, *, sync: bool = True) -> ev.Event:
         """Number, stamp and write the event; with `sync` it is on disk when this returns."""
@@ -54,28 +63,13 @@ class EventLog:
 
     def close(self) -> None:
         """Let the lock go."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._lock.release()
 
     def __enter__(self) -> EventLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
-
-
-def _lock(fd: int, patience_s: float = 0.3) -> bool:
-    """Take the lock; a reader that only looks whether it is held lets go within microseconds, so try again."""
-    give_up = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            if time.monotonic() > give_up:
-                return False
-            time.sleep(0.01)
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -103,7 +97,7 @@ def parse(data: bytes) -> Iterator[ev.Event]:
 
 
 def read_events(path: Path) -> list[ev.Event]:
-    """The events of a run's file, without a torn last line; empty where there is no file."""
+    """The events of a run's file, without a torn last line; empty where there is no file. Raises OSError."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -112,15 +106,7 @@ def read_events(path: Path) -> list[ev.Event]:
 
 
 def is_live(run: RunFolder) -> bool:
-    """Whether a worker holds this run's events."""
-    try:
-        fd = os.open(run.events, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
+    """Whether a worker holds this run's events; False, too, where that cannot be seen."""
+    with suppress(OSError):
+        return is_held(run.events)
     return False

@@ -8,7 +8,6 @@ and the two cannot disagree.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import sys
@@ -25,6 +24,7 @@ from services.live.crashes import close_crashed, crash_at
 from services.live.event_log import is_live, parse
 from services.live.snapshots import Snapshot, replay
 from services.log.documents import document
+from sessions.locks import Lock, LockBusy
 from sessions.models import Session
 from sessions.store import CorruptStore, FoldMark, SessionStore, StoreProblem
 
@@ -282,7 +282,7 @@ def serve(folder: DataFolder, say: Say) -> bool:
         try:
             stored = follow(folder, say)
         finally:
-            os.close(lock)
+            lock.release()
         with Scribe(folder) as scribe:
             with suppress(StoreProblem):
                 scribe.step()
@@ -290,14 +290,10 @@ def serve(folder: DataFolder, say: Say) -> bool:
                 return stored
 
 
-def _only_one(folder: DataFolder) -> int | None:
-    fd = os.open(folder.root / "scribe.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
-    return fd
+def _only_one(folder: DataFolder) -> Lock | None:
+    with suppress(LockBusy):
+        return Lock(folder.root / "scribe.lock")
+    return None
 
 
 def _log(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -21,10 +20,9 @@ def body(context: Context, request: EvalRequest) -> End:
     """One evaluation, under its rollout dataset's lock; the policy loads while the bench is connected."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     root.parent.mkdir(parents=True, exist_ok=True)
-    who = f"session {context.run.id}" + (f" of {request.operator}" if request.operator else "")
     try:
         checkpoint = checkpoints.read(Path(request.checkpoint))
-        lock = dataset_lock(root, f"{who}, pid {os.getpid()}")
+        lock = dataset_lock(root, context.run.id, operator=request.operator)
     except (DatasetBusy, checkpoints.CheckpointProblem) as problem:
         raise CannotStart(str(problem)) from problem
     policy = Policy(checkpoint, task=request.task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,9 +16,8 @@ def body(context: Context, request: RecordRequest) -> End:
     """One recording session, under the dataset's lock."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     root.parent.mkdir(parents=True, exist_ok=True)
-    who = f"session {context.run.id}" + (f" of {request.operator}" if request.operator else "")
     try:
-        lock = dataset_lock(root, f"{who}, pid {os.getpid()}")
+        lock = dataset_lock(root, context.run.id, operator=request.operator)
     except DatasetBusy as busy:
         raise CannotStart(str(busy)) from busy
 

@@ -24,9 +24,8 @@ def body(context: Context, request: TrainRequest) -> End:
     root = Path(request.data_dir) / "datasets" / request.dataset
     if not root.is_dir():
         raise CannotStart(f"there is no dataset {request.dataset}")
-    who = f"session {context.run.id}" + (f" of {request.operator}" if request.operator else "")
     try:
-        lock = dataset_lock(root, f"{who}, pid {os.getpid()}")
+        lock = dataset_lock(root, context.run.id, operator=request.operator)
     except DatasetBusy as busy:
         raise CannotStart(str(busy)) from busy
     with lock:

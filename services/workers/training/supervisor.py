@@ -12,7 +12,6 @@ from typing import Protocol
 
 import msgspec
 
-from services.datasets.lock import DatasetLock
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
@@ -29,6 +28,7 @@ from services.workers.training.outcome import OPERATOR, SIGTERM, Ending, StopReq
 from services.workers.training.partial_checkpoints import remove_abandoned, remove_halves
 from services.workers.training.progress import Progress
 from services.workers.training.stop_timeout import Silence
+from sessions.locks import Lock
 
 LOOK_S = 0.25
 GRACE_S = 20.0
@@ -54,7 +54,7 @@ class Supervisor:
     """One training's life. Every method belongs to the worker's main thread, but for the reader of the line."""
 
     def __init__(
-        self, context: Context, request: TrainRequest, lock: DatasetLock, trainer: Trainer, channel: socket.socket
+        self, context: Context, request: TrainRequest, lock: Lock, trainer: Trainer, channel: socket.socket
     ) -> None:
         self.context, self.request, self.lock = context, request, lock
         self.trainer, self.channel = trainer, channel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from services import folders
 from services.bench import device_locks
 from services.bench.device_locks import DeviceBusy, DeviceLocks, device_keys, holder
 from services.folders import FolderProblem, device_lock_folder
+from sessions.locks import user_name
 from tests import ROOT
 
 ME = {"session": "20260217-142001-aaaa", "bench": "so101", "operator": "anna"}
@@ -128,10 +130,10 @@ def other(lock_folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_held_device_says_who_holds_it_and_what_to_do(other: subprocess.Popen[bytes]) -> None:
     with pytest.raises(DeviceBusy) as busy:
         DeviceLocks({"/dev/null": "follower port /dev/null"}, ME, patience_s=0.1)
-    user = device_locks._user()
+    user = user_name()
     assert re.fullmatch(
         rf"follower port /dev/null is held by session s-1 \(bench so101, operator bo, user {user}, pid {other.pid}, "
-        r"since \d\d:\d\d UTC\): end that session or attach to it with `lab-console attach s-1`",
+        r"since \d\d:\d\d \S+\): end that session or attach to it with `lab-console attach s-1`",
         str(busy.value),
     )
     told = holder("/dev/null")
@@ -141,8 +143,8 @@ def test_a_held_device_says_who_holds_it_and_what_to_do(other: subprocess.Popen[
 def test_somebody_elses_session_cannot_be_attached_to(
     other: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = device_locks._user()
-    monkeypatch.setattr(device_locks, "_user", lambda: "carla")
+    owner = user_name()
+    monkeypatch.setattr(device_locks, "user_name", lambda: "carla")
     with pytest.raises(DeviceBusy, match=f"ask {owner} to end that session"):
         DeviceLocks({"/dev/null": "follower port"}, ME, patience_s=0)
 
@@ -177,8 +179,8 @@ def test_asking_about_a_device_that_was_never_locked_makes_no_file(lock_folder: 
 
 def test_asking_does_not_keep_a_session_out() -> None:
     DeviceLocks({"/dev/a": "a"}, ME).close()
-    fd, _ = device_locks._open("/dev/a")
-    assert device_locks._flock(fd, device_locks.fcntl.LOCK_SH)  # somebody asks at this moment
+    fd = os.open(device_locks._path("/dev/a"), os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)  # somebody asks at this moment
     reader = subprocess.Popen(["sleep", "0.2"], pass_fds=[fd])
     os.close(fd)
     DeviceLocks({"/dev/a": "a"}, ME).close()

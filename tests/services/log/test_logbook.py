@@ -443,7 +443,7 @@ def test_an_episode_is_marked_in_the_dataset_and_in_the_log(folder: DataFolder, 
 
 
 def test_a_dataset_in_use_is_not_marked(folder: DataFolder, recorded: Path) -> None:
-    with dataset_lock(recorded, "somebody"), pytest.raises(LogbookProblem, match="in use by somebody"):
+    with dataset_lock(recorded, "somebody"), pytest.raises(LogbookProblem, match="in use by session somebody"):
         mark_episode(folder, ID, 1, accepted=False)
     assert read_marks(recorded).accepted(1) and told(folder).episodes[1].accepted
 

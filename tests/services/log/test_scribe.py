@@ -299,7 +299,7 @@ def until(condition: Callable[[], bool]) -> None:
 def scribe_works(folder: DataFolder) -> bool:
     lock = scribe_module._only_one(folder)
     if lock is not None:
-        os.close(lock)
+        lock.release()
     return lock is None
 
 
@@ -364,7 +364,7 @@ def test_a_second_scribe_leaves_at_once(folder: DataFolder) -> None:
             log.append(started(ID))
             assert end(start(folder)) == (0, "")
     finally:
-        os.close(lock)
+        lock.release()
 
 
 def test_a_run_that_begins_while_the_scribe_leaves_is_not_forgotten(
