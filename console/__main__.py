@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from console.commands.exits import BAD_USAGE, FAILED, OK, complain
+from console.exit import BAD_USAGE, FAILED, OK, complain
 from console.grammar import parser
 from console.terminal import prepare_terminal
 from services.bench.profiles import ProfileProblem, load_benches

@@ -10,8 +10,9 @@ import time
 
 import msgspec
 
-from console.commands.exits import BAD_USAGE, FAILED, OK, START_PATIENCE_S, complain, lost, run_to_end
+from console.commands.exits import START_PATIENCE_S, lost, run_to_end
 from console.commands.printer import Printer
+from console.exit import BAD_USAGE, FAILED, OK, complain
 from services import arm_commands
 from services.bench.profiles import Profile, load_benches
 from services.folders import DataFolder, RunFolder, data_folder

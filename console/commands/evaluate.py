@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from console.commands.drive import drive, goes_on
-from console.commands.exits import BAD_USAGE, FAILED, OK, complain, fold, lost, run_to_end
+from console.commands.exits import fold, lost, run_to_end
 from console.commands.interrupts import Interrupts
+from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import load_benches
 from services.evaluation import plan as evaluation
 from services.folders import DataFolder, RunFolder, data_folder

@@ -1,4 +1,4 @@
-"""How a shell verb ends: its exit status, and what it says on standard error when something went wrong."""
+"""How a shell verb ends: what it says on standard error when something went wrong."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
+from console.exit import FAILED, complain
 from services.folders import DataFolder, RunFolder
 from services.live.event_log import read_events
 from services.live.launch import log_tail
 from services.live.snapshots import replay
 from services.text import clean
 
-OK, FAILED, BAD_USAGE = 0, 1, 2
 START_PATIENCE_S = 90.0
 """LeRobot loads in 6 to 10 s; a cold disk may take a minute."""
-
-
-def complain(text: object) -> None:
-    """One line on standard error."""
-    print(f"lab-console: {clean(str(text))}", file=sys.stderr, flush=True)
 
 
 def show_log(run: RunFolder) -> None:

@@ -9,8 +9,9 @@ import termios
 import time
 
 from console.commands.drive import drive, goes_on
-from console.commands.exits import BAD_USAGE, FAILED, OK, START_PATIENCE_S, complain, fold, lost, run_to_end
+from console.commands.exits import START_PATIENCE_S, fold, lost, run_to_end
 from console.commands.interrupts import Interrupts
+from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import apply_settings, load_benches
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live import intents

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from console.commands.exits import BAD_USAGE, FAILED, OK, complain, lost, run_to_end
+from console.commands.exits import lost, run_to_end
 from console.commands.printer import Printer
+from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live.launch import live_runs
 from services.live.link import Link, LinkLost

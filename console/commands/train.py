@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import time
 
-from console.commands.exits import BAD_USAGE, FAILED, OK, START_PATIENCE_S, complain, fold, lost, run_to_end, show_log
+from console.commands.exits import START_PATIENCE_S, fold, lost, run_to_end, show_log
 from console.commands.interrupts import Interrupts
 from console.commands.printer import Printer
+from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import load_benches
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live.event_log import is_live

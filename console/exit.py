@@ -1,0 +1,14 @@
+"""The exit statuses of the command line, and the line on standard error that goes with a failure."""
+
+from __future__ import annotations
+
+import sys
+
+from services.text import clean
+
+OK, FAILED, BAD_USAGE = 0, 1, 2
+
+
+def complain(text: object) -> None:
+    """One line on standard error."""
+    print(f"lab-console: {clean(str(text))}", file=sys.stderr, flush=True)
