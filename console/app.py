@@ -1,37 +1,37 @@
-"""Builds the desk and the screens, introduces them to each other, and leaves in order."""
+"""The console as one Textual app: paints first, then takes in desk and screens, hands keys on, leaves in order.
+
+It is loaded before the first paint: what only a screen or a session needs belongs to `console.furnish`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
-from typing import ClassVar
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
+from textual import events, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.command import Provider
 from textual.widgets import Static
 
-import screens
-from console.stop_key_driver import StopKeyDriver, set_text_entry, stop_line
+from console.stop_key_driver import StopKeyDriver, set_text_entry
 from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
 from console.type_ahead import TypeAhead
-from screens.desk.desk import Desk
-from screens.frame import registry
-from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
-from services.bench.profiles import Benches, Profile
-from services.folders import DataFolder, RunFolder
-from services.training.runs import asked
-from sessions.models import SessionKind
 
-FIRST_SCREEN = Path(screens.__file__).parent / "bench" / "bench.tcss"
-"""Read with the app's own styles: coming later, it would make Textual parse them all once more."""
+if TYPE_CHECKING:
+    from screens.desk.desk import Desk
+    from services.bench.profiles import Benches, Profile
+    from services.folders import DataFolder, RunFolder
+
+OTHERS_AFTER_S = 0.5
+"""Once Bench stands and has looked around, what the other screens need is loaded: opening one is not waited for."""
 
 
 def _actions() -> type[Provider]:
@@ -45,33 +45,37 @@ class LabConsole(App[int]):
     """One terminal at one bench."""
 
     TITLE = "lab console"
-    CSS_PATH: ClassVar = ["console.tcss", FIRST_SCREEN]
     ESCAPE_TO_MINIMIZE = False
     COMMANDS: ClassVar = {_actions}
     BINDINGS: ClassVar = [
         Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.leave", tooltip="Leave the console"),
     ]
 
-    def __init__(self, desk: Desk, *, attach: RunFolder | None = None, headless: bool = False) -> None:
+    def __init__(
+        self, make_desk: Callable[[], Desk], *, attach: RunFolder | None = None, headless: bool = False
+    ) -> None:
         super().__init__(driver_class=None if headless else StopKeyDriver, watch_css=False)
-        self.desk = desk
+        self._make_desk = make_desk
         self._joins = attach
         self._type_ahead = TypeAhead(self, super().on_event)
-        desk.bells.ring = self.bell
-        desk.keys_moved = self._say_where_keys_go
         self.register_theme(LAB_DARK)
         self.set_reactive(App.theme, LAB_DARK.name)  # without its watcher, which would parse all styles anew
         self.stylesheet.set_variables(self.get_css_variables())
-        for entry in registry.SCREENS:
-            self.add_mode(entry.mode, partial(entry.build, desk))
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Made when it is first asked for, which is after the first paint: it loads much."""
+        desk = self._make_desk()
+        desk.bells.ring = self.bell
+        desk.keys_moved = self._say_where_keys_go
+        return desk
 
     def compose(self) -> ComposeResult:
         """What is seen first, while the screens are still being loaded."""
         yield Static(f" {self.TITLE}", id="opening", markup=False)
 
     def on_mount(self) -> None:
-        """First paint first; what looks at disk, processes or tmux comes after it."""
-        self.desk.listen()
+        """First paint first; what loads, or looks at disk, processes or tmux, comes after it."""
         self._leave_on_signals()
         self.call_after_refresh(self._furnish)
 
@@ -84,14 +88,17 @@ class LabConsole(App[int]):
 
     async def _furnish(self) -> None:
         """Bench, or at once the training that is joined: nothing of Bench has to be there for it."""
-        joins = self._joins
-        training = await asyncio.to_thread(asked, joins) if joins else None
-        if joins and training:
+        await asyncio.to_thread(import_module, "console.furnish")
+        from console import furnish
+
+        furnish.furnish(self)
+        self.desk.listen()
+        training = self._joins is not None and await furnish.join_training(self.desk, self._joins)
+        if training:
             self._joins = None
-            self.desk.join(joins, SessionKind.TRAIN)
-            await self.switch_mode("train")
-        else:
-            await self.switch_mode("bench")
+        first = "train" if training else "bench"
+        await furnish.prepare(self, first)
+        await self.switch_mode(first)
         self._type_ahead.begin()
         self.call_after_refresh(self._look_around)
 
@@ -103,12 +110,21 @@ class LabConsole(App[int]):
             await super().on_event(event)
 
     def _look_around(self) -> None:
+        self.set_timer(OTHERS_AFTER_S, self._prepare_the_others)
         if self._joins is not None:
             self.run_worker(self._join(self._joins))
         self.desk.spawn(self._warn_of_tmux())
 
+    @work
+    async def _prepare_the_others(self) -> None:
+        from console import furnish
+
+        await furnish.prepare(self)
+
     async def _join(self, run: RunFolder) -> None:
         """Attach to a session with an arm, and show it."""
+        from screens.frame import registry
+
         await self.desk.join(run, None)
         if entry := registry.shows(self.desk.kind):
             self.switch_mode(entry.mode)
@@ -148,7 +164,8 @@ class LabConsole(App[int]):
         self.run_worker(self._close(), exclusive=True)
 
     async def _close(self) -> None:
-        await self.desk.leave()
+        if "desk" in self.__dict__:  # left before it was furnished: nothing is attached
+            await self.desk.leave()
         self.exit(0)
 
     def on_stop_key_driver_terminal_lost(self) -> None:
@@ -166,16 +183,13 @@ def build(
     headless: bool = False,
 ) -> LabConsole:
     """The console, not yet running."""
-    ascii_only = not speaks_utf8()
-    use_signs(ASCII if ascii_only else UNICODE)
-    name = ""
-    with suppress(OSError, KeyError):
-        name = getpass.getuser()
-    desk = Desk(folder, benches, profile, name=name, demo=demo, stop_line=None if headless else stop_line)
-    run_folder = folder.run(attach) if isinstance(attach, str) else attach
-    app = LabConsole(desk, attach=run_folder, headless=headless)
-    app.set_class(ascii_only, "-ascii")
-    return app
+
+    def make_desk() -> Desk:
+        from console import furnish
+
+        return furnish.make_desk(folder, benches, profile, demo=demo, headless=headless)
+
+    return LabConsole(make_desk, attach=folder.run(attach) if isinstance(attach, str) else attach, headless=headless)
 
 
 def run(folder: DataFolder, benches: Benches, profile: Profile, *, demo: bool, attach: RunFolder | str | None) -> int:

@@ -13,7 +13,7 @@ import threading
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from textual import constants
 from textual._parser import ParseError
@@ -24,14 +24,20 @@ from textual.message import Message
 from textual.messages import InBandWindowResize
 
 from services.live.stop_keys import StopKey, StopScanner
-from services.live.stop_line import StopLine
 
-stop_line = StopLine()
-"""Where stops go: the app aims it when something can move, and disarms it when nothing can."""
+if TYPE_CHECKING:
+    from services.live.stop_line import StopLine
 
 _IDLE_S = 0.1
 _TICK_S = 0.01
 _text_entry = threading.Event()
+_line: StopLine | None = None
+
+
+def send_stops_to(line: StopLine) -> None:
+    """From now on stops go to `line`: the desk aims it when something can move, and disarms it when nothing can."""
+    global _line  # noqa: PLW0603  Textual makes the driver: nothing can be handed to it
+    _line = line
 
 
 def set_text_entry(typing: bool) -> None:
@@ -43,7 +49,7 @@ def set_text_entry(typing: bool) -> None:
 
 
 class StopKeyDriver(LinuxDriver):
-    """Sends the stop key to `stop_line` from the input thread, which waits for nothing but the terminal.
+    """Sends the stop key to the stop line from the input thread, which waits for nothing but the terminal.
 
     When the terminal is gone the thread ends and the app gets a `TerminalLost`.
     """
@@ -103,8 +109,8 @@ class StopKeyDriver(LinuxDriver):
         return _TICK_S if undecided else _IDLE_S
 
     def _send(self, stops: list[StopKey]) -> None:
-        if stops:
-            stop_line.stop(stops[0].cause)
+        if stops and _line is not None:
+            _line.stop(stops[0].cause)
 
     def _dispatch(self, text: str) -> None:
         """Let Textual parse `text`; without any, let it decide what waited long enough."""

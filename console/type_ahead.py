@@ -17,8 +17,6 @@ from textual.app import App
 from textual.events import Key, Paste
 from textual.widget import Widget
 
-from screens.frame.bindings import BoundScreen
-
 PATIENCE_S = 1.0
 """Nothing typed waits longer than this for what the key before it began: no screen may ever be deaf."""
 _CALM_ROUNDS = 3
@@ -72,7 +70,7 @@ class TypeAhead:
         if not self._app.screen_stack:
             return True
         screen = self._app.screen
-        if isinstance(screen, BoundScreen) and screen.opening:
+        if getattr(screen, "opening", False):  # of a BoundScreen: what takes keys is about to be there
             return False
         nodes = [screen, *screen.walk_children(Widget)]
         return not self._app.message_queue_size and all(n.is_mounted and not n.message_queue_size for n in nodes)

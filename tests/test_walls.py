@@ -6,6 +6,7 @@ import json
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,40 @@ def test_the_console_and_its_screens_load_no_heavy_library() -> None:
 def test_verbs_without_a_screen_load_no_textual() -> None:
     verbs = ("grammar", "commands.arm", "commands.evaluate", "commands.record", "commands.sessions", "commands.train")
     assert not loaded_by("console.__main__", *(f"console.{verb}" for verb in verbs)) & (UI | HEAVY)
+
+
+FIRST_PAINT = """
+import json, sys
+from pathlib import Path
+from console import __main__, app, grammar
+from services.bench.profiles import load_benches
+from services.folders import DataFolder
+
+async def stop_here(self):
+    print(json.dumps(sorted(sys.modules)))
+    self.exit()
+
+app.LabConsole._furnish = stop_here
+grammar.parser().parse_args(["demo"])
+benches = load_benches(built_in=True)
+app.build(DataFolder(Path(sys.argv[1])), benches, benches.pick("sim"), demo=True, attach=None).run(headless=True)
+"""
+NOT_BEFORE_IT = {
+    *("screens", "sessions", "console.furnish", "console.commands"),
+    *("services.live.events", "services.live.snapshots", "services.live.link", "services.live.stop_line"),
+    *("services.log", "services.training", "services.checkpoints", "services.datasets", "services.arm_commands"),
+    *("numpy", "scipy", "plotext", "tinydb", "orjson", "filelock", "psutil", "getpass", "tsdownsample", "jinja2"),
+}
+"""What only a screen or a session needs: loaded before the first paint, it would delay it."""
+
+
+def test_nothing_is_loaded_before_the_first_paint_that_it_does_not_need(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_PAINT, str(tmp_path)], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    loaded = set(json.loads(next(line for line in done.stdout.splitlines() if line.startswith("["))))
+    assert {"textual", "console.app", "console.stop_key_driver"} <= loaded
+    assert not loaded & NOT_BEFORE_IT
 
 
 def test_the_world_of_the_simulated_bench_loads_no_lerobot() -> None:

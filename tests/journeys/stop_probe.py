@@ -24,11 +24,14 @@ def main(root: Path) -> None:
     from textual.events import Key
     from textual.screen import ModalScreen
 
-    from console.stop_key_driver import StopKeyDriver, set_text_entry, stop_line
+    from console.stop_key_driver import StopKeyDriver, send_stops_to, set_text_entry
     from services.folders import RunFolder
+    from services.live.stop_line import StopLine
 
     if (root / "deaf").exists():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stop_line = StopLine()
+    send_stops_to(stop_line)
     facts = (root / "loop.txt").open("a", buffering=1)
 
     def note(fact: str) -> None:
