@@ -45,15 +45,28 @@ def quick_rig(rig: Rig, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
     return rig
 
 
+WORKERS = "services/workers"
 WITH_REAL_WORKERS = (
-    "journeys",
-    *(f"services/workers/{room}" for room in ("arm", "process", "recording", "evaluation", "inference", "training")),
+    "journeys/",
+    *(f"{WORKERS}/{room}/" for room in ("arm", "process", "recording", "evaluation", "inference", "training")),
 )
+SLOW = (
+    "journeys/", "lerobot_seams/", "test_phases.py",
+    "services/sim/test_world.py", "services/sim/test_demonstrations.py",
+    *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
+    *(f"{WORKERS}/{file}" for file in (
+        "arm/test_bench_session.py", "training/test_supervisor.py", "training/test_normalization.py", "test_warm.py",
+    )),
+)  # fmt: skip
+"""Real workers, training, pseudo-terminals, and whatever imports LeRobot: `-m "not slow"` leaves them out."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two test processes: each file with real workers goes to one of them: what its tests share is made once."""
     for item in items:
-        if any(f"tests/{folder}/" in item.nodeid for folder in WITH_REAL_WORKERS):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        if path.startswith(WITH_REAL_WORKERS):
+            item.add_marker(pytest.mark.xdist_group(path))
+        if path.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)

@@ -24,7 +24,7 @@ from services.live import events as ev
 from services.live.event_log import EventLog
 from services.live.requests import TrainRequest, write_request
 from services.workers.training import stop_timeout
-from services.workers.training.channel import Line
+from services.workers.training.channel import Channel
 from services.workers.training.errors import explain
 from services.workers.training.messages import Ended, Outcome, Stepped, decode, encode, logged
 from services.workers.training.metrics_file import MetricsFile
@@ -144,7 +144,7 @@ def test_facts_keep_every_number_and_what_is_none() -> None:
 def test_a_trainer_leaves_when_its_line_breaks() -> None:
     ours, theirs = socket.socketpair()
     left: list[int] = []
-    line = Line(theirs, leave=left.append)
+    line = Channel(theirs, leave=left.append)
     ours.sendall(b"stop\nstop\n")
     wait_until(lambda: line.told_twice)
     assert line.wait(0)
