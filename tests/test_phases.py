@@ -58,6 +58,20 @@ def test_the_worker_obeys_exactly_what_the_table_says(walk: Callable[..., list[S
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("kind", [SessionKind.BENCH, SessionKind.RECORD, SessionKind.EVAL])
+def test_a_session_with_an_arm_gives_the_tables_reason_and_words(
+    walk: Callable[..., list[Said]], kind: SessionKind
+) -> None:
+    wrong = [
+        f"{case} {type(command).__name__}: the worker says {answer}, the table {why}"
+        for case, command, answer in walk(kind)
+        if case.phase in phases.OPEN
+        and (why := phases.why_refused(case.snapshot, type(command))) is not Code.OK
+        and (answer is None or answer.code is not why or not answer.error)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 @pytest.mark.parametrize("kind", SessionKind)
 def test_keys_offer_exactly_what_the_worker_obeys(walk: Callable[..., list[Said]], kind: SessionKind) -> None:
     """But for what changes nothing, as the table marks it, and a note while a verdict's letters are keys."""

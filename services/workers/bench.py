@@ -15,9 +15,9 @@ def body(context: Context, request: BenchRequest) -> End:
     arm_only = request.purpose is not Purpose.TELEOPERATE
 
     def load() -> Make:
-        from services.workers.arm.bench_session import BenchSession
+        from services.workers.arm.bench_strategy import BenchStrategy
 
-        return lambda context, devices: BenchSession(context, devices, request)
+        return lambda context, devices: BenchStrategy(request.purpose)
 
     return run_armed(context, request, load=load, arm_only=arm_only)
 

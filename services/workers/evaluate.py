@@ -47,19 +47,17 @@ def _leave_nothing_empty(root: Path) -> None:
 def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:
     from services.workers.arm.devices import Devices
     from services.workers.evaluation import setup
-    from services.workers.evaluation.session import EvaluationSession
+    from services.workers.evaluation.strategy import EvaluateStrategy
 
     checkpoint = policy.checkpoint
 
-    def make(context: Context, devices: Devices) -> EvaluationSession:
+    def make(context: Context, devices: Devices) -> EvaluateStrategy:
         """Everything that can forbid the evaluation comes before the first period: nothing has moved then."""
         features, notes = setup.fitting(checkpoint, devices, request.fps)
         action_source = setup.load_policy(context, request, policy, features, devices.robot.robot_type)
         takes = setup.open_rollouts(context, devices, request, root, features)
         context.journal.tell(setup.loaded(checkpoint, policy, features, notes))
-        return EvaluationSession(
-            context, devices, request, takes=takes, action_source=action_source, start=setup.start_pose(checkpoint)
-        )
+        return EvaluateStrategy(request, takes=takes, action_source=action_source, start=setup.start_pose(checkpoint))
 
     return make
 

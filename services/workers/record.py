@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.datasets.lock import DatasetBusy, dataset_lock
 from services.live.requests import RecordRequest
 from services.workers.arm.run_arm import Make, run_armed
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
+
+if TYPE_CHECKING:
+    from services.workers.arm.devices import Devices
+    from services.workers.recording.strategy import RecordStrategy
+    from services.workers.recording.takes import Takes
 
 
 def body(context: Context, request: RecordRequest) -> End:
@@ -22,9 +28,21 @@ def body(context: Context, request: RecordRequest) -> End:
         raise CannotStart(str(busy)) from busy
 
     def load() -> Make:
-        from services.workers.recording.session import RecordingSession
+        from services.workers.arm.features import dataset_features
+        from services.workers.recording.open_takes import encoder_of, open_takes
+        from services.workers.recording.strategy import RecordStrategy
 
-        return lambda context, devices: RecordingSession(context, devices, request, root)
+        def make(context: Context, devices: Devices) -> RecordStrategy:
+            def opened() -> Takes:
+                robot, encoder = devices.robot, encoder_of(request.profile.recording, request.settings)
+                features, robot_type, resume = dataset_features(robot), robot.robot_type, request.resume
+                return open_takes(
+                    context, request, root, features=features, robot_type=robot_type, encoder=encoder, resume=resume
+                )
+
+            return RecordStrategy(request, opened)
+
+        return make
 
     with lock:
         return run_armed(context, request, load=load)

@@ -19,7 +19,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog
 from services.live.phases import FOLLOWING, Phase
-from services.live.requests import BenchRequest, EvalRequest, Purpose, RecordRequest, TrainRequest
+from services.live.requests import EvalRequest, Purpose, RecordRequest, TrainRequest
 from services.live.snapshots import Snapshot, replay
 from sessions.models import SessionKind, SessionStatus, Verdict
 
@@ -251,9 +251,9 @@ class Workers:
             if case.kind is SessionKind.TRAIN:
                 self.supervisor()._obey(waiting[0])
             else:
-                session = self.session(case)
-                session.obey(waiting[0])
-                session._telemeter.close()
+                loop = self.loop(case)
+                loop.commands.obey(waiting[0])
+                loop.close()
         return answers.get(timeout=10)
 
     def supervisor(self) -> Any:
@@ -264,14 +264,18 @@ class Workers:
         trainer: Any = SimpleNamespace(poll=lambda: None, kill=lambda: None, wait=lambda: 0)
         return Supervisor(self.context, request, SimpleNamespace(), trainer, SimpleNamespace())  # type: ignore[arg-type]
 
-    def session(self, case: Case) -> Any:
-        """A session in that phase, with that behind it."""
+    def loop(self, case: Case) -> Any:
+        """A control loop in that phase, with that behind it."""
+        from services.workers.arm.control_loop import ControlLoop
+
         make = {SessionKind.BENCH: self._bench, SessionKind.RECORD: self._record, SessionKind.EVAL: self._evaluation}
-        session = make[case.kind](case)
-        session.phase, session._pose = case.phase, dict(REST)
+        strategy, devices = make[case.kind](case)
+        loop = ControlLoop(self.context, devices, self._profile(case), strategy, fps=30, lockstep=False)
+        strategy.setup(loop.arm)
+        loop.arm.phase, loop.arm.pose = case.phase, dict(REST)
         if case.ending:
-            session.ending = SessionStatus.FINISHED
-        return session
+            loop.arm.ending = SessionStatus.FINISHED
+        return loop
 
     def _devices(self, *, leader: bool) -> Any:
         from services.workers.arm.devices import Devices
@@ -284,13 +288,10 @@ class Workers:
         motion = msgspec.structs.replace(profile.motion, rest=rest, waypoints=(), lift={})
         return msgspec.structs.replace(profile, motion=motion)
 
-    def _bench(self, case: Case) -> Any:
-        from services.workers.arm.bench_session import BenchSession
+    def _bench(self, case: Case) -> tuple[Any, Any]:
+        from services.workers.arm.bench_strategy import BenchStrategy
 
-        data_dir = str(self.folder.root)
-        request = BenchRequest(data_dir=data_dir, profile=self._profile(case), purpose=case.purpose)
-        devices = self._devices(leader=case.purpose is Purpose.TELEOPERATE)
-        return BenchSession(self.context, devices, request)
+        return BenchStrategy(case.purpose), self._devices(leader=case.purpose is Purpose.TELEOPERATE)
 
     def _takes(self, case: Case) -> Any:
         from services.workers.recording.takes import Takes
@@ -307,18 +308,17 @@ class Workers:
                 takes._saved[1] = 0
         return takes
 
-    def _record(self, case: Case) -> Any:
-        from services.workers.recording.session import RecordingSession
+    def _record(self, case: Case) -> tuple[Any, Any]:
+        from services.workers.recording.strategy import RecordStrategy
 
         data_dir = str(self.folder.root)
         request = RecordRequest(data_dir=data_dir, profile=self._profile(case), dataset="walk", task="t", episodes=9)
-        session = RecordingSession(self.context, self._devices(leader=True), request, self.folder.datasets / "walk")
-        session.takes = self._takes(case)
-        session._last_take = case.snapshot.take
-        return session
+        strategy = RecordStrategy(request, lambda: self._takes(case))
+        strategy._last_take = case.snapshot.take
+        return strategy, self._devices(leader=True)
 
-    def _evaluation(self, case: Case) -> Any:
-        from services.workers.evaluation.session import EvaluationSession
+    def _evaluation(self, case: Case) -> tuple[Any, Any]:
+        from services.workers.evaluation.strategy import EvaluateStrategy
 
         request = EvalRequest(
             data_dir=str(self.folder.root), profile=self._profile(case), checkpoint="c", task="t", dataset="rollout_w"
@@ -326,13 +326,11 @@ class Workers:
         source: Any = SimpleNamespace(
             policy=SimpleNamespace(ready=object()), wake=lambda: None, queue=SimpleNamespace(starved=0)
         )
-        session = EvaluationSession(
-            self.context, self._devices(leader=False), request, takes=self._takes(case), action_source=source, start={}
-        )
+        strategy = EvaluateStrategy(request, takes=self._takes(case), action_source=source, start={})
         if case.history != "none":
-            session.trials.started = 1
+            strategy.trials.started = 1
         if case.history == "running":
-            session.trials.running = 1
+            strategy.trials.running = 1
         if case.history in ("success", "failure", "void"):
-            session.trials.verdicts[1] = Verdict(case.history)
-        return session
+            strategy.trials.verdicts[1] = Verdict(case.history)
+        return strategy, self._devices(leader=False)

@@ -119,10 +119,10 @@ def main() -> None:
 
     import services.sim.bench
     import services.sim.devices
-    import services.workers.arm.bench_session
-    import services.workers.evaluation.session
+    import services.workers.arm.bench_strategy
     import services.workers.evaluation.setup
-    import services.workers.recording.session
+    import services.workers.evaluation.strategy
+    import services.workers.recording.strategy
     import services.workers.training.training_run
     import tests.policies.modeling_copycat
 

@@ -1,4 +1,4 @@
-"""A worker with an arm: takes the locks, connects the bench, runs a session, lets go in order."""
+"""A worker with an arm: takes the locks, connects the bench, runs the control loop, disconnects in order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End
 
 if TYPE_CHECKING:
-    from services.workers.arm.control_loop import ArmSession
     from services.workers.arm.devices import Devices
+    from services.workers.arm.strategy import Strategy
 
 
-Make = Callable[["Context", "Devices"], "ArmSession"]
+Make = Callable[["Context", "Devices"], "Strategy"]
 
 
 def run_armed(
@@ -28,10 +28,10 @@ def run_armed(
     arm_only: bool = False,
     leader: bool = True,
 ) -> End:
-    """Lock, load, connect, sit, disconnect. Torque is cut at the end only where the arm lies at rest or is limp.
+    """Lock, load, connect, run, disconnect. Torque is cut at the end only where the arm lies at rest or is limp.
 
     With `arm_only` the follower alone is locked and connected; without `leader`, follower and cameras. `load`
-    imports what the session needs, before the arm is connected, and returns its maker. Raises CannotStart where a
+    imports what the strategy needs, before the arm is connected, and returns its maker. Raises CannotStart where a
     device is held by somebody else or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
@@ -39,6 +39,7 @@ def run_armed(
         _lock(context, request, stack, arm_only=arm_only, leader=leader and not arm_only)
         context.progress("loading LeRobot")
         from services.workers.arm import devices as dev  # after the locks: it loads torch and LeRobot
+        from services.workers.arm.control_loop import ControlLoop
 
         make = load()
         if profile.sim is not None:
@@ -47,14 +48,15 @@ def run_armed(
             devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=context.progress)
         except dev.DeviceProblem as problem:
             raise CannotStart(str(problem)) from problem
-        session = None
+        loop = None
         try:
-            session = make(context, devices)
-            session.watch.keep_an_eye_on(str(data_dir))
-            session.run()
+            strategy = make(context, devices)
+            loop = ControlLoop(context, devices, profile, strategy, fps=request.fps, lockstep=request.lockstep)
+            loop.arm.monitor.keep_an_eye_on(str(data_dir))
+            loop.run()
         finally:
-            dev.disconnect(devices, cut_torque=session is not None and session.may_cut_torque)
-        return session.outcome
+            dev.disconnect(devices, cut_torque=loop is not None and loop.may_cut_torque)
+        return loop.outcome
 
 
 def _lock(context: Context, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> None:

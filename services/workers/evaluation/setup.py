@@ -11,11 +11,11 @@ from services.live import events as ev
 from services.live.requests import EvalRequest
 from services.workers.arm.devices import Devices
 from services.workers.arm.features import Features, dataset_features
-from services.workers.dataset.durable import DurableDataset, EncoderSettings
 from services.workers.inference.action_source import ActionSource
 from services.workers.inference.policy_process import Policy
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart
+from services.workers.recording.open_takes import encoder_of, open_takes
 from services.workers.recording.takes import Takes
 
 
@@ -76,27 +76,8 @@ def start_pose(checkpoint: Checkpoint) -> dict[str, float]:
 
 def open_rollouts(context: Context, devices: Devices, request: EvalRequest, root: Path, features: Features) -> Takes:
     """The dataset that the trials' motion goes into. Raises CannotStart."""
-    context.progress("opening the dataset")
-    recording = request.profile.recording
-    encoder = EncoderSettings(
-        vcodec=recording.vcodec,
-        preset=recording.preset,
-        threads=recording.encoder_threads,
-        queue=recording.encoder_queue,
-    )
+    encoder, robot_type = encoder_of(request.profile.recording), devices.robot.robot_type
     try:
-        dataset = DurableDataset.open(
-            root,
-            request.dataset,
-            fps=request.fps,
-            features=features,
-            robot_type=devices.robot.robot_type,
-            encoder=encoder,
-            resume=False,
-        )
+        return open_takes(context, request, root, features=features, robot_type=robot_type, encoder=encoder)
     except (DatasetProblem, OSError) as error:
         raise CannotStart(str(error)) from error
-    context.journal.tell(ev.DatasetOpened(episodes=0, accepted=0, resumed=False))
-    return Takes(
-        dataset, context.journal, features=features, task=request.task, session=context.run.id, fps=request.fps
-    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from services.live import protocol
+from services.live.protocol import Code
 from services.workers.process.mailbox import Refused
 from sessions.models import Verdict
 
@@ -47,32 +49,49 @@ class Trials:
     def check_start(self, trial: int) -> None:
         """The next one comes next, and not before the last has its verdict."""
         if self.pending:
-            raise Refused(f"trial {self.pending} waits for its verdict: s success, f failure, v void")
+            words = f"trial {self.pending} waits for its verdict: s success, f failure, v void"
+            raise Refused(words, Code.PENDING_VERDICT)
         if self.running:
-            raise Refused(f"trial {self.running} is running")
+            raise Refused(f"trial {self.running} is running", Code.WRONG_PHASE)
         if trial != self.next:
-            raise Refused(f"trial {self.next} comes next, not {trial}")
+            raise Refused(f"trial {self.next} comes next, not {trial}", Code.WRONG_NUMBER)
 
     def check_running(self, trial: int) -> None:
         """It is the one that runs."""
         if not trial or self.running != trial:
-            raise Refused(f"trial {trial} is not running")
+            raise Refused(f"trial {trial} is not running", Code.WRONG_NUMBER)
 
     def check_judge(self, trial: int) -> None:
         """It runs, or has ended without a verdict."""
         if trial in self.verdicts:
-            raise Refused(f"trial {trial} has its verdict, {self.verdicts[trial].value}: u takes the last one back")
+            words = f"trial {trial} has its verdict, {self.verdicts[trial].value}: u takes the last one back"
+            raise Refused(words, Code.NO_TRIAL)
         if trial not in (self.running, self.pending) or not trial:
-            raise Refused(f"there is no trial {trial} to judge")
+            raise Refused(f"there is no trial {trial} to judge", Code.NO_TRIAL)
 
     def check_undo(self, trial: int) -> None:
         """It is the last one, and has a verdict."""
         if trial != self.started or not trial:
-            raise Refused(f"trial {trial} is not the last one: its verdict stays")
+            raise Refused(f"trial {trial} is not the last one: its verdict stays", Code.NO_VERDICT)
         if trial not in self.verdicts:
-            raise Refused(f"trial {trial} has no verdict to take back")
+            raise Refused(f"trial {trial} has no verdict to take back", Code.NO_VERDICT)
 
     def check_annotate(self, trial: int) -> None:
         """It has failed."""
         if self.verdicts.get(trial) is not Verdict.FAILURE:
-            raise Refused(f"trial {trial} is not judged a failure: how it failed belongs to those")
+            words = f"trial {trial} is not judged a failure: how it failed belongs to those"
+            raise Refused(words, Code.NO_FAILURE)
+
+    def check(self, command: protocol.Command) -> None:
+        """Whether its number fits."""
+        match command:
+            case protocol.StartTrial(trial=trial):
+                self.check_start(trial)
+            case protocol.EndTrial(trial=trial):
+                self.check_running(trial)
+            case protocol.JudgeTrial(trial=trial):
+                self.check_judge(trial)
+            case protocol.UndoVerdict(trial=trial):
+                self.check_undo(trial)
+            case protocol.AnnotateTrial(trial=trial):
+                self.check_annotate(trial)

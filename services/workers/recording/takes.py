@@ -89,9 +89,13 @@ class Takes:
         self.saving = take
         self._jobs.put(lambda: self._save(take, frames, flags, at))
 
+    def has(self, take: int) -> bool:
+        """Whether there is a take of that number: running, being saved or saved."""
+        return take in (self.running, self.saving) or take in self._saved
+
     def mark(self, take: int, accepted: bool) -> bool:
         """Accept or reject a take of this session; False where there is none of that number."""
-        if take not in (self.running, self.saving) and take not in self._saved:
+        if not self.has(take):
             return False
         self._marks[take] = accepted
         if take in (self.running, self.saving):

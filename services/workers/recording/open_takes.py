@@ -1,0 +1,60 @@
+"""The dataset that takes go into: opened or resumed, repaired where that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from services.bench.profiles import Recording
+from services.datasets.marks import read_marks
+from services.live import events as ev
+from services.live.requests import EvalRequest, RecordRequest
+from services.workers.arm.features import Features
+from services.workers.dataset.durable import DurableDataset, EncoderSettings
+from services.workers.process.context import Context
+from services.workers.recording.takes import Takes
+
+
+def open_takes(
+    worker: Context,
+    request: RecordRequest | EvalRequest,
+    root: Path,
+    *,
+    features: Features,
+    robot_type: str | None,
+    encoder: EncoderSettings,
+    resume: bool = False,
+) -> Takes:
+    """Says what was recovered, and what is there. Raises DatasetProblem or OSError with what forbids recording."""
+    worker.progress("opening the dataset")
+    dataset = DurableDataset.open(
+        root,
+        request.dataset,
+        fps=request.fps,
+        features=features,
+        robot_type=robot_type,
+        encoder=encoder,
+        resume=resume,
+    )
+    if dataset.recovery is not None:
+        worker.journal.tell(dataset.recovery.event())
+    marks = read_marks(root)
+    accepted = sum(marks[i].accepted if i in marks else True for i in range(dataset.episodes))
+    there = ev.DatasetOpened(episodes=dataset.episodes, accepted=accepted, resumed=dataset.episodes > 0)
+    worker.journal.tell(there)
+    journal, session = worker.journal, worker.run.id
+    return Takes(dataset, journal, features=features, task=request.task, session=session, fps=request.fps)
+
+
+def encoder_of(recording: Recording, settings: Mapping[str, Any] | None = None) -> EncoderSettings:
+    """The bench's encoder, and what `--set dataset.*` says of it in LeRobot's own keys."""
+    settings = settings or {}
+    options = {"vcodec": recording.vcodec, "preset": recording.preset, **settings.get("rgb_encoder", {})}
+    return EncoderSettings(
+        vcodec=options.pop("vcodec"),
+        preset=options.pop("preset"),
+        threads=settings.get("encoder_threads", recording.encoder_threads),
+        queue=settings.get("encoder_queue_maxsize", recording.encoder_queue),
+        options=options,
+    )

@@ -1,0 +1,69 @@
+"""What a take and a trial have in common while they are recorded: frames, flags, who is told of start and end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.live import events as ev
+from services.live.protocol import Code
+from services.workers.arm.context import ArmContext
+from services.workers.process.mailbox import Refused
+from services.workers.recording.takes import Takes
+
+
+class Recorder:
+    """Records one take after the other from the control loop. `takes` saves them beside it."""
+
+    def __init__(self, arm: ArmContext, takes: Takes) -> None:
+        self._arm, self.takes = arm, takes
+
+    @property
+    def running(self) -> int:
+        """The take that is recorded; 0 between takes."""
+        return self.takes.running
+
+    def check(self) -> None:
+        """Raises Refused where nothing can be saved; that is tried again."""
+        if self.takes.problem:
+            self.takes.try_again()
+            raise Refused(f"{self.takes.problem}; trying again", Code.TROUBLE)
+
+    @property
+    def free(self) -> bool:
+        """Whether the take before is saved, or lost for good."""
+        return not self.takes.saving
+
+    def start(self, take: int, started: ev.Event, *, accepted: bool = True) -> None:
+        """Begin take number `take`; `started` tells it."""
+        self._arm.monitor.take = take
+        self.takes.start(take, started, accepted=accepted)
+        self._flag()
+
+    def add(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
+        """One frame, and what the monitor finds wrong in it."""
+        self.takes.add(observation, action)
+        self._flag()
+
+    def _flag(self) -> None:
+        for flag in self._arm.monitor.flags:
+            self.takes.flag(flag)
+
+    def end(self, reason: str, ended: ev.Event) -> None:
+        """End the running take and have it saved; returns at once. `ended` tells it."""
+        take = self.takes.running
+        self.takes.end(reason, ended)
+        self._arm.monitor.take = 0
+        self._arm.tell_devices("take_ended", take)
+
+    def telemetry(self) -> dict[str, Any]:
+        """The take's clock and the encoder's queue."""
+        depth, capacity = self.takes.queue_depth()
+        return {
+            "take_frames": self.takes.frames,
+            "take_seconds": self.takes.frames / self._arm.fps,
+            "saving_take": self.takes.saving,
+            "start_pending": bool(self._arm.waiting),
+            "encoder_queue": depth,
+            "encoder_capacity": capacity,
+            "dropped_frames": self.takes.dropped(),
+        }

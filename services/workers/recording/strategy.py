@@ -1,0 +1,186 @@
+"""Recording: when a take may start, what ends it, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.datasets.lock import DatasetProblem
+from services.live import events as ev
+from services.live import protocol
+from services.live.phases import Phase
+from services.live.protocol import Code
+from services.live.requests import RecordRequest
+from services.workers.arm.context import DRIVER_GONE, ArmContext
+from services.workers.arm.motion import Pose
+from services.workers.arm.strategy import Strategy
+from services.workers.process.mailbox import Refused
+from services.workers.recording.recorder import Recorder
+from services.workers.recording.takes import Takes
+from sessions.models import SessionKind
+
+
+class RecordStrategy(Strategy):
+    """Takes of a fixed length, started by a command each; the arm follows on between them, unrecorded."""
+
+    kind = SessionKind.RECORD
+    driven = Strategy.driven - {Phase.RECORDING}
+    """A take goes on to its end, since a person holds the leader; the arm holds after it."""
+
+    def __init__(self, request: RecordRequest, open_takes: Callable[[], Takes]) -> None:
+        """`open_takes` opens the dataset, or raises DatasetProblem or OSError."""
+        self._request, self._open_takes = request, open_takes
+        self._recorder: Recorder | None = None
+        self._problem = ""
+        self._length = max(1, round(request.episode_seconds * request.fps))
+        self._last_take = 0
+        self._reset_left = 0
+
+    def setup(self, arm: ArmContext) -> protocol.Command | None:
+        """Open the dataset. What forbids recording is an alarm and a refusal later, not an arm that falls."""
+        self._arm = arm
+        if arm.devices.absent:
+            self._problem = "; ".join(arm.devices.absent.values())
+            return None
+        try:
+            self._recorder = Recorder(arm, self._open_takes())
+        except (DatasetProblem, OSError) as error:
+            self._problem = str(error)
+            arm.tell(ev.AlarmRaised(source="dataset", text=self._problem, answer="F ends the session"))
+        return None
+
+    def guide(self, observation: dict[str, Any] | None) -> Pose | None:
+        """The leader."""
+        return self._arm.read_leader()
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def reasons(self, command: protocol.Command) -> Mapping[Code, str]:
+        """Takes that cannot start, are not running, or are not there."""
+        match command:
+            case protocol.StartTake():
+                wrong = f"the arm is {self._arm.phase.value}: a take starts while the follower follows"
+                return {Code.WRONG_PHASE: self._problem or wrong}
+            case protocol.EndTake(take=take):
+                return {Code.WRONG_PHASE: f"take {take} is not running"}
+            case protocol.MarkTake(take=take) if self._recorder is None or not self._recorder.takes.has(take):
+                return {Code.NO_TAKE: f"there is no take {take} in this session"}
+        return {}
+
+    def command(self, command: protocol.Command, done: Callable[[], None]) -> bool:
+        """Start, end and mark takes."""
+        if self._recorder is None:
+            raise Refused(self._problem, Code.TROUBLE)
+        match command:
+            case protocol.StartTake(take=take):
+                self._check_start(self._recorder, take)
+                self._arm.start(take)
+            case protocol.EndTake(take=take):
+                if self._recorder.running != take:
+                    raise Refused(f"take {take} is not running", Code.WRONG_NUMBER)
+                self._end_take(self._recorder, "key")
+            case protocol.MarkTake(take=take, accepted=accepted):
+                self._recorder.takes.mark(take, accepted)
+            case _:
+                return super().command(command, done)
+        return True
+
+    def _check_start(self, recorder: Recorder, take: int) -> None:
+        recorder.check()
+        if take != self._last_take + 1:
+            raise Refused(f"take {self._last_take + 1} comes next, not {take}", Code.WRONG_NUMBER)
+        self._arm.haste.check_burst()
+        if self._arm.waiting:
+            raise Refused(f"take {take} starts as soon as the one before is saved", Code.WAITS)
+
+    # --- takes ------------------------------------------------------------------------------------
+
+    def begin(self, number: int) -> bool:
+        """Once the take before is saved; in lockstep, once the scene is back, too."""
+        recorder = self._recorder
+        if recorder is None or recorder.takes.problem:  # the one before could not be saved, and neither could this one
+            return True
+        if not recorder.free or (self._arm.lockstep and self._reset_left):
+            return False
+        self._last_take = number
+        recorder.start(number, ev.TakeStarted(take=number))
+        self._arm.tell_devices("take_started", number)
+        self._arm.enter(Phase.RECORDING, f"take {number}")
+        return True
+
+    def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
+        """Record, and end the take at its length."""
+        recorder, phase = self._recorder, self._arm.phase
+        if recorder is None:
+            return
+        if recorder.running and phase is Phase.RECORDING:
+            recorder.add(observation, action)
+            if recorder.takes.trouble:
+                self._end_take(recorder, "failed")
+                self._arm.enter(Phase.RESET, f"the take cannot be saved: {recorder.takes.trouble}")
+            elif recorder.takes.frames >= self._length:
+                self._end_take(recorder, "time")
+        elif self._reset_left:
+            self._reset_left -= 1
+        between = self._arm.phase in (Phase.READY, Phase.RESET) and not self._arm.waiting
+        if between and recorder.free and self._reached:
+            self._arm.enter(*self.settle(Phase.READY))
+
+    def _end_take(self, recorder: Recorder, reason: str) -> None:
+        if not recorder.running:
+            return
+        recorder.end(reason, ev.TakeEnded(take=recorder.running, frames=recorder.takes.frames, reason=reason))
+        self._reset_left = round(self._request.reset_seconds * self._arm.fps)
+        if self._arm.phase is Phase.RECORDING and reason in ("key", "time"):
+            if not self._arm.driven:
+                self._arm.stop(DRIVER_GONE, "driver")
+            else:
+                self._arm.enter(Phase.RESET, "put the scene back; the follower follows, nothing is recorded")
+
+    @property
+    def _reached(self) -> bool:
+        return self._recorder is not None and 0 < self._request.episodes <= self._recorder.takes.accepted
+
+    # --- what the loop asks -----------------------------------------------------------------------
+
+    def settle(self, phase: Phase) -> tuple[Phase, str]:
+        """Where it follows: ready for the next take, or done."""
+        if phase is not Phase.READY:
+            return super().settle(phase)
+        if self._reached:
+            return Phase.DONE, f"{self._request.episodes} accepted episodes are saved"
+        return Phase.READY, f"take {self._last_take + 1} comes next"
+
+    def on_stop(self, cause: str, ended_by: str) -> str:
+        """A take that is running ends here and is saved, as rejected unless the session ends in order."""
+        if self._recorder is None or not self._recorder.running:
+            return ""
+        self._end_take(self._recorder, ended_by)
+        return "" if ended_by == "ended" else f"take {self._last_take} is saved as rejected, r takes it back"
+
+    def on_leap(self, why: str) -> None:
+        """A leap of the leader spoils the take."""
+        if self._recorder is not None and self._recorder.running:
+            self._recorder.takes.flag("leader jumped")
+            self._end_take(self._recorder, "failed")
+
+    @property
+    def busy(self) -> bool:
+        """A take is being saved."""
+        return self._recorder is not None and not self._recorder.free
+
+    @property
+    def needs_steps(self) -> bool:
+        """While recording and saving, during the reset, and for a start that waits."""
+        waits = self._arm.phase.following and bool(self._reset_left or self._arm.waiting)
+        return self._arm.phase is Phase.RECORDING or self.busy or waits
+
+    def telemetry(self) -> dict[str, Any]:
+        """The take's clock and the encoder's queue."""
+        return self._recorder.telemetry() if self._recorder else {}
+
+    def end(self) -> None:
+        """Save what is left and close the dataset."""
+        if self._recorder is not None:
+            self._end_take(self._recorder, "ended")
+            self._recorder.takes.close()

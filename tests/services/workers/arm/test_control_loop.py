@@ -1,0 +1,282 @@
+"""The control loop's own rules, whatever the strategy: hold first, forget what waits, rest before torque goes off."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.live import events as ev
+from services.live import protocol
+from services.live.event_log import read_events
+from services.live.phases import Phase
+from services.live.protocol import Code
+from services.live.requests import Purpose
+from services.workers.arm.arm import Mode
+from services.workers.arm.bench_strategy import BenchStrategy
+from services.workers.arm.context import ArmContext
+from services.workers.arm.control_loop import ControlLoop
+from services.workers.arm.motion import Pose
+from services.workers.arm.strategy import Strategy
+from services.workers.process.server import Received
+from sessions.models import SessionKind, SessionStatus
+from tests.support.phase_walk import REST, Case, Workers
+
+HOOKS = ("setup", "guide", "tick", "command", "settle", "on_stop", "telemetry")
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[Workers]:
+    made = Workers(tmp_path)
+    yield made
+    made.close()
+
+
+class Answers:
+    """Sends commands to a worker's mailbox, as the server's thread does."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._mailbox = workers.mailbox
+
+    def send(self, command: protocol.Command) -> queue.Queue[tuple[Code, str]]:
+        answers: queue.Queue[tuple[Code, str]] = queue.Queue()
+        self._mailbox.receive(Received(command, lambda code, words: answers.put((code, words))))
+        return answers
+
+    def ask(self, command: protocol.Command) -> tuple[Code, str]:
+        return self.send(command).get(timeout=10)
+
+
+class Broken(Strategy):
+    """Follows the leader, until one of its hooks fails."""
+
+    kind = SessionKind.RECORD
+
+    def __init__(self) -> None:
+        self.fails, self.ended = "", 0
+        self.arm: ArmContext
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in HOOKS and name == object.__getattribute__(self, "fails"):
+            raise RuntimeError(f"{name} is broken")
+        return object.__getattribute__(self, name)
+
+    def setup(self, arm: ArmContext) -> protocol.Command:
+        self.arm = arm
+        return protocol.Follow()
+
+    def guide(self, observation: dict[str, Any] | None) -> Pose | None:
+        return self.arm.read_leader()
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+def loop_of(workers: Workers, strategy: Strategy, *, fps: int = 100, rests: bool = True) -> ControlLoop:
+    case = Case(strategy.kind, Phase.IDLE, rests=rests)
+    devices = workers._devices(leader=True)
+    return ControlLoop(workers.context, devices, workers._profile(case), strategy, fps=fps, lockstep=False)
+
+
+def running(loop: ControlLoop) -> tuple[threading.Thread, list[BaseException]]:
+    """The loop on a thread, and what it raises."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            loop.run()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, raised
+
+
+def until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
+
+
+def told(workers: Workers, kind: type[ev.Event]) -> list[Any]:
+    return [e for e in read_events(workers.context.run.events) if isinstance(e, kind)]
+
+
+# --- faults in a strategy ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hook", ["guide", "tick", "on_stop", "telemetry"])
+def test_a_strategy_that_fails_ends_the_session_with_the_arm_held_and_is_asked_to_save(
+    workers: Workers, hook: str
+) -> None:
+    strategy = Broken()
+    loop = loop_of(workers, strategy)
+    thread, raised = running(loop)
+    until(lambda: loop.arm.phase is Phase.READY)
+    strategy.fails = hook
+    if hook == "on_stop":
+        workers.mailbox.lose_driver()
+    thread.join(10)
+    assert [str(error) for error in raised] == [f"{hook} is broken"]
+    assert loop.arm.arm.mode is Mode.HOLD and not loop.arm.arm.unheld
+    assert strategy.ended == 1 and not workers.mailbox.open
+    assert not loop.may_cut_torque
+
+
+def test_a_setup_that_fails_leaves_the_arm_held_and_is_ended_too(workers: Workers) -> None:
+    strategy = Broken()
+    strategy.fails = "setup"
+    loop = loop_of(workers, strategy)
+    with pytest.raises(RuntimeError, match="setup is broken"):
+        loop.run()
+    assert loop.arm.arm.mode is Mode.HOLD and strategy.ended == 1 and not loop.may_cut_torque
+
+
+@pytest.mark.parametrize(("fault", "asked"), [("command", protocol.StartTake(take=1)), ("on_stop", protocol.Stop())])
+def test_a_command_that_fails_is_answered_and_the_session_goes_on(
+    workers: Workers, fault: str, asked: protocol.Command
+) -> None:
+    strategy = Broken()
+    loop, answers = loop_of(workers, strategy), Answers(workers)
+    thread, raised = running(loop)
+    until(lambda: loop.arm.phase is Phase.READY)
+    strategy.fails = fault
+    code, words = answers.ask(asked)
+    assert code is Code.FAILED and f"{fault} is broken" in words
+    if fault == "on_stop":
+        assert loop.arm.arm.mode is Mode.HOLD, "it holds before anybody is asked what else that means"
+        time.sleep(1.05)
+    strategy.fails = ""
+    assert answers.ask(protocol.Finish()) == (Code.OK, "")
+    thread.join(10)
+    assert not raised and loop.outcome == (SessionStatus.FINISHED, "finished by the operator")
+
+
+# --- stop -------------------------------------------------------------------------------------------
+
+
+def test_a_stop_wakes_the_loop_in_mid_period(workers: Workers) -> None:
+    loop, answers = loop_of(workers, Broken(), fps=1), Answers(workers)
+    thread, _ = running(loop)
+    until(lambda: workers.mailbox.open)
+    time.sleep(0.1)
+    began = time.monotonic()
+    assert answers.ask(protocol.Stop()) == (Code.OK, "")
+    assert time.monotonic() - began < 0.3
+    loop._over = True
+    thread.join(10)
+
+
+def test_after_a_stop_nothing_moves_for_a_second(workers: Workers) -> None:
+    loop, answers = loop_of(workers, Broken()), Answers(workers)
+    thread, _ = running(loop)
+    until(lambda: loop.arm.phase is Phase.READY)
+    answers.ask(protocol.Stop())
+    for command in (protocol.Follow(), protocol.GoToRest(), protocol.Release(confirmed=True), protocol.Finish()):
+        code, words = answers.ask(command)
+        assert code is Code.TOO_SOON and "a moment ago" in words
+    time.sleep(1.05)
+    assert answers.ask(protocol.Follow()) == (Code.OK, "")
+    loop._over = True
+    thread.join(10)
+
+
+# --- what waits, and who watches --------------------------------------------------------------------
+
+AWAY: dict[str, Callable[[ControlLoop], object]] = {
+    "stop": lambda loop: loop.arm.stop("a key"),
+    "rest": lambda loop: loop.arm.rest("to rest"),
+    "release": lambda loop: loop.arm.release(),
+    "finish": lambda loop: loop.arm.finish(SessionStatus.FINISHED, "over"),
+    "no driver": lambda loop: loop.arm.lose_driver(),
+    "leap": lambda loop: loop._align_again("the leader jumped"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [*((SessionKind.RECORD, way) for way in AWAY), *((SessionKind.EVAL, way) for way in AWAY if way != "leap")],
+)
+def test_whatever_sends_the_arm_another_way_forgets_the_start_that_waits(
+    workers: Workers, kind: SessionKind, way: str
+) -> None:
+    phase = Phase.RESET if kind is SessionKind.RECORD else Phase.RESTED
+    history = "saving" if kind is SessionKind.RECORD else "success"
+    loop = workers.loop(Case(kind, phase, history))
+    if kind is SessionKind.EVAL:
+        loop._strategy._takes.saving = 1
+    loop.arm.start(2)
+    assert loop.arm.waiting == 2, "the take before is being saved"
+    AWAY[way](loop)
+    assert loop.arm.waiting == 0
+    loop.close()
+
+
+UNWATCHED = [
+    (SessionKind.BENCH, Phase.READY, "none", False, Phase.HELD),
+    (SessionKind.BENCH, Phase.ALIGNING, "none", False, Phase.HELD),
+    (SessionKind.BENCH, Phase.RESTING, "none", False, Phase.RESTING),
+    (SessionKind.RECORD, Phase.READY, "none", False, Phase.HELD),
+    (SessionKind.RECORD, Phase.RESET, "saved", False, Phase.HELD),
+    (SessionKind.RECORD, Phase.RECORDING, "running", False, Phase.RECORDING),
+    (SessionKind.RECORD, Phase.RELEASING, "saved", False, Phase.RELEASING),
+    (SessionKind.EVAL, Phase.ALIGNING, "none", False, Phase.HELD),
+    (SessionKind.EVAL, Phase.RUNNING, "running", False, Phase.HELD),
+    (SessionKind.EVAL, Phase.RESTING, "success", False, Phase.HELD),
+    (SessionKind.EVAL, Phase.RESTING, "success", True, Phase.RESTING),
+    (SessionKind.EVAL, Phase.JUDGING, "pending", False, Phase.JUDGING),
+    (SessionKind.EVAL, Phase.DONE, "success", False, Phase.DONE),
+]
+
+
+@pytest.mark.parametrize(("kind", "phase", "history", "ending", "then"), UNWATCHED)
+def test_what_nobody_watches_holds_but_a_take_goes_on(
+    workers: Workers, kind: SessionKind, phase: Phase, history: str, ending: bool, then: Phase
+) -> None:
+    loop = workers.loop(Case(kind, phase, history, ending=ending))
+    loop.arm.arm.mode = Mode.FOLLOW if phase.following or phase is Phase.RUNNING else Mode.REST
+    loop.arm.lose_driver()
+    assert loop.arm.phase is then
+    if then is Phase.HELD:
+        assert loop.arm.arm.mode is Mode.HOLD
+    if phase is Phase.RUNNING:
+        assert loop._strategy.trials.pending == 1
+    loop.close()
+
+
+# --- torque -----------------------------------------------------------------------------------------
+
+
+def test_torque_goes_off_only_at_rest(workers: Workers) -> None:
+    loop = workers.loop(Case(SessionKind.BENCH, Phase.RESTED))
+    loop.arm.arm.rest(dict(REST))
+    assert loop.may_cut_torque
+    loop.arm.pose = {**REST, "shoulder_lift": REST["shoulder_lift"] + 11.0}
+    assert not loop.may_cut_torque, "as measured it is not there"
+    loop.arm.pose = dict(REST)
+    loop.arm.hold()
+    assert not loop.may_cut_torque
+    loop.close()
+
+
+def test_torque_that_cannot_be_cut_is_not_called_off(workers: Workers) -> None:
+    loop = loop_of(workers, BenchStrategy(Purpose.RELEASE))
+
+    def broken() -> None:
+        raise ConnectionError("the bus does not answer")
+
+    loop.arm.devices.robot.bus.disable_torque = broken
+    thread, _ = running(loop)
+    until(lambda: loop.arm.phase is Phase.HELD)
+    assert thread.is_alive() and loop.arm.ending is None, "the arm has torque: the session goes on holding it"
+    loop._over = True
+    thread.join(10)
+    until(lambda: any("the bus does not answer" in e.text for e in told(workers, ev.AlarmRaised)))
+    assert Phase.RELEASED.value not in [e.phase for e in told(workers, ev.PhaseChanged)]
