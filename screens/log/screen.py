@@ -18,8 +18,8 @@ from screens.frame.availability import may_type
 from screens.frame.dialogs import TextEntry
 from screens.frame.lab_screen import LabScreen
 from screens.log.annotate import Annotates
+from screens.views.log_rows import log_rows
 from screens.views.session_page import session_page
-from screens.views.session_rows import session_row
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
@@ -69,6 +69,7 @@ class LogScreen(Annotates, LabScreen):
         self._query = ""
         self._problem = ""
         self._loaded = False
+        self._room = 0
         self.read()
 
     def on_screen_resume(self) -> None:
@@ -108,8 +109,13 @@ class LogScreen(Annotates, LabScreen):
             chosen = wanted
         ids = [s.id for s in self._shown]
         at = ids.index(chosen) if chosen in ids else 0
-        self.query_one(RowList).show([session_row(s, self.size.width) for s in self._shown], at)
+        self._show_rows(at)
         self.redraw()
+
+    def _show_rows(self, cursor: int | None = None) -> None:
+        listed = self.query_one(RowList)
+        self._room = listed.room
+        listed.show(log_rows(self._shown, self._room), cursor)
 
     @property
     def chosen(self) -> Session | None:
@@ -121,6 +127,8 @@ class LogScreen(Annotates, LabScreen):
 
     def draw(self) -> None:
         """Titles, the empty state, the chosen session."""
+        if self.query_one(RowList).room != self._room:
+            self._show_rows()
         dot = f" {signs().dot} "
         count = (
             f"{len(self._shown)} of {plural(len(self._all), 'session')}"

@@ -1,4 +1,4 @@
-"""What Bench lists: sessions that run, and today's sessions. Read in a thread; drawn as rows."""
+"""What Bench lists: a row for each session that runs, and for each that ended today. Pure."""
 
 from __future__ import annotations
 
@@ -10,77 +10,7 @@ from textual.content import Content
 from screens.views.signs import clean, fit, signs
 from services.live.snapshots import Snapshot, TrainingState
 from services.log.today import Running
-from sessions.models import Session, SessionKind, SessionStatus, Training, Verdict
-
-WIDE = 110
-
-
-def session_row(session: Session, width: int) -> Content:
-    """`✓ 2026-02-19 14:32  record  pick_place  12 of 50  2✗ 1⚠  31 m 02 s  #night`."""
-    from services.log.headline import headline
-
-    head = headline(session)
-    sign, tone = session_sign(session)
-    wide = width >= WIDE
-    when = head.when if wide else head.when[5:]
-    return Content.assemble(
-        (f"{sign} ", f"bold {tone}"),
-        (fit(when, len(when) + 2), "$quiet"),
-        fit(head.kind, 8),
-        (fit(head.what, 28 if wide else 20) + " ", "bold"),
-        *_counts(session, 28 if wide else 20),
-        (fit(head.duration, 11), "$quiet"),
-        ("  ".join(head.marks), "$warning"),
-    )
-
-
-def _counts(session: Session, width: int) -> list[tuple[str, str]]:
-    """What came of it, in columns of `width` cells together; spaces where there is nothing to count."""
-    match session.kind:
-        case SessionKind.RECORD:
-            parts = _kept(session)
-        case SessionKind.TRAIN if session.training is not None:
-            parts = _steps(session.training, width)
-        case SessionKind.EVAL:
-            parts = _verdicts(session, width)
-        case _:
-            parts = []
-    used = sum(len(text) for text, _ in parts)
-    return [*parts, (" " * max(0, width - used), "")]
-
-
-def _kept(session: Session) -> list[tuple[str, str]]:
-    s = signs()
-    rejected = len(session.episodes) - session.accepted
-    flagged = sum(bool(e.flags) for e in session.episodes)
-    return [
-        (fit(f"{session.accepted} of {session.target_episodes}", 10), ""),
-        (fit(f"{rejected}{s.no}" if rejected else "", 5), "$error"),
-        (fit(f"{flagged}{s.warning}" if flagged else "", 5), "$warning"),
-    ]
-
-
-def _steps(training: Training, width: int) -> list[tuple[str, str]]:
-    """`3,210/20,000 steps`, and the loss where it fits."""
-    from services.log.headline import training_counts
-
-    total = f"/{training.total_steps:,}" if training.steps < training.total_steps else ""
-    steps = f"{training.steps:,}{total} steps"
-    loss = next((f"  {word}" for word in training_counts(training)[1:] if word.startswith("loss")), "")
-    return [(fit(steps + (loss if len(steps + loss) < width else ""), width - 1), "")]
-
-
-def _verdicts(session: Session, width: int) -> list[tuple[str, str]]:
-    """`12✓ 8✗ 1○ 60 % [39, 78]`; without the interval where that does not fit."""
-    from services.log.headline import rate
-
-    s = signs()
-    success, failure, void = (session.count(v) for v in (Verdict.SUCCESS, Verdict.FAILURE, Verdict.VOID))
-    parts = [(f"{success}{s.yes} ", "$success"), (f"{failure}{s.no} ", "$error")]
-    parts += [(f"{void}{s.void} ", "$quiet")] if void else []
-    words = rate(success, success + failure)
-    left = width - 1 - sum(len(text) for text, _ in parts)
-    return [*parts, (words if len(words) <= left else words.partition(" [")[0], "")]
+from sessions.models import Session, SessionKind, SessionStatus, Verdict
 
 
 def running_row(item: Running, attached: str) -> Content:

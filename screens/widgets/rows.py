@@ -46,6 +46,11 @@ class RowList(Widget):
         """What the operator reads, row by row."""
         return [row.plain for row in self.rows]
 
+    @property
+    def room(self) -> int:
+        """The cells that a row has, those of the cursor left out."""
+        return max(0, self.size.width - 1)
+
     def show(self, rows: Sequence[Content], cursor: int | None = None) -> None:
         """Show these rows; the cursor stays, or stands where `cursor` says."""
         wanted = self.cursor if cursor is None else cursor

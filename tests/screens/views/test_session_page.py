@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from screens.views.log_rows import log_rows
 from screens.views.session_page import session_page
-from screens.views.session_rows import ended_row, running_row, session_row
+from screens.views.session_rows import ended_row, running_row
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live.snapshots import Phase, Snapshot, replay
@@ -164,6 +165,11 @@ def test_trials_stand_side_by_side_where_there_is_room(width: int) -> None:
 # --- the list -------------------------------------------------------------------------------------
 
 
+def row(session: Session, terminal: int) -> str:
+    """Its row in the Log of a terminal of that width."""
+    return log_rows([session], terminal - 5)[0].plain
+
+
 @pytest.mark.parametrize(
     ("events", "narrow", "wide"),
     [
@@ -173,19 +179,19 @@ def test_trials_stand_side_by_side_where_there_is_room(width: int) -> None:
 )
 def test_a_row_says_as_much_as_fits(events: tuple[ev.Event, ...], narrow: str, wide: str) -> None:
     session = session_of(*events, ended())
-    assert narrow in session_row(session, 80).plain and wide not in session_row(session, 80).plain
-    assert wide in session_row(session, 120).plain
+    assert narrow in row(session, 80) and wide not in row(session, 80)
+    assert wide in row(session, 120)
 
 
 def test_a_row_of_a_training_that_ended_early_says_of_how_many_steps() -> None:
-    assert "3,210/20,000 steps " in session_row(session_of(*train_events(step=3_210), ended()), 80).plain
+    assert "3,210/20,000 steps " in row(session_of(*train_events(step=3_210), ended()), 80)
 
 
 def test_the_columns_of_every_kind_stand_below_each_other() -> None:
     record = session_of(started(ID), saved(0), ended())
     sessions = [session_of(*train_events(), ended()), session_of(*eval_events(), ended()), record]
     for width in (80, 120):
-        durations = {session_row(s, width).plain.rindex(" s ") for s in map(same_length, sessions)}
+        durations = {row(s, width).rindex(" s") for s in map(same_length, sessions)}
         assert len(durations) == 1
 
 
@@ -239,7 +245,7 @@ def test_no_text_from_outside_acts_on_a_page() -> None:
     evaluation = (eval_started(task=NASTY, checkpoint=f"/c/{NASTY}", trained_in=NASTY, dataset=NASTY), *trial)
     for events in (tuple(training), evaluation):
         session = session_of(*events, ended())
-        shown = (session_page(session, 114), session_row(session, 120), ended_row(session))
+        shown = (session_page(session, 114), log_rows([session], 120)[0], ended_row(session))
         for content in shown:
             assert not [c for c in content.plain if (ord(c) < 32 and c != "\n") or c == "\u202e"]
             assert "owned" not in content.plain

@@ -1,0 +1,42 @@
+"""The Log on terminals of different sizes: its rows have the columns of the size that the terminal has now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from screens.widgets.rows import RowList
+from services.folders import DataFolder
+from tests.support.runs import ended, saved, session_id, started, write_run
+
+NAME = "pick_place_with_the_left_hand_at_night"
+
+
+def a_recording(folder: DataFolder, number: int, **more: Any) -> None:
+    run = session_id(number)
+    write_run(folder, run, started(run, dataset=NAME, target_episodes=50, **more), saved(0), ended())
+
+
+def rows(console: Any) -> list[str]:
+    return console.screen.query_one(RowList).lines
+
+
+@pytest.mark.parametrize(("before", "after"), [((120, 40), (80, 24)), ((80, 24), (200, 60)), ((200, 60), (120, 40))])
+async def test_rows_get_the_columns_of_the_new_size(
+    open_console: Any, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    async with open_console(size=after) as console:
+        for number in (1, 2):
+            a_recording(console.folder, number)
+        await console.press("f7")
+        await console.until(lambda: len(rows(console)) == 2)
+        wanted = rows(console)
+    async with open_console(size=before) as console:
+        await console.press("f7")
+        await console.until(lambda: len(rows(console)) == 2)
+        await console.press("down")
+        assert rows(console) != wanted
+        await console.pilot.resize_terminal(*after)
+        await console.until(lambda: rows(console) == wanted, "the old columns stay")
+        assert console.screen.chosen.id == session_id(1), "the cursor stays where it was"
