@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     _train(verbs)
     _eval(verbs)
     _sessions(verbs)
+    _show(verbs)
     _verb(verbs, "attach", "open a running session again, here", "lab-console attach").add_argument(
         "session", nargs="?", metavar="SESSION", help="its id, or the beginning of it (default: the newest running)"
     )
@@ -142,4 +143,19 @@ def _sessions(verbs: _Verbs) -> None:
         "accepted, flags), training (null, or policy, output_dir, steps, total_steps, final_loss, checkpoints, ...), "
         "checkpoint, trained_in, target_trials, trials (index, verdict, ended_by, episode_index, seconds, "
         "failure_mode, judge, why, checkpoint, condition), alarms, notes, tags, profile, config, versions, git_commit",
+    )
+
+
+def _show(verbs: _Verbs) -> None:
+    show = _verb(verbs, "show", "print what the log knows of one session, as its page in the Log", "")
+    show.formatter_class = argparse.RawDescriptionHelpFormatter
+    show.epilog = "\n".join(
+        ("examples:", "  lab-console show last", "  lab-console show 20261124-2130", "  lab-console show last --json")
+    )
+    show.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    show.add_argument(
+        "--json",
+        action="store_true",
+        help="print the page as an object with the keys session, state and sections (name, table, rows); a row has "
+        "name, interval and values (text, tone, mark, strong)",
     )

@@ -43,7 +43,15 @@ def test_the_console_and_its_screens_load_no_heavy_library() -> None:
 
 
 def test_verbs_without_a_screen_load_no_textual() -> None:
-    verbs = ("grammar", "commands.arm", "commands.evaluate", "commands.record", "commands.sessions", "commands.train")
+    verbs = (
+        "grammar",
+        "commands.arm",
+        "commands.evaluate",
+        "commands.record",
+        "commands.sessions",
+        "commands.show",
+        "commands.train",
+    )
     assert not loaded_by("console.__main__", *(f"console.{verb}" for verb in verbs)) & (UI | HEAVY)
 
 

@@ -1,0 +1,68 @@
+"""`lab-console show`: one session's page, as the Log shows it."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import shutil
+import sys
+
+from console.exit import BAD_USAGE, FAILED, OK, complain
+from screens.views.page_lines import Line, lines
+from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
+from services.folders import data_folder
+from services.log.logbook import LogbookProblem
+from services.log.lookup import find
+from services.log.page import Page, as_json, page
+from services.refusal import Refusal
+
+WIDTH = 80
+"""Columns where there is no terminal to ask."""
+COLOURS = {
+    "bold": "1",
+    "$quiet": "2",
+    "$edge": "2",
+    "$error": "31",
+    "$success": "32",
+    "$warning": "33",
+    "$accent": "36",
+}
+"""Codes of `ESC [ ... m` for the theme's words; what has none is plain."""
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print the session's page, as text or as JSON."""
+    try:
+        found = find(data_folder(options.data_dir), options.session)
+    except Refusal as refusal:
+        complain(refusal)
+        return BAD_USAGE
+    except LogbookProblem as problem:
+        complain(problem)
+        return FAILED
+    if found.message:
+        complain(found.message)
+    made = page(found.session)
+    print(as_json(made).decode() if options.json else _text(made))
+    return OK
+
+
+def _text(made: Page) -> str:
+    terminal = sys.stdout.isatty()
+    use_signs(UNICODE if speaks_utf8() else ASCII)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that the terminal cannot write is no reason to fail
+    width = shutil.get_terminal_size((WIDTH, 24)).columns if terminal else WIDTH
+    coloured = terminal and not os.environ.get("NO_COLOR")
+    drawn = [[(f"session {made.session}", "bold")], *lines(made, width)]
+    return "\n".join(_coloured(line) if coloured else "".join(text for text, _ in line) for line in drawn)
+
+
+def _coloured(line: Line) -> str:
+    return "".join(_dyed(text, style) for text, style in line)
+
+
+def _dyed(text: str, style: str) -> str:
+    codes = ";".join(COLOURS[word] for word in style.split() if word in COLOURS)
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes and text.strip() else text

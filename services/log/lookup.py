@@ -1,0 +1,89 @@
+"""The session that a person means by an id, the beginning of one, or `last`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+
+from services.folders import SESSION_ID, DataFolder, RunFolder
+from services.log import logbook
+from services.log.logbook import LogbookProblem
+from services.refusal import Refusal
+from services.text import clean
+from sessions.models import Session
+
+LAST = "last"
+"""The newest session."""
+NAMED = 5
+"""Sessions that a sentence names, at most."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A session as the log has it now; `message` says what else must be known."""
+
+    session: Session
+    message: str = ""
+
+
+def find(folder: DataFolder, wanted: str) -> Found:
+    """The session that `wanted` names, running or over, with what its events tell by now.
+
+    Raises Refusal where it names none or several, LogbookProblem where the log or the session cannot be read.
+    """
+    book = logbook.sessions(folder) if folder.root.exists() else logbook.Logbook()
+    known = {session.id: session for session in book.sessions}
+    session_id = choose(wanted, {*known, *_runs(folder)}, str(folder.root))
+    run = folder.run(session_id)
+    problem = _unreadable(run)
+    if session_id not in known:
+        raise LogbookProblem(problem or _no_document(run))
+    kept = f"{problem}; this is what the log kept of it before" if problem else ""
+    return Found(known[session_id], ". ".join(text for text in (book.message, kept) if text))
+
+
+def choose(wanted: str, ids: Collection[str], where: str) -> str:
+    """The one of `ids` that `wanted` names: itself, the only one that begins so, or for `last` the newest.
+
+    Raises Refusal where there is none, or more than one.
+    """
+    if not ids:
+        raise Refusal(f"no sessions yet in {where}; `lab-console` opens the console to start one")
+    if wanted == LAST:
+        return max(ids)
+    matching = sorted((i for i in ids if i == wanted or (wanted and i.startswith(wanted))), reverse=True)
+    if wanted in matching or len(matching) == 1:
+        return wanted if wanted in matching else matching[0]
+    if not matching:
+        raise Refusal(f"no session of {where} begins with '{clean(wanted)}'; `lab-console sessions` lists them")
+    named = ", ".join(matching[:NAMED]) + (", ..." if len(matching) > NAMED else "")
+    raise Refusal(f"'{clean(wanted)}' fits {len(matching)} sessions ({named}): give more of the id")
+
+
+def _runs(folder: DataFolder) -> list[str]:
+    """Sessions that have a folder, those of which the log has nothing among them."""
+    with suppress(OSError):
+        return [path.name for path in folder.runs.iterdir() if SESSION_ID.fullmatch(path.name)]
+    return []
+
+
+def _unreadable(run: RunFolder) -> str:
+    """Why the events cannot be read; empty where they can, or are gone."""
+    try:
+        run.events.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        why = error.strerror or error
+        return f"the events of session {run.id} cannot be read ({run.events}: {why}): ask their owner for access"
+    return ""
+
+
+def _no_document(run: RunFolder) -> str:
+    if run.events.exists():
+        return f"{run.events} holds nothing that this version of lab-console understands"
+    return (
+        f"session {run.id} has no events yet: its worker is starting, or ended before it began; "
+        f"look again in a few seconds, or at what it printed: {run.log}"
+    )
