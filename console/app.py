@@ -20,14 +20,14 @@ from textual.binding import Binding
 from textual.command import Provider
 from textual.widgets import Static
 
-from console.stop_key_driver import StopKeyDriver, set_text_entry
+from console.stop_key_driver import StopKeyDriver, set_stop_keys, set_text_entry
 from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
 from console.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from screens.desk.desk import Desk
-    from services.bench.profiles import Benches, Profile
+    from services.bench.profiles import Benches, Keymap, Profile
     from services.folders import DataFolder, RunFolder
 
 OTHERS_AFTER_S = 0.5
@@ -69,6 +69,16 @@ class LabConsole(App[int]):
         desk.bells.ring = self.bell
         desk.keys_moved = self._say_where_keys_go
         return desk
+
+    def take_keys(self, keymap: Keymap) -> None:
+        """Use the keys of lab.toml, before any screen is built. Raises ProfileProblem where they cannot be used."""
+        from screens.frame.keymap import check
+        from screens.views import keys
+
+        checked = check(keymap, [binding for _, binding in self._bindings])
+        keys.use_keymap(checked.keys, checked.added)
+        self._bindings.apply_keymap(checked.keys)
+        set_stop_keys(checked.stops)
 
     def compose(self) -> ComposeResult:
         """What is seen first, while the screens are still being loaded."""
@@ -182,14 +192,18 @@ def build(
     attach: RunFolder | str | None,
     headless: bool = False,
 ) -> LabConsole:
-    """The console, not yet running."""
+    """The console, not yet running. Raises ProfileProblem where the keymap of lab.toml cannot be used."""
 
     def make_desk() -> Desk:
         from console import furnish
 
         return furnish.make_desk(folder, benches, profile, demo=demo, headless=headless)
 
-    return LabConsole(make_desk, attach=folder.run(attach) if isinstance(attach, str) else attach, headless=headless)
+    run_folder = folder.run(attach) if isinstance(attach, str) else attach
+    app = LabConsole(make_desk, attach=run_folder, headless=headless)
+    if benches.keymap.keys:  # checking it loads every screen
+        app.take_keys(benches.keymap)
+    return app
 
 
 def run(folder: DataFolder, benches: Benches, profile: Profile, *, demo: bool, attach: RunFolder | str | None) -> int:

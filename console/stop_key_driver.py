@@ -23,7 +23,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import InBandWindowResize
 
-from services.live.stop_keys import StopKey, StopScanner
+from services.live.stop_keys import StopKey, StopKeys, StopScanner
 
 if TYPE_CHECKING:
     from services.live.stop_line import StopLine
@@ -32,6 +32,7 @@ _IDLE_S = 0.1
 _TICK_S = 0.01
 _text_entry = threading.Event()
 _line: StopLine | None = None
+_stop_keys = StopKeys.adding()
 
 
 def send_stops_to(line: StopLine) -> None:
@@ -46,6 +47,12 @@ def set_text_entry(typing: bool) -> None:
         _text_entry.set()
     else:
         _text_entry.clear()
+
+
+def set_stop_keys(keys: StopKeys) -> None:
+    """Which keys stop besides Esc; takes effect when the terminal is opened."""
+    global _stop_keys  # noqa: PLW0603  as above
+    _stop_keys = keys
 
 
 class StopKeyDriver(LinuxDriver):
@@ -74,7 +81,7 @@ class StopKeyDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read the terminal until the app exits: stops to the worker first, then events to Textual."""
-        scanner = StopScanner()
+        scanner = StopScanner(_stop_keys)
         decode = getincrementaldecoder("utf-8")("replace").decode  # a stray byte must not end this thread
         self._parser = XTermParser(self._debug)
         quiet_since = 0.0

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingsMap, BindingType
 from textual.screen import Screen
 
 from screens.frame import availability, registry
-from screens.views.keys import shown
+from screens.views.keys import keymap, shown, stop_keys
 from screens.widgets.keyline import Key
 
 if TYPE_CHECKING:
@@ -31,9 +31,20 @@ def frame_keys() -> list[BindingType]:
         Binding("question_mark", "keys", "keys", id="keys", tooltip="Every key of this screen"),
         Binding("colon", "palette", "palette", id="palette", tooltip="Every action, by name"),
         Binding("q", "app.leave", "leave", id="leave", tooltip="Leave the console; asks when a session runs"),
-        Binding("x", "stop", "STOP", key_display="Esc x", id="stop", tooltip="Hold the arm where it is, at once"),
+        Binding("x", "stop", "STOP", id="stop", tooltip="Hold the arm where it is, at once"),
         Binding("escape", "back", "back", show=False, id="back", tooltip="Stop while the arm can move, else go back"),
     ]  # fmt: skip
+
+
+def _arranged(frame: BindingsMap, own: BindingsMap) -> BindingsMap:
+    """The frame's keys before a screen's own, with the keys that lab.toml gives them, in the same order.
+
+    Textual's App.set_keymap would come too late: a letter that a field takes is gone before it, its action with it.
+    """
+    whole = BindingsMap.from_keys({**own.key_to_bindings, **frame.key_to_bindings})
+    place = {binding.id: at for at, (_, binding) in enumerate([*frame, *own])}
+    whole.apply_keymap(keymap())
+    return BindingsMap.from_keys(dict(sorted(whole.key_to_bindings.items(), key=lambda item: place[item[1][0].id])))
 
 
 class BoundScreen(Screen[None]):
@@ -44,7 +55,7 @@ class BoundScreen(Screen[None]):
     def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
         super().__init__(id=entry.mode)
         self.desk, self.entry = desk, entry
-        self._bindings = BindingsMap.merge([BindingsMap(frame_keys()), self._bindings])
+        self._bindings = _arranged(BindingsMap(frame_keys()), self._bindings)
 
     @property
     def opening(self) -> bool:
@@ -72,8 +83,8 @@ class BoundScreen(Screen[None]):
             if not binding.show or not active.enabled or name == self.entry.action:
                 continue
             words = availability.label(name, binding.description, self.desk)
-            key = binding.key_display or shown(binding.key)
-            found.setdefault(name, Key(binding.key, key, words, stop=name == "stop"))
+            key = stop_keys() if name == "stop" else binding.key_display or shown(binding.key)
+            found.setdefault(name, Key(binding.key, key, words, stop=name == "stop", lists=name == "keys"))
         first = [name for name in self.FOOTER if name in found]
         rest = [name for name in found if name not in first]
         return [found[name] for name in [*first, *rest]]
@@ -82,13 +93,21 @@ class BoundScreen(Screen[None]):
         """(key, label, tooltip, acts now, action) of every binding of this screen."""
         rows: dict[str, tuple[str, str, str, bool, str]] = {}
         for _, binding in self._bindings:
-            now = bool(self.app._check_action_state(binding.action, self))
-            words = availability.label(binding.action, binding.description, self.desk)
-            key = binding.key_display or shown(binding.key)
-            if binding.tooltip:
-                rows.setdefault(binding.id or binding.action, (key, words, binding.tooltip, now, binding.action))
+            name, action = binding.id or binding.action, binding.action
+            if not binding.tooltip or name in rows:
+                continue
+            now = bool(self.app._check_action_state(action, self))
+            words = availability.label(action, binding.description, self.desk)
+            rows[name] = (self._keys_of(binding), words, binding.tooltip, now, action)
         place = {name: at for at, name in enumerate(self.FOOTER)}
         return sorted(rows.values(), key=lambda row: place.get(row[4], len(place)))
+
+    def _keys_of(self, binding: Binding) -> str:
+        """Every key that does the same."""
+        if binding.id == "stop":
+            return stop_keys()
+        same = [key for key, other in self._bindings if other.id == binding.id and other.action == binding.action]
+        return binding.key_display or " ".join(map(shown, same))
 
     def action_go(self, screen: str) -> None:
         """Show another screen."""

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from screens.desk.desk import Desk
 from screens.desk.messages import StopAnswered, StopUnanswered
+from screens.views.keys import keymap
 from screens.views.signs import clean, signs
 from screens.widgets.bigtext import BigText
 from screens.widgets.line import Line
@@ -32,6 +33,7 @@ class Dialog[Result](ModalScreen[Result]):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
+        self._bindings.apply_keymap(keymap())
 
     def watch_focused(self) -> None:
         """Keys go to another widget, or to none."""
@@ -51,6 +53,10 @@ class Dialog[Result](ModalScreen[Result]):
     def action_close(self) -> None:
         """Close without an answer."""
         self.dismiss()
+
+
+ANSWERS = frozenset({"y", "j", "q", "F", "enter", *"123456789"})
+"""The keys that a question's choices have: no stop key may be one of them."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +139,12 @@ class KeyList(Dialog[None]):
         """One row per key: key, name, what it does."""
         with VerticalScroll(classes="dialog keys", can_focus=False):
             yield Static(Content.styled(f"keys on {self._title}", "bold $accent"), markup=False)
-            rows = []
+            rows, width = [], max(8, *(len(key) for key, *_ in self._keys))
             for key, label, tooltip, now in self._keys:
                 tone = "bold $accent" if now else "$quiet"
                 rows.append(
                     Content.assemble(
-                        (f"{key:>8}", tone), "  ", (f"{label:<16}", "" if now else "$quiet"), (tooltip, "$quiet")
+                        (f"{key:>{width}}", tone), "  ", (f"{label:<16}", "" if now else "$quiet"), (tooltip, "$quiet")
                     )
                 )
             rows.append(

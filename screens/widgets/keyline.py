@@ -12,12 +12,13 @@ from screens.widgets.line import Line
 
 @dataclass(frozen=True)
 class Key:
-    """One key of the footer. `stop` keys stand at the right end, in the colour of danger."""
+    """One key of the footer. `stop` keys stand at the right end, in the colour of danger; one `lists` the others."""
 
     key: str
     shown: str
     label: str
     stop: bool = False
+    lists: bool = False
 
     @property
     def width(self) -> int:
@@ -26,13 +27,13 @@ class Key:
 
 
 def fitting(keys: list[Key], width: int) -> list[Key]:
-    """The first keys that fit into `width` cells; stop keys always stay, and so does `?`, which lists the others."""
+    """The first keys that fit into `width` cells; stop keys always stay, and so does the one that lists the others."""
     stops = [key for key in keys if key.stop]
     others = [key for key in keys if not key.stop]
     room = width - sum(key.width for key in stops)
     if sum(key.width for key in others) <= room:
         return others + stops
-    more = [key for key in others if key.shown == "?" and key.width <= room]
+    more = [key for key in others if key.lists and key.width <= room]
     room -= sum(key.width for key in more)
     chosen: list[Key] = []
     for key in others:

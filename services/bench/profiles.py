@@ -119,7 +119,18 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     default: str = ""
     operators: tuple[str, ...] = ()
     tasks: tuple[Task, ...] = ()
+    keymap: Any = msgspec.field(default_factory=dict)
     bench: dict[str, Any] = {}
+
+
+class Keymap(msgspec.Struct, frozen=True):
+    """Other keys for actions, by the action's id, several with commas; one for all benches, as a lab has keyboards.
+
+    Which actions and keys there are is known to the console, which checks it before it opens.
+    """
+
+    keys: dict[str, str] = {}
+    source: Path | None = None
 
 
 class Benches(msgspec.Struct, frozen=True):
@@ -128,6 +139,7 @@ class Benches(msgspec.Struct, frozen=True):
     profiles: dict[str, Profile]
     default: str
     source: Path | None
+    keymap: Keymap = Keymap()
 
     def pick(self, name: str | None) -> Profile:
         """The named profile, else the default one. Raises ProfileProblem with the names there are."""
@@ -154,12 +166,13 @@ def find_lab_toml() -> Path | None:
 def load_benches(path: Path | None = None, *, built_in: bool = False) -> Benches:
     """The profiles of `path`, of the lab.toml that is found, or the built-in ones (only those with `built_in`).
 
+    The keymap is that of the lab.toml, also beside built-in profiles.
     Raises ProfileProblem naming file, key and reason.
     """
     source = None if built_in else path or find_lab_toml()
     if source is None:
         _, profiles = _decode(example_toml(), "the built-in profiles")
-        return Benches({name: profiles[name] for name in BUILT_IN}, BUILT_IN[0], None)
+        return Benches({name: profiles[name] for name in BUILT_IN}, BUILT_IN[0], None, _keymap_alone(find_lab_toml()))
     try:
         text = source.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -170,7 +183,27 @@ def load_benches(path: Path | None = None, *, built_in: bool = False) -> Benches
     default = lab.default or next(iter(profiles))
     if default not in profiles:
         raise ProfileProblem(f"{source}: default: no bench {default!r}; there are: {', '.join(sorted(profiles))}")
-    return Benches(profiles, default, source)
+    return Benches(profiles, default, source, Keymap(_flat(lab.keymap, source), source))
+
+
+def _keymap_alone(source: Path | None) -> Keymap:
+    """The keymap of a lab.toml whose benches do not matter: one that cannot be read has none."""
+    try:
+        table = tomllib.loads(source.read_text("utf-8")).get("keymap", {}) if source else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return Keymap()
+    return Keymap(_flat(table, source), source)
+
+
+def _flat(table: object, source: Path | None, prefix: str = "") -> dict[str, str]:
+    """Keys by action; `session.finish = "F"` without quotes nests in TOML and means the same."""
+    if isinstance(table, str) and prefix:
+        return {prefix: table}
+    if not isinstance(table, dict):
+        where = f"keymap.{prefix}".rstrip(".")
+        raise ProfileProblem(f'{source}: {where}: write "ACTION" = "KEY", such as "session.finish" = "F,ctrl+f"')
+    nested = [_flat(value, source, f"{prefix}.{name}".lstrip(".")) for name, value in table.items()]
+    return {action: keys for found in nested for action, keys in found.items()}
 
 
 def _decode(text: str, source: str) -> tuple[LabFile, dict[str, Profile]]:

@@ -1,14 +1,15 @@
-"""Which bytes from a terminal are the stop key: pure, byte by byte, whatever the chunks.
+"""Which bytes from a terminal are a stop key: pure, byte by byte, whatever the chunks.
 
-Stops are Esc and `x`, in every way that terminals send them. A real sequence (arrow, function key,
-mouse, focus, report, reply, paste) is none. Where bytes could be both, they are a stop: holding once too
-often costs a key, missing a stop costs more. So only sequences that terminals are known to send count as
-sequences, and Alt with a key, which no terminal can tell from Esc and then that key, is a stop.
+Stops are Esc and `x`, in every way that terminals send them, and the keys that lab.toml adds. Another real
+sequence (arrow, function key, mouse, focus, report, reply, paste) is none. Where bytes could be both, they are a
+stop: holding once too often costs a key, missing a stop costs more. So only sequences that terminals are known to
+send count as sequences, and Alt with a key, which no terminal can tell from Esc and then that key, is a stop.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -28,7 +29,6 @@ X_CAUSE = "x key"
 _ESC = 0x1B
 _BEL = 0x07
 _BODY_LIMIT = 64  # bytes that a control sequence may have: a longer one is no sequence
-_X = (ord("x"), ord("X"))
 _SHIFT_OR_LOCK_OR_ALT = 0b11000011
 _ALT, _CTRL = 0b10, 0b100
 _MODIFIER_KEYS = range(57441, 57455)  # kitty's codes for Shift, Ctrl, Alt and their like, pressed alone
@@ -41,6 +41,42 @@ _SS3_FINALS = frozenset("ABCDEFGHPQRSMIjklmnopqrstuvwyabcd")
 _PRIVATE = re.compile(r"<-?\d[-\d;]*[Mm]|[>=?][\d;:]*\d[\d;:]*[A-Za-z~]|\??\d+(;\d+)*\$y")
 _PARAMETERS = re.compile(r"[\d:;]*\d[\d:;]*")
 _STRING_STARTS = {ord("]"): b"0123456789", ord("P"): b"0123456789>!", ord("_"): b"G"}
+
+
+_FUNCTION_KEY = re.compile(r"[fF](\d{1,2})")
+_FUNCTION_KEYS = 24
+_FUNCTION_CODES = {
+    code: at for at, code in enumerate([*range(11, 16), *range(17, 22), *range(23, 27), 28, 29, *range(31, 35)], 1)
+}
+"""The numbers in `ESC [ number ~`, of F1 to F20."""
+_FUNCTION_FINALS, _LINUX_FUNCTION_FINALS = "PQRS", "ABCDE"
+_KITTY_F13 = 57376
+_SHIFT, _LOCKS = 0b1, 0b11000000
+
+
+@dataclass(frozen=True)
+class StopKeys:
+    """The keys that stop besides Esc: bytes of printable signs, and numbers of function keys, each with its cause."""
+
+    signs: Mapping[int, str]
+    functions: Mapping[int, str]
+
+    @classmethod
+    def adding(cls, names: Iterable[str] = ()) -> StopKeys:
+        """The letter x and these: a printable ASCII sign (of a letter both cases: Caps Lock may be on), or F1 to F24.
+
+        Raises ValueError with the reason for a key that terminals send in no one way, or together with others.
+        """
+        signs, functions = dict.fromkeys(b"xX", X_CAUSE), dict[int, str]()
+        for name in names:
+            function = _FUNCTION_KEY.fullmatch(name)
+            if function and 1 <= int(function[1]) <= _FUNCTION_KEYS:
+                functions[int(function[1])] = f"{name.upper()} key"
+            elif len(name) == 1 and name.isascii() and name.isprintable() and name != " ":
+                signs |= dict.fromkeys((name.lower() + name.upper()).encode(), f"{name} key")
+            else:
+                raise ValueError("a stop key is one letter, digit or sign, or a function key F1 to F24")
+        return cls(signs, functions)
 
 
 @dataclass(frozen=True)
@@ -64,7 +100,8 @@ class _State(Enum):
 class StopScanner:
     """Finds stops in a terminal's input. `now` is monotonic time in seconds, never going back."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: StopKeys | None = None) -> None:
+        self._keys = keys or StopKeys.adding()
         self._state = _State.GROUND
         self._body = ""
         self._opener = 0
@@ -75,7 +112,7 @@ class StopScanner:
     def feed(self, data: bytes, now: float, *, text_entry: bool = False) -> list[StopKey]:
         """The stops that these bytes complete; what was overdue at `now` counts first.
 
-        With `text_entry` the letter x is text; Esc stays a stop.
+        With `text_entry` letters and signs are text; Esc and function keys stay stops.
         """
         stops = self.expire(now)
         for byte in data:
@@ -115,13 +152,14 @@ class StopScanner:
         char, cause = chr(byte), ""
         match self._state:
             case _State.GROUND:
-                cause = X_CAUSE if byte in _X and not text_entry else ""
+                cause = "" if text_entry else self._keys.signs.get(byte, "")
             case _State.ESC | _State.STRING_ESC:
                 cause = self._after_esc(byte, now)
             case _State.CSI:
                 cause = self._control(char, text_entry)
             case _State.LINUX_KEY:
-                cause = self._end(known=char in "ABCDE")
+                cause = self._end(known=char in _LINUX_FUNCTION_FINALS)
+                cause = cause or self._keys.functions.get(_LINUX_FUNCTION_FINALS.index(char) + 1, "")
             case _State.X10_MOUSE:
                 cause = self._mouse(char)
             case _State.SS3:
@@ -167,16 +205,21 @@ class StopScanner:
             self._state = _State.LINUX_KEY if char == "[" else _State.X10_MOUSE
             return ""
         if char == "$" and self._body.isdecimal():
-            return self._end(known=True)  # rxvt: Shift with a key
+            return self._end_key(self._body, "$")  # rxvt: Shift with a key
         if char in "0123456789:;<=>?-$" and len(self._body) < _BODY_LIMIT:
             self._body += char
             return ""
         body = self._body
-        self._end(known=True)
         if body in ("200", "201") and char == "~":
             self._paste_at = self._esc_at if body == "200" else None
-            return ""
-        return control_sequence(body, char, text_entry=text_entry)
+            return self._end(known=True)
+        cause = control_sequence(body, char, text_entry=text_entry, signs=self._keys.signs)
+        return self._end_key(body, char) or cause
+
+    def _end_key(self, body: str, final: str) -> str:
+        """The end of a sequence that may be a function key."""
+        self._end(known=True)
+        return self._keys.functions.get(function_key(body, final), "") if self._keys.functions else ""
 
     def _mouse(self, char: str) -> str:
         """ESC [ M and three bytes, none of them a control."""
@@ -190,7 +233,9 @@ class StopScanner:
             return ""
         modifier = self._body.rpartition(";")[2]
         alt = modifier.isdecimal() and bool((int(modifier) - 1) & _ALT)
-        return self._end(known=char in _SS3_FINALS and not alt)
+        if char not in _SS3_FINALS or alt:
+            return self._end(known=False)
+        return self._end_key(f"1;{modifier}" if modifier else "", char)
 
     def _string(self, byte: int) -> str:
         """ESC ] or P or _ and a reply, which begins as replies begin and ends with BEL or ESC backslash."""
@@ -202,7 +247,7 @@ class StopScanner:
         return "" if byte >= 0x20 else self._end(known=False)
 
 
-def control_sequence(body: str, final: str, *, text_entry: bool) -> str:
+def control_sequence(body: str, final: str, *, text_entry: bool, signs: Mapping[int, str]) -> str:
     """The cause of the stop that `ESC [ body final` is, or '' where it is another key or a report."""
     if _PRIVATE.fullmatch(body + final):
         return ""
@@ -210,9 +255,9 @@ def control_sequence(body: str, final: str, *, text_entry: bool) -> str:
         return "" if not body and final in _BARE_FINALS else ESC_CAUSE
     fields = [_numbers(field) for field in body.split(";")]
     if final == "u":
-        return _key(fields, text_entry)
+        return _key(fields, {} if text_entry else signs)
     if final == "~" and fields[0] == [27] and len(fields) == 3:  # xterm's modifyOtherKeys
-        return _key([fields[2], fields[1]], text_entry)
+        return _key([fields[2], fields[1]], {} if text_entry else signs)
     position = final == "R" and fields[0] != [1]  # of the cursor; otherwise it is F3
     mintty = final in _MINTTY_FINALS and fields[0] == [1] and len(fields) == 2
     if position or not (mintty or final in _KEY_FINALS):
@@ -220,7 +265,26 @@ def control_sequence(body: str, final: str, *, text_entry: bool) -> str:
     return ESC_CAUSE if _pressed(fields) & _ALT else ""
 
 
-def _key(fields: list[list[int]], text_entry: bool) -> str:
+def function_key(body: str, final: str) -> int:
+    """The number of the function key that `ESC [ body final` is, else 0. Shift with F1 is F13: both are sent alike."""
+    fields = [_numbers(field) for field in body.split(";")] if _PARAMETERS.fullmatch(body) else []
+    if (body and not fields) or _released(fields):
+        return 0
+    code = fields[0][0] if fields else 1
+    shifted = final == "$" or _pressed(fields) & ~_LOCKS
+    number = 0
+    if final in "~$":
+        number = _FUNCTION_CODES.get(code, 0)
+    elif final in _FUNCTION_FINALS and code == 1:
+        number = _FUNCTION_FINALS.index(final) + 1
+    elif final == "u" and 0 <= code - _KITTY_F13 <= _FUNCTION_KEYS - 13:
+        number = code - _KITTY_F13 + 13
+    if shifted not in (0, _SHIFT) or (shifted and number > 12):
+        return 0
+    return number + 12 if number and shifted else number
+
+
+def _key(fields: list[list[int]], signs: Mapping[int, str]) -> str:
     """A key as kitty's protocol has it: code:shifted:base ; modifiers:event ; text."""
     codes, text = fields[0], fields[2] if len(fields) > 2 else [0]
     modifiers = _pressed(fields)
@@ -233,8 +297,8 @@ def _key(fields: list[list[int]], text_entry: bool) -> str:
         return ESC_CAUSE
     latin = codes[0] < 0x80  # otherwise the key's place on a Latin keyboard counts as well
     named = codes[:1] if latin else codes
-    is_x = any(code in _X for code in (*named, *text)) and not control
-    return X_CAUSE if is_x and not text_entry else ""
+    causes = [signs[code] for code in (*named, *text) if code in signs and not control]
+    return causes[0] if causes else ""
 
 
 def _numbers(field: str) -> list[int]:

@@ -18,6 +18,7 @@ import pytest
 from console.terminal import ESCDELAY_MS, escape_time_warning, tmux_escape_time
 from services.folders import RunFolder, new_session_id
 from tests import ROOT
+from tests.journeys.stop_probe import BLOCK_S
 from tests.support.fake_worker import Worker
 from tests.support.terminal import Terminal
 
@@ -93,6 +94,29 @@ def test_stops_arrive_at_once_and_textual_sees_the_same_keys(probe: Probe) -> No
     probe.wait_for("f1")
     probe.wait_for("é")
     assert "up" in dict(probe.facts())
+
+
+@pytest.mark.parametrize(("key", "sent"), [("f12", b"\x1b[24~"), ("k", b"k")])
+def test_an_added_stop_key_goes_past_a_blocked_loop(probe: Probe, key: str, sent: bytes) -> None:
+    terminal = probe.start(key)
+    terminal.write(b"b")
+    blocked = probe.wait_for("b")
+    for _ in range(5):
+        pressed = time.monotonic()
+        terminal.write(sent)
+        arrived = probe.worker.stop_within(1.0)
+        assert arrived is not None
+        assert arrived - pressed < 0.1
+    assert time.monotonic() - blocked < BLOCK_S, "the loop was free again"
+    probe.wait_for("free")
+    probe.wait_for(key)
+
+
+def test_without_a_keymap_the_same_keys_stop_nothing(probe: Probe) -> None:
+    terminal = probe.start()
+    terminal.write(b"\x1b[24~k")
+    probe.wait_for("k")
+    assert probe.worker.stop_within(0.2) is None
 
 
 def test_garbage_from_the_terminal_ends_neither_the_app_nor_the_stop_key(probe: Probe) -> None:

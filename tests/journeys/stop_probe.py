@@ -1,7 +1,7 @@
 """A tiny app behind the stop key's driver: `python -m tests.journeys.stop_probe RUN`.
 
 It writes what its event loop does to RUN/loop.txt, one fact a line with its monotonic time. A file RUN/deaf
-makes it ignore SIGHUP, RUN/stay makes it go on without its terminal.
+makes it ignore SIGHUP, RUN/stay makes it go on without its terminal; RUN/f12 and RUN/k add that stop key.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ def main(root: Path) -> None:
     from textual.events import Key
     from textual.screen import ModalScreen
 
-    from console.stop_key_driver import StopKeyDriver, send_stops_to, set_text_entry
+    from console.stop_key_driver import StopKeyDriver, send_stops_to, set_stop_keys, set_text_entry
     from services.folders import RunFolder
+    from services.live.stop_keys import StopKeys
     from services.live.stop_line import StopLine
 
     if (root / "deaf").exists():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     stop_line = StopLine()
     send_stops_to(stop_line)
+    set_stop_keys(StopKeys.adding(key for key in ("f12", "k") if (root / key).exists()))
     facts = (root / "loop.txt").open("a", buffering=1)
 
     def note(fact: str) -> None:

@@ -36,6 +36,23 @@ def test_a_form_filled_in_faster_than_it_is_drawn_has_everything_in_its_field(de
         screen.wait_until(lambda row=rf"{label} +{value}$": re.search(row, screen.text, re.M), 15, f"no {label}")
 
 
+def test_the_demo_has_the_keys_of_its_lab_toml_or_says_what_is_wrong_with_them(demo: DemoDesk) -> None:
+    lab = demo.home.parent / "lab.toml"
+    lab.write_text('[keymap]\n"session.finsh" = "F"\n', "utf-8")
+    refused = demo.open()
+    assert refused.wait(30) == 2
+    said = bytes(refused.raw).decode()
+    assert f'{lab}: keymap: "session.finsh" = "F": there is no such action; the nearest is "session.finish"' in said
+    assert "Traceback" not in said and "1049h" not in said, "nothing was opened"
+    lab.write_text('[keymap]\n"go.log" = "f8"\n"leave" = "ctrl+x"\n', "utf-8")
+    screen = demo.open()
+    screen.wait_for("F8 log", 30)
+    screen.write(b"\x1b[19~")
+    screen.wait_for("no session yet", 10)
+    screen.write(b"\x18")
+    assert screen.wait(10) == 0
+
+
 def test_a_new_operator_records_rejects_finds_the_session_and_notes_it(demo: DemoDesk) -> None:
     screen = demo.open()
     run = demo.start_recording(screen, dataset="first", episodes="2", seconds="8")

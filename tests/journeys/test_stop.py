@@ -19,6 +19,7 @@ from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal
 
 AFTER = [b"", b" ", b"p", b"g", b"\r", b"[", b"\x1b[A", b"\x1bOR", b"r"]
+F12 = b"\x1b[24~"
 DELAYS_MS = (0, 20, 80, 200, 400, 600)
 
 
@@ -75,6 +76,7 @@ def test_esc_followed_by_any_key_holds_through_a_real_tmux_client(demo: DemoDesk
 
 def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(demo: DemoDesk) -> None:
     demo.folder.root.mkdir(parents=True)
+    (demo.folder.root / "lab.toml").write_text('[keymap]\n"stop" = "f12"\n', "utf-8")
     arguments = [sys.executable, "-m", "tests.journeys.blocked_console", str(demo.folder.root)]
     from tests import ROOT
 
@@ -82,7 +84,7 @@ def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(dem
     demo.terminals.append(screen)
     run = demo.start_recording(screen, dataset="blocked", episodes="9")
     demo.follow(screen, run)
-    for key in (b"x", b"\x1b"):
+    for key in (b"x", b"\x1b", F12):
         screen.kill(signal.SIGUSR1)
         time.sleep(0.1)  # well inside the five seconds, and before the heartbeat is missed
         began = time.monotonic()
@@ -94,6 +96,8 @@ def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(dem
         resume(demo, screen, run)
     screen.press("R")
     screen.wait_for("torque", 5)
+    screen.write(F12)
+    held(demo, screen, run, "F12 in a dialog")
     screen.write(b"\x1b")
     held(demo, screen, run, "Esc in a dialog")
     assert live_runs(demo.folder) == [run]

@@ -15,7 +15,7 @@ from console.app import LabConsole, build
 from screens.frame.lab_screen import LabScreen
 from screens.widgets.keyline import KeyLine
 from screens.widgets.line import Line, Lines
-from services.bench.profiles import Benches, Profile
+from services.bench.profiles import Benches, Keymap, Profile
 from services.folders import DataFolder
 from services.live.stop_line import StopLine
 from tests.support.fake_desk import FakeWorker, empty_folder, no_scribe, sim_profile
@@ -112,12 +112,16 @@ def open_console(tmp_path: Path) -> Callable[..., Any]:
 
     @asynccontextmanager
     async def opened(
-        size: tuple[int, int] = (120, 40), profiles: dict[str, Profile] | None = None, line: StopLine | None = None
+        size: tuple[int, int] = (120, 40),
+        profiles: dict[str, Profile] | None = None,
+        line: StopLine | None = None,
+        keymap: dict[str, str] | None = None,
     ) -> AsyncIterator[Console]:
         folder = empty_folder(tmp_path / "lab")
         profiles = profiles or {"sim": sim_profile()}
         first = next(iter(profiles))
-        app = build(folder, Benches(profiles, first, None), profiles[first], demo=False, attach=None, headless=True)
+        benches = Benches(profiles, first, None, Keymap(keymap or {}))
+        app = build(folder, benches, profiles[first], demo=False, attach=None, headless=True)
         app.desk.name = "tg"
         app.desk._stop_line = line
         async with app.run_test(size=size) as pilot:

@@ -128,6 +128,40 @@ def test_a_bad_setting_is_answered_by_its_name(setting: str) -> None:
         apply_settings(load_benches(built_in=True).pick("sim"), [setting])
 
 
+BENCH = '[bench.a.robot]\ntype = "x"\n'
+
+
+@pytest.mark.parametrize(
+    "table", ['"session.finish" = "F,ctrl+f"', 'session.finish = "F,ctrl+f"', '[keymap.session]\nfinish = "F,ctrl+f"']
+)
+def test_a_keymap_names_actions_with_or_without_quotes(tmp_path: Path, table: str) -> None:
+    path = lab(tmp_path, f"[keymap]\n{table}\n{BENCH}")
+    keymap = load_benches(path).keymap
+    assert (keymap.keys, keymap.source) == ({"session.finish": "F,ctrl+f"}, path)
+
+
+@pytest.mark.parametrize("table", ["keymap = 3\n", "[keymap]\nstop = 5\n", '[keymap]\nstop = ["f8"]\n'])
+def test_a_keymap_of_anything_but_text_is_answered_with_file_and_key(tmp_path: Path, table: str) -> None:
+    message = refusal(tmp_path, table + BENCH)
+    assert f"{tmp_path / 'lab.toml'}" in message
+    assert "keymap" in message
+    assert '"session.finish" = "F,ctrl+f"' in message
+
+
+def test_the_demo_has_the_keys_of_the_lab_toml_and_none_of_its_benches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert load_benches(built_in=True).keymap.keys == {}
+    lab(tmp_path, '[keymap]\nstop = "f8"\n')
+    found = load_benches(built_in=True)
+    assert (set(found.profiles), found.source, found.keymap.keys) == ({"sim", "sim-state"}, None, {"stop": "f8"})
+    for text in ("x = [", '[bench.a]\nnothing = "here"'):
+        lab(tmp_path, text)
+        assert load_benches(built_in=True).keymap.keys == {}
+
+
 def test_an_unknown_bench_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ProfileProblem, match="there are: sim"):
         load_benches(built_in=True).pick("so999")
