@@ -47,6 +47,11 @@ def out_of_memory(error: BaseException) -> bool:
     return any(isinstance(e, MemoryError) or any(t in str(e).lower() for t in _MEMORY) for e in _chain(error))
 
 
+def loader_was_killed(error: BaseException) -> bool:
+    """Whether a signal ended a process that loads the data (torch says so in a RuntimeError)."""
+    return any("killed by signal" in str(e) for e in _chain(error))
+
+
 def disk_is_full(error: BaseException) -> bool:
     """Whether there was no room for a file; safetensors tells it as text only."""
     return any(

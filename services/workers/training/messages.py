@@ -58,11 +58,15 @@ class Logged(Fact, frozen=True, kw_only=True, tag=True):
 
 
 class Ended(Fact, frozen=True, kw_only=True, tag=True):
-    """The trainer's last word; `text` is a sentence for people where it did not simply finish."""
+    """The trainer's last word; `text` is a sentence for people where it did not simply finish.
+
+    `loader_killed`: it failed since a process that loads the data was killed.
+    """
 
     outcome: Outcome
     step: int = 0
     text: str = ""
+    loader_killed: bool = False
 
 
 Told = (

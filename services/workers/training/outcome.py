@@ -61,7 +61,7 @@ class Ending:
             case Outcome.REFUSED:
                 return SessionStatus.ABORTED, self.word.text
             case Outcome.FAILED:
-                loader = self.memory_short and "killed by signal" in self.word.text
+                loader = self.memory_short and self.word.loader_killed
                 text = self._out_of_memory("a loader process") if loader else self.word.text
                 return SessionStatus.CRASHED, f"{text}; {self._left()}"
 

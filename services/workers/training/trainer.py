@@ -17,7 +17,7 @@ from services.folders import RunFolder
 from services.live.requests import TrainRequest, read_request
 from services.workers.training.channel import Channel
 from services.workers.training.demonstrations import look
-from services.workers.training.errors import explain, in_words
+from services.workers.training.errors import explain, in_words, loader_was_killed
 from services.workers.training.messages import Ended, Outcome
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,12 @@ def _end_of(run: RunFolder, request: TrainRequest, line: Channel) -> Ended:
     except Exception as error:  # whatever LeRobot raises has to become a sentence
         logger.error("the training failed: %s", error, exc_info=not in_words(error))
         begun = session is not None and session.begun
-        outcome = Outcome.FAILED if begun else Outcome.REFUSED
-        return Ended(outcome=outcome, step=session.step if session else 0, text=explain(error, request))
+        return Ended(
+            outcome=Outcome.FAILED if begun else Outcome.REFUSED,
+            step=session.step if session else 0,
+            text=explain(error, request),
+            loader_killed=loader_was_killed(error),
+        )
 
 
 if __name__ == "__main__":

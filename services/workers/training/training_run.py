@@ -140,7 +140,7 @@ class TrainingRun:
                 self._enter(Phase.TRAINING)
                 return
             if self.line.wait(PATIENCE_S[min(tries, len(PATIENCE_S) - 1)]):
-                raise GaveUp(self._failed.removesuffix("; it is tried again"))
+                raise GaveUp(self._failed)
             tries += 1
             self._tell_step()  # a sign of life: who waits for room does not hang
             began = time.monotonic()
@@ -206,12 +206,13 @@ class TrainingRun:
 
     def _complain(self, reason: str) -> None:
         """What could not be saved, why, and what happens next; once for each checkpoint."""
+        failed = f"the checkpoint of step {self.step} could not be saved: {reason}"
+        if failed == self._failed:
+            return
+        self._failed = failed
         next_one = "it is tried again" if self._last else "training goes on to the next checkpoint"
-        text = f"the checkpoint of step {self.step} could not be saved: {reason}; {next_one}"
         answer = "free the disk; stopping twice gives it up" if self._last else "free the disk"
-        if text != self._failed:
-            self._failed = text
-            self.line.tell(ev.AlarmRaised(source="checkpoint", text=text, answer=answer))
+        self.line.tell(ev.AlarmRaised(source="checkpoint", text=f"{failed}; {next_one}", answer=answer))
 
     def _tell_step(self) -> None:
         self._told_at = time.monotonic()

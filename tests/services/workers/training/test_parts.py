@@ -25,7 +25,7 @@ from services.live.event_log import EventLog
 from services.live.requests import TrainRequest, write_request
 from services.workers.training import stop_timeout
 from services.workers.training.channel import Channel
-from services.workers.training.errors import explain
+from services.workers.training.errors import explain, loader_was_killed
 from services.workers.training.messages import Ended, Outcome, Stepped, decode, encode, logged
 from services.workers.training.metrics_file import MetricsFile
 from services.workers.training.oom import oom_kills
@@ -85,7 +85,7 @@ def ending(output: Path, **known: Any) -> tuple[SessionStatus, str]:
         ({"started": None, "step": 0, "code": 1}, SessionStatus.CRASHED, "no step was made"),
         ({"code": -9, "trouble": "the loss is NaN since step 3"}, SessionStatus.CRASHED, "; the loss is NaN since"),
         (
-            {"word": Ended(outcome=Outcome.FAILED, text="DataLoader worker is killed by signal: Killed"),
+            {"word": Ended(outcome=Outcome.FAILED, text="DataLoader worker is gone", loader_killed=True),
              "memory_short": True},
             SessionStatus.CRASHED, "out of memory: the kernel killed a loader",
         ),
@@ -103,6 +103,12 @@ def raised(kind: type[BaseException], *args: Any, cause: BaseException | None = 
     error = kind(*args)
     error.__cause__ = cause
     return error
+
+
+def test_a_loader_that_was_killed_is_known_by_what_torch_says() -> None:
+    torch_says = raised(RuntimeError, "DataLoader worker (pid 12) is killed by signal: Killed. ")
+    assert loader_was_killed(raised(RuntimeError, "DataLoader worker (pid(s) 12) exited", cause=torch_says))
+    assert not loader_was_killed(raised(RuntimeError, "DataLoader worker (pid(s) 12) exited"))
 
 
 @pytest.mark.parametrize(
