@@ -1,4 +1,4 @@
-"""A child that does not outlive the process that started it."""
+"""A child process that does not outlive its parent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def die_with(parent: int) -> None:
-    """SIGKILL this process when its parent, whose pid this is, dies; exit now where it is dead already.
+    """SIGKILL this process when its parent, process `parent`, dies; exit at once if it is dead already.
 
-    The kernel's word on Linux. Elsewhere nothing happens here: the end of the pipe to the parent tells.
+    The kernel sends that signal on Linux only. Elsewhere the child ends when its pipe to the parent closes.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

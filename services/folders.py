@@ -1,4 +1,4 @@
-"""Where things lie: the data folder, and the private folders for sockets and locks."""
+"""Paths of the data folder, and the private folders for sockets and locks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SESSION_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
 
 class FolderProblem(Exception):
-    """A folder that cannot be used, in a sentence that names it, the reason and what to do."""
+    """A folder that cannot be used; the message names it, the reason and what to do."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class DataFolder:
         return RunFolder(self.runs / session_id)
 
     def create(self) -> DataFolder:
-        """Make the folders. Raises FolderProblem where they cannot be made or written."""
+        """Make the folders. Raises FolderProblem if they cannot be made or written."""
         try:
             for path in (self.root, self.runs, self.datasets, self.outputs):
                 path.mkdir(parents=True, exist_ok=True)
@@ -84,17 +84,17 @@ class RunFolder:
 
     @property
     def events(self) -> Path:
-        """The truth: one event per line."""
+        """The session's events, one per line: what everything else is derived from."""
         return self.root / "events.jsonl"
 
     @property
     def request(self) -> Path:
-        """What the worker was asked to do."""
+        """The request that the worker carries out."""
         return self.root / "request.json"
 
     @property
     def log(self) -> Path:
-        """Everything that the worker printed."""
+        """The worker's output."""
         return self.root / "worker.log"
 
     @property
@@ -104,7 +104,7 @@ class RunFolder:
 
     @property
     def socket(self) -> Path:
-        """The worker's socket, in the private per-user folder (a long path would not bind)."""
+        """The worker's socket, in the private per-user folder (a socket's path must be short)."""
         return socket_folder() / f"{self.id}.sock"
 
 
@@ -128,7 +128,7 @@ def new_session_id() -> str:
 def socket_folder() -> Path:
     """A 0700 folder owned by this user, on a short path that does not vanish at logout.
 
-    Raises FolderProblem where the path exists but is not a private folder of this user.
+    Raises FolderProblem if the path exists but is not a private folder of this user.
     """
     path = Path("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir()) / f"{APP}-{os.getuid()}"
     path.mkdir(mode=0o700, exist_ok=True)
@@ -143,11 +143,11 @@ def socket_folder() -> Path:
 def device_lock_folder() -> Path:
     """The machine-wide folder of device locks, writable by every user (sticky, as /tmp).
 
-    Every user must come to the same folder, so what this one alone may write does not count.
-    Raises FolderProblem where something else stands in its place.
+    All users must share one folder, so one that only this user may write does not qualify.
+    Raises FolderProblem if something else has its place.
     """
     candidates = (Path("/run/lock"), Path("/var/lock"), Path("/tmp"))
-    base = next((p for p in candidates if _is_everybodys(p)), Path(tempfile.gettempdir()))
+    base = next((p for p in candidates if _is_writable_by_all(p)), Path(tempfile.gettempdir()))
     path = base / APP
     try:
         path.mkdir(mode=0o1777)
@@ -156,7 +156,7 @@ def device_lock_folder() -> Path:
         info = path.lstat()
         if info.st_uid == os.getuid() and stat.S_IMODE(info.st_mode) != 0o1777 and stat.S_ISDIR(info.st_mode):
             path.chmod(0o1777)
-        elif not _is_everybodys(path):
+        elif not _is_writable_by_all(path):
             raise FolderProblem(
                 f"{path} is not a folder that every user may write, so device locks cannot be shared; "
                 f"ask its owner to run `chmod 1777 {path}`, or to remove it"
@@ -164,8 +164,8 @@ def device_lock_folder() -> Path:
     return path
 
 
-def _is_everybodys(path: Path) -> bool:
-    """Whether `path` (a link is not followed) is a folder that anyone may write, as /tmp."""
+def _is_writable_by_all(path: Path) -> bool:
+    """Whether `path` (links are not followed) is a folder that anyone may write, as /tmp."""
     try:
         mode = path.lstat().st_mode
     except OSError:

@@ -1,7 +1,7 @@
-"""Why something cannot be done."""
+"""The error of an operation that cannot be done."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """What cannot be done, why, and what to do instead, in a sentence."""
+    """What cannot be done, why, and what to do instead, as one sentence."""

@@ -1,4 +1,4 @@
-"""Text from outside, made harmless: no terminal control sequence acts, whatever a log or a dataset holds."""
+"""Text from outside, made safe to print: without terminal control sequences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\|$
 def clean(text: str) -> str:
     """`text` without escape sequences and control characters; line breaks and tabs become spaces.
 
-    Bidirectional overrides go too, since they make a line read as another.
+    Bidirectional overrides are removed too: they make a line read differently.
     """
     kept = _SEQUENCES.sub("", text)
     return "".join(

@@ -1,4 +1,4 @@
-"""Amounts in words and figures, for screens and shell alike."""
+"""Durations, sizes and counts as text, for screens and shell alike."""
 
 from __future__ import annotations
 

@@ -17,17 +17,17 @@ STRIDE = 16
 """Every 16th pixel in both directions: 1,200 of 640x480."""
 RATE_WINDOW_S = 1.5
 BETWEEN_S = 0.2
-"""A slow camera repeats a picture for this long without being frozen."""
+"""A slow camera may repeat a picture for this long without being frozen."""
 LIT, ABSENT = "lit", "absent"
-"""What a camera shows where no check finds fault with it, and where it is not there; else a check's name."""
+"""A camera's state if no check finds a fault, and if it is missing; otherwise the state is a check's name."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What the checks see of a frame: every STRIDE-th pixel, uint8 (H, W, C), its mean and spread of 255.
+    """A frame as the checks see it: every STRIDE-th pixel, uint8 (H, W, C), with its mean and spread (0 to 255).
 
-    `fresh` says that it differs from the one before; `rate` counts fresh pictures per second, None while too few
-    were seen; `fps` is what the camera should give.
+    `fresh` means that it differs from the previous one. `rate` is fresh pictures per second, None until enough
+    were seen; `fps` is the rate that the camera should give.
     """
 
     pixels: NDArray[np.uint8]
@@ -53,16 +53,16 @@ class BlackThresholds(Thresholds, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @register
 class Black(CameraCheck):
-    """Nothing is to be seen: a covered lens, a dead sensor."""
+    """A dark, even picture: a covered lens or a dead sensor."""
 
     name = "black"
     defaults = BlackThresholds()
 
-    def bad_since(self, seen: Picture, now: float) -> float | None:
-        """Now, where the picture is dark and even."""
+    def bad_since(self, sample: Picture, now: float) -> float | None:
+        """Now, if the picture is dark and even."""
         limit = self.thresholds
         assert isinstance(limit, BlackThresholds)
-        return now if seen.mean < limit.mean and seen.spread < limit.spread else None
+        return now if sample.mean < limit.mean and sample.spread < limit.spread else None
 
 
 @register
@@ -72,9 +72,9 @@ class Frozen(CameraCheck):
     name = "frozen"
     defaults = Thresholds(raise_after_s=0.8, clear_after_s=0.4)
 
-    def bad_since(self, seen: Picture, now: float) -> float | None:
-        """When the picture changed last, where that is longer ago than between two pictures of any camera."""
-        return seen.fresh_at if now - seen.fresh_at > BETWEEN_S else None
+    def bad_since(self, sample: Picture, now: float) -> float | None:
+        """When the picture last changed, if that is longer ago than any camera's frame interval."""
+        return sample.fresh_at if now - sample.fresh_at > BETWEEN_S else None
 
 
 class SlowThresholds(Thresholds, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,11 +91,11 @@ class Slow(CameraCheck):
     name = "slow"
     defaults = SlowThresholds()
 
-    def bad_since(self, seen: Picture, now: float) -> float | None:
-        """Now, where the rate is too low."""
+    def bad_since(self, sample: Picture, now: float) -> float | None:
+        """Now, if the rate is too low."""
         limit = self.thresholds
         assert isinstance(limit, SlowThresholds)
-        return now if seen.rate is not None and seen.rate < limit.share * seen.fps else None
+        return now if sample.rate is not None and sample.rate < limit.share * sample.fps else None
 
 
 class CameraHealth:
@@ -112,11 +112,11 @@ class CameraHealth:
         self._fresh_at = 0.0
         self._changes: deque[float] = deque(maxlen=64)
 
-    def look(self, frame: NDArray[np.uint8], now: float) -> bool:
-        """Take in a frame, uint8 (H, W, C). True when `state` changed."""
-        seen = self._see(frame, now)
+    def update(self, frame: NDArray[np.uint8], now: float) -> bool:
+        """Check a frame, uint8 (H, W, C). True if `state` changed."""
+        sample = self._sample(frame, now)
         for check in self.checks:
-            check.look(seen, now)
+            check.update(sample, now)
         worst = next((check for check in self.checks if check.active), None)
         state, since = (worst.name, worst.since) if worst else (LIT, now)
         if state == self.state:
@@ -129,7 +129,7 @@ class CameraHealth:
         recent = [t for t in self._changes if now - t <= RATE_WINDOW_S]
         return (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 and now > recent[0] else 0.0
 
-    def _see(self, frame: NDArray[np.uint8], now: float) -> Picture:
+    def _sample(self, frame: NDArray[np.uint8], now: float) -> Picture:
         pixels = np.ascontiguousarray(frame[::STRIDE, ::STRIDE])
         self.brightness = float(pixels.mean())
         digest = zlib.crc32(pixels)
@@ -147,8 +147,8 @@ class CameraHealth:
 def judge_frames(
     frames: Iterable[NDArray[np.uint8]], fps: float, health: dict[str, Any] | None = None
 ) -> tuple[FrameRange, ...]:
-    """Which ranges of a recorded camera's frames, uint8 (H, W, C), are bad, in order of their start."""
+    """The bad ranges of a recorded camera's frames, uint8 (H, W, C), ordered by their start."""
     camera = CameraHealth(fps, health)
     for index, frame in enumerate(frames):
-        camera.look(frame, index / fps)
+        camera.update(frame, index / fps)
     return tuple(sorted((r for check in camera.checks for r in check.ranges), key=lambda r: r.start))

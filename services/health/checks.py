@@ -1,8 +1,7 @@
-"""A check is an object: it looks at one sample after the other and says since when, and in which frames, something is
-wrong.
+"""A check examines one sample after another and reports since when, and in which frames, something is wrong.
 
-The live monitor and the offline check of a dataset use the same ones. A new check is a class below and one line,
-`register(...)`; its thresholds are then keys of `[bench.NAME.health.CHECK]` in lab.toml.
+The live monitor and the offline check of a dataset use the same checks. A new check is a class and one line,
+`@register`; its thresholds are then keys of `[bench.NAME.health.CHECK]` in lab.toml.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import msgspec
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long something is bad before it is said, and good before it is taken back, in seconds."""
+    """How long something is bad before the check raises, and good before it clears, in seconds."""
 
     raise_after_s: float = 0.3
     clear_after_s: float = 0.0
@@ -29,14 +28,14 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 @dataclass(frozen=True)
 class FrameRange:
-    """Frames `start` up to, not including, `stop` in which a check finds fault."""
+    """Frames from `start` up to, not including, `stop` in which a check found a fault."""
 
     check: str
     start: int
     stop: int
 
 
-class Check[Seen](ABC):
+class Check[Sample](ABC):
     """One kind of fault of one device. Samples come in order of time, in seconds of one monotonic clock."""
 
     name: ClassVar[str]
@@ -54,15 +53,15 @@ class Check[Seen](ABC):
         self._ranges: list[FrameRange] = []
 
     @abstractmethod
-    def bad_since(self, seen: Seen, now: float) -> float | None:
-        """Since when this is wrong, as far as this sample shows; None where nothing is wrong in it."""
+    def bad_since(self, sample: Sample, now: float) -> float | None:
+        """Since when something is wrong, as far as this sample shows; None if nothing is."""
 
-    def look(self, seen: Seen, now: float) -> bool:
-        """Take in one sample. True when `active` changed."""
-        since = self.bad_since(seen, now)
+    def update(self, sample: Sample, now: float) -> bool:
+        """Check one sample. True if `active` changed."""
+        since = self.bad_since(sample, now)
         index, self._count = self._count, self._count + 1
         if since is None:
-            return self._look_at_a_good_one(index, now)
+            return self._update_good(index, now)
         self._good_since = None
         if self._bad_since is None:
             self._bad_since, self._bad_from = since, index
@@ -71,7 +70,7 @@ class Check[Seen](ABC):
         self.active, self.since = True, self._bad_since
         return True
 
-    def _look_at_a_good_one(self, index: int, now: float) -> bool:
+    def _update_good(self, index: int, now: float) -> bool:
         if not self.active:
             self._bad_since = None
             return False
@@ -86,20 +85,20 @@ class Check[Seen](ABC):
 
     @property
     def ranges(self) -> tuple[FrameRange, ...]:
-        """Where it was active, counted in samples from 0; one that lasts ends with the last sample."""
+        """The ranges in which it was active, in samples from 0; an open one ends with the last sample."""
         if not self.active:
             return tuple(self._ranges)
         return (*self._ranges, FrameRange(self.name, self._bad_from, self._count))
 
 
 REGISTERED: list[type[Check[Any]]] = []
-"""In order of weight: of two that a camera shows at once, the earlier is said."""
+"""The most serious first: of two faults that a camera has at once, the earlier one is reported."""
 
 
 def register[Kind: type[Check[Any]]](check: Kind) -> Kind:
-    """Have the monitor and lab.toml know a check. Raises ValueError where its name is taken."""
+    """Make a check known to the monitor and lab.toml. Raises ValueError if its name is taken."""
     if any(known.name == check.name for known in REGISTERED):
-        raise ValueError(f"there is a check {check.name!r} already")
+        raise ValueError(f"a check {check.name!r} exists already")
     REGISTERED.append(check)
     return check
 
@@ -109,7 +108,7 @@ class HealthProblem(ValueError):
 
 
 def thresholds_of(check: type[Check[Any]], health: dict[str, Any]) -> Thresholds:
-    """The check's thresholds with what `health` (of lab.toml) says of it. Raises HealthProblem."""
+    """The check's thresholds, overridden by `health` (of lab.toml). Raises HealthProblem."""
     table = health.get(check.name, {})
     if not isinstance(table, dict):
         raise HealthProblem(f"{check.name} must be a table such as {{ raise_after_s = 0.5 }}")
@@ -121,8 +120,8 @@ def thresholds_of(check: type[Check[Any]], health: dict[str, Any]) -> Thresholds
 
 
 def check_thresholds(health: dict[str, Any]) -> None:
-    """Raises HealthProblem for a check that there is not, or thresholds that it cannot use."""
-    from services.health import cameras, motion  # noqa: F401  # what they hold is registered
+    """Raises HealthProblem for an unknown check, or thresholds that it cannot use."""
+    from services.health import cameras, motion  # noqa: F401  # importing them registers their checks
 
     known = {check.name: check for check in REGISTERED}
     for name in health:

@@ -19,7 +19,7 @@ class Period:
 
 
 class MotionCheck(Check[Period]):
-    """A check of the follower's motion. `flag` is what a take is flagged with, `answer` what to press or do."""
+    """A check of the follower's motion. `flag` is set on the take, `answer` says what to press or do."""
 
     flag: ClassVar[str]
     answer: ClassVar[str] = "Esc holds"
@@ -39,18 +39,18 @@ class StuckThresholds(Thresholds, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @register
 class Stuck(MotionCheck):
-    """A motor does not go where it is told. A gripper that holds something is not stuck."""
+    """A motor does not reach its goal. A gripper that holds something is not stuck."""
 
     name = "stuck"
     flag = "follower stuck"
     defaults = StuckThresholds()
     motor = ""
 
-    def bad_since(self, seen: Period, now: float) -> float | None:
-        """Now, where a joint is too far from its goal."""
+    def bad_since(self, sample: Period, now: float) -> float | None:
+        """Now, if a joint is too far from its goal."""
         limit = self.thresholds
         assert isinstance(limit, StuckThresholds)
-        off = ((abs(seen.goal[n] - seen.measured[n]), n) for n in seen.goal if n != seen.gripper)
+        off = ((abs(sample.goal[n] - sample.measured[n]), n) for n in sample.goal if n != sample.gripper)
         worst, name = max(off, default=(0.0, ""))
         if worst <= limit.degrees:
             return None
@@ -60,14 +60,14 @@ class Stuck(MotionCheck):
     @property
     def text(self) -> str:
         """Which motor it is."""
-        return f"the follower does not go where it is told: {self.motor} is stuck"
+        return f"the follower does not reach its goal: {self.motor} is stuck"
 
 
 class HeldLong(Check[bool]):
-    """The arm holds (the sample says whether it does): its servos heat up under load. The limit is motion's own."""
+    """The arm holds for too long (a sample says whether it holds): its servos heat up. The profile sets the limit."""
 
     name = "heat"
 
-    def bad_since(self, seen: bool, now: float) -> float | None:
+    def bad_since(self, sample: bool, now: float) -> float | None:
         """Now, while it holds."""
-        return now if seen else None
+        return now if sample else None

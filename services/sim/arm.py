@@ -1,4 +1,4 @@
-"""The arm's numbers: joint names, limits, poses, and inverse kinematics in closed form. Plain numpy.
+"""The arm's joint names, limits, poses and closed-form inverse kinematics. Plain numpy.
 
 Units are LeRobot's: degrees, and for the gripper 0 (closed) to 100 (open). Zero is the middle of the
 range as LeRobot calibrates it: upper arm upright, forearm and gripper straight ahead.

@@ -19,10 +19,10 @@ _chosen: list[LockstepWorld | Path] = []
 
 
 def prepare(data_dir: Path, settings: Mapping[str, Any], *, lockstep: bool, fps: int) -> None:
-    """Register the devices with LeRobot and make sure that the bench of `data_dir` is there.
+    """Register the devices with LeRobot and make the bench of `data_dir` available.
 
-    In real time its world is started where none runs; one that runs keeps pose, goals and torque and
-    takes the settings. In lockstep a new bench is made in this process.
+    In real time this starts the world process unless one runs; a running world keeps its pose, goals and
+    torque and applies the settings. In lockstep it makes a new bench in this process.
     Raises SettingsProblem (names key and reason) and ConnectionError (says why the world did not start).
     """
     decoded = sim_settings.decode(settings)
@@ -32,7 +32,7 @@ def prepare(data_dir: Path, settings: Mapping[str, Any], *, lockstep: bool, fps:
         return
     try:
         _apply(data_dir, settings, fps)
-    except ConnectionError:  # one that was just leaving
+    except ConnectionError:  # the world was just leaving: start another one
         _apply(data_dir, settings, fps)
     _chosen[:] = [data_dir.resolve()]
 
@@ -43,7 +43,7 @@ def _apply(data_dir: Path, settings: Mapping[str, Any], fps: int) -> None:
 
 
 def open_world() -> World:
-    """A connection to the prepared bench. Raises ConnectionError before `prepare` or where it is gone."""
+    """A connection to the prepared bench. Raises ConnectionError before `prepare` or if the bench is gone."""
     if not _chosen:
         raise ConnectionError("no simulated bench was prepared; call services.sim.bench.prepare first")
     chosen = _chosen[0]
@@ -51,7 +51,7 @@ def open_world() -> World:
 
 
 def oracle() -> WorldState:
-    """The prepared bench's state, `cube_in_bowl` among it; faults do not hide it."""
+    """The prepared bench's state, including `cube_in_bowl`; configured faults do not affect it."""
     world = open_world()
     try:
         return world.state()

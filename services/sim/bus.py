@@ -14,7 +14,7 @@ from services.sim.client import World
 
 
 class SimBus:
-    """What a caller needs of LeRobot's motors bus: torque, `Present_Position` and `Goal_Position`."""
+    """The part of LeRobot's motors bus that callers use: torque, `Present_Position` and `Goal_Position`."""
 
     def __init__(self) -> None:
         modes = [MotorNormMode.DEGREES] * 5 + [MotorNormMode.RANGE_0_100]
@@ -26,7 +26,7 @@ class SimBus:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the cable is plugged in here (the far end may be gone)."""
+        """Whether this end is connected (the world itself may be gone)."""
         return self._world is not None
 
     @property
@@ -37,11 +37,11 @@ class SimBus:
         return self._world
 
     def connect(self) -> None:
-        """Plug in; torque and goals stay as they are."""
+        """Connect; torque and goals do not change."""
         self._world = bench.open_world()
 
     def disconnect(self, disable_torque: bool = True) -> None:
-        """Unplug, with torque cut first where asked."""
+        """Disconnect, cutting torque first if `disable_torque`."""
         world = self.world
         try:
             if disable_torque:

@@ -1,4 +1,4 @@
-"""The world's painter: a process of its own, so that painting never delays a command to the arm."""
+"""The world's painter: a separate process, so that painting never delays a command to the arm."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CAMERA_FPS = 30
 
 
 def start(memory: SharedMemory, settings: SimSettings) -> int:
-    """Fork the painter; returns its process id. It lives no longer than this process."""
+    """Fork the painter and return its process id. It does not outlive this process."""
     parent = os.getpid()
     child = os.fork()
     if child:
         return child
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.closerange(3, 1 << 16)  # the world's cables are not the painter's; the mapping needs none
+        os.closerange(3, 1 << 16)  # the painter must not keep the world's sockets; the mapping needs no descriptor
         die_with(parent)
         os.nice(10)
         _paint(memory, settings, parent)
@@ -44,17 +44,17 @@ def _paint(memory: SharedMemory, settings: SimSettings, parent: int) -> None:
     due = time.monotonic()
     index = 0
     while os.getppid() == parent:
-        seen = memory.read_state()
-        if seen is not None:
-            data.qpos[:] = seen.qpos
+        state = memory.read_state()
+        if state is not None:
+            data.qpos[:] = state.qpos
             mujoco.mj_kinematics(model, data)
             mujoco.mj_camlight(model, data)
             for bit, view in enumerate(VIEWS):
-                if seen.views >> bit & 1:
+                if state.views >> bit & 1:
                     taken = time.monotonic_ns()
                     try:
                         paint = partial(painters[view].paint, data)
-                        picture = feeds[view].next(paint, index, seen.take, seen.frame)
+                        picture = feeds[view].next(paint, index, state.take, state.frame)
                     except DeviceFault as fault:
                         memory.write_failure(view, str(fault), taken)
                         continue

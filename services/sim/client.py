@@ -1,4 +1,4 @@
-"""The near end of the world's cable: ask it, read its frames. No torch, LeRobot or MuJoCo."""
+"""The world's client: sends requests and reads frames. No torch, LeRobot or MuJoCo."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from services.sim.shared import SharedMemory
 from services.sim.wire import DeviceFault, Frame, GoalRecord, Reply, Request, WorldState
 
 ANSWER_S = 0.4
-"""A world that has not answered by then is gone."""
+"""Seconds after which an unanswered request fails."""
 
 
 class Camera(Protocol):
-    """A camera that is looking."""
+    """An open camera."""
 
     def latest(self) -> tuple[Frame, int] | None:
-        """The newest frame (the caller's to keep) and its time.monotonic_ns(); None before the first.
+        """The newest frame (the caller may keep it) and its time.monotonic_ns(); None before the first.
 
-        Raises ConnectionError where camera or world are gone.
+        Raises ConnectionError if the camera or the world is gone.
         """
 
     def newest(self) -> int:
         """The newest frame's number; grows by one per frame."""
 
     def close(self) -> None:
-        """Stop looking."""
+        """Close the camera."""
 
 
 class World(Protocol):
-    """The bench as devices see it, over the cable or in the same process."""
+    """The bench as devices see it, over a socket or in the same process."""
 
     def joints(self) -> tuple[float, ...]:
         """The follower's measured pose."""
@@ -56,23 +56,23 @@ class World(Protocol):
         """All of the follower's motors on or off."""
 
     def take_started(self, take: int) -> None:
-        """Take `take` (from 1) has begun."""
+        """Report that take `take` (from 1) has begun."""
 
     def take_ended(self, take: int) -> None:
-        """The take is over."""
+        """Report that the take has ended."""
 
     def state(self) -> WorldState:
-        """The bench now."""
+        """The bench's current state."""
 
     def camera(self, view: str, width: int, height: int) -> Camera:
-        """Look through a camera."""
+        """Open a camera."""
 
     def close(self) -> None:
-        """Unplug."""
+        """Close the connection."""
 
 
 class WorldClient:
-    """One connection to the world of a data folder. Every call raises ConnectionError where it is gone."""
+    """One connection to the world of a data folder. Every call raises ConnectionError if it is gone."""
 
     def __init__(self, data_dir: str | os.PathLike[str]) -> None:
         """Connects at once."""
@@ -80,22 +80,22 @@ class WorldClient:
         self._lock = threading.Lock()
         self._buffer = b""
         self._gone = ""
-        self._owed = 0  # answers that came too late for who asked: they are skipped when they come
+        self._overdue = 0  # replies whose requests timed out; they are skipped when they arrive
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(ANSWER_S)
         try:
             self._socket.connect(str(self.place.socket))
         except OSError as error:
             self._socket.close()
-            reason = "it does not run" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
+            reason = "it is not running" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
             raise self._stopped(reason) from error
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN | select.POLLHUP)
 
     def close(self) -> None:
-        """Unplug; the world goes on."""
+        """Close the connection; the world keeps running."""
         with self._lock:
-            self._gone = self._gone or "it was unplugged here"
+            self._gone = self._gone or "the connection was closed"
             self._socket.close()
 
     def __enter__(self) -> WorldClient:
@@ -125,11 +125,11 @@ class WorldClient:
         self._ask(Request("torque", on=on))
 
     def take_started(self, take: int) -> None:
-        """Tell the person at the leader that take `take` (from 1) has begun."""
+        """Tell the scripted person that take `take` (from 1) has begun."""
         self._ask(Request("take_started", number=take))
 
     def take_ended(self, take: int) -> None:
-        """Tell the person at the leader that the take is over."""
+        """Tell the scripted person that the take has ended."""
         self._ask(Request("take_ended", number=take))
 
     def apply(self, settings: Mapping[str, Any], fps: int) -> None:
@@ -137,7 +137,7 @@ class WorldClient:
         self._ask(Request("apply", settings=dict(settings), fps=fps))
 
     def state(self) -> WorldState:
-        """The bench now."""
+        """The bench's current state."""
         state = self._ask(Request("state")).state
         assert state is not None
         return state
@@ -147,7 +147,7 @@ class WorldClient:
         return self._ask(Request("goal_log", number=count)).log
 
     def shutdown(self) -> None:
-        """End the world; returns when it has let go of socket, memory and lock, within about a second."""
+        """End the world; returns once it has released socket, memory and lock, within about a second."""
         self._ask(Request("shutdown"))
         self.close()
         deadline = time.monotonic() + 2.0
@@ -155,22 +155,22 @@ class WorldClient:
             time.sleep(0.005)
 
     def camera(self, view: str, width: int, height: int) -> Camera:
-        """Look through a camera, on a connection of its own."""
+        """Open a camera on its own connection."""
         return _RemoteCamera(self.place.data_dir, view, width, height)
 
     def watch(self, view: str) -> None:
-        """Have the world paint this view for as long as this connection stands."""
+        """Have the world paint this view while this connection is open."""
         self._ask(Request("watch", view=view))
 
     def check(self) -> None:
-        """Raises ConnectionError where the world has hung up; asks it nothing."""
+        """Raises ConnectionError if the world has closed the connection; sends no request."""
         with self._lock:
             if self._gone:
                 raise self._stopped(self._gone)
-            if self._poll.poll(0) and not self._owed:  # nothing unasked ever arrives but the end
-                raise self._lost("it hung up")
+            if self._poll.poll(0) and not self._overdue:  # only the end arrives without a request
+                raise self._lost("it closed the connection")
 
-    # --- the cable ------------------------------------------------------------------------------
+    # --- the socket -----------------------------------------------------------------------------
 
     def _ask(self, request: Request) -> Reply:
         with self._lock:
@@ -179,12 +179,12 @@ class WorldClient:
             try:
                 self._socket.settimeout(ANSWER_S)
                 self._socket.sendall(msgspec.json.encode(request) + b"\n")
-            except OSError as error:  # a request that went out in part would spoil the next
+            except OSError as error:  # a partly sent request would corrupt the next one
                 raise self._lost(error.strerror or str(error)) from error
             try:
                 reply = msgspec.json.decode(self._answer(), type=Reply)
-            except TimeoutError as error:  # a busy machine: the next request may be answered again
-                self._owed += 1
+            except TimeoutError as error:  # a busy machine: later requests may be answered again
+                self._overdue += 1
                 raise self._stopped(f"no answer within {ANSWER_S} s") from error
             except (OSError, msgspec.MsgspecError) as error:
                 raise self._lost(getattr(error, "strerror", None) or str(error)) from error
@@ -197,11 +197,11 @@ class WorldClient:
         return reply
 
     def _answer(self) -> bytes:
-        """The line that answers the last request, past those that are owed from before."""
+        """The reply to the last request, after skipping overdue ones."""
         deadline = time.monotonic() + ANSWER_S
-        while self._owed:
+        while self._overdue:
             self._line(deadline)
-            self._owed -= 1
+            self._overdue -= 1
         return self._line(deadline)
 
     def _line(self, deadline: float) -> bytes:
@@ -209,7 +209,7 @@ class WorldClient:
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
             chunk = self._socket.recv(1 << 16)
             if not chunk:
-                raise ConnectionResetError("it hung up")
+                raise ConnectionResetError("it closed the connection")
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line

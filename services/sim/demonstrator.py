@@ -1,8 +1,8 @@
-"""The scripted person at the leader: looks at the cube, plans, and moves like a hand.
+"""The scripted person at the leader: locates the cube, plans, and moves like a hand.
 
-A demonstration is a generator of moves; each move is planned when the one before has ended, from the
-cube as it lies then. Between poses the hand follows minimum-jerk profiles in joint space. Time is the
-caller's: nothing here reads a clock, and everything random comes from the seed and the take.
+A demonstration is a generator of moves; each move is planned when the previous one has ended, from the
+cube's pose at that time. Between poses the hand follows minimum-jerk profiles in joint space. The caller
+advances time: nothing here reads a clock, and all randomness comes from the seed and the take.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Move(NamedTuple):
 
 @dataclass(frozen=True)
 class Slip:
-    """How a demonstration is going to fail: metres beside the cube, beside the bowl, or a drop on the way."""
+    """How a demonstration fails: metres beside the cube, metres beside the bowl, or a drop on the way."""
 
     beside_cube: float = 0.0
     beside_bowl: float = 0.0
@@ -63,7 +63,7 @@ class Demonstrator:
         self._moves: Iterator[Move] = iter(())
         self._strokes: list[tuple[Pose, float]] = []
         self._start, self._stroke_time = self._path, 0.0
-        self._look = Cube(0.0, 0.0, 0.0)
+        self._cube = Cube(0.0, 0.0, 0.0)
         self._time = 0.0
         self._resting = True
         self._going_home = True
@@ -86,12 +86,12 @@ class Demonstrator:
 
     @property
     def at_home(self) -> bool:
-        """Whether the hand stands at home, waiting."""
+        """Whether the hand waits at home."""
         return self._resting and self._going_home
 
     @property
     def finished(self) -> bool:
-        """Whether a demonstration has been played to its end, and the hand waits there."""
+        """Whether the demonstration has ended and the hand waits where it ended."""
         return self._resting and not self._going_home
 
     def demonstrate(self, take: int) -> None:
@@ -104,13 +104,13 @@ class Demonstrator:
         """Open the gripper, raise the arm a little, go home."""
         self._begin(self._homeward(), going_home=True)
 
-    def advance(self, seconds: float, look: Callable[[], Cube]) -> None:
-        """Let `seconds` pass; `look` tells where the cube lies whenever the person needs to know."""
+    def advance(self, seconds: float, locate: Callable[[], Cube]) -> None:
+        """Advance by `seconds`; `locate` returns the cube's pose whenever a move is planned."""
         self._time += seconds
         if self._resting:
             return
         self._stroke_time += seconds * self._settings.tempo
-        while self._strokes or self._next_move(look):
+        while self._strokes or self._next_move(locate):
             target, duration = self._strokes[0]
             if self._stroke_time < duration:
                 share = self._stroke_time / duration
@@ -126,9 +126,9 @@ class Demonstrator:
         self._start, self._stroke_time = self._path, 0.0
         self._resting, self._going_home = False, going_home
 
-    def _next_move(self, look: Callable[[], Cube]) -> bool:
-        """Split the next move into strokes; False when the plan is done, or the cube is out of reach."""
-        self._look = look()
+    def _next_move(self, locate: Callable[[], Cube]) -> bool:
+        """Split the next move into strokes; False if the plan is done or the cube is out of reach."""
+        self._cube = locate()
         try:
             move = next(self._moves, None)
         except OutOfReach:
@@ -164,7 +164,7 @@ class Demonstrator:
 
     def _with_roll(self, slip: Slip) -> Iterator[Move]:
         """Hover over the cube, turn the wrist to its angle, go down, grasp, place."""
-        cube = self._look
+        cube = self._cube
         x, y = self._aim(cube, slip)
         hover = HOVER_HEIGHT + self._rng.uniform(-0.008, 0.012)
         roll = _aligned_roll(cube) + self._rng.normal(0.0, 1.2)
@@ -178,7 +178,7 @@ class Demonstrator:
 
     def _with_nudge(self, slip: Slip) -> Iterator[Move]:
         """Put the static finger beside the cube, push until it lies flush, then grasp and place."""
-        cube = self._look
+        cube = self._cube
         x, y = self._aim(cube, slip)
         left = radians(azimuth(x, y) + 90.0)
         corner = CUBE_HALF * (abs(cos(radians(_aligned_roll(cube)))) + abs(sin(radians(_aligned_roll(cube)))))
@@ -218,7 +218,7 @@ class Demonstrator:
         yield Move(HOME, 1.0)
 
     def _aim(self, cube: Cube, slip: Slip) -> tuple[float, float]:
-        """Where the hand takes the cube to be: a millimetre off, or beside it when it is to fail."""
+        """Where the hand aims: about a millimetre off the cube, or beside it if it is to fail."""
         along = radians(azimuth(cube.x, cube.y) + 90.0)
         x, y = cube.x + slip.beside_cube * cos(along), cube.y + slip.beside_cube * sin(along)
         error = self._rng.normal(0.0, 0.0007, 2)

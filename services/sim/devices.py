@@ -48,14 +48,14 @@ class SimFollower(Robot):
 
     @cached_property
     def observation_features(self) -> dict[str, type | tuple[int, ...]]:
-        """Joints, the cube where asked for, and cameras by name."""
+        """Joints, the cube if configured, and cameras by name."""
         cube = dict.fromkeys(self.environment_features, float)
         cameras = {name: (camera.height, camera.width, 3) for name, camera in self.cameras.items()}
         return {**self._motors_ft, **cube, **cameras}
 
     @cached_property
     def environment_features(self) -> tuple[str, ...]:
-        """The observation's part that is not the robot's: the cube, where asked for."""
+        """The observed values that are not the robot's: the cube, if configured."""
         return CUBE_FEATURES if self.config.environment_state else ()
 
     @cached_property
@@ -65,7 +65,7 @@ class SimFollower(Robot):
 
     @property
     def is_connected(self) -> bool:
-        """Whether bus and cameras are plugged in."""
+        """Whether bus and cameras are connected."""
         return self.bus.is_connected and all(camera.is_connected for camera in self.cameras.values())
 
     @property
@@ -75,7 +75,7 @@ class SimFollower(Robot):
 
     @check_if_already_connected  # type: ignore[untyped-decorator]
     def connect(self, calibrate: bool = True) -> None:
-        """Plug in; torque comes on with the goal at the measured pose, so nothing moves."""
+        """Connect; torque comes on with the goal at the measured pose, so nothing moves."""
         self.bus.connect()
         try:
             for camera in self.cameras.values():
@@ -98,7 +98,7 @@ class SimFollower(Robot):
 
     @check_if_not_connected  # type: ignore[untyped-decorator]
     def get_observation(self) -> dict[str, Any]:
-        """Joints, the cube where asked for, and each camera's latest frame."""
+        """Joints, the cube if configured, and each camera's latest frame."""
         observation: dict[str, Any] = {
             f"{name}.pos": value for name, value in self.bus.sync_read("Present_Position").items()
         }
@@ -110,7 +110,7 @@ class SimFollower(Robot):
 
     @check_if_not_connected  # type: ignore[untyped-decorator]
     def send_action(self, action: Mapping[str, Any]) -> dict[str, Any]:
-        """Set goals; returns those sent, which `max_relative_target` may have shortened."""
+        """Set goals; returns the goals sent, which `max_relative_target` may have limited."""
         goals = {key.removesuffix(".pos"): float(v) for key, v in action.items() if key.endswith(".pos")}
         limit = self.config.max_relative_target
         if limit is not None:
@@ -122,7 +122,7 @@ class SimFollower(Robot):
 
     @check_if_not_connected  # type: ignore[untyped-decorator]
     def disconnect(self) -> None:
-        """Unplug everything; torque goes off only where the configuration says so."""
+        """Disconnect bus and cameras; torque is cut only if the configuration says so."""
         try:
             self.bus.disconnect(self.config.disable_torque_on_disconnect)
         finally:
@@ -134,7 +134,7 @@ class SimFollower(Robot):
         self.bus.world.take_started(take)
 
     def take_ended(self, take: int) -> None:
-        """Tell the scripted person that the take is over."""
+        """Tell the scripted person that the take has ended."""
         self.bus.world.take_ended(take)
 
 
@@ -156,12 +156,12 @@ class SimLeader(Teleoperator):
 
     @cached_property
     def feedback_features(self) -> dict[str, type]:
-        """None."""
+        """Empty: the leader has no motors."""
         return {}
 
     @property
     def is_connected(self) -> bool:
-        """Whether the leader is plugged in here."""
+        """Whether the leader is connected."""
         return self._world is not None
 
     @property
@@ -171,7 +171,7 @@ class SimLeader(Teleoperator):
 
     @check_if_already_connected  # type: ignore[untyped-decorator]
     def connect(self, calibrate: bool = True) -> None:
-        """Plug in."""
+        """Connect to the prepared bench."""
         self._world = bench.open_world()
 
     def calibrate(self) -> None:
@@ -182,26 +182,26 @@ class SimLeader(Teleoperator):
 
     def get_action(self) -> dict[str, Any]:
         """The leader's joints."""
-        return {f"{name}.pos": value for name, value in zip(JOINTS, self._plugged().leader(), strict=True)}
+        return {f"{name}.pos": value for name, value in zip(JOINTS, self._connected().leader(), strict=True)}
 
     def send_feedback(self, feedback: dict[str, Any]) -> None:
         """The leader has no motors."""
 
     @check_if_not_connected  # type: ignore[untyped-decorator]
     def disconnect(self) -> None:
-        """Unplug."""
-        world, self._world = self._plugged(), None
+        """Close the connection."""
+        world, self._world = self._connected(), None
         world.close()
 
     def take_started(self, take: int) -> None:
         """Tell the scripted person that take `take` (from 1) has begun."""
-        self._plugged().take_started(take)
+        self._connected().take_started(take)
 
     def take_ended(self, take: int) -> None:
-        """Tell the scripted person that the take is over."""
-        self._plugged().take_ended(take)
+        """Tell the scripted person that the take has ended."""
+        self._connected().take_ended(take)
 
-    def _plugged(self) -> World:
+    def _connected(self) -> World:
         if self._world is None:
             raise DeviceNotConnectedError("the simulated leader is not connected; call connect() first")
         return self._world
@@ -221,7 +221,7 @@ class SimCamera(Camera):
 
     @property
     def is_connected(self) -> bool:
-        """Whether the camera is plugged in here."""
+        """Whether the camera is connected."""
         return self._source is not None
 
     @staticmethod
@@ -231,7 +231,7 @@ class SimCamera(Camera):
 
     @check_if_already_connected  # type: ignore[untyped-decorator]
     def connect(self, warmup: bool = True) -> None:
-        """Plug in and wait for the first frame. Raises ConnectionError where none comes within 2 s."""
+        """Connect and wait for the first frame. Raises ConnectionError if none comes within 2 s."""
         world = bench.open_world()
         try:
             self._source = world.camera(self.config.view, self.width or 640, self.height or 480)
@@ -248,12 +248,12 @@ class SimCamera(Camera):
             raise
 
     def read(self) -> Frame:
-        """A frame that was not read before."""
+        """A frame that has not been read yet."""
         return self.async_read(timeout_ms=1000)
 
     def async_read(self, timeout_ms: float = 200) -> Frame:
-        """The next unconsumed frame. Raises TimeoutError where none comes in time."""
-        source = self._plugged()
+        """The next unconsumed frame. Raises TimeoutError if none comes in time."""
+        source = self._connected()
         deadline = time.monotonic() + timeout_ms / 1000
         while (number := source.newest()) == self._consumed:
             if time.monotonic() > deadline:
@@ -263,8 +263,8 @@ class SimCamera(Camera):
         return self.read_latest(max_age_ms=1 << 30)
 
     def read_latest(self, max_age_ms: int = 500) -> Frame:
-        """The newest frame, not waited for. Raises TimeoutError where it is older than `max_age_ms`."""
-        shot = self._plugged().latest()
+        """The newest frame, without waiting. Raises TimeoutError if it is older than `max_age_ms`."""
+        shot = self._connected().latest()
         if shot is None:
             raise RuntimeError(f"{self} has not delivered a frame yet")
         frame, taken_ns = shot
@@ -275,11 +275,11 @@ class SimCamera(Camera):
 
     @check_if_not_connected  # type: ignore[untyped-decorator]
     def disconnect(self) -> None:
-        """Unplug."""
-        source, self._source = self._plugged(), None
+        """Close the connection."""
+        source, self._source = self._connected(), None
         source.close()
 
-    def _plugged(self) -> Source:
+    def _connected(self) -> Source:
         if self._source is None:
             raise DeviceNotConnectedError(f"{self} is not connected; call connect() first")
         return self._source

@@ -11,16 +11,16 @@ from services.sim.wire import DeviceFault, Frame
 
 
 class CameraFeed:
-    """One camera between the painter and its cable."""
+    """One camera with its configured faults."""
 
     def __init__(self, view: str, settings: SimSettings, fps: int) -> None:
         self._view, self._settings, self._fps = view, settings, fps
         self._last: Frame | None = None
 
     def next(self, paint: Callable[[int], Frame], index: int, take: int, frame: int) -> Frame | None:
-        """The picture of camera period `index`, or None where a slow camera has no new one.
+        """The picture of camera period `index`, or None if a slow camera has no new one.
 
-        `take` and `frame` say when in the session this is. Raises DeviceFault where the camera fails.
+        `take` and `frame` select the configured faults. Raises DeviceFault if the camera fails.
         """
         fault = self._settings.fault(self._view, ("raise", "black", "frozen", "slow"), take, frame)
         if fault is not None and fault.kind == "raise":

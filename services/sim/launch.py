@@ -18,9 +18,9 @@ BUSY = 3
 
 
 def ensure_world(data_dir: str | os.PathLike[str]) -> WorldClient:
-    """A connection to the data folder's world, which is started where none runs.
+    """A connection to the data folder's world; starts one unless it runs already.
 
-    Raises ConnectionError with the reason where it does not start within START_S.
+    Raises ConnectionError with the reason if it does not start within START_S.
     """
     try:
         place = place_of(data_dir)
@@ -36,14 +36,15 @@ def ensure_world(data_dir: str | os.PathLike[str]) -> WorldClient:
         status = _start(place, max(1.0, deadline - time.monotonic()))
         if status not in (0, BUSY) or time.monotonic() > deadline:
             raise ConnectionError(
-                f"the simulated bench of {place.data_dir} did not start; the end of {place.log} says: {_last(place)}"
+                f"the simulated bench of {place.data_dir} did not start; "
+                f"the last line of {place.log}: {_last_line(place)}"
             )
         if status == BUSY:
             time.sleep(0.05)
 
 
 def _start(place: Place, timeout: float) -> int:
-    """Run the starter, which leaves when its world is ready; returns its exit status, or -1 in time-out."""
+    """Run the starter, which exits when its world is ready. Returns its exit status, -1 on timeout."""
     quiet = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with place.log.open("ab") as log:
         try:
@@ -62,7 +63,7 @@ def _start(place: Place, timeout: float) -> int:
     return done.returncode
 
 
-def _last(place: Place) -> str:
+def _last_line(place: Place) -> str:
     with suppress(OSError, IndexError):
         return place.log.read_text("utf-8", errors="replace").strip().splitlines()[-1]
     return "(nothing)"

@@ -17,7 +17,7 @@ from services.sim.wire import DeviceFault, Frame, GoalRecord, WorldState
 
 
 class LockstepWorld:
-    """The same verbs as WorldClient's, over a stage of its own; the same seed gives the same observations."""
+    """WorldClient's verbs over a stage in this process; the same seed gives the same observations."""
 
     def __init__(self, settings: SimSettings, fps: int) -> None:
         self.stage = Stage(settings, fps, lockstep=True)
@@ -31,7 +31,7 @@ class LockstepWorld:
         return tuple(self.stage.leader().tolist())
 
     def command(self, goals: Sequence[float | None]) -> None:
-        """Set goals and let one control period pass."""
+        """Set goals and advance by one control period."""
         self.stage.command(goals)
         self.stage.advance(self.stage.plant.steps_per_period)
 
@@ -40,15 +40,15 @@ class LockstepWorld:
         self.stage.set_torque(on=on)
 
     def take_started(self, take: int) -> None:
-        """Take `take` (from 1) has begun."""
+        """Tell the scripted person that take `take` (from 1) has begun."""
         self.stage.take_started(take)
 
     def take_ended(self, take: int) -> None:
-        """The take is over."""
+        """Tell the scripted person that the take has ended."""
         self.stage.take_ended(take)
 
     def state(self) -> WorldState:
-        """The bench now."""
+        """The bench's current state."""
         return self.stage.state()
 
     def goal_log(self, count: int) -> tuple[GoalRecord, ...]:
@@ -56,7 +56,7 @@ class LockstepWorld:
         return self.stage.goal_log(count)
 
     def camera(self, view: str, width: int, height: int) -> Camera:
-        """Look through a camera; it paints when it is asked, at most once per control period."""
+        """Open a camera; it paints on demand, at most once per control period."""
         return _LocalCamera(self.stage, view, width, height)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The two cameras, painted: MuJoCo's state projected through a pinhole and filled with OpenCV. No OpenGL.
 
 Solids are convex (boxes) or the bowl; faces turned away are dropped, the rest painted far to near,
-shaded by one lamp, over a table with a cutting mat and the shadows that the solids throw on it.
+shaded by one lamp, over a table with a cutting mat and the solids' shadows.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Painter:
         """A new frame of the state in `data` (after kinematics); `index` chooses the sensor noise."""
         eye = data.cam_xpos[self._camera]
         axes = data.cam_xmat[self._camera].reshape(3, 3)
-        frame = self._table_seen(eye, axes)
+        frame = self._table_frame(eye, axes)
         mesh = self._mesh
         turns = data.geom_xmat.reshape(-1, 3, 3)
         world = np.einsum("nij,nj->ni", turns[mesh.geom_of_point], mesh.points)
@@ -111,7 +111,7 @@ class Painter:
                 on_mat = _MAT_AREA[0] < x < _MAT_AREA[1] and _MAT_AREA[2] < y < _MAT_AREA[3]
                 cv2.fillConvexPoly(frame, hull, _MAT_SHADOW if on_mat else _WOOD_SHADOW, cv2.LINE_8, _SUBPIXEL)
 
-    def _table_seen(self, eye: Array, axes: Array) -> Frame:
+    def _table_frame(self, eye: Array, axes: Array) -> Frame:
         if self._moves:
             return self._paint_table(eye, axes)
         if self._table is None:
@@ -141,7 +141,7 @@ class Painter:
         return self._pixels(seen), -seen[:, 2]
 
     def _pixels(self, seen: Array) -> NDArray[np.int32]:
-        """Points in the camera's frame to fixed-point pixels; those behind the eye give nonsense."""
+        """Points in the camera's frame to fixed-point pixels; points behind the eye give meaningless ones."""
         depth = np.maximum(-seen[:, 2], 1e-3)
         across = self.width / 2 + self._focal * seen[:, 0] / depth
         down = self.height / 2 - self._focal * seen[:, 1] / depth

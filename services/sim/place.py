@@ -15,7 +15,7 @@ from services.sim.shared import memory_folder
 
 @dataclass(frozen=True)
 class Place:
-    """Where the world of one data folder keeps its things."""
+    """The paths of one data folder's world."""
 
     data_dir: Path
     socket: Path
@@ -33,29 +33,29 @@ class Place:
 
 
 def place_of(data_dir: str | os.PathLike[str]) -> Place:
-    """The place of a data folder's world. Raises FolderProblem where the private folder is not ours."""
+    """The place of a data folder's world. Raises FolderProblem if the private folder is not this user's."""
     resolved = Path(data_dir).resolve()
     name = "sim-" + hashlib.sha256(os.fsencode(resolved)).hexdigest()[:16]
     return Place(resolved, socket_folder() / f"{name}.sock", memory_folder() / f"{name}.frames")
 
 
 def sweep(memories: Path, sockets: Path, older_than_s: float = 60.0) -> None:
-    """Remove what killed worlds of other data folders left behind: memory whose socket nobody answers."""
+    """Remove the files of killed worlds of other data folders: memory whose socket nobody answers."""
     for memory in memories.glob("sim-*.frames"):
-        door = sockets / f"{memory.stem}.sock"
+        address = sockets / f"{memory.stem}.sock"
         try:
-            if time.time() - memory.stat().st_mtime > older_than_s and not _answers(door):
+            if time.time() - memory.stat().st_mtime > older_than_s and not _answers(address):
                 memory.unlink(missing_ok=True)
-                door.unlink(missing_ok=True)
+                address.unlink(missing_ok=True)
         except OSError:
             continue
 
 
-def _answers(door: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
-        knock.settimeout(0.2)
+def _answers(address: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.2)
         try:
-            knock.connect(str(door))
+            probe.connect(str(address))
         except (ConnectionRefusedError, FileNotFoundError):
             return False
         except OSError:

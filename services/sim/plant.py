@@ -93,7 +93,7 @@ class Plant:
         self.model.opt.disableactuator = 0 if on else 1 << _TORQUE_GROUP
 
     def place_arm(self, pose: Pose) -> None:
-        """Put the arm there, at rest, by decree; goals follow. For the start and for tests."""
+        """Set the arm's pose directly, at rest, goals included. For the start and for tests."""
         self.data.qpos[self._joint_at] = np.deg2rad(clip(np.asarray(pose, dtype=np.float64)))
         self.data.qvel[self._speed_at] = 0.0
         self.goals = pose

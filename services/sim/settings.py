@@ -1,4 +1,4 @@
-"""What can be chosen for the simulated bench, decoded from lab.toml's `[bench.NAME.sim]` table."""
+"""The simulated bench's settings, decoded from lab.toml's `[bench.NAME.sim]` table."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class SettingsProblem(ValueError):
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One device's trouble, from frame `frame` of take `episode` on (takes count from 1, frames from 0).
+    """One device's fault, from frame `frame` of take `episode` on (takes count from 1, frames from 0).
 
-    `frames` limits it to that many frames of that take; without it the trouble stays for all later
-    takes too. `fps` is what a slow camera still delivers. `message` is what a raising device says.
+    `frames` limits it to that many frames of that take; without it the fault stays for all later takes
+    too. `fps` is the rate that a slow camera still delivers. `message` is a raising device's error.
     """
 
     kind: FaultKind
@@ -44,7 +44,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"a fault of kind {self.kind!r} needs device {choice}, not {self.device!r}")
 
     def active(self, take: int, frame: int) -> bool:
-        """Whether it acts now; `take` is the last take that began (0: none yet)."""
+        """Whether it is active; `take` is the last take that began (0: none yet)."""
         if take == self.episode:
             return frame >= self.frame and (self.frames is None or frame < self.frame + self.frames)
         return take > self.episode and self.frames is None
@@ -61,7 +61,7 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     faults: tuple[Fault, ...] = ()
 
     def fault(self, device: str, kinds: tuple[str, ...], take: int, frame: int) -> Fault | None:
-        """The first fault of those kinds that acts on `device` now."""
+        """The first active fault of `device` of one of those kinds."""
         for fault in self.faults:
             if fault.device == device and fault.kind in kinds and fault.active(take, frame):
                 return fault

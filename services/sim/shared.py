@@ -1,7 +1,7 @@
 """Shared memory between the world, its painter and the cameras: one file, mapped by all three.
 
-Frames lie in a ring of slots; a slot's number is written before and after its pixels, so a reader that
-was overtaken knows and reads again. The state for the painter carries a checksum.
+Each view has a ring of slots. A slot's number is written before and after its pixels, so a reader that
+was overtaken notices and reads again. The state for the painter carries a checksum.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _STATE = struct.Struct("<qqqq13d")  # views wanted (bits), camera period, take, 
 SIZE = _STATE_SIZE + len(VIEWS) * _VIEW_SIZE
 
 
-class Seen(NamedTuple):
-    """What the painter needs to know."""
+class PainterState(NamedTuple):
+    """What the painter needs: views to paint (bits), camera period, take, frame and MuJoCo's qpos."""
 
     views: int
     period: int
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """One frame as a camera delivered it; `failure` says why a camera delivers none."""
+    """One frame as a camera delivered it; `failure` is why there is none, else empty."""
 
     number: int
     taken_ns: int
@@ -67,7 +67,7 @@ class SharedMemory:
     """The mapped file. One writer per part: the world writes the state, its painter the frames."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
-        """Raises OSError where the file is not there or cannot be made."""
+        """Raises OSError if the file is missing or cannot be made."""
         flags = os.O_RDWR | os.O_NOFOLLOW | ((os.O_CREAT | os.O_EXCL) if create else 0)
         descriptor = os.open(path, flags, 0o600)
         try:
@@ -81,19 +81,19 @@ class SharedMemory:
         """Unmap; frames read before stay valid."""
         self._map.close()
 
-    def write_state(self, seen: Seen) -> None:
+    def write_state(self, state: PainterState) -> None:
         """Publish the state for the painter."""
-        body = _STATE.pack(seen.views, seen.period, seen.take, seen.frame, *seen.qpos)
+        body = _STATE.pack(state.views, state.period, state.take, state.frame, *state.qpos)
         self._map[: len(body) + 4] = body + zlib.crc32(body).to_bytes(4, "little")
 
-    def read_state(self) -> Seen | None:
-        """The latest state; None where it was being written just now."""
+    def read_state(self) -> PainterState | None:
+        """The latest state; None if it is being written."""
         whole = self._map[: _STATE.size + 4]
         body = whole[: _STATE.size]
         if zlib.crc32(body).to_bytes(4, "little") != whole[_STATE.size :]:
             return None
         views, period, take, frame, *qpos = _STATE.unpack(body)
-        return Seen(views, period, take, frame, tuple(qpos))
+        return PainterState(views, period, take, frame, tuple(qpos))
 
     def write_frame(self, view: str, pixels: Frame, taken_ns: int) -> None:
         """Publish a frame of HEIGHT x WIDTH x 3."""
@@ -125,7 +125,7 @@ class SharedMemory:
                 continue
             pixels = np.frombuffer(self._map, np.uint8, _PIXELS, slot + 64).copy()
             written, taken_ns, text = _SLOT_HEAD.unpack_from(self._map, slot)
-            if written == number == self._number(slot):  # again: the writer may have come in amid the unpacking
+            if written == number == self._number(slot):  # again: the writer may have overtaken it
                 failure = pixels[:text].tobytes().decode(errors="replace")
                 return Shot(number, taken_ns, failure, pixels.reshape(HEIGHT, WIDTH, 3))
         return None

@@ -1,6 +1,7 @@
-"""The bench as a play: the plant, the person at the leader, the takes, and the faults that act on them.
+"""The simulated bench: the plant, the person at the leader, the takes and the faults.
 
-No sockets and no clock: the world process advances it against wall time, lockstep advances it by hand.
+No sockets and no clock: the world process advances it against wall time, lockstep by one control period
+per command.
 """
 
 from __future__ import annotations
@@ -60,15 +61,15 @@ class Stage:
         return int(self.plant.time * self.fps + 1e-6)
 
     def advance(self, steps: int) -> None:
-        """Let `steps` physics steps pass, for the person too."""
+        """Advance the plant and the person by `steps` physics steps."""
         self._check_stuck()
-        self._demonstrator.advance(steps * self.plant.timestep, self._look)
+        self._demonstrator.advance(steps * self.plant.timestep, self._locate_cube)
         self.plant.step(steps)
         if self._put_back is not None and self._demonstrator.at_home:
             self._spawn(self._put_back)
             self._put_back = None
 
-    def _look(self) -> Cube:
+    def _locate_cube(self) -> Cube:
         x, y = self.plant.cube[:2]
         return Cube(float(x), float(y), self.plant.cube_yaw)
 
@@ -79,7 +80,7 @@ class Stage:
     # --- takes ----------------------------------------------------------------------------------
 
     def take_started(self, take: int) -> None:
-        """The cube lies ready for `take` and the demonstration begins from where the leader is."""
+        """Place the cube for `take` and begin the demonstration from the leader's pose."""
         if self.taking and take == self.take:
             return
         if self._spawned_for != take:
@@ -90,7 +91,7 @@ class Stage:
         self._demonstrator.demonstrate(take)
 
     def take_ended(self, take: int) -> None:
-        """The leader goes home; when it is there, the cube is put down for the next take."""
+        """Send the leader home; once it is there, the cube is placed for the next take."""
         if not self.taking or take != self.take:
             return
         self.taking = False
@@ -100,12 +101,12 @@ class Stage:
     # --- devices --------------------------------------------------------------------------------
 
     def joints(self) -> Pose:
-        """The follower's measured pose. Raises DeviceFault where one is configured."""
+        """The follower's measured pose. Raises DeviceFault if one is configured."""
         self._check("follower")
         return self.plant.joints
 
     def leader(self) -> Pose:
-        """The leader's pose. Raises DeviceFault where one is configured."""
+        """The leader's pose. Raises DeviceFault if one is configured."""
         self._check("leader")
         return self._demonstrator.pose
 
@@ -132,7 +133,7 @@ class Stage:
         return tuple(self._log)[-count:] if count > 0 else ()
 
     def state(self) -> WorldState:
-        """Everything at this moment; faults do not hide it."""
+        """The whole current state; faults do not affect it."""
         plant = self.plant
         return WorldState(
             time=plant.time,

@@ -1,4 +1,4 @@
-"""What is said on the world's socket: one JSON object per line, a request and its reply."""
+"""The world's socket protocol: one JSON object per line, a request and its reply."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class WorldState(msgspec.Struct, frozen=True):
     """Control periods since that take began."""
     leader_home: bool
     leader_finished: bool
-    """Whether the demonstration has been played to its end."""
+    """Whether the demonstration has ended."""
     cameras: tuple[str, ...] = ()
-    """The views that somebody watches."""
+    """The views that a client watches."""
     pid: int = 0
 
 
@@ -64,7 +64,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer; `problem` tells whose trouble `error` is."""
+    """`problem` says what caused `error`: a device, the settings or the request."""
 
     error: str = ""
     problem: Literal["", "device", "settings", "request"] = ""

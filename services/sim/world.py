@@ -1,7 +1,7 @@
-"""The simulated bench as a device on a cable: a process that outlives its clients.
+"""The simulated bench as a process that outlives its clients, as hardware would.
 
 `python -P -m services.sim.world DATA_DIR` returns when its world is ready (status 0), when another world
-holds the data folder (3), or with a reason (1). The world steps physics against the wall clock, keeps its
+holds the data folder (3), or after printing an error (1). The world steps physics against the wall clock, keeps its
 last goals when nobody commands it, and leaves on SIGTERM, on request, when nobody has been connected for
 LAB_CONSOLE_SIM_IDLE_S seconds (600), and when its data folder is gone.
 """
@@ -25,28 +25,28 @@ from services.sim import camera_process
 from services.sim.launch import BUSY
 from services.sim.place import Place, place_of, sweep
 from services.sim.settings import SettingsProblem, SimSettings, decode
-from services.sim.shared import Seen, SharedMemory
+from services.sim.shared import PainterState, SharedMemory
 from services.sim.stage import Stage
 from services.sim.wire import VIEWS, DeviceFault, Reply, Request
 
 TICK_STEPS, IDLE_TICK_STEPS = 4, 24
 """Physics steps per turn: 120 turns a second, and 20 while nobody is connected."""
 _LATE_S = 0.25
-"""A world that is later than this lets the lost time go."""
+"""Seconds behind the wall clock after which lost time is skipped."""
 _LONGEST_LINE = 1 << 16
 
 
-class _Caller:
+class _Client:
     """One connection."""
 
-    def __init__(self, cable: socket.socket) -> None:
-        self.cable = cable
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
         self.pending = b""
         self.view = ""
 
 
 class World:
-    """The process's whole state: stage, listening socket, callers, shared memory, painter."""
+    """The process's whole state: stage, listening socket, clients, shared memory, painter."""
 
     def __init__(self, place: Place, idle_s: float) -> None:
         self._place, self._idle_s = place, idle_s
@@ -63,7 +63,7 @@ class World:
         self._listener.listen(32)
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
-        self._callers: set[_Caller] = set()
+        self._clients: set[_Client] = set()
         self._painter = 0
         self._alone_since = time.monotonic()
         self._leaving = ""
@@ -73,10 +73,10 @@ class World:
         self._leaving = self._leaving or reason
 
     def run(self) -> str:
-        """Until there is a reason to leave; returns it."""
+        """Serve until there is a reason to leave; returns it."""
         timestep = self._stage.plant.timestep
         due = time.monotonic()
-        looked = 0.0
+        checked = 0.0
         while not self._leaving:
             self._serve(max(0.0, due - time.monotonic()))
             now = time.monotonic()
@@ -84,28 +84,28 @@ class World:
                 continue
             if now - due > _LATE_S:
                 due = now
-            steps = TICK_STEPS if self._callers else IDLE_TICK_STEPS
+            steps = TICK_STEPS if self._clients else IDLE_TICK_STEPS
             while due <= now:
                 self._stage.advance(steps)
                 due += steps * timestep
             self._publish()
-            if now - looked > 0.5:
-                looked = now
-                self._look_around(now)
+            if now - checked > 0.5:
+                checked = now
+                self._check_surroundings(now)
         return self._leaving
 
     def close(self) -> None:
-        """Give back socket, memory and painter."""
+        """Release socket, memory and painter."""
         self._place.socket.unlink(missing_ok=True)
         self._place.memory.unlink(missing_ok=True)
         self._stop_painter()
-        for caller in list(self._callers):
-            caller.cable.close()
+        for client in list(self._clients):
+            client.connection.close()
         self._listener.close()
 
-    def _look_around(self, now: float) -> None:
-        """Leave when idle or when the data folder is gone or replaced; mourn a dead painter."""
-        if not self._callers and now - self._alone_since > self._idle_s:
+    def _check_surroundings(self, now: float) -> None:
+        """Leave when idle or when the data folder is gone or replaced; restart a dead painter."""
+        if not self._clients and now - self._alone_since > self._idle_s:
             self.leave(f"nobody was connected for {self._idle_s:g} s")
         try:
             gone = self._place.data_dir.stat().st_ino != self._home or not self._place.lock.exists()
@@ -116,9 +116,9 @@ class World:
         if self._painter and os.waitpid(self._painter, os.WNOHANG)[0]:
             print("the painter died; starting another", flush=True)
             self._painter = 0
-            self._mind_painter()
+            self._update_painter()
 
-    # --- callers --------------------------------------------------------------------------------
+    # --- clients --------------------------------------------------------------------------------
 
     def _serve(self, timeout: float) -> None:
         for key, _ in self._selector.select(timeout):
@@ -129,35 +129,35 @@ class World:
 
     def _accept(self) -> None:
         with suppress(OSError):
-            cable, _ = self._listener.accept()
-            cable.setblocking(False)
-            caller = _Caller(cable)
-            self._callers.add(caller)
-            self._selector.register(cable, selectors.EVENT_READ, caller)
+            connection, _ = self._listener.accept()
+            connection.setblocking(False)
+            client = _Client(connection)
+            self._clients.add(client)
+            self._selector.register(connection, selectors.EVENT_READ, client)
 
-    def _read(self, caller: _Caller) -> None:
+    def _read(self, client: _Client) -> None:
         try:
-            chunk = caller.cable.recv(_LONGEST_LINE)
-            if not chunk or len(caller.pending) > _LONGEST_LINE:
+            chunk = client.connection.recv(_LONGEST_LINE)
+            if not chunk or len(client.pending) > _LONGEST_LINE:
                 raise ConnectionResetError
-            *lines, caller.pending = (caller.pending + chunk).split(b"\n")
+            *lines, client.pending = (client.pending + chunk).split(b"\n")
             for line in lines:
-                caller.cable.sendall(msgspec.json.encode(self._answer(caller, line)) + b"\n")
-        except OSError:  # also a caller that does not read its answers
-            self._hang_up(caller)
+                client.connection.sendall(msgspec.json.encode(self._answer(client, line)) + b"\n")
+        except OSError:  # also a client that does not read its replies
+            self._disconnect(client)
 
-    def _hang_up(self, caller: _Caller) -> None:
-        self._selector.unregister(caller.cable)
-        caller.cable.close()
-        self._callers.discard(caller)
-        if not self._callers:
+    def _disconnect(self, client: _Client) -> None:
+        self._selector.unregister(client.connection)
+        client.connection.close()
+        self._clients.discard(client)
+        if not self._clients:
             self._alone_since = time.monotonic()
-        if caller.view:
-            self._mind_painter()
+        if client.view:
+            self._update_painter()
 
-    def _answer(self, caller: _Caller, line: bytes) -> Reply:
+    def _answer(self, client: _Client, line: bytes) -> Reply:
         try:
-            return self._obey(caller, msgspec.json.decode(line, type=Request))
+            return self._obey(client, msgspec.json.decode(line, type=Request))
         except DeviceFault as error:
             return Reply(str(error), "device")
         except SettingsProblem as error:
@@ -165,7 +165,7 @@ class World:
         except (ValueError, TypeError) as error:
             return Reply(f"the simulated bench does not understand {line[:80]!r}: {error}", "request")
 
-    def _obey(self, caller: _Caller, request: Request) -> Reply:
+    def _obey(self, client: _Client, request: Request) -> Reply:
         stage = self._stage
         match request.op:
             case "joints":
@@ -183,28 +183,28 @@ class World:
             case "goal_log":
                 return Reply(log=stage.goal_log(request.number))
             case _:
-                return self._mind(caller, request)
+                return self._manage(client, request)
         return Reply()
 
-    def _mind(self, caller: _Caller, request: Request) -> Reply:
-        """The verbs that concern the process, not the play."""
+    def _manage(self, client: _Client, request: Request) -> Reply:
+        """Requests about the process, not the bench."""
         match request.op:
             case "state":
-                watched = tuple(sorted({c.view for c in self._callers if c.view}))
+                watched = tuple(sorted({c.view for c in self._clients if c.view}))
                 state = msgspec.structs.replace(self._stage.state(), cameras=watched, pid=os.getpid())
                 return Reply(state=state)
             case "apply":
                 self._stage.apply(decode(request.settings), request.fps)
                 self._stop_painter()
-                self._mind_painter()
+                self._update_painter()
             case "watch":
                 if request.view not in VIEWS:
                     raise ValueError(f"there is no camera view {request.view!r}; choose {' or '.join(VIEWS)}")
-                caller.view = request.view
+                client.view = request.view
                 self._publish()
-                self._mind_painter()
+                self._update_painter()
             case "shutdown":
-                self.leave("it was asked to")
+                self.leave("a client asked for it")
             case other:
                 raise ValueError(f"there is no verb {other!r}")
         return Reply()
@@ -213,14 +213,14 @@ class World:
 
     def _publish(self) -> None:
         stage = self._stage
-        views = sum(1 << bit for bit, view in enumerate(VIEWS) if any(c.view == view for c in self._callers))
+        views = sum(1 << bit for bit, view in enumerate(VIEWS) if any(c.view == view for c in self._clients))
         if views:
             qpos = tuple(stage.plant.data.qpos.tolist())
-            self._memory.write_state(Seen(views, stage.index, stage.take, stage.frame, qpos))
+            self._memory.write_state(PainterState(views, stage.index, stage.take, stage.frame, qpos))
 
-    def _mind_painter(self) -> None:
+    def _update_painter(self) -> None:
         """The painter runs while somebody watches."""
-        watched = any(caller.view for caller in self._callers)
+        watched = any(client.view for client in self._clients)
         if watched and not self._painter:
             self._painter = camera_process.start(self._memory, self._stage.settings)
         elif not watched:
@@ -259,7 +259,7 @@ def main(argv: list[str]) -> int:
 
 
 def _live(place: Place, tell: int) -> int:
-    """The world's life, from lock to farewell."""
+    """Take the lock and run the world until it leaves."""
     place.lock.parent.mkdir(parents=True, exist_ok=True)
     lock = place.lock.open("a")
     try:

@@ -1,11 +1,11 @@
-"""The curves of a long training: how soon they stand on the screen, what a redraw costs.
+"""The curves of a long training: the time until they are on the screen, and the cost of a redraw.
 
     uv run python -m tests.bench.bench_curves [--points 20000] [--times 5]
 
-A scripted trainer serves a run with that many log points. Measured: F4 in an open console to the three plots drawn
-(target 1.5 s); `lab-console attach` from the start of its process to the same, against a bare Textual app's first
-paint; the longest that the console's event loop stood still meanwhile is not measured here, keys are: the time from a
-key to its effect (`l`, all three plots drawn anew). In this process: reading the file, and drawing each plot.
+A scripted trainer serves a run with that many log points. Measured: from F4 in an open console to three drawn plots
+(target 1.5 s); from the start of `lab-console attach` to the same, against a bare Textual app's first paint; from `l`
+to all three plots redrawn. The longest pause of the console's event loop is not measured. In this process: reading the
+file, and drawing each plot.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SIZES = {"loss, 120x40": (64, 24), "beside, 120x40": (52, 11), "large, 200x60": 
 
 
 class Served:
-    """A scripted training on a loop of its own."""
+    """A scripted training on its own event loop."""
 
     def __init__(self, demo: DemoDesk, points: int) -> None:
         self._loop = asyncio.new_event_loop()
@@ -58,7 +58,7 @@ class Served:
         return self.training.run
 
     def last_tick(self) -> str:
-        """A label that only plots of the whole curve have."""
+        """An axis label that only plots of the whole curve have."""
         from screens.widgets.axis_ticks import linear, step_label
 
         return step_label(linear(10, self._ends, 4)[-1])
@@ -69,7 +69,7 @@ class Served:
 
 
 def drawn(screen: Terminal, tick: str) -> bool:
-    """All three plots stand there, with their axes to the newest step."""
+    """Whether all three plots are drawn, with axes up to the newest step."""
     text = screen.text
     return text.count(tick) >= 3 and sum("⠀" < c <= "⣿" for c in text) > 60
 
@@ -104,7 +104,7 @@ def attached(demo: DemoDesk, served: Served) -> float:
 
 
 def in_process(run: RunFolder, times: int) -> None:
-    """Reading and drawing, without a screen."""
+    """Measure reading and drawing without a screen."""
     begin = time.perf_counter()
     curves = Curves(run.metrics)
     curves.read()

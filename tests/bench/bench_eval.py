@@ -3,9 +3,9 @@
     uv run python -m tests.bench.bench_eval [--seconds 20] [--stops 20] [--verdicts 100]
 
 One run measures, on the simulated bench with two 320x240 cameras and streaming h264: the control loop's period in a
-trial of a small image ACT (resnet18, a new chunk every half second), against the same trial of the same policy with
-a chunk so long that it infers only before the trial; the stop command to the hold command at the robot, the policy
-inferring; and a verdict's command to its confirmation, which follows the fsync.
+trial of a small image ACT (resnet18, a new chunk every half second), against a trial of the same policy with a chunk
+so long that it infers only before the trial; the time from the stop command to the hold command at the robot while the
+policy infers; and the time from a verdict's command to its confirmation, which follows the fsync.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FOREVER = {"lockstep": False, "trial_seconds": 1e6, "trials": 1000}
 
 
 def bench(rig: Rig) -> Profile:
-    """The simulated bench with the cameras that the policies know."""
+    """The simulated bench with the policies' cameras."""
     size = [
         f"robot.cameras.{name}.{key}={value}"
         for name, (width, height) in CAMERAS.items()
@@ -47,7 +47,7 @@ def bench(rig: Rig) -> Profile:
 
 
 async def a_trial(link: Link, seconds: float) -> tuple[int, int]:
-    """One trial; its time in nanoseconds of the monotonic clock."""
+    """Run one trial; returns its start and end in nanoseconds of the monotonic clock."""
     number = await start(link)
     await asyncio.sleep(0.5)
     began = time.monotonic_ns()
@@ -78,7 +78,7 @@ async def periods(rig: Rig, name: str, policy: Path, seconds: float) -> list[int
 
 
 async def stops(rig: Rig, link: Link, count: int) -> list[float]:
-    """Milliseconds from the stop command to the hold command at the robot, the policy inferring."""
+    """Milliseconds from the stop command to the hold command at the robot, while the policy infers."""
     world, taken = rig.world(), []
     for turn in range(count):
         number = await start(link)
@@ -100,7 +100,7 @@ async def stops(rig: Rig, link: Link, count: int) -> list[float]:
 async def verdicts(link: Link, count: int) -> tuple[list[float], list[float]]:
     """Milliseconds from a verdict's command to its confirmation: on running trials, and on pending ones.
 
-    Five on each trial: the first ends it, the others follow after it was taken back.
+    Five on each trial: the first ends it; the others are given after the one before was taken back.
     """
     running: list[float] = []
     pending: list[float] = []

@@ -1,9 +1,9 @@
-"""The loop closes: demonstrations, a policy trained on them, trials judged by the oracle, by shell verbs alone.
+"""The whole loop by shell verbs alone: demonstrations, a policy trained on them, trials judged by the oracle.
 
     uv run python -m tests.bench.bench_loop [--episodes 50] [--steps 3000] [--trials 40] [--data-dir DIR] [--set ...]
 
 Runs `lab-console record`, `train` and `eval` on the built-in bench `sim-state` (joints and the cube's pose, no
-pictures), each as a process of its own in a data folder of its own. Prints what each took, the training's loss, and
+pictures), each in its own process, in a fresh data folder. Prints what each took, the training's loss, and
 the success rate with its interval. Targets: training at most 20 minutes on two cores, at least 85 % of 40 trials.
 """
 
@@ -34,12 +34,12 @@ POLICY = (
 )  # fmt: skip
 """A small ACT: half a million parameters."""
 TRAIN_SEED, EVAL_SEED = 7, 1000
-"""Where the cube lies: other places in the trials than in the demonstrations."""
+"""Seeds of the cube's places, which differ between demonstrations and trials."""
 TARGET_S, TARGET_RATE = 20 * 60, 0.85
 
 
 def optimizer(steps: int) -> tuple[str, ...]:
-    """AdamW with LeRobot's warm-up and cosine decay, in the place of the policy's own preset."""
+    """AdamW with LeRobot's warm-up and cosine decay, instead of the policy's own preset."""
     return (
         "use_policy_training_preset=false", "optimizer.type=adamw", f"optimizer.lr={LEARNING_RATE}",
         "optimizer.weight_decay=0.0001", "scheduler.type=cosine_decay_with_warmup",
@@ -56,7 +56,7 @@ class Lab:
     quiet: bool
 
     def run(self, *arguments: str) -> float:
-        """Run one verb to its end; the seconds that it took. Raises SystemExit where it fails."""
+        """Run one verb to its end; returns the seconds it took. Raises SystemExit if it fails."""
         command = [sys.executable, "-m", "console", "--data-dir", str(self.root), "--bench", "sim-state", *arguments]
         began = time.monotonic()
         output = subprocess.DEVNULL if self.quiet else None
@@ -66,25 +66,25 @@ class Lab:
         return time.monotonic() - began
 
     def session(self, kind: str) -> dict[str, Any]:
-        """The newest session of a kind, as `sessions --json` tells it."""
+        """The newest session of a kind, from `sessions --json`."""
         command = [sys.executable, "-m", "console", "--data-dir", str(self.root), "sessions", "--kind", kind, "--json"]
-        told: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-        return told[0]
+        sessions: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        return sessions[0]
 
 
 def record(lab: Lab, episodes: int) -> None:
-    """Demonstrations of the scripted leader."""
-    asked = ["--dataset", DATASET, "--task", TASK, "--episodes", str(episodes), "--seed", str(TRAIN_SEED)]
-    took = lab.run("record", *asked, "--lockstep", "--reset-seconds", "0")
+    """Record the scripted leader's demonstrations."""
+    flags = ["--dataset", DATASET, "--task", TASK, "--episodes", str(episodes), "--seed", str(TRAIN_SEED)]
+    took = lab.run("record", *flags, "--lockstep", "--reset-seconds", "0")
     frames = sum(e["frames"] for e in lab.session("record")["episodes"])
     print(f"record   {took:6.0f} s   {episodes} episodes, {frames:,} frames", flush=True)
 
 
 def train(lab: Lab, steps: int, batch: int, settings: list[str]) -> None:
-    """One training with the options above; `settings` come last and win."""
-    asked = ["--dataset", DATASET, "--policy", "act", "--steps", str(steps), "--batch-size", str(batch), "--name", RUN]
+    """Train once with the options above; `settings` override them."""
+    flags = ["--dataset", DATASET, "--policy", "act", "--steps", str(steps), "--batch-size", str(batch), "--name", RUN]
     sets = [f"--set={text}" for text in (*POLICY, *optimizer(steps), *settings)]
-    took = lab.run("train", *asked, "--save-freq", str(steps), *sets)
+    took = lab.run("train", *flags, "--save-freq", str(steps), *sets)
     training = lab.session("train")["training"]
     pace = training["metrics"].get("update_s", 0) + training["metrics"].get("dataloading_s", 0)
     loss = f"loss {training['final_loss']:.4f}, {1000 * pace:.0f} ms a step, {training['parameters']:,} parameters"
@@ -92,15 +92,15 @@ def train(lab: Lab, steps: int, batch: int, settings: list[str]) -> None:
 
 
 def evaluate(lab: Lab, trials: int) -> float:
-    """Seeded trials, judged by the oracle; the success rate."""
+    """Run seeded trials, judged by the oracle; returns the success rate."""
     checkpoint = lab.root / "outputs" / "train" / RUN
-    asked = ["--checkpoint", str(checkpoint), "--task", TASK, "--trials", str(trials), "--seed", str(EVAL_SEED)]
-    took = lab.run("eval", *asked, "--judge", "oracle", "--lockstep")
-    told = lab.session("eval")["trials"]
-    successes = sum(t["verdict"] == Verdict.SUCCESS.value for t in told)
+    flags = ["--checkpoint", str(checkpoint), "--task", TASK, "--trials", str(trials), "--seed", str(EVAL_SEED)]
+    took = lab.run("eval", *flags, "--judge", "oracle", "--lockstep")
+    trials_done = lab.session("eval")["trials"]
+    successes = sum(t["verdict"] == Verdict.SUCCESS.value for t in trials_done)
     print(f"eval     {took:6.0f} s   {trials} trials: {successes} placed, {rate(successes, trials)}", end="")
     print(f" (target {TARGET_RATE:.0%})")
-    for trial in told:
+    for trial in trials_done:
         if trial["verdict"] != Verdict.SUCCESS.value:
             print(f"           trial {trial['index']}: {trial['verdict']}, ended by {trial['ended_by']}")
     return successes / trials
@@ -113,9 +113,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--batch-size", type=int, default=BATCH)
     parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--data-dir", type=Path, help="keep everything here; a dataset or training there is used")
+    parser.add_argument("--data-dir", type=Path, help="keep everything here, and use a dataset or training found here")
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
-    parser.add_argument("--verbose", action="store_true", help="show what the verbs print")
+    parser.add_argument("--verbose", action="store_true", help="show the verbs' output")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="loop-", ignore_cleanup_errors=True) as folder:
         lab = Lab((options.data_dir or Path(folder)).resolve(), not options.verbose)

@@ -1,4 +1,4 @@
-"""What a pair of painted 640x480 frames costs. Run: python -m tests.bench.bench_painter [pairs]"""
+"""The cost of painting a pair of 640x480 frames. Run: python -m tests.bench.bench_painter [pairs]"""
 
 import sys
 import time

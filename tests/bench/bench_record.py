@@ -3,10 +3,10 @@
     uv run python -m tests.bench.bench_record [--seconds 20] [--stops 20]
 
 One run measures, on the simulated bench with two 640x480 cameras and streaming h264: the control loop's period
-under the console, takes being recorded and saved, against an empty loop with the same pacing and against LeRobot's
-own record_loop with the same robot, leader and dataset settings; the end-of-take key to the durable acknowledgement;
-the stop byte to the hold command at the robot; the bytes that the Record screen writes to a 120x40 terminal per
-second, and the console's share of a core; the first paint against a bare Textual app.
+under the console while takes are recorded and saved, against an empty loop with the same pacing and against LeRobot's
+own record_loop with the same robot, leader and dataset settings; the time from the end-of-take key to the durable
+acknowledgement; the time from the stop byte to the hold command at the robot; the bytes per second that the Record
+screen writes to a 120x40 terminal, and the console's share of a core; the first paint against a bare Textual app.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def errors(stamps_ns: list[int]) -> list[float]:
 
 
 def missed(stamps_ns: list[int]) -> int:
-    """Periods of which one or more were skipped."""
+    """How many of the intervals skip one or more periods."""
     return int(sum(e > PERIOD_MS * 0.5 for e in errors(stamps_ns)))
 
 
 BARE_LOOP = """
 import sys, threading, time
-from services.workers.pacing import Pacer
+from services.workers.arm.pacing import Pacer
 sys.setswitchinterval(0.0005)
 pacer, wake, stamps = Pacer(30), threading.Event(), []
 end = time.monotonic() + float(sys.argv[1])
@@ -72,12 +72,12 @@ def bare_loop(seconds: float) -> list[int]:
 STOCK_LOOP = """
 import sys, time
 from pathlib import Path
-from services.workers.environment import load_libusb, prepare
+from services.workers.process.environment import load_libusb, prepare
 prepare(Path(sys.argv[1]))
 load_libusb()
-from services.bench import load_benches
+from services.bench.profiles import load_benches
 from services.sim import bench as simulated
-from services.workers.devices import connect
+from services.workers.arm.devices import connect
 from lerobot.configs import RGBEncoderConfig
 from lerobot.datasets import LeRobotDataset
 from lerobot.processor import make_default_processors
@@ -141,14 +141,14 @@ def under_the_console(demo: DemoDesk, screen: Terminal, run: RunFolder, seconds:
 
 
 def traced(demo: DemoDesk, screen: Terminal, run: RunFolder, start: int, end: int) -> list[int]:
-    """The starts of the control periods in that window; ends the session, since they are written at its end."""
+    """The starts of the control periods between `start` and `end`; ends the session, which writes them."""
     screen.press("F")
     screen.wait_until(lambda: not is_live(run), 40)
     return [at for at in map(int, (run.root / "trace.txt").read_text().split()) if start <= at <= end]
 
 
 def stops(demo: DemoDesk, screen: Terminal, run: RunFolder, count: int) -> list[float]:
-    """Milliseconds from the stop byte at the terminal to the hold command at the robot, the arm following."""
+    """Milliseconds from the stop byte at the terminal to the hold command at the robot, while the arm follows."""
     world, taken = demo.world(), []
     for number in range(count):
         screen.wait_until(lambda: demo.state(run).phase.following, 30)

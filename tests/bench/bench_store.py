@@ -1,4 +1,4 @@
-"""One verdict written into a log of many sessions: our store beside TinyDB's own JSONStorage.
+"""The time to write one verdict into a log of many sessions: our store against TinyDB's own JSONStorage.
 
 `python -m tests.bench.bench_store [SESSIONS]` prints milliseconds (median, 90 %) and the ratio.
 """
@@ -38,7 +38,7 @@ def a_session(number: int, episodes: int = 6) -> Session:
 
 
 def judged(session: Session) -> Session:
-    """One more trial."""
+    """The session with one more trial."""
     number = len(session.episodes)
     trial = Episode(index=number, take=number + 1, frames=300, seconds=10.0, accepted=False, flags=("drops",))
     return msgspec.structs.replace(session, episodes=(*session.episodes, trial))
@@ -56,14 +56,14 @@ def timed(update: Callable[[], object]) -> list[float]:
 
 
 def ours(folder: Path, sessions: list[Session]) -> list[float]:
-    """Locked, atomic, fsynced."""
+    """SessionStore: locked, atomic, fsynced."""
     with SessionStore(folder / "sessions.json") as store:
         store.put(*sessions)
         return timed(lambda: store.update(sessions[0].id, judged))
 
 
 def stock(folder: Path, sessions: list[Session]) -> list[float]:
-    """JSONStorage as it comes: neither locked nor atomic."""
+    """TinyDB's JSONStorage: neither locked nor atomic."""
     with TinyDB(folder / "stock.json") as database:
         numbers = database.insert_multiple([msgspec.to_builtins(s) for s in sessions])
 

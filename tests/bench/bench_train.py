@@ -1,8 +1,8 @@
-"""Steps per second under the console beside bare `lerobot-train`, with the same configuration.
+"""Steps per second under the console against bare `lerobot-train`, with the same configuration.
 
-`python -m tests.bench.bench_train [--rounds N] [--steps N] [--images]`: the two train in turns (A B B A ...), each in
-processes of its own, on the same dataset. A step's time is LeRobot's own (update_s + dataloading_s), and the wall
-clock between the first and the last log point, so that saving and telling are in it. Target: 0.99 of bare.
+`python -m tests.bench.bench_train [--rounds N] [--steps N] [--images]`: the two alternate (A B B A ...), each in its
+own processes, on the same dataset. Measured are LeRobot's own time per step (update_s + dataloading_s), and the wall
+clock from the first to the last log point, which includes saving and reporting. Target: 0.99 of bare.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--images", action="store_true", help="two cameras of 64x48 and a resnet18")
-    parser.add_argument("--threads", type=int, default=1, help="of OpenMP, for both (two fight where others compute)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="OpenMP threads of both (more than one contend on a busy machine)"
+    )
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     with tempfile.TemporaryDirectory(prefix="bench-train-") as place:
@@ -93,7 +95,7 @@ _STEP_S = re.compile(r"updt_s:([\d.]+) data_s:([\d.]+)")
 
 
 def _bare(folder: DataFolder, request: TrainRequest) -> Figures:
-    """`lerobot-train` with the arguments that come to the same configuration; log lines are stamped as they come."""
+    """`lerobot-train` with arguments for the same configuration; log lines are timed as they arrive."""
     root = folder.datasets / request.dataset
     arguments = {
         "dataset.repo_id": request.dataset, "dataset.root": root, "dataset.video_backend": "pyav",

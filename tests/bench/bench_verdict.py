@@ -1,11 +1,12 @@
-"""From a verdict's key to its effect on the screen: real console, worker, policy and simulated bench.
+"""The time from a verdict's key to its effect on the screen: real console, worker, policy and simulated bench.
 
     uv run python -m tests.bench.bench_verdict [--trials 10] [--verdicts 100]
 
-The byte goes into a pseudo-terminal; the clock stops when the bytes that show the verdict come out of it, which they
-do only once the worker has it on disk. Beside it: when the event reaches a second console, that is, when it is on
-disk and told. Measured twice: while a trial runs and the policy infers, one verdict per trial; and while the arm holds
-after a stop, `s` and `u` in turn. Prints p50, p99 and the largest (targets p99: 20 ms to disk, 60 ms to the screen).
+The byte goes into a pseudo-terminal; the clock stops when the bytes that show the verdict come out of it, which
+happens only once the worker has it on disk. Also measured: when the event, which is on disk by then, reaches a second
+console. Both are measured twice: while a trial runs and the policy infers, one verdict per trial; and while the arm
+holds after a stop, alternating `s` and `u`. Prints p50, p99 and the largest (targets for p99: 20 ms to disk, 60 ms to
+the screen).
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from tests.support.evaluate_screen import start_evaluation, start_trial
 from tests.support.terminal import Terminal
 
 
-class Ear(threading.Thread):
-    """A second console that only listens: when each verdict was told."""
+class Listener(threading.Thread):
+    """A second console that only listens: it notes when each verdict arrives."""
 
     def __init__(self, run: RunFolder) -> None:
         super().__init__(daemon=True)
@@ -37,11 +38,11 @@ class Ear(threading.Thread):
         self._leave = threading.Event()
 
     def run(self) -> None:
-        """Attach, and stamp what comes."""
+        """Attach, and note the time of each verdict."""
         asyncio.run(self._listen())
 
     async def _listen(self) -> None:
-        link = Link(self.run_folder, name="ear", drive=False, on_event=self._hear)
+        link = Link(self.run_folder, name="listener", drive=False, on_event=self._hear)
         await link.attach()
         while not self._leave.is_set():
             await asyncio.sleep(0.1)
@@ -58,18 +59,18 @@ class Ear(threading.Thread):
 
 
 class Clock:
-    """Presses a key, and waits for what it shows."""
+    """Presses a key and times its effect."""
 
-    def __init__(self, screen: Terminal, ear: Ear) -> None:
-        self.screen, self.ear = screen, ear
+    def __init__(self, screen: Terminal, listener: Listener) -> None:
+        self.screen, self.listener = screen, listener
         self.shown: list[float] = []
-        self.told: list[float] = []
+        self.sent: list[float] = []
 
     def press(self, key: bytes, shows: str) -> None:
-        """Keep the milliseconds from the key to its being told, and to the screen."""
+        """Keep the milliseconds from the key to the second console, and to the screen."""
         began = time.monotonic()
         self.shown.append((self.until(key, shows) - began) * 1000)
-        self.told.append((self.ear.at - began) * 1000)
+        self.sent.append((self.listener.at - began) * 1000)
 
     def until(self, key: bytes, shows: str) -> float:
         """When `shows` came out of the terminal. Raises AssertionError after 10 s."""
@@ -86,9 +87,9 @@ class Clock:
         raise AssertionError(f"{shows!r} does not appear; it shows:\n{screen.text}")
 
     def report(self, what: str) -> None:
-        """Two lines."""
+        """Print both."""
         print(f"verdict key, {what}")
-        print(f"  on disk and told  {percentiles(self.told)} (target p99 20)")
+        print(f"  on disk and sent  {percentiles(self.sent)} (target p99 20)")
         print(f"  on the screen     {percentiles(self.shown)} (target p99 60)")
 
 
@@ -101,7 +102,7 @@ def in_trials(desk: DemoDesk, clock: Clock, run: RunFolder, count: int) -> None:
 
 
 def while_held(desk: DemoDesk, clock: Clock, run: RunFolder, count: int) -> None:
-    """`s` and `u` in turn on the same trial."""
+    """Alternate `s` and `u` on one trial."""
     start_trial(desk, clock.screen, run)
     clock.screen.write(b"x")
     clock.screen.wait_until(lambda: desk.state(run).phase is Phase.HELD, 10, "the stop is not obeyed")
@@ -113,7 +114,7 @@ def while_held(desk: DemoDesk, clock: Clock, run: RunFolder, count: int) -> None
 
 
 def finish(desk: DemoDesk, screen: Terminal, run: RunFolder) -> None:
-    """In order, without the verdict that was taken back."""
+    """Finish the session, without the verdict that was taken back."""
     screen.press("g")
     screen.wait_until(lambda: desk.state(run).phase is Phase.RESTED, 60, "it does not go to rest")
     screen.press("F", "y")
@@ -131,14 +132,14 @@ def main() -> None:
         desk.home.mkdir()
         try:
             screen, run = start_evaluation(desk)
-            ear = Ear(run)
-            ear.start()
-            trials, held = Clock(screen, ear), Clock(screen, ear)
+            listener = Listener(run)
+            listener.start()
+            trials, held = Clock(screen, listener), Clock(screen, listener)
             in_trials(desk, trials, run, options.trials)
             trials.report("while a trial runs and the policy infers")
             while_held(desk, held, run, options.verdicts)
             held.report("while the arm holds after a stop")
-            ear.leave()
+            listener.leave()
             finish(desk, screen, run)
         finally:
             desk.close()

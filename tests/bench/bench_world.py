@@ -1,4 +1,4 @@
-"""What the simulated world costs. Run: python -m tests.bench.bench_world [seconds]"""
+"""The cost of the simulated world. Run: python -m tests.bench.bench_world [seconds]"""
 
 import sys
 import tempfile

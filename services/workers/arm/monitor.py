@@ -50,12 +50,12 @@ class Monitor:
     def look(self, frames: dict[str, Any], arm: Arm, measured: Pose, now: float) -> None:
         """One control period, `now` in seconds of the session's clock."""
         for name, health in self._cameras.items():
-            if name in frames and health.look(frames[name], now):
+            if name in frames and health.update(frames[name], now):
                 self._tell_of_camera(name, health, now)
         commanded = arm.goal if arm.mode is not Mode.LIMP and arm.goal else measured
         period = Period(commanded, measured, self._motion.gripper)
         for check in self._motion_checks:
-            if check.look(period, now):
+            if check.update(period, now):
                 self._tell_of_motion()
 
     @property
@@ -90,7 +90,7 @@ class Monitor:
     def tell_of_heat(self, phase: Phase) -> None:
         """Warn once when the arm has held for long: servos heat up under load."""
         check = self._held_long
-        if not check.look(phase in (Phase.HELD, Phase.IDLE, Phase.JUDGING), time.monotonic()):
+        if not check.update(phase in (Phase.HELD, Phase.IDLE, Phase.JUDGING), time.monotonic()):
             return
         if check.active:
             minutes = self._motion.hold_warning_s / 60

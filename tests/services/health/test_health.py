@@ -34,7 +34,7 @@ def show(health: CameraHealth, frames: list[NDArray[np.uint8]], start: float = 0
     changes = []
     for index, frame in enumerate(frames):
         now = start + index / FPS
-        if health.look(frame, now):
+        if health.update(frame, now):
             changes.append((now, health.state))
     return changes
 
@@ -107,18 +107,18 @@ def test_a_follower_that_lags_for_long_is_stuck_and_said_by_its_motor() -> None:
     check = Stuck(StuckThresholds(degrees=20, raise_after_s=1.0))
     goal, measured = {"a": 0.0, "b": 50.0, "gripper": 100.0}, {"a": 1.0, "b": 10.0, "gripper": 0.0}
     lags = Period(goal, measured, gripper="gripper")
-    assert not check.look(lags, 0.0)
-    assert not check.look(lags, 0.9)
-    assert check.look(lags, 1.1)
+    assert not check.update(lags, 0.0)
+    assert not check.update(lags, 0.9)
+    assert check.update(lags, 1.1)
     assert check.active and check.motor == "b" and "b is stuck" in check.text
-    assert check.look(Period(goal, goal, gripper="gripper"), 1.2)
+    assert check.update(Period(goal, goal, gripper="gripper"), 1.2)
     assert not check.active
 
 
 def test_a_gripper_that_holds_something_is_not_stuck() -> None:
     check = Stuck()
     squeezing = Period({"a": 0.0, "gripper": 0.0}, {"a": 0.0, "gripper": 60.0}, gripper="gripper")
-    assert not any(check.look(squeezing, float(second)) for second in range(5))
+    assert not any(check.update(squeezing, float(second)) for second in range(5))
 
 
 # --- thresholds from lab.toml ---------------------------------------------------------------------
@@ -161,14 +161,14 @@ class RedThresholds(Thresholds, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Red(CameraCheck):
-    """A whole check, as somebody would add it."""
+    """A complete new check."""
 
     name = "red"
     defaults = RedThresholds()
 
-    def bad_since(self, seen: Picture, now: float) -> float | None:
+    def bad_since(self, sample: Picture, now: float) -> float | None:
         assert isinstance(self.thresholds, RedThresholds)
-        red = seen.pixels[..., 0].mean() / max(1.0, seen.pixels.mean() * 3)
+        red = sample.pixels[..., 0].mean() / max(1.0, sample.pixels.mean() * 3)
         return now if red > self.thresholds.share else None
 
 
@@ -188,15 +188,15 @@ def reddish() -> NDArray[np.uint8]:
 
 @pytest.mark.usefixtures("with_red")
 def test_a_check_costs_one_class_and_one_line_of_registration() -> None:
-    """It is in the alarm, the flags, the telemetry, the offline check and lab.toml."""
-    told: list[ev.Event] = []
-    journal = SimpleNamespace(tell=told.append)
+    """The alarm, the flags, the telemetry, the offline check and lab.toml all have it."""
+    events: list[ev.Event] = []
+    journal = SimpleNamespace(tell=events.append)
     devices = SimpleNamespace(absent={}, cameras={"wrist": SimpleNamespace(fps=FPS)})
     monitor = Monitor(devices, load_benches(built_in=True).pick("sim"), journal, FPS)  # type: ignore[arg-type]
     arm = SimpleNamespace(goal={}, mode=None)
     for index in range(30):
         monitor.look({"wrist": reddish()}, arm, {}, index / FPS)  # type: ignore[arg-type]
-    assert [(e.camera, e.state) for e in told if isinstance(e, ev.CameraAlarmed)] == [("wrist", "red")]
+    assert [(e.camera, e.state) for e in events if isinstance(e, ev.CameraAlarmed)] == [("wrist", "red")]
     assert monitor.flags == ["wrist red"]
     assert monitor.views(1.0)["wrist"].state == "red"
     assert judge_frames([reddish() for _ in range(30)], FPS) == (FrameRange("red", 0, 30),)
@@ -205,7 +205,7 @@ def test_a_check_costs_one_class_and_one_line_of_registration() -> None:
 
 
 def test_two_checks_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="there is a check 'black' already"):
+    with pytest.raises(ValueError, match="a check 'black' exists already"):
         checks.register(type("Other", (CameraCheck,), {"name": "black"}))
     with pytest.raises(HealthProblem):
         check_thresholds({"other": {}})

@@ -11,7 +11,7 @@ FPS = 30
 
 
 def play(stage: Stage, take: int, seconds: float = 8.0) -> tuple[bool, float]:
-    """One take with the follower following; whether the cube lies in the bowl, and the seconds it took."""
+    """Play one take with the follower following; returns whether the cube is in the bowl, and the seconds it took."""
     step = stage.plant.steps_per_period
     stage.take_started(take)
     needed = 0.0

@@ -50,7 +50,7 @@ def leader() -> Any:
 
 
 def demonstrate(take: int, robot: Any, teleop: Any, seconds: float = 7.5) -> list[dict[str, Any]]:
-    """One take as a worker drives it; returns the observations."""
+    """Drive one take as a worker does; returns the observations."""
     for device in (robot, teleop):
         device.take_started(take)
     seen = []

@@ -19,7 +19,7 @@ def pass_frames(world: LockstepWorld, frames: int) -> None:
         world.command([None] * 6)
 
 
-def look(camera: object) -> np.ndarray:
+def latest_frame(camera: object) -> np.ndarray:
     shot = camera.latest()  # type: ignore[attr-defined]
     assert shot is not None
     return shot[0]
@@ -30,10 +30,10 @@ def test_a_camera_goes_black_at_its_frame() -> None:
     camera, other = bench.camera("overhead", 160, 120), bench.camera("wrist", 160, 120)
     bench.take_started(1)
     pass_frames(bench, 2)
-    assert look(camera).any()
+    assert latest_frame(camera).any()
     pass_frames(bench, 1)
-    assert not look(camera).any()
-    assert look(other).any()
+    assert not latest_frame(camera).any()
+    assert latest_frame(other).any()
 
 
 def test_a_frozen_camera_repeats_its_last_frame() -> None:
@@ -41,9 +41,9 @@ def test_a_frozen_camera_repeats_its_last_frame() -> None:
     camera = bench.camera("wrist", 160, 120)
     bench.take_started(1)
     pass_frames(bench, 2)
-    before = look(camera)
+    before = latest_frame(camera)
     pass_frames(bench, 5)
-    assert np.array_equal(look(camera), before)
+    assert np.array_equal(latest_frame(camera), before)
 
 
 def test_a_slow_camera_delivers_fewer_frames() -> None:
@@ -53,7 +53,7 @@ def test_a_slow_camera_delivers_fewer_frames() -> None:
     different = set()
     for _ in range(30):
         pass_frames(bench, 1)
-        different.add(look(camera).tobytes())
+        different.add(latest_frame(camera).tobytes())
     assert 4 <= len(different) <= 7
 
 
@@ -65,7 +65,7 @@ def test_a_raising_camera_says_so_and_only_for_its_frames() -> None:
     with pytest.raises(DeviceFault, match="wrist camera failed: unplugged"):
         camera.latest()
     pass_frames(bench, 2)
-    assert look(camera).any()
+    assert latest_frame(camera).any()
 
 
 def test_a_stuck_follower_stays_while_goals_are_still_accepted() -> None:

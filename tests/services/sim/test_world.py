@@ -1,4 +1,4 @@
-"""The world as a process: what it keeps, when it leaves, what its clients see."""
+"""The world process: what it keeps, when it leaves, what its clients see."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_the_world_starts_fast_without_torch_and_cleans_up(data_dir: Path) -> No
     assert until(lambda: not runs(pid))
     assert not place.socket.exists()
     assert not place.memory.exists()
-    with pytest.raises(ConnectionError, match="it does not run"):
+    with pytest.raises(ConnectionError, match="it is not running"):
         WorldClient(data_dir)
 
 
