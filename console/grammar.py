@@ -138,12 +138,9 @@ def _sessions(verbs: _Verbs) -> None:
     sessions.add_argument(
         "--json",
         action="store_true",
-        help="print a list of objects with the keys id, kind, status, started_utc, ended_utc, end_reason, operator, "
-        "host, bench, task, dataset, dataset_root, target_episodes, episodes (index, take, frames, seconds, "
-        "accepted, flags), training (null, or policy, output_dir, steps, total_steps, final_loss, checkpoints, ...), "
-        "checkpoint, trained_in, target_trials, trials (index, verdict, ended_by, episode_index, seconds, "
-        "failure_mode, judge, why, checkpoint, condition), alarms, notes, tags, profile, config, versions, git_commit",
+        help="print a list of objects: id, kind, status, started_utc, dataset, ..., and everything that was told of it",
     )
+    sessions.add_argument("--schema", action="store_true", help="with --json: print the JSON Schema of that list")
 
 
 def _show(verbs: _Verbs) -> None:

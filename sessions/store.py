@@ -2,7 +2,7 @@
 
 Several processes may read and write it. A write is one read-modify-write under a lock, put in place by
 rename; a reader needs no lock and sees the old or the new file. Layout, for a stock TinyDB too:
-`{"schema": {"1": {"version": 1}}, "sessions": {id: document}, "folded": {run: mark}}`.
+`{"schema": {"1": {"version": 2}}, "sessions": {id: document}, "folded": {run: mark}}`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Table
 
+from sessions import upgrade
+from sessions.document import SCHEMA_VERSION, Session
 from sessions.files import write_atomically
 from sessions.locks import Lock, LockBusy
-from sessions.models import SCHEMA_VERSION, Session
 
 LOCK_PATIENCE_S = 10.0
+STAMP = {"1": {"version": SCHEMA_VERSION}}
+"""The schema's table, as a stock TinyDB has it."""
 
 Tables = dict[str, dict[str, Any]]
 
@@ -118,7 +121,7 @@ class SessionStore:
     def all(self) -> list[Session]:
         """Every session, newest first."""
         sessions = self._guarded(lambda: [_session(d) for d in self._sessions.rows().values()])
-        return sorted(sessions, key=lambda s: (s.started_utc, s.id), reverse=True)
+        return sorted(sessions, key=lambda s: (s.started.at, s.id), reverse=True)
 
     def folded(self, runs: Iterable[str] | None = None) -> dict[str, FoldMark]:
         """How far the events of these runs (without `runs`: of all) are in here."""
@@ -286,7 +289,7 @@ class _AtomicStorage(Storage):
         self._unwritten = data
 
     def _replace(self, tables: Tables) -> None:
-        stamped = {"schema": {"1": {"version": SCHEMA_VERSION}}, **tables}
+        stamped = {"schema": STAMP, **tables}
         try:
             write_atomically(self.path, orjson.dumps(stamped))
             self.forget()
@@ -332,9 +335,20 @@ def _parse(path: Path, data: bytes) -> Tables:
             f"{path} was written by a newer lab console (schema {version}, this one knows {SCHEMA_VERSION}) "
             "and was left alone; update lab console, or choose another data folder with --data-dir"
         )
-    if version != SCHEMA_VERSION or not all(map(_is_table, tables.values())):
+    if version not in (1, SCHEMA_VERSION) or not all(map(_is_table, tables.values())):
         raise _Damage(f"not of schema {SCHEMA_VERSION}")
+    if version == 1:
+        tables["sessions"] = {key: _upgraded(row) for key, row in tables.get("sessions", {}).items()}
+        tables["schema"] = STAMP
     return cast(Tables, tables)
+
+
+def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
+    """The document in today's form; what is none stays as it is, for the decoder to say what is wrong."""
+    try:
+        return upgrade.session(row)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return row
 
 
 def _is_table(table: object) -> bool:

@@ -31,12 +31,14 @@ from services.folders import DataFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, read_events
 from services.live.requests import read_request
-from services.live.snapshots import replay
+from services.live.snapshots import Snapshot, replay
 from services.log import logbook, scribe
 from services.log.headline import headline
 from services.training.curves import Curves, Metric
-from sessions.models import Session, SessionStatus, Verdict
+from sessions.document import Session
+from sessions.models import SessionStatus, Verdict
 from sessions.store import SessionStore
+from sessions.times import utc as utc_of
 
 FILES = Path(__file__).with_name("files_of_2026_11")
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FILES / "expected.json").read_bytes())
@@ -84,8 +86,75 @@ def stand_in(path: Path, tensors: dict[str, list[int]]) -> None:
 
 
 def plain(value: object) -> Any:
-    """As JSON has it."""
+    """As JSON has it; dataclasses of properties with what these say."""
+    if isinstance(value, Snapshot):
+        named = {name: getattr(value, name) for name in ("status", "end_reason", "ended_at")}
+        return as_then(json.loads(msgspec.json.encode(value, enc_hook=str)) | plain(named))
     return json.loads(msgspec.json.encode(value, enc_hook=str))
+
+
+# -- where a value that was copied then is kept now -----------------------------------------------------------
+
+REQUESTS = {"dataset": "dataset", "task": "task", "checkpoint": "checkpoint", "trained_in": "trained_in"}
+REQUESTS |= {"episode_seconds": "episode_seconds", "reset_seconds": "reset_seconds", "trial_seconds": "trial_seconds"}
+REQUESTS |= {"fps": "fps", "purpose": "purpose", "profile": "profile", "operator": "operator"}
+BLANK = {"fps": 30, "profile": {}, "episode_seconds": 0.0, "reset_seconds": 0.0, "trial_seconds": 0.0}
+CONFIGS = {
+    "record": {"resume": "resume", "seed": "seed", "lockstep": "lockstep", "dataset": "settings"},
+    "eval": {"judge": "judge", "seed": "seed", "lockstep": "lockstep"},
+    "bench": {"rescue": "rescue"},
+    "train": {
+        name: name
+        for name in ["policy", "name", "steps", "batch_size", "log_freq", "save_freq", "exclude_cameras", "settings"]
+    },
+}
+
+
+def as_then(new: Any) -> Any:
+    """Plain values of today, and in them those of then, each taken from the one place where it stands today."""
+    if isinstance(new, list):
+        return [as_then(value) for value in new]
+    if not isinstance(new, dict):
+        return new
+    then = {key: as_then(value) for key, value in new.items()}
+    if new.get("type") == "SessionStarted":
+        then |= started_then(new)
+    elif new.get("type") == "CheckpointSaved":
+        then["at_utc"] = utc_of(new["at"])
+    elif (new.get("started") or {}).get("type") == "TrainingStarted":
+        then |= training_then(new)
+    elif (new.get("started") or {}).get("type") == "SessionStarted" and "phase" not in new:
+        then |= document_then(new)
+    return then
+
+
+def started_then(new: dict[str, Any]) -> dict[str, Any]:
+    request = new["request"]
+    kind, profile = request["type"], request.get("profile") or {}
+    then = {old: request.get(name, BLANK.get(old, "")) for old, name in REQUESTS.items()}
+    then |= {"kind": kind, "bench": profile.get("name", ""), "simulated": profile.get("sim") is not None}
+    then["dataset_root"] = f"{request['data_dir']}/datasets/{request['dataset']}" if "dataset" in request else ""
+    then["target_episodes"] = request.get("episodes", 0)
+    then["target_trials"] = request.get("trials", 0)
+    then["config"] = {old: request[name] for old, name in CONFIGS[kind].items()}
+    return then
+
+
+def training_then(new: dict[str, Any]) -> dict[str, Any]:
+    """Of the document and of the snapshot: one said `steps` for what was done, the other `step`."""
+    begun, progress = new["started"], new["progress"] or {}
+    done = {"step": 0, "samples": 0, "epochs": 0.0, "points": 0, "metrics": {}} | progress
+    facts = {key: value for key, value in begun.items() if key not in ("type", "seq", "at")}
+    then = facts | {key: done[key] for key in ("step", "samples", "epochs", "points", "metrics")}
+    then["progressed_at"] = progress.get("at", begun["at"])
+    return then | {"steps": done["step"], "total_steps": begun["steps"], "final_loss": done["metrics"].get("loss")}
+
+
+def document_then(new: dict[str, Any]) -> dict[str, Any]:
+    begun, over = new["started"], new["ended"] or {"status": "running", "reason": "", "at": 0}
+    then = started_then(begun) | {key: begun[key] for key in ("id", "host", "versions", "git_commit")}
+    then |= {"status": over["status"], "end_reason": over["reason"], "started_utc": utc_of(begun["at"])}
+    return then | {"ended_utc": utc_of(over["at"]) if over["at"] else None}
 
 
 def assert_kept(old: Any, new: Any, where: str = "") -> None:
@@ -123,7 +192,7 @@ def with_events(expected: Any, run: str) -> Any:
 def test_every_event_is_understood_and_keeps_what_it_says(run: str) -> None:
     read = read_events(FILES / "lab" / "runs" / run / "events.jsonl")
     assert not [event for event in read if isinstance(event, ev.UnknownEvent)]
-    assert_kept(lines(run), [json.loads(ev.encode(event)) for event in read], run)
+    assert_kept(lines(run), [as_then(json.loads(ev.encode(event))) for event in read], run)
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -164,7 +233,7 @@ def printed(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> dict[str,
     assert main(["--data-dir", str(folder.root), "sessions", "--json"]) == 0
     out, err = capsys.readouterr()
     assert not err
-    return {session["id"]: session for session in json.loads(out)}
+    return {session["id"]: as_then(session) for session in json.loads(out)}
 
 
 @pytest.mark.parametrize("kept", ["sessions.json and runs", "runs alone"])
@@ -185,7 +254,7 @@ def test_sessions_whose_runs_are_gone_are_still_listed(folder: DataFolder, capsy
 def test_a_rebuild_from_the_events_tells_what_was_stored(folder: DataFolder) -> None:
     assert scribe.rebuild(folder) == len(RUNS)
     with SessionStore(folder.sessions_file) as store:
-        new = {session.id: plain(session) for session in store.all()}
+        new = {session.id: as_then(plain(session)) for session in store.all()}
     for run in RUNS:
         assert_kept(
             STORED[run] | {k: v for k, v in EXPECTED["printed"][run].items() if k in STORED[run]}, new[run], run

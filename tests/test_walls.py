@@ -72,7 +72,8 @@ benches = load_benches(built_in=True)
 app.build(DataFolder(Path(sys.argv[1])), benches, benches.pick("sim"), demo=True, attach=None).run(headless=True)
 """
 NOT_BEFORE_IT = {
-    *("screens", "sessions", "console.furnish", "console.commands"),
+    *("screens", "console.furnish", "console.commands"),
+    *(set(modules_of("sessions")) - {"sessions", "sessions.bench"}),  # which lab.toml is read into
     *("services.live.events", "services.live.snapshots", "services.live.link", "services.live.stop_line"),
     *("services.log", "services.training", "services.checkpoints", "services.datasets", "services.arm_commands"),
     *("numpy", "scipy", "plotext", "tinydb", "orjson", "filelock", "psutil", "getpass", "tsdownsample", "jinja2"),

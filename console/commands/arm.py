@@ -8,8 +8,6 @@ import signal
 import sys
 import time
 
-import msgspec
-
 from console.commands.exits import START_PATIENCE_S, lost, run_to_end
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
@@ -75,7 +73,7 @@ async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
         return FAILED
     complain(f"session {run.id} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
     if link.snapshot.started is not None:
-        profile = msgspec.convert(link.snapshot.started.profile, Profile)  # the bench that it runs on
+        profile = link.snapshot.started.profile or profile  # the bench that it runs on
     rescue = await asyncio.to_thread(arm_commands.rescue, folder, run, pid, profile)
     return await _await_hold(rescue)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
 from services.units import duration, size
-from sessions.models import Checkpoint, Episode, SessionKind, Trial, Verdict
+from sessions.facts import CheckpointSaved
+from sessions.models import Episode, SessionKind, Trial, Verdict
 
 
 class News:
@@ -61,7 +62,7 @@ def _episode(episode: Episode) -> str:
     return f"take {episode.take} saved as episode {episode.index}: {episode.frames} frames, {word}{flags}"
 
 
-def _checkpoint(checkpoint: Checkpoint) -> str:
+def _checkpoint(checkpoint: CheckpointSaved) -> str:
     loss = "" if checkpoint.loss is None else f", loss {checkpoint.loss:.3g}"
     name = Path(checkpoint.path).name
     return f"checkpoint {name} saved: {size(checkpoint.bytes)} in {checkpoint.seconds:.1f} s{loss}"
@@ -74,10 +75,10 @@ def amount(state: Snapshot) -> tuple[int, int, str]:
         return 0, 0, ""
     match started.kind:
         case SessionKind.RECORD:
-            return state.accepted, started.target_episodes, f"{state.accepted}/{started.target_episodes}"
+            return state.accepted, started.target, f"{state.accepted}/{started.target}"
         case SessionKind.EVAL:
             so_far = rate(state.count(Verdict.SUCCESS), state.judged)
-            return state.judged, started.target_trials, f"{state.judged}/{started.target_trials}  {so_far}".rstrip()
+            return state.judged, started.target, f"{state.judged}/{started.target}  {so_far}".rstrip()
         case SessionKind.TRAIN if training is not None:
             return training.step, training.started.steps, _steps(state)
         case _:

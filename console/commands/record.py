@@ -108,6 +108,6 @@ async def _scene_is_back(link: Link, *, by_key: bool) -> None:
         print(f"press Enter to {'align the arms' if link.snapshot.phase is Phase.IDLE else f'start take {take}'}")
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before is no answer
         await asyncio.to_thread(sys.stdin.readline)
-    elif started and not started.config.get("lockstep") and link.snapshot.phase is Phase.RESET:
-        left = started.reset_seconds - (time.time() - link.snapshot.phase_since)
+    elif started and not started.request.lockstep and link.snapshot.phase is Phase.RESET:
+        left = started.request.reset_seconds - (time.time() - link.snapshot.phase_since)
         await asyncio.sleep(max(0.6, left))

@@ -14,12 +14,17 @@ from services.text import clean
 
 
 def sessions(options: argparse.Namespace) -> int:
-    """List the log, as lines or as JSON."""
-    import orjson
-
+    """List the log, as lines or as JSON; with `--schema` say what that JSON holds."""
     from services.log import logbook
     from services.log.headline import headline
+    from services.log.listing import as_json, schema
 
+    if options.schema and not options.json:
+        complain("--schema describes what --json prints: write `lab-console sessions --json --schema`")
+        return BAD_USAGE
+    if options.schema:
+        _print(schema())
+        return OK
     folder = data_folder(options.data_dir)
     if not folder.root.exists():
         print("[]" if options.json else f"no sessions yet in {folder.root}")
@@ -33,7 +38,7 @@ def sessions(options: argparse.Namespace) -> int:
         complain(book.message)
     chosen = [s for s in book.sessions if options.kind in (None, s.kind.value)]
     if options.json:
-        print(orjson.dumps(logbook.as_json(chosen), option=orjson.OPT_INDENT_2).decode())
+        _print(as_json(chosen))
         return OK
     for session in chosen:
         line = headline(session)
@@ -41,6 +46,12 @@ def sessions(options: argparse.Namespace) -> int:
     if not chosen:
         print("no sessions" + (f" of kind {options.kind}" if options.kind else " yet"))
     return OK
+
+
+def _print(values: object) -> None:
+    import orjson
+
+    print(orjson.dumps(values, option=orjson.OPT_INDENT_2).decode())
 
 
 def find_live(folder: DataFolder, wanted: str | None) -> RunFolder:

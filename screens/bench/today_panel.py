@@ -17,7 +17,7 @@ from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
 from services.log.today import Running, Today, running, runs_on, today
-from sessions.models import Session
+from sessions.document import Session
 
 
 class TodayPanel(Vertical):

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
-
-import msgspec
 
 from screens.desk.messages import SessionChanged, SnapshotArrived, TelemetryArrived
 from screens.desk.notifier import Notifier
@@ -88,8 +85,8 @@ class Attachment(Notifier):
     def cameras(self) -> dict[str, dict[str, Any]]:
         """The cameras of the bench that the session runs on, by name, as LeRobot's configs."""
         started = self.snapshot.started
-        robot = started.profile.get("robot", {}) if started else {}
-        return dict(robot.get("cameras") or self.profile.cameras)
+        profile = started.profile if started else None
+        return (profile.cameras if profile else {}) or self.profile.cameras
 
     @property
     def driver(self) -> str:
@@ -124,9 +121,8 @@ class Attachment(Notifier):
 
     def _sit_where(self, snapshot: Snapshot) -> None:
         """Sit at the bench that the session runs on, with the profile that it runs with."""
-        if snapshot.started is not None:
-            with suppress(msgspec.ValidationError):  # of a newer console: keep ours
-                self.profile = msgspec.convert(snapshot.started.profile, Profile)
+        if snapshot.started is not None and snapshot.started.profile is not None:
+            self.profile = snapshot.started.profile
 
     async def detach(self) -> None:
         """Detach from the session at hand; its worker goes on."""

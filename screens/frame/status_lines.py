@@ -52,7 +52,7 @@ def _session(desk: Desk, screen: str) -> tuple[str, str]:
         return "RECORD", f"{desk.snapshot.phase.value} {signs().dot} {about}"
     if started.kind is SessionKind.EVAL:
         sees = looks_at(desk.snapshot, tuple(desk.cameras))
-        return "EVALUATE", f" {signs().dot} ".join(filter(None, [clean(label(started.checkpoint), 60), sees]))
+        return "EVALUATE", f" {signs().dot} ".join(filter(None, [clean(label(started.request.checkpoint), 60), sees]))
     return "BENCH", desk.snapshot.phase.value
 
 

@@ -11,7 +11,8 @@ from textual import work
 from screens.frame.dialogs import Choice, Question, TextEntry
 from screens.frame.lab_screen import LabScreen
 from services.tone import Tone
-from sessions.models import Session, SessionStatus, Trial, Verdict
+from sessions.document import Session
+from sessions.models import SessionStatus, Trial, Verdict
 from sessions.trials import place
 
 

@@ -24,7 +24,7 @@ from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
 from services.units import plural
-from sessions.models import Session
+from sessions.document import Session
 
 LATE = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
 

@@ -16,7 +16,8 @@ from screens.widgets.line import Line, Lines
 from screens.widgets.plot import Plot
 from screens.widgets.rows import RowList
 from services.live.snapshots import Snapshot
-from sessions.models import Checkpoint, SessionStatus
+from sessions.facts import CheckpointSaved
+from sessions.models import SessionStatus
 
 
 class RunView(Vertical):
@@ -129,13 +130,13 @@ class RunView(Vertical):
     # --- what the keys change -------------------------------------------------------------------
 
     @property
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
+    def checkpoints(self) -> tuple[CheckpointSaved, ...]:
         """Newest first."""
         training = self._watch.snapshot.training
         return training.checkpoints[::-1] if training else ()
 
     @property
-    def chosen(self) -> Checkpoint | None:
+    def chosen(self) -> CheckpointSaved | None:
         """The checkpoint at the cursor: the newest, until another was chosen."""
         saved = self.checkpoints
         return next((one for one in saved if one.path == self._chosen), saved[0] if saved else None)

@@ -11,7 +11,8 @@ from screens.views.columns import Column, Parts, rows
 from screens.views.session_rows import session_sign
 from screens.views.signs import fit, signs
 from services.log.headline import Headline, headline, rate, training_counts
-from sessions.models import Session, SessionKind, Training, Verdict
+from sessions.document import Session, Training
+from sessions.models import SessionKind, Verdict
 
 
 class Entry(NamedTuple):
@@ -90,10 +91,10 @@ COLUMNS = (
 
 def _kept(session: Session) -> Parts:
     s = signs()
-    rejected = len(session.episodes) - session.accepted
+    rejected = session.rejected
     flagged = sum(bool(e.flags) for e in session.episodes)
     return [
-        (fit(f"{session.accepted} of {session.target_episodes}", 10), ""),
+        (fit(f"{session.accepted} of {session.target}", 10), ""),
         (fit(f"{rejected}{s.no}" if rejected else "", 5), "$error"),
         (fit(f"{flagged}{s.warning}" if flagged else "", 5), "$warning"),
     ]
@@ -101,8 +102,8 @@ def _kept(session: Session) -> Parts:
 
 def _steps(training: Training, cells: int) -> Parts:
     """`3,210/20,000 steps`, and the loss where it fits."""
-    total = f"/{training.total_steps:,}" if training.steps < training.total_steps else ""
-    steps = f"{training.steps:,}{total} steps"
+    total = f"/{training.started.steps:,}" if training.step < training.started.steps else ""
+    steps = f"{training.step:,}{total} steps"
     loss = next((f"  {word}" for word in training_counts(training)[1:] if word.startswith("loss")), "")
     return [(steps + (loss if len(steps + loss) <= cells else ""), "")]
 

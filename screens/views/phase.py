@@ -56,14 +56,14 @@ def _starting(snapshot: Snapshot, now: float) -> PhaseView:
 
 
 def _count(snapshot: Snapshot) -> tuple[str, str]:
-    target = snapshot.started.target_episodes if snapshot.started else 0
+    target = snapshot.started.target if snapshot.started else 0
     short = f"{snapshot.accepted}/{target}" if target < 100 else str(snapshot.accepted)
     return short, f"accepted of {target}"
 
 
 def _recording(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
     assert snapshot.started is not None
-    whole = snapshot.started.episode_seconds
+    whole = snapshot.started.request.attempt_seconds
     seconds = telemetry.take_seconds if telemetry else 0.0
     says = f"space ends take {snapshot.take}, r rejects it" if driving else f"take {snapshot.take} is running"
     if not snapshot.take_accepted:
@@ -79,7 +79,7 @@ def reset_left(snapshot: Snapshot, telemetry: Telemetry | None) -> float:
     """Seconds until the reset time is over; 0 outside of a reset."""
     if snapshot.phase is not Phase.RESET or snapshot.started is None or telemetry is None:
         return 0.0
-    return max(0.0, snapshot.started.reset_seconds - telemetry.phase_seconds)
+    return max(0.0, snapshot.started.request.reset_seconds - telemetry.phase_seconds)
 
 
 def _between(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
@@ -99,7 +99,7 @@ def _between(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
     if left > 0:
         if saving:
             key = f"saving take {saving}{signs().more} {signs().dot} {key}"
-        part = 1 - left / max(snapshot.started.reset_seconds, 0.001)
+        part = 1 - left / max(snapshot.started.request.reset_seconds, 0.001)
         return PhaseView("RESET", Tone.PLAIN, key, *count, f"{left:.1f}", "s to reset the scene", part)
     if saving:
         return PhaseView(

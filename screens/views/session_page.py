@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views.page_lines import lines
-from sessions.models import Session
+from sessions.document import Session
 
 
 def session_page(session: Session, width: int) -> Content:

@@ -8,9 +8,11 @@ from pathlib import Path
 from textual.content import Content
 
 from screens.views.signs import clean, fit, signs
-from services.live.snapshots import Snapshot, TrainingState
+from services.live.snapshots import Snapshot
 from services.log.today import Running
-from sessions.models import Session, SessionKind, SessionStatus, Verdict
+from sessions.document import Session, Training
+from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.requests import BenchRequest, EvalRequest, RecordRequest, TrainRequest
 
 
 def running_row(item: Running, attached: str) -> Content:
@@ -28,21 +30,20 @@ def _what_runs(snapshot: Snapshot) -> tuple[str, str]:
     started, training = snapshot.started, snapshot.training
     if started is None:
         return fit("starting", 22), fit("", 8)
-    match started.kind:
-        case SessionKind.TRAIN:
-            name = training.started.output_dir if training else str(started.config.get("name", ""))
+    match request := started.request:
+        case TrainRequest():
+            name = training.started.output_dir if training else request.name
             return fit(clean(Path(name).name), 12), _steps_and_eta(training) if training else ""
-        case SessionKind.EVAL:
-            count = f"{snapshot.judged}/{started.target_trials}"
-            return fit(clean(started.dataset), 22), fit(count, 8)
-        case SessionKind.RECORD:
-            count = f"{snapshot.accepted}/{started.target_episodes}" if started.target_episodes else ""
-            return fit(clean(started.dataset), 22), fit(count, 8)
-        case _:
-            return fit(clean(started.purpose or "bench"), 22), fit("", 8)
+        case EvalRequest():
+            return fit(clean(request.dataset), 22), fit(f"{snapshot.judged}/{request.trials}", 8)
+        case RecordRequest():
+            count = f"{snapshot.accepted}/{request.episodes}" if request.episodes else ""
+            return fit(clean(request.dataset), 22), fit(count, 8)
+        case BenchRequest():
+            return fit(clean(request.purpose.value), 22), fit("", 8)
 
 
-def _steps_and_eta(training: TrainingState) -> str:
+def _steps_and_eta(training: Training) -> str:
     """`step 3,210/20,000 ETA 2h `."""
     left = training.seconds_left
     eta = "" if left is None else f" ETA {_roughly(left)}"

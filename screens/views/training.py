@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from screens.views.signs import STYLES, bar, clean, fit, signs
-from services.live.events import TrainingProgressed
+from services.live.events import CheckpointSaved, TrainingProgressed
 from services.live.requests import TrainRequest
-from services.live.snapshots import Phase, Snapshot, TrainingState, advance
+from services.live.snapshots import Phase, Snapshot, advance
 from services.tone import Tone
 from services.units import duration, plural, size, value
-from sessions.models import Checkpoint, SessionStatus
+from sessions.document import Training
+from sessions.models import SessionStatus
 
 if TYPE_CHECKING:
     from services.training.curves import Reading
@@ -59,8 +60,8 @@ def name(snapshot: Snapshot, asked: TrainRequest | None) -> str:
     """The run's name: its folder's, or what it will be."""
     if snapshot.training is not None:
         return clean(Path(snapshot.training.started.output_dir).name, 60)
-    told = snapshot.started.config.get("name", "") if snapshot.started else ""
-    return clean(told or (asked.name if asked else ""), 60)
+    request = snapshot.started.request if snapshot.started else asked
+    return clean(request.name, 60) if isinstance(request, TrainRequest) else ""
 
 
 def caught_up(snapshot: Snapshot, newest: Reading | None) -> Snapshot:
@@ -85,7 +86,7 @@ def elapsed(snapshot: Snapshot, now: float) -> float:
     return max(0.0, (snapshot.ended_at or now) - began)
 
 
-def eta(training: TrainingState, pace: float) -> float | None:
+def eta(training: Training, pace: float) -> float | None:
     """Seconds to the last step at `pace` (s per step; 0: the mean so far); None where that is not known yet."""
     took = training.progressed_at - training.started.at
     mean = took / training.step if training.step > 0 and took > 0 else 0.0
@@ -176,21 +177,21 @@ def _count(parameters: int) -> str:
     return str(parameters)
 
 
-def checkpoint_row(checkpoint: Checkpoint) -> Content:
+def checkpoint_row(checkpoint: CheckpointSaved) -> Content:
     """`020000 865 MB 14:32 3.1 s  loss 0.041`: the seconds are what saving took."""
     loss = f"loss {value(checkpoint.loss)}" if checkpoint.loss is not None else ""
     return Content.assemble(
         (f"{clean(Path(checkpoint.path).name, 12)} ", "bold"), fit(size(checkpoint.bytes), 7),
-        (fit(clock(checkpoint.at_utc), 6), "$quiet"), (fit(f"{checkpoint.seconds:.1f} s", 7), "$quiet"), loss,
+        (fit(clock(checkpoint.at), 6), "$quiet"), (fit(f"{checkpoint.seconds:.1f} s", 7), "$quiet"), loss,
     )  # fmt: skip
 
 
-def clock(at_utc: str) -> str:
+def clock(at: float) -> str:
     """Hours and minutes on the operator's clock; empty where the time cannot be read."""
     from datetime import datetime
 
     try:
-        return datetime.fromisoformat(at_utc).astimezone().strftime("%H:%M")
+        return datetime.fromtimestamp(at).strftime("%H:%M")
     except (ValueError, OverflowError, OSError):
         return ""
 

@@ -67,7 +67,7 @@ def _given(snapshot: Snapshot, judged: Trial) -> PhaseView:
 
 def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
     assert snapshot.started is not None
-    whole = snapshot.started.trial_seconds
+    whole = snapshot.started.request.attempt_seconds
     seconds = telemetry.take_seconds if telemetry else 0.0
     dot = signs().dot
     says = f"trial {upcoming(snapshot)} is running"

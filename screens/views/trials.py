@@ -6,7 +6,7 @@ from textual.content import Content
 
 from screens.views.signs import clean, signs
 from services.live.protocol import Telemetry
-from services.live.requests import ORACLE
+from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
 from services.units import plural
 from sessions.models import Trial, Verdict
@@ -38,25 +38,27 @@ def upcoming(snapshot: Snapshot) -> int:
 
 def target(snapshot: Snapshot) -> int:
     """How many judged trials are wanted."""
-    return snapshot.started.target_trials if snapshot.started else 0
+    return snapshot.started.target if snapshot.started else 0
 
 
 def modes(snapshot: Snapshot) -> tuple[str, ...]:
     """The failure modes of the session's bench, as lab.toml has them: the keys 1 to 9."""
-    given = snapshot.started.profile.get("failure_modes", ()) if snapshot.started else ()
-    return tuple(str(mode) for mode in given)[:MODES_MOST]
+    profile = snapshot.started.profile if snapshot.started else None
+    return profile.failure_modes[:MODES_MOST] if profile else ()
 
 
 def condition(snapshot: Snapshot) -> str:
     """Under which condition the trial at hand, or the next one, is tried, in the operator's words; may be empty."""
     if snapshot.trial is not None:
         return snapshot.trial.condition
-    return str(snapshot.started.config.get("condition", "")) if snapshot.started else ""
+    request = snapshot.started.request if snapshot.started else None
+    return request.condition if isinstance(request, EvalRequest) else ""
 
 
 def by_oracle(snapshot: Snapshot) -> bool:
     """Whether the simulated bench's oracle judges."""
-    return snapshot.started is not None and snapshot.started.config.get("judge") == ORACLE
+    request = snapshot.started.request if snapshot.started else None
+    return isinstance(request, EvalRequest) and request.judge == ORACLE
 
 
 # -- one trial ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""lab.toml: which robot, leader and cameras a bench has, and what its operators record."""
+"""lab.toml: which robot, leader and cameras a bench has, and what its operators record; checked as it is read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ import msgspec
 import platformdirs
 
 from services.folders import APP
+from sessions.bench import Motion, Profile, Recording, Task
+
+__all__ = [
+    "BUILT_IN", "FASTEST_HZ", "Benches", "CheckedProfile", "Motion", "Profile", "ProfileProblem", "Recording", "Task",
+    "apply_settings", "example_toml", "find_lab_toml", "load_benches", "write_example",
+]  # fmt: skip
 
 FILE_NAME = "lab.toml"
 BUILT_IN = ("sim", "sim-state")
@@ -23,30 +29,8 @@ class ProfileProblem(Exception):
     """A lab.toml or a setting that cannot be used: names file, key and reason."""
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`text` is the instruction that goes into the dataset; `name` is its short form for the screen."""
-
-    name: str
-    text: str
-
-
-class Motion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the arm may move by itself: degrees and degrees per second; the gripper in percent of its range.
-
-    `rest` and `waypoints` map motor names to positions; without `rest` the arm holds where it is at the end.
-    `lift` is added to motors before the arm moves to rest (on an SO-101 a negative shoulder_lift raises it).
-    """
-
-    max_joint_speed: float = 45.0
-    max_gripper_speed: float = 80.0
-    agree_within: float = 3.0
-    jump_limit: float = 25.0
-    gripper: str = "gripper"
-    gripper_open: float = 60.0
-    lift: dict[str, float] = {}
-    rest: dict[str, float] = {}
-    waypoints: tuple[dict[str, float], ...] = ()
-    hold_warning_s: float = 300.0
+class CheckedMotion(Motion, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Motion within its bounds."""
 
     def __post_init__(self) -> None:
         for name in ("max_joint_speed", "max_gripper_speed", "agree_within", "jump_limit", "hold_warning_s"):
@@ -57,17 +41,8 @@ class Motion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("waypoints need a rest pose")
 
 
-class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Defaults of the Record screen; vcodec, preset, encoder_threads and encoder_queue go to LeRobot's encoder."""
-
-    fps: int = 30
-    episode_seconds: float = 15.0
-    reset_seconds: float = 5.0
-    episodes: int = 50
-    vcodec: str = "h264"
-    preset: str = "ultrafast"
-    encoder_threads: int = 1
-    encoder_queue: int = 60
+class CheckedRecording(Recording, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Recording defaults within their bounds."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= FASTEST_HZ:
@@ -76,23 +51,16 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("episode_seconds must be above 0 and reset_seconds not below 0")
 
 
-class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One bench. `robot` and `teleop` are LeRobot's own config dictionaries, handed to LeRobot unchanged.
+class CheckedTask(Task, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A task without unknown keys."""
 
-    `failure_modes` are what a failed trial may be annotated with: the keys 1 to 9. `health` holds thresholds by check
-    (services/health), those that differ from its own.
-    """
 
-    robot: dict[str, Any]
-    teleop: dict[str, Any] = {}
-    name: str = ""
-    motion: Motion = Motion()
-    recording: Recording = Recording()
-    operators: tuple[str, ...] = ()
-    tasks: tuple[Task, ...] = ()
-    failure_modes: tuple[str, ...] = ("grasps air", "drops it", "misses the bowl", "does not move")
-    health: dict[str, Any] = {}
-    sim: dict[str, Any] | None = None
+class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A profile that a bench may run with: no unknown key, every bound kept. Raises ValueError naming the key."""
+
+    motion: CheckedMotion = CheckedMotion()
+    recording: CheckedRecording = CheckedRecording()
+    tasks: tuple[CheckedTask, ...] = ()
 
     def __post_init__(self) -> None:
         for part, config in (("robot", self.robot), ("teleop", self.teleop)):
@@ -102,23 +70,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if not isinstance(cameras, Mapping) or not all(isinstance(c, Mapping) for c in cameras.values()):
             raise ValueError("robot.cameras must be a table of cameras, each a table of LeRobot's keys")
 
-    @property
-    def simulated(self) -> bool:
-        """Whether this bench is the simulated one."""
-        return self.sim is not None
-
-    @property
-    def cameras(self) -> dict[str, dict[str, Any]]:
-        """The robot's cameras by name, as LeRobot's config dictionaries."""
-        return dict(self.robot.get("cameras", {}))
-
 
 class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The top of a lab.toml. Operators and tasks here serve every bench that names none of its own."""
 
     default: str = ""
     operators: tuple[str, ...] = ()
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[CheckedTask, ...] = ()
     keymap: Any = msgspec.field(default_factory=dict)
     bench: dict[str, Any] = {}
 
@@ -211,14 +169,21 @@ def _decode(text: str, source: str) -> tuple[LabFile, dict[str, Profile]]:
         lab = _convert(tomllib.loads(text), LabFile, source, "")
     except tomllib.TOMLDecodeError as error:
         raise ProfileProblem(f"{source} is not valid TOML: {error}") from error
-    shared = {"operators": lab.operators, "tasks": lab.tasks}
+    tasks = msgspec.convert(lab.tasks, tuple[Task, ...], from_attributes=True)
+    shared = {"operators": lab.operators, "tasks": tasks}
     profiles = {}
     for name, table in lab.bench.items():
-        profile = _convert(table, Profile, source, f"bench.{name}")
-        _check_health(profile, source, f"bench.{name}.")
+        profile = _profile(table, source, f"bench.{name}")
         missing = {key: value for key, value in shared.items() if not getattr(profile, key)}
         profiles[name] = msgspec.structs.replace(profile, name=name, **missing)
     return lab, profiles
+
+
+def _profile(table: object, source: str, prefix: str) -> Profile:
+    """The checked table as the plain profile that sessions keep."""
+    checked = _convert(table, CheckedProfile, source, prefix)
+    _check_health(checked, source, f"{prefix}." if prefix else "")
+    return msgspec.convert(checked, Profile, from_attributes=True)
 
 
 def _convert[T](value: object, kind: type[T], source: str, prefix: str) -> T:
@@ -264,9 +229,7 @@ def apply_settings(profile: Profile, settings: list[str]) -> tuple[Profile, dict
         if parts[0] not in roots:
             raise ProfileProblem(f"--set {setting}: a key begins with one of {', '.join(sorted(roots))}")
         _put(roots[parts[0]], parts[1:], _value(value), setting)
-    changed = _convert(tree, Profile, "--set", "")
-    _check_health(changed, "--set", "")
-    return changed, dataset
+    return _profile(tree, "--set", ""), dataset
 
 
 def _put(table: dict[str, Any], parts: list[str], value: object, setting: str) -> None:

@@ -1,47 +1,31 @@
-"""The facts of a session, as they stand in events.jsonl: past tense, numbered, one per line."""
+"""The events of a session, as they stand in events.jsonl: past tense, numbered, one per line.
+
+Those that the log's document embeds are defined in `sessions.facts`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Union, get_args
 
 import msgspec
 
-from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions import upgrade
+from sessions.facts import (
+    CheckpointSaved,
+    Event,
+    PolicyLoaded,
+    SessionEnded,
+    SessionStarted,
+    TakeLost,
+    TrainingProgressed,
+    TrainingStarted,
+)
+from sessions.models import Verdict
 
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """`seq` counts from 1 without gaps within a session; `at` is Unix time in seconds."""
-
-    seq: int = 0
-    at: float = 0.0
-
-
-class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
-    """A worker began; everything that it was asked to do."""
-
-    id: str
-    kind: SessionKind
-    pid: int
-    host: str
-    bench: str
-    operator: str = ""
-    task: str = ""
-    dataset: str = ""
-    dataset_root: str = ""
-    target_episodes: int = 0
-    episode_seconds: float = 0.0
-    reset_seconds: float = 0.0
-    checkpoint: str = ""
-    trained_in: str = ""
-    target_trials: int = 0
-    trial_seconds: float = 0.0
-    fps: int = 30
-    simulated: bool = False
-    purpose: str = ""
-    profile: dict[str, Any] = {}
-    config: dict[str, Any] = {}
-    versions: dict[str, str] = {}
-    git_commit: str | None = None
+__all__ = [
+    "CheckpointSaved", "Event", "PolicyLoaded", "SessionEnded", "SessionStarted", "TakeLost", "TrainingProgressed",
+    "TrainingStarted",
+]  # fmt: skip
 
 
 class DatasetRecovered(Event, frozen=True, kw_only=True, tag=True):
@@ -99,14 +83,6 @@ class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
     flags: tuple[str, ...] = ()
 
 
-class TakeLost(Event, frozen=True, kw_only=True, tag=True):
-    """A take, or a trial's motion, could not become an episode; what there is of it lies in `where`."""
-
-    take: int
-    reason: str
-    where: str = ""
-
-
 class EpisodeMarked(Event, frozen=True, kw_only=True, tag=True):
     """An episode was accepted or rejected."""
 
@@ -119,69 +95,6 @@ class TakeMarked(Event, frozen=True, kw_only=True, tag=True):
 
     take: int
     accepted: bool
-
-
-class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
-    """The first step comes next; everything as LeRobot resolved it.
-
-    `episodes` are those trained on, without what LeRobot holds out; `config` is its TrainPipelineConfig but for
-    `dataset.episodes`, which would be nearly the same numbers again (older files have both).
-    """
-
-    policy: str
-    output_dir: str
-    steps: int
-    batch_size: int
-    device: str
-    parameters: int
-    episodes: tuple[int, ...]
-    episodes_total: int
-    frames: int
-    cameras: tuple[str, ...] = ()
-    excluded_cameras: tuple[str, ...] = ()
-    log_freq: int = 0
-    save_freq: int = 0
-    config: dict[str, Any] = {}
-
-
-class TrainingProgressed(Event, frozen=True, kw_only=True, tag=True):
-    """How far it is: about once a second on the socket only (seq 0), durable every 30 s and at the end.
-
-    `points` counts the lines of metrics.jsonl; `metrics` holds the last logged values under LeRobot's names
-    (loss, lr, grad_norm, update_s, dataloading_s, samples_per_s, ...), those that are not finite left out.
-    """
-
-    step: int
-    samples: int = 0
-    epochs: float = 0.0
-    points: int = 0
-    metrics: dict[str, float] = {}
-
-
-class CheckpointSaved(Event, frozen=True, kw_only=True, tag=True):
-    """A checkpoint is complete and on disk for good; `path` holds pretrained_model/ and training_state/."""
-
-    step: int
-    path: str
-    bytes: int
-    seconds: float
-    loss: float | None = None
-
-
-class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
-    """The policy fits the bench and can act. `start_pose` is where its trials begin (degrees), if that is known.
-
-    `notes` say in words what differs without harm (a camera that it does not look at, ...).
-    """
-
-    checkpoint: str
-    policy: str
-    device: str
-    parameters: int
-    cameras: tuple[str, ...] = ()
-    actions_per_inference: int = 1
-    start_pose: dict[str, float] = {}
-    notes: tuple[str, ...] = ()
 
 
 class TrialStarted(Event, frozen=True, kw_only=True, tag=True):
@@ -283,53 +196,18 @@ class TagRemoved(Event, frozen=True, kw_only=True, tag=True):
     tag: str
 
 
-class SessionEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The session is over; nothing but notes, tags and marks may follow."""
-
-    status: SessionStatus
-    reason: str = ""
-
-
 class UnknownEvent(Event, frozen=True, kw_only=True, tag=True):
     """An event of a newer console, kept but not understood."""
 
-    raw: dict[str, Any] = {}
+    raw: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-AnyEvent = (
-    SessionStarted
-    | DatasetRecovered
-    | DatasetOpened
-    | PhaseChanged
-    | TakeStarted
-    | TakeEnded
-    | EpisodeSaved
-    | TakeLost
-    | EpisodeMarked
-    | TakeMarked
-    | TrainingStarted
-    | TrainingProgressed
-    | CheckpointSaved
-    | PolicyLoaded
-    | TrialStarted
-    | TrialEnded
-    | TrialJudged
-    | VerdictUndone
-    | TrialAnnotated
-    | Held
-    | AlarmRaised
-    | AlarmCleared
-    | CameraAlarmed
-    | CameraRecovered
-    | NoteAdded
-    | TagAdded
-    | TagRemoved
-    | SessionEnded
-)
-KNOWN = frozenset(cls.__name__ for cls in get_args(AnyEvent))
+AnyEvent: Any = Union[tuple(cls for cls in Event.__subclasses__() if cls.__name__ != "UnknownEvent")]  # noqa: UP007
+"""Every event there is, from the classes themselves: nobody keeps a list."""
+KINDS = frozenset(cls.__name__ for cls in get_args(AnyEvent))
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode(event: Event) -> bytes:
@@ -338,7 +216,7 @@ def encode(event: Event) -> bytes:
 
 
 def decode(line: bytes) -> Event:
-    """The event of one line. An unknown type becomes UnknownEvent.
+    """The event of one line, one of an older console brought up to date. An unknown type becomes UnknownEvent.
 
     Raises msgspec.DecodeError (ValidationError included) on a line that is no event.
     """
@@ -346,6 +224,9 @@ def decode(line: bytes) -> Event:
         return _decoder.decode(line)
     except msgspec.ValidationError:
         raw = msgspec.json.decode(line, type=dict[str, Any])
-        if str(raw.get("type")) in KNOWN:
-            raise
-        return UnknownEvent(seq=int(raw.get("seq", 0)), at=float(raw.get("at", 0.0)), raw=raw)
+        kind = str(raw.get("type"))
+        if kind not in KINDS:
+            return UnknownEvent(seq=int(raw.get("seq", 0)), at=float(raw.get("at", 0.0)), raw=raw)
+        if kind == SessionStarted.__name__ and upgrade.is_flat(raw):
+            return msgspec.convert(upgrade.started(raw), SessionStarted)
+        raise

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from services.live import protocol
 from services.live.protocol import Code, Command
 from sessions.models import SessionKind, Verdict
+from sessions.requests import BenchRequest, Purpose
 
 if TYPE_CHECKING:
     from services.live.snapshots import Snapshot
@@ -177,9 +178,10 @@ def refusal(kind: SessionKind, command: type[Command], phase: Phase, obstacles: 
 def obstacles(snapshot: Snapshot) -> frozenset[Code]:
     """What stands in the way of a command that names the newest take or trial."""
     last, started = snapshot.trial, snapshot.started
-    profile = started.profile if started else {}
-    rests = bool(profile.get("motion", {}).get("rest"))
-    guided = started is not None and started.purpose in ("", "teleoperate") and bool(profile.get("teleop"))
+    request, profile = (started.request, started.profile) if started else (None, None)
+    rests = profile is not None and bool(profile.motion.rest)
+    follows = not isinstance(request, BenchRequest) or request.purpose is Purpose.TELEOPERATE
+    guided = profile is not None and bool(profile.teleop) and follows
     verdict = last.verdict if last else None
     found = {
         Code.ENDING: snapshot.ending,

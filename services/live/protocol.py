@@ -278,11 +278,11 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     cameras: dict[str, CameraView] = {}
 
 
-AnyMessage = AnyEvent | Answer | Welcome | Telemetry
+AnyMessage = Event | Answer | Welcome | Telemetry
 
 _encoder = msgspec.json.Encoder()
 _commands: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
-_messages: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
+_messages: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyEvent | Answer | Welcome | Telemetry)
 
 
 def encode(message: Command | Event | Answer | Welcome | Telemetry) -> bytes:

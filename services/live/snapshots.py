@@ -6,23 +6,16 @@ Live view, re-attach, replay, crash recovery and the log's documents all come fr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import msgspec
 
 from services.live import events as ev
 from services.live.phases import Phase as Phase  # noqa: PLC0414  (most readers of a snapshot ask for its phase)
-from sessions.models import (
-    Checkpoint,
-    Episode,
-    Note,
-    SessionKind,
-    SessionStatus,
-    Trial,
-    Verdict,
-)
+from sessions.document import Training
+from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
+from sessions.times import utc
 
 ALARMS_KEPT = 100
 """Alarms that a session's document remembers; a loose cable tells thousands."""
@@ -36,35 +29,6 @@ class Alarm:
     text: str
     since: float
     answer: str = ""
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """A training as its events tell it; the curves are in metrics.jsonl, this holds the latest values."""
-
-    started: ev.TrainingStarted
-    step: int = 0
-    samples: int = 0
-    epochs: float = 0.0
-    points: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-    progressed_at: float = 0.0
-    checkpoints: tuple[Checkpoint, ...] = ()
-
-    @property
-    def step_seconds(self) -> float:
-        """What a step takes: as logged last, else the mean so far; 0 where neither is known."""
-        logged = self.metrics.get("update_s", 0.0) + self.metrics.get("dataloading_s", 0.0)
-        if logged > 0:
-            return logged
-        took = self.progressed_at - self.started.at
-        return took / self.step if self.step > 0 and took > 0 else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds to the last step, checkpoints not counted; None where the pace is not known yet."""
-        pace = self.step_seconds
-        return max(0, self.started.steps - self.step) * pace if pace else None
 
 
 ENDING = "ending the session"
@@ -90,7 +54,7 @@ class Snapshot:
     recovered: str = ""
     episodes: tuple[Episode, ...] = ()
     lost: tuple[ev.TakeLost, ...] = ()
-    training: TrainingState | None = None
+    training: Training | None = None
     policy: ev.PolicyLoaded | None = None
     trials: tuple[Trial, ...] = ()
     held: str = ""
@@ -98,9 +62,7 @@ class Snapshot:
     alarm_history: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
-    status: SessionStatus = SessionStatus.RUNNING
-    end_reason: str = ""
-    ended_at: float = 0.0
+    ended: ev.SessionEnded | None = None
     last_seq: int = 0
 
     @property
@@ -119,6 +81,21 @@ class Snapshot:
         return sum(bool(e.flags) for e in self.episodes)
 
     @property
+    def status(self) -> SessionStatus:
+        """How the session stands."""
+        return self.ended.status if self.ended else SessionStatus.RUNNING
+
+    @property
+    def end_reason(self) -> str:
+        """Why it ended; empty while it runs."""
+        return self.ended.reason if self.ended else ""
+
+    @property
+    def ended_at(self) -> float:
+        """When it ended: Unix time; 0 while it runs."""
+        return self.ended.at if self.ended else 0.0
+
+    @property
     def running(self) -> bool:
         """Whether no end has been told yet."""
         return self.status is SessionStatus.RUNNING
@@ -132,11 +109,9 @@ class Snapshot:
     def reached(self) -> bool:
         """Whether the accepted episodes, or the judged trials, of this session reach the target."""
         started = self.started
-        if started is None:
+        if started is None or started.kind not in (SessionKind.RECORD, SessionKind.EVAL):
             return False
-        if started.kind is SessionKind.EVAL:
-            return 0 < started.target_trials <= self.judged
-        return 0 < started.target_episodes <= self.accepted
+        return 0 < started.target <= (self.judged if started.kind is SessionKind.EVAL else self.accepted)
 
     def count(self, verdict: Verdict) -> int:
         """Trials of this session with this verdict."""
@@ -157,14 +132,6 @@ class Snapshot:
         """The trial that has ended and waits for its verdict; the next one cannot start before it."""
         last = self.trial
         return last if last is not None and last.ended_by and last.verdict is None else None
-
-
-LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-
-
-def utc(at: float) -> str:
-    """Unix seconds as ISO 8601 UTC, to the second; what no calendar holds becomes its nearest day."""
-    return datetime.fromtimestamp(min(max(at, 0.0), LATEST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def advance(snapshot: Snapshot, event: ev.Event) -> Snapshot:
@@ -196,15 +163,7 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
         case ev.Held():
             return replace(s, held=event.cause)
         case ev.SessionEnded():
-            return replace(
-                s,
-                phase=Phase.ENDED,
-                phase_since=event.at,
-                status=event.status,
-                end_reason=event.reason,
-                ended_at=event.at,
-                alarms=(),
-            )
+            return replace(s, phase=Phase.ENDED, phase_since=event.at, ended=event, alarms=())
         case ev.TrainingStarted() | ev.TrainingProgressed() | ev.CheckpointSaved():
             return _train(s, event)
         case ev.TrialStarted() | ev.TrialEnded():
@@ -224,7 +183,7 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
             s = replace(s, take=event.take, take_since=event.at, take_accepted=True, take_frames=0)
             if s.started is None or not _evaluates(s):
                 return s
-            trial = ev.TrialStarted(trial=event.take, checkpoint=s.started.checkpoint)
+            trial = ev.TrialStarted(trial=event.take, checkpoint=s.started.request.checkpoint)
             return _try(s, trial)  # as it was told before trials had an event of their own
         case ev.TakeEnded():
             s = replace(s, unsaved_take=event.take, take_frames=event.frames)
@@ -243,7 +202,7 @@ def _try(s: Snapshot, event: ev.TrialStarted | ev.TrialEnded) -> Snapshot:
     if isinstance(event, ev.TrialStarted):
         trial = Trial(index=event.trial, checkpoint=event.checkpoint, condition=event.condition)
         return replace(s, trials=(*s.trials, trial))
-    seconds = event.frames / max(1, s.started.fps) if s.started else 0.0
+    seconds = event.frames / max(1, s.started.request.fps) if s.started else 0.0
     s = replace(s, unsaved_take=event.trial)
     return _trial(s, event.trial, ended_by=event.reason, why=event.why, frames=event.frames, seconds=seconds)
 
@@ -272,21 +231,14 @@ def _trial(s: Snapshot, index: int, **changes: object) -> Snapshot:
 
 def _train(s: Snapshot, event: ev.TrainingStarted | ev.TrainingProgressed | ev.CheckpointSaved) -> Snapshot:
     if isinstance(event, ev.TrainingStarted):
-        return replace(s, training=TrainingState(event, progressed_at=event.at))
-    state = s.training
-    if state is None:
+        return replace(s, training=Training(started=event))
+    training = s.training
+    if training is None:
         return s
     if isinstance(event, ev.CheckpointSaved):
-        saved = Checkpoint(
-            step=event.step, path=event.path, bytes=event.bytes, seconds=event.seconds, at_utc=utc(event.at),
-            loss=event.loss,
-        )  # fmt: skip
-        return replace(s, training=replace(state, checkpoints=(*state.checkpoints, saved)))
-    progressed = replace(
-        state, step=event.step, samples=event.samples, epochs=event.epochs, points=event.points,
-        metrics=event.metrics, progressed_at=event.at,
-    )  # fmt: skip
-    return replace(s, training=progressed)
+        saved = msgspec.structs.replace(training, checkpoints=(*training.checkpoints, event))
+        return replace(s, training=saved)
+    return replace(s, training=msgspec.structs.replace(training, progress=event))
 
 
 def _remark(s: Snapshot, event: ev.Event) -> Snapshot:

@@ -10,7 +10,9 @@ from pathlib import Path
 from services.checkpoints.checkpoint import label
 from services.text import clean
 from services.units import duration
-from sessions.models import Session, SessionKind, SessionStatus, Training, Verdict
+from sessions.document import Session, Training
+from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.requests import TrainRequest
 from sessions.statistics import wilson
 
 
@@ -51,13 +53,17 @@ def what(session: Session) -> str:
 
 
 def _run_name(session: Session) -> str:
-    folder = Path(session.training.output_dir).name if session.training else session.config.get("name")
-    return str(folder or f"{policy_of(session) or 'a policy'} on {session.dataset}")
+    request = session.request
+    folder = Path(session.training.started.output_dir).name if session.training else ""
+    asked = request.name if isinstance(request, TrainRequest) else ""
+    return folder or asked or f"{policy_of(session) or 'a policy'} on {session.dataset}"
 
 
 def policy_of(session: Session) -> str:
     """What a training trained, or was asked to; empty for other sessions."""
-    return session.training.policy if session.training else str(session.config.get("policy", ""))
+    if session.training:
+        return session.training.started.policy
+    return session.request.policy if isinstance(session.request, TrainRequest) else ""
 
 
 # -- how much -----------------------------------------------------------------------------------------
@@ -77,19 +83,17 @@ def counts(session: Session) -> str:
 
 
 def _kept(session: Session) -> str:
-    target = f" of {session.target_episodes}" if session.target_episodes else ""
-    rejected = len(session.episodes) - session.accepted
+    target = f" of {session.target}" if session.target else ""
     flagged = sum(bool(episode.flags) for episode in session.episodes)
-    extra = [f"{number} {word}" for number, word in ((rejected, "rejected"), (flagged, "flagged")) if number]
+    extra = [f"{number} {word}" for number, word in ((session.rejected, "rejected"), (flagged, "flagged")) if number]
     return "  ".join([f"{session.accepted}{target} kept", *extra])
 
 
 def training_counts(training: Training) -> list[str]:
     """Steps, loss and checkpoints, the last two where there are any."""
-    total = f" of {training.total_steps:,}" if training.steps < training.total_steps else ""
-    number = len(training.checkpoints)
-    words = [f"{training.steps:,}{total} steps"]
-    words += [] if training.final_loss is None else [f"loss {training.final_loss:.3g}"]
+    steps, number = training.started.steps, len(training.checkpoints)
+    words = [f"{training.step:,}{f' of {steps:,}' if training.step < steps else ''} steps"]
+    words += [] if training.loss is None else [f"loss {training.loss:.3g}"]
     return words + ([f"{number} checkpoint{'' if number == 1 else 's'}"] if number else [])
 
 
@@ -130,8 +134,8 @@ def _duration(session: Session) -> str:
 def _marks(session: Session) -> Iterable[str]:
     if session.status is not SessionStatus.FINISHED:
         yield session.status.value
-    if session.training is not None and session.training.excluded_cameras:
-        yield clean(f"without {', '.join(session.training.excluded_cameras)}")
+    if session.training is not None and session.training.started.excluded_cameras:
+        yield clean(f"without {', '.join(session.training.started.excluded_cameras)}")
     if session.alarms:
         more = f" (+{len(session.alarms) - 1})" if len(session.alarms) > 1 else ""
         yield clean(session.alarms[-1]) + more

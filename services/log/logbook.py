@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -24,7 +23,8 @@ from services.live.snapshots import Snapshot
 from services.log.headline import counts, policy_of, what
 from services.log.scribe import Scribe, fold
 from services.text import clean
-from sessions.models import Episode, Session, Trial, Verdict
+from sessions.document import Session
+from sessions.models import Episode, Trial, Verdict
 from sessions.store import StoreProblem
 
 ANSWER_S = 2.0
@@ -118,32 +118,9 @@ def _learnt(session: Session) -> list[str]:
     training = session.training
     if training is None:
         return [policy_of(session)]
-    without = [f"without {camera}" for camera in training.excluded_cameras]
-    return [training.policy, training.output_dir, *training.cameras, *without]
-
-
-# -- plain values ----------------------------------------------------------------------------------
-
-
-def as_json(listed: Iterable[Session]) -> list[dict[str, Any]]:
-    """Plain values for `sessions --json`.
-
-    Keys: id, kind (record, train, eval, bench), status (running, finished, aborted, crashed), started_utc,
-    ended_utc (null while running), end_reason, operator, host, bench, task, dataset, dataset_root,
-    target_episodes, episodes[] {index, take, frames, seconds, accepted, flags[]}, accepted and rejected
-    (counts), training (null, or policy, output_dir, steps, total_steps, final_loss, checkpoints[] {step, path,
-    bytes, seconds, at_utc, loss}, ...), checkpoint, trained_in, target_trials, trials[] {index, verdict, ended_by,
-    episode_index, frames, seconds, failure_mode, judge, why}, alarms[], notes[] {text, author, at_utc}, tags[],
-    profile, config, versions, git_commit, last_seq. Keys may be added, none goes.
-    """
-    return [
-        {
-            **msgspec.to_builtins(session),
-            "accepted": session.accepted,
-            "rejected": len(session.episodes) - session.accepted,
-        }
-        for session in listed
-    ]
+    facts = training.started
+    without = [f"without {camera}" for camera in facts.excluded_cameras]
+    return [facts.policy, facts.output_dir, *facts.cameras, *without]
 
 
 # -- annotate ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from services.log import logbook
 from services.log.logbook import LogbookProblem
 from services.refusal import Refusal
 from services.text import clean
-from sessions.models import Session
+from sessions.document import Session
 
 LAST = "last"
 """The newest session."""

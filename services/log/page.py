@@ -18,8 +18,12 @@ from services.log.headline import headline, local, policy_of, rate
 from services.text import clean
 from services.tone import Tone
 from services.units import number, plural, size, value
-from sessions.models import Checkpoint, Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
+from sessions.document import Session, Training
+from sessions.facts import CheckpointSaved
+from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
+from sessions.requests import TrainRequest
 from sessions.statistics import wilson
+from sessions.times import utc
 from sessions.trials import place
 
 
@@ -197,23 +201,22 @@ def _remarks(session: Session) -> Section:
 
 
 def _made_with(session: Session) -> Section:
-    versions = ", ".join(f"{name} {version}" for name, version in session.versions.items())
-    return _section("versions", [_row("versions", versions), _row("commit", session.git_commit or "")])
+    versions = ", ".join(f"{name} {version}" for name, version in session.started.versions.items())
+    return _section("versions", [_row("versions", versions), _row("commit", session.started.git_commit or "")])
 
 
 # -- a recording -------------------------------------------------------------------------------------
 
 
 def _recorded(session: Session) -> list[Row]:
-    rejected = len(session.episodes) - session.accepted
     flagged = [episode for episode in session.episodes if episode.flags]
-    target = f" of {session.target_episodes}" if session.target_episodes else ""
+    target = f" of {session.target}" if session.target else ""
     return [
         _row("dataset", _value(session.dataset, strong=True)),
         _row("dataset", _quiet(session.dataset_root)),
         _row("task", f'"{session.task}"' if session.task else ""),
         *(_row("flagged", _flags(episode)) for episode in flagged),
-        _row("episodes", f"{session.accepted}{target} accepted, {rejected} rejected"),
+        _row("episodes", f"{session.accepted}{target} accepted, {session.rejected} rejected"),
     ]
 
 
@@ -241,48 +244,50 @@ def _trained(session: Session) -> list[Row]:
         _row("dataset", _value(session.dataset, strong=True)),
         _row("dataset", _quiet(session.dataset_root)),
     ]
-    settings = [_row("set", str(setting)) for setting in session.config.get("settings") or ()]
+    request = session.request
+    settings = [_row("set", text) for text in (request.settings if isinstance(request, TrainRequest) else ())]
     if training is None:
-        steps = session.config.get("steps")
-        made = f"none of {steps:,} was made" if isinstance(steps, int) else "none was made"
+        made = f"none of {session.target:,} was made" if session.target else "none was made"
         return [*rows, _row("steps", made), *settings]
-    rows += [*_learnt_from(training), *_how_far(training), *settings, _row("output", training.output_dir)]
+    rows += [*_learnt_from(training), *_how_far(training), *settings, _row("output", training.started.output_dir)]
     return rows if training.checkpoints else [*rows, _row("checkpoints", _quiet("none"))]
 
 
 def _policy(session: Session) -> list[Value]:
-    values, training = [_value(policy_of(session), strong=True)], session.training
-    if training is not None and training.parameters:
-        count = f"{training.parameters / 1e6:.1f} M" if training.parameters >= 1e5 else f"{training.parameters:,}"
+    values = [_value(policy_of(session), strong=True)]
+    facts = session.training.started if session.training else None
+    if facts is not None and facts.parameters:
+        count = f"{facts.parameters / 1e6:.1f} M" if facts.parameters >= 1e5 else f"{facts.parameters:,}"
         values.append(_value(f"{count} parameters"))
-    return [*values, _value(f"on {training.device}")] if training is not None and training.device else values
+    return [*values, _value(f"on {facts.device}")] if facts is not None and facts.device else values
 
 
 def _learnt_from(training: Training) -> list[Row]:
     """Episodes, cameras and what was left out."""
-    used, total = len(training.episodes), training.episodes_total
+    facts = training.started
+    used, total = len(facts.episodes), facts.episodes_total
     left_out = f", {total - used} left out" if used < total else ""
-    frames = f"{training.frames:,} frames" if training.frames else ""
-    without = ", ".join(training.excluded_cameras)
+    frames = f"{facts.frames:,} frames" if facts.frames else ""
+    without = ", ".join(facts.excluded_cameras)
     return [
         _row("learnt from", f"{used} of {plural(total, 'episode')}{left_out}", frames),
         _row(
             "cameras",
-            ", ".join(training.cameras) or "none",
+            ", ".join(facts.cameras) or "none",
             _value(f"without {without}" if without else "", Tone.WARNING),
         ),
     ]
 
 
 def _how_far(training: Training) -> list[Row]:
-    metrics = training.metrics
-    total = f" of {training.total_steps:,}" if training.steps < training.total_steps else ""
+    metrics, facts = training.metrics, training.started
+    total = f" of {facts.steps:,}" if training.step < facts.steps else ""
     epochs, samples = f"{training.epochs:.1f} epochs", f"{training.samples:,} samples"
-    rows = [_row("steps", f"{training.steps:,}{total}", epochs, samples, f"batch size {training.batch_size}")]
-    if training.final_loss is not None:
+    rows = [_row("steps", f"{training.step:,}{total}", epochs, samples, f"batch size {facts.batch_size}")]
+    if training.loss is not None:
         more = (("lr", "learning rate"), ("grad_norm", "gradient norm"))
         words = [f"{name} {value(metrics[key])}" for key, name in more if key in metrics]
-        rows.append(_row("loss", _value(value(training.final_loss), strong=True), *words))
+        rows.append(_row("loss", _value(value(training.loss), strong=True), *words))
     update, data = metrics.get("update_s"), metrics.get("dataloading_s")
     if update is not None and data is not None:
         split = f"{value(update)} update + {value(data)} data, mean at the last log point"
@@ -290,12 +295,12 @@ def _how_far(training: Training) -> list[Row]:
     return rows
 
 
-def _checkpoint(checkpoint: Checkpoint, zone: tzinfo | None) -> Row:
+def _checkpoint(checkpoint: CheckpointSaved, zone: tzinfo | None) -> Row:
     """Named by its folder; its size, when it was saved, how long that took, and its loss."""
     loss = f"loss {value(checkpoint.loss)}" if checkpoint.loss is not None else ""
     took = _quiet(f"{checkpoint.seconds:.1f} s")
     folder = clean(checkpoint.path).rstrip("/").rpartition("/")[2]
-    return Row(folder, (_value(size(checkpoint.bytes)), _quiet(local(checkpoint.at_utc, zone)), took, _value(loss)))
+    return Row(folder, (_value(size(checkpoint.bytes)), _quiet(local(utc(checkpoint.at), zone)), took, _value(loss)))
 
 
 # -- an evaluation -----------------------------------------------------------------------------------
@@ -317,7 +322,7 @@ def _evaluated(session: Session) -> list[Row]:
 def _tally(session: Session) -> list[Row]:
     success, failure = session.count(Verdict.SUCCESS), session.count(Verdict.FAILURE)
     judged = success + failure
-    target = f" of {session.target_trials}" if session.target_trials else ""
+    target = f" of {session.target}" if session.target else ""
     counts = [_value(f"{session.count(verdict)} {verdict.value}", *_VERDICTS[verdict]) for verdict in Verdict]
     unjudged = sum(trial.verdict is None for trial in session.trials)
     if unjudged:

@@ -24,8 +24,8 @@ from services.live.crashes import close_crashed, crash_at
 from services.live.event_log import is_live, parse
 from services.live.snapshots import Snapshot, replay
 from services.log.documents import document
+from sessions.document import Session
 from sessions.locks import Lock, LockBusy
-from sessions.models import Session
 from sessions.store import CorruptStore, FoldMark, SessionStore, StoreProblem
 
 TICK_S = 0.2
@@ -112,7 +112,7 @@ class Scribe:
             self._start_again(damage)
             stored = self.store.all()
         merged = {s.id: s for s in stored} | self.unsaved
-        return sorted(merged.values(), key=lambda s: (s.started_utc, s.id), reverse=True)
+        return sorted(merged.values(), key=lambda s: (s.started.at, s.id), reverse=True)
 
     def rebuild(self) -> int:
         """Tell every run anew; documents whose run is gone stay. Returns the number of runs told."""

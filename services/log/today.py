@@ -11,7 +11,8 @@ from services.live import metrics
 from services.live.event_log import read_events
 from services.live.launch import live_runs
 from services.live.snapshots import Snapshot, advance, replay
-from sessions.models import Session, SessionKind
+from sessions.document import Session
+from sessions.models import SessionKind
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def runs_on(items: Sequence[Running], bench: str, *, but: Collection[str] = ()) 
         started = item.snapshot.started
         if item.run.id in but or (started is not None and started.kind is SessionKind.TRAIN):
             continue
-        if started is None or started.profile.get("name", bench) == bench:
+        if started is None or started.bench in ("", bench):
             return item
     return None
 

@@ -86,8 +86,9 @@ def train(lab: Lab, steps: int, batch: int, settings: list[str]) -> None:
     sets = [f"--set={text}" for text in (*POLICY, *optimizer(steps), *settings)]
     took = lab.run("train", *flags, "--save-freq", str(steps), *sets)
     training = lab.session("train")["training"]
-    pace = training["metrics"].get("update_s", 0) + training["metrics"].get("dataloading_s", 0)
-    loss = f"loss {training['final_loss']:.4f}, {1000 * pace:.0f} ms a step, {training['parameters']:,} parameters"
+    metrics, parameters = training["progress"]["metrics"], training["started"]["parameters"]
+    pace = metrics.get("update_s", 0) + metrics.get("dataloading_s", 0)
+    loss = f"loss {metrics['loss']:.4f}, {1000 * pace:.0f} ms a step, {parameters:,} parameters"
     print(f"train    {took:6.0f} s   {steps:,} steps, {loss} (target {TARGET_S} s)", flush=True)
 
 

@@ -16,24 +16,29 @@ from typing import Any
 import msgspec
 from tinydb import TinyDB
 
-from sessions.models import Episode, Session, SessionKind, SessionStatus
+from sessions.bench import Profile
+from sessions.document import Session
+from sessions.facts import SessionStarted
+from sessions.models import Episode
+from sessions.requests import RecordRequest
 from sessions.store import SessionStore
 
 ROUNDS = 15
 
 
 def a_session(number: int, episodes: int = 6) -> Session:
-    """A document of about 1.3 kB."""
-    return Session(
-        id=f"20260217-{number:06d}-7f3a",
-        kind=SessionKind.EVAL,
-        status=SessionStatus.RUNNING,
-        started_utc="2026-02-17T14:20:00Z",
+    """A document of about 1.6 kB: the request with its whole profile among it."""
+    robot = {"type": "so101_follower", "port": "/dev/serial/by-id/usb-FOLLOWER"}
+    request = RecordRequest(
+        data_dir="/lab",
+        profile=Profile(robot=robot, name="so101"),
         operator="anna",
         task="Pick up the cube and place it in the bowl",
         dataset="pick_place_10cm_v2",
+    )
+    return Session(
+        started=SessionStarted(id=f"20260217-{number:06d}-7f3a", at=1_771_338_000, pid=1, host="lab1", request=request),
         episodes=tuple(Episode(index=n, take=n + 1, frames=200, seconds=6.7) for n in range(episodes)),
-        profile={"robot": {"type": "so101_follower", "port": "/dev/serial/by-id/usb-FOLLOWER"}, "rest": "x" * 260},
     )
 
 

@@ -13,7 +13,8 @@ from services.live.event_log import is_live
 from services.live.launch import live_runs
 from services.live.snapshots import Phase
 from services.log import logbook
-from sessions.models import Session, SessionKind, SessionStatus, Verdict
+from sessions.document import Session
+from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal
 
@@ -143,8 +144,8 @@ def test_record_train_and_evaluate_by_keys(loop: tuple[DemoDesk, RunFolder, RunF
     assert session.trials[1].failure_mode == "grasps air"
     assert (session.kind, session.trained_in) == (SessionKind.EVAL, trained.id)
     assert training is not None
-    assert (training.steps, [c.step for c in training.checkpoints]) == (4, [2, 4])
-    assert (training.cameras, training.excluded_cameras) == (("wrist",), ("overhead",))
+    assert (training.step, [c.step for c in training.checkpoints]) == (4, [2, 4])
+    assert (training.started.cameras, training.started.excluded_cameras) == (("wrist",), ("overhead",))
     loads_without_the_camera(Path(training.checkpoints[-1].path) / "pretrained_model")
 
 

@@ -53,10 +53,10 @@ def test_train_follows_a_training_to_its_end_and_scripts_read_what_came_of_it(ri
     assert "\x1b" not in done.stdout, "plain lines where there is no terminal"
     session = listed(rig, "train")
     training = session["training"]
-    assert (session["status"], session["bench"], training["steps"]) == ("finished", "", 4)
+    assert (session["status"], session["bench"], training["progress"]["step"]) == ("finished", "", 4)
     assert [c["step"] for c in training["checkpoints"]] == [2, 4]
-    assert (training["episodes"], training["episodes_total"]) == ([0, 2], 3)
-    assert training["final_loss"] > 0
+    assert (training["started"]["episodes"], training["started"]["episodes_total"]) == ([0, 2], 3)
+    assert training["progress"]["metrics"]["loss"] > 0
     line = lab(rig, "sessions", "--kind", "train").stdout
     assert "act_cubes  4 steps  loss" in line and "2 checkpoints" in line
 

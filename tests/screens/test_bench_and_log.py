@@ -17,6 +17,7 @@ from services.live.event_log import EventLog, read_events
 from services.live.requests import Purpose
 from services.live.snapshots import Phase
 from sessions.models import SessionKind, SessionStatus
+from tests.support.facts import started
 from tests.support.fake_desk import FakeWorker, past_session, sim_profile
 
 
@@ -111,7 +112,7 @@ async def test_another_bench_can_be_chosen(open_console):
 async def test_the_log_filters_and_takes_notes(open_console):
     async with open_console() as console:
         past_session(console.folder, "20260101-080000-aaaa", task="[bold]x[/]")
-        past_session(console.folder, "20260102-080000-bbbb", kind=SessionKind.BENCH, dataset="", task="")
+        past_session(console.folder, "20260102-080000-bbbb", kind=SessionKind.BENCH)
         await console.press("f7")
         await console.until(lambda: len(rows(console)) == 2)
         assert "bench" in rows(console)[0]
@@ -139,15 +140,7 @@ async def test_a_trial_that_nobody_judged_is_judged_in_the_log(open_console):
         run.root.mkdir(parents=True)
         with EventLog(run) as log:
             for event in (
-                ev.SessionStarted(
-                    id=run.id,
-                    kind=SessionKind.EVAL,
-                    pid=1,
-                    host="lab",
-                    bench="sim",
-                    dataset="rollout_a",
-                    target_trials=3,
-                ),
+                started(run.id, kind=SessionKind.EVAL, dataset="rollout_a", target=3),
                 ev.TakeStarted(take=1),
                 ev.TakeEnded(take=1, frames=200, reason="driver"),
                 ev.SessionEnded(status=SessionStatus.CRASHED, reason="the worker vanished"),

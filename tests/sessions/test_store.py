@@ -13,28 +13,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from tinydb import TinyDB
 
-from sessions.models import Episode, Note, Session, SessionKind, SessionStatus
+from sessions.bench import Profile
+from sessions.document import Session
+from sessions.facts import TakeLost
+from sessions.models import Episode, Note
 from sessions.store import CorruptStore, FoldMark, NewerStore, SessionStore, StoreProblem
 from tests import ROOT
+from tests.support import facts
 
 FULL_DISK_BYTES = 2_000
 
 
-def session(number: int, **more: object) -> Session:
-    told = {
-        "id": f"20260217-1420{number:02d}-aaaa",
-        "kind": SessionKind.RECORD,
-        "status": SessionStatus.FINISHED,
-        "started_utc": f"2026-02-17T14:{number // 60:02d}:{number % 60:02d}Z",
-        "last_seq": 1,
-        **more,
-    }
-    return Session(**told)  # type: ignore[arg-type]
+def session(number: int, *, name: str = "", **more: Any) -> Session:
+    told = {"at": facts.BEGAN + number, "last_seq": 1, **more}
+    return facts.session(name or f"20260217-1420{number:02d}-aaaa", **told)
 
 
 @pytest.fixture
@@ -49,7 +47,13 @@ def store(path: Path) -> Iterator[SessionStore]:
 
 
 def counted(s: Session) -> Session:
-    return msgspec.structs.replace(s, target_episodes=s.target_episodes + 1)
+    request = msgspec.structs.replace(s.request, episodes=s.target + 1)
+    return msgspec.structs.replace(s, started=msgspec.structs.replace(s.started, request=request))
+
+
+def robot(s: Session) -> dict[str, Any]:
+    assert s.request.profile is not None
+    return s.request.profile.robot
 
 
 # --- what goes in comes out ---------------------------------------------------------------------
@@ -61,9 +65,10 @@ def test_a_session_comes_back_as_it_went_in(store: SessionStore, path: Path) -> 
         episodes=(Episode(index=0, take=1, frames=200, seconds=6.7, flags=("dropped frames",)),),
         notes=(Note(text="« cube slipped »\n[b]twice[/b]", author="anna", at_utc="2026-02-17T14:21:00Z"),),
         tags=("night",),
-        profile={"robot": {"cameras": {"wrist": {"fps": 30}}}, "limits": [1.5, None, True]},
+        profile=Profile(robot={"cameras": {"wrist": {"fps": 30}}, "limits": [1.5, None, True]}),
         versions={"lerobot": "0.6.1"},
-        ended_utc="2026-02-17T15:00:00Z",
+        lost=(TakeLost(take=2, reason="the disk was full", where="/lab/quarantine/2"),),
+        end_reason="finished by the operator",
     )
     store.put(put)
     assert store.get(put.id) == put
@@ -83,25 +88,25 @@ def test_sessions_are_listed_newest_first(store: SessionStore) -> None:
 
 
 def test_what_is_given_out_is_the_callers_own(store: SessionStore) -> None:
-    store.put(session(1, profile={"robot": {"type": "so101"}}))
-    store.all()[0].profile["robot"]["type"] = "changed"
+    store.put(session(1, profile=Profile(robot={"type": "so101"})))
+    robot(store.all()[0])["type"] = "changed"
     one = store.get(session(1).id)
     assert one is not None
-    one.profile["robot"]["type"] = "changed"
-    assert store.all()[0].profile == {"robot": {"type": "so101"}}
+    robot(one)["type"] = "changed"
+    assert robot(store.all()[0]) == {"type": "so101"}
 
 
 def test_what_was_put_in_stays_the_callers_own(store: SessionStore) -> None:
-    put = session(1, profile={"robot": {"type": "so101"}})
+    put = session(1, profile=Profile(robot={"type": "so101"}))
     store.put(put)
-    put.profile["robot"]["type"] = "changed"
-    assert store.all()[0].profile == {"robot": {"type": "so101"}}
+    robot(put)["type"] = "changed"
+    assert robot(store.all()[0]) == {"type": "so101"}
 
 
 def test_an_update_changes_one_session_and_returns_it(store: SessionStore) -> None:
     store.put(session(1), session(2))
-    assert store.update(session(1).id, counted).target_episodes == 1
-    assert [s.target_episodes for s in store.all()] == [0, 1]
+    assert store.update(session(1).id, counted).target == 1
+    assert [s.target for s in store.all()] == [0, 1]
 
 
 def test_an_update_of_nothing_is_a_key_error_and_writes_nothing(store: SessionStore, path: Path) -> None:
@@ -159,8 +164,8 @@ def test_a_stock_tinydb_reads_the_file(store: SessionStore, path: Path) -> None:
     with TinyDB(path) as stock:
         stock.table_class.document_id_class = str  # string ids, as ours
         try:
-            assert stock.table("sessions").all()[0]["operator"] == "anna"
-            assert stock.table("schema").all() == [{"version": 1}]
+            assert stock.table("sessions").all()[0]["started"]["request"]["operator"] == "anna"
+            assert stock.table("schema").all() == [{"version": 2}]
         finally:
             stock.table_class.document_id_class = int
 
@@ -183,7 +188,7 @@ def test_a_reader_sees_what_another_store_wrote(store: SessionStore, path: Path)
         assert len(other.all()) == 1
         for count in range(1, 30):  # at full speed: same size, and within one tick of the file system's clock
             store.update(session(1).id, counted)
-            assert other.all()[0].target_episodes == count
+            assert other.all()[0].target == count
             other.update(session(1).id, lambda s: s)
 
 
@@ -199,12 +204,13 @@ def test_two_writers_lose_no_write(path: Path) -> None:
     with SessionStore(path) as store:
         assert len(store.all()) == 1 + 2 * writes
         counter = store.get(session(0).id)
-    assert counter is not None and counter.target_episodes == 2 * writes
+    assert counter is not None and counter.target == 2 * writes
 
 
 WRITER = """
 import sys, msgspec
 from pathlib import Path
+from typing import Any
 from sessions.store import SessionStore
 from tests.sessions.test_store import session, counted
 path, name, writes = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -212,7 +218,7 @@ store = SessionStore(path)
 print("ready", flush=True)
 sys.stdin.read()
 for n in range(writes):
-    store.put(session(1, id=f"{name}-{n}"))
+    store.put(session(1, name=f"{name}-{n}"))
     store.update(session(0).id, counted)
 """
 
@@ -236,7 +242,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(path: Path, tmp_path:
         with SessionStore(path) as store:
             assert len(store.all()) == 40
             counter = store.get(session(0).id)
-            assert counter is not None and counter.target_episodes >= acknowledged
+            assert counter is not None and counter.target >= acknowledged
     assert acknowledged > 24
     assert not list(tmp_path.glob("*.corrupt*"))
 
@@ -248,7 +254,7 @@ def kill_a_writer(path: Path, after_s: float) -> int:
     if pid == 0:
         store = SessionStore(path)
         while True:
-            count = store.update(session(0).id, counted).target_episodes
+            count = store.update(session(0).id, counted).target
             os.write(writing, count.to_bytes(4))
     os.close(writing)
     with open(reading, "rb") as pipe:
@@ -276,6 +282,8 @@ def kill_a_writer(path: Path, after_s: float) -> int:
         (b'{"schema": {"1": {"version": 1}}, "sessions": []}', "schema"),
         (b'{"schema": {"1": {"version": 1}}, "sessions": {"a": 1}}', "schema"),
         (b'{"schema": {"1": {"version": 1}}, "sessions": {"a": {"id": "a"}}}', "does not fit"),
+        (b'{"schema": {"1": {"version": 1}}, "sessions": {"a": {"id": "a", "training": "?"}}}', "does not fit"),
+        (b'{"schema": {"1": {"version": 2}}, "sessions": {"a": {"id": "a"}}}', "does not fit"),
     ],
 )
 def test_a_damaged_file_is_set_aside_once_and_named(path: Path, content: bytes, reason: str) -> None:
@@ -317,7 +325,7 @@ def test_damage_under_a_warm_cache_is_seen(store: SessionStore, path: Path) -> N
 
 
 def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
-    content = b'{"schema": {"1": {"version": 2}}, "sessions": {"a": {"verdicts": []}}}'
+    content = b'{"schema": {"1": {"version": 3}}, "sessions": {"a": {"verdicts": []}}}'
     path.write_bytes(content)
     with SessionStore(path) as store:
         for use in (store.all, lambda: store.put(session(1)), lambda: store.replace_all([])):

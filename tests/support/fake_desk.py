@@ -18,9 +18,10 @@ from services.live import protocol
 from services.live.event_log import EventLog
 from services.live.snapshots import Phase, Snapshot, advance
 from sessions.models import SessionKind, SessionStatus, Verdict
+from tests.support import facts
+from tests.support.facts import CHECKPOINT
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
-CHECKPOINT = "/data/outputs/train/act_v2/checkpoints/020000/pretrained_model"
 NOON = 1_770_000_000.0
 """The fixed clock: 2026-02-02 02:40 UTC."""
 
@@ -62,20 +63,20 @@ class FakeWorker:
         self._shift = 0
         self._condition = started.get("config", {}).get("condition", "")
         profile = profile or sim_profile()
-        values: dict[str, Any] = {
-            "operator": "tg", "task": "Pick up the cube", "dataset": "pick_place", "dataset_root": "/data/pick_place",
-            "target_episodes": 2, "episode_seconds": 15.0, "reset_seconds": 5.0, "host": "lab1", "bench": profile.name,
+        asked: dict[str, Any] = {
+            "operator": "tg", "task": "Pick up the cube", "dataset": "pick_place",
+            "episodes": 2, "episode_seconds": 15.0, "reset_seconds": 5.0,
         }  # fmt: skip
         if kind is SessionKind.EVAL:
-            values |= {
-                "dataset": "rollout_act_v2", "dataset_root": "/data/rollout_act_v2", "target_episodes": 0,
-                "checkpoint": CHECKPOINT, "target_trials": 3, "trial_seconds": 10.0,
+            asked = {
+                "operator": "tg", "task": "Pick up the cube", "dataset": "rollout_act_v2", "checkpoint": CHECKPOINT,
+                "trials": 3, "trial_seconds": 10.0,
             }  # fmt: skip
         elif kind is not SessionKind.RECORD:
-            values |= {"task": "", "dataset": "", "target_episodes": 0, "purpose": "teleoperate"}
-        self._started = ev.SessionStarted(
-            id=self.run.id, kind=kind, pid=os.getpid(), profile=msgspec.to_builtins(profile), **(values | started)
-        )
+            asked = {"operator": "tg"}
+        if kind is not SessionKind.TRAIN:
+            asked |= {"profile": profile}
+        self._started = facts.started(self.run.id, kind=kind, pid=os.getpid(), host="lab1", **(asked | started))
 
     # --- the script -----------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ class FakeWorker:
             )
         )  # fmt: skip
         records = self._started.kind is SessionKind.RECORD
-        if records and self.snapshot.accepted >= self._started.target_episodes:
+        if records and self.snapshot.accepted >= self._started.target:
             self.phase(Phase.DONE)
 
     # --- an evaluation ------------------------------------------------------------------------------
@@ -314,14 +315,18 @@ def past_session(folder: DataFolder, session_id: str, **values: Any) -> RunFolde
     """A session that ended, on disk."""
     run = folder.run(session_id)
     run.root.mkdir(parents=True)
-    text: dict[str, Any] = {"task": "Pick up the cube", "dataset": "pick_place", "operator": "tg", "target_episodes": 3}
     kind = values.pop("kind", SessionKind.RECORD)
     at = values.pop("at", time.time() - 600)
+    asked: dict[str, Any] = {"operator": "tg"}
+    if kind is not SessionKind.BENCH:
+        asked["dataset"] = "pick_place"
+    if kind in (SessionKind.RECORD, SessionKind.EVAL):
+        asked["task"] = "Pick up the cube"
+    if kind is SessionKind.RECORD:
+        asked["episodes"] = 3
     with EventLog(run) as log:
-        log.append(
-            ev.SessionStarted(id=session_id, kind=kind, pid=1, host="lab1", bench="sim", at=at, **(text | values)),
-            sync=False,
-        )
+        begun = facts.started(session_id, kind=kind, host="lab1", at=at, **(asked | values))
+        log.append(begun, sync=False)
         for take, (accepted, flags) in enumerate([(True, ()), (False, ()), (True, ("overhead black",))], 1):
             saved = ev.EpisodeSaved(
                 take=take,

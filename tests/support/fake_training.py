@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
+
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
@@ -30,13 +32,8 @@ class FakeTraining(FakeWorker):
         self, folder: DataFolder, *, request: TrainRequest | None = None, at: float = 0.0, **more: Any
     ) -> None:
         self.request = request or train_request(folder)
-        asked = ("policy", "name", "steps", "batch_size", "log_freq", "save_freq", "exclude_cameras", "settings")
-        started = {
-            "bench": "", "task": "", "dataset": self.request.dataset, "target_episodes": 0, "purpose": "",
-            "config": {name: getattr(self.request, name) for name in asked},
-        }  # fmt: skip
-        super().__init__(folder, kind=SessionKind.TRAIN, at=at, **(started | more))
-        self._started = ev.SessionStarted(**{**_fields(self._started), "profile": {}})
+        super().__init__(folder, kind=SessionKind.TRAIN, at=at, **more)
+        self._started = msgspec.structs.replace(self._started, request=self.request)
         write_request(self.run, self.request)
         self.points = 0
         self.output = str(folder.outputs / "train" / self.request.name)
@@ -116,7 +113,3 @@ class FakeTraining(FakeWorker):
             self.end(SessionStatus.FINISHED, "stopped by the operator, checkpoint saved")
         else:
             super()._obey_more(command)
-
-
-def _fields(event: ev.Event) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in event.__struct_fields__}

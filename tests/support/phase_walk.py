@@ -22,6 +22,7 @@ from services.live.phases import FOLLOWING, Phase
 from services.live.requests import EvalRequest, Purpose, RecordRequest, TrainRequest
 from services.live.snapshots import Snapshot, replay
 from sessions.models import SessionKind, SessionStatus, Verdict
+from tests.support.facts import started
 
 ARM = {Phase.STARTING, Phase.IDLE, Phase.HELD, Phase.RESTING, Phase.RESTED, Phase.RELEASING, Phase.RELEASED}
 PHASES = {
@@ -85,10 +86,9 @@ class Case:
     @property
     def snapshot(self) -> Snapshot:
         """What consoles know of it."""
-        purpose = self.purpose.value if self.kind is SessionKind.BENCH else ""
-        profile = msgspec.to_builtins(self.profile) if self.kind is not SessionKind.TRAIN else {}
-        about: dict[str, Any] = {"profile": profile, "purpose": purpose}
-        began = ev.SessionStarted(id="s", kind=self.kind, pid=1, host="h", bench="sim", **about)
+        about: dict[str, Any] = {} if self.kind is SessionKind.TRAIN else {"profile": self.profile}
+        about |= {"purpose": self.purpose} if self.kind is SessionKind.BENCH else {}
+        began = started("s", kind=self.kind, **about)
         now: ev.Event = ev.PhaseChanged(phase=self.phase.value, detail="ending the session" if self.ending else "")
         if self.phase is Phase.ENDED:
             now = ev.SessionEnded(status=SessionStatus.FINISHED)

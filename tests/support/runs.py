@@ -8,19 +8,15 @@ import msgspec
 
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import SessionStatus
+from tests.support.facts import BEGAN, started
 
-BEGAN = 1_771_338_000.0  # 2026-02-17 14:20 UTC
+__all__ = ["BEGAN", "ended", "make_folder", "numbered", "saved", "session_id", "started", "write_run"]
 
 
 def numbered(*events: ev.Event, first: int = 1, at: float = BEGAN) -> list[ev.Event]:
     """`events` as an event log writes them, one second apart."""
     return [msgspec.structs.replace(event, seq=first + n, at=event.at or at + n) for n, event in enumerate(events)]
-
-
-def started(session_id: str, **more: object) -> ev.SessionStarted:
-    told = {"kind": SessionKind.RECORD, "pid": 1, "host": "robot", "bench": "sim", "dataset": "cubes", **more}
-    return ev.SessionStarted(id=session_id, **told)  # type: ignore[arg-type]
 
 
 def saved(index: int, **more: object) -> ev.EpisodeSaved:

@@ -14,19 +14,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy
-from services.live.requests import AnyRequest, BenchRequest, EvalRequest, RecordRequest, TrainRequest, read_request
+from services.live.requests import AnyRequest, read_request
 from services.live.snapshots import Phase
 from services.workers.process.context import Context
 from services.workers.process.environment import prepare
 from services.workers.process.journal import Journal
 from services.workers.process.mailbox import Mailbox
 from services.workers.process.server import Server
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import SessionStatus
 
 GIT_PATIENCE_S = 2.0
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -92,77 +90,14 @@ def _open(server: Server) -> None:
 
 
 def _started(run: RunFolder, request: AnyRequest) -> ev.SessionStarted:
-    common: dict[str, Any] = {
-        "id": run.id,
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "operator": request.operator,
-        "versions": {"lab-console": _version("lab-console"), "lerobot": _version("lerobot")},
-        "git_commit": _git_commit(),
-    }
-    if not isinstance(request, TrainRequest):  # the others sit at a bench
-        profile = request.profile
-        common |= {
-            "bench": profile.name,
-            "fps": request.fps,
-            "simulated": profile.simulated,
-            "profile": msgspec.to_builtins(profile),
-        }
-    return ev.SessionStarted(**common, **_asked_for(request))
-
-
-def _asked_for(request: AnyRequest) -> dict[str, Any]:
-    """What each kind of session tells of its request."""
-    datasets = Path(request.data_dir) / "datasets"
-    match request:
-        case RecordRequest():
-            return {
-                "kind": SessionKind.RECORD,
-                "task": request.task,
-                "dataset": request.dataset,
-                "dataset_root": str(datasets / request.dataset),
-                "target_episodes": request.episodes,
-                "episode_seconds": request.episode_seconds,
-                "reset_seconds": request.reset_seconds,
-                "config": {
-                    "resume": request.resume,
-                    "seed": request.seed,
-                    "lockstep": request.lockstep,
-                    "dataset": request.settings,
-                },
-            }
-        case TrainRequest():
-            asked = ("policy", "name", "steps", "batch_size", "log_freq", "save_freq", "exclude_cameras", "settings")
-            return {
-                "kind": SessionKind.TRAIN,
-                "bench": "",
-                "dataset": request.dataset,
-                "dataset_root": str(datasets / request.dataset),
-                "config": {name: getattr(request, name) for name in asked},
-            }
-        case EvalRequest():
-            return {
-                "kind": SessionKind.EVAL,
-                "task": request.task,
-                "dataset": request.dataset,
-                "dataset_root": str(datasets / request.dataset),
-                "checkpoint": request.checkpoint,
-                "trained_in": request.trained_in,
-                "target_trials": request.trials,
-                "trial_seconds": request.trial_seconds,
-                "config": {
-                    "judge": request.judge,
-                    "condition": request.condition,
-                    "seed": request.seed,
-                    "lockstep": request.lockstep,
-                },
-            }
-        case BenchRequest():
-            return {
-                "kind": SessionKind.BENCH,
-                "purpose": request.purpose.value,
-                "config": {"rescue": request.rescue},
-            }
+    return ev.SessionStarted(
+        id=run.id,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        request=request,
+        versions={"lab-console": _version("lab-console"), "lerobot": _version("lerobot")},
+        git_commit=_git_commit(),
+    )
 
 
 def _version(distribution: str) -> str:

@@ -21,7 +21,7 @@ def phase(name: Phase, detail: str = "") -> ev.PhaseChanged:
 
 
 def state(*events: ev.Event, kind: SessionKind = SessionKind.RECORD, **more: Any) -> Snapshot:
-    return replay(numbered(started(ID, kind=kind, fps=30, **more), *events))
+    return replay(numbered(started(ID, kind=kind, **more), *events))
 
 
 def a_trial(number: int, frames: int = 186) -> tuple[ev.Event, ...]:
@@ -116,9 +116,9 @@ def test_what_is_new_in_a_window_that_slides(
 
 def test_how_far_each_kind_of_session_is() -> None:
     assert amount(Snapshot()) == (0, 0, "")
-    assert amount(state(saved(0), target_episodes=3)) == (1, 3, "1/3")
+    assert amount(state(saved(0), target=3)) == (1, 3, "1/3")
     trials = (*a_trial(1), judged(1, Verdict.SUCCESS), *a_trial(2), judged(2, Verdict.VOID))
-    evaluation = state(*trials, kind=SessionKind.EVAL, target_trials=4)
+    evaluation = state(*trials, kind=SessionKind.EVAL, target=4)
     assert amount(evaluation) == (1, 4, "1/4  100 % [21, 100]")
     metrics = {"loss": 0.04123, "update_s": 0.5, "dataloading_s": 0.25}
     training = state(begun(), progressed(3_200, **metrics), kind=SessionKind.TRAIN)

@@ -32,7 +32,7 @@ NASTY = "\x1b]0;owned\x07cubes\x1b[31m\n\u202e"
 def folder(tmp_path: Path) -> DataFolder:
     folder = make_folder(tmp_path)
     note = ev.NoteAdded(text="slower " * 40 + NASTY, author="anna")
-    write_run(folder, ID, started(ID, target_episodes=2), saved(0), saved(1, flags=("wrist black",)), note, ended())
+    write_run(folder, ID, started(ID, target=2), saved(0), saved(1, flags=("wrist black",)), note, ended())
     return folder
 
 

@@ -64,7 +64,7 @@ async def test_a_trial_from_ready_to_judged(open_console, make_eval):
 
 async def test_the_condition_stands_below_the_phase_before_and_during_a_trial(open_console, make_eval):
     async with open_console(size=(80, 24)) as console:
-        worker = await make_eval(config={"condition": "lamp [b]off"})
+        worker = await make_eval(condition="lamp [b]off")
         await evaluate(console, worker)
         await console.until(lambda: console.word == "READY")
         await console.sees("condition: lamp [b]off")
@@ -277,7 +277,7 @@ async def test_a_void_trial_counts_nowhere_and_is_repeated_under_its_number(open
 
 async def test_the_target_reached_offers_to_finish_and_the_end_is_summed_up(open_console, make_eval):
     async with open_console() as console:
-        worker = await make_eval(target_trials=1)
+        worker = await make_eval(target=1)
         worker.trial(S)
         await evaluate(console, worker)
         await console.until(lambda: console.word == "DONE")
@@ -417,7 +417,7 @@ async def test_a_worker_that_died_shows_its_last_words_and_the_missing_verdict(o
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_every_size_shows_phase_count_tally_strip_and_keys(open_console, make_eval, size):
     async with open_console(size) as console:
-        worker = await make_eval(target_trials=20)
+        worker = await make_eval(target=20)
         for verdict in (S, S, F, V, S):
             worker.trial(verdict)
         worker.begin_trial(6)
@@ -470,7 +470,7 @@ def test_the_interval_bar_holds_the_rate_within_its_interval():
 
 async def test_the_strip_shows_the_newest_trials_that_fit(open_console, make_eval):
     async with open_console((80, 24)) as console:
-        worker = await make_eval(target_trials=60)
+        worker = await make_eval(target=60)
         for _ in range(30):
             worker.trial(S)
         await evaluate(console, worker)

@@ -15,7 +15,7 @@ NAME = "pick_place_with_the_left_hand_at_night"
 
 def a_recording(folder: DataFolder, number: int, **more: Any) -> None:
     run = session_id(number)
-    write_run(folder, run, started(run, dataset=NAME, target_episodes=50, **more), saved(0), ended())
+    write_run(folder, run, started(run, dataset=NAME, target=50, **more), saved(0), ended())
 
 
 def rows(console: Any) -> list[str]:

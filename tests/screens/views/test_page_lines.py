@@ -15,7 +15,8 @@ from rich.cells import cell_len
 from screens.views.page_lines import lines
 from services.log.page import Mark, Page, Row, Section, Value, page
 from services.tone import Tone
-from sessions.models import Session
+from sessions import upgrade
+from sessions.document import Session
 from tests import ROOT
 
 STORED = json.loads((ROOT / "tests" / "files_of_2026_11" / "lab" / "sessions.json").read_bytes())["sessions"]
@@ -28,7 +29,7 @@ def shown(made: Page, width: int) -> list[str]:
 
 
 def real_page(session: str) -> Page:
-    return page(msgspec.convert(STORED[session], Session), UTC)
+    return page(msgspec.convert(upgrade.session(STORED[session]), Session), UTC)
 
 
 @pytest.mark.parametrize("session", SESSIONS)

@@ -16,7 +16,8 @@ from services.live import events as ev
 from services.live.snapshots import Phase, Snapshot, replay
 from services.log.documents import document
 from services.log.today import Running
-from sessions.models import Session, SessionKind, SessionStatus, Verdict
+from sessions.document import Session
+from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.fake_desk import CHECKPOINT
 from tests.support.runs import ended, numbered, saved, session_id, started, write_run
 
@@ -31,10 +32,9 @@ def train_events(*, without: tuple[str, ...] = ("overhead",), step: int = 20_000
         "cameras": ("wrist",), "excluded_cameras": without,
     }  # fmt: skip
     metrics = {"loss": 0.00612, "lr": 1e-05, "grad_norm": 0.121, "update_s": 1.19, "dataloading_s": 0.55}
-    name, root = more.get("dataset", "pick_place"), "/data/datasets/pick_place"
-    asked = {"name": "act_v2", "policy": "act", "steps": 20_000, "settings": ["policy.chunk_size=50"]}
+    asked = {"name": "act_v2", "policy": "act", "steps": 20_000, "settings": ("policy.chunk_size=50",)}
     return (
-        started(ID, kind=SessionKind.TRAIN, bench="", dataset=name, dataset_root=root, operator="tg", config=asked),
+        started(ID, kind=SessionKind.TRAIN, dataset=more.get("dataset", "pick_place"), operator="tg", **asked),
         ev.TrainingStarted(**facts),
         ev.CheckpointSaved(step=10_000, path="/data/o/checkpoints/010000", bytes=865_000_000, seconds=3.1, loss=0.0412),
         ev.TrainingProgressed(step=step, samples=8 * step, epochs=6.6, points=200, metrics=metrics),
@@ -58,8 +58,8 @@ def a_trial(
 
 def eval_started(**more: Any) -> ev.SessionStarted:
     facts: dict[str, Any] = {
-        "dataset": "rollout_act_v2_020000", "dataset_root": "/data/datasets/rollout_act_v2_020000", "operator": "tg",
-        "checkpoint": CHECKPOINT, "trained_in": session_id(7), "target_trials": 4, "task": "Pick up the cube", **more,
+        "dataset": "rollout_act_v2_020000", "operator": "tg",
+        "checkpoint": CHECKPOINT, "trained_in": session_id(7), "target": 4, "task": "Pick up the cube", **more,
     }  # fmt: skip
     return started(ID, kind=SessionKind.EVAL, **facts)
 
@@ -197,10 +197,8 @@ def test_the_columns_of_every_kind_stand_below_each_other() -> None:
 
 def same_length(session: Session) -> Session:
     """One that took 31 s, without marks."""
-    began, over = "2026-02-17T14:20:00Z", "2026-02-17T14:20:31Z"
-    bare = {"started_utc": began, "ended_utc": over, "alarms": (), "status": SessionStatus.FINISHED, "training": None}
-    kept = bare | ({"training": session.training} if session.training else {})
-    return msgspec.structs.replace(session, **kept)
+    took = msgspec.structs.replace(ended(), at=session.started.at + 31)
+    return msgspec.structs.replace(session, alarms=(), ended=took)
 
 
 # --- today ----------------------------------------------------------------------------------------
@@ -219,7 +217,7 @@ def test_a_running_training_tells_its_step_and_the_time_left(tmp_path: Any) -> N
 
 
 def test_a_running_evaluation_tells_how_many_are_judged(tmp_path: Any) -> None:
-    events = (*eval_events(target_trials=10), ev.PhaseChanged(phase=Phase.RUNNING.value))
+    events = (*eval_events(target=10), ev.PhaseChanged(phase=Phase.RUNNING.value))
     row = running_row(of_run(DataFolder(tmp_path), *events), ID).plain
     assert row.startswith("● running   rollout_act_v2_020000 3/10") and row.endswith("attached")
 

@@ -90,7 +90,9 @@ def vanished(folder: DataFolder, root: Path, *verdicts: ev.Event) -> RunFolder:
         for take in (1, 2)
         for e in (ev.TakeStarted(take=take), ev.TakeEnded(take=take, frames=9, reason="time"), saved(take - 1))
     ]
-    return write_run(folder, ID, started(ID, kind=SessionKind.EVAL, dataset_root=str(root)), *trials, *verdicts)
+    return write_run(
+        folder, ID, started(ID, kind=SessionKind.EVAL, data_dir=str(folder.root), dataset=root.name), *trials, *verdicts
+    )
 
 
 def test_a_verdict_that_reached_the_events_only_reaches_the_marks(folder: DataFolder, rollouts: Path) -> None:

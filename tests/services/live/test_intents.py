@@ -7,12 +7,14 @@ from services.live import intents
 from services.live.protocol import AnnotateTrial, EndTake, EndTrial, Follow, JudgeTrial, MarkTake, StartTake, StartTrial
 from services.live.protocol import Stop as Hold
 from services.live.snapshots import Snapshot, replay
+from sessions.bench import Motion, Profile
 from sessions.models import SessionKind, Verdict
 from tests.support.runs import numbered, started
 
 
 def state(*events: ev.Event, kind: SessionKind = SessionKind.EVAL, rest: bool = True) -> Snapshot:
-    profile = {"motion": {"rest": {"gripper": 5.0} if rest else {}}, "teleop": {"type": "so101_leader"}}
+    motion = Motion(rest={"gripper": 5.0} if rest else {})
+    profile = Profile(robot={}, teleop={"type": "so101_leader"}, motion=motion)
     return replay(numbered(started("20260217-142000-abcd", kind=kind, profile=profile), *events))
 
 

@@ -202,5 +202,5 @@ def test_a_crashed_training_ends_at_its_last_log_point(tmp_path):
     run.metrics.write_bytes(encode_point(step=70, at=BEGAN + 60, samples=560, epochs=0.5, metrics={"loss": 0.25}))
     state = close_crashed(run)
     assert (state.status, state.ended_at, state.training.step) == (SessionStatus.CRASHED, BEGAN + 60, 70)
-    assert document(state).training.final_loss == 0.25
+    assert document(state).training.loss == 0.25
     assert len(read_events(run.events)) == 4 and close_crashed(run) == state

@@ -18,7 +18,10 @@ ID = session_id(1)
 takes = st.integers(1, 6)
 words = st.text(max_size=12)
 any_event = st.one_of(
-    st.builds(started, st.just(ID), target_episodes=st.integers(0, 5), kind=st.sampled_from(SessionKind)),
+    st.builds(
+        started, st.just(ID), target=st.integers(0, 5), kind=st.sampled_from((SessionKind.RECORD, SessionKind.EVAL))
+    ),
+    st.builds(started, st.just(ID), kind=st.sampled_from(SessionKind)),
     st.builds(ev.PhaseChanged, phase=st.sampled_from([*Phase, "dancing"]), detail=words),
     st.builds(ev.DatasetOpened, episodes=takes, accepted=takes, resumed=st.booleans()),
     st.builds(ev.DatasetRecovered, episodes=takes, frames=takes, summary=words),
@@ -204,7 +207,7 @@ def test_the_end_clears_the_alarms_and_notes_may_follow() -> None:
 
 
 def test_the_target_is_reached_by_accepted_episodes_only() -> None:
-    begun = [started(ID, target_episodes=2), saved(0), saved(1, accepted=False)]
+    begun = [started(ID, target=2), saved(0), saved(1, accepted=False)]
     assert not state_after(*begun).reached
     assert state_after(*begun, saved(2)).reached
     assert not state_after(started(ID), saved(0)).reached  # without a target there is nothing to reach
@@ -225,7 +228,7 @@ def test_an_event_without_a_number_is_applied_and_numbers_nothing() -> None:
 
 
 def evaluation(*told: ev.Event, trials: int = 2) -> Snapshot:
-    return replay(numbered(started(ID, kind=SessionKind.EVAL, target_trials=trials, trial_seconds=10.0), *told))
+    return replay(numbered(started(ID, kind=SessionKind.EVAL, target=trials, trial_seconds=10.0), *told))
 
 
 def tried(trial: int, reason: str = "key", **started: str) -> tuple[ev.Event, ...]:
@@ -299,5 +302,5 @@ def test_the_document_of_a_training_holds_steps_loss_and_checkpoints() -> None:
     assert (live.training.step, live.last_seq) == (60, state.last_seq)  # type: ignore[union-attr]
     training = document(state).training
     assert training is not None
-    assert (training.steps, training.total_steps, training.final_loss) == (50, 100, 0.25)
-    assert [c.step for c in training.checkpoints] == [50] and training.excluded_cameras == ("overhead",)
+    assert (training.step, training.started.steps, training.loss) == (50, 100, 0.25)
+    assert [c.step for c in training.checkpoints] == [50] and training.started.excluded_cameras == ("overhead",)

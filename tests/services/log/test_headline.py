@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from services.log.headline import counts, headline, rate, what
 from services.units import duration
-from sessions.models import Checkpoint, Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
+from sessions.document import Session
+from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
+from sessions.times import unix
 from tests.services.log.test_logbook import a_session
+from tests.support import facts
 
 
 def test_a_headline_says_when_what_and_how_it_went() -> None:
@@ -20,8 +24,8 @@ def test_a_headline_says_when_what_and_how_it_went() -> None:
     line = headline(
         a_session(
             dataset="cubes",
-            ended_utc="2026-02-18T00:18:30Z",
-            target_episodes=50,
+            target=50,
+            ended=unix("2026-02-18T00:18:30Z"),
             episodes=episodes,
             status=SessionStatus.CRASHED,
             alarms=("wrist: frozen in take 1", "overhead: black in take 12"),
@@ -45,7 +49,7 @@ def test_a_running_session_has_no_duration_and_a_bench_session_no_counts() -> No
 
 def test_a_headline_is_harmless_whatever_the_task_says() -> None:
     nasty = "\x1b]0;owned\x07pick\n\x1b[31m[b]cube[/b]"
-    line = headline(a_session(task=nasty, alarms=(nasty,), tags=(nasty,), started_utc="not a time"))
+    line = headline(a_session(task=nasty, alarms=(nasty,), tags=(nasty,), at=1e20))
     assert line.what == "pick [b]cube[/b]"
     assert not any(ord(c) < 32 for text in (line.what, *line.marks, line.when) for c in text)
 
@@ -61,39 +65,27 @@ def test_lengths_of_time_in_words(seconds: float, words: str) -> None:
 # --- trainings ----------------------------------------------------------------------------------
 
 
-def a_training(**more: object) -> Session:
-    facts = {
-        "policy": "act",
-        "output_dir": "/data/outputs/train/act_v2",
-        "steps": 20_000,
-        "total_steps": 20_000,
-        **more,
-    }
-    training = Training(**facts)  # type: ignore[arg-type]
-    return a_session(kind=SessionKind.TRAIN, dataset="cubes", training=training)
-
-
-def saved_at(step: int) -> Checkpoint:
-    return Checkpoint(step=step, path=f"/c/{step:06}", bytes=1, seconds=1.0, at_utc="2026-02-17T14:20:00Z")
+def a_training(**more: Any) -> Session:
+    return a_session(kind=SessionKind.TRAIN, dataset="cubes", training=facts.training(**more))
 
 
 def test_a_training_counts_steps_loss_and_checkpoints() -> None:
-    session = a_training(final_loss=0.00601, checkpoints=tuple(map(saved_at, (5_000, 10_000, 15_000, 20_000))))
+    session = a_training(loss=0.00601, checkpoints=tuple(map(facts.checkpoint_saved, (5_000, 10_000, 15_000, 20_000))))
     line = headline(session, UTC)
     assert (line.what, line.counts) == ("act_v2", "20,000 steps  loss 0.00601  4 checkpoints")
     assert line.marks == ()
 
 
 def test_a_training_that_ended_early_says_of_how_many_steps() -> None:
-    session = a_training(steps=3_210, checkpoints=(saved_at(3_000),), excluded_cameras=("overhead",))
+    session = a_training(done=3_210, checkpoints=(facts.checkpoint_saved(3_000),), excluded_cameras=("overhead",))
     assert counts(session) == "3,210 of 20,000 steps  1 checkpoint"
     assert headline(session).marks == ("without overhead",)
 
 
 def test_a_training_without_a_first_step_is_called_by_what_was_asked() -> None:
-    asked = a_session(kind=SessionKind.TRAIN, dataset="cubes", config={"policy": "act", "name": "act_cubes"})
+    asked = a_session(kind=SessionKind.TRAIN, dataset="cubes", policy="act", name="act_cubes")
     assert (what(asked), counts(asked)) == ("act_cubes", "")
-    assert what(a_session(kind=SessionKind.TRAIN, dataset="cubes", config={"policy": "act"})) == "act on cubes"
+    assert what(a_session(kind=SessionKind.TRAIN, dataset="cubes", policy="act", name="")) == "act on cubes"
 
 
 # --- evaluations --------------------------------------------------------------------------------

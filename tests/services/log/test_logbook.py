@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +22,11 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog, read_events
 from services.log import logbook
-from services.log.logbook import LogbookProblem, add_note, as_json, judge_trial, mark_episode, matching, set_tag
-from sessions.models import Episode, Session, SessionKind, SessionStatus, Training, Trial, Verdict
+from services.log.logbook import LogbookProblem, add_note, judge_trial, mark_episode, matching, set_tag
+from sessions.document import Session
+from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
 from tests.sessions.test_store import full_disk, read_only
+from tests.support import facts
 from tests.support.runs import ended, make_folder, saved, session_id, started, write_run
 
 ID = session_id(1)
@@ -47,15 +48,9 @@ def told(folder: DataFolder, session: str = ID) -> Session:
     return next(s for s in logbook.sessions(folder).sessions if s.id == session)
 
 
-def a_session(**more: object) -> Session:
-    plain = {
-        "id": ID,
-        "kind": SessionKind.RECORD,
-        "status": SessionStatus.FINISHED,
-        "started_utc": "2026-02-17T14:20:00Z",
-        **more,
-    }
-    return Session(**plain)  # type: ignore[arg-type]
+def a_session(session: str = ID, **more: Any) -> Session:
+    plain = {} if more.get("kind") is SessionKind.BENCH else {"dataset": ""}
+    return facts.session(session, **(plain | more))
 
 
 # --- listing ------------------------------------------------------------------------------------
@@ -107,9 +102,9 @@ def test_a_newer_log_is_a_problem_in_a_sentence(folder: DataFolder) -> None:
 
 # --- filter -------------------------------------------------------------------------------------
 
-ANNAS = a_session(id=session_id(1), operator="Anna", dataset="pick_place_v2", tags=("night", "direct-reset"))
+ANNAS = a_session(session_id(1), operator="Anna", dataset="pick_place_v2", tags=("night", "direct-reset"))
 BOS = a_session(
-    id=session_id(2),
+    session_id(2),
     operator="bo",
     status=SessionStatus.CRASHED,
     dataset="my cubes",
@@ -117,23 +112,18 @@ BOS = a_session(
     alarms=("overhead: black in take 12",),
     episodes=(Episode(index=0, take=1, frames=9, seconds=0.3, flags=("dropped 3 frames",)),),
 )
-TRAINING = a_session(id=session_id(3), kind=SessionKind.TRAIN, operator="anna", dataset="pick_place_v2")
+TRAINING = a_session(session_id(3), kind=SessionKind.TRAIN, operator="anna", dataset="pick_place_v2")
 ALL = [TRAINING, BOS, ANNAS]
 LEARNT = a_session(
-    id=session_id(4),
+    session_id(4),
     kind=SessionKind.TRAIN,
     dataset="cubes",
-    training=Training(
-        policy="smolvla",
-        output_dir="/data/outputs/train/big_run",
-        steps=20_000,
-        total_steps=20_000,
-        final_loss=0.00612,
-        excluded_cameras=("overhead",),
+    training=facts.training(
+        policy="smolvla", output_dir="/data/outputs/train/big_run", loss=0.00612, excluded_cameras=("overhead",)
     ),
 )
 TRIED = a_session(
-    id=session_id(5),
+    session_id(5),
     kind=SessionKind.EVAL,
     checkpoint="/data/outputs/train/act_v2/checkpoints/020000/pretrained_model",
     trained_in=session_id(4),
@@ -142,7 +132,7 @@ TRIED = a_session(
         Trial(index=2, verdict=Verdict.FAILURE, ended_by="time", failure_mode="grasps air"),
     ),
 )
-REFUSED = a_session(id=session_id(6), kind=SessionKind.TRAIN, config={"policy": "diffusion", "name": "first"})
+REFUSED = a_session(session_id(6), kind=SessionKind.TRAIN, policy="diffusion", name="first")
 
 
 @pytest.mark.parametrize(
@@ -213,24 +203,6 @@ def test_another_term_never_finds_more(one: str, other: str) -> None:
     terms = [t for t in (one.replace('"', ""), other.replace('"', "")) if t.strip()]
     both = matching(ALL, " ".join(terms))
     assert all(session in matching(ALL, term) for term in terms for session in both)
-
-
-# --- plain values -----------------------------------------------------------------------------
-
-
-def test_json_holds_every_documented_key_and_plain_values(folder: DataFolder) -> None:
-    write_run(
-        folder, ID, started(ID, operator="anna", versions={"lerobot": "0.6.1"}), saved(0, flags=("late",)), ended()
-    )
-    add_note(folder, ID, "belt slipped", "anna")
-    (row,) = json.loads(orjson.dumps(as_json(logbook.sessions(folder).sessions)))
-    assert row["episodes"] == [
-        {"index": 0, "take": 1, "frames": 200, "seconds": 6.7, "accepted": True, "flags": ["late"]}
-    ]
-    assert (row["id"], row["kind"], row["status"], row["accepted"]) == (ID, "record", "finished", 1)
-    assert row["notes"][0]["text"] == "belt slipped" and row["versions"] == {"lerobot": "0.6.1"}
-    documented = (as_json.__doc__ or "").replace("\n", " ")
-    assert all(key in documented for key in row)
 
 
 # --- notes and tags -----------------------------------------------------------------------------
@@ -427,7 +399,7 @@ def recorded(folder: DataFolder) -> Path:
     """An ended session of two episodes and its dataset; where that lies."""
     root = folder.datasets / "cubes"
     root.mkdir()
-    write_run(folder, ID, started(ID, dataset_root=str(root)), saved(0, flags=("late",)), saved(1), ended())
+    write_run(folder, ID, started(ID, data_dir=str(folder.root)), saved(0, flags=("late",)), saved(1), ended())
     write_mark(root, 1, Mark(session=ID, take=2, strategy="roll"))
     return root
 
@@ -474,7 +446,7 @@ def unjudged(folder: DataFolder) -> Path:
     root = folder.datasets / "rollout_a"
     root.mkdir()
     events = [
-        started(ID, kind=SessionKind.EVAL, dataset_root=str(root)),
+        started(ID, kind=SessionKind.EVAL, data_dir=str(folder.root), dataset="rollout_a"),
         ev.TakeStarted(take=1), ev.TakeEnded(take=1, frames=200, reason="time"), saved(0),
         ev.TrialJudged(trial=1, verdict=Verdict.FAILURE),
         ev.TakeStarted(take=2), ev.TakeEnded(take=2, frames=200, reason="driver"), saved(1),

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 
 from services.log.page import Interval, Mark, Page, Row, Value, as_json, page
 from services.tone import Tone
-from sessions.models import Checkpoint, Episode, Note, Session, SessionKind, SessionStatus, Training, Trial, Verdict
+from sessions.document import Session
+from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.statistics import wilson
+from sessions.times import unix
+from tests.support import facts
 
 NASTY = "\x1b]0;owned\x07act\x1b[31m\n[b]v2[/b]\u202e"
 
 
-def a_session(kind: SessionKind, **more: Any) -> Session:
-    facts: dict[str, Any] = {
-        "id": "20260217-142001-0001", "status": SessionStatus.FINISHED, "started_utc": "2026-02-17T14:20:01Z",
-        "ended_utc": "2026-02-17T14:20:32Z", "host": "robot", "bench": "so101", **more,
-    }  # fmt: skip
-    return Session(kind=kind, **facts)
+def a_session(kind: SessionKind, session: str = "20260217-142001-0001", **more: Any) -> Session:
+    bench = {} if kind is SessionKind.TRAIN else {"bench": "so101"}
+    return facts.session(session, kind=kind, **({"at": facts.BEGAN + 1, "ended": facts.BEGAN + 32} | bench | more))
 
 
 def rows(made: Page, name: str) -> list[Row]:
@@ -42,7 +42,8 @@ def section(made: Page, name: str) -> list[Row]:
 
 @pytest.mark.parametrize("kind", list(SessionKind))
 def test_every_kind_has_a_page_even_with_nothing_in_it(kind: SessionKind) -> None:
-    made = page(a_session(kind, id="x", host="", bench="", ended_utc=None, status=SessionStatus.RUNNING), UTC)
+    bench = {} if kind is SessionKind.TRAIN else {"bench": ""}
+    made = page(a_session(kind, "x", host="", status=SessionStatus.RUNNING, **bench), UTC)
     assert made.state == Value("running", Tone.ACCENT, Mark.LIVE, strong=True)
     assert rows(made, "kind")[0].text == kind.value
     assert rows(made, "operator")[0].text == "not told"
@@ -56,7 +57,7 @@ def test_a_recordings_page_marks_episodes_and_says_why_some_are_flagged() -> Non
         Episode(index=8, take=2, frames=200, seconds=6.7, flags=("wrist black", "late")),
         Episode(index=9, take=3, frames=200, seconds=6.7, accepted=False, flags=("late",)),
     )
-    made = page(a_session(SessionKind.RECORD, target_episodes=5, episodes=episodes, dataset="cubes"), UTC)
+    made = page(a_session(SessionKind.RECORD, target=5, episodes=episodes, dataset="cubes"), UTC)
     assert rows(made, "episodes")[0].text == "2 of 5 accepted, 1 rejected"
     assert [row.text for row in rows(made, "flagged")] == ["episode 8: wrist black, late", "episode 9: late"]
     table = section(made, "episodes")
@@ -74,7 +75,7 @@ def test_an_evaluations_page_has_the_interval_as_numbers_and_every_trial() -> No
         Trial(index=3, verdict=Verdict.FAILURE, ended_by="time", judge="an", failure_mode="grasps air"),
         Trial(index=4, ended_by="failed", why="no action for 2 s"),
     )
-    made = page(a_session(SessionKind.EVAL, trials=trials, target_trials=4, checkpoint="/o/act/checkpoints/010"), UTC)
+    made = page(a_session(SessionKind.EVAL, trials=trials, target=4, checkpoint="/o/act/checkpoints/010"), UTC)
     success = rows(made, "success")[0]
     low, high = wilson(1, 2)
     assert success.interval == Interval(low, 0.5, high) and "50 %" in success.text
@@ -108,15 +109,12 @@ def test_a_long_note_is_whole_and_signed() -> None:
 
 
 def test_a_checkpoint_says_when_it_was_saved_on_the_operators_clock() -> None:
-    saved = [
-        Checkpoint(step=1, path="/o/checkpoints/001", bytes=865_000_000, seconds=3.1, at_utc=at)
-        for at in ("2026-02-17T16:20:00Z", "9999-12-31T23:59:59-12:00", "soon")
-    ]
-    training = Training(policy="act", output_dir="/o", steps=1, total_steps=1, checkpoints=tuple(saved))
-    made = page(a_session(SessionKind.TRAIN, training=training), UTC)
+    times = (unix("2026-02-17T16:20:00Z"), 1e20, -1.0)
+    saved = [facts.checkpoint_saved(1, bytes=865_000_000, seconds=3.1, at=at) for at in times]
+    made = page(a_session(SessionKind.TRAIN, training=facts.training(checkpoints=tuple(saved))), UTC)
     told = [row.text for row in section(made, "checkpoints")]
     assert told[0] == "865 MB, 2026-02-17 16:20, 3.1 s"
-    assert "9999" in told[1] and "soon" in told[2]
+    assert "9999" in told[1] and "1970" in told[2]
 
 
 def test_the_json_of_a_page_is_the_page() -> None:
@@ -134,16 +132,20 @@ def test_the_json_of_a_page_is_the_page() -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=60), st.sampled_from(list(SessionKind)))
 def test_no_text_from_outside_acts(text: str, kind: SessionKind) -> None:
     evil = NASTY + text
+    asked: dict[str, Any] = {} if kind is SessionKind.BENCH else {"dataset": evil, "data_dir": evil}
+    if kind in (SessionKind.RECORD, SessionKind.EVAL):
+        asked |= {"task": evil}
+    if kind is SessionKind.EVAL:
+        asked |= {"checkpoint": f"/c/{evil}", "trained_in": evil}
+    asked |= {"settings": (evil,), "name": evil, "policy": evil} if kind is SessionKind.TRAIN else {"bench": evil}
     session = a_session(
-        kind, end_reason=evil, operator=evil, host=evil, bench=evil, task=evil, dataset=evil, dataset_root=evil,
-        episodes=(Episode(index=1, take=1, frames=1, seconds=1.0, flags=(evil,)),), checkpoint=f"/c/{evil}",
-        trained_in=evil, trials=(Trial(index=1, verdict=Verdict.FAILURE, ended_by=evil, failure_mode=evil, judge=evil,
-        condition=evil, checkpoint=evil),
-        Trial(index=2, ended_by=evil, why=evil)), alarms=(evil,), notes=(Note(text=evil, author=evil, at_utc=evil),),
-        tags=(evil,), versions={evil: evil}, git_commit=evil,
-        config={"settings": [evil], "policy": evil, "steps": evil},
-        training=Training(policy=evil, output_dir=evil, steps=1, total_steps=2, cameras=(evil,), device=evil,
-        excluded_cameras=(evil,), checkpoints=(Checkpoint(step=1, path=evil, bytes=1, seconds=1, at_utc=evil),)),
+        kind, end_reason=evil, operator=evil, host=evil, **asked,
+        episodes=(Episode(index=1, take=1, frames=1, seconds=1.0, flags=(evil,)),),
+        trials=(Trial(index=1, verdict=Verdict.FAILURE, ended_by=evil, failure_mode=evil, judge=evil, condition=evil,
+        checkpoint=evil), Trial(index=2, ended_by=evil, why=evil)), alarms=(evil,),
+        notes=(Note(text=evil, author=evil, at_utc=evil),), tags=(evil,), versions={evil: evil}, git_commit=evil,
+        training=facts.training(policy=evil, output_dir=evil, cameras=(evil,), device=evil, excluded_cameras=(evil,),
+        checkpoints=(facts.checkpoint_saved(1, path=evil),)),
     )  # fmt: skip
     for shown in texts(page(session, UTC)):
         assert shown.isprintable() or not [c for c in shown if ord(c) < 32 or c in "\x7f\u202e"]

@@ -22,7 +22,8 @@ from services.live.link import Link, LinkLost
 from services.live.snapshots import Phase
 from services.workers.process.journal import Journal
 from services.workers.process.server import Received, Server
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import SessionKind
+from tests.support.facts import SessionStatus, started
 
 
 class Worker:
@@ -35,9 +36,7 @@ class Worker:
         self.lost_drivers = 0
         self.server = Server(self.run, receive=self._receive, driver_lost=self._lose)
         self.journal = Journal(EventLog(self.run), self.server.publish)
-        self.journal.commit(
-            ev.SessionStarted(id=self.run.id, kind=SessionKind.BENCH, pid=os.getpid(), host="here", bench="sim")
-        )
+        self.journal.commit(started(self.run.id, kind=SessionKind.BENCH, pid=os.getpid()))
         self.server.start()
 
     def _receive(self, received: Received) -> None:

@@ -165,8 +165,8 @@ def test_the_logs_document_holds_the_training(trained: tuple[Rig, RunFolder]) ->
     rig, run = trained
     kept = document(rig.snapshot(run)).training
     assert kept is not None
-    assert (kept.steps, kept.total_steps, len(kept.checkpoints)) == (3, 3, 2)
-    assert kept.final_loss == points(run)[-1]["loss"]
+    assert (kept.step, kept.started.steps, len(kept.checkpoints)) == (3, 3, 2)
+    assert kept.loss == points(run)[-1]["loss"]
 
 
 def test_metrics_equal_those_of_lerobots_own_script_to_the_last_bit(lab: Rig, tmp_path: Path) -> None:
