@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+
+def open_to_read(path: Path, flags: int = 0) -> int:
+    """A descriptor of the file at `path`. What is no file (a folder, a pipe) is an error, and never waited for.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a file", str(path))
+    return descriptor
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:

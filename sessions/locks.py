@@ -6,12 +6,10 @@ in at once. Every version of the console locks the same files in the same way, s
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import getpass
 import os
 import socket
-import stat
 import time
 import weakref
 from collections.abc import Iterator
@@ -21,6 +19,8 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+
+from sessions.files import open_to_read
 
 POLL_S = 0.005
 LONGEST_HOLDER = 4096
@@ -182,13 +182,11 @@ def is_held(path: Path) -> bool:
 @contextmanager
 def _reading(path: Path, flags: int = 0) -> Iterator[int | None]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)  # O_NONBLOCK: it may be a pipe
+        descriptor = open_to_read(path, flags)
     except FileNotFoundError:
         yield None
         return
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "Not a file", str(path))
         yield descriptor
     finally:
         os.close(descriptor)

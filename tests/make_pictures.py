@@ -17,7 +17,7 @@ from typing import Any
 
 from services.bench.profiles import load_benches
 from services.folders import DataFolder
-from services.live.launch import live_runs
+from services.live.running import live_runs
 from services.live.snapshots import Phase
 from services.training import plan as training
 from tests.bench.bench_loop import POLICY, optimizer

@@ -14,14 +14,12 @@ from console.exit import BAD_USAGE, FAILED, OK, complain
 from services import arm_commands
 from services.bench.profiles import Profile, load_benches
 from services.folders import DataFolder, RunFolder, data_folder
-from services.live.event_log import read_events
-from services.live.launch import live_runs
 from services.live.link import Link, LinkLost
 from services.live.protocol import Code
 from services.live.requests import Purpose
-from services.live.snapshots import Phase, replay
-from services.training import runs as training_runs
-from sessions.models import SessionKind, SessionStatus
+from services.live.running import find_runs
+from services.live.snapshots import Phase
+from sessions.models import SessionStatus
 
 
 def _bench(options: argparse.Namespace) -> tuple[DataFolder, Profile]:
@@ -29,17 +27,9 @@ def _bench(options: argparse.Namespace) -> tuple[DataFolder, Profile]:
 
 
 def live_arm(folder: DataFolder, bench: str | None) -> RunFolder | None:
-    """The running session that has the arm, if any: of the bench that was named, else of whichever runs.
-
-    A training has none.
-    """
-    for run in live_runs(folder):
-        started = replay(read_events(run.events)).started
-        if training_runs.asked(run) is not None or (started is not None and started.kind is SessionKind.TRAIN):
-            continue
-        if bench is None or started is None or started.bench == bench:
-            return run
-    return None
+    """The running session that has the arm, if any: of the bench that was named, else of whichever runs."""
+    found = find_runs(folder).holder_of_arm(bench)
+    return found.run if found else None
 
 
 # --- hold -------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from console.commands.exits import lost, run_to_end
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.folders import DataFolder, RunFolder, data_folder
-from services.live.launch import live_runs
 from services.live.link import Link, LinkLost
+from services.live.running import find_runs
 from services.text import clean
 
 
@@ -59,10 +59,13 @@ def find_live(folder: DataFolder, wanted: str | None) -> RunFolder:
 
     Raises SystemExit(2) with a sentence where there is none, or more than one.
     """
-    live = live_runs(folder)
+    runs = find_runs(folder)
+    live = [item.run for item in runs.running]
     matching = [run for run in live if wanted is None or run.id.startswith(wanted)]
     if (wanted is not None and len(matching) == 1) or (wanted is None and matching):
         return matching[0]
+    if runs.problem:
+        complain(runs.problem)
     if not live:
         complain(f"no session runs in {folder.root}; `lab-console` opens the console to start one")
     elif not matching:

@@ -28,7 +28,7 @@ from screens.widgets.rows import RowList
 from services import arm_commands
 from services.bench.equipment import Equipment, look
 from services.live.requests import Purpose
-from services.log.today import Running
+from services.live.running import Running
 from services.tone import Tone
 from sessions.models import SessionKind
 

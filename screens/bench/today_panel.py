@@ -16,7 +16,8 @@ from screens.views.session_rows import ended_row, running_row
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
-from services.log.today import Running, Today, running, runs_on, today
+from services.live.running import Running, find_runs
+from services.log.today import Today, today
 from sessions.document import Session
 
 
@@ -53,10 +54,11 @@ class TodayPanel(Vertical):
     async def look_again(self) -> None:
         """Follow what runs; read everything where a session came or went."""
         before = self._today
-        now = await asyncio.to_thread(running, self.desk.folder)
-        if [r.run.id for r in now] != [r.run.id for r in before.running]:
+        now = await asyncio.to_thread(find_runs, self.desk.folder)
+        came_or_went = [r.run.id for r in now.running] != [r.run.id for r in before.running]
+        if came_or_went or now.unreadable != before.runs.unreadable:
             self.look()
-        elif now != before.running:
+        elif now != before.runs:
             self._today = Today(now, before.ended, before.problem)
             self.post_message(self.Looked())
 
@@ -82,7 +84,7 @@ class TodayPanel(Vertical):
     @property
     def runs_here(self) -> bool:
         """Whether a session that this console is not attached to holds the bench at which it sits."""
-        return runs_on(self._today.running, self.desk.profile.name, but=self._attached) is not None
+        return self._today.runs.holder_of_arm(self.desk.profile.name, but=self._attached) is not None
 
     @property
     def chosen_session(self) -> Session | None:

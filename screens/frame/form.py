@@ -107,9 +107,10 @@ class Form(Vertical):
     @work(exclusive=True, group="sits")
     async def _look_who_sits(self) -> None:
         """Say now what would only be refused at the start: somebody who came back may look for that session."""
-        from services.log.today import running, runs_on
+        from services.live.running import find_runs
 
-        item = runs_on(await asyncio.to_thread(running, self.desk.folder), self.desk.profile.name)
+        runs = await asyncio.to_thread(find_runs, self.desk.folder)
+        item = runs.holder_of_arm(self.desk.profile.name)
         if item is not None and self.whole and not self.desk.live:
             started = item.snapshot.started
             what = SITS.get(started.kind, "a session") if started else "a session"

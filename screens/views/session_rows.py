@@ -8,8 +8,8 @@ from pathlib import Path
 from textual.content import Content
 
 from screens.views.signs import clean, fit, signs
+from services.live.running import Running
 from services.live.snapshots import Snapshot
-from services.log.today import Running
 from sessions.document import Session, Training
 from sessions.models import SessionKind, SessionStatus, Verdict
 from sessions.requests import BenchRequest, EvalRequest, RecordRequest, TrainRequest

@@ -13,6 +13,7 @@ import msgspec
 
 from services.folders import RunFolder
 from services.live import events as ev
+from sessions.files import open_to_read
 from sessions.locks import Lock, LockBusy, is_held
 
 PATIENCE_S = 0.3
@@ -99,7 +100,8 @@ def parse(data: bytes) -> Iterator[ev.Event]:
 def read_events(path: Path) -> list[ev.Event]:
     """The events of a run's file, without a torn last line; empty where there is no file. Raises OSError."""
     try:
-        data = path.read_bytes()
+        with open(open_to_read(path), "rb") as file:
+            data = file.read()
     except FileNotFoundError:
         return []
     return list(parse(data[: data.rfind(b"\n") + 1]))

@@ -1,4 +1,4 @@
-"""Start workers and the scribe, detached from this terminal; find those that live."""
+"""Start workers and the scribe, detached from this terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import sys
 from contextlib import suppress
 
 from services.folders import DataFolder, RunFolder, new_session_id
-from services.live.event_log import is_live
 from services.live.requests import AnyRequest, write_request
 from services.text import clean
 
@@ -75,12 +74,6 @@ def start_scribe(folder: DataFolder) -> None:
             start_new_session=True,
             close_fds=True,
         )
-
-
-def live_runs(folder: DataFolder) -> list[RunFolder]:
-    """The runs whose worker lives, newest first."""
-    runs = sorted((p for p in folder.runs.glob("*") if p.is_dir()), reverse=True)
-    return [run for run in map(RunFolder, runs) if is_live(run)]
 
 
 def log_tail(run: RunFolder, lines: int = 12) -> list[str]:

@@ -19,6 +19,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.crashes import close_crashed
 from services.live.event_log import EventLog, LogBusy, is_live
+from services.live.running import unreadable_runs
 from services.live.snapshots import Snapshot
 from services.log.headline import counts, policy_of, what
 from services.log.scribe import Scribe, fold
@@ -46,7 +47,7 @@ class Logbook:
 
 
 def sessions(folder: DataFolder) -> Logbook:
-    """The log, up to date. A log that can be read but not written is listed with a message.
+    """The log, up to date. Runs that cannot be read, or a log that cannot be written, are told by the message.
 
     Raises LogbookProblem where it cannot be read.
     """
@@ -60,7 +61,8 @@ def sessions(folder: DataFolder) -> Logbook:
             listed = scribe.sessions()
         except StoreProblem as problem:
             raise LogbookProblem(str(problem)) from problem
-        return Logbook(tuple(listed), scribe.message or message or None)
+        said = [text for text in (scribe.message or message, unreadable_runs(scribe.unreadable)) if text]
+        return Logbook(tuple(listed), "; ".join(said) or None)
 
 
 # -- filter -----------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from services.live.event_log import is_live, parse
 from services.live.snapshots import Snapshot, replay
 from services.log.documents import document
 from sessions.document import Session
+from sessions.files import open_to_read
 from sessions.locks import Lock, LockBusy
 from sessions.store import CorruptStore, FoldMark, SessionStore, StoreProblem
 
@@ -53,7 +54,7 @@ class Tail:
 
     def read(self) -> None:
         """Read what was added. Raises OSError where the file cannot be read."""
-        with self.run.events.open("rb") as file:
+        with open(open_to_read(self.run.events), "rb") as file:
             info = os.fstat(file.fileno())
             if info.st_size < self._offset:  # another file took its place
                 self._offset, self.snapshot = 0, Snapshot()
@@ -73,8 +74,8 @@ class Tail:
 class Scribe:
     """Folds one data folder. `live` says whether a run goes on or is just starting.
 
-    `unsaved` holds the documents that the store did not take (a full or read-only disk), by id;
-    `message` says what happened to a damaged sessions.json, for people.
+    `unsaved` holds the documents that the store did not take (a full or read-only disk), by id; `unreadable` the runs
+    that are left out, by id with the reason; `message` says what happened to a damaged sessions.json, for people.
     """
 
     def __init__(self, folder: DataFolder, say: Say = lambda text: None) -> None:
@@ -85,7 +86,7 @@ class Scribe:
         self.message = ""
         self._say = say
         self._tails: dict[str, Tail] = {}
-        self._unreadable: set[str] = set()
+        self.unreadable: dict[str, str] = {}
 
     def __enter__(self) -> Scribe:
         return self
@@ -188,10 +189,11 @@ class Scribe:
         """One run that cannot be read does not keep the others from being told."""
         try:
             yield
+            self.unreadable.pop(run.id, None)
         except OSError as error:
-            if run.id not in self._unreadable:
-                self._unreadable.add(run.id)
+            if run.id not in self.unreadable:
                 self._say(f"run {run.id} is left out: {error}")
+            self.unreadable[run.id] = error.strerror or str(error)
 
 
 def _told(tails: list[Tail]) -> tuple[list[Session], dict[str, FoldMark]]:

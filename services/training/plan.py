@@ -15,9 +15,10 @@ from services.datasets.names import check_dataset_name
 from services.datasets.summary import DatasetSummary, summarize
 from services.folders import DataFolder, RunFolder
 from services.live import protocol
-from services.live.launch import launch, live_runs
+from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import TrainRequest, read_request
+from services.live.running import live_runs
 from services.refusal import Refusal
 from services.training import policies
 

@@ -12,7 +12,7 @@ import pytest
 
 from services.datasets.marks import read_marks
 from services.live.event_log import is_live
-from services.live.launch import live_runs
+from services.live.running import live_runs
 from services.live.snapshots import Phase
 from sessions.models import SessionStatus
 from tests.support.demo_desk import DemoDesk

@@ -10,7 +10,7 @@ import pytest
 
 from services.folders import RunFolder
 from services.live.event_log import is_live
-from services.live.launch import live_runs
+from services.live.running import live_runs
 from services.live.snapshots import Phase
 from services.log import logbook
 from sessions.document import Session

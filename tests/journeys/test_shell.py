@@ -13,7 +13,7 @@ import pytest
 
 from services.folders import DataFolder
 from services.live.event_log import is_live
-from services.live.launch import live_runs
+from services.live.running import live_runs
 from services.live.snapshots import Phase
 from tests import ROOT
 from tests.support.replay import puts_the_cube_into_the_bowl

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from services.folders import RunFolder
-from services.live.launch import live_runs
+from services.live.running import live_runs
 from services.live.snapshots import Phase
 from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 import services.arm_commands
+from screens.bench.today_panel import TodayPanel
 from screens.frame.dialogs import KeyList, Question, TextEntry
 from screens.frame.leave import LeaveQuestion
 from screens.views.equipment import other_lines, part_line
@@ -49,6 +50,19 @@ async def test_today_lists_what_runs_and_attaches_to_it(open_console, make_worke
         await console.until(lambda: console.screen.id == "record" and console.desk.live)
         await console.press("f2")
         await console.until(lambda: "attached" in rows(console)[0])
+
+
+async def test_a_run_that_cannot_be_read_is_said_beside_the_others(open_console, make_worker):
+    async with open_console() as console:
+        await make_worker()
+        bad = console.folder.run("20260101-080000-aaaa")
+        bad.events.mkdir(parents=True)
+        console.screen._look_around()
+        await console.until(lambda: len(rows(console)) == 1)
+        await console.sees("run 20260101-080000-aaaa cannot be read (")
+        bad.events.rmdir()
+        console.screen.query_one(TodayPanel).look_again()
+        await console.until(lambda: "cannot be read" not in console.everything)
 
 
 async def test_enter_on_an_ended_session_opens_it_in_the_log(open_console):

@@ -12,7 +12,7 @@ from typing import Any
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import is_live, read_events
-from services.live.launch import live_runs
+from services.live.running import live_runs
 from services.live.snapshots import Phase, Snapshot, replay
 from tests import ROOT
 from tests.support.terminal import Terminal

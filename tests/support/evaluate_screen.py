@@ -7,7 +7,7 @@ import sys
 import time
 
 from services.folders import RunFolder
-from services.live.launch import live_runs
+from services.live.running import live_runs
 from services.live.snapshots import Phase
 from tests import ROOT
 from tests.support.demo_desk import DemoDesk

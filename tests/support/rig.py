@@ -16,8 +16,9 @@ from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import is_live, read_events
-from services.live.launch import live_runs, log_tail
+from services.live.launch import log_tail
 from services.live.link import Link
+from services.live.running import live_runs
 from services.live.snapshots import Phase, Snapshot, replay
 from services.recording import plan as recording
 

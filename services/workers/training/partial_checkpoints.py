@@ -14,8 +14,9 @@ from pathlib import Path
 import msgspec
 
 from services.folders import DataFolder
-from services.live.launch import live_runs
 from services.live.requests import TrainRequest, read_request
+from services.live.running import run_folders
+from sessions.locks import is_held
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +35,10 @@ def remove_abandoned(folder: DataFolder) -> None:
     """Remove those of every training that nobody runs.
 
     A folder whose name no living run has is written to by none, and none will: a training takes only a name that is
-    free. Where a living run cannot tell its name, all stay.
+    free. Where a living run cannot tell its name, or nobody can see whether it lives, all stay.
     """
     try:
-        requests = [read_request(run) for run in live_runs(folder)]
+        requests = [read_request(run) for run in run_folders(folder) if is_held(run.events)]
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         logger.exception("halves of checkpoints stay")
         return

@@ -15,7 +15,7 @@ async def test_an_attachment_that_fails_leaves_the_desk_free(open_console, make_
         worker.run.events.unlink()
         worker.run.events.mkdir()  # no file can be read there
         await console.desk.attach(worker.run)
-        await console.sees("Is a directory")
+        await console.sees("Not a file")
         assert not console.desk.live and not console.desk.starting
         next_worker = await make_worker()
         console.desk.start(lambda: next_worker.run, SessionKind.RECORD)

@@ -7,7 +7,7 @@ from textual.widgets import Input
 import services.recording.plan
 from screens.record.form import RecordForm
 from services.bench.profiles import load_benches
-from services.live.launch import live_runs
+from services.live.running import live_runs
 from tests.support.fake_desk import FakeWorker
 from tests.support.fake_training import FakeTraining
 

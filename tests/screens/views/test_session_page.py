@@ -13,9 +13,9 @@ from screens.views.session_page import session_page
 from screens.views.session_rows import ended_row, running_row
 from services.folders import DataFolder
 from services.live import events as ev
+from services.live.running import Running
 from services.live.snapshots import Phase, Snapshot, replay
 from services.log.documents import document
-from services.log.today import Running
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.fake_desk import CHECKPOINT
