@@ -1,7 +1,9 @@
-"""The three plots of a training: which series each shows, and what stands over it. Pure."""
+"""The plots of a training, declared: which columns each draws, how, and what stands over it. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -12,50 +14,102 @@ from screens.widgets.plotting import Ink, Series
 from services.units import value
 
 if TYPE_CHECKING:
-    from services.training.curves import Curves, Mark
+    import numpy as np
+    from numpy.typing import NDArray
 
-PLOTS = ("loss", "lr", "grad_norm")
-"""In the order in which they are zoomed."""
-TITLES = {"loss": "loss", "lr": "learning rate", "grad_norm": "gradient norm"}
+    from services.training.curves import Curves, Mark, Reading
 
 
-def figure(curves: Curves | None, name: str, *, log: bool, says: str) -> Figure:
-    """What the plot of metric `name` shows; `says` stands there while it shows nothing."""
+def steps(curves: Curves) -> NDArray[np.int64]:
+    """The x axis of a plot over the course of a training."""
+    return curves.steps
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One line: a column, by its name in services.training.curves.Metric, and what its colour means.
+
+    `beside` names its newest value in the title, after the plot's own.
+    """
+
+    column: str
+    ink: Ink
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class PlotSpec:
+    """One plot. Its first trace is the one whose value, marks and hidden points the title tells.
+
+    `x` gives the axis below, growing; `log` says whether the key for logarithmic axes changes this one; `written` is
+    how a value is written in the title.
+    """
+
+    id: str
+    title: str
+    traces: tuple[Trace, ...]
+    x: Callable[[Curves], NDArray[np.int64]] = steps
+    log: bool = True
+    written: Callable[[float], str] = value
+
+
+PLOTS = (
+    PlotSpec("loss", "loss", (Trace("loss", Ink.RAW), Trace("smoothed", Ink.MEAN, beside="smoothed"))),
+    PlotSpec("lr", "learning rate", (Trace("lr", Ink.LINE),)),
+    PlotSpec("grad_norm", "gradient norm", (Trace("grad_norm", Ink.LINE),)),
+)
+"""In the order in which they are zoomed; the first is the largest, and the one that a small terminal shows."""
+
+
+def figure(curves: Curves | None, spec: PlotSpec, *, log: bool, says: str) -> Figure:
+    """What a plot shows; `says` stands there while it shows nothing."""
+    log = log and spec.log
     if curves is None:
         return Figure(says=says, log=log)
     from services.training.curves import Metric
 
-    metric = Metric(name)
-    version, steps = curves.version, curves.steps
-    lines = [(Metric.LOSS, Ink.RAW), (Metric.SMOOTHED, Ink.MEAN)] if metric is Metric.LOSS else [(metric, Ink.LINE)]
-    columns = [(curves.column(line), ink) for line, ink in lines]
-    count = min(len(steps), *(len(column) for column, _ in columns))  # a reader may be at work
-    series = tuple(Series(steps[:count], column[:count], ink) for column, ink in columns)
-    marks = tuple(float(mark.first) for mark in curves.marks(metric))
+    version, x = curves.version, spec.x(curves)
+    columns = [(curves.column(Metric(trace.column)), trace.ink) for trace in spec.traces]
+    count = min(len(x), *(len(column) for column, _ in columns))  # a reader may be at work
+    series = tuple(Series(x[:count], column[:count], ink) for column, ink in columns)
+    marks = tuple(float(mark.first) for mark in curves.marks(Metric(spec.traces[0].column)))
     return Figure(str(curves.path), version, series, marks, log, says)
 
 
-def title(curves: Curves | None, name: str, *, at: int | None, log: bool) -> Content:
+def title(curves: Curves | None, spec: PlotSpec, *, at: int | None, log: bool) -> Content:
     """`loss  0.0412 (smoothed 0.0447) at step 320`, and what could not be drawn. `at` is a point's index."""
-    shown = TITLES[name] + (" (log)" if log else "")
+    log = log and spec.log
+    shown = spec.title + (" (log)" if log else "")
     reading = curves.reading(-1 if at is None else at) if curves is not None else None
     if curves is None or reading is None:
         return Content(shown)
-    from services.training.curves import Metric
-
-    metric = Metric(name)
-    now = value(reading.values[metric]) if metric in reading.values else "not finite"
-    parts: list[tuple[str, str]] = [(f"{shown}  ", ""), (now, "bold $foreground")]
-    if metric is Metric.LOSS and Metric.SMOOTHED in reading.values:
-        parts.append((f" (smoothed {value(reading.values[Metric.SMOOTHED])})", ""))
+    parts = [(f"{shown}  ", ""), *_values(spec, reading)]
     if at is not None:
         parts.append((f" at step {reading.step:,}", "bold $accent"))
-    if marks := curves.marks(metric):
-        parts.append((f"  {signs().warning} {mark_words(marks, int(curves.steps[-1]))}", "bold $error"))
+    return Content.assemble(*parts, *_not_drawn(curves, spec, log=log))
+
+
+def _values(spec: PlotSpec, reading: Reading) -> list[tuple[str, str]]:
+    """The plot's own value, then those of the traces that are named beside it."""
+    told = {metric.value: number for metric, number in reading.values.items()}
+    own = spec.traces[0].column
+    parts = [(spec.written(told[own]) if own in told else "not finite", "bold $foreground")]
+    beside = [trace for trace in spec.traces if trace.beside and trace.column in told]
+    return parts + [(f" ({trace.beside} {spec.written(told[trace.column])})", "") for trace in beside]
+
+
+def _not_drawn(curves: Curves, spec: PlotSpec, *, log: bool) -> list[tuple[str, str]]:
+    """What is not finite, and on a log axis what is not positive."""
+    from services.training.curves import Metric
+
+    metric, warning = Metric(spec.traces[0].column), signs().warning
+    marks, parts = curves.marks(metric), list[tuple[str, str]]()
+    if marks:
+        parts.append((f"  {warning} {mark_words(marks, int(curves.steps[-1]))}", "bold $error"))
     hidden = int((curves.column(metric) <= 0).sum()) if log else 0
     if hidden:
-        parts.append((f"  {signs().warning} {hidden} at 0 or less", "$warning"))
-    return Content.assemble(*parts)
+        parts.append((f"  {warning} {hidden} at 0 or less", "$warning"))
+    return parts
 
 
 def mark_words(marks: tuple[Mark, ...], newest: int) -> str:

@@ -1,4 +1,4 @@
-"""One training as Train shows it: two lines, three plots, what a dead worker said last, three panels."""
+"""One training as Train shows it: two lines, the plots, what a dead worker said last, three panels."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class RunView(Vertical):
         yield Line(id="headline")
         yield Line(id="underline")
         with Horizontal(id="plots"):
-            yield Container(Plot(id="loss"), id="loss-box", classes="panel plot-box")
-            with Vertical(id="beside"):
-                yield Container(Plot(id="lr"), id="lr-box", classes="panel plot-box")
-                yield Container(Plot(id="grad_norm"), id="grad_norm-box", classes="panel plot-box")
+            first, *others = (
+                Container(Plot(id=spec.id), id=f"{spec.id}-box", classes="panel plot-box") for spec in plots.PLOTS
+            )
+            yield first.add_class("-main")
+            yield Vertical(*others, id="beside")
         with VerticalScroll(id="words", classes="panel", can_focus=False):
             yield Static("", id="words-text", markup=False)
         with Horizontal(id="panels"):
@@ -76,6 +77,11 @@ class RunView(Vertical):
             self.query_one("#words", VerticalScroll).scroll_end(animate=False)
 
     @property
+    def _main(self) -> str:
+        """The largest plot, and the one in a small terminal."""
+        return plots.PLOTS[0].id
+
+    @property
     def _dead(self) -> bool:
         """Whether there are last words to be read."""
         return bool(self._watch.tail) and not self._watch.live
@@ -99,18 +105,18 @@ class RunView(Vertical):
 
     def _draw_plots(self) -> None:
         """The plots that are seen."""
-        curves, large = self._watch.curves, self._large or ("loss" if self._compact else "")
+        curves, large = self._watch.curves, self._large or (self._main if self._compact else "")
         self.set_class(bool(large), "-zoomed")
         self.set_class(bool(self._large), "-plotted")
-        self.set_class(large == "loss", "-loss")
+        self.set_class(large == self._main, "-main-large")
         reading = curves.reading(self._at) if curves is not None and self._at is not None else None
-        for name in plots.PLOTS:
-            box = self.query_one(f"#{name}-box")
-            box.set_class(name == large, "-large")
-            box.border_title = plots.title(curves, name, at=self._at, log=self._log)
-            if not large or name == large:
-                figure = plots.figure(curves, name, log=self._log, says=self._empty())
-                self.query_one(f"#{name}", Plot).show(figure, reading.step if reading else None)
+        for spec in plots.PLOTS:
+            box = self.query_one(f"#{spec.id}-box")
+            box.set_class(spec.id == large, "-large")
+            box.border_title = plots.title(curves, spec, at=self._at, log=self._log)
+            if not large or spec.id == large:
+                figure = plots.figure(curves, spec, log=self._log, says=self._empty())
+                self.query_one(f"#{spec.id}", Plot).show(figure, reading.step if reading else None)
 
     def _empty(self) -> str:
         if not self._watch.live:
@@ -159,8 +165,8 @@ class RunView(Vertical):
     def zoom(self) -> None:
         """The next plot large; after the last, all of them (or what stands first in a small terminal)."""
         self.remove_class("-panels")
-        order = ("", *plots.PLOTS)
-        first = "loss" if self._compact and not self._dead else ""
+        order = ("", *(spec.id for spec in plots.PLOTS))
+        first = self._main if self._compact and not self._dead else ""
         self._large = order[(order.index(self._large or first) + 1) % len(order)]
 
     def switch_log(self) -> None:
@@ -170,7 +176,7 @@ class RunView(Vertical):
     def read_off(self, by: int) -> None:
         """Move the cursor by one column of the large plot."""
         if self._watch.curves is not None:
-            columns = self.query_one(f"#{self._large or 'loss'}", Plot).columns
+            columns = self.query_one(f"#{self._large or self._main}", Plot).columns
             self._at = plots.moved(self._watch.curves, self._at, by, columns)
 
     def close(self) -> None:
@@ -180,3 +186,7 @@ class RunView(Vertical):
         else:
             self._large = ""
             self.remove_class("-panels")
+
+
+def _plot_box(spec: plots.PlotSpec) -> Container:
+    return Container(Plot(id=spec.id), id=f"{spec.id}-box", classes="panel plot-box")

@@ -117,15 +117,15 @@ def in_process(run: RunFolder, times: int) -> None:
     print(f"downsample to 80 columns  {50 * (time.perf_counter() - begin):.2f} ms")
     for what, (width, height) in SIZES.items():
         for log in (False, True):
-            for name in PLOTS[: 1 if what.startswith("loss") else 2]:
-                shown = plots.figure(curves, name, log=log, says="")
+            for spec in PLOTS[: 1 if what.startswith("loss") else 2]:
+                shown = plots.figure(curves, spec, log=log, says="")
                 taken = []
                 for _ in range(times * 4):
                     begin = time.perf_counter()
                     draw(shown.series, shown.marks, width=width, height=height, log=log, unicode=True)
                     taken.append(1000 * (time.perf_counter() - begin))
                 axis = "log   " if log else "linear"
-                print(f"draw {what:15} {name:5} {axis}  median {statistics.median(taken):5.1f} ms")
+                print(f"draw {what:15} {spec.id:5} {axis}  median {statistics.median(taken):5.1f} ms")
 
 
 def main() -> None:

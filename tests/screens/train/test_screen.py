@@ -12,11 +12,13 @@ from textual.widgets import Input
 import services.training.plan
 from console.app import build
 from screens.frame.dialogs import Question, TextEntry
+from screens.train import plots
 from screens.train.form import TrainForm
-from screens.train.plots import PLOTS
+from screens.train.plots import PlotSpec, Trace
 from screens.train.run_view import RunView
 from screens.widgets.line import Lines
 from screens.widgets.plot import Plot
+from screens.widgets.plotting import Ink
 from screens.widgets.rows import RowList
 from services.bench.profiles import Benches
 from services.live import events as ev
@@ -60,6 +62,9 @@ def a_dataset(folder, name="pick_place", episodes=81, cameras=("overhead", "wris
     (meta / "info.json").write_text(json.dumps(info))
     marks = {"schema": 1, "episodes": {str(n): {"accepted": False} for n in rejected}}
     (folder.datasets / name / "lab-console.json").write_text(json.dumps(marks))
+
+
+NAMES = tuple(spec.id for spec in plots.PLOTS)
 
 
 def plot(console, name="loss"):
@@ -106,7 +111,7 @@ async def test_the_screen_watches_the_training_that_runs(open_console, make_trai
         assert title(console).startswith("loss  ") and "(smoothed " in title(console)
         assert title(console, "lr").startswith("learning rate  ")
         assert title(console, "grad_norm").startswith("gradient norm  ")
-        await console.until(lambda: all(plot(console, name).drawn for name in PLOTS))
+        await console.until(lambda: all(plot(console, name).drawn for name in NAMES))
         assert "1k" in plot(console).text
         speed, data = panel(console, "speed"), panel(console, "data")
         assert "step 1.74 s" in speed and "= 1.19 update + 0.55 data (32 %)" in speed
@@ -114,6 +119,27 @@ async def test_the_screen_watches_the_training_that_runs(open_console, make_trai
         assert "79 of 81 episodes" in data and "2 left out: rejected, or held out" in data
         assert "looks at wrist" in data and "without overhead" in data
         assert console.desk.link is None and not console.desk.live
+
+
+async def test_a_plot_is_one_entry(open_console, make_training, monkeypatch):
+    step = PlotSpec(
+        "step", "seconds a step", (Trace("update_s", Ink.LINE), Trace("dataloading_s", Ink.RAW, beside="data")),
+        log=False, written=lambda seconds: f"{seconds:.1f} s",
+    )  # fmt: skip
+    monkeypatch.setattr(plots, "PLOTS", (*plots.PLOTS, step))
+    async with open_console() as console:
+        training = await make_training()
+        training.train(20)
+        await show(console)
+        await console.until(lambda: plot(console, "step").drawn > 0 and "200" in plot(console, "step").text)
+        assert all(part in title(console, "step") for part in ("seconds a step  ", "1.2 s", " (data 0.6 s)"))
+        await console.press("l")
+        await console.until(lambda: "(log)" in title(console))
+        assert "(log)" not in title(console, "step")
+        for large in (*NAMES, "step"):
+            await console.press("z")
+            await console.until(lambda name=large: plot(console, name).is_on_screen)
+            assert [n for n in (*NAMES, "step") if plot(console, n).is_on_screen] == [large]
 
 
 async def test_new_points_move_the_curves_and_the_numbers(open_console, make_training):
@@ -173,7 +199,7 @@ async def test_the_cursor_reads_off_steps(open_console, make_training):
         training = await make_training()
         training.train(200)
         await show(console)
-        await console.until(lambda: all(plot(console, name).drawn for name in PLOTS))
+        await console.until(lambda: all(plot(console, name).drawn for name in NAMES))
         await console.press("left")
         assert "at step 2,000" in title(console)
         await console.press("left", "left")
@@ -191,17 +217,17 @@ async def test_zoom_and_log_axis(open_console, make_training):
         training = await make_training()
         training.train(200)
         await show(console)
-        await console.until(lambda: all(plot(console, name).drawn for name in PLOTS))
-        for large in PLOTS:
+        await console.until(lambda: all(plot(console, name).drawn for name in NAMES))
+        for large in NAMES:
             await console.press("z")
             await console.until(lambda n=large: plot(console, n).size.width > 100)
-            assert [n for n in PLOTS if plot(console, n).is_on_screen] == [large]
+            assert [n for n in NAMES if plot(console, n).is_on_screen] == [large]
         await console.press("z")
-        await console.until(lambda: all(plot(console, n).is_on_screen for n in PLOTS))
+        await console.until(lambda: all(plot(console, n).is_on_screen for n in NAMES))
         await console.press("l")
         assert title(console).startswith("loss (log)  ")
         await console.press("z", "escape")
-        await console.until(lambda: all(plot(console, n).is_on_screen for n in PLOTS))
+        await console.until(lambda: all(plot(console, n).is_on_screen for n in NAMES))
 
 
 async def test_nan_is_named_marked_and_rings(open_console, make_training):
@@ -631,8 +657,8 @@ async def test_every_size_shows_what_it_has_room_for(open_console, make_training
         training.save_checkpoint()
         await show(console)
         await console.until(lambda: console.desk.training.live and plot(console).drawn > 0)
-        seen = [name for name in PLOTS if plot(console, name).is_on_screen and plot(console, name).size.height > 0]
-        assert seen == (["loss"] if size == (80, 24) else list(PLOTS))
+        seen = [name for name in NAMES if plot(console, name).is_on_screen and plot(console, name).size.height > 0]
+        assert seen == (["loss"] if size == (80, 24) else list(NAMES))
         assert plot(console).size.width > (70 if size == (80, 24) else 55)
         await console.until(lambda: "N new" in console.keys and "e evaluate" in console.keys)
         if size == (80, 24):
