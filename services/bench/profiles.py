@@ -201,7 +201,8 @@ def _convert[T](value: object, kind: type[T], source: str, prefix: str) -> T:
 def _check_health(profile: Profile, source: str, prefix: str) -> None:
     if not profile.health:
         return
-    from services.health.checks import HealthProblem, check_thresholds  # numpy: only for who changes a threshold
+    from services.health.bench_thresholds import check_thresholds  # numpy: only for who changes a threshold
+    from services.health.checks import HealthProblem
 
     try:
         check_thresholds(profile.health)

@@ -117,14 +117,3 @@ def thresholds_of(check: type[Check[Any]], health: dict[str, Any]) -> Thresholds
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         raise HealthProblem(f"{check.name}{path.rstrip('`')}: {reason}") from error
-
-
-def check_thresholds(health: dict[str, Any]) -> None:
-    """Raises HealthProblem for an unknown check, or thresholds that it cannot use."""
-    from services.health import cameras, motion  # noqa: F401  # importing them registers their checks
-
-    known = {check.name: check for check in REGISTERED}
-    for name in health:
-        if name not in known:
-            raise HealthProblem(f"{name}: no such check; there are: {', '.join(known)}")
-        thresholds_of(known[name], health)

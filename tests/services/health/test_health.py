@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from services.bench.profiles import ProfileProblem, apply_settings, load_benches
 from services.health import checks
+from services.health.bench_thresholds import check_thresholds
 from services.health.cameras import LIT, CameraCheck, CameraHealth, Picture, judge_frames
-from services.health.checks import FrameRange, HealthProblem, Thresholds, check_thresholds
+from services.health.checks import FrameRange, HealthProblem, Thresholds
 from services.health.motion import Period, Stuck, StuckThresholds
 from services.live import events as ev
 from services.workers.arm.monitor import Monitor

@@ -1,0 +1,17 @@
+"""The thresholds that a bench sets itself, held against the checks that there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.health import cameras, motion  # noqa: F401  # what they hold is registered
+from services.health.checks import REGISTERED, HealthProblem, thresholds_of
+
+
+def check_thresholds(health: dict[str, Any]) -> None:
+    """Raises HealthProblem for an unknown check, or thresholds that it cannot use."""
+    known = {check.name: check for check in REGISTERED}
+    for name in health:
+        if name not in known:
+            raise HealthProblem(f"{name}: no such check; there are: {', '.join(known)}")
+        thresholds_of(known[name], health)
