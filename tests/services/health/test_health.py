@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from services.bench.profiles import ProfileProblem, apply_settings, load_benches
-from services.health import checks
 from services.health.bench_thresholds import check_thresholds
 from services.health.cameras import LIT, CameraCheck, CameraHealth, Picture, judge_frames
-from services.health.checks import FrameRange, HealthProblem, Thresholds
+from services.health.checks import REGISTERED, FrameRange, HealthProblem, Thresholds, register
 from services.health.motion import Period, Stuck, StuckThresholds
 from services.live import events as ev
 from services.workers.arm.monitor import Monitor
@@ -174,11 +174,10 @@ class Red(CameraCheck):
 
 
 @pytest.fixture
-def with_red(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "REGISTERED", [*checks.REGISTERED])
-    monkeypatch.setattr("services.health.cameras.REGISTERED", checks.REGISTERED)
-    monkeypatch.setattr("services.workers.arm.monitor.REGISTERED", checks.REGISTERED)
-    checks.register(Red)
+def with_red() -> Iterator[None]:
+    register(Red)
+    yield
+    REGISTERED.remove(Red)
 
 
 def reddish() -> NDArray[np.uint8]:
@@ -207,6 +206,6 @@ def test_a_check_costs_one_class_and_one_line_of_registration() -> None:
 
 def test_two_checks_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="a check 'black' exists already"):
-        checks.register(type("Other", (CameraCheck,), {"name": "black"}))
+        register(type("Other", (CameraCheck,), {"name": "black"}))
     with pytest.raises(HealthProblem):
         check_thresholds({"other": {}})
