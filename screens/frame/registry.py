@@ -64,11 +64,6 @@ SCREENS: tuple[ScreenEntry, ...] = (
 )
 
 
-def entry_of(mode: str) -> ScreenEntry | None:
-    """The entry of a mode."""
-    return next((entry for entry in SCREENS if entry.mode == mode), None)
-
-
 def shows(kind: SessionKind | None) -> ScreenEntry | None:
     """The screen for sessions of this kind; None for one that only moves the arm, which is seen on Bench."""
     return next((entry for entry in SCREENS if kind is not None and entry.kind is kind), None)

@@ -37,10 +37,8 @@ class RunView(Vertical):
         yield Line(id="headline")
         yield Line(id="underline")
         with Horizontal(id="plots"):
-            first, *others = (
-                Container(Plot(id=spec.id), id=f"{spec.id}-box", classes="panel plot-box") for spec in plots.PLOTS
-            )
-            yield first.add_class("-main")
+            main, *others = map(_plot_box, plots.PLOTS)
+            yield main.add_class("-main")
             yield Vertical(*others, id="beside")
         with VerticalScroll(id="words", classes="panel", can_focus=False):
             yield Static("", id="words-text", markup=False)

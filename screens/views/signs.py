@@ -42,7 +42,6 @@ class Signs:
     day: str = "☀"
     dot: str = "·"
     more: str = "…"
-    dash: str = "–"
     full: str = "█"
     empty: str = "░"
     track: str = "─"
@@ -54,14 +53,13 @@ class Signs:
     degree: str = "°"
     about: str = "≈"
     cursor: str = "▌"
-    spaced: str = "▸"
     unicode: bool = True
 
 
 ASCII = Signs(
-    yes="+", no="x", void="o", warning="!", live="*", stop="#", night="n", day="d", dot="-", more="~", dash="-",
+    yes="+", no="x", void="o", warning="!", live="*", stop="#", night="n", day="d", dot="-", more="~",
     full="#", empty=".", track="-", span="=", left="|", right="|", hollow="o", delta="d", degree="deg", about="~",
-    cursor=">", spaced=">", unicode=False,
+    cursor=">", unicode=False,
 )  # fmt: skip
 UNICODE = Signs()
 

@@ -25,9 +25,6 @@ LIFT = np.array([0.0, -60.0, 55.0, 45.0, 0.0, 50.0])
 HOME = np.array([0.0, -35.0, 16.0, 88.0, 0.0, 50.0])
 """Where the demonstrator begins: gripper down, well above the table."""
 
-GRASP_OPENING = 18.0
-"""The gripper's value at which its pads hold the cube, in percent."""
-
 # Metres, as in so101.xml: pan axis, shoulder axis, links, and the point between the finger pads.
 _PAN_X, _SHOULDER_R, _SHOULDER_Z = 0.0388, 0.0304, 0.1166
 _UPPER, _UPPER_ANGLE = hypot(0.028, 0.1126), degrees(atan2(0.1126, 0.028))

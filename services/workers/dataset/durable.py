@@ -67,13 +67,12 @@ class TakeNotSaved(Exception):
 
 @dataclass(frozen=True)
 class SavedEpisode:
-    """An episode that is on disk for good. `seconds` is its length, `save_ms` what saving took."""
+    """An episode that is on disk for good. `seconds` is its length."""
 
     index: int
     frames: int
     seconds: float
     flags: tuple[str, ...]
-    save_ms: float
 
 
 @dataclass(frozen=True)
@@ -233,7 +232,7 @@ class DurableDataset:
         finally:
             self._saving = False
         self._episodes, self._rows = index + 1, 0
-        return SavedEpisode(index, rows, rows / self._fps, noted, (time.perf_counter() - started) * 1000)
+        return SavedEpisode(index, rows, rows / self._fps, noted)
 
     def discard(self) -> None:
         """Drop the running take, frames and all."""

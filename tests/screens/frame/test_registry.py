@@ -10,7 +10,7 @@ from screens.frame import registry
 from screens.frame.dialogs import KeyList
 from screens.frame.lab_screen import LabScreen
 from screens.frame.palette import Actions
-from screens.frame.registry import SCREENS, ScreenEntry, entry_of, next_mode, shows
+from screens.frame.registry import SCREENS, ScreenEntry, next_mode, shows
 from sessions.models import SessionKind
 
 
@@ -73,7 +73,6 @@ async def test_a_screen_that_cannot_be_opened_now_has_no_key(open_console, anoth
 @pytest.mark.parametrize("entry", SCREENS, ids=lambda entry: entry.mode)
 def test_every_entry_names_a_screen(entry):
     assert issubclass(entry.load(), LabScreen)
-    assert entry_of(entry.mode) is entry
 
 
 def test_a_session_is_shown_on_the_screen_of_its_kind():
