@@ -13,7 +13,7 @@ from textual.widgets import Static
 from screens.arm_session.camera_views import CameraViewsScreen
 from screens.frame import registry
 from screens.frame.form import Form, stands
-from screens.views.keys import shown
+from screens.views import keys
 from screens.views.phase import moment
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import legend
@@ -133,7 +133,9 @@ class ArmSessionScreen(CameraViewsScreen):
         if kind is None or self.mine:
             return "session"
         where = registry.shows(kind) or registry.SCREENS[0]
-        return f"{kind.value} session: {shown(where.keys)} shows it, F finishes it"
+        return (
+            f"{kind.value} session: {keys.key_of(f'go.{where.mode}', where.keys)} shows it, {keys.FINISH} finishes it"
+        )
 
     def _draw_form(self) -> None:
         place = self.query_one("#ask")

@@ -16,6 +16,7 @@ from screens.desk.messages import SessionChanged
 from screens.frame import registry
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.lab_screen import LabScreen
+from screens.views import keys
 from screens.views.equipment import other_lines, part_line
 from screens.views.phase import moment
 from screens.views.phase_view import PhaseView
@@ -134,10 +135,17 @@ class BenchScreen(LabScreen):
         desk = self.desk
         if self._taken:
             return PhaseView(
-                "IN USE", Tone.WARNING, "a session has this arm: a attaches to it, then p, g and R act on it"
+                "IN USE",
+                Tone.WARNING,
+                f"a session has this arm: {keys.ATTACH} attaches to it, "
+                f"then {keys.PAUSE}, {keys.REST} and {keys.RELEASE} act on it",
             )
         if desk.link is None:
-            return PhaseView("IDLE", Tone.QUIET, "no session runs: F3 records, m teleoperates without recording")
+            return PhaseView(
+                "IDLE",
+                Tone.QUIET,
+                f"no session runs: {keys.RECORD} records, {keys.TELEOPERATE} teleoperates without recording",
+            )
         return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
 
     # --- keys -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.message import Message
 
 from screens.desk.desk import Desk
+from screens.views import keys
 from screens.views.session_rows import ended_row, running_row
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
@@ -105,9 +106,9 @@ class TodayPanel(Vertical):
         rows = [running_row(item, item.run.id if item.run.id in mine else "") for item in book.running]
         rows += [ended_row(session) for session in book.ended]
         self.query_one(RowList).show(rows)
-        hint = f"enter opens {signs().dot} a attaches to what still runs"
+        hint = f"{keys.OPEN} opens {signs().dot} {keys.ATTACH} attaches to what still runs"
         if book.problem:
             hint = f"{signs().warning} {clean(book.problem)}"
         elif not rows:
-            hint = "nothing yet today: what F3 records appears here"
+            hint = f"nothing yet today: what {keys.RECORD} records appears here"
         self.query_one("#today-hint", Line).show(Content.styled(hint, "$quiet"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from screens.desk.messages import SessionChanged, SnapshotArrived, TelemetryArrived
 from screens.desk.notifier import Notifier
+from screens.views import keys
 from screens.views.signs import clean, signs
 from services.bench.profiles import Profile
 from services.folders import RunFolder
@@ -184,7 +185,7 @@ class Attachment(Notifier):
         self.why_lost = clean(why)
         await self._read_tail(link.run)
         self.bells.play("alarm")
-        self.notice(f"the worker is gone: {why} {signs().dot} N starts again", Tone.DANGER)
+        self.notice(f"the worker is gone: {why} {signs().dot} {keys.new_session(self.kind)} starts again", Tone.DANGER)
         self.post(lambda: SnapshotArrived(link.snapshot))
         self.post(SessionChanged)
 

@@ -14,6 +14,7 @@ from screens.desk.attachment import PATIENCE_S, REATTACH_S, Attachment
 from screens.desk.messages import SessionChanged, StopAnswered
 from screens.desk.stop_watch import StopWatch
 from screens.desk.training_watch import TrainingWatch
+from screens.views import keys
 from services import arm_commands
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
@@ -80,7 +81,7 @@ class Desk(Attachment):
     def start(self, begin: Callable[[], RunFolder], kind: SessionKind) -> None:
         """Launch a worker with `begin` (in a thread) and attach to it, unless a session is at hand."""
         if self.live:
-            self.refuse("a session runs already: F finishes it, q leaves it running")
+            self.refuse(f"a session runs already: {keys.FINISH} finishes it, {keys.LEAVE} leaves it running")
             return
         self.spawn(self._launch(begin, kind))
 
@@ -121,7 +122,9 @@ class Desk(Attachment):
         await self._launch(lambda: arm_commands.rescue(self.folder, run, pid, profile, operator), SessionKind.BENCH)
         if self.live:
             self.post(lambda: StopAnswered(None))
-            self.notice("a rescue worker holds the arm: R releases it, g goes to rest", Tone.WARNING)
+            self.notice(
+                f"a rescue worker holds the arm: {keys.RELEASE} releases it, {keys.REST} goes to rest", Tone.WARNING
+            )
 
     async def finish_and_wait(self) -> bool:
         """End the session in order; whether it ended (a refusal is shown, the session goes on)."""

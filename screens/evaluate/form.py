@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from screens.desk.desk import Desk
 from screens.frame.form import Form
+from screens.views import keys
 from screens.views.signs import clean, signs
 from services.checkpoints.checkpoint import label, newest
 from services.evaluation import plan as evaluation
@@ -110,7 +111,7 @@ class EvaluateForm(Form):
         field = self.query_one("#checkpoint", Input)
         field.suggester = SuggestFromList(found, case_sensitive=True)
         names = "   ".join(clean(label(text), 60) for text in found[:5])
-        self.say_known(f"checkpoints here: {names}" if names else "no checkpoint here yet: F4 trains one")
+        self.say_known(f"checkpoints here: {names}" if names else f"no checkpoint here yet: {keys.TRAIN} trains one")
         if found and not field.value:
             field.value = found[0]
 

@@ -17,7 +17,7 @@ from screens.evaluate.form import EvaluateForm
 from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.form import Form
-from screens.views import trial_tally, trials
+from screens.views import keys, trial_tally, trials
 from screens.views.phase import moment
 from screens.views.phase_view import PhaseView
 from screens.views.signs import clean
@@ -201,7 +201,7 @@ class EvaluateScreen(ArmSessionScreen):
             return
         title = f"Finish? Trial {place(self.desk.snapshot.trials, pending.index)} has no verdict."
         choices = [
-            Choice("j,enter", "judge it first: s, f or v", "judge"),
+            Choice("j,enter", f"judge it first: {keys.verdicts()}", "judge"),
             Choice("y", "finish without it: the trial does not count", "finish"),
         ]
         self.app.push_screen(Question(self.desk, title, [], choices), self._finish_unjudged)

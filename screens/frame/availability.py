@@ -8,6 +8,7 @@ from textual.actions import parse
 
 from screens.desk.desk import Desk
 from screens.frame import trial_availability
+from screens.views import keys
 from services.live import intents, protocol
 from services.live.phases import BUSY, Phase, why_refused
 from services.live.protocol import Code
@@ -106,7 +107,7 @@ def why_not(action: str, desk: Desk) -> str:
     if evaluates(desk) and (why := trial_availability.why_not(name, snapshot)):
         return why
     if name == "take" and records(desk) and snapshot.phase is Phase.HELD:
-        return "the arm holds: p follows again, then space starts a take"
+        return f"the arm holds: {keys.PAUSE} follows again, then {keys.TAKE} starts a take"
     return MISSING.get(why_refused(snapshot, ASKS[name]), "") if name in ASKS else ""
 
 

@@ -17,6 +17,7 @@ from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from screens.desk.desk import Desk
+from screens.views import keys
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from sessions.models import SessionKind
@@ -114,7 +115,7 @@ class Form(Vertical):
         if item is not None and self.whole and not self.desk.live:
             started = item.snapshot.started
             what = SITS.get(started.kind, "a session") if started else "a session"
-            self._say_refusal(f"{what} runs on this bench: F2, then a attaches to it")
+            self._say_refusal(f"{what} runs on this bench: {keys.BENCH}, then {keys.ATTACH} attaches to it")
 
     def _suggester(self, name: str) -> SuggestFromList | None:
         words = [clean(word) for word in self.suggestions(name)]

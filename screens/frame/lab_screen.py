@@ -23,6 +23,7 @@ from screens.desk.messages import (
 from screens.frame.arm_actions import ArmActions
 from screens.frame.bindings import BoundScreen
 from screens.frame.status_lines import Said, alarm_line, banner, header
+from screens.views import keys
 from screens.views.phase import moment
 from screens.views.signs import signs
 from screens.widgets.keyline import KeyLine
@@ -209,7 +210,7 @@ class LabScreen(ArmActions, BoundScreen):
         if desk.live:
             now = moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
             state = f"{now.word} {now.right} {now.right_label} {dot} {now.says}"
-            state += f" {dot} Esc x STOP" if desk.can_move else ""
+            state += f" {dot} {keys.stop_keys()} STOP" if desk.can_move else ""
         self.query_one("#tiny", Line).show(f"{state} {dot} 80x24 shows everything")
 
     def now(self) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from screens.desk.desk import Desk
+from screens.views import keys
 from screens.views.signs import clean, signs
 from screens.views.trials import looks_at
 from services.checkpoints.checkpoint import label
@@ -91,7 +92,7 @@ def banner(desk: Desk, width: int, *, typing: bool = False) -> Said:
     if desk.watching:
         return Said(f"{signs().void} {_who(desk)}", Tone.ACCENT)
     if not desk.live and desk.why_lost:
-        return Said(f"{signs().warning} {desk.why_lost}{dot}N starts again", Tone.DANGER)
+        return Said(f"{signs().warning} {desk.why_lost}{dot}{keys.new_session(desk.kind)} starts again", Tone.DANGER)
     if not desk.live and snapshot.status is SessionStatus.ABORTED and desk.kind is SessionKind.BENCH:
         return Said(f"{signs().warning} {clean(snapshot.end_reason)}", Tone.WARNING)
     return Said("")
@@ -103,25 +104,25 @@ def _held(desk: Desk, width: int, typing: bool) -> str:
     cause = clean(desk.snapshot.held) or "the worker"
     held = f"by {cause}" if cause.endswith(("key", "worker")) else f"({cause})"
     after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
-    keys = _answers(desk) if desk.driving else _who(desk)
-    keys = "Esc leaves the form, then keys act" if typing else keys
-    whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{keys}"
-    return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{keys}{dot}{held}"
+    answers = _answers(desk) if desk.driving else _who(desk)
+    answers = "Esc leaves the form, then keys act" if typing else answers
+    whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{answers}"
+    return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{answers}{dot}{held}"
 
 
 def _answers(desk: Desk) -> str:
     """The keys that answer a stop. An evaluation does not resume: a pending trial is judged, the arm goes to rest."""
     snapshot = desk.snapshot
-    keys = (
-        ("s f v judge the trial", snapshot.pending),
-        ("p resume (ramped)", intents.pause(snapshot)),
-        ("g go to rest", intents.rest(snapshot)),
-        ("R release", intents.release(snapshot)),
+    answers = (
+        (f"{keys.SUCCESS} {keys.FAILURE} {keys.VOID} judge the trial", snapshot.pending),
+        (f"{keys.PAUSE} resume (ramped)", intents.pause(snapshot)),
+        (f"{keys.REST} go to rest", intents.rest(snapshot)),
+        (f"{keys.RELEASE} release", intents.release(snapshot)),
     )
-    return "   ".join(words for words, means in keys if means)
+    return "   ".join(words for words, means in answers if means)
 
 
 def _who(desk: Desk) -> str:
     dot = f" {signs().dot} "
     who = f"{desk.driver} drives" if desk.driver else "nobody drives"
-    return f"watching{dot}{who}{dot}T takes over{dot}Esc x stop the arm"
+    return f"watching{dot}{who}{dot}{keys.TAKE_OVER} takes over{dot}{keys.stop_keys()} stop the arm"

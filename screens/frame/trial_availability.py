@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from screens.views import keys
 from screens.views.signs import clean
-from screens.views.trials import VERDICT_KEYS, modes, upcoming
+from screens.views.trials import modes, upcoming
 from services.live import protocol
 from services.live.phases import Phase, why_refused
 from services.live.protocol import Code
 from services.live.snapshots import Snapshot
+from sessions.models import Trial
 from sessions.trials import place
 
 
@@ -38,24 +40,28 @@ def why_not(name: str, snapshot: Snapshot) -> str:
                 return "the next trial has begun: the verdict before it stays"
             return "nothing to undo: the verdict is not given yet"
         case "annotate":
-            return "a failure mode says how a trial failed: f first, then its number"
+            return f"a failure mode says how a trial failed: {keys.FAILURE} first, then its number"
         case "note" if snapshot.pending is not None:
-            return f"judge trial {place(snapshot.trials, snapshot.pending.index)} first: {VERDICT_KEYS}; then n"
+            return f"{_judge_first(snapshot.pending, snapshot)}; then {keys.NOTE}"
         case "pause":
-            return "an evaluation has no pause: Esc or x stops the arm, g goes to rest"
+            return f"an evaluation has no pause: Esc or x stops the arm, {keys.REST} goes to rest"
         case _:
             return ""
+
+
+def _judge_first(pending: Trial, snapshot: Snapshot) -> str:
+    return f"judge trial {place(snapshot.trials, pending.index)} first: {keys.verdicts()}"
 
 
 def _no_trial(snapshot: Snapshot) -> str:
     number = upcoming(snapshot)
     if snapshot.pending is not None:
-        return f"judge trial {place(snapshot.trials, snapshot.pending.index)} first: {VERDICT_KEYS}"
+        return _judge_first(snapshot.pending, snapshot)
     match snapshot.phase:
         case Phase.HELD:
-            return f"the arm holds: g goes to rest, then space starts trial {number}"
+            return f"the arm holds: {keys.REST} goes to rest, then {keys.TRIAL} starts trial {number}"
         case Phase.RESTING:
-            return f"the arm goes to rest first, then space starts trial {number}"
+            return f"the arm goes to rest first, then {keys.TRIAL} starts trial {number}"
         case Phase.RELEASING:
             return "the arm is being lowered: wait until it is released"
         case Phase.ALIGNING:
@@ -67,4 +73,5 @@ def _no_trial(snapshot: Snapshot) -> str:
 def _no_verdict(snapshot: Snapshot) -> str:
     if snapshot.trial is None or snapshot.phase is Phase.ALIGNING:
         return "nothing to judge yet: no trial runs"
-    return f"nothing to judge: trial {place(snapshot.trials, snapshot.trial.index)} has its verdict, u takes it back"
+    number = place(snapshot.trials, snapshot.trial.index)
+    return f"nothing to judge: trial {number} has its verdict, {keys.UNDO} takes it back"

@@ -10,6 +10,7 @@ from textual import work
 
 from screens.frame.dialogs import Choice, Question, TextEntry
 from screens.frame.lab_screen import LabScreen
+from screens.views import keys
 from services.tone import Tone
 from sessions.document import Session
 from sessions.models import SessionStatus, Trial, Verdict
@@ -70,7 +71,7 @@ class Annotates(LabScreen):
             return
         number = place(session.trials, trial.index)
         title = f"Trial {number} of session {session.id} has no verdict."
-        says = ["A verdict given now stays: u takes back only what was given in the session."]
+        says = [f"A verdict given now stays: {keys.UNDO} takes back only what was given in the session."]
         yes = Choice("y", f"it is a {verdict}" if verdict != "void" else "it is void", verdict)
         self.app.push_screen(Question(self.desk, title, says, [yes]), lambda said: self._judge(session, trial, said))
 

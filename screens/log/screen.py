@@ -18,6 +18,7 @@ from screens.frame.availability import may_type
 from screens.frame.dialogs import TextEntry
 from screens.frame.lab_screen import LabScreen
 from screens.log.annotate import Annotates
+from screens.views import keys
 from screens.views.log_rows import log_rows
 from screens.views.session_page import session_page
 from screens.views.signs import clean, signs
@@ -148,8 +149,9 @@ class LogScreen(Annotates, LabScreen):
         if not self._loaded:
             return "reading the log"
         if self._query:
-            return "nothing fits the filter: / changes it, Esc takes it away"
-        return "no session yet: F3 records one, F2 m teleoperates, and it appears here"
+            return f"nothing fits the filter: {keys.FILTER} changes it, Esc takes it away"
+        teleoperates = f"{keys.BENCH} {keys.TELEOPERATE} teleoperates"
+        return f"no session yet: {keys.RECORD} records one, {teleoperates}, and it appears here"
 
     def _page(self) -> Content:
         session = self.chosen

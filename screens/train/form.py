@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from screens.desk.desk import Desk
 from screens.frame.form import Form
+from screens.views import keys
 from screens.views.signs import clean, signs
 from services.units import plural
 
@@ -74,7 +75,7 @@ class TrainForm(Form):
         if not dataset.value and usable:
             dataset.value = usable[0]  # the newest demonstrations; rollouts are learnt from by those who ask for it
         names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.accepted, 'episode')}" for s in found[:4])
-        datasets = f"datasets here: {names}" if names else "no dataset here yet: F3 records one"
+        datasets = f"datasets here: {names}" if names else f"no dataset here yet: {keys.RECORD} records one"
         self.say_known(
             f"empty: chosen by the console {signs().dot} keys as KEY=VALUE KEY=VALUE {signs().dot} {datasets}"
         )

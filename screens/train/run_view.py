@@ -93,7 +93,7 @@ class RunView(Vertical):
         """The two lines on top, which hold a clock."""
         watch, width = self._watch, max(20, self.size.width - 4)
         told, live = self._told, watch.live
-        first, second = (Content.styled(text, "$quiet") for text in training_view.EMPTY)
+        first, second = (Content.styled(text, "$quiet") for text in training_view.empty())
         if watch.shown:
             pace = watch.curves.pace() if watch.curves is not None else 0.0
             first = training_view.headline(told, watch.asked, live=live, now=now, width=width, pace=pace)

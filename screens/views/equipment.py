@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from screens.views import keys
 from screens.views.signs import clean, fit, signs
 from services.bench.equipment import Equipment, Part
 from services.bench.profiles import Profile
@@ -71,5 +72,7 @@ def other_lines(profile: Profile, equipment: Equipment, others: list[str]) -> li
     ]
     if others:
         names = ", ".join(clean(name) for name in others)
-        lines.append(Content.assemble((fit("benches", 11), "bold"), (f"{names}  b changes", "$quiet")))
+        lines.append(
+            Content.assemble((fit("benches", 11), "bold"), (f"{names}  {keys.CHOOSE_BENCH} changes", "$quiet"))
+        )
     return lines

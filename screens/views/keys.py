@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from textual.keys import format_key
+
+from sessions.models import SessionKind
 
 _FUNCTION_KEY = re.compile(r"f\d+")
 _keymap: dict[str, str] = {}
@@ -37,11 +40,62 @@ def shown(key: str) -> str:
     return "+".join([*modifiers, name])
 
 
-def key(action: str, default: str) -> str:
-    """The key of an action as a sentence names it; `default` is its own key as it is shown."""
-    return shown(_keymap[action].partition(",")[0]) if action in _keymap else default
+def key_of(action: str, own: str) -> str:
+    """The key of an action as a sentence names it; `own` is the one that it has without a keymap."""
+    return shown(_keymap.get(action, own).partition(",")[0])
 
 
 def stop_keys() -> str:
     """All stop keys: `Esc x`, and what lab.toml adds."""
     return " ".join(["Esc", "x", *_added_stops])
+
+
+@dataclass(frozen=True)
+class NamedKey:
+    """A key that sentences name: in a text it stands as the key that its action has now."""
+
+    action: str
+    own: str
+
+    def __str__(self) -> str:
+        return key_of(self.action, self.own)
+
+
+def new_session(kind: SessionKind | None) -> NamedKey:
+    """The key for the next session with an arm, after one of this kind."""
+    return NEW_EVALUATION if kind is SessionKind.EVAL else NEW_RECORDING
+
+
+def verdicts() -> str:
+    """`s, f or v`."""
+    return f"{SUCCESS}, {FAILURE} or {VOID}"
+
+
+PAUSE = NamedKey("session.pause", "p")
+REST = NamedKey("session.rest", "g")
+RELEASE = NamedKey("session.release", "R")
+FINISH = NamedKey("session.finish", "F")
+TAKE_OVER = NamedKey("session.take-over", "T")
+TAKE = NamedKey("record.take", "space")
+REJECT = NamedKey("record.reject", "r")
+TRIAL = NamedKey("evaluate.trial", "space")
+UNDO = NamedKey("evaluate.undo", "u")
+NEW_RECORDING = NamedKey("record.new", "N")
+NEW_EVALUATION = NamedKey("evaluate.new", "N")
+NEW_TRAINING = NamedKey("train.new", "N")
+BENCH = NamedKey("go.bench", "f2")
+RECORD = NamedKey("go.record", "f3")
+TRAIN = NamedKey("go.train", "f4")
+LOG = NamedKey("go.log", "f7")
+ATTACH = NamedKey("bench.attach", "a")
+TELEOPERATE = NamedKey("bench.teleoperate", "m")
+HOLD = NamedKey("bench.hold", "H")
+SUCCESS = NamedKey("evaluate.success", "s")
+FAILURE = NamedKey("evaluate.failure", "f")
+VOID = NamedKey("evaluate.void", "v")
+NOTE = NamedKey("session.note", "n")
+LEAVE = NamedKey("leave", "q")
+FILTER = NamedKey("log.filter", "slash")
+CHOOSE_BENCH = NamedKey("bench.choose", "b")
+OPEN = NamedKey("bench.open", "enter")
+LOG_AXIS = NamedKey("train.log-axis", "l")

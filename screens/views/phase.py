@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from screens.views import keys
 from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
 from screens.views.signs import clean, signs
 from services.live.phases import Phase, offered
@@ -39,10 +40,10 @@ def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
     """The phase's sentence, or the worker's own words for it, and the key that goes on from here."""
     detail = clean(snapshot.detail) or says
     if driving and snapshot.phase is Phase.HELD:
-        rests = "; g goes to rest" if offered(snapshot, GoToRest) else ""
-        return f"{detail} {signs().dot} p follows again, slowly{rests}"
+        rests = f"; {keys.REST} goes to rest" if offered(snapshot, GoToRest) else ""
+        return f"{detail} {signs().dot} {keys.PAUSE} follows again, slowly{rests}"
     aligns = driving and snapshot.phase in (Phase.IDLE, Phase.RESTED, Phase.RELEASED)
-    return f"{detail} {signs().dot} space aligns with the leader" if aligns else detail
+    return f"{detail} {signs().dot} {keys.TAKE} aligns with the leader" if aligns else detail
 
 
 def _starting(snapshot: Snapshot, now: float) -> PhaseView:
@@ -65,7 +66,11 @@ def _recording(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -
     assert snapshot.started is not None
     whole = snapshot.started.request.attempt_seconds
     seconds = telemetry.take_seconds if telemetry else 0.0
-    says = f"space ends take {snapshot.take}, r rejects it" if driving else f"take {snapshot.take} is running"
+    says = (
+        f"{keys.TAKE} ends take {snapshot.take}, {keys.REJECT} rejects it"
+        if driving
+        else f"take {snapshot.take} is running"
+    )
     if not snapshot.take_accepted:
         says = f"take {snapshot.take} is marked as rejected: it is saved, and left out of training"
     return PhaseView(
@@ -91,9 +96,13 @@ def _between(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
     if telemetry and telemetry.start_pending:
         says = f"take {upcoming} starts when take {saving} is saved"
         return PhaseView("SAVING", Tone.ACCENT, says, *count, str(upcoming), "take that waits")
-    key = f"space starts take {upcoming}" if driving else f"take {upcoming} comes next"
+    key = f"{keys.TAKE} starts take {upcoming}" if driving else f"take {upcoming} comes next"
     if snapshot.phase is Phase.DONE:
-        says = f"target reached {signs().dot} space one more, F finishes" if driving else "target reached"
+        says = (
+            f"target reached {signs().dot} {keys.TAKE} one more, {keys.FINISH} finishes"
+            if driving
+            else "target reached"
+        )
         return PhaseView("DONE", Tone.SUCCESS, says, *count, str(upcoming), "next take", 1.0)
     left = reset_left(snapshot, telemetry)
     if left > 0:
@@ -112,18 +121,19 @@ def _bench(snapshot: Snapshot, driving: bool) -> PhaseView:
     if snapshot.phase is Phase.ENDED:
         return _ended(snapshot)
     if snapshot.phase.following:
-        keys = f" {signs().dot} p pauses, g goes to rest" if driving else ""
-        return PhaseView("FOLLOWING", Tone.ACCENT, f"the follower follows the leader, nothing is recorded{keys}")
+        ways_on = f" {signs().dot} {keys.PAUSE} pauses, {keys.REST} goes to rest" if driving else ""
+        return PhaseView("FOLLOWING", Tone.ACCENT, f"the follower follows the leader, nothing is recorded{ways_on}")
     says = clean(snapshot.detail) or SAYS.get(snapshot.phase, "")
     return PhaseView(word(snapshot), TONES.get(snapshot.phase, Tone.PLAIN), says)
 
 
 def _ended(snapshot: Snapshot) -> PhaseView:
     records = snapshot.started is not None and snapshot.started.kind is SessionKind.RECORD
-    after = "N new session, F7 log" if records else "F3 records, F7 log"
+    after = f"{keys.NEW_RECORDING} new session, {keys.LOG} log" if records else f"{keys.RECORD} records, {keys.LOG} log"
     if snapshot.status is SessionStatus.CRASHED and records:
         after = (
-            f"the arm may still hold: F2, then H takes it over {signs().dot} saved takes are safe {signs().dot} "
-            "N starts again and repairs the dataset first"
+            f"the arm may still hold: {keys.BENCH}, then {keys.HOLD} takes it over {signs().dot} "
+            f"saved takes are safe {signs().dot} "
+            f"{keys.NEW_RECORDING} starts again and repairs the dataset first"
         )
     return ended(snapshot, after, _count(snapshot) if records else ("", ""))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from textual.content import Content
 
+from screens.views import keys
 from screens.views.signs import clean, fit, signs
 from services.live.running import Running
 from services.live.snapshots import Snapshot
@@ -18,7 +19,8 @@ from sessions.requests import BenchRequest, EvalRequest, RecordRequest, TrainReq
 def running_row(item: Running, attached: str) -> Content:
     """`● recording  pick_place   4/50   attached`; of a training its step and the time left."""
     trains = item.snapshot.training is not None
-    mine = "attached" if item.run.id == attached else "" if trains else "a attaches"  # no room: the hint says it
+    attach = "" if trains else f"{keys.ATTACH} attaches"  # no room: the hint says it
+    mine = "attached" if item.run.id == attached else attach
     return Content.assemble(
         (f"{signs().live} ", "bold $accent"), (fit(item.snapshot.phase.value, 10), "bold"),
         *_what_runs(item.snapshot), (mine, "$accent" if mine == "attached" else "$quiet"),

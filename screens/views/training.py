@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from screens.views import keys
 from screens.views.signs import STYLES, bar, clean, fit, signs
 from services.live.events import CheckpointSaved, TrainingProgressed
 from services.live.requests import TrainRequest
@@ -97,7 +98,10 @@ def eta(training: Training, pace: float) -> float | None:
 # -- the two lines on top ---------------------------------------------------------------------------
 
 
-EMPTY = "no training yet", "N begins one: its loss, learning rate, gradient norm and checkpoints appear here"
+def empty() -> tuple[str, str]:
+    """The two lines while there is no training."""
+    begins = f"{keys.NEW_TRAINING} begins one"
+    return "no training yet", f"{begins}: its loss, learning rate, gradient norm and checkpoints appear here"
 
 
 def headline(

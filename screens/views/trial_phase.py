@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from screens.views import keys
 from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
 from screens.views.signs import clean, signs
-from screens.views.trials import VERDICT_KEYS, by_oracle, how_it_ended, target, upcoming
+from screens.views.trials import by_oracle, how_it_ended, target, upcoming
 from services.live.phases import Phase, offered
 from services.live.protocol import GoToRest, StartTrial, Telemetry
 from services.live.snapshots import Snapshot
@@ -72,7 +73,7 @@ def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
     dot = signs().dot
     says = f"trial {upcoming(snapshot)} is running"
     if driving:
-        says = f"{VERDICT_KEYS} judges and ends it {dot} space ends it"
+        says = f"{keys.verdicts()} judges and ends it {dot} {keys.TRIAL} ends it"
     if by_oracle(snapshot):
         says = f"the oracle judges {dot} Esc or x stops" if driving else "the oracle judges"
     return PhaseView(
@@ -85,8 +86,8 @@ def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> PhaseView:
     """A trial waits for its verdict: why it is over, and the keys."""
     dot = f" {signs().dot} "
     why = clean(pending.why, 120) or how_it_ended(pending) or "it is over"
-    keys = "s success, f failure, v void"
-    says = f"{why}{dot}{keys}" if driving else f"{why}{dot}the driver judges it"
+    verdicts = f"{keys.SUCCESS} success, {keys.FAILURE} failure, {keys.VOID} void"
+    says = f"{why}{dot}{verdicts}" if driving else f"{why}{dot}the driver judges it"
     return PhaseView("JUDGE IT", Tone.WARNING, says, *_trial(snapshot), f"{pending.seconds:.1f}", "s it ran")
 
 
@@ -99,9 +100,9 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Pha
         return PhaseView("SAVING", Tone.ACCENT, says, *_trial(snapshot))
     if snapshot.reached:
         reached = rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)
-        keys = f"{dot}F finishes, space one more" if driving else ""
-        return PhaseView("DONE", Tone.SUCCESS, f"{reached}{keys}", *_judged(snapshot), progress=1.0)
-    key = f"space starts trial {comes}" if driving else f"trial {comes} comes next"
+        ways_on = f"{dot}{keys.FINISH} finishes, {keys.TRIAL} one more" if driving else ""
+        return PhaseView("DONE", Tone.SUCCESS, f"{reached}{ways_on}", *_judged(snapshot), progress=1.0)
+    key = f"{keys.TRIAL} starts trial {comes}" if driving else f"trial {comes} comes next"
     scene = "put the scene back" if snapshot.trials else "put the scene in place"
     if snapshot.phase is Phase.IDLE and snapshot.trials:
         scene = "the arm holds where it is: put the scene back"
@@ -119,14 +120,14 @@ def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
         case Phase.ALIGNING:
             says = told or "the arm moves to where the trial begins"
         case Phase.RESTING if snapshot.trials and not snapshot.reached and snapshot.pending is None:
-            says = f"the arm returns to rest{dot}then space starts trial {upcoming(snapshot)}"
+            says = f"the arm returns to rest{dot}then {keys.TRIAL} starts trial {upcoming(snapshot)}"
         case Phase.HELD | Phase.RELEASED if driving and offered(snapshot, StartTrial):
-            says = f"{says}{dot}space starts trial {upcoming(snapshot)}"
+            says = f"{says}{dot}{keys.TRIAL} starts trial {upcoming(snapshot)}"
         case Phase.HELD if driving and offered(snapshot, GoToRest):
-            says = f"{says}{dot}g goes to rest, then space starts trial {upcoming(snapshot)}"
+            says = f"{says}{dot}{keys.REST} goes to rest, then {keys.TRIAL} starts trial {upcoming(snapshot)}"
     if snapshot.pending is not None:
         number_of = place(snapshot.trials, snapshot.pending.index)
-        says = f"{says}{dot}trial {number_of} waits for its verdict: {VERDICT_KEYS}"
+        says = f"{says}{dot}trial {number_of} waits for its verdict: {keys.verdicts()}"
     return PhaseView(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_trial(snapshot))
 
 
@@ -134,9 +135,10 @@ def _ended(snapshot: Snapshot) -> PhaseView:
     """How it ended, and what it came to."""
     left, label = _judged(snapshot)
     dot = signs().dot
-    after = f"N new evaluation {dot} F7 log"
+    after = f"{keys.NEW_EVALUATION} new evaluation {dot} {keys.LOG} log"
     if snapshot.status is SessionStatus.CRASHED:
-        after = f"the arm may still hold: F2, then H takes it over {dot} shown verdicts are safe {dot} N starts again"
+        holds = f"the arm may still hold: {keys.BENCH}, then {keys.HOLD} takes it over"
+        after = f"{holds} {dot} shown verdicts are safe {dot} {keys.NEW_EVALUATION} starts again"
     elif snapshot.judged:
         after = f"{rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)} {signs().dot} {after}"
     if snapshot.pending is not None:

@@ -11,8 +11,6 @@ from services.live.snapshots import Snapshot
 from services.units import plural
 from sessions.models import Trial, Verdict
 
-VERDICT_KEYS = "s, f or v"
-
 MODES_MOST = 9
 """A failure mode has one digit."""
 

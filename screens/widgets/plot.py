@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from screens.views import keys
 from screens.views.signs import signs
 from screens.widgets.line import strip
 from screens.widgets.plotting import Drawing, Series, draw, drawable
@@ -75,7 +76,7 @@ class Plot(Widget):
             return figure.says
         if any(drawable(one, log=figure.log).any() for one in figure.series):
             return "no room here"
-        return "nothing above 0: l shows linear axes" if figure.log else "not one value is a number"
+        return f"nothing above 0: {keys.LOG_AXIS} shows linear axes" if figure.log else "not one value is a number"
 
     @property
     def columns(self) -> int:

@@ -115,6 +115,16 @@ def test_every_answer_to_a_question_is_known_as_one():
     assert {"y", "enter", "q"} <= found <= ANSWERS
 
 
+def test_a_sentence_names_the_key_that_its_action_has():
+    named = {name: key for name, key in vars(keys).items() if isinstance(key, keys.NamedKey)}
+    assert len(named) > 20
+    bound = {(b.id, b.key) for bindings in module._places(APP).values() for b in bindings}
+    assert [name for name, key in named.items() if (key.action, key.own) not in bound] == []
+    assert (f"{keys.RECORD} {keys.FILTER}", keys.verdicts()) == ("F3 /", "s, f or v")
+    keys.use_keymap({"go.record": "f9,ctrl+r", "evaluate.success": "y"})
+    assert (f"{keys.RECORD} {keys.FILTER}", keys.verdicts()) == ("F9 /", "y, f or v")
+
+
 # --- on the screens ---------------------------------------------------------------------------------
 
 
@@ -148,13 +158,14 @@ async def test_a_key_moved_off_a_letter_acts_while_a_field_has_the_focus(open_co
 
 
 async def test_an_added_stop_key_holds_on_screens_and_in_dialogs_and_is_shown(open_console, make_worker):
-    async with open_console(keymap={"stop": "f12"}) as console:
+    async with open_console(keymap={"stop": "f12", "session.rest": "w", "session.enlarge": "g"}) as console:
         worker = await make_worker()
         worker.phase(Phase.READY)
         await console.attach(worker)
         assert "Esc x F12 STOP" in console.keys
         await console.press("f12")
         await console.until(lambda: console.desk.snapshot.phase is Phase.HELD)
+        assert "w go to rest" in console.text("#banner") and "p follows again, slowly; w goes" in console.says
         worker.phase(Phase.READY)
         await console.until(lambda: console.desk.snapshot.phase is Phase.READY)
         worker.heard.clear()
