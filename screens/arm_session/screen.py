@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from screens.arm_session.camera_views import CameraViewsScreen
 from screens.frame import registry
@@ -17,10 +16,10 @@ from screens.views import keys
 from screens.views.phase import moment
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import legend
-from screens.views.session_page import session_page
 from screens.views.signs import clean
 from screens.widgets.joints import JointBars
 from screens.widgets.line import Line, Lines
+from screens.widgets.page_view import PageView
 from screens.widgets.phase import PhasePanel
 from screens.widgets.pictures import Pictures
 from services.live import protocol
@@ -62,8 +61,7 @@ class ArmSessionScreen(CameraViewsScreen):
         yield Container(id="ask")
         with Vertical(id="live"):
             yield Pictures()
-            with VerticalScroll(id="after", classes="panel", can_focus=False):
-                yield Static("", id="after-text", markup=False)
+            yield PageView(id="after")
             with Horizontal(id="panels"):
                 yield from self.panels()
         yield from self.below()
@@ -122,7 +120,7 @@ class ArmSessionScreen(CameraViewsScreen):
         if over:
             self._draw_end()
         if crashed and not shown:  # the last of the last words says what it was
-            self.call_after_refresh(self.query_one("#after", VerticalScroll).scroll_end, animate=False)
+            self.call_after_refresh(self.query_one(PageView).scroll_end, animate=False)
 
     def _title(self) -> str:
         kind = self.desk.kind
@@ -149,15 +147,10 @@ class ArmSessionScreen(CameraViewsScreen):
 
     def _draw_end(self) -> None:
         """What a worker that crashed said last, else what the log keeps of the session."""
-        desk, place = self.desk, self.query_one("#after")
+        desk, place = self.desk, self.query_one(PageView)
         place.border_title = "the worker's last words" if desk.tail else "this session, as the log keeps it"
-        if desk.tail:
-            text = Content("\n".join(desk.tail))
-        elif desk.snapshot.started is not None:
-            text = session_page(document(desk.snapshot), place.size.width or 76)
-        else:
-            text = Content("")
-        self.query_one("#after-text", Static).update(text)
+        ended = document(desk.snapshot) if desk.snapshot.started is not None else ""
+        place.show("\n".join(desk.tail) or ended)
 
     def draw_telemetry(self) -> None:
         """Phase panel, joints, tally and pictures."""

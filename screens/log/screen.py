@@ -8,9 +8,8 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from screens.desk.messages import SessionChanged
 from screens.frame.arm_actions import ARM_SESSION_KEYS
@@ -20,9 +19,9 @@ from screens.frame.lab_screen import LabScreen
 from screens.log.annotate import Annotates
 from screens.views import keys
 from screens.views.log_rows import log_rows
-from screens.views.session_page import session_page
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
+from screens.widgets.page_view import PageView
 from screens.widgets.rows import RowList
 from services.units import plural
 from sessions.document import Session
@@ -60,8 +59,7 @@ class LogScreen(Annotates, LabScreen):
         with Vertical(id="list", classes="panel"):
             yield RowList(id="rows")
             yield Line(id="empty")
-        with VerticalScroll(id="page", classes="panel", can_focus=False):
-            yield Static("", id="page-text", markup=False)
+        yield PageView(id="page")
 
     def on_mount(self) -> None:
         """Read the log."""
@@ -141,7 +139,7 @@ class LogScreen(Annotates, LabScreen):
         empty = self.query_one("#empty", Line)
         empty.display = not self._shown or bool(self._problem)
         empty.show(self._empty())
-        self.query_one("#page-text", Static).update(self._page())
+        self._draw_page()
 
     def _empty(self) -> str:
         if self._problem:
@@ -153,13 +151,13 @@ class LogScreen(Annotates, LabScreen):
         teleoperates = f"{keys.BENCH} {keys.TELEOPERATE} teleoperates"
         return f"no session yet: {keys.RECORD} records one, {teleoperates}, and it appears here"
 
-    def _page(self) -> Content:
+    def _draw_page(self) -> None:
         session = self.chosen
         self.set_class(session is None, "-empty")
-        if session is None:
-            return Content("")
-        self.query_one("#page").border_title = Content(f"session {clean(session.id)}")
-        return session_page(session, self.size.width - 6)
+        if session is not None:
+            view = self.query_one(PageView)
+            view.border_title = Content(f"session {clean(session.id)}")
+            view.show(session)
 
     # --- keys -----------------------------------------------------------------------------------
 
@@ -192,7 +190,7 @@ class LogScreen(Annotates, LabScreen):
     def action_move(self, by: int) -> None:
         """Scroll the open session, or choose another."""
         if self.has_class("-open"):
-            self.query_one("#page", VerticalScroll).scroll_relative(y=by * 2, animate=False)
+            self.query_one(PageView).scroll_relative(y=by * 2, animate=False)
         else:
             self.query_one(RowList).move(by)
             self.redraw()
@@ -200,7 +198,7 @@ class LogScreen(Annotates, LabScreen):
     def action_page(self, by: int) -> None:
         """A page of either."""
         if self.has_class("-open"):
-            self.query_one("#page", VerticalScroll).scroll_relative(y=by * self.size.height // 2, animate=False)
+            self.query_one(PageView).scroll_relative(y=by * self.size.height // 2, animate=False)
         else:
             self.query_one(RowList).page(by)
             self.redraw()

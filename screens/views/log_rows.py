@@ -96,7 +96,7 @@ def _kept(session: Session) -> Parts:
     return [
         (fit(f"{session.accepted} of {session.target}", 10), ""),
         (fit(f"{rejected}{s.no}" if rejected else "", 5), "$error"),
-        (fit(f"{flagged}{s.warning}" if flagged else "", 5), "$warning"),
+        (f"{flagged}{s.warning}" if flagged else "", "$warning"),
     ]
 
 

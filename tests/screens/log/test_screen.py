@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from screens.views.log_rows import log_rows
 from screens.widgets.rows import RowList
 from services.folders import DataFolder
-from tests.support.runs import ended, saved, session_id, started, write_run
+from services.live.snapshots import replay
+from services.log.documents import document
+from tests.support.runs import ended, numbered, saved, session_id, started, write_run
 
 NAME = "pick_place_with_the_left_hand_at_night"
 
@@ -40,3 +43,14 @@ async def test_rows_get_the_columns_of_the_new_size(
         await console.pilot.resize_terminal(*after)
         await console.until(lambda: rows(console) == wanted, "the old columns stay")
         assert console.screen.chosen.id == session_id(1), "the cursor stays where it was"
+
+
+@pytest.mark.parametrize("terminal", [80, 120, 200])
+def test_what_is_short_is_not_cut(terminal: int) -> None:
+    run = session_id(1)
+    events = numbered(
+        started(run, dataset="cubes", target_episodes=50), saved(0, flags=("late",)), saved(1, accepted=False), ended()
+    )
+    row = log_rows([document(replay(events))], terminal - 5)[0].plain
+    assert "…" not in row
+    assert all(part in row for part in ("cubes", "1 of 50", "1✗", "1⚠", "3 s"))
