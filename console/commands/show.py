@@ -14,7 +14,8 @@ from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
 from services.folders import data_folder
 from services.log.logbook import LogbookProblem
 from services.log.lookup import find
-from services.log.page import Page, as_json, page
+from services.log.page import page
+from services.log.sections import Page, as_json
 from services.refusal import Refusal
 
 WIDTH = 80

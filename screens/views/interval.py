@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from screens.views.signs import signs
-from services.log.page import Interval
+from services.log.sections import Interval
 
 
 def interval_bar(interval: Interval | None, width: int) -> list[tuple[str, str]]:

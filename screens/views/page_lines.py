@@ -13,7 +13,7 @@ from rich.cells import cell_len, chop_cells
 
 from screens.views.interval import interval_bar
 from screens.views.signs import STYLES, signs
-from services.log.page import Mark, Page, Row, Section, Value
+from services.log.sections import Mark, Page, Row, Section, Value
 from services.tone import Tone
 
 type Span = tuple[str, str]

@@ -9,7 +9,7 @@ from screens.views.signs import bar, clean, fit
 from screens.views.trials import modes, verdict_mark
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
-from services.log.page import Interval
+from services.log.sections import Interval
 from sessions.models import Verdict
 from sessions.trials import place
 

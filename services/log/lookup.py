@@ -40,7 +40,7 @@ def find(folder: DataFolder, wanted: str) -> Found:
     if session_id not in known:
         raise LogbookProblem(problem or _no_document(run))
     kept = f"{problem}; this is what the log kept of it before" if problem else ""
-    return Found(known[session_id], ". ".join(text for text in (book.message, kept) if text))
+    return Found(known[session_id], kept or book.message or "")
 
 
 def choose(wanted: str, ids: Collection[str], where: str) -> str:

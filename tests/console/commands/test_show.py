@@ -20,7 +20,8 @@ from services.folders import DataFolder
 from services.live import events as ev
 from services.live.event_log import EventLog
 from services.log import logbook
-from services.log.page import as_json, page
+from services.log.page import page
+from services.log.sections import as_json
 from tests import ROOT
 from tests.support.runs import ended, make_folder, saved, session_id, started, write_run
 

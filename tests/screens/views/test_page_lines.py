@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from screens.views.page_lines import lines
-from services.log.page import Mark, Page, Row, Section, Value, page
+from services.log.page import page
+from services.log.sections import Mark, Page, Row, Section, Value
 from services.tone import Tone
 from sessions import upgrade
 from sessions.document import Session

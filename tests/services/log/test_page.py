@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.log.page import Interval, Mark, Page, Row, Value, as_json, page
+from services.live import events as ev
+from services.log.page import page
+from services.log.sections import Interval, Mark, Page, Row, Value, as_json
 from services.tone import Tone
 from sessions.document import Session
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
@@ -101,6 +103,35 @@ def test_a_trial_says_its_policy_and_condition_where_they_differ() -> None:
     assert "act @ 010, bowl left" in section(differ, "trials")[0].text
 
 
+def test_lost_takes_say_why_and_where_what_is_left_lies() -> None:
+    lost = (ev.TakeLost(take=2, reason="the disk is full", where="/data/quarantine/2"), ev.TakeLost(take=3, reason="x"))
+    told = rows(page(a_session(SessionKind.RECORD, lost=lost), UTC), "lost")
+    assert [row.text for row in told] == [
+        "take 2: the disk is full, what there is of it: /data/quarantine/2",
+        "take 3: x",
+    ]
+    trials = (Trial(index=1, verdict=Verdict.VOID), Trial(index=2, verdict=Verdict.SUCCESS))
+    told = rows(page(a_session(SessionKind.EVAL, lost=lost[:1], trials=trials), UTC), "lost")
+    assert told[0].values[0] == Value("motion of trial 1: the disk is full", Tone.WARNING, Mark.WARNING)
+
+
+def test_an_evaluations_page_tells_what_was_loaded_and_under_which_condition_it_was_to_run() -> None:
+    loaded = ev.PolicyLoaded(
+        checkpoint="/c", policy="act", device="cuda", parameters=51_600_000, cameras=("wrist",),
+        notes=("the bench has a camera that it does not look at: overhead",),
+    )  # fmt: skip
+    made = page(a_session(SessionKind.EVAL, policy=loaded, condition="lamp off"), UTC)
+    assert [row.text for row in rows(made, "policy")] == [
+        "act, 51.6 M parameters, on cuda, looks at wrist",
+        "the bench has a camera that it does not look at: overhead",
+    ]
+    assert rows(made, "condition")[0].text == "lamp off"
+
+
+def test_a_bench_sessions_page_tells_its_purpose() -> None:
+    assert rows(page(a_session(SessionKind.BENCH), UTC), "purpose")[0].text == "teleoperate"
+
+
 def test_a_long_note_is_whole_and_signed() -> None:
     text = "slower " * 1000
     note = Note(text=text, author="", at_utc="2026-02-17T14:31:00Z")
@@ -145,7 +176,9 @@ def test_no_text_from_outside_acts(text: str, kind: SessionKind) -> None:
         checkpoint=evil), Trial(index=2, ended_by=evil, why=evil)), alarms=(evil,),
         notes=(Note(text=evil, author=evil, at_utc=evil),), tags=(evil,), versions={evil: evil}, git_commit=evil,
         training=facts.training(policy=evil, output_dir=evil, cameras=(evil,), device=evil, excluded_cameras=(evil,),
-        checkpoints=(facts.checkpoint_saved(1, path=evil),)),
+        checkpoints=(facts.checkpoint_saved(1, path=evil),)), lost=(ev.TakeLost(take=1, reason=evil, where=evil),),
+        **({} if kind is SessionKind.TRAIN else {"policy": ev.PolicyLoaded(
+            checkpoint=evil, policy=evil, device=evil, parameters=1, cameras=(evil,), notes=(evil,))}),
     )  # fmt: skip
     for shown in texts(page(session, UTC)):
         assert shown.isprintable() or not [c for c in shown if ord(c) < 32 or c in "\x7f\u202e"]
