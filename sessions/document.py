@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sessions.facts import (
+    BenchConnected,
     CheckpointSaved,
     PolicyLoaded,
     SessionEnded,
@@ -82,10 +83,12 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One session as the log keeps it. Times within are Unix seconds; `alarms` are the texts of the last ones.
 
-    `lost` are takes that became no episode, `policy` is what an evaluation ran, `last_seq` the newest event in here.
+    `connected` is null where the bench never answered, and for a training; `lost` are takes that became no episode;
+    `policy` is what an evaluation ran; `last_seq` is the newest event in here.
     """
 
     started: SessionStarted
+    connected: BenchConnected | None = None
     ended: SessionEnded | None = None
     episodes: tuple[Episode, ...] = ()
     lost: tuple[TakeLost, ...] = ()

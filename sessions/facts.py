@@ -72,6 +72,17 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
         return self.request.target
 
 
+class BenchConnected(Event, frozen=True, kw_only=True, tag=True):
+    """The bench answers: `robot` and `leader` by the names of their LeRobot types, and the `cameras` that work.
+
+    `leader` is empty where the session needs none.
+    """
+
+    robot: str
+    leader: str = ""
+    cameras: tuple[str, ...] = ()
+
+
 class TakeLost(Event, frozen=True, kw_only=True, tag=True):
     """A take, or a trial's motion, could not become an episode; what there is of it lies in `where`."""
 

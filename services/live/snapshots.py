@@ -40,6 +40,7 @@ class Snapshot:
     """A session as its events tell it. Counts and marks are derived, never stored twice."""
 
     started: ev.SessionStarted | None = None
+    connected: ev.BenchConnected | None = None
     phase: Phase = Phase.STARTING
     phase_since: float = 0.0
     detail: str = "starting the worker"
@@ -150,6 +151,8 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
     match event:
         case ev.SessionStarted():
             return replace(s, started=event, phase_since=event.at)
+        case ev.BenchConnected():
+            return replace(s, connected=event)
         case ev.PhaseChanged():
             return _enter(s, event)
         case (

@@ -23,6 +23,7 @@ from lerobot.utils.import_utils import register_third_party_plugins
 
 from services.bench.profiles import Profile
 from services.workers.process.environment import load_libusb
+from sessions.facts import BenchConnected
 
 HOME = {  # where the usual types live, so that not every robot of LeRobot need be imported
     "so100_follower": "lerobot.robots.so_follower",
@@ -58,6 +59,12 @@ class Devices:
     def motors(self) -> list[str]:
         """The robot's motor names, without the `.pos` of its action features."""
         return [key.removesuffix(".pos") for key in self.robot.action_features]
+
+    @property
+    def fact(self) -> BenchConnected:
+        """What the log keeps of the bench that answered."""
+        leader = str(self.teleop.name) if self.teleop else ""
+        return BenchConnected(robot=str(self.robot.robot_type), leader=leader, cameras=tuple(self.cameras))
 
     def all(self) -> list[Any]:
         """Every device, for hooks that a simulated one may have."""

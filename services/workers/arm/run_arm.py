@@ -48,6 +48,7 @@ def run_armed(
             devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=context.progress)
         except dev.DeviceProblem as problem:
             raise CannotStart(str(problem)) from problem
+        context.journal.tell(devices.fact)
         loop = None
         try:
             strategy = make(context, devices)

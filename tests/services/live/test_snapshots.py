@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.live import events as ev
 from services.live.snapshots import Alarm, Phase, Snapshot, advance, replay, utc
 from services.log.documents import document
+from sessions.document import Session
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Verdict
 from tests.support.runs import BEGAN, ended, numbered, saved, session_id, started
 
@@ -22,6 +23,7 @@ any_event = st.one_of(
         started, st.just(ID), target=st.integers(0, 5), kind=st.sampled_from((SessionKind.RECORD, SessionKind.EVAL))
     ),
     st.builds(started, st.just(ID), kind=st.sampled_from(SessionKind)),
+    st.builds(ev.BenchConnected, robot=words, leader=words, cameras=st.lists(words, max_size=2).map(tuple)),
     st.builds(ev.PhaseChanged, phase=st.sampled_from([*Phase, "dancing"]), detail=words),
     st.builds(ev.DatasetOpened, episodes=takes, accepted=takes, resumed=st.booleans()),
     st.builds(ev.DatasetRecovered, episodes=takes, frames=takes, summary=words),
@@ -304,3 +306,21 @@ def test_the_document_of_a_training_holds_steps_loss_and_checkpoints() -> None:
     assert training is not None
     assert (training.step, training.started.steps, training.loss) == (50, 100, 0.25)
     assert [c.step for c in training.checkpoints] == [50] and training.started.excluded_cameras == ("overhead",)
+
+
+def test_every_event_that_there_is_is_read_though_nobody_lists_them() -> None:
+    known = {cls.__name__ for cls in ev.Event.__subclasses__()} - {"UnknownEvent"}
+    assert known == ev.KINDS and {"SessionStarted", "BenchConnected", "TagRemoved"} <= known
+
+
+def test_the_document_embeds_what_was_told_as_it_was_told() -> None:
+    bench = ev.BenchConnected(robot="so_follower", leader="so_leader", cameras=("wrist",))
+    lost = ev.TakeLost(take=1, reason="a full disk", where="/q")
+    told = numbered(started(ID, target=2), bench, lost, ended())
+    kept = document(replay(told))
+    assert [kept.started, kept.connected, *kept.lost, kept.ended] == told
+
+
+def test_a_snapshot_holds_every_field_of_the_document_under_its_name() -> None:
+    """So that a document is made without copying fields one by one."""
+    assert set(Session.__struct_fields__) <= {field.name for field in fields(Snapshot)}
