@@ -75,12 +75,15 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
 class BenchConnected(Event, frozen=True, kw_only=True, tag=True):
     """The bench answers: `robot` and `leader` by the names of their LeRobot types, and the `cameras` that work.
 
-    `leader` is empty where the session needs none.
+    `leader` is empty where the session needs none. `calibration` holds the SHA-256 (hexadecimal) of each arm's
+    calibration file, by arm: `follower`, `leader`, or such as `follower left_arm` on a robot of two; empty where there
+    is no such file, as on the simulated bench.
     """
 
     robot: str
     leader: str = ""
     cameras: tuple[str, ...] = ()
+    calibration: dict[str, str] = {}
 
 
 class TakeLost(Event, frozen=True, kw_only=True, tag=True):

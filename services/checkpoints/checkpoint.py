@@ -39,7 +39,11 @@ class CheckpointProblem(Exception):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a checkpoint comes from. `start_pose` is the median pose (degrees) in which its demonstrations begin."""
+    """Where a checkpoint comes from. `start_pose` is the median pose (degrees) in which its demonstrations begin.
+
+    `calibrations` are those that its demonstrations were recorded with, where they are known: by session, the SHA-256
+    of each arm's calibration file.
+    """
 
     session: str = ""
     dataset: str = ""
@@ -53,6 +57,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     excluded_cameras: tuple[str, ...] = ()
     episodes: tuple[int, ...] = ()
     start_pose: dict[str, float] = {}
+    calibrations: dict[str, dict[str, str]] = {}
 
 
 class PolicyFeature(msgspec.Struct, frozen=True):

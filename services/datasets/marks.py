@@ -35,6 +35,12 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None = None
 
 
+class _Session(msgspec.Struct, frozen=True):
+    """What the sidecar says of a session that recorded some of the episodes."""
+
+    calibration: dict[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Marks(Mapping[int, Mark]):
     """The marks by episode index. `message` tells the operator about a sidecar that was set aside."""
@@ -80,6 +86,29 @@ def write_mark(root: Path, episode_index: int, mark: Mark) -> str:
     _put(document, episode_index, mark)
     _store_sidecar(root, document)
     return message
+
+
+def keep_calibration(root: Path, session: str, calibration: Mapping[str, str]) -> None:
+    """Store with which calibration `session` recorded, once for all its episodes; nothing where it is empty.
+
+    `calibration` maps arms to the SHA-256 of their calibration files. The caller holds the dataset's lock.
+    Raises OSError.
+    """
+    if not calibration:
+        return
+    document, _ = _load_sidecar(root)
+    document.setdefault("sessions", {}).setdefault(session, {})["calibration"] = dict(calibration)
+    _store_sidecar(root, document)
+
+
+def read_calibrations(root: Path) -> dict[str, dict[str, str]]:
+    """The calibrations that are known, by session."""
+    sessions = (_peek(root / SIDECAR) or {}).get("sessions")
+    try:
+        kept = msgspec.convert(sessions or {}, dict[str, _Session])
+    except msgspec.ValidationError:
+        return {}
+    return {session: facts.calibration for session, facts in kept.items() if facts.calibration}
 
 
 def judge_mark(root: Path, episode_index: int, verdict: Verdict | None, *, session: str, take: int) -> Mark | None:

@@ -23,6 +23,9 @@ from sessions.requests import BenchRequest, EvalRequest, TrainRequest
 from sessions.times import utc
 from sessions.trials import place
 
+FINGERPRINT = 12
+"""Hexadecimal digits that a page shows of a calibration's fingerprint; `sessions --json` has all 64."""
+
 
 def page(session: Session, zone: tzinfo | None = None) -> Page:
     """Everything that the log knows of a session; times in `zone`, without one in the machine's own."""
@@ -63,8 +66,15 @@ def _session(session: Session, zone: tzinfo | None) -> Section:
         row("started", head.when + (f", took {head.duration}" if head.duration else "")),
         row("operator", session.operator or "not told"),
         row("bench", f"{session.bench} on {session.host}") if session.bench else row("host", session.host),
+        row("calibration", *_calibration(session)),
     ]
     return section("session", [*rows, *_about(session)])
+
+
+def _calibration(session: Session) -> list[str]:
+    """By arm, enough of each fingerprint to tell two apart."""
+    told = session.connected.calibration if session.connected else {}
+    return [f"{arm} {fingerprint[:FINGERPRINT]}" for arm, fingerprint in told.items()]
 
 
 def _about(session: Session) -> list[Row]:

@@ -34,10 +34,10 @@ def body(context: Context, request: RecordRequest) -> End:
 
         def make(context: Context, devices: Devices) -> RecordStrategy:
             def opened() -> Takes:
-                robot, encoder = devices.robot, encoder_of(request.profile.recording, request.settings)
-                features, robot_type, resume = dataset_features(robot), robot.robot_type, request.resume
+                encoder = encoder_of(request.profile.recording, request.settings)
+                features, bench, resume = dataset_features(devices.robot), devices.fact, request.resume
                 return open_takes(
-                    context, request, root, features=features, robot_type=robot_type, encoder=encoder, resume=resume
+                    context, request, root, features=features, bench=bench, encoder=encoder, resume=resume
                 )
 
             return RecordStrategy(request, opened)

@@ -9,6 +9,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import draccus
@@ -22,6 +23,7 @@ from lerobot.teleoperators import Teleoperator, TeleoperatorConfig, make_teleope
 from lerobot.utils.import_utils import register_third_party_plugins
 
 from services.bench.profiles import Profile
+from services.workers.arm.calibration import fingerprints
 from services.workers.process.environment import load_libusb
 from sessions.facts import BenchConnected
 
@@ -60,11 +62,16 @@ class Devices:
         """The robot's motor names, without the `.pos` of its action features."""
         return [key.removesuffix(".pos") for key in self.robot.action_features]
 
-    @property
+    @cached_property
     def fact(self) -> BenchConnected:
         """What the log keeps of the bench that answered."""
-        leader = str(self.teleop.name) if self.teleop else ""
-        return BenchConnected(robot=str(self.robot.robot_type), leader=leader, cameras=tuple(self.cameras))
+        arms = {"follower": self.robot} | ({"leader": self.teleop} if self.teleop else {})
+        return BenchConnected(
+            robot=str(self.robot.robot_type),
+            leader=str(self.teleop.name) if self.teleop else "",
+            cameras=tuple(self.cameras),
+            calibration=fingerprints(arms),
+        )
 
     def all(self) -> list[Any]:
         """Every device, for hooks that a simulated one may have."""

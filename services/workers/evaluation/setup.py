@@ -76,8 +76,8 @@ def start_pose(checkpoint: Checkpoint) -> dict[str, float]:
 
 def open_rollouts(context: Context, devices: Devices, request: EvalRequest, root: Path, features: Features) -> Takes:
     """The dataset that the trials' motion goes into. Raises CannotStart."""
-    encoder, robot_type = encoder_of(request.profile.recording), devices.robot.robot_type
+    encoder, bench = encoder_of(request.profile.recording), devices.fact
     try:
-        return open_takes(context, request, root, features=features, robot_type=robot_type, encoder=encoder)
+        return open_takes(context, request, root, features=features, bench=bench, encoder=encoder)
     except (DatasetProblem, OSError) as error:
         raise CannotStart(str(error)) from error

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from services.bench.profiles import Recording
-from services.datasets.marks import read_marks
+from services.datasets.marks import keep_calibration, read_marks
 from services.live import events as ev
 from services.live.requests import EvalRequest, RecordRequest
 from services.workers.arm.features import Features
 from services.workers.dataset.durable import DurableDataset, EncoderSettings
 from services.workers.process.context import Context
 from services.workers.recording.takes import Takes
+from sessions.facts import BenchConnected
 
 
 def open_takes(
@@ -22,7 +23,7 @@ def open_takes(
     root: Path,
     *,
     features: Features,
-    robot_type: str | None,
+    bench: BenchConnected,
     encoder: EncoderSettings,
     resume: bool = False,
 ) -> Takes:
@@ -33,12 +34,13 @@ def open_takes(
         request.dataset,
         fps=request.fps,
         features=features,
-        robot_type=robot_type,
+        robot_type=bench.robot,
         encoder=encoder,
         resume=resume,
     )
     if dataset.recovery is not None:
         worker.journal.tell(dataset.recovery.event())
+    keep_calibration(root, worker.run.id, bench.calibration)
     marks = read_marks(root)
     accepted = sum(marks[i].accepted if i in marks else True for i in range(dataset.episodes))
     there = ev.DatasetOpened(episodes=dataset.episodes, accepted=accepted, resumed=dataset.episodes > 0)

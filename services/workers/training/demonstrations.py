@@ -8,7 +8,7 @@ from typing import Any
 
 from services.checkpoints.checkpoint import ACTION, IMAGES, JOINTS, Provenance
 from services.datasets.lock import DatasetProblem
-from services.datasets.marks import read_marks
+from services.datasets.marks import read_calibrations, read_marks
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
 from services.workers.dataset.recovery import Survey, repair
@@ -20,7 +20,8 @@ from services.workers.training.checkpoints import start_pose, value_names
 class Demonstrations:
     """The accepted `episodes` of `total`; `names` are the values of each numeric feature, in order.
 
-    `start_pose` is the median pose (degrees) in which they begin, empty where the dataset does not tell.
+    `start_pose` is the median pose (degrees) in which they begin, empty where the dataset does not tell; `calibrations`
+    are those that they were recorded with, by session and arm, as far as the dataset tells.
     """
 
     root: Path
@@ -28,6 +29,7 @@ class Demonstrations:
     total: int
     names: dict[str, tuple[str, ...]]
     start_pose: dict[str, float]
+    calibrations: dict[str, dict[str, str]]
 
 
 def look(request: TrainRequest, line: Channel) -> Demonstrations:
@@ -46,7 +48,9 @@ def look(request: TrainRequest, line: Channel) -> Demonstrations:
     features: dict[str, dict[str, Any]] = survey.info["features"]
     names = value_names(features)
     pose = start_pose(root, episodes, names.get(JOINTS, ()))
-    return Demonstrations(root, episodes, survey.episodes, names, pose)
+    recorders = {marks[index].session for index in episodes if index in marks}
+    calibrations = {session: told for session, told in read_calibrations(root).items() if session in recorders}
+    return Demonstrations(root, episodes, survey.episodes, names, pose, calibrations)
 
 
 def _recovered(root: Path, line: Channel) -> Survey:
@@ -85,4 +89,5 @@ def provenance(
         excluded_cameras=request.exclude_cameras,
         episodes=episodes,
         start_pose=of.start_pose,
+        calibrations=of.calibrations,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,16 @@ import pytest
 
 from services.datasets import summary as datasets
 from services.datasets.lock import DatasetBusy, dataset_lock
-from services.datasets.marks import SIDECAR, Mark, fit_marks, marks_fit, read_marks, write_mark
+from services.datasets.marks import (
+    SIDECAR,
+    Mark,
+    fit_marks,
+    keep_calibration,
+    marks_fit,
+    read_calibrations,
+    read_marks,
+    write_mark,
+)
 from services.datasets.names import check_dataset_name
 from services.datasets.summary import list_datasets, summarize
 from tests import ROOT
@@ -198,3 +208,25 @@ except DatasetBusy:
 """
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert out.stdout.strip() == "held"
+
+
+def test_a_sessions_calibration_stands_once_beside_the_marks_and_disturbs_nothing(tmp_path: Path) -> None:
+    write_mark(tmp_path, 0, Mark(session="one", take=1))
+    keep_calibration(tmp_path, "one", {"follower": "1f" * 32})
+    keep_calibration(tmp_path, "two", {})
+    write_mark(tmp_path, 1, Mark(session="two", take=1))
+    assert read_calibrations(tmp_path) == {"one": {"follower": "1f" * 32}}
+    assert [mark.session for mark in read_marks(tmp_path).by_episode.values()] == ["one", "two"]
+    document = json.loads((tmp_path / SIDECAR).read_bytes())
+    document["sessions"]["one"]["moon"] = "full"
+    (tmp_path / SIDECAR).write_text(json.dumps(document))
+    keep_calibration(tmp_path, "one", {"follower": "2e" * 32})
+    kept = json.loads((tmp_path / SIDECAR).read_bytes())["sessions"]
+    assert kept == {"one": {"calibration": {"follower": "2e" * 32}, "moon": "full"}}
+
+
+@pytest.mark.parametrize("sessions", [[], "?", {"one": 3}, {"one": {"calibration": ["?"]}}, None])
+def test_calibrations_that_are_none_are_not_known(tmp_path: Path, sessions: object) -> None:
+    (tmp_path / SIDECAR).write_text(json.dumps({"schema": 1, "episodes": {}, "sessions": sessions}))
+    assert read_calibrations(tmp_path) == {}
+    assert read_calibrations(tmp_path / "nowhere") == {}

@@ -20,6 +20,7 @@ import pytest
 import services.live.launch
 from services.checkpoints import checkpoint as checkpoints
 from services.datasets.lock import dataset_lock
+from services.datasets.marks import Mark, keep_calibration, write_mark
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
@@ -32,6 +33,7 @@ from tests.support.rig import Rig, gone, say, wait_until
 from tests.support.trainings import make_dataset, plan, train
 from tests.support.zygote import Zygote
 
+CALIBRATED = {"one": "1f" * 32, "two": "2e" * 32}
 LONG = {"steps": 1_000_000, "save_freq": 1_000_000, "log_freq": 5}
 """A training that only a stop ends."""
 
@@ -40,7 +42,10 @@ LONG = {"steps": 1_000_000, "save_freq": 1_000_000, "log_freq": 5}
 def trained(tmp_path_factory: pytest.TempPathFactory, zygote: Zygote) -> Iterator[tuple[Rig, RunFolder]]:
     """One training on two cameras' pictures, one left out, and one of three episodes rejected."""
     rig = Rig(tmp_path_factory.mktemp("trained") / "lab")
-    make_dataset(rig.folder, cameras=True, rejected=[1])
+    root = make_dataset(rig.folder, cameras=True, rejected=[1])
+    for index, (session, accepted) in enumerate([("one", True), ("two", False), ("one", True)]):
+        write_mark(root, index, Mark(session=session, accepted=accepted))
+        keep_calibration(root, session, {"follower": CALIBRATED[session]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(services.live.launch, "spawn", zygote.spawn)
         run = train(rig.folder, exclude_cameras=("front",), save_freq=2, steps=3)
@@ -156,6 +161,7 @@ def test_a_checkpoint_says_where_it_comes_from(trained: tuple[Rig, RunFolder]) -
     assert origin.names == {"action": joints, "observation.state": joints}
     assert origin.tasks == ("put the cube into the bowl",)
     assert origin.robot_type == "so101_follower"
+    assert origin.calibrations == {"one": {"follower": CALIBRATED["one"]}}, "two's only episode is rejected"
     assert origin.start_pose == {f"joint_{i}": 1.0 if i == 0 else 0.0 for i in range(6)}  # median of 0 and 2
 
 
