@@ -19,7 +19,10 @@ from sessions.requests import AnyRequest
 from sessions.times import utc
 
 SCHEMA_VERSION = 2
-"""1 had each fact copied into the document; `sessions.upgrade` reads it."""
+"""1 had each fact copied into the document; `sessions.upgrade` reads it.
+
+New keys need no higher number, a new kind of request does: who does not know it takes the file for damaged.
+"""
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):

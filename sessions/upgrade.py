@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from sessions.bench import Profile
 from sessions.times import unix
 
 Plain = dict[str, Any]
@@ -34,9 +37,19 @@ def request(flat: Mapping[str, Any]) -> Plain:
     asked |= {name: flat[name] for name in FIELDS if flat.get(name) not in (None, "")}
     asked |= {CONFIGS.get(old, old): value for old, value in config.items()}
     if kind != "train":
-        asked["profile"] = {"robot": {}, "name": flat.get("bench", ""), **(flat.get("profile") or {})}
+        asked["profile"] = _profile({"robot": {}, "name": flat.get("bench", ""), **(flat.get("profile") or {})})
     target = TARGETS.get(kind, "")
     return asked | ({target: flat[f"target_{target}"]} if f"target_{target}" in flat else {})
+
+
+def _profile(plain: Plain) -> Plain:
+    """A profile was free-form once: of one that has no profile's form, LeRobot's own dictionaries."""
+    try:
+        msgspec.convert(plain, Profile)
+    except msgspec.ValidationError:
+        free = {part: plain[part] for part in ("robot", "teleop", "sim") if isinstance(plain.get(part), dict)}
+        return {"robot": {}, **free, "name": str(plain["name"])}
+    return plain
 
 
 FIELDS = (

@@ -11,6 +11,7 @@ import pytest
 
 from services.bench.profiles import load_benches
 from services.live import events as ev
+from sessions.bench import Profile
 from sessions.document import Session
 from sessions.facts import CheckpointSaved
 from sessions.models import SessionKind, SessionStatus
@@ -130,6 +131,15 @@ def test_an_older_document_is_read_whole_though_its_run_is_gone(tmp_path: Path, 
     )  # fmt: skip
     assert (session.alarms, session.tags, session.notes[0].text) == (("wrist: black",), ("night",), "belt slipped")
     assert path.read_bytes() == before, "reading rewrites nothing"
+
+
+def test_an_odd_profile_of_one_session_does_not_cost_the_whole_log(tmp_path: Path) -> None:
+    odd = document(ASKED[0]) | {"profile": {"robot": {"type": "so101_follower"}, "motion": "slow", "name": "so101"}}
+    path = older(tmp_path, odd, document(ASKED[3]) | {"id": f"{ID}-2"})
+    with SessionStore(path) as store:
+        kept = {s.id: s for s in store.all()}
+    assert len(kept) == 2
+    assert kept[ID].request.profile == Profile(robot={"type": "so101_follower"}, name="so101")
 
 
 def test_an_older_training_keeps_its_numbers(tmp_path: Path) -> None:
