@@ -20,7 +20,7 @@ from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
 from services.live.stop_line import StopLine
-from services.training.runs import asked
+from services.training.runs import request_of
 from sessions.models import SessionKind
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _style(app: LabConsole, *paths: Path) -> None:
 
 async def join_training(desk: Desk, run: RunFolder) -> bool:
     """Attach to a training; False where the run is none."""
-    training = await asyncio.to_thread(asked, run)
+    training = await asyncio.to_thread(request_of, run)
     if training is not None:
         desk.join(run, SessionKind.TRAIN)
     return training is not None

@@ -75,7 +75,7 @@ def _end(run: RunFolder) -> Snapshot:
     give_up = time.monotonic() + LEAVING_S
     while is_live(run) and time.monotonic() < give_up:
         time.sleep(0.02)
-    return training_runs.ended(run)[0]
+    return training_runs.final_state(run)[0]
 
 
 def _outcome(run: RunFolder, state: Snapshot) -> int:

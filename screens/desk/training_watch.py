@@ -131,7 +131,7 @@ class TrainingWatch:
 
     async def _look(self) -> None:
         try:
-            run = await asyncio.to_thread(training_runs.to_watch, self._folder)
+            run = await asyncio.to_thread(training_runs.newest, self._folder)
             if run is None or self.live or (self.run and run.id <= self.run.id and not is_live(run)):
                 return
             await self._attach(run)
@@ -192,7 +192,7 @@ class TrainingWatch:
         self.starting = self.looked = True
         asked = self.asked
         await self.detach()
-        self.asked = await asyncio.to_thread(training_runs.asked, run) or asked
+        self.asked = await asyncio.to_thread(training_runs.request_of, run) or asked
         self.run = run
         link = Link(run, name=self._name, drive=True, on_event=self._on_event, on_lost=self._on_lost)
         try:
@@ -246,7 +246,7 @@ class TrainingWatch:
 
     async def _close_crashed(self, run: RunFolder) -> None:
         """What is on disk of a training that has ended."""
-        told, tail = await asyncio.to_thread(training_runs.ended, run)
+        told, tail = await asyncio.to_thread(training_runs.final_state, run)
         if self.run is None or self.run.id != run.id:  # another one is watched by now
             return
         self.tail = tuple(clean(line, 200) for line in tail)

@@ -1,1 +1,1 @@
-"""Checkpoints: which are there and whole, what they need, without torch."""
+"""Checkpoints: finding and reading them, and whether a bench can run them. No torch."""

@@ -1,7 +1,7 @@
-"""Checkpoints on disk: which are there and complete, what they are called, what their policy needs. No torch.
+"""Checkpoints on disk: which are complete, what they are called, what their policies need. No torch.
 
 LeRobot (0.6.1, common/train_utils.py) writes `checkpoints/NNNNNN/{pretrained_model,training_state}`; the console
-adds `pretrained_model/lab-console.json` with what LeRobot does not keep: names, cameras left out, where trials begin.
+adds `pretrained_model/lab-console.json` with what LeRobot does not keep: names, cameras left out, the start pose.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ SESSION_START = re.compile(r"\d{8}[\w-]*")
 """The beginning of a session's id."""
 JOINTS, ACTION = "observation.state", "action"
 EMPTY = re.compile(re.escape(IMAGES) + r"empty_camera_\d+")
-"""What `empty_cameras` of a configuration adds: LeRobot fills them in itself (policies/smolvla, pi0, evo1, xvla)."""
+"""The inputs that `empty_cameras` of a configuration adds: LeRobot fills them (policies/smolvla, pi0, evo1, xvla)."""
 RESIZING = ("eo1", "fastwam", "groot", "lingbot_va", "molmoact2", "wall_x")
-"""Policies that bring pictures to their own size whatever their configuration says (policies/*/modeling_*.py)."""
+"""Policies that resize pictures whatever their configuration says (policies/*/modeling_*.py)."""
 
 
 class CheckpointProblem(Exception):
-    """A checkpoint that cannot be used: which, why, and what to do, in a sentence."""
+    """A checkpoint that cannot be used; the message says which, why, and what to do."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     fps: int = 0
     robot_type: str = ""
     names: dict[str, tuple[str, ...]] = {}
-    """The values of each numeric feature, in order: joints of `observation.state` and `action`, for one."""
+    """The names of each numeric feature's values, in order, such as the joints of `observation.state` and `action`."""
     cameras: tuple[str, ...] = ()
     excluded_cameras: tuple[str, ...] = ()
     episodes: tuple[int, ...] = ()
@@ -61,14 +61,14 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicyFeature(msgspec.Struct, frozen=True):
-    """One input or output as LeRobot's config.json has it: type VISUAL, STATE, ENV or ACTION; images (C, H, W)."""
+    """One input or output in LeRobot's config.json: type VISUAL, STATE, ENV or ACTION; images are (C, H, W)."""
 
     type: str
     shape: tuple[int, ...]
 
 
 class _Config(msgspec.Struct):
-    """Of LeRobot's policies/*/configuration_*.py: what a policy looks at, and sizes that it brings all pictures to."""
+    """Fields of LeRobot's policies/*/configuration_*.py: the policy's inputs, and sizes that it resizes pictures to."""
 
     type: str
     input_features: dict[str, PolicyFeature] | None = None
@@ -88,9 +88,9 @@ class _Config(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A policy that can be loaded: `path` is its pretrained_model folder, `step` None where that is unknown.
+    """A policy that can be loaded: `path` is its pretrained_model folder, `step` is None if unknown.
 
-    `resizes`: it takes pictures of any size. `room`: it pads a shorter state to so many values; 0, it does not.
+    `resizes`: it takes pictures of any size. `room`: it pads a shorter state to this many values, 0 if it does not.
     """
 
     path: Path
@@ -105,10 +105,10 @@ class Checkpoint:
 
     @property
     def needs(self) -> dict[str, PolicyFeature]:
-        """The inputs that it cannot do without, by its own names.
+        """The inputs that it needs, by its own names.
 
         A pretrained base's configuration may name more cameras than the dataset had (LeRobot trains with a subset,
-        policies/utils.py validate_visual_features_consistency): those are not among them, nor are the empty ones.
+        policies/utils.py validate_visual_features_consistency): those are left out, and so are the empty ones.
         """
         cameras = [k for k, f in self.inputs.items() if f.type == "VISUAL" and not EMPTY.fullmatch(k)]
         trained = [k for k in cameras if not self.preprocessor.learnt.keys().isdisjoint(self.sources(k))]
@@ -116,14 +116,14 @@ class Checkpoint:
         return {k: f for k, f in self.inputs.items() if f.type != "VISUAL" or k in wanted}
 
     def sources(self, key: str) -> tuple[str, ...]:
-        """The names under which an observation reaches its input `key`, those that it learnt under first."""
+        """The observations' names that its input `key` can come from; those that it was trained with first."""
         renames = self.preprocessor.renames
         names = [old for old, new in renames.items() if new == key] + ([] if key in renames else [key])
         return tuple(sorted(names, key=lambda name: name not in self.preprocessor.learnt))
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """The cameras that the policy looks at, as they were called where it learnt."""
+        """The cameras that the policy uses, by their names in its training."""
         looks = [next(iter(self.sources(k)), k) for k, f in self.needs.items() if f.type == "VISUAL"]
         return tuple(name.removeprefix(IMAGES) for name in looks)
 
@@ -134,7 +134,7 @@ class Checkpoint:
 
 
 def label(path: str | Path) -> str:
-    """`act_v2 @ 020000` of a checkpoint's folder, or of the policy in it; else what the folder is called."""
+    """`act_v2 @ 020000` for a checkpoint's folder or the policy in it; otherwise the folder's name."""
     folder = Path(path)
     inside = folder.name == PRETRAINED
     if inside:
@@ -151,9 +151,9 @@ def label(path: str | Path) -> str:
 def resolve(folder: DataFolder, wanted: str) -> Checkpoint:
     """The checkpoint that `wanted` means.
 
-    A path: of a pretrained_model folder, of a checkpoint, or of a training's output (its newest complete one). Or a
-    training's name, or its session's id or the beginning of that, with `@STEP` for another than its newest. Raises
-    CheckpointProblem.
+    A path of a pretrained_model folder, of a checkpoint, or of a training's output (its newest complete one); or a
+    training's name, or its session's id or the beginning of one, with `@STEP` for another than the newest checkpoint.
+    Raises CheckpointProblem.
     """
     wanted = wanted.strip()
     if not wanted:
@@ -175,12 +175,12 @@ def resolve(folder: DataFolder, wanted: str) -> Checkpoint:
 def _home(wanted: str) -> Path:
     try:
         return Path(wanted).expanduser()
-    except RuntimeError:  # ~ and a user that there is none of
+    except RuntimeError:  # ~ and an unknown user
         return Path(wanted)
 
 
 def _exists(path: Path) -> bool:
-    """Whether it is there; what no file system holds (a name too long, say), or hides, is not."""
+    """Whether it exists; False if the file system cannot look it up (a name too long, no permission)."""
     try:
         return path.exists()
     except OSError:
@@ -190,12 +190,12 @@ def _exists(path: Path) -> bool:
 def _of_session(run: RunFolder, step: str) -> Checkpoint:
     state = replay(read_events(run.events)).training
     if state is None:
-        raise CheckpointProblem(f"session {run.id} is no training that got as far as its first step")
+        raise CheckpointProblem(f"session {run.id} is no training that reached its first step")
     return _of_training(Path(state.started.output_dir), step, f"session {run.id}")
 
 
 def _of_training(output: Path, step: str, who: str) -> Checkpoint:
-    """The newest, or that of `step`."""
+    """The newest checkpoint, or that of `step`."""
     if not step:
         return read(output)
     chosen = [p for p in complete(output) if int(p.name) == int(step)] if step.isdecimal() else []
@@ -206,9 +206,9 @@ def _of_training(output: Path, step: str, who: str) -> Checkpoint:
 
 
 def newest(folder: DataFolder) -> list[str]:
-    """The newest complete checkpoint of each training first, then the others; as `resolve` takes them.
+    """The newest complete checkpoint of each training first, then the others, in the form that `resolve` takes.
 
-    Reads disk: not on an event loop.
+    Reads the disk: do not call it on an event loop.
     """
     runs = [(found, at) for path in _trainings(folder) if (found := complete(path)) and (at := _written(found[-1]))]
     runs.sort(key=lambda run: run[1], reverse=True)
@@ -227,7 +227,7 @@ def _trainings(folder: DataFolder) -> list[Path]:
 def _written(checkpoint: Path) -> float:
     try:
         return checkpoint.stat().st_mtime
-    except OSError:  # gone meanwhile
+    except OSError:  # removed meanwhile
         return 0.0
 
 
@@ -238,7 +238,7 @@ def complete(output: Path) -> list[Path]:
 
 
 def missing(checkpoint: Path) -> str:
-    """What a checkpoint folder lacks to be complete, in words; empty where it lacks nothing."""
+    """What a checkpoint folder lacks to be complete, as text; empty if it lacks nothing."""
     state = checkpoint / STATE
     if not state.is_dir():
         return f"it has no {STATE}"
@@ -252,7 +252,7 @@ def missing(checkpoint: Path) -> str:
 
 
 def _scheduled(checkpoint: Path) -> bool:
-    """Whether the training had a scheduler, whose state then has to be there."""
+    """Whether the training had a scheduler, whose state is then required."""
     try:
         return bool(json.loads((checkpoint / PRETRAINED / "train_config.json").read_bytes()).get("scheduler"))
     except (OSError, ValueError, AttributeError):
@@ -278,7 +278,7 @@ def read(path: Path) -> Checkpoint:
             others = [p.name for p in complete(path.parent.parent)]
             use = f"use {others[-1]}" if others else "train again"
             raise CheckpointProblem(
-                f"checkpoint {path} is incomplete: {lack} (its training died while it was written); {use}, or name its "
+                f"checkpoint {path} is incomplete: {lack} (its training died while writing it); {use}, or name its "
                 f"{PRETRAINED} folder to run what there is"
             )
         return _read(path / PRETRAINED)
@@ -287,7 +287,7 @@ def read(path: Path) -> Checkpoint:
         if not found:
             raise CheckpointProblem(f"{path} holds no complete checkpoint yet")
         return _read(found[-1] / PRETRAINED)
-    raise CheckpointProblem(f"{path} is no checkpoint: it has neither {CONFIG} nor {PRETRAINED}")
+    raise CheckpointProblem(f"{path} is not a checkpoint: it has neither {CONFIG} nor {PRETRAINED}")
 
 
 def _read(pretrained: Path) -> Checkpoint:
@@ -296,8 +296,8 @@ def _read(pretrained: Path) -> Checkpoint:
     try:
         config = msgspec.json.decode((pretrained / CONFIG).read_bytes(), type=_Config)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CheckpointProblem(f"{pretrained / CONFIG} is no LeRobot policy configuration: {error}") from error
-    name, room = pretrained.parent.name, config.max_state_dim
+        raise CheckpointProblem(f"{pretrained / CONFIG} is not a LeRobot policy configuration: {error}") from error
+    name, padded = pretrained.parent.name, config.max_state_dim
     return Checkpoint(
         path=pretrained,
         policy=config.type,
@@ -307,12 +307,12 @@ def _read(pretrained: Path) -> Checkpoint:
         provenance=read_provenance(pretrained),
         preprocessor=read_preprocessor(pretrained),
         resizes=config.resizes,
-        room=room if isinstance(room, int) else 0,
+        room=padded if isinstance(padded, int) else 0,
     )
 
 
 def read_provenance(pretrained: Path) -> Provenance:
-    """What the console wrote beside the policy; empty for one that comes from elsewhere."""
+    """What the console wrote beside the policy; empty for a policy from elsewhere."""
     try:
         return msgspec.json.decode((pretrained / SIDECAR).read_bytes(), type=Provenance)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):

@@ -1,6 +1,6 @@
-"""Whether a policy and a bench go together: cameras, sizes, joints and rates, in words. No torch.
+"""Whether a bench can run a policy: cameras, sizes, joints and rates. No torch.
 
-LeRobot itself asks for little of this (rollout/context.py: one set of cameras is a part of the other), and fails late.
+LeRobot itself checks little of this (rollout/context.py: one set of cameras is a subset of the other), and fails late.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ NO_RATES: Mapping[str, float] = {}
 
 @dataclass(frozen=True)
 class Fit:
-    """How a policy and a bench go together: `problems` forbid it, `notes` are worth knowing. All in words."""
+    """How a policy fits a bench, as sentences: `problems` forbid running it, `notes` are worth knowing."""
 
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def taken(checkpoint: Checkpoint, there: Collection[str]) -> dict[str, str]:
-    """Which observation, of those that are `there`, each input of the policy comes from; without those that are not.
+    """{input: observation} for each input of the policy that one of the observations `there` provides.
 
-    Under the bench's names: the policy's preprocessor, which runs with it, renames them.
+    Observations have the bench's names; the policy's preprocessor renames them.
     """
     found = ((key, next((name for name in checkpoint.sources(key) if name in there), "")) for key in checkpoint.needs)
     return {key: name for key, name in found if name}
@@ -40,7 +40,7 @@ def fit(
 ) -> Fit:
     """Whether a bench that gives `features` (LeRobot's dataset features: images (H, W, C)) can run the policy.
 
-    `fps` is the rate of its loop, `rates` are those of its cameras by name, as far as they are known.
+    `fps` is the rate of its loop, `rates` are its cameras' rates by name, as far as known.
     """
     problems: list[str] = []
     notes: list[str] = []
@@ -58,28 +58,28 @@ def fit(
     problems += _action(checkpoint, features)
     unused = [k.removeprefix(IMAGES) for k in features if k.startswith(IMAGES) and k not in takes.values()]
     if unused:
-        notes.append(f"the policy does not look at {', '.join(unused)}")
+        notes.append(f"the policy does not use {', '.join(unused)}")
     notes += _slow((name.removeprefix(IMAGES) for name in takes.values()), rates, fps)
     if not checkpoint.provenance.names:
-        notes.append("the checkpoint does not name its joints: they are taken in the bench's order")
+        notes.append("the checkpoint does not name its joints: the bench's order is assumed")
     if fps and not checkpoint.provenance.fps:
-        notes.append(f"the checkpoint does not tell the rate that it learnt at: the loop runs at {fps} Hz")
+        notes.append(f"the checkpoint does not say at what rate it was trained: the loop runs at {fps} Hz")
     return Fit(tuple(problems), tuple(notes))
 
 
 def fit_cameras(checkpoint: Checkpoint, cameras: Mapping[str, Mapping[str, Any]], *, fps: int = 0) -> Fit:
-    """As far as lab.toml alone tells: whether the cameras are there, and as fast as a loop of `fps`."""
+    """The part of `fit` that lab.toml alone decides: whether the cameras exist and are as fast as a loop of `fps`."""
     there = [IMAGES + name for name in cameras]
     takes = taken(checkpoint, there)
     gone = [key for key, wanted in checkpoint.needs.items() if wanted.type == "VISUAL" and key not in takes]
     has = f"this bench has {', '.join(sorted(cameras))}" if cameras else "this bench has no camera"
     problems = [f"the policy needs camera {_camera(checkpoint, key)}; {has}" for key in gone]
     rates = {name: rate for name, table in cameras.items() if isinstance(rate := table.get("fps"), int | float)}
-    looks = (name.removeprefix(IMAGES) for name in takes.values())
-    return Fit(tuple(problems), tuple(_slow(looks, rates, fps)))
+    used = (name.removeprefix(IMAGES) for name in takes.values())
+    return Fit(tuple(problems), tuple(_slow(used, rates, fps)))
 
 
-# -- in words ---------------------------------------------------------------------------------------
+# -- sentences --------------------------------------------------------------------------------------
 
 
 def _missing(checkpoint: Checkpoint, key: str, wanted: PolicyFeature) -> str:
@@ -89,7 +89,7 @@ def _missing(checkpoint: Checkpoint, key: str, wanted: PolicyFeature) -> str:
 
 
 def _camera(checkpoint: Checkpoint, key: str) -> str:
-    """Its name where the policy learnt, and the policy's own where that is another."""
+    """The camera's name in the training, and the policy's own name if that differs."""
     name = next(iter(checkpoint.sources(key)), key)
     own = key.removeprefix(IMAGES)
     return own if name == key else f"{name.removeprefix(IMAGES)} (its own name for it is {own})"
@@ -102,19 +102,20 @@ def _picture(name: str, wanted: PolicyFeature, given: Mapping[str, Any], *, resi
     differs = f"camera {name.removeprefix(IMAGES)} gives {_width_by_height(size)}, the policy"
     if resizes:
         return [f"{differs}'s configuration says {_width_by_height(learnt)}: it resizes pictures itself"]
-    return [f"{differs} learnt {_width_by_height(learnt)}: set its width and height in lab.toml"]
+    return [f"{differs} was trained on {_width_by_height(learnt)}: set its width and height in lab.toml"]
 
 
 def _values(
     checkpoint: Checkpoint, key: str, wanted: PolicyFeature, name: str, given: Mapping[str, Any]
 ) -> tuple[list[str], list[str]]:
-    """What forbids it, and what is worth knowing, of the values that the bench gives as `name`."""
+    """The problems and the notes about the values that the bench gives as `name`."""
     names = checkpoint.provenance.names.get(name) or checkpoint.provenance.names.get(key, ())
-    learnt, room, has = wanted.shape, (checkpoint.room,), tuple(given["shape"])
-    if checkpoint.room and key == JOINTS:  # a pretrained base's configuration goes on declaring the base's own
+    learnt, padded, has = wanted.shape, (checkpoint.room,), tuple(given["shape"])
+    if checkpoint.room and key == JOINTS:  # a pretrained base's configuration declares the base's own size
         learnt = (len(names),) if names else checkpoint.preprocessor.learnt.get(name, learnt)
-        if learnt == room and not names and len(has) == 1 and has < room:  # how many it learnt is not told
-            return [], [f"the policy has room for {_size(room)} of {key}: this bench's {has[0]} are padded with zeros"]
+        if learnt == padded and not names and len(has) == 1 and has < padded:  # its true size is unknown
+            note = f"the policy has room for {_size(padded)} of {key}: this bench's {has[0]} are padded with zeros"
+            return [], [note]
     return _differences(key, learnt, names, given), []
 
 
@@ -136,11 +137,11 @@ def _differences(key: str, shape: tuple[int, ...], names: tuple[str, ...], given
     return []
 
 
-def _slow(looks: Iterable[str], rates: Mapping[str, float], fps: int) -> list[str]:
-    """No reason to refuse: it may well have learnt from such a camera."""
+def _slow(used: Iterable[str], rates: Mapping[str, float], fps: int) -> list[str]:
+    """Notes, not problems: the policy may have been trained on such a camera."""
     return [
         f"camera {name} gives {rates[name]:g} pictures a second, and the loop runs at {fps} Hz: some are seen twice"
-        for name in looks
+        for name in used
         if 0 < rates.get(name, 0) < fps
     ]
 

@@ -1,8 +1,8 @@
-"""What a policy's saved preprocessor does with an observation, and what it was trained on. No torch.
+"""A policy's saved preprocessor: how it renames observations, and the features that it was trained on. No torch.
 
-LeRobot 0.6.1 writes a pipeline as JSON, a step's tensors into a file beside it (processor/pipeline.py). The first step
-gives observations the names that the policy knows (`rename_map` of the training, processor/rename_processor.py); the
-normalizer keeps the statistics of each feature of the dataset, under the dataset's own names.
+LeRobot 0.6.1 writes a pipeline as JSON, and each step's tensors into a file beside it (processor/pipeline.py). The
+first step renames observations to the policy's names (`rename_map` of the training, processor/rename_processor.py);
+the normalizer keeps the statistics of each feature of the dataset, under the dataset's own names.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from services.checkpoints.safetensors import shapes
 PREPROCESSOR = "policy_preprocessor.json"
 RENAMES = "rename_observations_processor"
 NORMALIZES = "normalizer"
-"""A part of the names of the steps that do (`normalizer_processor`, `molmoact2_masked_normalizer`)."""
+"""A part of the names of normalizing steps (`normalizer_processor`, `molmoact2_masked_normalizer`)."""
 
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """`renames` maps the names of observations to the policy's. `learnt` has the dataset's features, by its names.
+    """`renames` maps the names of observations to the policy's. `learnt` holds the shapes of the dataset's features.
 
-    The shapes are those of the statistics: (n,) of n values, (channels, 1, 1) of pictures. Empty where it is not told.
+    The shapes are those of the statistics: (n,) for n values, (channels, 1, 1) for pictures. Empty if unknown.
     """
 
     renames: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class _Renaming(msgspec.Struct):
 
 
 def read_preprocessor(pretrained: Path) -> Preprocessor:
-    """The preprocessor beside a policy; an empty one where that cannot be read, which the policy's process tells."""
+    """The preprocessor beside a policy; an empty one if it cannot be read, which the policy's process then reports."""
     try:
         steps = msgspec.json.decode((pretrained / PREPROCESSOR).read_bytes(), type=_Pipeline).steps
         renamings = [msgspec.convert(s.config, _Renaming).rename_map for s in steps if s.registry_name == RENAMES]
@@ -61,6 +61,6 @@ def read_preprocessor(pretrained: Path) -> Preprocessor:
 
 
 def _learnt(statistics: Path) -> dict[str, tuple[int, ...]]:
-    """Of `FEATURE.mean`, `FEATURE.std` and so on; `FEATURE.count` tells no shape."""
+    """The shape of each feature's `FEATURE.mean`, `FEATURE.std` and so on; `FEATURE.count` has another."""
     named = [(*name.rpartition("."), shape) for name, shape in shapes(statistics).items()]
     return {feature: shape for feature, _, statistic, shape in named if feature and statistic != "count"}

@@ -1,1 +1,1 @@
-"""Plan a training; its runs and curves."""
+"""Planning trainings; their runs and curves."""

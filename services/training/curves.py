@@ -1,6 +1,6 @@
-"""A training's curves: metrics.jsonl as append-only columns, read from where the last look ended. No textual.
+"""A training's curves: metrics.jsonl as append-only columns, each read continuing where the last one ended. No textual.
 
-What cannot be drawn (NaN, infinity, and on a log axis 0 and less) is masked in its column and kept as a mark.
+Values that cannot be drawn (NaN, infinity, and on a log axis 0 and less) are masked in the column and kept as marks.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 Column = NDArray[np.float64]
 
 CHUNK = 8 * 1024 * 1024
-"""Bytes of metrics.jsonl that are decoded at a time; far more than a line has."""
+"""Bytes of metrics.jsonl decoded at a time; far more than a line has."""
 HORIZON = 10.0
-"""Points over which the smoothed loss reaches at most, if nothing else is said."""
+"""The most points that the smoothed loss averages over, by default."""
 EARLY = 5.0
-"""Early on it reaches over one in this many of the points so far: a loss falls fastest first, and a mean lags."""
+"""Early on it averages over one in this many of the points so far: a loss falls fastest at first, and a mean lags."""
 
 
 class Metric(StrEnum):
@@ -79,7 +79,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one log point tells: its step, its time (Unix seconds), and the values that it has."""
+    """One log point: its step, its time (Unix seconds), and the values that it has."""
 
     step: int
     at: float
@@ -110,10 +110,10 @@ class Curves:
     # --- reading --------------------------------------------------------------------------------
 
     def read(self) -> int:
-        """Take in what the file holds since the last call; returns how many points are new.
+        """Read what was appended since the last call; returns the number of new points.
 
-        Half a line at the end waits for its other half. A damaged line, or one whose step does not come after the
-        last one, is left out. A file that was cut is read anew. Raises OSError.
+        An incomplete last line is left for the next call. A damaged line, or one whose step is not after the last
+        one, is left out. A file that was truncated is read from its start. Raises OSError.
         """
         before = self._count
         try:
@@ -126,7 +126,7 @@ class Curves:
                     whole = data.rfind(b"\n") + 1
                     if not whole:
                         break
-                    self._take(list(self._after(_points(data[:whole]))))
+                    self._append(list(self._after(_points(data[:whole]))))
                     self._offset += whole
                     file.seek(self._offset)
         except FileNotFoundError:
@@ -134,14 +134,14 @@ class Curves:
         return self._count - before
 
     def _after(self, points: Sequence[_Point]) -> Iterator[_Point]:
-        """Those whose step comes after the one before: x has to grow."""
+        """The points whose steps increase, as a plot's x must."""
         last = int(self._steps[self._count - 1]) if self._count else -1
         for point in points:
             if point.step > last:
                 last = point.step
                 yield point
 
-    def _take(self, points: Sequence[_Point]) -> None:
+    def _append(self, points: Sequence[_Point]) -> None:
         if not points:
             return
         start, end = self._count, self._count + len(points)
@@ -154,7 +154,7 @@ class Curves:
             self._columns[metric][start:end] = values[:, number]
         self._smooth(start, end)
         self._mark(points)
-        self._count = end  # last: who looks meanwhile sees whole points only
+        self._count = end  # last: concurrent readers see only whole points
         self.version += 1
 
     def _make_room(self, wanted: int) -> None:
@@ -168,7 +168,7 @@ class Curves:
         self._columns = {metric: _grown(column, size) for metric, column in self._columns.items()}
 
     def _smooth(self, start: int, end: int) -> None:
-        """The exponential mean goes on from where it was; it follows the first points closely."""
+        """Continue the exponential mean; it follows the first points closely."""
         smoothed = []
         for value in self._columns[Metric.LOSS][start:end].tolist():
             if isfinite(value):
@@ -196,26 +196,26 @@ class Curves:
         else:
             marks.append(Mark(metric, what, step, step))
 
-    # --- looking --------------------------------------------------------------------------------
+    # --- access ---------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return self._count
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """The step of each point, growing; a view."""
+        """The step of each point, increasing; a view."""
         return self._steps[: self._count]
 
     def column(self, metric: Metric) -> Column:
-        """One value per point, NaN where there is none that can be drawn; a view."""
+        """One value per point, NaN if it cannot be drawn; a view."""
         return self._columns[metric][: self._count]
 
     def marks(self, metric: Metric) -> tuple[Mark, ...]:
-        """What of a metric is not finite, in the order of its steps."""
+        """A metric's values that are not finite, in the order of their steps."""
         return tuple(self._marks.get(metric, ()))
 
     def pace(self, points: int = 50) -> float:
-        """Seconds per step over the last `points`, everything between them included; 0 where that is not known."""
+        """Seconds per step over the last `points`, including everything between steps; 0 if unknown."""
         count = self._count
         first = max(0, count - 1 - points)
         if count < 2:
@@ -224,7 +224,7 @@ class Curves:
         return max(0.0, float(self._at[count - 1] - self._at[first]) / steps)
 
     def reading(self, index: int) -> Reading | None:
-        """The point at `index` (negative counts from the end); None where there is none."""
+        """The point at `index` (negative counts from the end); None if there is none."""
         count = self._count
         if not -count <= index < count:
             return None
@@ -235,7 +235,7 @@ class Curves:
 
 
 def _points(data: bytes) -> list[_Point]:
-    """The points of whole lines, in bulk; line by line only where one of them is damaged."""
+    """The points of whole lines, decoded in bulk, or line by line if one of them is damaged."""
     try:
         return _decoder.decode_lines(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -256,13 +256,13 @@ def _grown[Kind: np.generic](array: NDArray[Kind], size: int) -> NDArray[Kind]:
     return bigger
 
 
-# -- thinning out -----------------------------------------------------------------------------------
+# -- downsampling -----------------------------------------------------------------------------------
 
 
 def downsample(x: NDArray[np.generic], y: Column, columns: int) -> NDArray[np.int64]:
-    """Indices of the points to draw on `columns` columns, two for each, with every peak among them (MinMaxLTTB).
+    """Indices of the points to draw on `columns` columns, two per column, keeping every peak (MinMaxLTTB).
 
-    `x` grows; both are finite and of the same length.
+    `x` increases; both are finite and of the same length.
     """
     wanted = max(4, 2 * columns)
     if len(x) <= wanted:

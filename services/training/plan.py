@@ -23,7 +23,7 @@ from services.refusal import Refusal
 from services.training import policies
 
 LONGEST_LOG, LONGEST_SAVE = 200, 20_000
-"""Steps between two log points, and between two checkpoints, at most: LeRobot's own defaults."""
+"""The most steps between two log points, and between two checkpoints: LeRobot's own defaults."""
 
 _KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -66,7 +66,8 @@ def plan(
 ) -> TrainRequest:
     """A checked request. Raises Refusal with the reason.
 
-    Where they are None, about a hundred points are logged and five checkpoints saved, at LeRobot's distances at most.
+    If `log_freq` and `save_freq` are None, about a hundred points are logged and five checkpoints saved, and never
+    fewer than with LeRobot's defaults.
     """
     summary = _dataset(folder, dataset.strip())
     _check_numbers(steps=steps, batch_size=batch_size, log_freq=log_freq, save_freq=save_freq)
@@ -94,13 +95,13 @@ def episodes_used(summary: DatasetSummary) -> str:
 
 
 def begin(folder: DataFolder, request: TrainRequest) -> RunFolder:
-    """Start the training worker. Raises FolderProblem where the data folder cannot be written."""
+    """Start the training worker. Raises FolderProblem if the data folder cannot be written."""
     folder.create()
     return launch(folder, request)
 
 
 def stop(link: Link) -> Answered:
-    """Ask the training to save a checkpoint after the step that it is at, and end."""
+    """Ask the training to save a checkpoint after its current step, and end."""
     return link.tell(protocol.Finish())
 
 
@@ -132,7 +133,7 @@ def _check_numbers(**numbers: int | None) -> None:
 
 
 def _policy(folder: DataFolder, policy: str) -> tuple[str, str]:
-    """A type's name or a Hub id as it is, or the pretrained_model folder of a path; and a word for it."""
+    """The policy to train (a type, a Hub id, or the pretrained_model folder of a path) and a short name for it."""
     types = policies.known()
     if not policy:
         raise Refusal(f"a policy is needed: {', '.join(types)}, or the path or Hub id of a pretrained one")
@@ -160,7 +161,7 @@ def _pretrained(path: Path) -> tuple[str, str]:
 
 
 def _name(folder: DataFolder, name: str, default: str) -> str:
-    """The name asked for, which must be free, or the default made unique."""
+    """`name`, which must be free, or if it is empty, the default made unique."""
     taken = _names_taken(folder)
     if name:
         if not _NAME.fullmatch(name):
@@ -176,7 +177,7 @@ def _name(folder: DataFolder, name: str, default: str) -> str:
 
 
 def _names_taken(folder: DataFolder) -> set[str]:
-    """Folders of trainings, and what running ones will call theirs (LeRobot makes it with the first checkpoint)."""
+    """Names of training folders, and of running trainings, whose folders may not exist yet."""
     names = {p.name for p in folder.trainings.glob("*")}
     for run in live_runs(folder):
         with suppress(OSError, msgspec.MsgspecError):
@@ -198,7 +199,7 @@ def _cameras_left_out(summary: DatasetSummary, cameras: Sequence[str]) -> tuple[
 
 
 def _setting(text: str) -> str:
-    """`KEY=VALUE`, with a key that LeRobot may know and the console does not set itself."""
+    """`KEY=VALUE`, with a well-formed key that the console does not set itself."""
     key, equals, value = text.strip().lstrip("-").partition("=")
     key = key.strip()
     if not equals or not _KEY.fullmatch(key):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 _REGISTERED = re.compile(r"""^@PreTrainedConfig\.register_subclass\(\s*["']([\w-]+)["']""", re.MULTILINE)
 PLUGIN = "lerobot_policy_"
-"""How the name of a distribution begins whose import registers further types (LeRobot: utils/import_utils.py)."""
+"""The prefix of distributions that register further types when imported (LeRobot: utils/import_utils.py)."""
 
 
 @cache
 def known() -> tuple[str, ...]:
-    """The policy types of the installed LeRobot, sorted; empty where it is not installed.
+    """The policy types of the installed LeRobot, sorted; empty if it is not installed.
 
     Read from the text of `policies/*/configuration_*.py`: importing them takes seconds and loads torch.
     """
@@ -23,7 +23,7 @@ def known() -> tuple[str, ...]:
 
 
 def plugins() -> tuple[str, ...]:
-    """Installed distributions that bring further policy types."""
+    """Installed distributions that provide further policy types."""
     names = {name for d in metadata.distributions() if (name := d.metadata["Name"]) and name.startswith(PLUGIN)}
     return tuple(sorted(names))
 

@@ -1,4 +1,4 @@
-"""Which trainings there are: the one to watch, and what is known of one that ended. Reads disk: not on a loop."""
+"""The runs of trainings: which one to show, and how one ended. Reads the disk: do not call it on an event loop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from services.live.snapshots import Snapshot
 from sessions.models import SessionStatus
 
 
-def asked(run: RunFolder) -> TrainRequest | None:
-    """What a training was asked to do; None where the run is none, or its request cannot be read."""
+def request_of(run: RunFolder) -> TrainRequest | None:
+    """A training's request; None if the run is no training or its request cannot be read."""
     try:
         request = read_request(run)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
@@ -22,17 +22,17 @@ def asked(run: RunFolder) -> TrainRequest | None:
     return request if isinstance(request, TrainRequest) else None
 
 
-def to_watch(folder: DataFolder) -> RunFolder | None:
-    """The newest training whose worker lives, else the newest one; None where nobody ever trained."""
+def newest(folder: DataFolder) -> RunFolder | None:
+    """The newest training whose worker is alive, else the newest one; None if there is none."""
     runs = sorted((p for p in folder.runs.glob("*") if p.is_dir()), reverse=True)
-    trainings = [run for run in map(RunFolder, runs) if asked(run) is not None]
+    trainings = [run for run in map(RunFolder, runs) if request_of(run) is not None]
     return next((run for run in trainings if is_live(run)), trainings[0] if trainings else None)
 
 
-def ended(run: RunFolder) -> tuple[Snapshot, tuple[str, ...]]:
-    """The state of a run whose worker is gone (its end is written if it told none), and what it said last.
+def final_state(run: RunFolder) -> tuple[Snapshot, tuple[str, ...]]:
+    """The state of a run whose worker is gone, and its log's last lines, raw, if it did not finish.
 
-    Only a run that did not finish has last words: raw lines of its log. Raises OSError.
+    Writes the end of a worker that wrote none. Raises OSError.
     """
     snapshot = close_crashed(run)
     return snapshot, () if snapshot.status is SessionStatus.FINISHED else tuple(log_tail(run))

@@ -28,7 +28,7 @@ from services.training import plan as training
 from services.training import policies
 from services.workers.training import config as train_config
 from services.workers.training.checkpoints import LAST
-from services.workers.training.lerobot_hooks import HOOKED, MetricsFilter, tapped
+from services.workers.training.lerobot_hooks import HOOKED, MetricsFilter, hooked
 from tests.support.trainings import make_dataset, plan
 
 assert lerobot.policies
@@ -95,9 +95,9 @@ def test_the_tracker_itself_goes_to_the_root_logger() -> None:
     assert seen == [{"steps": 1, "samples": 4, "episodes": 0.08, "epochs": 0.04, "loss": 0.123456789}]
 
 
-def test_taps_are_taken_off_again() -> None:
+def test_hooks_are_removed_again() -> None:
     stock = {name: getattr(lerobot_train, name) for name in HOOKED}
-    with pytest.raises(ZeroDivisionError), tapped(_Nobody()):
+    with pytest.raises(ZeroDivisionError), hooked(_Nobody()):
         assert all(getattr(lerobot_train, name) is not stock[name] for name in HOOKED)
         raise ZeroDivisionError
     assert all(getattr(lerobot_train, name) is stock[name] for name in HOOKED)
@@ -113,7 +113,7 @@ def test_the_policy_takes_its_statistics_from_the_dataset_after_the_hook_that_na
 
 
 def test_lerobot_itself_gives_a_part_of_a_dataset_the_statistics_of_the_whole(tmp_path: Path) -> None:
-    """Where it does no more, `train_stats.narrow` is not needed; where it never did, ImageNet's are not tensors."""
+    """Where it does no more, `normalization.narrow` is not needed; where it never did, ImageNet's are not tensors."""
     folder = DataFolder(tmp_path).create()
     root = make_dataset(folder, cameras=True, episodes=2, frames=2)
     config = train_config.build(plan(folder), root=root, output=tmp_path / "out", episodes=[0])
@@ -126,7 +126,7 @@ def test_lerobot_itself_gives_a_part_of_a_dataset_the_statistics_of_the_whole(tm
 
 
 def test_a_stream_leaves_no_episode_out() -> None:
-    """Where it does, `train_stats.used` has to say which."""
+    """Where it does, `normalization.trained_episodes` has to say which."""
     assert inspect.getsource(StreamingLeRobotDataset).count("self.episodes") == 1
 
 

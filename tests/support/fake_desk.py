@@ -141,7 +141,7 @@ class FakeWorker:
     def load_policy(self, **values: Any) -> None:
         facts: dict[str, Any] = {
             "checkpoint": CHECKPOINT, "policy": "act", "device": "cpu", "parameters": 51_600_000, "cameras": ("wrist",),
-            "actions_per_inference": 100, "notes": ("the policy does not look at overhead",),
+            "actions_per_inference": 100, "notes": ("the policy does not use overhead",),
         }  # fmt: skip
         self.tell(ev.PolicyLoaded(**(facts | values)))
 

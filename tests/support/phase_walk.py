@@ -324,7 +324,7 @@ class Workers:
             data_dir=str(self.folder.root), profile=self._profile(case), checkpoint="c", task="t", dataset="rollout_w"
         )
         source: Any = SimpleNamespace(
-            policy=SimpleNamespace(ready=object()), wake=lambda: None, queue=SimpleNamespace(starved=0)
+            policy=SimpleNamespace(ready=object()), ensure_running=lambda: None, queue=SimpleNamespace(starved=0)
         )
         strategy = EvaluateStrategy(request, takes=self._takes(case), action_source=source, start={})
         if case.history != "none":

@@ -55,7 +55,7 @@ def install() -> None:
     theirs.close()
 
     def spawn(order: Order) -> HostedChild:
-        socket.send_fds(ours, [msgspec.json.encode(order)], [order.cable, order.memory])
+        socket.send_fds(ours, [msgspec.json.encode(order)], [order.socket_fd, order.memory_fd])
         return HostedChild(int(ours.recv(32)))
 
     policy_process.spawn = spawn  # type: ignore[assignment]
@@ -68,7 +68,7 @@ def _serve(cable: socket.socket) -> None:
         if not packet:
             return
         order = msgspec.json.decode(packet, type=Order)
-        order = msgspec.structs.replace(order, cable=descriptors[0], memory=descriptors[1], parent=os.getpid())
+        order = msgspec.structs.replace(order, socket_fd=descriptors[0], memory_fd=descriptors[1], parent=os.getpid())
         pid = os.fork()
         if pid == 0:
             status = 1

@@ -1,1 +1,1 @@
-"""Datasets that stay: durable episodes, recovery, hooks into LeRobot's datasets."""
+"""Writing datasets: durable episodes, recovery after a crash, hooks into LeRobot's datasets."""

@@ -1,4 +1,4 @@
-"""Beginning a dataset, or going on with one that fits: before the first frame."""
+"""What happens before the first frame: create a dataset, or check that the bench fits an existing one."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from services.workers.dataset.quarantine import Quarantine
 from services.workers.dataset.recovery import Recovery, sync_file
 from sessions.files import sync_folder
 
-_OURS = {"meta", "data", "videos", "images", QUARANTINE, SIDECAR}
-"""What a dataset's folder may hold and still count as one that can be begun anew."""
+_OWN_FILES = {"meta", "data", "videos", "images", QUARANTINE, SIDECAR}
+"""What the folder of a dataset without episodes may hold; anything else is somebody's."""
 
 
-def begin(
+def create_dataset(
     root: Path, repo_id: str, fps: int, features: dict[str, dict[str, Any]], robot_type: str | None
 ) -> Recovery | None:
-    """Make an empty dataset at `root`; what is there goes to quarantine. All or nothing.
+    """Create an empty dataset at `root`; what is there goes to quarantine. All or nothing.
 
-    LeRobot wants to make the folder itself, so it makes one beside, which holds nothing but info.json.
+    Raises DatasetProblem if the folder holds foreign files, or if LeRobot or the disk refuses.
+
+    LeRobot insists on making the folder, so it makes one beside `root`, which holds only info.json.
     """
-    strangers = sorted(p.name for p in _children(root) if p.name not in _OURS and not p.name.startswith(("tmp", ".")))
-    if strangers:
-        raise DatasetProblem(f"{root} is a folder with other things in it ({strangers[0]}): choose another name")
+    foreign = sorted(
+        p.name for p in _children(root) if p.name not in _OWN_FILES and not p.name.startswith(("tmp", "."))
+    )
+    if foreign:
+        raise DatasetProblem(f"{root} is a folder with other things in it ({foreign[0]}): choose another name")
     staging = root.parent / f".{root.name}.new"
     shutil.rmtree(staging, ignore_errors=True)
     try:
@@ -45,30 +49,30 @@ def begin(
         for folder in (root / "meta", root, root.parent):
             sync_folder(folder)
     except (ValueError, TypeError, KeyError, OSError) as error:
-        raise DatasetProblem(f"dataset {root.name} cannot be made: {why(error)}") from error
+        raise DatasetProblem(f"dataset {root.name} cannot be made: {reason_of(error)}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return recovery
 
 
 def _clear(root: Path) -> Recovery | None:
-    """Everything in a folder without episodes goes to quarantine; None where there was nothing worth naming."""
+    """Quarantine everything in a folder without episodes; None if there was nothing to report."""
     quarantine = Quarantine(root)
     for path in _children(root):
         if path.name != QUARANTINE:
             quarantine.take(path)
-    quarantine.explain("this folder held no saved episode when a recording began here")
+    quarantine.explain("this folder held no saved episode when a recording began in it")
     left = [name for name in quarantine.moved if name not in ("meta", SIDECAR)]
     if not left:
         return None
-    summary = f"no episode had been saved; what there was lies in {quarantine.name}"
+    summary = f"no episode had been saved; the files that were there are in {quarantine.name}"
     return Recovery(0, 0, tuple(quarantine.moved), quarantine.name, summary)
 
 
 def refuse_differences(
     root: Path, info: dict[str, Any], fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]
 ) -> None:
-    """Raises DatasetProblem with what keeps the bench from going on with this dataset."""
+    """Raises DatasetProblem, with every difference, if this bench cannot continue this dataset."""
     found = differences(info, fps, robot_type, features)
     if found:
         raise DatasetProblem(f"dataset {root.name} cannot be resumed with this bench: {'; '.join(found)}")
@@ -77,7 +81,7 @@ def refuse_differences(
 def differences(
     info: dict[str, Any], fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]
 ) -> list[str]:
-    """What keeps a recording from going on in the dataset that `info` describes, in words."""
+    """What keeps the bench from continuing the dataset that `info` describes, one phrase each."""
     found = []
     if info["fps"] != fps:
         found.append(f"it has {info['fps']} fps, the bench {fps}")
@@ -85,7 +89,7 @@ def differences(
         found.append(f"it is of robot {info.get('robot_type')}, the bench is {robot_type}")
     theirs = {key: ft for key, ft in info["features"].items() if key not in DEFAULT_FEATURES}
     ours = {key: ft for key, ft in features.items() if key not in DEFAULT_FEATURES}
-    found += [f"it has {key}, which the bench has not" for key in theirs if key not in ours]
+    found += [f"it has {key}, which the bench does not have" for key in theirs if key not in ours]
     found += [f"it lacks {key}, which the bench has" for key in ours if key not in theirs]
     for key in theirs.keys() & ours.keys():
         for trait in ("dtype", "shape", "names"):
@@ -103,8 +107,8 @@ def _children(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def why(error: Exception) -> str:
-    """The operator's sentence for what LeRobot or the system raised."""
+def reason_of(error: Exception) -> str:
+    """What LeRobot or the system raised, as text for the operator."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error) or type(error).__name__

@@ -1,7 +1,7 @@
-"""A LeRobot dataset in which every saved episode stays, whatever happens next.
+"""A LeRobot dataset in which every saved episode is durable.
 
-LeRobot (0.6.1) keeps its parquet files open until the end of a recording: a killed one is unreadable as a
-whole. Here each `save` ends with a commit, after which the episode survives a kill and a power cut. One
+LeRobot (0.6.1) keeps its parquet files open until the end of a recording: if it is killed, all of
+them are unreadable. Here each `save` ends with a commit, after which the episode survives a kill and a power cut. One
 episode is one data file, one video per camera and one metadata file, which is written last. A take that
 cannot be saved goes to the dataset's `quarantine/`, and the next take can be recorded.
 """
@@ -27,7 +27,7 @@ from services.datasets.lock import DatasetProblem
 from services.datasets.marks import Mark, begin_marks, write_mark
 from services.datasets.summary import INFO
 from services.workers.dataset import lerobot_hooks
-from services.workers.dataset.create import begin, refuse_differences, why
+from services.workers.dataset.create import create_dataset, reason_of, refuse_differences
 from services.workers.dataset.quarantine import Quarantine
 from services.workers.dataset.recovery import (
     STATS,
@@ -53,9 +53,9 @@ SHORTEST = 2
 
 
 class TakeNotSaved(Exception):
-    """A take did not become an episode. `where` is its folder in the quarantine, below the dataset's root.
+    """A take that did not become an episode. `where` is its quarantine folder, relative to the dataset's root.
 
-    `usable` says whether the next take can be recorded; where not, `DurableDataset.reopen` tries again.
+    `usable` says whether the next take can be recorded; if not, `DurableDataset.reopen` tries again.
     """
 
     def __init__(self, reason: str, where: str = "", *, usable: bool = True) -> None:
@@ -67,7 +67,7 @@ class TakeNotSaved(Exception):
 
 @dataclass(frozen=True)
 class SavedEpisode:
-    """An episode that is on disk for good. `seconds` is its length."""
+    """An episode that is durably on disk. `seconds` is its length."""
 
     index: int
     frames: int
@@ -77,9 +77,9 @@ class SavedEpisode:
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """How the cameras are encoded. LeRobot forgets this on resume, so it is given at every open.
+    """How the cameras are encoded. LeRobot does not keep this, so every open passes it.
 
-    `queue` is the room for each camera's frames in memory; `options` are further fields of LeRobot's
+    `queue` is how many frames of each camera may wait in memory; `options` are further fields of LeRobot's
     RGBEncoderConfig (crf, g, pix_fmt, extra_options).
     """
 
@@ -90,7 +90,7 @@ class EncoderSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self) -> RGBEncoderConfig:
-        """LeRobot's form of it. Raises DatasetProblem where this machine cannot encode so."""
+        """LeRobot's encoder configuration. Raises DatasetProblem if this machine cannot encode so."""
         try:
             return RGBEncoderConfig(vcodec=self.vcodec, preset=self.preset, **self.options)
         except (ValueError, TypeError) as error:
@@ -119,7 +119,7 @@ class DurableDataset:
         self._broken = ""
         # LeRobot joins videos through the system's temporary folder, which may lie on another disk.
         self._tempdir, tempfile.tempdir = tempfile.tempdir, str(root)
-        self._arm()
+        self._open_writer()
 
     @classmethod
     def open(
@@ -133,11 +133,11 @@ class DurableDataset:
         encoder: EncoderSettings,
         resume: bool,
     ) -> DurableDataset:
-        """Begin the dataset at `root`, or go on with it after recovering what a crash left (`.recovery`).
+        """Create the dataset at `root`, or continue it after recovering from a crash (`.recovery`).
 
-        `features` as LeRobot's `hw_to_dataset_features` builds them. A folder without a committed episode is
-        begun anew, what lies in it going to quarantine. Raises DatasetProblem, with the folder left as it
-        was, where it has episodes and `resume` is false, or where `fps`, `robot_type` or `features` differ.
+        `features` as LeRobot's `hw_to_dataset_features` builds them. A dataset without a committed
+        episode is created anew and its files go to quarantine. Raises DatasetProblem, leaving the folder as it
+        was, if it has episodes and `resume` is false, or if `fps`, `robot_type` or `features` differ.
         """
         datasets.disable_progress_bars()
         lerobot_hooks.embed_only_images()
@@ -152,7 +152,7 @@ class DurableDataset:
             refuse_differences(root, survey.info, fps, robot_type, features)
             recovery = None if survey.healthy else repair(survey)
         else:
-            recovery = begin(root, repo_id, fps, features, robot_type)
+            recovery = create_dataset(root, repo_id, fps, features, robot_type)
         write_backups(root)
         begin_marks(root, survey.episodes)
         return cls(root, _opener(root, repo_id, config, encoder), recovery)
@@ -171,23 +171,23 @@ class DurableDataset:
 
     @property
     def trouble(self) -> str | None:
-        """Why the running take cannot be saved, as soon as it is known (an encoder died); else None."""
+        """Why the running take cannot be saved (an encoder died), as soon as that is known; else None."""
         return self._encoder.trouble if self._encoder else None
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Frames of the running (or last) take that an earlier one stands in for, by video key."""
+        """Frames of the running (or last) take that repeat an earlier one for want of room, by video key."""
         return self._encoder.dropped() if self._encoder else {}
 
     def encoder_queue(self) -> tuple[int, int]:
-        """(frames waiting in the fullest camera's queue, its room)."""
+        """(frames waiting in the fullest camera's queue, the queue's size)."""
         return (self._encoder.depth(), self._encoder.queue_maxsize) if self._encoder else (0, 0)
 
     def add_frame(self, frame: Mapping[str, Any], task: str) -> None:
         """Add one frame; takes about a millisecond and never waits for an encoder.
 
         `frame` holds exactly the features given to `open`, images as uint8 (H, W, 3); it is copied. Raises
-        ValueError for another set, type or shape, and DatasetProblem where the dataset is out of use.
+        ValueError if keys, types or shapes differ, and DatasetProblem if the dataset is out of use.
         """
         if self._saving:
             raise RuntimeError("a take is being saved: wait for it before the next frame")
@@ -198,7 +198,7 @@ class DurableDataset:
         self._rows += 1
 
     def _copied(self, key: str, value: Any) -> Any:
-        """Images are copied by the encoder's queue."""
+        """A copy of the value, except of images, which the encoder's queue copies."""
         return value if key in self._video_keys or not isinstance(value, np.ndarray) else value.copy()
 
     def save(
@@ -212,8 +212,8 @@ class DurableDataset:
     ) -> SavedEpisode:
         """Make the running take an episode; blocks until it is durable.
 
-        The mark is stored with the caller's `flags` and, where they apply, `dropped_frames` and
-        `slow_encoder`. Raises TakeNotSaved where it cannot be saved; its files are then in quarantine.
+        The mark is stored with the caller's `flags` and, if they apply, `dropped_frames` and
+        `slow_encoder`. Raises TakeNotSaved if it cannot be saved; its files are then in quarantine.
         """
         if self._dataset is None:
             raise TakeNotSaved(self._broken, usable=False)
@@ -227,30 +227,30 @@ class DurableDataset:
             noted = self._flags(flags, time.perf_counter() - started)
             mark = Mark(accepted=accepted, flags=noted, session=session, take=take, strategy=strategy)
             self._commit(index, mark)
-        except Exception as error:  # whatever LeRobot raises, the take's files must not stay
-            raise self._set_aside(why(error)) from error
+        except Exception as error:  # LeRobot may raise anything; the take's files must not stay
+            raise self._set_aside(reason_of(error)) from error
         finally:
             self._saving = False
         self._episodes, self._rows = index + 1, 0
         return SavedEpisode(index, rows, rows / self._fps, noted)
 
     def discard(self) -> None:
-        """Drop the running take, frames and all."""
+        """Drop the running take and its frames."""
         if self._dataset is not None:
             self._dataset.clear_episode_buffer()
         self._rows = 0
 
     def reopen(self) -> None:
-        """Take a dataset that is out of use back into use. Raises DatasetProblem where it still cannot be."""
+        """Try to use a dataset again that is out of use. Raises DatasetProblem if it still cannot be used."""
         if self._dataset is None:
             try:
                 recover(self.root, reason=self._broken)
-                self._arm()
+                self._open_writer()
             except OSError as error:
                 raise DatasetProblem(f"dataset {self.root.name} cannot be used: {error}") from error
 
     def close(self) -> None:
-        """End the recording; a running take is dropped (save it before)."""
+        """End the recording; drops a running take (save it first)."""
         tempfile.tempdir = self._tempdir
         if self._dataset is None:
             return
@@ -261,7 +261,7 @@ class DurableDataset:
 
     # -- committing
 
-    def _arm(self) -> None:
+    def _open_writer(self) -> None:
         """Open LeRobot's dataset for the next take."""
         self._dataset = dataset = self._reopen()
         self._encoder = lerobot_hooks.steady_encoder(dataset)
@@ -269,11 +269,11 @@ class DurableDataset:
         self._fps = dataset.meta.fps
         self._video_keys = frozenset(dataset.meta.video_keys)
         self._known = _recorded_files(self.root)
-        self._remember()
+        self._keep_committed()
         self._rows = 0
 
     def _encode(self, rows: int) -> None:
-        """LeRobot's save, and the check that every video holds as many frames as there are rows."""
+        """LeRobot's save; checks that every video has as many frames as there are rows."""
         assert self._dataset is not None
         self._dataset.save_episode()
         for key in sorted(self._video_keys):
@@ -283,7 +283,7 @@ class DurableDataset:
                 raise _OutOfStep(f"the video of {key} holds {held[0] if held else 0} frames for {rows} rows")
 
     def _commit(self, index: int, mark: Mark) -> None:
-        """Data and mark to the disk first, then the metadata row that makes it an episode."""
+        """Write data and mark durably, then the metadata row that makes it an episode."""
         assert self._dataset is not None
         lerobot_hooks.close_data(self._dataset)
         files = self._new_files()
@@ -293,18 +293,18 @@ class DurableDataset:
         lerobot_hooks.commit_metadata(self._dataset)
         committed = self._new_files()
         _sync([path for path in committed if path not in files], self.root)
-        self._remember()
+        self._keep_committed()
         self._known.update(map(str, committed))
-        with suppress(OSError):  # the episode is committed; recovery can do without a newer backup
+        with suppress(OSError):  # the episode is committed; recovery does not need a newer backup
             write_backups(self.root)
 
-    def _remember(self) -> None:
-        """The files that LeRobot rewrites at each save, as the last commit has them."""
+    def _keep_committed(self) -> None:
+        """Keep the contents of the files that LeRobot rewrites at each save, as of the last commit."""
         paths = (self.root / name for name in (TASKS, STATS, INFO))
         self._committed = {path: path.read_bytes() for path in paths if path.exists()}
 
-    def _put_back(self) -> None:
-        """Undo LeRobot's rewriting, in place, which a full disk allows (a kill amid this is recovered from)."""
+    def _restore_committed(self) -> None:
+        """Undo LeRobot's rewriting in place, which works on a full disk (recovery handles a kill during this)."""
         for path, content in self._committed.items():
             with path.open("r+b") as file:
                 file.write(content)
@@ -324,19 +324,19 @@ class DurableDataset:
         return tuple(noted)
 
     def _set_aside(self, reason: str) -> TakeNotSaved:
-        """Quarantine the take's files, and go back to the last commit; the error to raise."""
+        """Quarantine the take's files and return to the last commit; returns the error to raise."""
         dataset, self._dataset = self._dataset, None
         self._broken = f"dataset {self.root.name} is out of use since a take was not saved: {reason}"
         lerobot_hooks.disarm(dataset)
         self._rows = 0
         quarantine = Quarantine(self.root)
         try:
-            self._put_back()
-            for path in self._new_files():  # the metadata file, too, if the failure came after it
+            self._restore_committed()
+            for path in self._new_files():  # including the metadata file, if it was written before the failure
                 quarantine.take(path)
             quarantine.explain(reason)
             recovery = recover(self.root, reason=reason, into=quarantine)
-            self._arm()
+            self._open_writer()
         except (OSError, DatasetProblem) as error:
             logger.exception("dataset %s could not be restored", self.root)
             return TakeNotSaved(f"{reason}; the dataset could not be restored: {error}", quarantine.name, usable=False)
@@ -344,7 +344,7 @@ class DurableDataset:
 
 
 class _OutOfStep(Exception):
-    """A video with another number of frames than rows."""
+    """A video whose number of frames differs from the rows."""
 
 
 # -- opening -------------------------------------------------------------------------------------------
@@ -353,7 +353,7 @@ class _OutOfStep(Exception):
 def _opener(
     root: Path, repo_id: str, config: RGBEncoderConfig, encoder: EncoderSettings
 ) -> Callable[[], LeRobotDataset]:
-    """What opens LeRobot's dataset at `root` for the next episode, always with the same encoder."""
+    """A function that opens LeRobot's dataset at `root` for the next episode, always with the same encoder."""
 
     def reopen() -> LeRobotDataset:
         with lerobot_hooks.last_episode_only():

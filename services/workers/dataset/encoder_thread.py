@@ -1,4 +1,4 @@
-"""One colour camera's encoder thread: LeRobot's, without what keeps the control loop waiting.
+"""One colour camera's encoder thread: LeRobot's, without what delays the control loop.
 
 LeRobot's `_CameraEncoderThread.run` (datasets/video_utils.py) holds the interpreter lock for about 5 ms per
 640x480 frame: PIL converts it, and running quantiles sort it into 5,000 bins. Two cameras at 30 Hz delay a
@@ -33,7 +33,7 @@ class PixelCounts:
         self._counts: NDArray[np.int64] | None = None
 
     def add(self, image: Image) -> None:
-        """Count an image (H, W, C), every n-th pixel of it as LeRobot samples it."""
+        """Count an image (H, W, C), sampling every n-th pixel as LeRobot does."""
         sampled = auto_downsample_height_width(image.transpose(2, 0, 1))
         counts = np.stack([np.bincount(channel.ravel(), minlength=256) for channel in sampled])
         self._counts = counts if self._counts is None else self._counts + counts
@@ -63,7 +63,7 @@ class PixelCounts:
 
 
 class ColourEncoderThread(_CameraEncoderThread):
-    """Encodes the images (uint8, H x W x 3) of its queue into one MP4, until None comes."""
+    """Encodes its queue's images (uint8, H x W x 3) into one MP4, until it gets None."""
 
     _container: Any = None
 
@@ -72,7 +72,7 @@ class ColourEncoderThread(_CameraEncoderThread):
         logging.getLogger("libav").setLevel(av.logging.WARNING)
         try:
             counts = self._encode()
-        except Exception as error:  # whatever the encoder raises, the saver has to hear of it
+        except Exception as error:  # whatever the encoder raises has to reach the saving thread
             logger.error("encoder of %s: %s", self.video_path, error)
             with contextlib.suppress(Exception):
                 self._container.close()

@@ -1,6 +1,6 @@
-"""The statistics that each episode's row in `meta/episodes` carries, and what those of several come to.
+"""The statistics in each episode's row of `meta/episodes`, and how to aggregate them.
 
-Imports LeRobot only to add them up: that takes seconds, and a look at a healthy dataset does without.
+Imports LeRobot, which takes seconds, only to aggregate: surveying a healthy dataset does not need it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 PREFIX = "stats/"
-"""How LeRobot's columns begin: `stats/FEATURE/mean`, and so on (`datasets/dataset_metadata.py`)."""
+"""The prefix of LeRobot's columns: `stats/FEATURE/mean` and so on (`datasets/dataset_metadata.py`)."""
 
 
 def read(files: Iterable[Path]) -> pa.Table:
-    """The rows of these files: `episode_index` and the statistics, null where a file lacks a column of another."""
+    """The rows of these files: `episode_index` and the statistics, null if a file lacks another's column."""
     tables = []
     for path in sorted(files):
         with pq.ParquetFile(path) as file:
@@ -27,15 +27,15 @@ def read(files: Iterable[Path]) -> pa.Table:
 
 
 def rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Of each episode what it has, as {"FEATURE/mean": value}."""
+    """Each episode's statistics, without missing ones, as {"FEATURE/mean": value}."""
     stats = table.select([name for name in table.column_names if name.startswith(PREFIX)]).to_pylist()
     return [{key.removeprefix(PREFIX): v for key, v in row.items() if v is not None} for row in stats]
 
 
-def together(episodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What LeRobot makes of several such rows, {feature: {"mean": array}} (`datasets/compute_stats.py`).
+def aggregate(episodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """LeRobot's aggregate of several such rows, {feature: {"mean": array}} (`datasets/compute_stats.py`).
 
-    Raises KeyError where one lacks a part of a feature that it has, ValueError where their shapes differ.
+    Raises KeyError if a row has a feature only in part, ValueError if shapes differ.
     """
     from lerobot.datasets.compute_stats import aggregate_stats
     from lerobot.datasets.io_utils import cast_stats_to_numpy
@@ -45,8 +45,8 @@ def together(episodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return result
 
 
-def for_file(stats: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """As stats.json holds them."""
+def as_json(stats: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The statistics in the form of stats.json."""
     from lerobot.datasets.utils import serialize_dict
 
     result: dict[str, Any] = serialize_dict(stats)

@@ -1,12 +1,12 @@
 """Hooks into LeRobot's privates. Each names the LeRobot file it touches; `tests/lerobot_seams` guards them.
 
 What is hooked, in LeRobot 0.6.1:
-- `datasets/video_utils.py`, StreamingVideoEncoder: frames are fed without waiting, and a dropped frame is
-  made up for, so that videos stay in step with the rows (`SteadyEncoder`).
+- `datasets/video_utils.py`, StreamingVideoEncoder: frames are fed without waiting, and a dropped frame
+  is replaced, so that videos stay in step with the rows (`SteadyEncoder`).
 - `datasets/dataset_metadata.py`, load_episodes: a writer reads the last row only (`last_episode_only`).
-- `datasets/dataset_writer.py`, embed_images: skipped where there is nothing to embed (`embed_only_images`).
+- `datasets/dataset_writer.py`, embed_images: skipped if there is nothing to embed (`embed_only_images`).
 - `datasets/dataset_writer.py` and `datasets/dataset_metadata.py`: both parquet writers are closed after each
-  episode, which makes it readable at once (`close_data`, `commit_metadata`).
+  episode, so that it is readable at once (`close_data`, `commit_metadata`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from services.workers.dataset.encoder_thread import ColourEncoderThread
 logger = logging.getLogger(__name__)
 
 STALLED_S = 30.0
-"""An encoder that encodes no frame for so long has hung."""
+"""An encoder that encodes no frame for this long hangs."""
 
 
 class EncoderFailed(Exception):
@@ -59,14 +59,14 @@ class _Queued:
 
 
 class StepQueue(queue.Queue[Any]):
-    """One camera's frames on their way to its encoder: exactly one image comes out for each one offered.
+    """One camera's queue of frames for its encoder: exactly one image comes out for each one offered.
 
-    Where the queue is full, the newest image in it stands in for the one that finds no room, so that
-    offering never waits, memory stays bounded, and the video keeps step with the rows.
+    If the queue is full, its newest image is repeated in place of the one offered, so that offering
+    never waits, memory stays bounded, and the video keeps step with the rows.
     """
 
     def offer(self, image: np.ndarray[Any, Any]) -> bool:
-        """Take a copy of the image; False where an earlier one stands in for it. One producer only."""
+        """Queue a copy of the image; False if an earlier one is repeated instead. One producer only."""
         with self.mutex:
             if len(self.queue) >= self.maxsize:
                 self.queue[-1].times += 1
@@ -78,13 +78,13 @@ class StepQueue(queue.Queue[Any]):
         return True
 
     def end(self) -> None:
-        """No more frames: the encoder finishes after what is queued (there is always room for this)."""
+        """End the video after the queued frames (there is always room for this)."""
         with self.mutex:
             self.queue.append(None)
             self.not_empty.notify()
 
     def abandon(self) -> None:
-        """Forget what is queued, and end."""
+        """Drop the queued frames and end the video."""
         with self.mutex:
             self.queue.clear()
         self.end()
@@ -105,7 +105,7 @@ class StepQueue(queue.Queue[Any]):
 
 
 class SteadyEncoder(StreamingVideoEncoder):
-    """LeRobot's streaming encoder (`datasets/video_utils.py`) that neither waits nor falls out of step.
+    """LeRobot's streaming encoder (`datasets/video_utils.py`), which never waits and stays in step.
 
     `trouble` holds the first failure of the running take; feeding goes on, so that the control loop never
     sees an encoder's error; `finish_episode` raises it.
@@ -124,7 +124,7 @@ class SteadyEncoder(StreamingVideoEncoder):
         self._episode_active: bool = False
 
     def start_episode(self, video_keys: list[str], temp_dir: Path, depth_video_keys: list[str] | None = None) -> None:
-        """As the original, with a StepQueue for each camera."""
+        """Like the original, with a StepQueue for each camera."""
         if self._episode_active:
             self.cancel_episode()
         self._dropped_frames.clear()
@@ -155,12 +155,12 @@ class SteadyEncoder(StreamingVideoEncoder):
     def feed_frame(self, video_key: str, image: np.ndarray[Any, Any]) -> None:
         """Never waits and never raises: a full queue counts a drop, a dead encoder sets `trouble`."""
         if not self._threads[video_key].is_alive():
-            self.trouble = self.trouble or f"the encoder of {video_key} died: {self._verdict(video_key)[1]}"
+            self.trouble = self.trouble or f"the encoder of {video_key} died: {self._result(video_key)[1]}"
         elif not self._frame_queues[video_key].offer(image):
             self._dropped_frames[video_key] = self._dropped_frames.get(video_key, 0) + 1
 
     def finish_episode(self) -> dict[str, tuple[Path, dict[str, Any] | None]]:
-        """Wait for the videos as long as they progress: {video key: (mp4, stats)}. Raises EncoderFailed.
+        """Wait for the videos while they progress: {video key: (mp4, stats)}. Raises EncoderFailed.
 
         The original returns after 120 s as if all were well.
         """
@@ -171,7 +171,7 @@ class SteadyEncoder(StreamingVideoEncoder):
         results = {}
         for key in self._threads:
             self._wait_for(key)
-            status, outcome = self._verdict(key)
+            status, outcome = self._result(key)
             if status != "ok":
                 raise EncoderFailed(f"the encoder of {key} failed: {outcome}")
             results[key] = (self._video_paths[key], outcome)
@@ -191,15 +191,15 @@ class SteadyEncoder(StreamingVideoEncoder):
                     f"the encoder of {key} did not move for {self.stalled_s:.0f} s, with {left} frames to go"
                 )
 
-    def _verdict(self, key: str) -> tuple[str, Any]:
-        """What the thread left as its result; read again, it is still there."""
+    def _result(self, key: str) -> tuple[str, Any]:
+        """The thread's result, left in the queue for the next call."""
         results = self._result_queues[key]
         try:
-            verdict: tuple[str, Any] = results.get_nowait()
+            result: tuple[str, Any] = results.get_nowait()
         except queue.Empty:
             return "error", "no reason given"
-        results.put_nowait(verdict)
-        return verdict
+        results.put_nowait(result)
+        return result
 
     def cancel_episode(self) -> None:
         """Drop the running take: threads end at once, their temporary folders are removed."""
@@ -211,7 +211,7 @@ class SteadyEncoder(StreamingVideoEncoder):
             shutil.rmtree(folder, ignore_errors=True)
 
     def abandon(self) -> None:
-        """End the take and leave its files where they are (they go to quarantine)."""
+        """End the take but keep its files (they go to quarantine)."""
         threads = list(self._threads.values())
         for frames in self._frame_queues.values():
             frames.abandon()
@@ -228,14 +228,14 @@ class SteadyEncoder(StreamingVideoEncoder):
         return max((frames.qsize() for frames in list(self._frame_queues.values())), default=0)
 
     def dropped(self) -> dict[str, int]:
-        """Frames of the running or last take that found no room, by video key."""
+        """Frames of the running or last take for which the queue had no room, by video key."""
         return dict(self._dropped_frames)
 
 
 def steady_encoder(dataset: LeRobotDataset) -> SteadyEncoder | None:
-    """Give the dataset's writer a SteadyEncoder in place of its own (`datasets/dataset_writer.py`).
+    """Replace the encoder of the dataset's writer by a SteadyEncoder (`datasets/dataset_writer.py`).
 
-    None where there are no videos.
+    None if there are no videos.
     """
     stock = dataset.writer._streaming_encoder
     if stock is None:
@@ -249,10 +249,10 @@ def steady_encoder(dataset: LeRobotDataset) -> SteadyEncoder | None:
 
 @contextlib.contextmanager
 def last_episode_only() -> Iterator[None]:
-    """Within this, a dataset opened for writing reads the last episode's row alone, all that a writer uses.
+    """Within this, a dataset opened for writing reads only the last episode's row, which is all a writer uses.
 
-    LeRobot copies the rows of all episodes into the Hub's cache: 25 ms an episode, and room on the disk.
-    Replaces `load_episodes` where `datasets/dataset_metadata.py` looks it up, where it does.
+    LeRobot copies the rows of all episodes into the Hub's cache: 25 ms and disk space per episode.
+    Replaces `load_episodes` in `datasets/dataset_metadata.py`, if that has it.
     """
     original = getattr(dataset_metadata, "load_episodes", None)
     if original is None:
@@ -266,7 +266,7 @@ def last_episode_only() -> Iterator[None]:
 
 
 def _last_row(root: Path) -> list[dict[str, Any]]:
-    """As `load_episodes` (`datasets/io_utils.py`), but for the last row only. The dataset is recovered."""
+    """As `load_episodes` (`datasets/io_utils.py`), but only the last row. The dataset has been recovered."""
     last = max((root / EPISODES_DIR).glob("*/*.parquet"))
     with pq.ParquetFile(last) as file:
         columns = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
@@ -275,10 +275,10 @@ def _last_row(root: Path) -> list[dict[str, Any]]:
 
 
 def embed_only_images() -> None:
-    """Spare `save_episode` a pass over every row (1.2 ms each) that changes nothing without image columns.
+    """Skip a pass of `save_episode` over every row (1.2 ms each), which without image columns changes nothing.
 
-    Replaces `embed_images` where `datasets/dataset_writer.py` looks it up; does nothing the second time, or
-    where LeRobot has it no more.
+    Replaces `embed_images` in `datasets/dataset_writer.py`; does nothing the second time, or if LeRobot
+    no longer has it.
     """
     original = getattr(dataset_writer, "embed_images", None)
     if original is None or hasattr(original, "for_images_only"):
@@ -318,7 +318,7 @@ def commit_metadata(dataset: LeRobotDataset) -> None:
 def disarm(dataset: LeRobotDataset) -> None:
     """Stop a dataset object for good without committing what it still holds.
 
-    LeRobot's `__del__` would otherwise flush the buffered metadata row at some later time.
+    Otherwise LeRobot's `__del__` would flush the buffered metadata row at some later time.
     """
     writer: DatasetWriter = dataset.writer
     dataset.meta._metadata_buffer = []

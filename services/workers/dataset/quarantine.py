@@ -1,4 +1,4 @@
-"""Where what is no episode goes: a folder inside the dataset. Nothing is deleted."""
+"""The folder inside a dataset for files that belong to no episode. Nothing is deleted."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ REASON = "reason.txt"
 
 @dataclass
 class Quarantine:
-    """One folder `quarantine/<timestamp>` below the dataset, made when the first thing goes there."""
+    """One folder `quarantine/<timestamp>` of the dataset, made when the first file goes there."""
 
     root: Path
     moved: list[str] = field(default_factory=list)
 
     @cached_property
     def folder(self) -> Path:
-        """The folder, which no other recovery used."""
+        """The folder, unused by any other recovery."""
         base = self.root / QUARANTINE / time.strftime("%Y%m%d-%H%M%S")
         for number in range(1000):
             folder = base.with_name(f"{base.name}-{number}") if number else base
@@ -35,15 +35,15 @@ class Quarantine:
 
     @property
     def name(self) -> str:
-        """The folder below the dataset; empty where nothing went there."""
+        """The folder's path relative to the dataset; empty if nothing was quarantined."""
         return str(self.folder.relative_to(self.root)) if self.moved else ""
 
     def take(self, path: Path) -> None:
-        """Move a file or folder there, under its own relative path."""
+        """Move a file or folder there, keeping its relative path."""
         path.replace(self._place(path))
 
     def keep_copy(self, path: Path) -> None:
-        """Keep a file as it is now (its name will be given to a new one)."""
+        """Keep a copy of a file that is about to be replaced."""
         place = self._place(path)
         try:
             place.hardlink_to(path)
@@ -51,7 +51,7 @@ class Quarantine:
             shutil.copy2(path, place)
 
     def explain(self, reason: str) -> None:
-        """Say why, in reason.txt, and make it all durable; a full disk does not matter here."""
+        """Write the reason into reason.txt and make everything durable; errors such as a full disk are ignored."""
         if not self.moved:
             return
         lines = [reason, "", "set aside from here:", *self.moved, ""]

@@ -1,9 +1,9 @@
-"""What of a dataset is whole, and setting aside the rest after a crash.
+"""Which episodes of a dataset are whole, and recovery after a crash, which sets aside the rest.
 
-The truth is the rows of the readable `meta/episodes` files, contiguous from episode 0, whose data and video
-files exist and read. Everything else that a recorder left goes to `<root>/quarantine/<timestamp>/`; nothing
-is deleted. Reads parquet and video headers only, imports LeRobot only to aggregate statistics, and never
-contacts the Hub (LeRobot asks it for whatever it cannot read).
+The committed episodes are the rows of the readable `meta/episodes` files, contiguous from episode 0, whose data
+and video files exist and can be read. All other files of a recorder go to `<root>/quarantine/<timestamp>/`; nothing is
+deleted. Reads parquet and video headers only, imports LeRobot only to aggregate statistics, and never
+contacts the Hub (LeRobot would, for whatever it cannot read).
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ STATS = "meta/stats.json"
 TASKS = "meta/tasks.parquet"
 TASKS_BACKUP = "meta/tasks.parquet.bak"
 _LEFTOVERS = ("tmp*", "images", f".{SIDECAR}.*", "meta/.*")
-"""What a kill leaves: LeRobot's temporary folders and images, and half-written files of ours."""
+"""What a kill leaves: LeRobot's temporary folders and images, and our half-written files."""
 _UNREADABLE = (OSError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """What a recovery found and did: `quarantined` are paths below the dataset, moved to the folder `where`."""
+    """What a recovery found and did: `quarantined` are paths relative to the dataset, moved to `where`."""
 
     episodes: int
     frames: int
@@ -53,7 +53,7 @@ class Recovery:
     summary: str
 
     def event(self) -> ev.DatasetRecovered:
-        """As it is told."""
+        """The recovery as the session's event."""
         return ev.DatasetRecovered(
             episodes=self.episodes,
             frames=self.frames,
@@ -65,7 +65,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Row:
-    """One episode as `meta/episodes` has it. `videos` is {video file: last second of the episode in it}."""
+    """One episode's row in `meta/episodes`. `videos` is {video file: last second of the episode in it}."""
 
     index: int
     length: int
@@ -74,14 +74,14 @@ class Row:
     videos: dict[Path, float]
 
 
-# -- looking -------------------------------------------------------------------------------------------
+# -- survey --------------------------------------------------------------------------------------------
 
 
 class Survey:
-    """The state of the dataset at `root`, looked up once; reads only.
+    """The state of the dataset at `root`, read once; changes nothing.
 
-    Raises DatasetProblem where the folder is no version 3 dataset, or holds committed episodes that cannot
-    be described (no readable info.json and no backup).
+    Raises DatasetProblem if the folder is no version 3 dataset, or holds committed episodes without a
+    readable info.json or a backup of it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -95,27 +95,27 @@ class Survey:
             raise DatasetProblem(f"dataset {root.name} has {problem or version_problem('2.1')}")
         self.rows = self._read_rows()
         whole = self._whole()
-        self.truth: list[Row] = []
+        self.committed: list[Row] = []
         for row, ok in zip(self.rows, whole, strict=True):
-            if not ok or row.index != len(self.truth):
+            if not ok or row.index != len(self.committed):
                 break
-            self.truth.append(row)
-        self.beyond = [row for row, ok in zip(self.rows, whole, strict=True) if ok][len(self.truth) :]
+            self.committed.append(row)
+        self.beyond = [row for row, ok in zip(self.rows, whole, strict=True) if ok][len(self.committed) :]
 
     @property
     def episodes(self) -> int:
         """Committed, whole, contiguous episodes."""
-        return len(self.truth)
+        return len(self.committed)
 
     @property
     def frames(self) -> int:
-        """Rows of those."""
-        return sum(row.length for row in self.truth)
+        """The frames of those episodes."""
+        return sum(row.length for row in self.committed)
 
     @cached_property
     def kept(self) -> set[Path]:
         """The files that the whole episodes live in."""
-        return {path for row in self.truth for path in (row.meta_file, row.data_file, *row.videos)}
+        return {path for row in self.committed for path in (row.meta_file, row.data_file, *row.videos)}
 
     @cached_property
     def strays(self) -> list[Path]:
@@ -132,7 +132,7 @@ class Survey:
     def overfull(self) -> list[Path]:
         """Parquet files that hold whole episodes and rows beyond them (several episodes to a file)."""
         expected: defaultdict[Path, int] = defaultdict(int)
-        for row in self.truth:
+        for row in self.committed:
             expected[row.data_file] += row.length
             expected[row.meta_file] += 1
         meta_rows: defaultdict[Path, int] = defaultdict(int)
@@ -143,7 +143,7 @@ class Survey:
 
     @cached_property
     def tasks(self) -> int | None:
-        """Tasks in tasks.parquet; None where it cannot be read."""
+        """Tasks in tasks.parquet; None if it cannot be read."""
         try:
             return int(pq.read_metadata(self.root / TASKS).num_rows)
         except _UNREADABLE:
@@ -151,7 +151,7 @@ class Survey:
 
     @cached_property
     def stats_right(self) -> bool:
-        """Whether stats.json covers exactly the whole episodes' rows (and is not there where there are none)."""
+        """Whether stats.json covers exactly the whole episodes' rows (and does not exist if there are none)."""
         stats = _read_json(self.root / STATS)
         if not self.episodes:
             return not (self.root / STATS).exists()
@@ -162,7 +162,7 @@ class Survey:
 
     @property
     def info_right(self) -> bool:
-        """Whether info.json is readable and its totals are the truth."""
+        """Whether info.json is readable and its totals are those of the whole episodes."""
         info = self.own_info
         return (
             info is not None
@@ -231,7 +231,7 @@ class Survey:
         return Row(values["episode_index"], values["length"], path, self.root / data, videos)
 
     def _whole(self) -> list[bool]:
-        """For each row, whether its data rows and its stretch of every video are there."""
+        """For each row, whether its data rows and its part of every video are there."""
         whole, used = [], defaultdict[Path, int](int)
         for row in self.rows:
             used[row.data_file] += row.length
@@ -255,7 +255,7 @@ class Survey:
 
 
 def count_frames(video: Path) -> int:
-    """Frames in an MP4's first video stream, by its index; -1 where it is missing or cannot be read."""
+    """Frames in an MP4's first video stream, by its index; -1 if it is missing or cannot be read."""
     try:
         with av.open(str(video)) as container:
             stream = container.streams.video[0]
@@ -264,15 +264,15 @@ def count_frames(video: Path) -> int:
         return -1
 
 
-# -- setting right ---------------------------------------------------------------------------------------
+# -- recovery -------------------------------------------------------------------------------------------
 
 
 def recover(root: Path, *, reason: str = "", cut: bool = False, into: Quarantine | None = None) -> Recovery | None:
-    """Bring the dataset back to its last committed episode; None where nothing needed doing.
+    """Bring the dataset back to its last committed episode; None if it is healthy.
 
-    The caller holds the dataset's lock. May be killed at any point and run again. `reason` goes into the
-    quarantine's reason.txt. Raises DatasetProblem, having changed nothing, where whole episodes lie beyond
-    the first broken one: no crash does that, and only `cut=True` sets those aside, too.
+    The caller holds the dataset's lock. It may be killed at any point and run again. `reason` goes into the
+    quarantine's reason.txt. Raises DatasetProblem, changing nothing, if whole episodes follow the first
+    broken one: no crash causes that, and only `cut=True` sets those aside too.
     """
     if not root.exists():
         return None
@@ -281,7 +281,7 @@ def recover(root: Path, *, reason: str = "", cut: bool = False, into: Quarantine
 
 
 def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarantine | None = None) -> Recovery:
-    """What `recover` does once it has looked; `into` is a quarantine already begun."""
+    """What `recover` does after the survey; `into` is a quarantine begun already."""
     if survey.beyond and not cut:
         raise DatasetProblem(_refusal(survey))
     root, quarantine = survey.root, into or Quarantine(survey.root)
@@ -295,17 +295,17 @@ def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarant
     _rebuild_stats(survey, quarantine)
     message = fit_marks(root, survey.episodes)
     _rebuild_info(survey)
-    quarantine.explain(reason or "left by a recording that did not end in order")
+    quarantine.explain(reason or "left by a recording that did not end properly")
     summary = f"recovered {survey.episodes} episodes, {survey.frames} frames"
     if quarantine.moved:
-        summary += f"; {len(quarantine.moved)} files that belong to no episode lie in {quarantine.name}"
+        summary += f"; {len(quarantine.moved)} files that belong to no episode are in {quarantine.name}"
     if message:
         summary += f"; {message}"
     return Recovery(survey.episodes, survey.frames, tuple(quarantine.moved), quarantine.name, summary)
 
 
 def write_backups(root: Path) -> None:
-    """Keep copies of the two files that LeRobot rewrites in place, for the case that a kill tears them.
+    """Back up the two files that LeRobot rewrites in place, in case a kill damages them.
 
     The tasks first: an info.json.bak of N episodes says that N episodes are committed.
     """
@@ -317,7 +317,7 @@ def write_backups(root: Path) -> None:
 
 
 def _refusal(survey: Survey) -> str:
-    broken = next((r for p, r in enumerate(survey.rows) if r.index == p and r not in survey.truth), None)
+    broken = next((r for p, r in enumerate(survey.rows) if r.index == p and r not in survey.committed), None)
     which = f"episode {survey.episodes}"
     if broken:
         files = (broken.data_file, *broken.videos)
@@ -357,7 +357,7 @@ def _restore_tasks(survey: Survey, quarantine: Quarantine) -> None:
 
 
 def _rebuild_stats(survey: Survey, quarantine: Quarantine) -> None:
-    """Statistics over the whole episodes, from their rows; none where there are none."""
+    """Recompute the statistics from the whole episodes' rows; remove them if there is no episode."""
     path = survey.root / STATS
     if not survey.episodes:
         for leftover in (path, survey.root / TASKS):
@@ -365,18 +365,18 @@ def _rebuild_stats(survey: Survey, quarantine: Quarantine) -> None:
                 quarantine.take(leftover)
         survey.__dict__.pop("tasks", None)
     elif not survey.stats_right and (per_episode := _episode_stats(survey)):
-        stats = episode_stats.for_file(episode_stats.together(per_episode))
+        stats = episode_stats.as_json(episode_stats.aggregate(per_episode))
         write_atomically(path, json.dumps(stats, indent=4, ensure_ascii=False).encode())
 
 
 def _episode_stats(survey: Survey) -> list[dict[str, Any]]:
-    """Of each whole episode that has any."""
-    table = episode_stats.read({row.meta_file for row in survey.truth})
+    """The statistics of each whole episode that has any."""
+    table = episode_stats.read({row.meta_file for row in survey.committed})
     return [s for s in episode_stats.rows(table.filter(pc.less(table["episode_index"], survey.episodes))) if s]
 
 
 def _rebuild_info(survey: Survey) -> None:
-    """info.json last: until it is right, the next look finds the dataset in need of recovery."""
+    """Write info.json last: until it is right, the next survey finds the dataset in need of recovery."""
     if survey.info and not survey.info_right:
         info = survey.info | {
             "total_episodes": survey.episodes,
@@ -389,7 +389,7 @@ def _rebuild_info(survey: Survey) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Fsync a file that somebody else wrote."""
+    """Fsync a file that another library wrote."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

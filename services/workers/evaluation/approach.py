@@ -56,7 +56,7 @@ class Approach:
             self._places.append(self._offered)
             self._offered = {}
         self._since = time.monotonic()
-        self._brain.wake()
+        self._brain.ensure_running()
         goal = self._start or (self._places[-1] if self._places else {})
         path = start_path(measured, goal, self._motion)
         self._here = path[-1] if path else dict(measured)
@@ -69,7 +69,7 @@ class Approach:
         except PolicyFailed as failure:
             if failure.died and not self._revived:
                 self._revived, self.first = True, None
-                self._brain.wake()
+                self._brain.ensure_running()
                 return None
             raise Stranded(str(failure) or self._brain.policy.last_words()) from failure
 
@@ -88,9 +88,9 @@ class Approach:
 
     def _ask(self, observation: dict[str, Any]) -> None:
         """Have the policy think from here, as soon as it can."""
-        if self._brain.awake:
+        if self._brain.idle:
             self.first = observation
-            self._brain.think(observation, self._seed)
+            self._brain.begin_trial(observation, self._seed)
 
     def _agree(self, first: Pose, measured: Pose) -> bool | None:
         """Begin where the first action is near the goal, else ramp to it; one that runs away is followed slowly."""

@@ -1,4 +1,4 @@
-"""The control loop's end of the policy process: starts it, asks it, and waits for it only where it is told to."""
+"""The control loop's side of the policy process: starts it, sends observations, and never waits unless asked to."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from services.checkpoints.checkpoint import Checkpoint
 from services.workers.inference import protocol as inference_protocol
 
 LAST_WORDS_S = 0.05
-"""How long the end of a process that has hung up is waited for, to say what ended it: ask once the arm holds."""
+"""Seconds to wait for the exit status of a process that closed its connection: only while the arm holds."""
 
 
 class Child(Protocol):
-    """A process that was started: what is needed of subprocess.Popen."""
+    """A started process: the part of subprocess.Popen that is needed."""
 
     pid: int
 
@@ -39,13 +39,15 @@ class Child(Protocol):
 def spawn(order: inference_protocol.Order) -> Child:
     """Start a policy process; it writes to this process's standard error."""
     argv = [sys.executable, "-P", "-m", "services.workers.inference.policy_server", msgspec.json.encode(order).decode()]
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=(order.cable, order.memory))
+    return subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=(order.socket_fd, order.memory_fd)
+    )
 
 
 class Policy:
     """One checkpoint in a process of its own, started again on demand. Belongs to the control loop's thread.
 
-    `loaded` and `ready` are what it has told, None until then; `failure` says in words why it is dead.
+    `loaded` and `ready` are its messages, None until they arrive; `failure` says why it is dead.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, task: str) -> None:
@@ -56,7 +58,7 @@ class Policy:
         self.infer_ms = 0.0
         self._child: Child | None = None
         self._starting = False
-        self._cable: socket.socket | None = None
+        self._connection: socket.socket | None = None
         self._memory = os.memfd_create("observation")
         self._map: mmap.mmap | None = None
         self._views: inference_protocol.Frame = {}
@@ -66,11 +68,11 @@ class Policy:
         self._answer: NDArray[np.float32] | None = None
         self.busy = False
 
-    # --- its life ---------------------------------------------------------------------------------
+    # --- lifecycle --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the process, and with it the loading; again, as soon as the one before is gone (and its memory)."""
-        self._hang_up()
+        """Start the process, which loads the policy; replaces a running one once that is gone (and its memory)."""
+        self._disconnect()
         if self._child is not None:
             self._child.kill()
         self.loaded, self.failure, self._opened = None, "", False
@@ -78,7 +80,7 @@ class Policy:
         self._start_when_alone()
 
     def _start_when_alone(self) -> None:
-        """Takes no time: what is killed may take long to be gone, and the control loop goes on."""
+        """Spawn if no earlier process is left; never waits for one, since a killed process may take long to end."""
         if self._child is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._child.wait(0)
@@ -91,7 +93,7 @@ class Policy:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         order = inference_protocol.Order(
-            checkpoint=str(self.checkpoint.path), cable=theirs.fileno(), memory=self._memory, parent=os.getpid()
+            checkpoint=str(self.checkpoint.path), socket_fd=theirs.fileno(), memory_fd=self._memory, parent=os.getpid()
         )
         try:
             self._child = spawn(order)
@@ -101,10 +103,10 @@ class Policy:
             return
         finally:
             theirs.close()
-        self._cable = ours
+        self._connection = ours
 
     def open(self, features: Mapping[str, Mapping[str, Any]], robot_type: str | None) -> None:
-        """Say what observations look like (LeRobot's dataset features); it runs once on one, then it is `ready`."""
+        """Send the observations' layout (LeRobot's dataset features); the policy runs on one, then it is `ready`."""
         parts, size = inference_protocol.lay_out(features)
         os.ftruncate(self._memory, size)
         self._map = mmap.mmap(self._memory, size)
@@ -114,24 +116,24 @@ class Policy:
     @property
     def dead(self) -> bool:
         """Whether the process is gone or cannot go on."""
-        return self._cable is None and not self._starting
+        return self._connection is None and not self._starting
 
     @property
     def pid(self) -> int:
-        """The process, 0 where there is none."""
+        """The process's id, 0 if there is none."""
         return self._child.pid if self._child is not None else 0
 
     def give_up(self, why: str) -> None:
-        """End a process that does not answer; `start` begins another one."""
+        """Kill a process that does not answer; `start` begins another one."""
         if self._child is not None:
             self._child.kill()
-        self._hang_up()
+        self._disconnect()
         self.failure = why
 
     def close(self) -> None:
-        """End the process, and see it gone; may be called more than once."""
+        """Kill the process and wait for its end; may be called more than once."""
         self._starting = False
-        self._hang_up()
+        self._disconnect()
         if self._child is not None:
             self._child.kill()
             with suppress(subprocess.TimeoutExpired):
@@ -142,7 +144,7 @@ class Policy:
             self._memory = -1
 
     def last_words(self) -> str:
-        """Why it is dead; waits a moment for the end of a process that said nothing."""
+        """Why it is dead; waits LAST_WORDS_S for the end of a process that gave no reason."""
         if not self.failure and self._child is not None:
             status = 0
             with suppress(subprocess.TimeoutExpired):
@@ -151,33 +153,33 @@ class Policy:
             self.failure = f"the policy process ended{killed}"
         return self.failure
 
-    # --- talking ----------------------------------------------------------------------------------
+    # --- messages ---------------------------------------------------------------------------------
 
     def poll(self, timeout_s: float = 0.0) -> None:
-        """Take in what it has said; with a timeout, wait for the first word."""
+        """Handle its messages; with a timeout, wait for the first one."""
         if self._starting:
             self._start_when_alone()
-        if self._cable is None:
+        if self._connection is None:
             time.sleep(timeout_s if self._starting else 0.0)
             return
         if timeout_s:
-            select.select([self._cable], [], [], timeout_s)
-        while self._cable is not None:
+            select.select([self._connection], [], [], timeout_s)
+        while self._connection is not None:
             try:
-                packet = self._cable.recv(inference_protocol.PACKET)
+                packet = self._connection.recv(inference_protocol.PACKET)
             except BlockingIOError:
                 break
             except OSError:
                 packet = b""
             if packet:
-                self._hear(inference_protocol.decode_reply(packet))
+                self._receive(inference_protocol.decode_reply(packet))
             else:
-                self._hang_up()
+                self._disconnect()
         if self.loaded is not None and self._open is not None and not self._opened:
             self._opened = True
-            self._say(self._open)
+            self._send(self._open)
 
-    def _hear(self, reply: inference_protocol.Reply) -> None:
+    def _receive(self, reply: inference_protocol.Reply) -> None:
         match reply:
             case inference_protocol.Loaded():
                 self.loaded = reply
@@ -189,29 +191,29 @@ class Policy:
                     self._answer = reply.array()
             case inference_protocol.Failed(text=text):
                 self.failure = text
-                self._hang_up()
+                self._disconnect()
 
-    def _say(self, question: inference_protocol.Question) -> None:
-        if self._cable is None:
+    def _send(self, question: inference_protocol.Question) -> None:
+        if self._connection is None:
             return
         try:
-            self._cable.send(inference_protocol.encode(question))
-        except OSError:  # it is gone, or has not read for long
-            self._hang_up()
+            self._connection.send(inference_protocol.encode(question))
+        except OSError:  # it is gone, or has not read for a long time
+            self._disconnect()
 
-    def _hang_up(self) -> None:
-        if self._cable is not None:
-            self._cable.close()
-            self._cable = None
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         self.busy, self.ready, self._answer = False, None, None
 
     def reset(self, seed: int | None = None) -> None:
-        """A trial begins; an answer that is still to come belongs to the one before and is dropped."""
+        """Begin a trial; an answer that is still due belongs to the previous one and is dropped."""
         self._wanted, self._answer = 0, None
-        self._say(inference_protocol.Reset(seed=seed))
+        self._send(inference_protocol.Reset(seed=seed))
 
     def ask(self, frame: inference_protocol.Frame, rows: int = 1) -> None:
-        """Hand over an observation; not while it is `busy`. Raises ValueError on another shape than agreed."""
+        """Send an observation; not while it is `busy`. Raises ValueError if a shape differs from the layout."""
         assert not self.busy
         for key, view in self._views.items():
             value = np.asarray(frame[key])
@@ -220,15 +222,15 @@ class Policy:
             view[...] = value
         self._number += 1
         self._wanted, self._answer, self.busy = self._number, None, True
-        self._say(inference_protocol.Ask(number=self._number, rows=rows))
+        self._send(inference_protocol.Ask(number=self._number, rows=rows))
 
     def answer(self) -> NDArray[np.float32] | None:
-        """The actions (rows, joints) of the last question, once; None where they are not there yet."""
+        """The actions (rows, joints) for the last observation, once; None until they arrive."""
         found, self._answer = self._answer, None
         return found
 
     def wait(self, patience_s: float) -> NDArray[np.float32] | None:
-        """Lockstep, where time stands still: wait for the answer. None where it died or was too slow."""
+        """In lockstep, where time stands still: wait for the answer. None if it died or was too slow."""
         give_up = time.monotonic() + patience_s
         while (found := self.answer()) is None and not self.dead and time.monotonic() < give_up:
             self.poll(0.2)

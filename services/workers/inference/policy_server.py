@@ -1,7 +1,9 @@
 """The policy's own process: loads a checkpoint with LeRobot, and turns observations into actions when asked.
 
-A process, so that neither Python's lock nor a crash nor an out-of-memory kill of the policy touches the one that
-holds the arm. It dies with that one. `python -P -m services.workers.inference.policy_server ORDER`, ORDER as JSON.
+A separate process, so that neither Python's lock nor a crash nor an out-of-memory kill of the policy touches the
+process that holds the arm. It dies with that process.
+
+`python -P -m services.workers.inference.policy_server ORDER`, with the Order as JSON.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ from services.workers.inference import protocol as inference_protocol
 NICE = 5
 """The control loop's process goes first."""
 DELAY = "LAB_CONSOLE_INFER_DELAY_MS"
-"""Set for tests and benchmarks: every inference takes this much longer."""
+"""For tests and benchmarks: an environment variable with milliseconds added to every inference."""
 QUEUED = ("tdmpc", "lingbot_va")
-"""Policies whose predict_action_chunk reads what select_action has kept, although they look at one observation."""
+"""Policies whose predict_action_chunk reads what select_action has queued, although they take one observation."""
 FROM_THE_HUB = ("OfflineModeIsEnabled", "LocalEntryNotFoundError", "HfHubHTTPError", "RepositoryNotFoundError")
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ class Runner:
 
     def __init__(self, checkpoint: Path) -> None:
         """Raises whatever LeRobot raises on a policy that cannot be loaded."""
-        import lerobot.policies  # noqa: F401  it registers the policy types, so it comes first
+        import lerobot.policies  # noqa: F401  registers the policy types, so it comes first
         import torch
         from lerobot.configs.policies import PreTrainedConfig
         from lerobot.policies.factory import make_pre_post_processors
@@ -50,7 +52,7 @@ class Runner:
 
         register_third_party_plugins()
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
-        config = PreTrainedConfig.from_pretrained(checkpoint)  # falls back to a device that is here
+        config = PreTrainedConfig.from_pretrained(checkpoint)  # falls back to an available device
         if getattr(config, "pretrained_backbone_weights", None):
             config.pretrained_backbone_weights = None  # the checkpoint holds them; LeRobot would download them first
         self.config = config
@@ -75,7 +77,7 @@ class Runner:
         )
 
     def facts(self) -> inference_protocol.Loaded:
-        """What the console tells of it."""
+        """The policy's description for the control loop."""
         return inference_protocol.Loaded(
             policy=self.config.type,
             device=str(self.config.device),
@@ -86,7 +88,7 @@ class Runner:
         )
 
     def reset(self, seed: int | None = None) -> None:
-        """A trial begins."""
+        """Begin a trial; `seed` fixes the policy's random numbers."""
         import torch
 
         if seed is not None:
@@ -95,7 +97,7 @@ class Runner:
             part.reset()
 
     def act(self, frame: inference_protocol.Frame, *, task: str, robot_type: str, rows: int) -> NDArray[np.float32]:
-        """At most `rows` actions (one, where the policy is not chunked), each (joints,), in the robot's units."""
+        """At most `rows` actions (one, if the policy is not chunked), each (joints,), in the robot's units."""
         import torch
         from lerobot.policies.utils import prepare_observation_for_inference
 
@@ -115,7 +117,7 @@ class Runner:
 
 
 def _load(checkpoint: Path, config: Any) -> Any:
-    """The policy; one trained with PEFT on top of the base that its adapter names (policies/factory.py)."""
+    """The policy; one trained with PEFT is loaded on the base that its adapter names (policies/factory.py)."""
     from lerobot.policies.factory import get_policy_class
 
     kind = get_policy_class(config.type)
@@ -134,16 +136,16 @@ def _chunk_size(config: Any, steps: int) -> int:
 
 
 class Service:
-    """Answers on the cable until the other end is gone."""
+    """Answers requests until the control loop closes the connection."""
 
-    def __init__(self, cable: socket.socket, memory: int, runner: Runner) -> None:
-        self._cable, self._memory, self._runner = cable, memory, runner
+    def __init__(self, connection: socket.socket, memory: int, runner: Runner) -> None:
+        self._connection, self._memory, self._runner = connection, memory, runner
         self._frame: inference_protocol.Frame = {}
         self._with = {"task": "", "robot_type": ""}
 
     def run(self) -> None:
-        """Raises whatever the policy raises."""
-        while packet := self._cable.recv(inference_protocol.PACKET):
+        """Serve until the connection closes. Raises whatever the policy raises."""
+        while packet := self._connection.recv(inference_protocol.PACKET):
             match inference_protocol.decode_question(packet):
                 case inference_protocol.Open() as wanted:
                     self._open(wanted)
@@ -153,7 +155,7 @@ class Service:
                     self._answer(ask)
 
     def _open(self, wanted: inference_protocol.Open) -> None:
-        """Map the memory and run twice: the first inference is slower than those that count."""
+        """Map the memory and run twice, since the first inference is slower than later ones."""
         self._frame = inference_protocol.views(mmap.mmap(self._memory, wanted.size), wanted.parts)
         self._with = {"task": wanted.task, "robot_type": wanted.robot_type}
         ms = 0.0
@@ -161,13 +163,13 @@ class Service:
             self._runner.reset()
             ms = self._timed(self._runner.steps)[1]
         gc.collect()
-        gc.freeze()  # else each search for garbage goes through all that torch and LeRobot made: 200 ms
-        self._cable.send(inference_protocol.encode(inference_protocol.Ready(ms=ms)))
+        gc.freeze()  # otherwise each collection visits all objects of torch and LeRobot: 200 ms
+        self._connection.send(inference_protocol.encode(inference_protocol.Ready(ms=ms)))
 
     def _answer(self, ask: inference_protocol.Ask) -> None:
         actions, ms = self._timed(ask.rows)
         reply = inference_protocol.Actions(number=ask.number, rows=len(actions), ms=ms, values=actions.tobytes())
-        self._cable.send(inference_protocol.encode(reply))
+        self._connection.send(inference_protocol.encode(reply))
 
     def _timed(self, rows: int) -> tuple[NDArray[np.float32], float]:
         began = time.perf_counter()
@@ -177,7 +179,7 @@ class Service:
 
 
 def explain(error: BaseException) -> str:
-    """The first line of what was raised; where the Hub was needed and could not be had, that in words."""
+    """The error's first line, or, if the Hub was needed and unreachable, what to do about that."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     link: BaseException | None = error
     while link is not None:
@@ -191,25 +193,25 @@ def explain(error: BaseException) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Load, say so, serve; what goes wrong is told before the end."""
+    """Load the policy, report it, serve; reports an error before it exits."""
     order = msgspec.json.decode(argv[1], type=inference_protocol.Order)
     die_with(order.parent)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the session decides when it ends
     os.nice(NICE)
-    with suppress(OSError):  # where memory runs out, this process goes and not the one that holds the arm
+    with suppress(OSError):  # if memory runs out, the kernel kills this process, not the one that holds the arm
         Path("/proc/self/oom_score_adj").write_text("500")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s policy %(levelname)s %(name)s: %(message)s")
-    cable = socket.socket(fileno=order.cable)
+    connection = socket.socket(fileno=order.socket_fd)
     try:
         runner = Runner(Path(order.checkpoint))
-        cable.send(inference_protocol.encode(runner.facts()))
-        Service(cable, order.memory, runner).run()
-    except (BrokenPipeError, ConnectionResetError):  # nobody listens any more
+        connection.send(inference_protocol.encode(runner.facts()))
+        Service(connection, order.memory_fd, runner).run()
+    except (BrokenPipeError, ConnectionResetError):  # the control loop is gone
         return 0
-    except Exception as error:  # whatever LeRobot raises: the session has to hear of it
+    except Exception as error:  # LeRobot may raise anything, and the session has to know
         logger.exception("the policy failed")
-        cable.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
+        connection.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
         return 1
     return 0
 

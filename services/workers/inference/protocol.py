@@ -1,6 +1,6 @@
-"""What the control loop and its policy process say to each other: msgpack messages on a socket, observations in memory.
+"""The protocol between control loop and policy process: msgpack messages on a socket, observations in shared memory.
 
-One message is one packet (SOCK_SEQPACKET). An observation lies in memory that both map; at most one question is open
+One message is one packet (SOCK_SEQPACKET). Both processes map the observation's memory; at most one question is open
 at a time, so the loop never writes while the policy reads.
 """
 
@@ -24,11 +24,11 @@ Frame = dict[str, NDArray[Any]]
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """The process's command line: the pretrained_model folder, its two descriptors, and whom not to outlive."""
+    """The process's command line: the pretrained_model folder, two file descriptors, and the process it dies with."""
 
     checkpoint: str
-    cable: int
-    memory: int
+    socket_fd: int
+    memory_fd: int
     parent: int
 
 
@@ -42,7 +42,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What observations will look like, and what goes with each. The process answers Ready."""
+    """The observations' layout, and what accompanies each. Answered by Ready."""
 
     parts: tuple[Part, ...]
     size: int
@@ -51,22 +51,22 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Reset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A trial begins: forget every observation and action. Not answered. `seed` fixes what is drawn, in lockstep."""
+    """Begin a trial: forget every observation and action. Not answered. `seed` fixes random numbers, in lockstep."""
 
     seed: int | None = None
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The memory holds an observation: what next? At most `rows` actions are wanted. Answered by Actions."""
+    """The memory holds an observation; at most `rows` actions are wanted. Answered by Actions."""
 
     number: int
     rows: int
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The policy is in memory. `steps` actions are used of each inference, of `chunk` that it gives.
+    """The policy is loaded. `steps` actions are used of the `chunk` that each inference gives.
 
-    A policy that is not `chunked` is asked for every period, and gives one action.
+    A policy that is not `chunked` is asked every period and gives one action.
     """
 
     policy: str
@@ -78,13 +78,13 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """It has run once on an observation of this shape; `ms` is what an inference takes."""
+    """The policy has run on an observation of this layout; `ms` is the time of an inference."""
 
     ms: float
 
 
 class Actions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The answer to question `number`: `rows` actions, float32, in the robot's units; `ms` is what it took."""
+    """The answer to question `number`: `rows` actions, float32, in the robot's units; `ms` is the inference's time."""
 
     number: int
     rows: int
@@ -97,7 +97,7 @@ class Actions(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Why it cannot go on, in a sentence; it ends itself."""
+    """Why the process cannot go on, as one sentence; it then exits."""
 
     text: str
 
@@ -112,7 +112,7 @@ decode_question, decode_reply = _questions.decode, _replies.decode
 
 
 def lay_out(features: Mapping[str, Mapping[str, Any]]) -> tuple[tuple[Part, ...], int]:
-    """Where each feature lies, and the size of it all in bytes. `features` as LeRobot's datasets name them."""
+    """Each feature's place, and the total size in bytes. `features` as LeRobot's datasets name them."""
     parts, at = [], 0
     for key, feature in features.items():
         dtype = np.dtype(np.uint8 if feature["dtype"] in ("video", "image") else feature["dtype"])

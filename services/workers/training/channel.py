@@ -1,4 +1,4 @@
-"""The trainer's end of the line to its supervisor: facts out, the word to stop in."""
+"""The trainer's connection to its supervisor: sends messages, receives requests to stop."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from collections.abc import Callable
 
 from services.live import events as ev
 from services.live.snapshots import Phase
-from services.workers.training.messages import Told, encode
+from services.workers.training.messages import Message, encode
 
 
 class Channel:
-    """Facts go out from any thread. When the line breaks the supervisor is gone, and this process goes too."""
+    """Sends from any thread. When the connection breaks, the supervisor is gone and this process exits."""
 
-    def __init__(self, channel: socket.socket, *, leave: Callable[[int], None] = os._exit) -> None:
-        self._channel, self._leave = channel, leave
+    def __init__(self, connection: socket.socket, *, leave: Callable[[int], None] = os._exit) -> None:
+        self._socket, self._leave = connection, leave
         self._sending = threading.Lock()
-        self._heard = threading.Condition()
+        self._stop_received = threading.Condition()
         self._stops = 0
-        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        threading.Thread(target=self._listen, name="stop-requests", daemon=True).start()
 
-    def tell(self, told: Told) -> None:
-        """Send it now."""
+    def tell(self, message: Message) -> None:
+        """Send a message now."""
         try:
             with self._sending:
-                self._channel.sendall(encode(told))
+                self._socket.sendall(encode(message))
         except OSError:
             self._leave(1)
 
     def progress(self, detail: str) -> None:
-        """Say what happens before the first step."""
+        """Report what happens before the first step."""
         self.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail=detail))
 
     @property
-    def asked_to_stop(self) -> bool:
-        """Whether a checkpoint and then the end are wanted."""
+    def stop_requested(self) -> bool:
+        """Whether to save a checkpoint and end."""
         return self._stops > 0
 
     @property
-    def told_twice(self) -> bool:
-        """Whether the end is wanted now, without the checkpoint."""
+    def stop_now(self) -> bool:
+        """Whether to end now, without a checkpoint."""
         return self._stops > 1
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the second word to stop; whether it came."""
+        """Wait for the second request to stop; returns whether it came."""
         give_up = time.monotonic() + seconds
-        with self._heard:
-            while not self.told_twice and (left := give_up - time.monotonic()) > 0:
-                self._heard.wait(left)
-        return self.told_twice
+        with self._stop_received:
+            while not self.stop_now and (left := give_up - time.monotonic()) > 0:
+                self._stop_received.wait(left)
+        return self.stop_now
 
     def _listen(self) -> None:
         try:
-            while words := self._channel.recv(4096):
-                with self._heard:
-                    self._stops += words.count(b"\n")
-                    self._heard.notify_all()
+            while received := self._socket.recv(4096):
+                with self._stop_received:
+                    self._stops += received.count(b"\n")
+                    self._stop_received.notify_all()
         except OSError:
             pass
         self._leave(1)

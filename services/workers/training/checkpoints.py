@@ -1,4 +1,4 @@
-"""A checkpoint that is whole or absent, and what the console writes beside the policy."""
+"""Writing checkpoints, so that each is whole or absent, and the facts that the console keeps beside the policy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from services.checkpoints.checkpoint import JOINTS, PRETRAINED, Provenance, missing, write_provenance
-from services.workers.training.partial_checkpoints import half_of
+from services.workers.training.partial_checkpoints import partial_path
 from sessions.files import sync_folder
 
 LAST = "last"
@@ -24,49 +24,49 @@ logger = logging.getLogger(__name__)
 
 
 def save_whole(write: Callable[[Path], None], checkpoint: Path, provenance: Provenance) -> int:
-    """Write into a hidden folder beside `checkpoint`, make it durable, give it its name; returns its bytes.
+    """Write into a hidden folder beside `checkpoint`, make it durable, rename it; returns its size in bytes.
 
-    Whatever `write` raises is raised, and the half that it wrote is removed. Once it is whole under its name it is
-    saved, whatever the disk says afterwards.
+    If `write` raises, the partial folder is removed and the error raised again. Once the checkpoint has its name it
+    is saved, whatever the disk reports afterwards.
     """
-    half = half_of(checkpoint)
-    shutil.rmtree(half, ignore_errors=True)
+    partial = partial_path(checkpoint)
+    shutil.rmtree(partial, ignore_errors=True)
     try:
-        write(half)
-        write_provenance(half / PRETRAINED, provenance)
-        size = _sync(half)
-        _name(half, checkpoint)
+        write(partial)
+        write_provenance(partial / PRETRAINED, provenance)
+        size = _sync(partial)
+        _rename(partial, checkpoint)
     except BaseException:
-        shutil.rmtree(half, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         raise
-    for folder in (checkpoint.parent, *checkpoint.parents[1:3]):  # they may be new, too
-        _keep_name(folder)
+    for folder in (checkpoint.parent, *checkpoint.parents[1:3]):  # they may be new too
+        _sync_name(folder)
     return size
 
 
-def _name(half: Path, checkpoint: Path) -> None:
-    """Give it its name. What has that name already is an earlier try's, of the same step: it stays if it is whole."""
+def _rename(partial: Path, checkpoint: Path) -> None:
+    """Rename it. A checkpoint of that name is from an earlier try at the same step: it stays if it is whole."""
     if checkpoint.exists() and missing(checkpoint):
         shutil.rmtree(checkpoint)
     try:
-        half.rename(checkpoint)
-    except OSError:  # a network's file system may do it, and report that it failed
+        partial.rename(checkpoint)
+    except OSError:  # a network file system may rename and still report a failure
         if missing(checkpoint):
             raise
-        shutil.rmtree(half, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def link_last(checkpoint: Path) -> None:
-    """Point `last` at the checkpoint, with no moment in which there is none. Raises OSError."""
+    """Point `last` at the checkpoint, atomically. Raises OSError."""
     link, fresh = checkpoint.parent / LAST, checkpoint.parent / f".{LAST}"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(checkpoint.name)
     os.replace(fresh, link)
-    _keep_name(checkpoint.parent)
+    _sync_name(checkpoint.parent)
 
 
-def _keep_name(folder: Path) -> None:
-    """Fsync the folder of something that is whole already: without it only a power cut could take the name away."""
+def _sync_name(folder: Path) -> None:
+    """Fsync a folder whose content is whole already: without this, a power cut could only lose the name."""
     try:
         sync_folder(folder)
     except OSError:
@@ -74,7 +74,7 @@ def _keep_name(folder: Path) -> None:
 
 
 def _sync(folder: Path) -> int:
-    """Fsync everything below; returns the bytes."""
+    """Fsync everything in the folder; returns its size in bytes."""
     total = 0
     for root, _, files in os.walk(folder):
         for name in files:
@@ -89,7 +89,7 @@ def _sync(folder: Path) -> int:
 
 
 def value_names(features: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """The names of the values of the numeric features, where the dataset names them one by one."""
+    """The names of the numeric features' values, of features whose values the dataset names one by one."""
     numeric = {key: f.get("names") for key, f in features.items() if f["dtype"] not in ("video", "image")}
     return {
         key: tuple(map(str, names))
@@ -99,9 +99,9 @@ def value_names(features: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[st
 
 
 def start_pose(root: Path, episodes: Sequence[int], joints: Sequence[str]) -> dict[str, float]:
-    """The median pose, by motor, of the first frames of these episodes; empty where the dataset has no such state.
+    """The median pose, by motor, of these episodes' first frames; empty if `joints` are no motors' positions.
 
-    `joints` name the values of `observation.state`; those of a pose end in `.pos` (LeRobot: robots/so_follower).
+    `joints` name the values of `observation.state`; positions end in `.pos` (LeRobot: robots/so_follower).
     """
     if not joints or any(not name.endswith(".pos") for name in joints):
         return {}

@@ -1,4 +1,4 @@
-"""LeRobot's training configuration for a request: every key in LeRobot's own syntax, errors in words.
+"""LeRobot's training configuration for a request: every key in LeRobot's own syntax, errors as sentences.
 
 Built as `lerobot-train` would from its arguments (`configs/parser.py`: each value is YAML, keys are dotted paths),
 but through `draccus.decode` instead of argparse, which would end the process on an unknown key.
@@ -33,11 +33,11 @@ from services.live.requests import TrainRequest
 assert lerobot.policies  # importing it registers the policy types
 IMAGES = "observation.images."
 LOADERS = 4
-"""Processes that decode frames, at most: LeRobot's default."""
+"""The most processes that decode frames: LeRobot's default."""
 
 
 class ConfigProblem(Exception):
-    """A configuration that cannot be used: the key, the reason and what to do, in a sentence."""
+    """A configuration that cannot be used; the message names the key, the reason and what to do."""
 
 
 def build(request: TrainRequest, *, root: Path, output: Path, episodes: Sequence[int]) -> TrainPipelineConfig:
@@ -61,7 +61,7 @@ def build(request: TrainRequest, *, root: Path, output: Path, episodes: Sequence
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without a hundred lines about torchcodec, which LeRobot tries at every turn (`utils/import_utils.py`)."""
+    """Silence LeRobot's hundred lines about torchcodec (`utils/import_utils.py`)."""
     logger = logging.getLogger("lerobot.utils.import_utils")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -72,7 +72,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _defaults(request: TrainRequest, root: Path, output: Path) -> dict[str, str]:
-    """What the console sets, and what it sets unless the operator says otherwise."""
+    """The console's own values, which the operator's settings override."""
     return {
         "dataset.repo_id": request.dataset,
         "dataset.root": str(root),
@@ -89,7 +89,7 @@ def _defaults(request: TrainRequest, root: Path, output: Path) -> dict[str, str]
 
 
 def _video_backend() -> str:
-    """Torchcodec where it really loads (it needs FFmpeg's libraries), else PyAV."""
+    """Torchcodec if it really loads (it needs FFmpeg's libraries), else PyAV."""
     try:
         importlib.import_module("torchcodec")
     except (ImportError, OSError, RuntimeError):
@@ -134,15 +134,15 @@ def _pretrained(wanted: str, types: Sequence[str]) -> PreTrainedConfig:
 
 
 def _set_inputs(config: TrainPipelineConfig, request: TrainRequest, root: Path, *, mapped: bool) -> None:
-    """Leave cameras out of the policy's inputs, and normalize what of the environment it sees.
+    """Leave cameras out of the policy's inputs, and normalize the environment's state.
 
-    LeRobot takes all of the dataset's features where `input_features` is empty (`policies/factory.py`), and leaves
-    raw what `normalization_mapping` does not name (`processor/normalize_processor.py`); ACT names no ENV.
+    LeRobot takes all of the dataset's features if `input_features` is empty (`policies/factory.py`), and does not
+    normalize what `normalization_mapping` does not name (`processor/normalize_processor.py`); ACT names no ENV.
     """
     policy = config.policy
     left_out = {IMAGES + camera for camera in request.exclude_cameras}
     features = {k: {**f, "shape": tuple(f["shape"])} for k, f in load_info(root).features.items()}
-    if left_out and policy.input_features:  # a pretrained policy has its own; the rename map leads to them
+    if left_out and policy.input_features:  # a pretrained policy has its own names; the rename map leads to them
         left_out |= {new for old, new in config.rename_map.items() if old in left_out}
         policy.input_features = {k: f for k, f in policy.input_features.items() if k not in left_out}
     elif left_out:
@@ -163,7 +163,7 @@ def _nested(settings: Mapping[str, str], prefix: str = "") -> dict[str, Any]:
         try:
             values[key] = cfgparsing.parse_string(value)
         except Exception as error:  # PyYAML's errors have no base that draccus re-exports
-            raise ConfigProblem(f"--set {prefix}{key}: {value!r} is no value that LeRobot can read") from error
+            raise ConfigProblem(f"--set {prefix}{key}: {value!r} is not a value that LeRobot can read") from error
     try:
         return deflatten(values, sep=".")
     except TypeError as error:  # a key that is a value and a group at once
@@ -171,7 +171,7 @@ def _nested(settings: Mapping[str, str], prefix: str = "") -> dict[str, Any]:
 
 
 def _check_keys(kind: type, settings: Mapping[str, str], *, prefix: str = "", owner: str = "training") -> None:
-    """Raises ConfigProblem for a key that `kind` does not have; groups that it nests are looked into, too."""
+    """Raises ConfigProblem for a key that `kind` does not have; nested groups are checked too."""
     known = dict(_keys(kind))
     for key in settings:
         first, dot, rest = key.partition(".")
@@ -185,7 +185,7 @@ def _check_keys(kind: type, settings: Mapping[str, str], *, prefix: str = "", ow
 
 
 def _check_preset(settings: Mapping[str, str], policy: type) -> None:
-    """Raises ConfigProblem for an optimizer or scheduler that the policy's preset would replace without a word.
+    """Raises ConfigProblem for an optimizer or scheduler that the policy's preset would silently replace.
 
     `TrainPipelineConfig.validate` (configs/train.py) does so unless `use_policy_training_preset` is off.
     """
@@ -203,7 +203,7 @@ def _check_preset(settings: Mapping[str, str], policy: type) -> None:
 
 
 def _keys(kind: type) -> Iterator[tuple[str, type | None]]:
-    """The keys of a configuration class, each with the class that it nests, if it is a plain one."""
+    """The keys of a configuration class, each with the class nested there, if that is a plain dataclass."""
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.init:
@@ -226,7 +226,7 @@ def _decode(kind: type, values: dict[str, Any], *, prefix: str = "") -> Any:
 
 
 def _first(error: BaseException) -> str:
-    """What it says, as one line, without the key that draccus puts in front."""
+    """The error's message as one line, without the key that draccus puts in front."""
     text = getattr(error, "message", None) or str(error)
     lines = [line.strip() for line in str(text).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].startswith("Could not decode the value into any"):

@@ -1,4 +1,4 @@
-"""What a training learns from: a dataset's accepted episodes, looked at before LeRobot is loaded."""
+"""The accepted episodes that a training learns from, read before LeRobot is loaded."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from services.workers.training.checkpoints import start_pose, value_names
 class Demonstrations:
     """The accepted `episodes` of `total`; `names` are the values of each numeric feature, in order.
 
-    `start_pose` is the median pose (degrees) in which they begin, empty where the dataset does not tell; `calibrations`
-    are those that they were recorded with, by session and arm, as far as the dataset tells.
+    `start_pose` is the median pose (degrees) in which they begin, empty if the dataset does not say; `calibrations` are
+    those that they were recorded with, by session and arm, as far as the dataset says.
     """
 
     root: Path
@@ -32,14 +32,14 @@ class Demonstrations:
     calibrations: dict[str, dict[str, str]]
 
 
-def look(request: TrainRequest, line: Channel) -> Demonstrations:
-    """Recover the dataset where that is needed, and choose its accepted episodes.
+def read_demonstrations(request: TrainRequest, channel: Channel) -> Demonstrations:
+    """Recover the dataset if needed, and choose its accepted episodes.
 
     The supervisor holds the dataset's lock. Raises DatasetProblem.
     """
-    line.progress("looking at the dataset")
+    channel.progress("checking the dataset")
     root = Path(request.data_dir) / "datasets" / request.dataset
-    survey = _recovered(root, line)
+    survey = _recovered(root, channel)
     marks = read_marks(root)
     episodes = tuple(i for i in range(survey.episodes) if marks.accepted(i))
     if not episodes:
@@ -49,15 +49,15 @@ def look(request: TrainRequest, line: Channel) -> Demonstrations:
     names = value_names(features)
     pose = start_pose(root, episodes, names.get(JOINTS, ()))
     recorders = {marks[index].session for index in episodes if index in marks}
-    calibrations = {session: told for session, told in read_calibrations(root).items() if session in recorders}
+    calibrations = {session: arms for session, arms in read_calibrations(root).items() if session in recorders}
     return Demonstrations(root, episodes, survey.episodes, names, pose, calibrations)
 
 
-def _recovered(root: Path, line: Channel) -> Survey:
-    """The dataset as it is once it is whole; a repair is told."""
+def _recovered(root: Path, channel: Channel) -> Survey:
+    """The dataset's survey once it is whole; sends an event if it had to be repaired."""
     survey = Survey(root)
     if not survey.healthy:
-        line.tell(repair(survey, reason="found when a training began").event())
+        channel.tell(repair(survey, reason="found at the start of a training").event())
         survey = Survey(root)
     return survey
 
@@ -71,7 +71,7 @@ def provenance(
     episodes: tuple[int, ...],
     inputs: list[str],
 ) -> Provenance:
-    """What stands beside each checkpoint.
+    """What the console keeps beside each checkpoint.
 
     `meta` is LeRobot's LeRobotDatasetMetadata, `episodes` those that are trained on (LeRobot may hold some out),
     `inputs` the policy's keys.

@@ -1,4 +1,4 @@
-"""Why a training cannot start or go on, in a sentence with what to do next."""
+"""Why a training cannot start or go on, as one sentence with what to do next."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _OFFLINE_TEXTS = ("couldn't connect to", "offline mode", "name or service not kn
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def in_words(error: BaseException) -> bool:
-    """Whether it says already what is wrong and what to do: where it was raised helps nobody."""
+def is_explained(error: BaseException) -> bool:
+    """Whether the message already says what is wrong and what to do, so that a traceback adds nothing."""
     return isinstance(error, DatasetProblem) or type(error).__name__ == "ConfigProblem"
 
 
 def explain(error: BaseException, request: TrainRequest) -> str:
-    """The error as people should read it."""
-    if in_words(error):
+    """The error as a sentence for the operator."""
+    if is_explained(error):
         return str(error)
     if out_of_memory(error):
         return f"out of memory: {_first(error)}; {advice(request)}"
@@ -38,7 +38,7 @@ def explain(error: BaseException, request: TrainRequest) -> str:
 
 
 def advice(request: TrainRequest) -> str:
-    """What to do when memory was short."""
+    """What to do after running out of memory."""
     return f"use a smaller --batch-size (it is {request.batch_size}), --set num_workers=0, or a smaller policy"
 
 
@@ -48,19 +48,19 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def loader_was_killed(error: BaseException) -> bool:
-    """Whether a signal ended a process that loads the data (torch says so in a RuntimeError)."""
+    """Whether a signal ended a process that loads data (torch reports it in a RuntimeError)."""
     return any("killed by signal" in str(e) for e in _chain(error))
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """Whether there was no room for a file; safetensors tells it as text only."""
+    """Whether a file did not fit on the disk; safetensors reports that only as text."""
     return any(
         (isinstance(e, OSError) and e.errno in _FULL) or "no space left" in str(e).lower() for e in _chain(error)
     )
 
 
 def unreachable(error: BaseException) -> bool:
-    """Whether something had to come from the network and did not."""
+    """Whether something could not be fetched from the network."""
     kinds = _kinds(error)
     return bool(kinds & _OFFLINE_KINDS) or any(text in str(e).lower() for e in _chain(error) for text in _OFFLINE_TEXTS)
 
@@ -78,7 +78,7 @@ def _offline(error: BaseException, request: TrainRequest) -> str:
             "scratch with --set policy.pretrained_backbone_weights=null, or start once with a network"
         )
     return (
-        f"weights that {request.policy} begins with could not be fetched from the Hugging Face Hub "
+        f"initial weights of {request.policy} could not be fetched from the Hugging Face Hub "
         f"({_first(error)}): start once with a network, or name a local copy of them with --policy or --set"
     )
 
@@ -92,11 +92,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _kinds(error: BaseException) -> set[str]:
-    """The names of its classes, Python's own left out (a broken pipe to a loader is a ConnectionError, too)."""
+    """The names of its classes, without Python's own (a broken pipe to a loader is a ConnectionError too)."""
     return {kind.__name__ for e in _chain(error) for kind in type(e).__mro__ if kind.__module__ != "builtins"}
 
 
 def _first(error: BaseException) -> str:
-    """The first line of what it says, without a full stop."""
+    """The first line of its message, without a full stop."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__).rstrip(".")

@@ -1,12 +1,12 @@
 """Hooks into LeRobot's training script. Each names what it touches; `tests/lerobot_seams` guards them.
 
-What is hooked, in LeRobot 0.6.1, `scripts/lerobot_train.py`, where each is looked up by name:
-- `make_train_eval_datasets`: tells when the dataset is read, before the policy takes its statistics from it.
-- `make_optimizer_and_scheduler`: tells the policy that is trained.
-- `cycle`: tells that the first step comes next.
-- `should_save_checkpoint`: asked after every step; the only place to count steps and to ask for a checkpoint.
+Hooked in LeRobot 0.6.1, `scripts/lerobot_train.py`, which looks each of them up by name:
+- `make_train_eval_datasets`: reports the loaded dataset, before the policy takes its statistics.
+- `make_optimizer_and_scheduler`: reports the policy that is trained.
+- `cycle`: reports that the first step comes next.
+- `should_save_checkpoint`: called after every step; the only place to count steps and to request a checkpoint.
 - `save_checkpoint`, `update_last_checkpoint`: replaced, so that a checkpoint is whole or absent.
-- `tqdm`: no bar (it is told whether to draw one, so TQDM_DISABLE does nothing); the log is for people.
+- `tqdm`: no progress bar in the log (the script passes `disable` itself, so TQDM_DISABLE has no effect).
 And the root logger: the script logs its `MetricsTracker` itself (`utils/logging_utils.py`), which a filter reads at
 full precision; filters survive `init_logging`, handlers do not.
 """
@@ -29,10 +29,10 @@ HOOKED = (
 
 
 class Watcher(Protocol):
-    """Who is told, and asked, on the training's own thread."""
+    """What the hooks call, on the training's own thread."""
 
     def dataset_read(self, dataset: Any) -> None:
-        """LeRobot has loaded the dataset, and made nothing of it yet: its `meta.stats` may still be changed."""
+        """LeRobot has loaded the dataset but not used it yet: its `meta.stats` may still be changed."""
 
     def policy_made(self, policy: Any) -> None:
         """The policy is built, with its weights."""
@@ -41,10 +41,10 @@ class Watcher(Protocol):
         """The first step comes next."""
 
     def wants_checkpoint(self, step: int, *, due: bool) -> bool:
-        """Whether to save after this step; `due` is LeRobot's own opinion."""
+        """Whether to save after this step; `due` is LeRobot's own decision."""
 
     def save(self, write: Callable[[Path], None], checkpoint: Path) -> None:
-        """Save with `write(folder)`, LeRobot's own writer, what is to lie in `checkpoint` in the end."""
+        """Save to `checkpoint`, using LeRobot's own writer, `write(folder)`."""
 
     def saved(self, checkpoint: Path) -> None:
         """Point `last` at it, if it is there."""
@@ -54,8 +54,8 @@ class Watcher(Protocol):
 
 
 @contextmanager
-def tapped(watcher: Watcher) -> Iterator[None]:
-    """Within this, LeRobot's training tells `watcher`. Raises AttributeError where LeRobot lacks what is hooked."""
+def hooked(watcher: Watcher) -> Iterator[None]:
+    """Within this, LeRobot's training calls `watcher`. Raises AttributeError if LeRobot lacks what is hooked."""
     stock = {name: getattr(lerobot_train, name) for name in HOOKED}
     listener = MetricsFilter(watcher.logged)
     logging.getLogger().addFilter(listener)
@@ -102,14 +102,14 @@ def _hooks(watcher: Watcher, stock: dict[str, Callable[..., Any]]) -> dict[str, 
 
 
 class MetricsFilter(logging.Filter):
-    """Lets every record pass; hands on what a MetricsTracker that counts a loss holds."""
+    """Passes every record; reports the values of a MetricsTracker that has a loss."""
 
     def __init__(self, logged: Callable[[dict[str, float]], None]) -> None:
         super().__init__()
         self._logged = logged
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Called for what is logged on the root logger itself."""
+        """Called for records of the root logger itself."""
         if isinstance(record.msg, MetricsTracker) and "loss" in record.msg.metrics:
             self._logged(record.msg.to_dict())
         return True

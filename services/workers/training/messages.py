@@ -1,6 +1,6 @@
-"""What a trainer tells its supervisor, one JSON object a line; events of the session go through as they are.
+"""The trainer's messages to its supervisor, one JSON object per line; the session's events pass unchanged.
 
-The other way goes one word, STOP: save a checkpoint and end; and once more: end without it.
+The supervisor sends only STOP: save a checkpoint and end. A second STOP: end without a checkpoint.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STOP = b"stop\n"
 
 
 class Outcome(StrEnum):
-    """How a trainer ended by its own word."""
+    """How a trainer ended, as it reports itself."""
 
     FINISHED = "finished"
     STOPPED = "stopped"
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Something that is true of the training now, and no event of the session."""
+    """Something about the training that is no event of the session."""
 
 
 class DatasetRead(Fact, frozen=True, kw_only=True, tag=True):
@@ -34,7 +34,7 @@ class DatasetRead(Fact, frozen=True, kw_only=True, tag=True):
 
 
 class Stepped(Fact, frozen=True, kw_only=True, tag=True):
-    """So many steps are done; told about once a second."""
+    """The steps done so far; sent about once a second."""
 
     step: int
     samples: int
@@ -42,7 +42,7 @@ class Stepped(Fact, frozen=True, kw_only=True, tag=True):
 
 
 class Logged(Fact, frozen=True, kw_only=True, tag=True):
-    """LeRobot logged its metrics (full precision); those that are not finite stand in `odd` (JSON has none)."""
+    """LeRobot logged its metrics (full precision); `odd` holds those that are not finite, which JSON cannot express."""
 
     step: int
     at: float
@@ -53,14 +53,14 @@ class Logged(Fact, frozen=True, kw_only=True, tag=True):
 
     @property
     def values(self) -> dict[str, float]:
-        """All of them."""
+        """All metrics, finite or not."""
         return self.metrics | {name: float(value) for name, value in self.odd.items()}
 
 
 class Ended(Fact, frozen=True, kw_only=True, tag=True):
-    """The trainer's last word; `text` is a sentence for people where it did not simply finish.
+    """The trainer's last message; `text` is a sentence for the operator unless it simply finished.
 
-    `loader_killed`: it failed since a process that loads the data was killed.
+    `loader_killed`: it failed because a process that loads the data was killed.
     """
 
     outcome: Outcome
@@ -69,7 +69,7 @@ class Ended(Fact, frozen=True, kw_only=True, tag=True):
     loader_killed: bool = False
 
 
-Told = (
+Message = (
     DatasetRead
     | Stepped
     | Logged
@@ -83,21 +83,21 @@ Told = (
 )
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
-def encode(told: Told) -> bytes:
+def encode(message: Message) -> bytes:
     """One line, newline included."""
-    return _encoder.encode(told) + b"\n"
+    return _encoder.encode(message) + b"\n"
 
 
-def decode(line: bytes) -> Told:
-    """Raises msgspec.DecodeError on anything else."""
+def decode(line: bytes) -> Message:
+    """The message of a line. Raises msgspec.DecodeError if it is none."""
     return _decoder.decode(line)
 
 
 def logged(*, step: int, at: float, samples: int, epochs: float, metrics: Mapping[str, float]) -> Logged:
-    """The fact of a log point."""
+    """The message of a log point."""
     finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
     odd = {name: str(value) for name, value in metrics.items() if not math.isfinite(value)}
     return Logged(step=step, at=at, samples=samples, epochs=epochs, metrics=finite, odd=odd)

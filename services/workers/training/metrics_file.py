@@ -1,4 +1,4 @@
-"""metrics.jsonl as a training writes it: whole lines, in order, kept in memory while the disk takes none."""
+"""A training's metrics.jsonl: whole lines, in order, kept in memory while the disk cannot take them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class MetricsFile:
-    """Appends lines. `points` counts those told, `trouble` says why the last ones are not on disk yet."""
+    """Appends lines. `points` counts them, `trouble` says why the last ones are not on disk yet."""
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -17,13 +17,13 @@ class MetricsFile:
         self.trouble = ""
 
     def append(self, line: bytes) -> None:
-        """Write this line after those that still wait."""
+        """Write this line after those that are still waiting."""
         self.points += 1
         self._waiting.append(line)
         self.flush()
 
     def flush(self) -> None:
-        """Try to write what waits; a line is whole in the file or not in it."""
+        """Try to write the waiting lines; a line is in the file as a whole or not at all."""
         self.trouble = ""
         while self._waiting:
             end = os.lseek(self._fd, 0, os.SEEK_END)
@@ -37,7 +37,7 @@ class MetricsFile:
             self._waiting.popleft()
 
     def close(self) -> None:
-        """Write what can be written, make it durable; where the disk takes it not, `trouble` says why."""
+        """Write what can be written and make it durable; if the disk refuses, `trouble` says why."""
         try:
             try:
                 self.flush()

@@ -1,8 +1,8 @@
-"""A training's statistics, which its policy normalizes with: those of the episodes that it learns from.
+"""The statistics with which a policy normalizes: those of the episodes that it learns from.
 
 LeRobot hands `dataset.meta.stats` to the policy's processors (`scripts/lerobot_train.py`). They come from stats.json
-and are the whole dataset's, whatever `dataset.episodes` and `dataset.eval_split` leave out: one rejected take with a
-wild motion would squeeze all the others.
+and cover the whole dataset, even what `dataset.episodes` and `dataset.eval_split` leave out: one rejected take with a
+wild motion would squeeze the range of all others.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from services.workers.dataset import episode_stats
 logger = logging.getLogger(__name__)
 
 Stats = dict[str, Any]
-"""One feature's: mean, std, min, max, count and quantiles."""
+"""One feature's mean, std, min, max, count and quantiles."""
 CLOSE = 1e-3
-"""How far sums may lie apart that were added up in another order."""
+"""How much sums may differ that were added in another order."""
 
 
-def used(dataset: Any) -> tuple[int, ...]:
-    """The episodes that LeRobot trains on, for the dataset that its factory made; held-out ones are not among them.
+def trained_episodes(dataset: Any) -> tuple[int, ...]:
+    """The episodes that LeRobot trains on, given the dataset that its factory made; without held-out ones.
 
-    A stream takes `episodes` and leaves none out (LeRobot 0.6.1, `datasets/streaming_dataset.py`); `config`
-    refuses it where one is rejected.
+    A stream accepts `episodes` but leaves none out (LeRobot 0.6.1, `datasets/streaming_dataset.py`); `config`
+    refuses streaming if an episode is rejected.
     """
     if dataset.episodes is None or isinstance(dataset, StreamingLeRobotDataset):
         return tuple(range(dataset.meta.total_episodes))
@@ -40,10 +40,10 @@ def used(dataset: Any) -> tuple[int, ...]:
 
 
 def narrow(dataset: Any, episodes: Sequence[int]) -> None:
-    """Make `dataset.meta.stats` those of `episodes`; where these are all, nothing is touched.
+    """Make `dataset.meta.stats` those of `episodes`; changes nothing if these are all.
 
-    What LeRobot's factory put over a camera's statistics (ImageNet's) stays. A feature whose episodes do not tell
-    keeps the dataset's, with a warning.
+    What LeRobot's factory put in place of a camera's statistics (ImageNet's) stays. A feature without statistics per
+    episode keeps the dataset's, with a warning.
     """
     meta = dataset.meta
     if meta.stats is None or len(episodes) == meta.total_episodes:
@@ -53,7 +53,7 @@ def narrow(dataset: Any, episodes: Sequence[int]) -> None:
     if kept:
         logger.warning(
             "normalized with the statistics of all %d episodes of the dataset, not only of the %d that are trained on, "
-            "because meta/episodes does not tell these apart: %s",
+            "because meta/episodes does not have them separately: %s",
             meta.total_episodes, len(episodes), ", ".join(kept),
         )  # fmt: skip
     meta.stats = {feature: stats | own.get(feature, {}) for feature, stats in whole.items()}
@@ -64,17 +64,17 @@ def narrow(dataset: Any, episodes: Sequence[int]) -> None:
 
 
 def _of(episodes: Sequence[int], whole: Mapping[str, Stats], table: pa.Table) -> tuple[dict[str, Stats], list[str]]:
-    """Each feature's statistics in these episodes, and the names of those that the table does not tell.
+    """Each feature's statistics in these episodes, and the names of the features that keep the dataset's.
 
-    It tells them only where all of its rows come to what stats.json has: that may hold, for instance, an action's
-    relative to the state (`lerobot-edit-dataset`, recompute_stats), which no row knows.
+    The table is used only if all of its rows aggregate to what stats.json has: that may hold, for instance, statistics
+    of actions relative to the state (`lerobot-edit-dataset`, recompute_stats), which are in no row.
     """
     mine = table.filter(pc.is_in(table["episode_index"], value_set=pa.array(episodes)))
     complete = mine.num_rows == len(episodes)
     own: dict[str, Stats] = {}
     kept: list[str] = []
     for feature, stats in whole.items():
-        every, chosen = _together(table, feature), _together(mine, feature)
+        every, chosen = _aggregate(table, feature), _aggregate(mine, feature)
         if not complete or not every or not chosen or not _same(every, stats):
             kept.append(feature)
             continue
@@ -83,12 +83,12 @@ def _of(episodes: Sequence[int], whole: Mapping[str, Stats], table: pa.Table) ->
     return own, kept
 
 
-def _together(table: pa.Table, feature: str) -> Stats:
-    """One feature's statistics over the table's rows; empty where a row lacks them, or has others."""
+def _aggregate(table: pa.Table, feature: str) -> Stats:
+    """One feature's statistics over the table's rows; empty if a row lacks them or has others."""
     prefix = f"{episode_stats.PREFIX}{feature}/"
     columns = [name for name in table.column_names if name.startswith(prefix)]
     try:
-        return episode_stats.together(episode_stats.rows(table.select(columns))).get(feature, {})
+        return episode_stats.aggregate(episode_stats.rows(table.select(columns))).get(feature, {})
     except (KeyError, ValueError):
         return {}
 

@@ -1,4 +1,4 @@
-"""Whether the kernel killed for want of memory: its own counters, since nobody tells the victim's parent."""
+"""The kernel's counters of out-of-memory kills, since a killed process's parent is not notified."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def oom_kills(vmstat: Path = VMSTAT, cgroup: Path = CGROUP, cgroups: Path = CGROUPS) -> int:
-    """Processes killed for memory since the machine started, as far as it can be read; only a rise means anything.
+    """Out-of-memory kills since the machine started, as far as readable; only an increase is meaningful.
 
     The sum of the machine's `oom_kill` and that of this process's own control group (a container's limit).
     """
@@ -27,7 +27,7 @@ def _events(cgroup: Path, cgroups: Path) -> Path:
 
 
 def _count(counters: Path) -> int:
-    """The value of `oom_kill` in a file of `name value` lines; 0 where there is none."""
+    """The value of `oom_kill` in a file of `name value` lines; 0 if there is none."""
     with suppress(OSError, ValueError):
         for line in counters.read_text().splitlines():
             name, _, value = line.partition(" ")

@@ -1,4 +1,4 @@
-"""How a training ended, in words: by its own, by the operator's, or without any. Pure."""
+"""How a training ended, as a status and a sentence. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sessions.models import SessionStatus
 
 @dataclass(frozen=True)
 class StopRequest:
-    """Who asked for the end, and what the session is then."""
+    """Who requested the end, and the session's status then."""
 
     by: str
     status: SessionStatus
@@ -29,69 +29,69 @@ SIGTERM = StopRequest("SIGTERM", SessionStatus.ABORTED)
 
 @dataclass(frozen=True)
 class Ending:
-    """What is known when the trainer is gone: its last `word`, its exit `code` (below 0: a signal), how far it was.
+    """What is known once the trainer is gone: its last message `ended`, its `step`, its exit `code` (-N: signal N).
 
-    `memory_short` says that the kernel killed for want of memory meanwhile; `trouble` what was wrong with the loss;
-    `silent_s` for how long it had not reacted to `stop` when it was killed for that.
+    `memory_short` means that the kernel killed a process for memory meanwhile; `trouble` says what was wrong with the
+    loss; `silent_s` is how long it had not reacted to `stop` when it was killed for that.
     """
 
     request: TrainRequest
     started: ev.TrainingStarted | None
     step: int
     code: int
-    word: Ended | None = None
+    ended: Ended | None = None
     stop: StopRequest | None = None
     memory_short: bool = False
     trouble: str = ""
     silent_s: float | None = None
 
     def outcome(self) -> tuple[SessionStatus, str]:
-        """The session's end."""
-        status, text = self._told() if self.word is not None else self._untold()
+        """The session's status and the reason of its end."""
+        status, text = self._reported() if self.ended is not None else self._unreported()
         return status, f"{text}; {self.trouble}" if self.trouble else text
 
-    def _told(self) -> tuple[SessionStatus, str]:
-        assert self.word is not None
-        match self.word.outcome:
+    def _reported(self) -> tuple[SessionStatus, str]:
+        assert self.ended is not None
+        match self.ended.outcome:
             case Outcome.FINISHED:
-                return SessionStatus.FINISHED, f"trained all {self.word.step} steps"
+                return SessionStatus.FINISHED, f"trained all {self.ended.step} steps"
             case Outcome.STOPPED:
                 stop = self.stop or SIGTERM
-                return stop.status, f"stopped by {stop.by} at step {self._place()}, checkpoint saved"
+                return stop.status, f"stopped by {stop.by} at step {self._step_of_total()}, checkpoint saved"
             case Outcome.REFUSED:
-                return SessionStatus.ABORTED, self.word.text
+                return SessionStatus.ABORTED, self.ended.text
             case Outcome.FAILED:
-                loader = self.memory_short and self.word.loader_killed
-                text = self._out_of_memory("a loader process") if loader else self.word.text
-                return SessionStatus.CRASHED, f"{text}; {self._left()}"
+                loader = self.memory_short and self.ended.loader_killed
+                text = self._out_of_memory("a loader process") if loader else self.ended.text
+                return SessionStatus.CRASHED, f"{text}; {self._progress()}"
 
-    def _untold(self) -> tuple[SessionStatus, str]:
+    def _unreported(self) -> tuple[SessionStatus, str]:
         if self.stop is not None and self.started is None:
             return SessionStatus.ABORTED, f"stopped by {self.stop.by} before the first step"
         if self.stop is not None and self.silent_s is not None:
             silent = f"the trainer did not react for {duration(self.silent_s)} and was killed"
-            return SessionStatus.ABORTED, f"stopped by {self.stop.by}, but {silent}; {self._left()}"
-        return SessionStatus.CRASHED, f"{self._death()}; {self._left()}"
+            return SessionStatus.ABORTED, f"stopped by {self.stop.by}, but {silent}; {self._progress()}"
+        return SessionStatus.CRASHED, f"{self._death()}; {self._progress()}"
 
     def _death(self) -> str:
         if self.code == -signal.SIGKILL and self.memory_short:
             return self._out_of_memory("the trainer")
         if self.code < 0:
             return f"the trainer was killed by {_signal(-self.code)}"
-        return f"the trainer left with status {self.code} and no word"
+        return f"the trainer exited with status {self.code} and gave no reason"
 
     def _out_of_memory(self, who: str) -> str:
         return f"out of memory: the kernel killed {who}; {advice(self.request)}"
 
-    def _left(self) -> str:
-        """The step it reached, and what there is of it."""
+    def _progress(self) -> str:
+        """The step that it reached, and its newest checkpoint."""
         if self.started is None:
             return "no step was made"
         saved = complete(Path(self.started.output_dir))
         newest = f"the newest whole checkpoint is {saved[-1].name}" if saved else "no checkpoint was saved"
-        return f"it was at step {self._place()}, {newest}"
+        return f"it was at step {self._step_of_total()}, {newest}"
 
-    def _place(self) -> str:
+    def _step_of_total(self) -> str:
         total = self.started.steps if self.started else self.request.steps
         return f"{self.step} of {total}"
 

@@ -1,7 +1,7 @@
-"""Halves of checkpoints: hidden folders that a killed trainer left beside the whole ones. Loads no torch.
+"""Partial checkpoints: hidden folders that a killed trainer left beside the whole ones. Loads no torch.
 
-They are gigabytes, of use to nobody, and only their own training may write to them: once its trainer is gone they
-are removed, by its supervisor or, where that was killed too, by the next training's.
+They take gigabytes and are useless. Only their own training writes to them: once its trainer is gone they are removed
+by its supervisor or, if that was killed too, by the next training's supervisor.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from sessions.locks import is_held
 logger = logging.getLogger(__name__)
 
 
-def half_of(checkpoint: Path) -> Path:
-    """Where a checkpoint is written until it is whole."""
+def partial_path(checkpoint: Path) -> Path:
+    """The folder in which a checkpoint is written until it is whole."""
     return checkpoint.with_name(f".{checkpoint.name}.partial")
 
 
-def remove_halves(output: Path) -> None:
-    """Remove those of a training whose trainer is gone; what cannot be removed stays."""
+def remove_partial(output: Path) -> None:
+    """Remove the partial checkpoints of a training whose trainer is gone; what cannot be removed stays."""
     _remove(output.glob("checkpoints/.[0-9]*.partial"))
 
 
 def remove_abandoned(folder: DataFolder) -> None:
-    """Remove those of every training that nobody runs.
+    """Remove the partial checkpoints of every training that is not running.
 
-    A folder whose name no living run has is written to by none, and none will: a training takes only a name that is
-    free. Where a living run cannot tell its name, or nobody can see whether it lives, all stay.
+    Nobody writes to a folder that no live run is named after, and nobody will: a training takes only a free name. If a
+    live run's request cannot be read, or nobody can see whether a run lives, all stay.
     """
     try:
         requests = [read_request(run) for run in run_folders(folder) if is_held(run.events)]
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        logger.exception("halves of checkpoints stay")
+        logger.exception("partial checkpoints stay")
         return
-    alive = {request.name for request in requests if isinstance(request, TrainRequest)}
-    halves = folder.trainings.glob("*/checkpoints/.[0-9]*.partial")
-    _remove(half for half in halves if half.parents[1].name not in alive)
+    running = {request.name for request in requests if isinstance(request, TrainRequest)}
+    partial = folder.trainings.glob("*/checkpoints/.[0-9]*.partial")
+    _remove(path for path in partial if path.parents[1].name not in running)
 
 
-def _remove(halves: Iterable[Path]) -> None:
+def _remove(partial: Iterable[Path]) -> None:
     try:
-        for half in halves:
-            logger.info("removing half a checkpoint: %s", half)
-            shutil.rmtree(half, ignore_errors=True)
-    except OSError:  # a folder cannot be looked into: nothing to end a training for
-        logger.exception("halves of checkpoints stay")
+        for path in partial:
+            logger.info("removing a partial checkpoint: %s", path)
+            shutil.rmtree(path, ignore_errors=True)
+    except OSError:  # an unreadable folder is no reason to end a training
+        logger.exception("partial checkpoints stay")

@@ -1,7 +1,7 @@
 """The trainer: LeRobot's own training loop, in a process of its own. Launched by `services.workers.train` only.
 
-`python -P -m services.workers.training.trainer RUN_FOLDER DESCRIPTOR PARENT`: the descriptor is its end of the line to
-the supervisor, whose process is PARENT. It ends with its supervisor, and by its word.
+`python -P -m services.workers.training.trainer RUN_FOLDER DESCRIPTOR PARENT`: the descriptor is its connection to
+the supervisor, whose process is PARENT. It ends with its supervisor, or when that stops it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from services.child_process import die_with
 from services.folders import RunFolder
 from services.live.requests import TrainRequest, read_request
 from services.workers.training.channel import Channel
-from services.workers.training.demonstrations import look
-from services.workers.training.errors import explain, in_words, loader_was_killed
+from services.workers.training.demonstrations import read_demonstrations
+from services.workers.training.errors import explain, is_explained, loader_was_killed
 from services.workers.training.messages import Ended, Outcome
 
 logger = logging.getLogger(__name__)
@@ -25,30 +25,30 @@ logger = logging.getLogger(__name__)
 
 def main(argv: list[str]) -> int:
     """Train as the run's request says; returns the exit status."""
-    run, channel = RunFolder(Path(argv[1])), socket.socket(fileno=int(argv[2]))
+    run, connection = RunFolder(Path(argv[1])), socket.socket(fileno=int(argv[2]))
     die_with(int(argv[3]))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # the supervisor decides; loaders would inherit SIG_IGN
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     request = read_request(run)
     assert isinstance(request, TrainRequest)
-    line = Channel(channel)
-    end = _end_of(run, request, line)
-    line.tell(end)
+    channel = Channel(connection)
+    end = _end_of(run, request, channel)
+    channel.tell(end)
     return 0 if end.outcome in (Outcome.FINISHED, Outcome.STOPPED) else 1
 
 
-def _end_of(run: RunFolder, request: TrainRequest, line: Channel) -> Ended:
+def _end_of(run: RunFolder, request: TrainRequest, channel: Channel) -> Ended:
     session = None
     try:
-        demonstrations = look(request, line)
-        line.progress("loading LeRobot")
+        demonstrations = read_demonstrations(request, channel)
+        channel.progress("loading LeRobot")
         from services.workers.training import training_run  # it imports torch and LeRobot
 
-        session = training_run.TrainingRun(run, request, demonstrations, line)
+        session = training_run.TrainingRun(run, request, demonstrations, channel)
         return session.train()
-    except Exception as error:  # whatever LeRobot raises has to become a sentence
-        logger.error("the training failed: %s", error, exc_info=not in_words(error))
+    except Exception as error:  # LeRobot may raise anything, and the operator needs a sentence
+        logger.error("the training failed: %s", error, exc_info=not is_explained(error))
         begun = session is not None and session.begun
         return Ended(
             outcome=Outcome.FAILED if begun else Outcome.REFUSED,

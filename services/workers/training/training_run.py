@@ -1,4 +1,4 @@
-"""One run of LeRobot's training loop, watched: what it tells, when it saves, how it stops."""
+"""One run of LeRobot's training loop: what it reports, when it saves, how it stops."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from services.workers.training import normalization
 from services.workers.training.channel import Channel
 from services.workers.training.demonstrations import Demonstrations, provenance
 from services.workers.training.errors import cannot_write
-from services.workers.training.lerobot_hooks import tapped
+from services.workers.training.lerobot_hooks import hooked
 from services.workers.training.messages import DatasetRead, Ended, Outcome, Stepped, logged
 
 TICK_S = 1.0
-"""How often the step is told."""
-PATIENCE_S = (1.0, 2.0, 4.0, 10.0)
+"""How often the step is sent."""
+RETRY_PAUSES_S = (1.0, 2.0, 4.0, 10.0)
 """Pauses between tries to save the last checkpoint; the last one repeats."""
 
 logger = logging.getLogger(__name__)
 
 
 class Stopped(Exception):
-    """Raised through LeRobot's loop to leave it after a graceful stop."""
+    """Raised to leave LeRobot's loop after a graceful stop."""
 
 
 class GaveUp(Exception):
@@ -45,8 +45,8 @@ class GaveUp(Exception):
 class TrainingRun:
     """A Watcher of LeRobot's training (services.workers.training.lerobot_hooks)."""
 
-    def __init__(self, run: RunFolder, request: TrainRequest, demonstrations: Demonstrations, line: Channel) -> None:
-        self.run, self.request, self.line = run, request, line
+    def __init__(self, run: RunFolder, request: TrainRequest, demonstrations: Demonstrations, channel: Channel) -> None:
+        self.run, self.request, self.channel = run, request, channel
         self.demonstrations = demonstrations
         self.config: Any = None
         self.begun = False
@@ -55,20 +55,20 @@ class TrainingRun:
         self._episodes: tuple[int, ...] = ()
         self._policy: Any = None
         self._provenance = Provenance()
-        self._told_at = 0.0
+        self._step_sent_at = 0.0
         self._unlinked = False
         self._loss: float | None = None
-        self._failed: str = ""
+        self._failed = ""
 
     def train(self) -> Ended:
         """Train to the end, or to a stop. Raises whatever LeRobot raises, and ConfigProblem."""
         output = DataFolder(Path(self.request.data_dir)).trainings / self.request.name
         of = self.demonstrations
         self.config = train_config.build(self.request, root=of.root, output=output, episodes=of.episodes)
-        self.line.progress("reading the dataset")
+        self.channel.progress("reading the dataset")
         sys.argv = ["lerobot-train"]  # TrainPipelineConfig.validate() reads it (configs/train.py)
         try:
-            with tapped(self):
+            with hooked(self):
                 lerobot_train.train(self.config)
         except Stopped:
             return Ended(outcome=Outcome.STOPPED, step=self.step)
@@ -79,14 +79,14 @@ class TrainingRun:
     # --- Watcher ------------------------------------------------------------------------------------
 
     def dataset_read(self, dataset: Any) -> None:
-        """Its episodes are fixed: others may record into it again. Their statistics are the policy's."""
-        self._dataset, self._episodes = dataset, normalization.used(dataset)
+        """Release the dataset, whose episodes are fixed now; the policy gets their statistics."""
+        self._dataset, self._episodes = dataset, normalization.trained_episodes(dataset)
         normalization.narrow(dataset, self._episodes)
-        self.line.tell(DatasetRead())
-        self.line.progress("building the policy")
+        self.channel.tell(DatasetRead())
+        self.channel.progress("building the policy")
 
     def policy_made(self, policy: Any) -> None:
-        """It tells its inputs and its size."""
+        """Note the policy and what is kept beside its checkpoints."""
         self._policy = policy
         self._provenance = provenance(
             self.run,
@@ -98,12 +98,12 @@ class TrainingRun:
         )
 
     def begins(self) -> None:
-        """Take the folder's name, and tell what is trained, as LeRobot resolved it."""
+        """Create the output folder, and report what is trained, as LeRobot resolved it."""
         self.config.output_dir.mkdir(parents=True)
-        config, told = self.config, self.config.to_dict()
-        del told["dataset"]["episodes"]  # said by `episodes`, and a line has its limit
+        config, resolved = self.config, self.config.to_dict()
+        del resolved["dataset"]["episodes"]  # `episodes` has them, and a line's length is limited
         self.begun = True
-        self.line.tell(
+        self.channel.tell(
             ev.TrainingStarted(
                 policy=config.policy.type,
                 output_dir=str(config.output_dir),
@@ -118,50 +118,50 @@ class TrainingRun:
                 excluded_cameras=self.request.exclude_cameras,
                 log_freq=config.log_freq,
                 save_freq=config.save_freq,
-                config=told,
+                config=resolved,
             )
         )
-        self._enter(Phase.TRAINING)
+        self._enter_phase(Phase.TRAINING)
 
     def wants_checkpoint(self, step: int, *, due: bool) -> bool:
-        """Count the step; save when it is due, or when the operator asked to stop."""
+        """Count the step; save if it is due, or if a stop was requested."""
         self.step = step
-        if time.monotonic() - self._told_at >= TICK_S:
-            self._tell_step()
-        return due or self.line.asked_to_stop
+        if time.monotonic() - self._step_sent_at >= TICK_S:
+            self._send_step()
+        return due or self.channel.stop_requested
 
     def save(self, write: Callable[[Path], None], checkpoint: Path) -> None:
-        """A whole checkpoint. Without room a periodic one is given up, the last one tried again until it works."""
-        self._tell_step()
-        self._enter(Phase.SAVING, f"saving the checkpoint of step {self.step}")
+        """Save a whole checkpoint. If the disk is full, skip a periodic one and retry the last one until it works."""
+        self._send_step()
+        self._enter_phase(Phase.SAVING, f"saving the checkpoint of step {self.step}")
         began, tries = time.monotonic(), 0
-        while (size := self._try(write, checkpoint)) is None:
+        while (size := self._try_save(write, checkpoint)) is None:
             if not self._last:
-                self._enter(Phase.TRAINING)
+                self._enter_phase(Phase.TRAINING)
                 return
-            if self.line.wait(PATIENCE_S[min(tries, len(PATIENCE_S) - 1)]):
+            if self.channel.wait(RETRY_PAUSES_S[min(tries, len(RETRY_PAUSES_S) - 1)]):
                 raise GaveUp(self._failed)
             tries += 1
-            self._tell_step()  # a sign of life: who waits for room does not hang
+            self._send_step()  # a sign of life: waiting for disk space is not hanging
             began = time.monotonic()
         seconds = time.monotonic() - began
-        self.line.tell(
+        self.channel.tell(
             ev.CheckpointSaved(step=self.step, path=str(checkpoint), bytes=size, seconds=seconds, loss=self._loss)
         )
-        self._enter(Phase.TRAINING)
+        self._enter_phase(Phase.TRAINING)
 
     def saved(self, checkpoint: Path) -> None:
-        """`last` points at it; here a graceful stop leaves the loop."""
+        """Point `last` at the checkpoint; leave the loop after a graceful stop."""
         if not self._failed:
             self._link(checkpoint)
-        if self.line.asked_to_stop and self.step < self.config.steps and not self._failed:
+        if self.channel.stop_requested and self.step < self.config.steps and not self._failed:
             raise Stopped
 
     def logged(self, metrics: dict[str, float]) -> None:
-        """A log point, at full precision."""
+        """Send a log point at full precision."""
         values = {k: float(v) for k, v in metrics.items() if k not in ("steps", "samples", "episodes", "epochs")}
         self._loss = loss if isfinite(loss := values["loss"]) else None
-        self.line.tell(
+        self.channel.tell(
             logged(
                 step=int(metrics["steps"]), at=time.time(), samples=int(metrics["samples"]),
                 epochs=float(metrics["epochs"]), metrics=values,
@@ -173,51 +173,51 @@ class TrainingRun:
     @property
     def _last(self) -> bool:
         """Whether no later checkpoint will follow this one."""
-        return self.line.asked_to_stop or self.step >= self.config.steps
+        return self.channel.stop_requested or self.step >= self.config.steps
 
-    def _try(self, write: Callable[[Path], None], checkpoint: Path) -> int | None:
-        """Its bytes, or None where the disk took it not; raises what has nothing to do with the disk."""
+    def _try_save(self, write: Callable[[Path], None], checkpoint: Path) -> int | None:
+        """The checkpoint's bytes, or None if the disk refused it; raises errors that do not concern the disk."""
         try:
             size = train_checkpoints.save_whole(write, checkpoint, self._provenance)
         except Exception as error:
             if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
                 raise
             logger.exception("the checkpoint of step %d", self.step)
-            self._complain(cannot_write(error))
+            self._alarm_unsaved(cannot_write(error))
             return None
         if self._failed:
             self._failed = ""
-            self.line.tell(ev.AlarmCleared(source="checkpoint"))
+            self.channel.tell(ev.AlarmCleared(source="checkpoint"))
         return size
 
     def _link(self, checkpoint: Path) -> None:
-        """Without the link the checkpoint is no worse: that is worth an alarm, not the end of the training."""
+        """Point `last` at the checkpoint. A failure is only an alarm: the checkpoint can be used without the link."""
         try:
             train_checkpoints.link_last(checkpoint)
         except OSError as error:
             logger.exception("the link to %s", checkpoint)
             self._unlinked = True
             text = f"`last` does not point at the checkpoint of step {self.step}: {cannot_write(error)}"
-            self.line.tell(ev.AlarmRaised(source="last", text=text, answer="the checkpoint is saved; free the disk"))
+            self.channel.tell(ev.AlarmRaised(source="last", text=text, answer="the checkpoint is saved; free the disk"))
             return
         if self._unlinked:
             self._unlinked = False
-            self.line.tell(ev.AlarmCleared(source="last"))
+            self.channel.tell(ev.AlarmCleared(source="last"))
 
-    def _complain(self, reason: str) -> None:
-        """What could not be saved, why, and what happens next; once for each checkpoint."""
+    def _alarm_unsaved(self, reason: str) -> None:
+        """Raise an alarm: what was not saved, why, and what happens next. Once per checkpoint."""
         failed = f"the checkpoint of step {self.step} could not be saved: {reason}"
         if failed == self._failed:
             return
         self._failed = failed
-        next_one = "it is tried again" if self._last else "training goes on to the next checkpoint"
+        next_one = "it will be tried again" if self._last else "training goes on to the next checkpoint"
         answer = "free the disk; stopping twice gives it up" if self._last else "free the disk"
-        self.line.tell(ev.AlarmRaised(source="checkpoint", text=f"{failed}; {next_one}", answer=answer))
+        self.channel.tell(ev.AlarmRaised(source="checkpoint", text=f"{failed}; {next_one}", answer=answer))
 
-    def _tell_step(self) -> None:
-        self._told_at = time.monotonic()
+    def _send_step(self) -> None:
+        self._step_sent_at = time.monotonic()
         samples = self.step * self.config.batch_size
-        self.line.tell(Stepped(step=self.step, samples=samples, epochs=samples / self._dataset.num_frames))
+        self.channel.tell(Stepped(step=self.step, samples=samples, epochs=samples / self._dataset.num_frames))
 
-    def _enter(self, phase: Phase, detail: str = "") -> None:
-        self.line.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
+    def _enter_phase(self, phase: Phase, detail: str = "") -> None:
+        self.channel.tell(ev.PhaseChanged(phase=phase.value, detail=detail))

@@ -71,7 +71,7 @@ def test_a_verdict_is_told_with_its_judge_its_seconds_and_how_it_failed() -> Non
 
 def test_what_differs_between_policy_and_bench_is_told_once() -> None:
     news = News()
-    notes = ("the policy does not look at top", "the checkpoint does not name its joints")
+    notes = ("the policy does not use top", "the checkpoint does not name its joints")
     loaded = ev.PolicyLoaded(checkpoint="/c", policy="act", device="cpu", parameters=7, notes=notes)
     assert news.of(state(loaded, kind=SessionKind.EVAL)) == [f"note: {text}" for text in notes]
     assert news.of(state(loaded, kind=SessionKind.EVAL)) == []

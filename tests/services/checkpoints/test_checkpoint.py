@@ -1,4 +1,4 @@
-"""Checkpoints on disk: complete or not, found by path or session, called by run and step."""
+"""Checkpoints on disk: complete or not, found by path or session, labelled by run and step."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_policy_without_its_training_state_can_still_be_run(tmp_path: Path) ->
 def test_a_configuration_that_is_none_is_said_so(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, 100) / "pretrained_model"
     (path / "config.json").write_bytes(content)
-    with pytest.raises(CheckpointProblem, match="is no LeRobot policy configuration"):
+    with pytest.raises(CheckpointProblem, match="is not a LeRobot policy configuration"):
         checkpoints.read(path)
 
 
@@ -138,7 +138,7 @@ def test_a_checkpoint_is_found_by_path_by_name_by_session_and_by_step(tmp_path: 
         ("cubes@7", "training cubes has no complete checkpoint of step 7; it has: 000100"),
         ("20260217-142001@x", "no complete checkpoint of step x"),
         ("20260217-14200", "fits 2 sessions"),
-        ("20260217-142002", "is no training that got as far as its first step"),
+        ("20260217-142002", "is no training that reached its first step"),
     ],
 )
 def test_what_is_not_found_is_said_in_words(tmp_path: Path, wanted: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""Policy and bench compared in words: what forbids an evaluation, what is worth knowing, and what is no difference."""
+"""Whether a policy fits a bench: what forbids an evaluation, what is worth knowing, and what makes no difference."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ def test_a_policy_fits_the_bench_that_it_learnt_on(tmp_path: Path) -> None:
     ("features", "words"),
     [
         (bench(), "camera wrist, which this bench does not have"),
-        (bench("wrist", width=320, height=240), "camera wrist gives 320x240, the policy learnt 640x480: set its width"),
+        (
+            bench("wrist", width=320, height=240),
+            "camera wrist gives 320x240, the policy was trained on 640x480: set its width",
+        ),
         (changed("observation.state", shape=(7,)), "observation.state has 6 values, this bench's 7 values"),
         (changed("action", names=[*JOINTS[:5], "jaw.pos"]), "other values than this bench: joint5.pos for jaw.pos"),
         ({k: f for k, f in FEATURES.items() if k != "observation.state"}, "needs observation.state (6 values)"),
@@ -83,9 +86,9 @@ def test_what_differs_without_harm_is_a_note(tmp_path: Path) -> None:
     found = fit(unknown, bench("wrist", "top"), fps=20)
     assert not found.problems
     assert found.notes == (
-        "the policy does not look at top",
-        "the checkpoint does not name its joints: they are taken in the bench's order",
-        "the checkpoint does not tell the rate that it learnt at: the loop runs at 20 Hz",
+        "the policy does not use top",
+        "the checkpoint does not name its joints: the bench's order is assumed",
+        "the checkpoint does not say at what rate it was trained: the loop runs at 20 Hz",
     )
 
 
@@ -111,12 +114,12 @@ def test_a_bench_may_call_its_cameras_as_the_policy_does(tmp_path: Path) -> None
 
 def test_a_name_that_the_policy_knows_as_another_one_is_no_source(tmp_path: Path) -> None:
     swapped = {image("a"): image("b"), image("b"): image("a")}
-    looks = policy(tmp_path, image("a"), renames=swapped)
-    assert looks.cameras == ("b",)
-    assert fit(looks, bench("a")).problems == (
+    one = policy(tmp_path, image("a"), renames=swapped)
+    assert one.cameras == ("b",)
+    assert fit(one, bench("a")).problems == (
         "the policy needs camera b (its own name for it is a), which this bench does not have",
     )
-    assert fit_cameras(looks, {"a": {}}).problems == (
+    assert fit_cameras(one, {"a": {}}).problems == (
         "the policy needs camera b (its own name for it is a); this bench has a",
     )
 
@@ -147,20 +150,20 @@ def test_cameras_that_the_dataset_lacked_are_not_demanded(tmp_path: Path) -> Non
     assert trained.cameras == ("top", "wrist")
     assert fit(trained, bench("top", "wrist")) == Fit()
     given = fit(trained, bench("top", "wrist", "camera3"))
-    assert given.notes == ("the policy does not look at camera3",), "nor given: it never learnt from it"
+    assert given.notes == ("the policy does not use camera3",), "nor given: it never learnt from it"
 
 
 def test_a_camera_left_out_of_the_training_is_not_demanded_though_the_dataset_has_it(tmp_path: Path) -> None:
-    looks = policy(tmp_path, image("wrist"), dataset={image("wrist"): (3, 1, 1), image("top"): (3, 1, 1)})
-    assert looks.cameras == ("wrist",)
+    one = policy(tmp_path, image("wrist"), dataset={image("wrist"): (3, 1, 1), image("top"): (3, 1, 1)})
+    assert one.cameras == ("wrist",)
 
 
 @pytest.mark.parametrize("dataset", [{}, {"observation.state": (6,), image("elsewhere"): (3, 1, 1)}])
 def test_where_the_dataset_is_not_known_every_camera_is_demanded(
     tmp_path: Path, dataset: dict[str, tuple[int, ...]]
 ) -> None:
-    looks = policy(tmp_path, image("camera1"), image("camera2"), dataset=dataset)
-    assert fit(looks, bench("camera1")).problems == ("the policy needs camera camera2, which this bench does not have",)
+    one = policy(tmp_path, image("camera1"), image("camera2"), dataset=dataset)
+    assert fit(one, bench("camera1")).problems == ("the policy needs camera camera2, which this bench does not have",)
 
 
 # --- sizes ----------------------------------------------------------------------------------------------
@@ -198,7 +201,7 @@ def test_another_size_of_picture_is_a_note_where_the_policy_resizes(tmp_path: Pa
 def test_another_size_of_picture_is_refused_where_it_does_not(tmp_path: Path, config: dict[str, object]) -> None:
     found = fit(policy(tmp_path, image("wrist"), size=(256, 256), **config), FEATURES, fps=30)
     assert found.problems == (
-        "camera wrist gives 640x480, the policy learnt 256x256: set its width and height in lab.toml",
+        "camera wrist gives 640x480, the policy was trained on 256x256: set its width and height in lab.toml",
     )
 
 
@@ -255,12 +258,12 @@ def test_a_smolvla_trained_on_from_a_base_fits_the_bench_of_its_demonstrations(t
 
 
 def test_a_camera_slower_than_the_loop_is_a_note(tmp_path: Path) -> None:
-    looks = policy(tmp_path, image("wrist"))
+    one = policy(tmp_path, image("wrist"))
     slow = "camera wrist gives 15 pictures a second, and the loop runs at 30 Hz: some are seen twice"
-    assert fit(looks, bench("wrist", "top"), fps=30, rates={"wrist": 15, "top": 5}) == Fit(
-        notes=("the policy does not look at top", slow)
+    assert fit(one, bench("wrist", "top"), fps=30, rates={"wrist": 15, "top": 5}) == Fit(
+        notes=("the policy does not use top", slow)
     )
-    assert fit_cameras(looks, {"wrist": {"fps": 15}, "top": {"fps": 5}}, fps=30) == Fit(notes=(slow,))
+    assert fit_cameras(one, {"wrist": {"fps": 15}, "top": {"fps": 5}}, fps=30) == Fit(notes=(slow,))
 
 
 @pytest.mark.parametrize("rate", [30, 60, None, 0, "15"])

@@ -1,4 +1,4 @@
-"""What may be trained: requests that are checked in words, before any worker starts."""
+"""What may be trained: requests are checked before any worker starts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.support.runs import make_folder
 
 
 def write_dataset(folder: DataFolder, name: str = "cubes", **info: Any) -> Path:
-    """A dataset as far as its info.json tells: two cameras, three episodes."""
+    """A dataset's info.json: two cameras, three episodes."""
     root = folder.datasets / name
     (root / "meta").mkdir(parents=True)
     features: dict[str, Any] = {"action": {"dtype": "float32", "shape": [6]}}
     for camera in info.pop("cameras", ("overhead", "wrist")):
         features[f"observation.images.{camera}"] = {"dtype": "video", "shape": [48, 64, 3]}
-    told = {"codebase_version": "v3.0", "fps": 30, "features": features, "total_episodes": 3, "total_frames": 90}
-    (root / "meta/info.json").write_text(json.dumps(told | info))
+    content = {"codebase_version": "v3.0", "fps": 30, "features": features, "total_episodes": 3, "total_frames": 90}
+    (root / "meta/info.json").write_text(json.dumps(content | info))
     return root
 
 
@@ -47,8 +47,8 @@ def test_a_plan_has_lerobots_defaults_made_to_measure(folder: DataFolder) -> Non
     assert (request.name, request.batch_size, request.log_freq, request.save_freq) == ("act_cubes", 8, 10, 200)
     assert (plan(folder, steps=1).log_freq, plan(folder, steps=1).save_freq) == (1, 1)
     assert (plan(folder, steps=200_000).log_freq, plan(folder, steps=200_000).save_freq) == (200, 20_000)
-    asked = plan(folder, log_freq=7, save_freq=0, batch_size=64)
-    assert (asked.log_freq, asked.save_freq, asked.batch_size) == (7, 0, 64)
+    given = plan(folder, log_freq=7, save_freq=0, batch_size=64)
+    assert (given.log_freq, given.save_freq, given.batch_size) == (7, 0, 64)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_hub_id_is_taken_as_it_is(folder: DataFolder) -> None:
 def test_a_path_becomes_the_policy_in_it_and_half_a_checkpoint_is_refused(folder: DataFolder, tmp_path: Path) -> None:
     half = tmp_path / "half"
     half.mkdir()
-    with pytest.raises(Refusal, match="is no checkpoint"):
+    with pytest.raises(Refusal, match="is not a checkpoint"):
         plan(folder, policy=str(half))
     pretrained = tmp_path / "mine/pretrained_model"
     pretrained.mkdir(parents=True)

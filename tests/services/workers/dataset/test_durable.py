@@ -362,7 +362,7 @@ def test_a_dataset_that_cannot_be_restored_says_so_and_can_be_reopened(
     record(dataset, 1)
     with monkeypatch.context() as patch:
         lose_a_frame(dataset, patch)
-        full_disk_at("services.workers.dataset.durable.DurableDataset._put_back")(dataset, patch)
+        full_disk_at("services.workers.dataset.durable.DurableDataset._restore_committed")(dataset, patch)
         full_disk_at("services.workers.dataset.recovery.write_atomically")(dataset, patch)
         add_take(dataset)
         with pytest.raises(TakeNotSaved) as lost:

@@ -210,7 +210,7 @@ async def test_a_policy_that_looks_at_pictures_runs_with_what_the_bench_has_besi
     run = evaluate(quick_rig, quick_rig.small(), policy=looking, **REAL_TIME | {"trial_seconds": 1.0})
     async with quick_rig.attached(run) as link:
         assert link.snapshot.policy is not None
-        assert link.snapshot.policy.notes == ("the policy does not look at overhead",)
+        assert link.snapshot.policy.notes == ("the policy does not use overhead",)
         await start(link)
         await pending(link)
         await judge(link, 1)

@@ -445,7 +445,7 @@ async def test_renamed_cameras_are_given_by_the_names_of_the_bench_and_a_slow_on
         loaded = link.snapshot.policy
         assert loaded is not None and loaded.cameras == ("wrist",)
         slow = "camera wrist gives 15 pictures a second, and the loop runs at 30 Hz: some are seen twice"
-        assert loaded.notes == ("the policy does not look at overhead", slow)
+        assert loaded.notes == ("the policy does not use overhead", slow)
         await trial(link)
         state = await finish(link)
     assert [t.ended_by for t in state.trials] == ["time"]
@@ -456,11 +456,15 @@ async def test_renamed_cameras_are_given_by_the_names_of_the_bench_and_a_slow_on
     [
         ({"cube": True}, ("robot.environment_state=false",), "needs observation.environment_state (5 values)"),
         ({"joints": 5}, (), "observation.state has 5 values, this bench's 6 values"),
-        ({"cameras": {"wrist": (96, 72)}, "cube": False}, None, "camera wrist gives 640x480, the policy learnt 96x72"),
+        (
+            {"cameras": {"wrist": (96, 72)}, "cube": False},
+            None,
+            "camera wrist gives 640x480, the policy was trained on 96x72",
+        ),
         (
             {"cameras": {"a": (96, 72), "b": (640, 480)}, "cube": False, "renames": SWAPPED},
             None,
-            "camera overhead gives 640x480, the policy learnt 96x72",
+            "camera overhead gives 640x480, the policy was trained on 96x72",
         ),
     ],
     ids=["cube", "joints", "size", "renamed"],

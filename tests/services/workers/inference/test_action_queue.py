@@ -1,4 +1,4 @@
-"""The action queue: what is skipped, what is kept, and when the next chunk is asked for."""
+"""The action queue: what is skipped, what is kept, and when the next chunk is requested."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.workers.inference.action_queue import ActionQueue
 
 
 def chunk(first: int, rows: int = 10) -> np.ndarray:
-    """Actions that say for which period they are meant."""
+    """Actions whose value is the period that they are meant for."""
     return np.arange(first, first + rows, dtype=np.float32)[:, None]
 
 
@@ -18,17 +18,17 @@ def taken(queue: ActionQueue, periods: int) -> list[float | None]:
 
 def test_an_answer_in_the_same_period_gives_its_first_steps() -> None:
     queue = ActionQueue(4, 1 / 30)
-    queue.asked()
+    queue.mark_requested()
     queue.put(chunk(0))
     assert taken(queue, 5) == [0, 1, 2, 3, None]
 
 
 def test_actions_of_periods_that_passed_since_the_observation_are_skipped() -> None:
     queue = ActionQueue(4, 1 / 30)
-    queue.asked()
+    queue.mark_requested()
     queue.put(chunk(0))
     assert taken(queue, 2) == [0, 1]
-    queue.asked()
+    queue.mark_requested()
     assert taken(queue, 1) == [2]
     queue.put(chunk(2))
     assert taken(queue, 5) == [3, 4, 5, 6, 7], "one of the old chunk is left, then the new one goes on"
@@ -36,10 +36,10 @@ def test_actions_of_periods_that_passed_since_the_observation_are_skipped() -> N
 
 def test_periods_in_which_the_arm_stood_are_not_skipped() -> None:
     queue = ActionQueue(4, 1 / 30)
-    queue.asked()
+    queue.mark_requested()
     queue.put(chunk(0))
     taken(queue, 3)
-    queue.asked()
+    queue.mark_requested()
     assert taken(queue, 3) == [3, None, None]
     assert (queue.starved, queue.starved_now) == (2, 2)
     queue.put(chunk(3))
@@ -51,7 +51,7 @@ def test_a_chunk_is_asked_for_as_long_before_as_an_inference_takes() -> None:
     queue = ActionQueue(20, 1 / 30, expected_ms=290)
     assert (queue.lead, queue.rows) == (10, 31)
     for _ in range(5):
-        queue.asked()
+        queue.mark_requested()
         taken(queue, 3)
         queue.put(chunk(0, 31))
         queue.clear()
@@ -61,7 +61,7 @@ def test_a_chunk_is_asked_for_as_long_before_as_an_inference_takes() -> None:
 def test_a_policy_of_single_actions_is_never_aligned_and_the_newest_counts() -> None:
     queue = ActionQueue(1, 1 / 30)
     for period in range(3):
-        queue.asked()
+        queue.mark_requested()
         taken(queue, 1)
         queue.put(chunk(period, 1))
     assert (len(queue), taken(queue, 2)) == (1, [2, None])
@@ -79,7 +79,7 @@ def test_short_trials_teach_nothing_about_how_long_an_inference_takes() -> None:
     queue = ActionQueue(20, 1 / 30, expected_ms=290)
     for _ in range(6):
         queue.clear()
-        queue.asked()
+        queue.mark_requested()
         queue.put(chunk(0, 31))  # the arm waited for it
         taken(queue, 5)
     assert queue.lead == 10

@@ -1,4 +1,4 @@
-"""The policy process itself: pictures in, LeRobot's own actions out, and its end in words."""
+"""The policy process itself: pictures in, LeRobot's own actions out, and the reason of its end."""
 
 from __future__ import annotations
 

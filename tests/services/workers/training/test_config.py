@@ -1,4 +1,4 @@
-"""LeRobot's training configuration from a request: defaults, the operator's keys, cameras left out, errors in words."""
+"""LeRobot's training configuration from a request: defaults, the operator's keys, cameras left out, errors."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_pretrained_policy_keeps_its_inputs_but_for_the_camera_left_out(
         ("eval.n_episode=3", "did you mean eval.n_episodes"),
         ("zzz=3", "--set zzz: LeRobot's training has no such key"),
         ("policy.dim_model=abc", "--set policy.dim_model: "),
-        ("policy.dim_model={a", "--set policy.dim_model: '{a' is no value"),
+        ("policy.dim_model={a", "--set policy.dim_model: '{a' is not a value"),
         ("wandb.enable=maybe", "--set wandb.enable: Couldn't parse 'maybe' into a bool"),
         ("dataset.image_transforms.enble=true", "`enble`"),
         ("num_workers.x=3", "num_workers"),

@@ -87,7 +87,7 @@ def test_where_all_episodes_are_used_nothing_is_touched(folder: DataFolder, capl
     dataset = loaded(folder, [0, 1, 2])
     before = dataset.meta.stats
     values = {(f, n): v for f, stats in before.items() for n, v in stats.items()}
-    normalization.narrow(dataset, normalization.used(dataset))
+    normalization.narrow(dataset, normalization.trained_episodes(dataset))
     assert dataset.meta.stats is before
     assert all(before[f][n] is v for (f, n), v in values.items())
     assert not warnings(caplog)
@@ -97,7 +97,7 @@ def test_a_cameras_statistics_from_imagenet_stay_and_its_others_are_narrowed(fol
     make_dataset(folder, cameras=True, rejected=[1])
     dataset = loaded(folder, [0, 2])
     before = dataset.meta.stats
-    normalization.narrow(dataset, normalization.used(dataset))
+    normalization.narrow(dataset, normalization.trained_episodes(dataset))
     after = dataset.meta.stats
     assert after.keys() == before.keys()
     assert all(after[FRONT][name] is before[FRONT][name] for name in ("mean", "std"))
@@ -134,7 +134,7 @@ def test_what_the_episodes_do_not_tell_stays_the_datasets_with_a_warning(
     rewrite_rows(root, without)
     dataset = loaded(folder, [0, 2])
     before = dataset.meta.stats
-    normalization.narrow(dataset, normalization.used(dataset))
+    normalization.narrow(dataset, normalization.trained_episodes(dataset))
     after = dataset.meta.stats
     (warning,) = warnings(caplog)
     assert "the statistics of all 3 episodes of the dataset, not only of the 2" in warning and told in warning
@@ -153,7 +153,7 @@ def test_statistics_that_no_episode_knows_are_kept(folder: DataFolder, caplog: p
     recompute_stats(LeRobotDataset("lab/cubes", root=root), relative_action=True, chunk_size=2)
     dataset = loaded(folder, [0, 2])
     before = dataset.meta.stats
-    normalization.narrow(dataset, normalization.used(dataset))
+    normalization.narrow(dataset, normalization.trained_episodes(dataset))
     assert all(np.array_equal(dataset.meta.stats["action"][n], v) for n, v in before["action"].items())
     check(dataset.meta.stats[STATE], STATE, [0, 2])
     (warning,) = warnings(caplog)
@@ -170,7 +170,7 @@ def test_of_a_stream_all_episodes_are_used(folder: DataFolder) -> None:
     make_dataset(folder)
     dataset = loaded(folder, [0, 1, 2], "dataset.streaming=true", "num_workers=1")
     before = dataset.meta.stats
-    used = normalization.used(dataset)
+    used = normalization.trained_episodes(dataset)
     assert used == tuple(sorted({int(row["episode_index"]) for row in dataset})) == (0, 1, 2)
     normalization.narrow(dataset, used)
     assert dataset.meta.stats is before

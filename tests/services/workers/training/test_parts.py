@@ -1,4 +1,4 @@
-"""The parts of training that need no training: reading the kernel's counters, naming ends and errors, the files."""
+"""The parts of training that need no training: the kernel's counters, ends and errors as sentences, the files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from services.workers.training.messages import Ended, Outcome, Stepped, decode, 
 from services.workers.training.metrics_file import MetricsFile
 from services.workers.training.oom import oom_kills
 from services.workers.training.outcome import OPERATOR, SIGTERM, Ending
-from services.workers.training.stop_timeout import Silence
+from services.workers.training.stop_timeout import StopTimeout
 from sessions.models import SessionStatus
 from tests.support.rig import wait_until
 
@@ -75,17 +75,17 @@ def ending(output: Path, **known: Any) -> tuple[SessionStatus, str]:
         ({"code": -9}, SessionStatus.CRASHED, "the trainer was killed by SIGKILL; it was at step 41 of 100"),
         ({"code": -9, "memory_short": True}, SessionStatus.CRASHED, "out of memory: the kernel killed the trainer"),
         ({"code": -11}, SessionStatus.CRASHED, "killed by SIGSEGV"),
-        ({"code": 3}, SessionStatus.CRASHED, "left with status 3 and no word"),
-        ({"word": Ended(outcome=Outcome.FINISHED, step=100)}, SessionStatus.FINISHED, "trained all 100 steps"),
-        ({"word": Ended(outcome=Outcome.STOPPED), "stop": OPERATOR}, SessionStatus.FINISHED, "at step 41 of 100, "),
-        ({"word": Ended(outcome=Outcome.STOPPED), "stop": SIGTERM}, SessionStatus.ABORTED, "stopped by SIGTERM"),
-        ({"word": Ended(outcome=Outcome.REFUSED, text="no such key")}, SessionStatus.ABORTED, "no such key"),
-        ({"word": Ended(outcome=Outcome.FAILED, text="KeyError: 'a'")}, SessionStatus.CRASHED, "KeyError: 'a'; it was"),
+        ({"code": 3}, SessionStatus.CRASHED, "exited with status 3 and gave no reason"),
+        ({"ended": Ended(outcome=Outcome.FINISHED, step=100)}, SessionStatus.FINISHED, "trained all 100 steps"),
+        ({"ended": Ended(outcome=Outcome.STOPPED), "stop": OPERATOR}, SessionStatus.FINISHED, "at step 41 of 100, "),
+        ({"ended": Ended(outcome=Outcome.STOPPED), "stop": SIGTERM}, SessionStatus.ABORTED, "stopped by SIGTERM"),
+        ({"ended": Ended(outcome=Outcome.REFUSED, text="no such key")}, SessionStatus.ABORTED, "no such key"),
+        ({"ended": Ended(outcome=Outcome.FAILED, text="KeyError: 'a'")}, SessionStatus.CRASHED, "KeyError: 'a'; it "),
         ({"started": None, "step": 0, "code": -9, "stop": SIGTERM}, SessionStatus.ABORTED, "by SIGTERM before the"),
         ({"started": None, "step": 0, "code": 1}, SessionStatus.CRASHED, "no step was made"),
         ({"code": -9, "trouble": "the loss is NaN since step 3"}, SessionStatus.CRASHED, "; the loss is NaN since"),
         (
-            {"word": Ended(outcome=Outcome.FAILED, text="DataLoader worker is gone", loader_killed=True),
+            {"ended": Ended(outcome=Outcome.FAILED, text="DataLoader worker is gone", loader_killed=True),
              "memory_short": True},
             SessionStatus.CRASHED, "out of memory: the kernel killed a loader",
         ),
@@ -96,7 +96,7 @@ def test_every_end_is_named(tmp_path: Path, known: dict[str, Any], status: Sessi
     assert (got, words in text) == (status, True), text
 
 
-# -- errors in words ----------------------------------------------------------------------------------------
+# -- errors as sentences ----------------------------------------------------------------------------------------
 
 
 def raised(kind: type[BaseException], *args: Any, cause: BaseException | None = None) -> BaseException:
@@ -136,7 +136,7 @@ def test_a_backbone_that_cannot_be_downloaded_is_named_with_the_way_round() -> N
     assert "--set policy.pretrained_backbone_weights=null" in explain(caught.value, REQUEST)
 
 
-# -- facts and the line -----------------------------------------------------------------------------------------
+# -- messages and the channel ------------------------------------------------------------------------------
 
 
 def test_facts_keep_every_number_and_what_is_none() -> None:
@@ -147,13 +147,13 @@ def test_facts_keep_every_number_and_what_is_none() -> None:
     assert fact.values["grad_norm"] != fact.values["grad_norm"]
 
 
-def test_a_trainer_leaves_when_its_line_breaks() -> None:
+def test_a_trainer_leaves_when_its_connection_breaks() -> None:
     ours, theirs = socket.socketpair()
     left: list[int] = []
-    line = Channel(theirs, leave=left.append)
+    channel = Channel(theirs, leave=left.append)
     ours.sendall(b"stop\nstop\n")
-    wait_until(lambda: line.told_twice)
-    assert line.wait(0)
+    wait_until(lambda: channel.stop_now)
+    assert channel.wait(0)
     ours.close()
     wait_until(lambda: bool(left))
 
@@ -305,13 +305,13 @@ def test_a_rename_that_worked_and_reports_that_it_failed_counts(
 def test_a_retry_copes_with_what_an_earlier_try_left(tmp_path: Path, earlier: str) -> None:
     from services.checkpoints.checkpoint import Provenance, complete
     from services.workers.training.checkpoints import save_whole
-    from services.workers.training.partial_checkpoints import half_of
+    from services.workers.training.partial_checkpoints import partial_path
 
     checkpoint = tmp_path / "checkpoints" / "000010"
     whole_checkpoint(checkpoint)
     if earlier == "half":
         (checkpoint / "training_state" / "training_step.json").unlink()
-    whole_checkpoint(half_of(checkpoint))
+    whole_checkpoint(partial_path(checkpoint))
     assert save_whole(whole_checkpoint, checkpoint, Provenance(session="s")) > 0
     assert complete(tmp_path) == [checkpoint] == list(checkpoint.parent.iterdir())
 
@@ -320,8 +320,8 @@ def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> No
     from services.workers.training import training_run
 
     told: list[Any] = []
-    line: Any = SimpleNamespace(tell=told.append, asked_to_stop=True, wait=lambda seconds: False)
-    run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, line)  # type: ignore[arg-type]
+    channel: Any = SimpleNamespace(tell=told.append, stop_requested=True, wait=lambda seconds: False)
+    run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, channel)  # type: ignore[arg-type]
     run.config, run.step = SimpleNamespace(steps=100, batch_size=8), 20
     run._dataset = SimpleNamespace(num_frames=80)
     tries = iter([OSError(errno.ENOSPC, "No space left on device")] * 3)
@@ -344,8 +344,8 @@ def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> 
     from services.workers.training import training_run
 
     told: list[Any] = []
-    line: Any = SimpleNamespace(tell=told.append, asked_to_stop=True)
-    run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, line)  # type: ignore[arg-type]
+    channel: Any = SimpleNamespace(tell=told.append, stop_requested=True)
+    run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, channel)  # type: ignore[arg-type]
     run.config, run.step = SimpleNamespace(steps=100), 20
     last = tmp_path / "last"
     last.mkdir()  # no link replaces it
@@ -360,27 +360,27 @@ def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> 
     assert told[1:] == [ev.AlarmCleared(source="last")] and last.readlink() == Path("000020")
 
 
-def test_halves_go_where_nobody_trains_and_stay_where_somebody_does(tmp_path: Path) -> None:
-    from services.workers.training.partial_checkpoints import half_of, remove_abandoned, remove_halves
+def test_partial_checkpoints_go_where_nobody_trains_and_stay_where_somebody_does(tmp_path: Path) -> None:
+    from services.workers.training.partial_checkpoints import partial_path, remove_abandoned, remove_partial
 
     folder = DataFolder(tmp_path).create()
     trainings = [folder.outputs / "train" / name for name in ("alive", "dead")]
     for output in trainings:
         whole_checkpoint(output / "checkpoints" / "000010")
-        half_of(output / "checkpoints" / "000020").mkdir()
+        partial_path(output / "checkpoints" / "000020").mkdir()
     run = folder.run("20260217-142000-0001")
     run.root.mkdir()
     write_request(run, msgspec.structs.replace(REQUEST, name="alive"))
     with EventLog(run):
         remove_abandoned(folder)
         assert [len(list(o.glob("checkpoints/.*"))) for o in trainings] == [1, 0]
-        half_of(trainings[1] / "checkpoints" / "000020").mkdir()
+        partial_path(trainings[1] / "checkpoints" / "000020").mkdir()
         request = run.request.read_bytes()
-        run.request.write_text("not one")  # who trains then?
+        run.request.write_text("not one")  # so nobody knows who trains
         remove_abandoned(folder)
         assert [len(list(o.glob("checkpoints/.*"))) for o in trainings] == [1, 1]
         run.request.write_bytes(request)
-    remove_halves(trainings[0])
+    remove_partial(trainings[0])
     assert [len(list(o.glob("checkpoints/.*"))) for o in trainings] == [0, 1]
     assert [len(list(o.glob("checkpoints/0*"))) for o in trainings] == [1, 1]
 
@@ -392,31 +392,31 @@ def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.Mon
     now = 1000.0
     monkeypatch.setattr(stop_timeout, "time", SimpleNamespace(monotonic=lambda: now, time=lambda: 5000.0 + now))
     told: list[Any] = []
-    silence = Silence(SimpleNamespace(tell=told.append))  # type: ignore[arg-type]
+    timeout = StopTimeout(SimpleNamespace(tell=told.append))  # type: ignore[arg-type]
     now += 100
-    assert not silence.too_long(0.1)  # nobody asked it to stop
-    silence.ask()
+    assert not timeout.too_long(0.1)  # nobody asked it to stop
+    timeout.start()
     now += 12
-    assert silence.so_far(0.1) == (
-        "it stops already and is silent for 12 s; S again in 18 s kills the trainer, if it stays silent"
+    assert timeout.warning(0.1) == (
+        "it is stopping already and has been silent for 12 s; S again in 18 s kills the trainer if it stays silent"
     )
-    silence.heard()
+    timeout.heard()
     now += 29
-    silence.watch(0.1, "at step 3")
+    timeout.update_alarm(0.1, "at step 3")
     assert not told
     now += 1
-    assert silence.too_long(0.1) and not silence.too_long(20.0), "a slow step needs its time"
-    silence.watch(0.1, "at step 3")
-    silence.watch(0.1, "at step 3")
-    silence.heard()
-    silence.watch(0.1, "at step 4")
+    assert timeout.too_long(0.1) and not timeout.too_long(20.0), "a slow step needs its time"
+    timeout.update_alarm(0.1, "at step 3")
+    timeout.update_alarm(0.1, "at step 3")
+    timeout.heard()
+    timeout.update_alarm(0.1, "at step 4")
     raised, cleared = told
     assert (raised.text, raised.answer) == ("trainer silent, at step 3", "S again kills the trainer")
-    assert raised.at == 5000.0 + now - 30  # since when it is silent
+    assert raised.at == 5000.0 + now - 30  # when it became silent
     assert cleared == ev.AlarmCleared(source="trainer")
-    silence.end()
+    timeout.end()
     now += 1000
-    assert not silence.too_long(0.1)
+    assert not timeout.too_long(0.1)
 
 
 def test_signals_without_a_name_are_numbered(tmp_path: Path) -> None:

@@ -376,7 +376,7 @@ def test_a_language_model_that_is_not_in_the_cache_is_told(lab: Rig) -> None:
     request = training.plan(lab.folder, dataset="cubes", policy="smolvla", steps=1, settings=["num_workers=0"])
     state = over(lab, training.begin(lab.folder, request))
     assert state.status is SessionStatus.ABORTED
-    assert "weights that smolvla begins with could not be fetched from the Hugging Face Hub" in state.end_reason
+    assert "initial weights of smolvla could not be fetched from the Hugging Face Hub" in state.end_reason
 
 
 def limit_files(process: psutil.Process, size: int) -> None:
@@ -389,7 +389,7 @@ async def test_without_room_a_checkpoint_is_left_out_and_the_last_one_waits_for_
     async with lab.attached(run) as link:
         trainer = trainer_of(lab, run)
         limit_files(trainer, 100_000)
-        state = await link.until(lambda s: "it is tried again" in " ".join(a.text for a in s.alarms), 20)
+        state = await link.until(lambda s: "it will be tried again" in " ".join(a.text for a in s.alarms), 20)
         assert state.phase is Phase.SAVING
         limit_files(trainer, resource.RLIM_INFINITY)
         state = await link.until(lambda s: not s.running, 30)
@@ -432,7 +432,7 @@ def hurried(lab: Rig, impatient: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig
     return lab
 
 
-def halves(rig: Rig, name: str = "act_cubes") -> list[Path]:
+def partial_checkpoints(rig: Rig, name: str = "act_cubes") -> list[Path]:
     return list((rig.folder.outputs / "train" / name / "checkpoints").glob(".*.partial"))
 
 
@@ -443,7 +443,7 @@ def suspend_while_saving(rig: Rig, run: RunFolder) -> psutil.Process:
     def caught() -> bool:
         trainer.suspend()
         wait_until(lambda: trainer.status() == psutil.STATUS_STOPPED)  # what it is in the middle of may still be done
-        if halves(rig):
+        if partial_checkpoints(rig):
             return True
         trainer.resume()
         return False
@@ -463,7 +463,7 @@ async def test_a_trainer_that_hangs_is_killed_by_another_stop(hurried: Rig) -> N
         assert (first.ok, first.error) == (True, "")
         again = await link.ask(protocol.Finish())
         assert again.ok and trainer.is_running()
-        assert "it stops already and is silent for " in again.error and "kills the trainer" in again.error
+        assert "it is stopping already and has been silent for " in again.error and "kills the trainer" in again.error
         state = await link.until(lambda s: any(a.source == "trainer" for a in s.alarms), 10)
         (alarm,) = (a for a in state.alarms if a.source == "trainer")
         assert alarm.answer == "S again kills the trainer" and "trainer silent, " in alarm.text
@@ -478,7 +478,7 @@ async def test_a_trainer_that_hangs_is_killed_by_another_stop(hurried: Rig) -> N
     assert state.end_reason.endswith(f"the newest whole checkpoint is {newest.name}")
     loads(newest)
     wait_until(gone(run))
-    assert not trainer.is_running() and not halves(hurried)
+    assert not trainer.is_running() and not partial_checkpoints(hurried)
 
 
 async def test_a_trainer_that_reacts_late_ends_as_if_it_had_at_once(hurried: Rig) -> None:
@@ -501,7 +501,7 @@ def test_killing_a_trainer_in_the_middle_of_a_checkpoint_leaves_the_whole_ones_o
     trainer = suspend_while_saving(hurried, run)
     os.kill(hurried.pid(run), signal.SIGTERM)
     wait_until(lambda: any(a.source == "trainer" for a in hurried.events(run, ev.AlarmRaised)), 10)
-    assert trainer.is_running() and halves(hurried)
+    assert trainer.is_running() and partial_checkpoints(hurried)
     os.kill(hurried.pid(run), signal.SIGTERM)
     state = over(hurried, run)
     whole = checkpoints.complete(hurried.folder.outputs / "train" / "act_cubes")
@@ -510,7 +510,7 @@ def test_killing_a_trainer_in_the_middle_of_a_checkpoint_leaves_the_whole_ones_o
     assert f"the newest whole checkpoint is {whole[-1].name}" in state.end_reason
     assert {c.step for c in state.training.checkpoints} <= {int(p.name) for p in whole}  # type: ignore[union-attr]
     loads(whole[-1])
-    assert not halves(hurried)
+    assert not partial_checkpoints(hurried)
 
 
 # -- killed -----------------------------------------------------------------------------------------------------
@@ -524,9 +524,9 @@ def test_what_a_killed_training_left_half_written_goes_when_the_next_one_begins(
     wait_until(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, 10, "the trainer lives")
     wait_until(gone(run))
     whole = checkpoints.complete(lab.folder.outputs / "train" / "act_cubes")
-    assert halves(lab) and whole
+    assert partial_checkpoints(lab) and whole
     assert over(lab, train(lab.folder, steps=1)).status is SessionStatus.FINISHED
-    assert not halves(lab)
+    assert not partial_checkpoints(lab)
     assert checkpoints.complete(lab.folder.outputs / "train" / "act_cubes") == whole
 
 
