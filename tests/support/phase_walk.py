@@ -271,10 +271,10 @@ class Workers:
         make = {SessionKind.BENCH: self._bench, SessionKind.RECORD: self._record, SessionKind.EVAL: self._evaluation}
         strategy, devices = make[case.kind](case)
         loop = ControlLoop(self.context, devices, self._profile(case), strategy, fps=30, lockstep=False)
-        strategy.setup(loop.arm)
-        loop.arm.phase, loop.arm.pose = case.phase, dict(REST)
+        strategy.setup(loop.context)
+        loop.context.phase, loop.context.pose = case.phase, dict(REST)
         if case.ending:
-            loop.arm.ending = SessionStatus.FINISHED
+            loop.context.ending = SessionStatus.FINISHED
         return loop
 
     def _devices(self, *, leader: bool) -> Any:

@@ -35,11 +35,11 @@ class BenchStrategy(Strategy):
     def __init__(self, purpose: Purpose) -> None:
         self._first, self.ends_in = FIRST.get(purpose), ENDS_IN.get(purpose, {})
 
-    def setup(self, arm: ArmContext) -> protocol.Command | None:
+    def setup(self, context: ArmContext) -> protocol.Command | None:
         """Nothing has to be opened."""
-        self._arm = arm
+        self._context = context
         return self._first
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
         """The leader."""
-        return self._arm.read_leader()
+        return self._context.read_leader()

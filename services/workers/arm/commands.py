@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 class ArmCommands:
     """Belongs to the control loop's thread."""
 
-    def __init__(self, arm: ArmContext, strategy: Strategy) -> None:
-        self._arm, self._strategy = arm, strategy
+    def __init__(self, context: ArmContext, strategy: Strategy) -> None:
+        self._context, self._strategy = context, strategy
 
     def obey(self, received: Received) -> None:
         """Do what a command says, or answer why not."""
@@ -49,50 +49,50 @@ class ArmCommands:
             case protocol.Follow():
                 self._follow()
             case protocol.GoToRest():
-                self._arm.haste.check_after_stop()
+                self._context.haste.check_after_stop()
                 detail = "the gripper opens, the arm lifts and goes to rest"
-                self._arm.rest(detail, self._arm.arm.measure())
+                self._context.rest(detail, self._context.arm.measure())
             case protocol.Release():
-                self._arm.haste.check_after_stop()
-                self._arm.release()
+                self._context.haste.check_after_stop()
+                self._context.release()
             case protocol.Finish():
-                self._arm.haste.check_after_stop()
-                self._arm.finish(SessionStatus.FINISHED, "finished by the operator")
+                self._context.haste.check_after_stop()
+                self._context.finish(SessionStatus.FINISHED, "finished by the operator")
             case protocol.AddNote() | protocol.SetTag():
-                self._arm.tell(remark(command), then=done)
+                self._context.tell(remark(command), then=done)
                 return False
             case _:
                 answered = self._strategy.command(command, done)
-                self._arm.haste.key()
+                self._context.haste.key()
                 return answered
         return True
 
     def _stop(self, cause: str) -> None:
         """A person's stop: it ends an end, too. Raises Refused where the hold did not reach the arm."""
-        self._arm.haste.stopped()
-        self._arm.ending = None
-        self._arm.stop(cause)
-        if self._arm.arm.unheld and self._arm.arm.mode is Mode.HOLD:
+        self._context.haste.stopped()
+        self._context.ending = None
+        self._context.stop(cause)
+        if self._context.arm.unheld and self._context.arm.mode is Mode.HOLD:
             words = "the follower does not answer, the hold did not reach it: CUT THE POWER if it moves"
             raise Refused(words, Code.TROUBLE)
 
     def _follow(self) -> None:
-        if self._arm.guard.trouble:
-            raise Refused(self._arm.guard.trouble, Code.TROUBLE)
-        self._arm.haste.check_after_stop()
-        self._arm.align()
+        if self._context.guard.trouble:
+            raise Refused(self._context.guard.trouble, Code.TROUBLE)
+        self._context.haste.check_after_stop()
+        self._context.align()
 
     def _check(self, command: protocol.Command) -> None:
         """Raises Refused where the table of phases says so."""
         if isinstance(command, protocol.Release) and not command.confirmed:
             raise Refused("releasing cuts torque: it has to be confirmed", Code.UNCONFIRMED)
-        stands = {**self._arm.obstacles(), **self._strategy.reasons(command)}
-        code = refusal(self._strategy.kind, type(command), self._arm.phase, stands)
+        stands = {**self._context.obstacles(), **self._strategy.reasons(command)}
+        code = refusal(self._strategy.kind, type(command), self._context.phase, stands)
         if code is not Code.OK:
             raise Refused(stands.get(code) or self._words(command, code), code)
 
     def _words(self, command: protocol.Command, code: Code) -> str:
-        phase = self._arm.phase
+        phase = self._context.phase
         if code is Code.MEANINGLESS:
             return f"{type(command).__name__} means nothing in this session"
         if isinstance(command, protocol.Follow):

@@ -39,8 +39,8 @@ class ControlLoop:
     def __init__(
         self, worker: Context, devices: Devices, profile: Profile, strategy: Strategy, *, fps: int, lockstep: bool
     ) -> None:
-        self.arm = ArmContext(worker, devices, profile, strategy, fps=fps, lockstep=lockstep)
-        self.commands = ArmCommands(self.arm, strategy)
+        self.context = ArmContext(worker, devices, profile, strategy, fps=fps, lockstep=lockstep)
+        self.commands = ArmCommands(self.context, strategy)
         self._worker, self._devices, self._strategy = worker, devices, strategy
         self._trace: list[int] | None = [] if os.environ.get(TRACE) else None
         self._pacer = Pacer(fps, self._trace)
@@ -53,10 +53,10 @@ class ControlLoop:
 
     def run(self) -> None:
         """Hold, then tick until over."""
-        self.arm.hold()
+        self.context.hold()
         try:
-            first = self._strategy.setup(self.arm)
-            self.arm.enter(Phase.IDLE, "holding")
+            first = self._strategy.setup(self.context)
+            self.context.enter(Phase.IDLE, "holding")
             self._worker.mailbox.open = True
             self._begin_with(first)
             gc.collect()
@@ -65,7 +65,7 @@ class ControlLoop:
             while not self._over:
                 self.step()
         except BaseException:
-            self.arm.hold()  # whatever went wrong here, the arm stays where it is
+            self.context.hold()  # whatever went wrong here, the arm stays where it is
             raise
         finally:
             self._worker.mailbox.open = False
@@ -81,34 +81,34 @@ class ControlLoop:
     def _begin_with(self, first: protocol.Command | None) -> None:
         """The command that the session was started for, unless somebody regretted it or nobody is there to watch."""
         mailbox = self._worker.mailbox
-        unwatched = isinstance(first, protocol.Follow) and not self.arm.driven
+        unwatched = isinstance(first, protocol.Follow) and not self.context.driven
         if first is None or mailbox.stopped or mailbox.terminate or unwatched:
             return
         try:
             self.commands.dispatch(first, lambda: None)
         except Refused as refused:  # it cannot be done: end, the arm as it is
-            self.arm.ending, self.arm.end_reason, self._over = SessionStatus.ABORTED, str(refused), True
+            self.context.ending, self.context.end_reason, self._over = SessionStatus.ABORTED, str(refused), True
 
     @property
     def outcome(self) -> tuple[SessionStatus, str]:
         """How the session ended, once it is over."""
-        return self.arm.ending or SessionStatus.ABORTED, self.arm.end_reason
+        return self.context.ending or SessionStatus.ABORTED, self.context.end_reason
 
     @property
     def may_cut_torque(self) -> bool:
         """Whether the arm lies at rest or is limp, so that cutting torque drops nothing."""
-        arm, motion = self.arm.arm, self.arm.profile.motion
+        arm, motion = self.context.arm, self.context.profile.motion
         if arm.mode is Mode.LIMP:
             return True
-        off, _ = distance(self.arm.pose, motion.rest, but=motion.gripper)
-        return arm.at_rest and bool(self.arm.pose) and off <= REST_WITHIN
+        off, _ = distance(self.context.pose, motion.rest, but=motion.gripper)
+        return arm.at_rest and bool(self.context.pose) and off <= REST_WITHIN
 
     # --- one period -------------------------------------------------------------------------------
 
     def step(self) -> None:
         """Wait for the next period or a command, obey, tick."""
         mailbox = self._worker.mailbox
-        if not self.arm.lockstep:
+        if not self.context.lockstep:
             due = self._pacer.wait(mailbox.wake)
         else:
             due = not self._quiet or not mailbox.wake.wait(1 / RATE_HZ)
@@ -116,13 +116,13 @@ class ControlLoop:
             self.commands.obey(received)
         if mailbox.driver_lost:
             mailbox.driver_lost = False
-            self.arm.lose_driver()
+            self.context.lose_driver()
         if mailbox.terminate:
             mailbox.terminate = False
-            if self.arm.ending is None:
-                self.arm.finish(SessionStatus.ABORTED, "asked to end (SIGTERM)")
-        self.arm.begin_what_waits()
-        if self.arm.lockstep and self._quiet:
+            if self.context.ending is None:
+                self.context.finish(SessionStatus.ABORTED, "asked to end (SIGTERM)")
+        self.context.begin_what_waits()
+        if self.context.lockstep and self._quiet:
             self._report()
         elif due:
             self.tick()
@@ -130,29 +130,29 @@ class ControlLoop:
     @property
     def _quiet(self) -> bool:
         """In lockstep: whether nothing needs a step now."""
-        moving = self.arm.phase in (Phase.ALIGNING, Phase.RESTING, Phase.RELEASING)
-        return not moving and self.arm.ending is None and not self._strategy.needs_steps
+        moving = self.context.phase in (Phase.ALIGNING, Phase.RESTING, Phase.RELEASING)
+        return not moving and self.context.ending is None and not self._strategy.needs_steps
 
     def tick(self) -> None:
         """One control period: observe, decide, command, look after things."""
-        arm = self.arm
-        arm.ticks += 1
+        context = self.context
+        context.ticks += 1
         observation, pose = self._observe()
-        arm.pose = arm.pose if pose is None else pose
+        context.pose = context.pose if pose is None else pose
         guide = self._strategy.guide(observation)
         self._guide = self._guide if guide is None else guide
         if pose is not None:
-            action = self._send(arm.arm.tick(pose, self._guide or dict(pose)))
+            action = self._send(context.arm.tick(pose, self._guide or dict(pose)))
             if action is not None and observation is not None and guide is not None:
                 self._strategy.tick(observation, action)
-            arm.monitor.look(self._frames, arm.arm, pose, arm.now())
+            context.monitor.look(self._frames, context.arm, pose, context.now())
         self._move_on()
-        if arm.ticks % max(1, arm.fps // RATE_HZ) == 0 or arm.lockstep:
+        if context.ticks % max(1, context.fps // RATE_HZ) == 0 or context.lockstep:
             self._report()
 
     def _observe(self) -> tuple[dict[str, Any] | None, Pose | None]:
         """The observation and the measured pose; a dead camera takes the first, not the second."""
-        guard, arm = self.arm.guard, self.arm.arm
+        guard, arm = self.context.guard, self.context.arm
         try:
             observation: dict[str, Any] = self._devices.robot.get_observation()
         except Exception as error:  # drivers raise what they like
@@ -171,16 +171,16 @@ class ControlLoop:
         if goal is None:
             return None
         action = {f"{n}.pos": v for n, v in goal.items()}
-        if self.arm.guard.call("follower", lambda: self._devices.robot.send_action(action)) is None:
-            self.arm.arm.unheld = True
+        if self.context.guard.call("follower", lambda: self._devices.robot.send_action(action)) is None:
+            self.context.arm.unheld = True
             return None
         return action
 
     # --- what follows from where the arm is now ---------------------------------------------------
 
     def _move_on(self) -> None:
-        arm = self.arm.arm
-        phase = self.arm.phase
+        arm = self.context.arm
+        phase = self.context.phase
         if phase is Phase.ALIGNING:
             self._aligned()
         elif arm.mode is Mode.ALIGN and (phase.following or phase is Phase.RUNNING):
@@ -189,59 +189,59 @@ class ControlLoop:
             if arm.at_rest:
                 self._arrive()
             elif arm.trouble:
-                self.arm.give_up_resting()
-        if self.arm.ending is not None and not self._strategy.busy:
+                self.context.give_up_resting()
+        if self.context.ending is not None and not self._strategy.busy:
             self._end_step()
 
     def _aligned(self) -> None:
-        if self.arm.arm.mode is Mode.FOLLOW:
-            self.arm.rest_is_possible_again()
-            self.arm.enter(*self._strategy.settle(Phase.READY))
-        elif self.arm.arm.trouble:
-            self.arm.enter(Phase.ALIGNING, self.arm.arm.trouble)
+        if self.context.arm.mode is Mode.FOLLOW:
+            self.context.rest_is_possible_again()
+            self.context.enter(*self._strategy.settle(Phase.READY))
+        elif self.context.arm.trouble:
+            self.context.enter(Phase.ALIGNING, self.context.arm.trouble)
 
     def _align_again(self, why: str) -> None:
         """What the arm followed leapt away."""
-        self.arm.waiting = 0
+        self.context.waiting = 0
         self._strategy.on_leap(why)
-        if self.arm.arm.mode is Mode.ALIGN:
-            self.arm.enter(Phase.ALIGNING, f"{why}: moving to it slowly")
+        if self.context.arm.mode is Mode.ALIGN:
+            self.context.enter(Phase.ALIGNING, f"{why}: moving to it slowly")
 
     def _arrive(self) -> None:
-        self.arm.rest_is_possible_again()
-        if self.arm.releasing:
-            self.arm.cut_torque()
+        self.context.rest_is_possible_again()
+        if self.context.releasing:
+            self.context.cut_torque()
         else:
-            self.arm.enter(*self._strategy.settle(Phase.RESTED))
+            self.context.enter(*self._strategy.settle(Phase.RESTED))
 
     def _end_step(self) -> None:
-        arm = self.arm
-        resting = arm.phase in (Phase.RESTING, Phase.RELEASING)
-        if arm.arm.mode is Mode.LIMP or arm.arm.at_rest or arm.guard.failing("follower"):
+        context = self.context
+        resting = context.phase in (Phase.RESTING, Phase.RELEASING)
+        if context.arm.mode is Mode.LIMP or context.arm.at_rest or context.guard.failing("follower"):
             self._over = True
-        elif not arm.arm.can_rest:
-            arm.end_reason += "; no rest pose is taught, so the arm holds with torque on"
+        elif not context.arm.can_rest:
+            context.end_reason += "; no rest pose is taught, so the arm holds with torque on"
             self._over = True
         elif not resting:  # a rest pose of another robot was refused at connect
-            arm.rest("the arm goes to rest, then the session ends")
+            context.rest("the arm goes to rest, then the session ends")
 
     # --- what watchers see ------------------------------------------------------------------------
 
     def _report(self) -> None:
-        arm = self.arm
-        arm.monitor.tell_of_heat(arm.phase)
+        context = self.context
+        context.monitor.tell_of_heat(context.phase)
         values = protocol.Telemetry(
             at=time.time(),
-            joints=dict(arm.pose),
+            joints=dict(context.pose),
             leader=dict(self._guide),
-            torque=arm.arm.mode is not Mode.LIMP,
+            torque=context.arm.mode is not Mode.LIMP,
             loop_hz=self._pacer.rate(),
             loop_p99_ms=self._pacer.p99_ms(),
             late=self._pacer.late,
-            phase_seconds=time.monotonic() - arm.since,
-            disk_free=arm.monitor.disk_free(),
+            phase_seconds=time.monotonic() - context.since,
+            disk_free=context.monitor.disk_free(),
             watchers=self._worker.server.watchers,
-            cameras=arm.monitor.views(arm.now()),
+            cameras=context.monitor.views(context.now()),
             **self._strategy.telemetry(),
         )
         self._telemeter.offer(Sample(values, dict(self._frames)))

@@ -53,7 +53,7 @@ def run_armed(
         try:
             strategy = make(context, devices)
             loop = ControlLoop(context, devices, profile, strategy, fps=request.fps, lockstep=request.lockstep)
-            loop.arm.monitor.keep_an_eye_on(str(data_dir))
+            loop.context.monitor.keep_an_eye_on(str(data_dir))
             loop.run()
         finally:
             dev.disconnect(devices, cut_torque=loop is not None and loop.may_cut_torque)

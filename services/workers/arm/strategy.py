@@ -43,7 +43,7 @@ class Strategy:
     ends_in: Mapping[Phase, str] = {}
     """Phases in which the session has done what it was asked for and ends by itself: why, for people."""
 
-    def setup(self, arm: ArmContext) -> protocol.Command | None:
+    def setup(self, context: ArmContext) -> protocol.Command | None:
         """Called once while the worker still starts; the arm holds. The command to begin with, if any."""
         raise NotImplementedError
 

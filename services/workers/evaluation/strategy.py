@@ -44,12 +44,12 @@ class EvaluateStrategy(Strategy):
         self._length = max(1, round(request.trial_seconds * request.fps))
         self._alarmed = self._ramped = False
 
-    def setup(self, arm: ArmContext) -> protocol.Command | None:
+    def setup(self, context: ArmContext) -> protocol.Command | None:
         """Policy and dataset are open already."""
-        self._arm, self._recorder = arm, Recorder(arm, self._takes)
+        self._context, self._recorder = context, Recorder(context, self._takes)
         trusting = self._oracle is not None
-        motion = arm.profile.motion
-        self._approach = Approach(arm.arm, self._action_source, motion, self._start_pose, trusting=trusting)
+        motion = context.profile.motion
+        self._approach = Approach(context.arm, self._action_source, motion, self._start_pose, trusting=trusting)
         return None
 
     # --- commands ---------------------------------------------------------------------------------
@@ -64,10 +64,10 @@ class EvaluateStrategy(Strategy):
             case protocol.Follow():
                 return {Code.MEANINGLESS: "in an evaluation the arm follows the policy: space starts the next trial"}
             case protocol.StartTrial():
-                return {Code.WRONG_PHASE: f"the arm is {self._arm.phase.value}: a trial starts when it rests"}
+                return {Code.WRONG_PHASE: f"the arm is {self._context.phase.value}: a trial starts when it rests"}
             case protocol.UndoVerdict():
                 return {Code.WRONG_PHASE: f"trial {self.trials.next} has begun: the verdict before it stays"}
-            case protocol.GoToRest() | protocol.Release() if self._arm.phase is Phase.ALIGNING:
+            case protocol.GoToRest() | protocol.Release() if self._context.phase is Phase.ALIGNING:
                 return {Code.WRONG_PHASE: "a trial begins: stop it first"}
         return {}
 
@@ -77,7 +77,7 @@ class EvaluateStrategy(Strategy):
         match command:
             case protocol.StartTrial(trial=trial):
                 self._check_start(trial)
-                self._arm.start(trial)
+                self._context.start(trial)
                 return True
             case protocol.EndTrial(trial=trial):
                 self._finish_trial("key", f"trial {trial} waits for its verdict")
@@ -87,48 +87,48 @@ class EvaluateStrategy(Strategy):
             case protocol.UndoVerdict(trial=trial):
                 self._undo(trial, done)
             case protocol.AnnotateTrial(trial=trial, failure_mode=mode):
-                self._arm.tell(ev.TrialAnnotated(trial=trial, failure_mode=mode), then=done)
+                self._context.tell(ev.TrialAnnotated(trial=trial, failure_mode=mode), then=done)
             case _:
                 return super().command(command, done)
         return False
 
     def _check_start(self, trial: int) -> None:
         self._recorder.check()
-        if self._arm.guard.trouble:
-            raise Refused(self._arm.guard.trouble, Code.TROUBLE)
-        self._arm.haste.check_after_stop()
-        self._arm.haste.check_burst()
-        if not self._arm.driven:
+        if self._context.guard.trouble:
+            raise Refused(self._context.guard.trouble, Code.TROUBLE)
+        self._context.haste.check_after_stop()
+        self._context.haste.check_burst()
+        if not self._context.driven:
             raise Refused("no console drives: a trial needs somebody who watches", Code.NOT_DRIVING)
-        if self._arm.waiting:
+        if self._context.waiting:
             raise Refused(f"trial {trial} starts as soon as the one before is saved", Code.WAITS)
 
     def _judge(self, trial: int, verdict: Verdict, judge: str, done: Callable[[], None] | None = None) -> None:
         """The verdict on the running trial, which ends by it, or the pending one; the arm then goes to rest."""
         if self.trials.running:
-            self._arm.hold()
+            self._context.hold()
             self._end_take("verdict")
         self.trials.verdicts[trial] = verdict
-        self._arm.tell(ev.TrialJudged(trial=trial, verdict=verdict, judge=judge), then=done)
+        self._context.tell(ev.TrialJudged(trial=trial, verdict=verdict, judge=judge), then=done)
         self._takes.judge(trial, verdict)
-        if self._arm.ending is not None:
+        if self._context.ending is not None:
             return
-        if self._arm.phase in (Phase.RUNNING, Phase.JUDGING) and self._arm.arm.can_rest:
-            self._arm.rest(f"trial {trial} is judged: the arm goes to rest")
+        if self._context.phase in (Phase.RUNNING, Phase.JUDGING) and self._context.arm.can_rest:
+            self._context.rest(f"trial {trial} is judged: the arm goes to rest")
         else:
             self._say_what_comes()
 
     def _undo(self, trial: int, done: Callable[[], None]) -> None:
-        if self._arm.waiting:
+        if self._context.waiting:
             raise Refused(f"trial {self.trials.next} has begun: the verdict before it stays", Code.WAITS)
         del self.trials.verdicts[trial]
-        self._arm.tell(ev.VerdictUndone(trial=trial), then=done)
+        self._context.tell(ev.VerdictUndone(trial=trial), then=done)
         self._takes.judge(trial, None)
         self._say_what_comes()
 
     def _say_what_comes(self) -> None:
-        if self._arm.phase in BETWEEN:
-            self._arm.enter(*self.settle(Phase.RESTED))
+        if self._context.phase in BETWEEN:
+            self._context.enter(*self.settle(Phase.RESTED))
 
     def settle(self, phase: Phase) -> tuple[Phase, str]:
         """Done, or what the next key means."""
@@ -138,7 +138,7 @@ class EvaluateStrategy(Strategy):
             return Phase.DONE, f"{self.trials.judged} trials are judged"
         else:
             detail = f"trial {self.trials.next} comes next"
-        return Phase.RESTED if self._arm.arm.at_rest else Phase.IDLE, detail
+        return Phase.RESTED if self._context.arm.at_rest else Phase.IDLE, detail
 
     # --- how a trial begins -----------------------------------------------------------------------
 
@@ -150,9 +150,9 @@ class EvaluateStrategy(Strategy):
             return False
         if self._alarmed:
             self._alarmed = False
-            self._arm.tell(ev.AlarmCleared(source="policy"))
-        self._arm.tell_devices("take_started", number)
-        measured = self._arm.guard.call("follower", self._arm.arm.measure)
+            self._context.tell(ev.AlarmCleared(source="policy"))
+        self._context.tell_devices("take_started", number)
+        measured = self._context.guard.call("follower", self._context.arm.measure)
         if measured is not None:  # else that has stopped everything
             seed = self._request.seed
             self._approach.set_out(measured, None if seed is None else seed + number)
@@ -161,12 +161,12 @@ class EvaluateStrategy(Strategy):
 
     def _say_how_far(self) -> None:
         loads, moves = "the policy is being loaded again", "the arm moves to where the trial begins"
-        self._arm.enter(Phase.ALIGNING, loads if self._approach.reloads else moves)
+        self._context.enter(Phase.ALIGNING, loads if self._approach.reloads else moves)
 
     def _come_near(self, observation: dict[str, Any]) -> None:
         """On the way to where the trial begins."""
         try:
-            ramped = self._approach.step(observation, self._arm.pose)
+            ramped = self._approach.step(observation, self._context.pose)
         except Stranded as why:
             self._cannot_begin(str(why), why.answer)
             return
@@ -187,19 +187,19 @@ class EvaluateStrategy(Strategy):
         self._recorder.start(trial, started, accepted=False)  # until it is judged a success
         if self._oracle is not None:
             self._oracle.begin()
-        self._arm.arm.follow()
-        self._arm.enter(Phase.RUNNING, f"trial {trial}")
+        self._context.arm.follow()
+        self._context.enter(Phase.RUNNING, f"trial {trial}")
 
     def _cannot_begin(self, why: str, answer: str) -> None:
         self._alarm(why, answer)
-        self._arm.stop(why)
-        self._arm.haste.stopped()  # a key that was on its way agrees to nothing
+        self._context.stop(why)
+        self._context.haste.stopped()  # a key that was on its way agrees to nothing
         if self._oracle is not None:
-            self._arm.finish(SessionStatus.ABORTED, why)
+            self._context.finish(SessionStatus.ABORTED, why)
 
     def _alarm(self, why: str, answer: str) -> None:
         self._alarmed = True
-        self._arm.tell(ev.AlarmRaised(source="policy", text=why, answer=answer))
+        self._context.tell(ev.AlarmRaised(source="policy", text=why, answer=answer))
 
     # --- each period ------------------------------------------------------------------------------
 
@@ -208,24 +208,24 @@ class EvaluateStrategy(Strategy):
         if observation is None:
             return {}
         try:
-            if self._arm.phase is Phase.ALIGNING:
+            if self._context.phase is Phase.ALIGNING:
                 self._come_near(observation)
-            if self._arm.phase is Phase.RUNNING:
-                return self._paced(self._action_source.act(observation) or dict(self._arm.arm.goal))
+            if self._context.phase is Phase.RUNNING:
+                return self._paced(self._action_source.act(observation) or dict(self._context.arm.goal))
         except PolicyFailed as failure:
             self._policy_failed(failure)
         return {}
 
     def _paced(self, action: Pose) -> Pose:
         """The action, or while a trial begins ramped one speed-limited step towards it."""
-        arm, motion = self._arm.arm, self._arm.profile.motion
+        arm, motion = self._context.arm, self._context.profile.motion
         if self._ramped and distance(action, arm.goal, but=motion.gripper)[0] <= motion.agree_within:
             self._ramped = False
         return step_towards(arm.goal, action, arm.limits) if self._ramped else action
 
     def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
         """Record, and see whether the trial is over."""
-        if self.trials.running and self._arm.arm.mode is Mode.FOLLOW:
+        if self.trials.running and self._context.arm.mode is Mode.FOLLOW:
             first, self._approach.first = self._approach.first, None
             self._recorder.add(observation if first is None else first, action)
             self._see_the_end()
@@ -235,7 +235,7 @@ class EvaluateStrategy(Strategy):
         if self._takes.trouble:
             why = f"the trial cannot be saved: {self._takes.trouble}"
             self._finish_trial("failed", why, why)
-        elif oracle is not None and self._arm.guard.call(ORACLE, oracle.success):
+        elif oracle is not None and self._context.guard.call(ORACLE, oracle.success):
             self._finish_trial("oracle", "the cube is in the bowl")
             self._judge(trial, Verdict.SUCCESS, ORACLE)
         elif self._takes.frames >= self._length and self.trials.running:
@@ -247,10 +247,10 @@ class EvaluateStrategy(Strategy):
 
     def _finish_trial(self, reason: str, detail: str, why: str = "") -> None:
         """Hold; the verdict is pending."""
-        self._arm.hold()
+        self._context.hold()
         if self.trials.running:  # else holding failed, and that ended it
             self._end_take(reason, why)
-            self._arm.enter(Phase.JUDGING, detail)
+            self._context.enter(Phase.JUDGING, detail)
 
     def _end_take(self, reason: str, why: str = "") -> None:
         if not self.trials.running:
@@ -264,12 +264,12 @@ class EvaluateStrategy(Strategy):
         trial, policy = self.trials.running, self._action_source.policy
         why = str(failure)
         if not why:
-            self._arm.hold()
+            self._context.hold()
             why = policy.last_words()
         self._finish_trial("failed", f"{why}: trial {trial} waits for its verdict", why)
         self._alarm(why, "judge the trial; the next one loads the policy again" if policy.dead else "see the log")
         if self._oracle is not None and failure.died:
-            self._arm.finish(SessionStatus.ABORTED, why)
+            self._context.finish(SessionStatus.ABORTED, why)
         elif self._oracle is not None and self.trials.pending == trial:
             self._judge(trial, Verdict.FAILURE, ORACLE)
 
@@ -279,8 +279,8 @@ class EvaluateStrategy(Strategy):
 
     def on_stop(self, cause: str, ended_by: str) -> str:
         """A trial that runs ends here and waits for its verdict; one that was about to begin does not."""
-        if self._arm.phase is Phase.ALIGNING:
-            self._arm.tell_devices("take_ended", self.trials.next)
+        if self._context.phase is Phase.ALIGNING:
+            self._context.tell_devices("take_ended", self.trials.next)
         if not self.trials.running:
             return ""
         self._end_take(ended_by, cause if ended_by == "failed" else "")
@@ -296,7 +296,7 @@ class EvaluateStrategy(Strategy):
     @property
     def needs_steps(self) -> bool:
         """Time passes while the policy drives, and stands still while anybody decides."""
-        return self._arm.phase is Phase.RUNNING
+        return self._context.phase is Phase.RUNNING
 
     def telemetry(self) -> dict[str, Any]:
         """The trial's clock, the policy's pace and the encoder's queue."""

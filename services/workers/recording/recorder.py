@@ -14,8 +14,8 @@ from services.workers.recording.takes import Takes
 class Recorder:
     """Records one take after the other from the control loop. `takes` saves them beside it."""
 
-    def __init__(self, arm: ArmContext, takes: Takes) -> None:
-        self._arm, self.takes = arm, takes
+    def __init__(self, context: ArmContext, takes: Takes) -> None:
+        self._context, self.takes = context, takes
 
     @property
     def running(self) -> int:
@@ -35,7 +35,7 @@ class Recorder:
 
     def start(self, take: int, started: ev.Event, *, accepted: bool = True) -> None:
         """Begin take number `take`; `started` tells it."""
-        self._arm.monitor.take = take
+        self._context.monitor.take = take
         self.takes.start(take, started, accepted=accepted)
         self._flag()
 
@@ -45,24 +45,24 @@ class Recorder:
         self._flag()
 
     def _flag(self) -> None:
-        for flag in self._arm.monitor.flags:
+        for flag in self._context.monitor.flags:
             self.takes.flag(flag)
 
     def end(self, reason: str, ended: ev.Event) -> None:
         """End the running take and have it saved; returns at once. `ended` tells it."""
         take = self.takes.running
         self.takes.end(reason, ended)
-        self._arm.monitor.take = 0
-        self._arm.tell_devices("take_ended", take)
+        self._context.monitor.take = 0
+        self._context.tell_devices("take_ended", take)
 
     def telemetry(self) -> dict[str, Any]:
         """The take's clock and the encoder's queue."""
         depth, capacity = self.takes.queue_depth()
         return {
             "take_frames": self.takes.frames,
-            "take_seconds": self.takes.frames / self._arm.fps,
+            "take_seconds": self.takes.frames / self._context.fps,
             "saving_take": self.takes.saving,
-            "start_pending": bool(self._arm.waiting),
+            "start_pending": bool(self._context.waiting),
             "encoder_queue": depth,
             "encoder_capacity": capacity,
             "dropped_frames": self.takes.dropped(),

@@ -36,22 +36,22 @@ class RecordStrategy(Strategy):
         self._last_take = 0
         self._reset_left = 0
 
-    def setup(self, arm: ArmContext) -> protocol.Command | None:
+    def setup(self, context: ArmContext) -> protocol.Command | None:
         """Open the dataset. What forbids recording is an alarm and a refusal later, not an arm that falls."""
-        self._arm = arm
-        if arm.devices.absent:
-            self._problem = "; ".join(arm.devices.absent.values())
+        self._context = context
+        if context.devices.absent:
+            self._problem = "; ".join(context.devices.absent.values())
             return None
         try:
-            self._recorder = Recorder(arm, self._open_takes())
+            self._recorder = Recorder(context, self._open_takes())
         except (DatasetProblem, OSError) as error:
             self._problem = str(error)
-            arm.tell(ev.AlarmRaised(source="dataset", text=self._problem, answer="F ends the session"))
+            context.tell(ev.AlarmRaised(source="dataset", text=self._problem, answer="F ends the session"))
         return None
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
         """The leader."""
-        return self._arm.read_leader()
+        return self._context.read_leader()
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ class RecordStrategy(Strategy):
         """Takes that cannot start, are not running, or are not there."""
         match command:
             case protocol.StartTake():
-                wrong = f"the arm is {self._arm.phase.value}: a take starts while the follower follows"
+                wrong = f"the arm is {self._context.phase.value}: a take starts while the follower follows"
                 return {Code.WRONG_PHASE: self._problem or wrong}
             case protocol.EndTake(take=take):
                 return {Code.WRONG_PHASE: f"take {take} is not running"}
@@ -74,7 +74,7 @@ class RecordStrategy(Strategy):
         match command:
             case protocol.StartTake(take=take):
                 self._check_start(self._recorder, take)
-                self._arm.start(take)
+                self._context.start(take)
             case protocol.EndTake(take=take):
                 if self._recorder.running != take:
                     raise Refused(f"take {take} is not running", Code.WRONG_NUMBER)
@@ -89,8 +89,8 @@ class RecordStrategy(Strategy):
         recorder.check()
         if take != self._last_take + 1:
             raise Refused(f"take {self._last_take + 1} comes next, not {take}", Code.WRONG_NUMBER)
-        self._arm.haste.check_burst()
-        if self._arm.waiting:
+        self._context.haste.check_burst()
+        if self._context.waiting:
             raise Refused(f"take {take} starts as soon as the one before is saved", Code.WAITS)
 
     # --- takes ------------------------------------------------------------------------------------
@@ -100,42 +100,42 @@ class RecordStrategy(Strategy):
         recorder = self._recorder
         if recorder is None or recorder.takes.problem:  # the one before could not be saved, and neither could this one
             return True
-        if not recorder.free or (self._arm.lockstep and self._reset_left):
+        if not recorder.free or (self._context.lockstep and self._reset_left):
             return False
         self._last_take = number
         recorder.start(number, ev.TakeStarted(take=number))
-        self._arm.tell_devices("take_started", number)
-        self._arm.enter(Phase.RECORDING, f"take {number}")
+        self._context.tell_devices("take_started", number)
+        self._context.enter(Phase.RECORDING, f"take {number}")
         return True
 
     def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
         """Record, and end the take at its length."""
-        recorder, phase = self._recorder, self._arm.phase
+        recorder, phase = self._recorder, self._context.phase
         if recorder is None:
             return
         if recorder.running and phase is Phase.RECORDING:
             recorder.add(observation, action)
             if recorder.takes.trouble:
                 self._end_take(recorder, "failed")
-                self._arm.enter(Phase.RESET, f"the take cannot be saved: {recorder.takes.trouble}")
+                self._context.enter(Phase.RESET, f"the take cannot be saved: {recorder.takes.trouble}")
             elif recorder.takes.frames >= self._length:
                 self._end_take(recorder, "time")
         elif self._reset_left:
             self._reset_left -= 1
-        between = self._arm.phase in (Phase.READY, Phase.RESET) and not self._arm.waiting
+        between = self._context.phase in (Phase.READY, Phase.RESET) and not self._context.waiting
         if between and recorder.free and self._reached:
-            self._arm.enter(*self.settle(Phase.READY))
+            self._context.enter(*self.settle(Phase.READY))
 
     def _end_take(self, recorder: Recorder, reason: str) -> None:
         if not recorder.running:
             return
         recorder.end(reason, ev.TakeEnded(take=recorder.running, frames=recorder.takes.frames, reason=reason))
-        self._reset_left = round(self._request.reset_seconds * self._arm.fps)
-        if self._arm.phase is Phase.RECORDING and reason in ("key", "time"):
-            if not self._arm.driven:
-                self._arm.stop(DRIVER_GONE, "driver")
+        self._reset_left = round(self._request.reset_seconds * self._context.fps)
+        if self._context.phase is Phase.RECORDING and reason in ("key", "time"):
+            if not self._context.driven:
+                self._context.stop(DRIVER_GONE, "driver")
             else:
-                self._arm.enter(Phase.RESET, "put the scene back; the follower follows, nothing is recorded")
+                self._context.enter(Phase.RESET, "put the scene back; the follower follows, nothing is recorded")
 
     @property
     def _reached(self) -> bool:
@@ -172,8 +172,8 @@ class RecordStrategy(Strategy):
     @property
     def needs_steps(self) -> bool:
         """While recording and saving, during the reset, and for a start that waits."""
-        waits = self._arm.phase.following and bool(self._reset_left or self._arm.waiting)
-        return self._arm.phase is Phase.RECORDING or self.busy or waits
+        waits = self._context.phase.following and bool(self._reset_left or self._context.waiting)
+        return self._context.phase is Phase.RECORDING or self.busy or waits
 
     def telemetry(self) -> dict[str, Any]:
         """The take's clock and the encoder's queue."""

@@ -59,19 +59,19 @@ class Broken(Strategy):
 
     def __init__(self) -> None:
         self.fails, self.ended = "", 0
-        self.arm: ArmContext
+        self.context: ArmContext
 
     def __getattribute__(self, name: str) -> Any:
         if name in HOOKS and name == object.__getattribute__(self, "fails"):
             raise RuntimeError(f"{name} is broken")
         return object.__getattribute__(self, name)
 
-    def setup(self, arm: ArmContext) -> protocol.Command:
-        self.arm = arm
+    def setup(self, context: ArmContext) -> protocol.Command:
+        self.context = context
         return protocol.Follow()
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
-        return self.arm.read_leader()
+        return self.context.read_leader()
 
     def end(self) -> None:
         self.ended += 1
@@ -119,13 +119,13 @@ def test_a_strategy_that_fails_ends_the_session_with_the_arm_held_and_is_asked_t
     strategy = Broken()
     loop = loop_of(workers, strategy)
     thread, raised = running(loop)
-    until(lambda: loop.arm.phase is Phase.READY)
+    until(lambda: loop.context.phase is Phase.READY)
     strategy.fails = hook
     if hook == "on_stop":
         workers.mailbox.lose_driver()
     thread.join(10)
     assert [str(error) for error in raised] == [f"{hook} is broken"]
-    assert loop.arm.arm.mode is Mode.HOLD and not loop.arm.arm.unheld
+    assert loop.context.arm.mode is Mode.HOLD and not loop.context.arm.unheld
     assert strategy.ended == 1 and not workers.mailbox.open
     assert not loop.may_cut_torque
 
@@ -136,7 +136,7 @@ def test_a_setup_that_fails_leaves_the_arm_held_and_is_ended_too(workers: Worker
     loop = loop_of(workers, strategy)
     with pytest.raises(RuntimeError, match="setup is broken"):
         loop.run()
-    assert loop.arm.arm.mode is Mode.HOLD and strategy.ended == 1 and not loop.may_cut_torque
+    assert loop.context.arm.mode is Mode.HOLD and strategy.ended == 1 and not loop.may_cut_torque
 
 
 @pytest.mark.parametrize(("fault", "asked"), [("command", protocol.StartTake(take=1)), ("on_stop", protocol.Stop())])
@@ -146,12 +146,12 @@ def test_a_command_that_fails_is_answered_and_the_session_goes_on(
     strategy = Broken()
     loop, answers = loop_of(workers, strategy), Answers(workers)
     thread, raised = running(loop)
-    until(lambda: loop.arm.phase is Phase.READY)
+    until(lambda: loop.context.phase is Phase.READY)
     strategy.fails = fault
     code, words = answers.ask(asked)
     assert code is Code.FAILED and f"{fault} is broken" in words
     if fault == "on_stop":
-        assert loop.arm.arm.mode is Mode.HOLD, "it holds before anybody is asked what else that means"
+        assert loop.context.arm.mode is Mode.HOLD, "it holds before anybody is asked what else that means"
         time.sleep(1.05)
     strategy.fails = ""
     assert answers.ask(protocol.Finish()) == (Code.OK, "")
@@ -177,7 +177,7 @@ def test_a_stop_wakes_the_loop_in_mid_period(workers: Workers) -> None:
 def test_after_a_stop_nothing_moves_for_a_second(workers: Workers) -> None:
     loop, answers = loop_of(workers, Broken()), Answers(workers)
     thread, _ = running(loop)
-    until(lambda: loop.arm.phase is Phase.READY)
+    until(lambda: loop.context.phase is Phase.READY)
     answers.ask(protocol.Stop())
     for command in (protocol.Follow(), protocol.GoToRest(), protocol.Release(confirmed=True), protocol.Finish()):
         code, words = answers.ask(command)
@@ -191,11 +191,11 @@ def test_after_a_stop_nothing_moves_for_a_second(workers: Workers) -> None:
 # --- what waits, and who watches --------------------------------------------------------------------
 
 AWAY: dict[str, Callable[[ControlLoop], object]] = {
-    "stop": lambda loop: loop.arm.stop("a key"),
-    "rest": lambda loop: loop.arm.rest("to rest"),
-    "release": lambda loop: loop.arm.release(),
-    "finish": lambda loop: loop.arm.finish(SessionStatus.FINISHED, "over"),
-    "no driver": lambda loop: loop.arm.lose_driver(),
+    "stop": lambda loop: loop.context.stop("a key"),
+    "rest": lambda loop: loop.context.rest("to rest"),
+    "release": lambda loop: loop.context.release(),
+    "finish": lambda loop: loop.context.finish(SessionStatus.FINISHED, "over"),
+    "no driver": lambda loop: loop.context.lose_driver(),
     "leap": lambda loop: loop._align_again("the leader jumped"),
 }
 
@@ -212,10 +212,10 @@ def test_whatever_sends_the_arm_another_way_forgets_the_start_that_waits(
     loop = workers.loop(Case(kind, phase, history))
     if kind is SessionKind.EVAL:
         loop._strategy._takes.saving = 1
-    loop.arm.start(2)
-    assert loop.arm.waiting == 2, "the take before is being saved"
+    loop.context.start(2)
+    assert loop.context.waiting == 2, "the take before is being saved"
     AWAY[way](loop)
-    assert loop.arm.waiting == 0
+    assert loop.context.waiting == 0
     loop.close()
 
 
@@ -241,11 +241,11 @@ def test_what_nobody_watches_holds_but_a_take_goes_on(
     workers: Workers, kind: SessionKind, phase: Phase, history: str, ending: bool, then: Phase
 ) -> None:
     loop = workers.loop(Case(kind, phase, history, ending=ending))
-    loop.arm.arm.mode = Mode.FOLLOW if phase.following or phase is Phase.RUNNING else Mode.REST
-    loop.arm.lose_driver()
-    assert loop.arm.phase is then
+    loop.context.arm.mode = Mode.FOLLOW if phase.following or phase is Phase.RUNNING else Mode.REST
+    loop.context.lose_driver()
+    assert loop.context.phase is then
     if then is Phase.HELD:
-        assert loop.arm.arm.mode is Mode.HOLD
+        assert loop.context.arm.mode is Mode.HOLD
     if phase is Phase.RUNNING:
         assert loop._strategy.trials.pending == 1
     loop.close()
@@ -256,12 +256,12 @@ def test_what_nobody_watches_holds_but_a_take_goes_on(
 
 def test_torque_goes_off_only_at_rest(workers: Workers) -> None:
     loop = workers.loop(Case(SessionKind.BENCH, Phase.RESTED))
-    loop.arm.arm.rest(dict(REST))
+    loop.context.arm.rest(dict(REST))
     assert loop.may_cut_torque
-    loop.arm.pose = {**REST, "shoulder_lift": REST["shoulder_lift"] + 11.0}
+    loop.context.pose = {**REST, "shoulder_lift": REST["shoulder_lift"] + 11.0}
     assert not loop.may_cut_torque, "as measured it is not there"
-    loop.arm.pose = dict(REST)
-    loop.arm.hold()
+    loop.context.pose = dict(REST)
+    loop.context.hold()
     assert not loop.may_cut_torque
     loop.close()
 
@@ -272,10 +272,10 @@ def test_torque_that_cannot_be_cut_is_not_called_off(workers: Workers) -> None:
     def broken() -> None:
         raise ConnectionError("the bus does not answer")
 
-    loop.arm.devices.robot.bus.disable_torque = broken
+    loop.context.devices.robot.bus.disable_torque = broken
     thread, _ = running(loop)
-    until(lambda: loop.arm.phase is Phase.HELD)
-    assert thread.is_alive() and loop.arm.ending is None, "the arm has torque: the session goes on holding it"
+    until(lambda: loop.context.phase is Phase.HELD)
+    assert thread.is_alive() and loop.context.ending is None, "the arm has torque: the session goes on holding it"
     loop._over = True
     thread.join(10)
     until(lambda: any("the bus does not answer" in e.text for e in told(workers, ev.AlarmRaised)))
