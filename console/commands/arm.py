@@ -9,12 +9,14 @@ import sys
 import time
 
 from console.commands.exits import START_PATIENCE_S, lost, run_to_end
+from console.commands.following import following
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services import arm_commands
 from services.bench.profiles import Profile, load_benches
 from services.folders import DataFolder, RunFolder, data_folder
-from services.live.link import Link, LinkLost
+from services.live.client import Client
+from services.live.link import LinkLost
 from services.live.protocol import Code
 from services.live.requests import Purpose
 from services.live.running import find_runs
@@ -45,25 +47,25 @@ def hold(options: argparse.Namespace) -> int:
 
 
 async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
-    link = Link(run, name="lab-console hold", drive=False)
+    client = Client(run, name="lab-console hold", drive=False)
     began = time.monotonic()
     try:
-        await link.attach(patience_s=1.0)
-        answer = await arm_commands.hold_answered(link, "lab-console hold")
+        await client.attach(patience_s=1.0)
+        answer = await arm_commands.hold_answered(client, "lab-console hold")
     except LinkLost:
         answer = None
     finally:
-        await link.close()
+        await client.close()
     if answer is not None and answer.ok:
         print(f"session {run.id} holds (answered after {1000 * (time.monotonic() - began):.0f} ms)")
         return OK
-    pid = link.welcome.pid if link.welcome else link.snapshot.started.pid if link.snapshot.started else 0
+    pid = client.welcome.pid if client.welcome else client.snapshot.started.pid if client.snapshot.started else 0
     if answer is not None or not pid:
         complain(f"session {run.id}: {answer.error if answer else 'it is only starting; nothing moves yet'}")
         return FAILED
     complain(f"session {run.id} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
-    if link.snapshot.started is not None:
-        profile = link.snapshot.started.profile or profile  # the bench that it runs on
+    if client.snapshot.started is not None:
+        profile = client.snapshot.started.profile or profile  # the bench that it runs on
     rescue = await asyncio.to_thread(arm_commands.rescue, folder, run, pid, profile)
     return await _await_hold(rescue)
 
@@ -73,14 +75,14 @@ async def _hold_without_worker(folder: DataFolder, profile: Profile) -> int:
 
 
 async def _await_hold(run: RunFolder) -> int:
-    link = Link(run, name="lab-console hold", drive=False)
+    client = Client(run, name="lab-console hold", drive=False)
     try:
-        await link.attach()
-        state = await link.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
+        await client.attach()
+        state = await client.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
     except (LinkLost, TimeoutError) as error:
         return lost(run, error)
     finally:
-        await link.close()
+        await client.close()
     if not state.running:
         complain(state.end_reason)
         return FAILED
@@ -120,30 +122,21 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
     """Rest or release: a running session is asked; else a bench worker does it and ends."""
     run = running or arm_commands.begin(folder, profile, purpose)
     printer = Printer()
-    link = Link(run, name=f"lab-console {purpose.value}", on_event=lambda _, s: printer.show(s))
     goal = Phase.RESTED if purpose is Purpose.REST else Phase.RELEASED
     try:
-        await link.attach()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, arm_commands.hold, link, "Ctrl-C")
-        if running is not None:
-            verb = arm_commands.go_to_rest if purpose is Purpose.REST else arm_commands.release
-            answer = await verb(link)
-            if answer.code is Code.TOO_SOON:  # meant for keys; a verb was typed
-                await asyncio.sleep(1.1)
-                answer = await verb(link)
-            if not answer.ok:
-                complain(answer.error)
+        async with following(run, printer, name=f"lab-console {purpose.value}") as client:
+            await client.attach()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, arm_commands.hold, client, "Ctrl-C")
+            if running is not None and (refused := await _ask(client, purpose)):
+                complain(refused)
                 return FAILED
-        state = await link.until(lambda s: s.phase in (goal, Phase.HELD) or not s.running, START_PATIENCE_S + 60)
-        if running is None and state.running:
-            state = await link.until(lambda s: not s.running, 30)
+            state = await client.until(lambda s: s.phase in (goal, Phase.HELD) or not s.running, START_PATIENCE_S + 60)
+            if running is None and state.running:
+                state = await client.until(lambda s: not s.running, 30)
     except (LinkLost, TimeoutError) as error:
         return lost(run, error)
-    finally:
-        printer.close()
-        await link.close()
     if state.phase is goal or state.status is SessionStatus.FINISHED:
         return OK
     complain(state.end_reason or f"the arm is {state.phase.value}: {state.held or state.detail}")
@@ -152,29 +145,39 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
     return FAILED
 
 
+async def _ask(client: Client, purpose: Purpose) -> str:
+    """Have a running session rest or release; why it refused, or nothing."""
+    verb = arm_commands.go_to_rest if purpose is Purpose.REST else arm_commands.release
+    answer = await verb(client)
+    if answer.code is Code.TOO_SOON:  # meant for keys; a verb was typed
+        await asyncio.sleep(1.1)
+        answer = await verb(client)
+    return "" if answer.ok else answer.error or "the worker refused without a reason"
+
+
 async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None) -> int:
     """Print the measured pose; a worker started for it goes on holding, since torque may be all that bears the arm."""
     run = running or arm_commands.begin(folder, profile, Purpose.HOLD)
-    link = Link(run, name="lab-console rest --teach", drive=running is None)
+    client = Client(run, name="lab-console rest --teach", drive=running is None)
     try:
-        await link.attach()
-        await link.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
+        await client.attach()
+        await client.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
         give_up = time.monotonic() + 5
-        while _pose_is_missing(link) and time.monotonic() < give_up:  # noqa: ASYNC110  (telemetry has no event)
+        while _pose_is_missing(client) and time.monotonic() < give_up:  # noqa: ASYNC110  (telemetry has no event)
             await asyncio.sleep(0.05)
-        if not (link.telemetry and link.telemetry.joints):
-            complain(link.snapshot.end_reason or "the follower's pose could not be read")
+        if not (client.telemetry and client.telemetry.joints):
+            complain(client.snapshot.end_reason or "the follower's pose could not be read")
             return FAILED
-        pose = ", ".join(f"{name} = {value:.1f}" for name, value in link.telemetry.joints.items())
+        pose = ", ".join(f"{name} = {value:.1f}" for name, value in client.telemetry.joints.items())
         print(f"[bench.{profile.name}.motion]\nrest = {{ {pose} }}")
         if running is None:  # whether it lies or hangs is for a person to see
             complain(f"session {run.id} holds the arm now; `lab-console release` lets it go")
     except (LinkLost, TimeoutError) as error:
         return lost(run, error)
     finally:
-        await link.close()
+        await client.close()
     return OK
 
 
-def _pose_is_missing(link: Link) -> bool:
-    return link.snapshot.running and not (link.telemetry and link.telemetry.joints)
+def _pose_is_missing(client: Client) -> bool:
+    return client.snapshot.running and not (client.telemetry and client.telemetry.joints)

@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from console.commands.exits import START_PATIENCE_S
+from console.commands.following import following
 from console.commands.interrupts import Interrupts
 from console.commands.printer import Printer
 from services import arm_commands
 from services.folders import RunFolder
-from services.live.link import Link
+from services.live.client import Client
 from services.live.snapshots import Phase, Snapshot
 from sessions.models import SessionStatus
 
 END_PATIENCE_S = 120.0
-Work = Callable[[Link, Interrupts], Awaitable[str]]
+Work = Callable[[Client, Interrupts], Awaitable[str]]
 """Drives the session; returns what went wrong, or nothing."""
 
 
@@ -45,23 +46,25 @@ async def drive(run: RunFolder, work: Work, *, name: str, ending: str, patience_
     worker takes longer than `patience_s` to start.
     """
     printer = Printer()
-    link = Link(run, name=name, on_event=lambda _, state: printer.show(state))
-    interrupts = Interrupts(link, run, ending=ending, say=printer.say)
-    try:
-        await link.attach(patience_s=START_PATIENCE_S)
-        await link.until(lambda s: s.phase is not Phase.STARTING, patience_s)
-        failure = await work(link, interrupts)
-        if link.snapshot.running and not interrupts.asked:
-            if link.snapshot.phase is Phase.HELD:
-                return Driven(link.snapshot, failure)
-            answer = await arm_commands.finish(link)
-            if not answer.ok and not link.may_command:  # another console drives now; else it ends already
-                return Driven(link.snapshot, failure or answer.error)
-        return Driven(await link.until(lambda s: not s.running, END_PATIENCE_S), failure)
-    finally:
-        printer.close()
-        interrupts.close()
-        await link.close()
+    async with following(run, printer, name=name) as client:
+        interrupts = Interrupts(client, ending=ending, say=printer.say)
+        try:
+            await client.attach(START_PATIENCE_S)
+            await client.until(lambda s: s.phase is not Phase.STARTING, patience_s)
+            return await _drive(client, work, interrupts)
+        finally:
+            interrupts.close()
+
+
+async def _drive(client: Client, work: Work, interrupts: Interrupts) -> Driven:
+    failure = await work(client, interrupts)
+    if client.snapshot.running and not interrupts.asked:
+        if client.snapshot.phase is Phase.HELD:
+            return Driven(client.snapshot, failure)
+        answer = await arm_commands.finish(client)
+        if not answer.ok and not client.may_command:  # another console drives now; else it ends already
+            return Driven(client.snapshot, failure or answer.error)
+    return Driven(await client.until(lambda s: not s.running, END_PATIENCE_S), failure)
 
 
 def goes_on(run: RunFolder, driven: Driven) -> str:

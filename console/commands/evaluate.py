@@ -12,7 +12,8 @@ from services.bench.profiles import load_benches
 from services.evaluation import plan as evaluation
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live import intents
-from services.live.link import Link, LinkLost
+from services.live.client import Client
+from services.live.link import LinkLost
 from services.live.requests import ORACLE
 from services.live.snapshots import Phase, Snapshot
 from services.log.headline import verdict_counts
@@ -81,28 +82,28 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
     return OK
 
 
-async def _trials(link: Link, interrupts: Interrupts) -> str:
+async def _trials(client: Client, interrupts: Interrupts) -> str:
     """Start trial after trial until enough are judged; returns what went wrong, or nothing."""
     while True:
-        await link.until(_waits)
-        state = await link.until(lambda s: not s.unsaved_take or not s.running, SAVE_PATIENCE_S)
+        await client.until(_waits)
+        state = await client.until(lambda s: not s.unsaved_take or not s.running, SAVE_PATIENCE_S)
         if not state.running or state.reached or interrupts.asked:
             return ""
         if state.phase is Phase.HELD:
-            if await _stays_held(link):
+            if await _stays_held(client):
                 return _held(state)
             continue
         if state.pending is not None:
             return f"trial {state.pending.index} was stopped: a person has to judge it"
         if state.phase is Phase.RELEASED:
             return "somebody released the arm"
-        if why := await _start(link, intents.next_trial(state)):
+        if why := await _start(client, intents.next_trial(state)):
             return why
 
 
-async def _start(link: Link, number: int) -> str:
+async def _start(client: Client, number: int) -> str:
     """Start trial `number` and wait until it has its verdict, or the arm holds; why it was refused, or nothing."""
-    answered = evaluation.start_or_end_trial(link)
+    answered = evaluation.start_or_end_trial(client)
     answer = await answered if answered else None
     if answer is not None and not answer.ok:
         return answer.error
@@ -111,7 +112,7 @@ async def _start(link: Link, number: int) -> str:
         begun = state.trial is not None and state.trial.index >= number
         return not state.running or state.phase is Phase.HELD or (begun and _waits(state))
 
-    await link.until(over)
+    await client.until(over)
     return ""
 
 
@@ -126,11 +127,11 @@ def _held(state: Snapshot) -> str:
     return f"the arm holds: {state.held or state.detail}{pending}"
 
 
-async def _stays_held(link: Link) -> bool:
+async def _stays_held(client: Client) -> bool:
     """Whether somebody stopped the arm: then it goes on holding. Waits for a worker that is about to end."""
     try:
-        await link.until(lambda s: s.phase is not Phase.HELD or s.ending, STOPPED_S)
+        await client.until(lambda s: s.phase is not Phase.HELD or s.ending, STOPPED_S)
     except TimeoutError:
         return True
-    await link.until(lambda s: s.phase is not Phase.HELD or not s.running)
+    await client.until(lambda s: s.phase is not Phase.HELD or not s.running)
     return False

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from console.exit import FAILED, complain
 from services.folders import DataFolder, RunFolder
 from services.live.event_log import read_events
 from services.live.launch import log_tail
-from services.live.snapshots import replay
+from services.live.snapshots import Snapshot, replay
 from services.text import clean
 
 START_PATIENCE_S = 90.0
@@ -27,7 +28,9 @@ def show_log(run: RunFolder) -> None:
 
 def lost(run: RunFolder, error: Exception) -> int:
     """The worker is gone or silent: say what is known of it."""
-    state = replay(read_events(run.events))
+    state = Snapshot()
+    with suppress(OSError):
+        state = replay(read_events(run.events))
     told = "" if state.running else state.end_reason
     complain(f"session {run.id}: {told or str(error) or 'it took too long'}")
     show_log(run)

@@ -7,10 +7,9 @@ import os
 import signal
 from collections.abc import Callable
 
-from services.folders import RunFolder
 from services.live import protocol
+from services.live.client import Client
 from services.live.event_log import is_live
-from services.live.link import Link
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -18,12 +17,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Holds SIGINT and SIGTERM of this process until `close`. Made by the task that a second one cancels."""
 
-    def __init__(
-        self, link: Link, run: RunFolder, *, ending: str, say: Callable[[str], None], finish: bool = False
-    ) -> None:
+    def __init__(self, client: Client, *, ending: str, say: Callable[[str], None], finish: bool = False) -> None:
         """`ending` says what the worker does when it is asked to end; with `finish`, which a key asks for, too."""
         self.asked = 0
-        self._link, self._run, self._ending, self._say = link, run, ending, say
+        self._client, self._ending, self._say = client, ending, say
         self._finish = finish
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
@@ -41,13 +38,13 @@ class Interrupts:
 
     def _ask(self) -> None:
         """Tell the worker, or send it SIGTERM as soon as it is known which process that is."""
-        welcome = self._link.welcome
+        welcome = self._client.welcome
         if welcome is None:
             self._later = self._loop.call_later(0.1, self._ask)
         elif self._finish:
-            self._link.tell(protocol.TakeOver())
-            self._link.tell(protocol.Finish())
-        elif is_live(self._run):
+            self._client.tell(protocol.TakeOver())
+            self._client.tell(protocol.Finish())
+        elif is_live(self._client.run):
             os.kill(welcome.pid, signal.SIGTERM)
 
     def close(self) -> None:

@@ -15,7 +15,8 @@ from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import apply_settings, load_benches
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live import intents
-from services.live.link import Link, LinkLost
+from services.live.client import Client
+from services.live.link import LinkLost
 from services.live.snapshots import Phase
 from services.recording import plan as recording
 from services.refusal import Refusal
@@ -54,8 +55,8 @@ def record(options: argparse.Namespace) -> int:
 
 
 async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
-    async def takes(link: Link, interrupts: Interrupts) -> str:
-        return await _takes(link, interrupts, by_key=by_key)
+    async def takes(client: Client, interrupts: Interrupts) -> str:
+        return await _takes(client, interrupts, by_key=by_key)
 
     try:
         driven = await drive(run, takes, name="lab-console record", ending=ENDING)
@@ -72,42 +73,42 @@ async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
     return OK
 
 
-async def _takes(link: Link, interrupts: Interrupts, *, by_key: bool) -> str:
+async def _takes(client: Client, interrupts: Interrupts, *, by_key: bool) -> str:
     """Drive the session until the target is reached; returns what went wrong, or nothing."""
-    while link.snapshot.running and not link.snapshot.reached and not interrupts.asked:
-        state = link.snapshot
+    while client.snapshot.running and not client.snapshot.reached and not interrupts.asked:
+        state = client.snapshot
         if state.phase is Phase.IDLE or state.phase in (Phase.READY, Phase.RESET):
             if by_key or state.phase is not Phase.IDLE:
-                await _scene_is_back(link, by_key=by_key)
-            done = recording.start_or_end_take(link)
+                await _scene_is_back(client, by_key=by_key)
+            done = recording.start_or_end_take(client)
             answer = await done if done else None
             if answer is not None and not answer.ok:
                 return answer.error
-            await _phase_after(link, state.phase, START_PATIENCE_S)
+            await _phase_after(client, state.phase, START_PATIENCE_S)
         elif state.phase is Phase.HELD:
             return f"the arm holds: {state.held}"
         else:
-            await _phase_after(link, state.phase)
-        await _saved(link)
+            await _phase_after(client, state.phase)
+        await _saved(client)
     return ""
 
 
-async def _phase_after(link: Link, phase: Phase, timeout_s: float | None = None) -> None:
-    await link.until(lambda s: s.phase is not phase, timeout_s)
+async def _phase_after(client: Client, phase: Phase, timeout_s: float | None = None) -> None:
+    await client.until(lambda s: s.phase is not phase, timeout_s)
 
 
-async def _saved(link: Link) -> None:
-    await link.until(lambda s: not s.unsaved_take or not s.running, 150)
+async def _saved(client: Client) -> None:
+    await client.until(lambda s: not s.unsaved_take or not s.running, 150)
 
 
-async def _scene_is_back(link: Link, *, by_key: bool) -> None:
+async def _scene_is_back(client: Client, *, by_key: bool) -> None:
     """Wait for the operator's Enter at a robot; on the simulated bench for the reset time."""
-    started = link.snapshot.started
+    started = client.snapshot.started
     if by_key:
-        take = intents.next_take(link.snapshot)
-        print(f"press Enter to {'align the arms' if link.snapshot.phase is Phase.IDLE else f'start take {take}'}")
+        take = intents.next_take(client.snapshot)
+        print(f"press Enter to {'align the arms' if client.snapshot.phase is Phase.IDLE else f'start take {take}'}")
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before is no answer
         await asyncio.to_thread(sys.stdin.readline)
-    elif started and not started.request.lockstep and link.snapshot.phase is Phase.RESET:
-        left = started.request.reset_seconds - (time.time() - link.snapshot.phase_since)
+    elif started and not started.request.lockstep and client.snapshot.phase is Phase.RESET:
+        left = started.request.reset_seconds - (time.time() - client.snapshot.phase_since)
         await asyncio.sleep(max(0.6, left))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from console.commands.exits import lost, run_to_end
+from console.commands.following import following
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.folders import DataFolder, RunFolder, data_folder
-from services.live.link import Link, LinkLost
+from services.live.link import LinkLost
 from services.live.running import find_runs
 from services.text import clean
 
@@ -82,13 +83,10 @@ def watch(run: RunFolder) -> int:
 
 async def _watch(run: RunFolder) -> int:
     printer = Printer()
-    link = Link(run, name="watch", drive=False, on_event=lambda _, s: printer.show(s))
     try:
-        printer.show(await link.attach())
-        await link.until(lambda s: not s.running)
+        async with following(run, printer, name="watch", drive=False) as client:
+            printer.show(await client.attach())
+            await client.until(lambda s: not s.running)
     except LinkLost as error:
         return lost(run, error)
-    finally:
-        printer.close()
-        await link.close()
     return OK

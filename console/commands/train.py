@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import time
 
 from console.commands.exits import START_PATIENCE_S, fold, lost, run_to_end, show_log
+from console.commands.following import following
 from console.commands.interrupts import Interrupts
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import load_benches
 from services.folders import DataFolder, RunFolder, data_folder
-from services.live.event_log import is_live
-from services.live.link import Link, LinkLost
+from services.live.link import LinkLost
 from services.live.snapshots import Snapshot
 from services.refusal import Refusal
 from services.training import plan as training
-from services.training import runs as training_runs
 from sessions.models import SessionStatus
 
-LEAVING_S = 5.0
 ENDING = "stopping: a checkpoint is saved after this step"
 
 
@@ -50,32 +46,19 @@ def train(options: argparse.Namespace) -> int:
 async def _train(folder: DataFolder, run: RunFolder) -> int:
     """Follow it without driving: a console that attaches may stop it."""
     printer = Printer()
-    link = Link(run, name="lab-console train", drive=False, on_event=lambda _, state: printer.show(state))
-    interrupts = Interrupts(link, run, ending=ENDING, say=printer.say, finish=True)
-    gone: LinkLost | None = None
-    try:
-        await link.attach(patience_s=START_PATIENCE_S)
-        await link.until(lambda s: not s.running)
-    except LinkLost as error:
-        gone = error
-    finally:
-        printer.close()
-        interrupts.close()
-        await link.close()
-    state = await asyncio.to_thread(_end, run)
-    if state.running:  # it lives, and does not talk to us any more
-        return lost(run, gone or LinkLost("it has not ended"))
+    async with following(run, printer, name="lab-console train", drive=False) as client:
+        interrupts = Interrupts(client, ending=ENDING, say=printer.say, finish=True)
+        try:
+            await client.attach(START_PATIENCE_S)
+            await client.until(lambda s: not s.running)
+        except LinkLost as error:
+            if client.snapshot.running:  # it lives, and does not talk to us any more
+                return lost(run, error)
+        finally:
+            interrupts.close()
     await fold(folder)
-    code = _outcome(run, state)
+    code = _outcome(run, client.snapshot)
     return FAILED if interrupts.asked else code  # what comes after `&&` does not want half a training
-
-
-def _end(run: RunFolder) -> Snapshot:
-    """How it ended; a worker that was killed lets go of its socket a moment before its events."""
-    give_up = time.monotonic() + LEAVING_S
-    while is_live(run) and time.monotonic() < give_up:
-        time.sleep(0.02)
-    return training_runs.final_state(run)[0]
 
 
 def _outcome(run: RunFolder, state: Snapshot) -> int:

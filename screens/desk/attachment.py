@@ -1,8 +1,7 @@
-"""The one session that this console is attached to: what is known of it, and what its link says."""
+"""The one session that this console is attached to: its client's callbacks become messages to the screens."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from screens.desk.messages import SessionChanged, SnapshotArrived, TelemetryArrived
@@ -13,19 +12,13 @@ from services.bench.profiles import Profile
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
-from services.live.crashes import close_crashed
-from services.live.event_log import is_live
-from services.live.launch import log_tail
-from services.live.link import Link, LinkLost
+from services.live.client import Client
+from services.live.link import LinkLost
 from services.live.phases import Phase, offered
 from services.live.snapshots import Snapshot
 from services.live.stop_line import StopLine
 from services.tone import Tone
 from sessions.models import SessionKind, SessionStatus
-
-PATIENCE_S = 25.0
-"""How long a worker that was just launched may take to open its socket."""
-REATTACH_S = 3.0
 
 
 class Attachment(Notifier):
@@ -34,11 +27,10 @@ class Attachment(Notifier):
     def __init__(self, name: str, profile: Profile, stop_line: StopLine | None) -> None:
         super().__init__()
         self.name, self.profile = name, profile
-        self.link: Link | None = None
+        self.link: Client | None = None
         self.starting = False
         self.began = False
         self.why_lost = ""
-        self.tail: tuple[str, ...] = ()
         self.held_ms = 0.0
         self._asked_for: SessionKind | None = None
         self._stop_line = stop_line
@@ -58,7 +50,7 @@ class Attachment(Notifier):
     @property
     def live(self) -> bool:
         """Whether a session runs and this console is attached to it, or waits for its worker."""
-        return self.starting or (self.link is not None and self.link.connected and self.snapshot.running)
+        return self.starting or (self.link is not None and self.link.live)
 
     @property
     def driving(self) -> bool:
@@ -92,32 +84,45 @@ class Attachment(Notifier):
     @property
     def driver(self) -> str:
         """Who drives, as the screens say it; empty where nobody does."""
-        welcome = self.link.welcome if self.link else None
-        return clean(welcome.driver, 40) if welcome and welcome.driver else ""
+        return clean(self.link.driver, 40) if self.link else ""
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """What a worker that vanished or crashed said last."""
+        link = self.link
+        if link is None or link.snapshot.status not in (SessionStatus.CRASHED, SessionStatus.RUNNING):
+            return ()
+        return tuple(clean(line, 200) for line in link.last_words)
 
     # --- attaching and letting go ---------------------------------------------------------------
 
     async def _attach(self, run: RunFolder, *, drive: bool, patience_s: float) -> None:
         self.starting = True
-        await self.detach()
-        link = Link(
-            run, name=self.name, drive=drive, on_event=self._on_event, on_telemetry=self._on_telemetry,
-            on_welcome=self._on_welcome, on_lost=self._on_lost,
-        )  # fmt: skip
-        self.link, self.why_lost, self.tail = link, "", ()
-        self.post(SessionChanged)
         try:
-            await link.attach(patience_s)
-        except LinkLost as lost:
-            await self._close_crashed(link, str(lost))
+            await self.detach()
+            self.link, self.why_lost = self._client(run, drive=drive), ""
+            self.post(SessionChanged)
+            await self.link.attach(patience_s)
+        except LinkLost:  # `_on_lost` was told why
             return
         except BaseException:
             await self.detach()
             raise
         finally:
             self.starting = False
-        self._sit_where(link.snapshot)
-        self.post(lambda: SnapshotArrived(link.snapshot))
+        self._show_session()
+
+    def _client(self, run: RunFolder, *, drive: bool) -> Client:
+        return Client(
+            run, name=self.name, drive=drive, on_event=self._on_event, on_telemetry=self._on_telemetry,
+            on_welcome=self._on_welcome, on_reattached=self._on_reattached, on_lost=self._on_lost,
+        )  # fmt: skip
+
+    def _show_session(self) -> None:
+        """Just attached: the bench is the session's, and the screens show its state."""
+        snapshot = self.snapshot
+        self._sit_where(snapshot)
+        self.post(lambda: SnapshotArrived(snapshot))
         self.post(SessionChanged)
 
     def _sit_where(self, snapshot: Snapshot) -> None:
@@ -147,8 +152,6 @@ class Attachment(Notifier):
             if self._stop_line:
                 self._stop_line.disarm()
             self.post(SessionChanged)
-            if snapshot.status is SessionStatus.CRASHED and self.link is not None:
-                self.spawn(self._read_tail(self.link.run))
 
     def _on_telemetry(self, telemetry: protocol.Telemetry) -> None:
         self.post(lambda: TelemetryArrived(telemetry))
@@ -161,35 +164,21 @@ class Attachment(Notifier):
             self._stop_line.aim(link.run, welcome.pid)
         self.post(lambda: SnapshotArrived(link.snapshot))
 
+    def _on_reattached(self, why: str) -> None:
+        self.notice(f"{why}; attached again", Tone.WARNING)
+        self._show_session()
+
     def _on_lost(self, why: str) -> None:
-        link = self.link  # the stop line stays aimed: the worker may live, and it connects by itself
+        """The session is over. With a reason it did not say so itself: its worker is gone, or does not answer."""
+        link = self.link
         if link is None:
             return
-        if not link.snapshot.running:
-            self.post(SessionChanged)
-            return
-        self.spawn(self._on_disconnect(link, why))
-
-    async def _on_disconnect(self, link: Link, why: str) -> None:
-        """The connection went: attach again where the worker lives, else show what it said last."""
-        if await asyncio.to_thread(is_live, link.run):
-            self.notice(f"{why}; attaching again", Tone.WARNING)
-            await self._attach(link.run, drive=link.driving, patience_s=REATTACH_S)
-        else:
-            await self._close_crashed(link, why)
-
-    async def _close_crashed(self, link: Link, why: str) -> None:
-        if self._stop_line:
-            self._stop_line.disarm()
-        link.snapshot = await asyncio.to_thread(close_crashed, link.run)
-        self.why_lost = clean(why)
-        await self._read_tail(link.run)
-        self.bells.play("alarm")
-        self.notice(f"the worker is gone: {why} {signs().dot} {keys.new_session(self.kind)} starts again", Tone.DANGER)
-        self.post(lambda: SnapshotArrived(link.snapshot))
-        self.post(SessionChanged)
-
-    async def _read_tail(self, run: RunFolder) -> None:
-        """What a worker that crashed said last."""
-        self.tail = tuple(clean(line, 200) for line in await asyncio.to_thread(log_tail, run))
+        if why:
+            self.why_lost = clean(why)
+            self.bells.play("alarm")
+            if link.gone and self._stop_line:  # else the stop line stays aimed: the worker lives and may move the arm
+                self._stop_line.disarm()
+            lost = "the worker is gone" if link.gone else f"session {link.run.id} is not attached"
+            self.notice(f"{lost}: {why} {signs().dot} {keys.new_session(self.kind)} starts again", Tone.DANGER)
+            self.post(lambda: SnapshotArrived(link.snapshot))
         self.post(SessionChanged)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from screens.desk.attachment import PATIENCE_S, REATTACH_S, Attachment
+from screens.desk.attachment import Attachment
 from screens.desk.messages import SessionChanged, StopAnswered
 from screens.desk.stop_watch import StopWatch
 from screens.desk.training_watch import TrainingWatch
@@ -18,6 +18,7 @@ from screens.views import keys
 from services import arm_commands
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
+from services.live.client import ATTACH_PATIENCE_S, START_PATIENCE_S
 from services.live.requests import Purpose
 from services.live.stop_line import StopLine
 from services.tone import Tone
@@ -91,7 +92,7 @@ class Desk(Attachment):
         try:
             await self.detach()
             run = await asyncio.to_thread(begin)
-            await self._attach(run, drive=True, patience_s=PATIENCE_S)
+            await self._attach(run, drive=True, patience_s=START_PATIENCE_S)
         finally:
             self.starting = False
             self.post(SessionChanged)
@@ -99,7 +100,7 @@ class Desk(Attachment):
     def attach(self, run: RunFolder, *, drive: bool = True) -> asyncio.Task[Any]:
         """Attach to a session that runs; the task ends when that is done or has failed."""
         self.began, self._asked_for = False, None
-        return self.spawn(self._attach(run, drive=drive, patience_s=REATTACH_S))
+        return self.spawn(self._attach(run, drive=drive, patience_s=ATTACH_PATIENCE_S))
 
     def join(self, run: RunFolder, kind: SessionKind | None) -> asyncio.Task[Any]:
         """Attach to whatever runs there: a training is watched beside the session at hand, all else is the session."""

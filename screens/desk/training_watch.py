@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from screens.desk.messages import TrainingChanged
@@ -15,8 +16,9 @@ from screens.views.signs import clean
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live import protocol
+from services.live.client import START_PATIENCE_S, Client
 from services.live.event_log import is_live
-from services.live.link import Link, LinkLost
+from services.live.link import LinkLost
 from services.live.snapshots import Phase, Snapshot
 from services.tone import Tone
 from services.training import runs as training_runs
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from services.live.requests import TrainRequest
     from services.training.curves import Curves
 
-PATIENCE_S = 25.0
-"""How long a worker may take to open its socket: it may just have been launched, by whomever."""
 HORIZONS = 40
 """The smoothed loss reaches over one part in this many of the whole curve."""
 
@@ -38,14 +38,11 @@ class TrainingWatch:
 
     def __init__(self, audience: Notifier, folder: DataFolder, name: str) -> None:
         self._audience, self._folder, self._name = audience, folder, name
-        self.run: RunFolder | None = None
         self.asked: TrainRequest | None = None
-        self.link: Link | None = None
+        self.link: Client | None = None
         self.starting = False
         self.looked = False
-        self.tail: tuple[str, ...] = ()
         self.curves: Curves | None = None
-        self._told = Snapshot()
         self._reading = False
         self._read_again = False
 
@@ -54,12 +51,22 @@ class TrainingWatch:
     @property
     def snapshot(self) -> Snapshot:
         """The state of the training at hand; the empty snapshot where there is none."""
-        return self.link.snapshot if self.link else self._told
+        return self.link.snapshot if self.link else Snapshot()
+
+    @property
+    def run(self) -> RunFolder | None:
+        """The training at hand."""
+        return self.link.run if self.link else None
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """What the worker of one that did not finish said last."""
+        return tuple(clean(line, 200) for line in self.link.last_words) if self.link else ()
 
     @property
     def live(self) -> bool:
         """Whether a training runs and this console watches it, or waits for its worker."""
-        return self.starting or (self.link is not None and self.link.connected and self.snapshot.running)
+        return self.starting or (self.link is not None and self.link.live)
 
     @property
     def attached(self) -> str:
@@ -97,9 +104,7 @@ class TrainingWatch:
     def others(self) -> str:
         """Who commands this training, if it is another console; else empty."""
         link = self.link
-        if link is None or link.may_command or link.welcome is None:
-            return ""
-        return clean(link.welcome.driver or "", 40)
+        return "" if link is None or link.may_command else clean(link.driver, 40)
 
     # --- verbs ----------------------------------------------------------------------------------
 
@@ -181,7 +186,7 @@ class TrainingWatch:
     async def detach(self) -> None:
         """Watch nothing any more; the training goes on."""
         link, self.link = self.link, None
-        self.run, self.asked, self.curves, self.tail, self._told = None, None, None, (), Snapshot()
+        self.asked, self.curves = None, None
         if link is not None:
             await link.close()
 
@@ -191,23 +196,27 @@ class TrainingWatch:
         """Watch a run that lives (or is about to); of one that does not, show what is on disk."""
         self.starting = self.looked = True
         asked = self.asked
-        await self.detach()
-        self.asked = await asyncio.to_thread(training_runs.request_of, run) or asked
-        self.run = run
-        link = Link(run, name=self._name, drive=True, on_event=self._on_event, on_lost=self._on_lost)
         try:
+            await self.detach()
+            self.asked = await asyncio.to_thread(training_runs.request_of, run) or asked
+            self.link = self._client(run)
             if launched or await asyncio.to_thread(is_live, run):
-                self.link = link
-                await link.attach(PATIENCE_S)
-                await self._open_curves(run)
+                with suppress(LinkLost):  # `_on_lost` was told why
+                    await self.link.attach(START_PATIENCE_S)
             else:
-                await self._close_crashed(run)
-        except LinkLost as lost:
-            await self._close_crashed(run)
-            self._audience.notice(lost, Tone.DANGER)
+                await self.link.read_end()
+            await self._open_curves(run)
+        except BaseException:
+            await self.detach()
+            raise
         finally:
             self.starting = False
             self._changed()
+
+    def _client(self, run: RunFolder) -> Client:
+        return Client(
+            run, name=self._name, on_event=self._on_event, on_reattached=self._on_reattached, on_lost=self._on_lost
+        )
 
     def _on_event(self, event: ev.Event, snapshot: Snapshot) -> None:
         match event:
@@ -217,43 +226,31 @@ class TrainingWatch:
                 self._audience.bells.hear(event)
                 self._audience.notice(f"training: {event.text}", Tone.DANGER)
             case ev.SessionEnded():
-                self._audience.spawn(self._end(snapshot))
+                self._say_end(snapshot)
         self._changed()
 
-    async def _end(self, snapshot: Snapshot) -> None:
-        """Say it on whatever screen is seen; read the last points and the last words."""
+    def _say_end(self, snapshot: Snapshot) -> None:
+        """On whatever screen is seen."""
         good = snapshot.status is SessionStatus.FINISHED
-        word = snapshot.status.value
         why = f": {snapshot.end_reason}" if snapshot.end_reason else ""
-        self._audience.notice(f"training {word}{why}", Tone.SUCCESS if good else Tone.DANGER)
-        if self.run is not None:
-            await self._close_crashed(self.run)
+        self._audience.notice(f"training {snapshot.status.value}{why}", Tone.SUCCESS if good else Tone.DANGER)
+
+    def _on_reattached(self, why: str) -> None:
+        self._audience.notice(f"{why}; watching the training again", Tone.WARNING)
+        self._audience.spawn(self._read_curves())
+        self._changed()
 
     def _on_lost(self, why: str) -> None:
+        """The training is over. With a reason it did not say so itself: its worker is gone, or does not answer."""
         link = self.link
-        if link is not None and link.snapshot.running:
-            self._audience.spawn(self._on_disconnect(link.run, why))
-
-    async def _on_disconnect(self, run: RunFolder, why: str) -> None:
-        """The connection went: watch again where the worker lives, else show what it said last."""
-        if await asyncio.to_thread(is_live, run):
-            self._audience.notice(f"{why}; watching the training again", Tone.WARNING)
-            await self._attach(run)
-        else:
-            await self._close_crashed(run)
-            self._audience.bells.play("alarm")
-            self._audience.notice("the training is gone: its worker vanished without an end", Tone.DANGER)
-
-    async def _close_crashed(self, run: RunFolder) -> None:
-        """What is on disk of a training that has ended."""
-        told, tail = await asyncio.to_thread(training_runs.final_state, run)
-        if self.run is None or self.run.id != run.id:  # another one is watched by now
+        if link is None:
             return
-        self.tail = tuple(clean(line, 200) for line in tail)
-        link, self.link, self._told = self.link, None, told
-        if link is not None:
-            await link.close()
-        await self._open_curves(run)
+        if why:
+            said = link.snapshot.end_reason or why
+            lost = f"the training is gone: {said}" if link.gone else f"the training is not watched: {why}"
+            self._audience.bells.play("alarm")
+            self._audience.notice(lost, Tone.DANGER)
+        self._audience.spawn(self._read_curves())
         self._changed()
 
     # --- curves ---------------------------------------------------------------------------------

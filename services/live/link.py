@@ -9,10 +9,10 @@ from contextlib import suppress
 
 import msgspec
 
-from services.folders import RunFolder
+from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
 from services.live import protocol
-from services.live.event_log import read_events
+from services.live.event_log import is_live, read_events
 from services.live.snapshots import Snapshot, advance, replay
 
 Answered = asyncio.Future[protocol.Answer]
@@ -23,11 +23,11 @@ class LinkLost(Exception):
 
 
 class Link:
-    """One attachment to a session, on the running asyncio loop.
+    """A connection to a session's worker, on the running asyncio loop.
 
     Reads the events first, once more what came to them until the worker knew of this console, and applies only
     higher numbers from the socket: nothing is missed and nothing counts twice. Callbacks run on the loop; newest
-    telemetry wins.
+    telemetry wins. A link that broke is lost; `services.live.client.Client` is one that attaches again.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Link:
         self._ids = itertools.count(1)
         self._attached_by = 0
         self._size_read = 0
+        self._attached = False
         self._answers: dict[int, asyncio.Future[protocol.Answer]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -68,6 +69,11 @@ class Link:
         return self.driving or (self._drive and self.welcome is not None and self.welcome.driver is None)
 
     @property
+    def driver(self) -> str:
+        """The name of the console that drives, raw; empty where none does."""
+        return (self.welcome.driver or "") if self.welcome else ""
+
+    @property
     def connected(self) -> bool:
         """Whether the socket is open."""
         return self._writer is not None and not self.lost
@@ -75,11 +81,16 @@ class Link:
     async def attach(self, patience_s: float = 5.0) -> Snapshot:
         """Connect (a worker just launched gets `patience_s` to open its socket) and return the state.
 
-        Raises LinkLost where no worker answers; the snapshot is then what the events file tells.
+        Raises LinkLost where no worker answers, at once where it is known that none will, and where the events cannot
+        be read; the snapshot is then what could be read.
         """
         reader = await self._connect(patience_s)
-        self._size_read = self._events_size()
-        self.snapshot = replay(read_events(self.run.events))
+        try:
+            self._read_events()
+        except OSError as error:
+            self._hang_up()
+            raise LinkLost(f"the events of session {self.run.id} cannot be read: {error.strerror or error}") from error
+        self._attached = True
         self._tasks = [
             asyncio.create_task(self._read(reader), name="link-read"),
             asyncio.create_task(self._beat(), name="link-heartbeat"),
@@ -96,11 +107,23 @@ class Link:
                 self._attached_by = next(self._ids)
                 self._write(protocol.Attach(id=self._attached_by, name=self._name, drive=self._drive))
                 return reader
+            except FolderProblem as problem:
+                raise LinkLost(str(problem)) from problem
             except OSError as error:
-                if loop.time() > give_up:
-                    self.snapshot = replay(read_events(self.run.events))
-                    raise LinkLost(f"no worker answers for session {self.run.id}") from error
+                if self._will_not_answer() or loop.time() > give_up:
+                    raise LinkLost(self._silence()) from error
                 await asyncio.sleep(0.05)
+
+    def _will_not_answer(self) -> bool:
+        """Whether the session is over, or its worker began and is gone. Takes in what the events tell."""
+        with suppress(OSError):
+            self._read_events()
+        return not self.snapshot.running or (self.snapshot.started is not None and not is_live(self.run))
+
+    def _silence(self) -> str:
+        if not self.snapshot.running and self.snapshot.end_reason:
+            return self.snapshot.end_reason
+        return f"no worker answers for session {self.run.id}"
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         why = "the worker closed the connection"
@@ -110,7 +133,10 @@ class Link:
                     self._take(protocol.decode_message(line))
         except (OSError, ValueError) as error:
             why = f"the connection broke: {error}"
-        self._lose(why)
+        self._hang_up()
+        with suppress(OSError):
+            self._catch_up()
+        self._broken(why)
 
     def _take(self, message: protocol.AnyMessage) -> None:
         if isinstance(message, protocol.Telemetry):
@@ -136,6 +162,14 @@ class Link:
         if self._on_event:
             self._on_event(event, self.snapshot)
 
+    def _read_events(self) -> None:
+        """At the first attachment the state that is found, later news. Raises OSError."""
+        self._size_read = self._events_size()
+        if self._attached:
+            self._catch_up()
+        else:
+            self.snapshot = replay(read_events(self.run.events))
+
     def _catch_up(self) -> None:
         """What is on disk and did not come by the socket."""
         for event in read_events(self.run.events):
@@ -148,21 +182,25 @@ class Link:
         except OSError:
             return 0
 
-    def _lose(self, why: str) -> None:
-        if self.lost:
-            return
-        self.lost = why
-        self._catch_up()
-        for future in self._answers.values():
+    def _hang_up(self) -> None:
+        """The connection is no more; who waits for an answer hears of it."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+        answers, self._answers = self._answers, {}
+        for future in answers.values():
             if not future.done():
-                future.set_exception(LinkLost(why))
-        self._answers.clear()
+                future.set_exception(LinkLost("the connection broke before the worker answered"))
+
+    def _broken(self, why: str) -> None:
+        """The connection is gone, and what the events tell is known."""
+        self.lost = why
         self._changed.set()
         if self._on_lost:
             self._on_lost(why)
 
     async def _beat(self) -> None:
-        while not self.lost:
+        while self.connected:
             if self.driving:
                 self._write(protocol.Heartbeat())
             await asyncio.sleep(protocol.HEARTBEAT_S)
@@ -176,7 +214,7 @@ class Link:
         numbered = msgspec.structs.replace(command, id=next(self._ids))
         future: asyncio.Future[protocol.Answer] = asyncio.get_running_loop().create_future()
         future.add_done_callback(lambda f: f.cancelled() or f.exception())  # a caller may not care
-        if self.lost or self._writer is None:
+        if not self.connected:
             future.set_exception(LinkLost(self.lost or "not attached"))
             return future
         self._answers[numbered.id] = future
@@ -208,10 +246,11 @@ class Link:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._writer is not None:
-            self._writer.close()
+        writer = self._writer
+        self._hang_up()
+        if writer is not None:
             with suppress(OSError):
-                await self._writer.wait_closed()
+                await writer.wait_closed()
 
 
 def _unanswered(why: str) -> protocol.Answer:
