@@ -109,7 +109,7 @@ def _chop(word: str, room: int) -> list[str]:
 def _table(section: Section, room: int) -> list[Line]:
     """Entries side by side, their columns below each other; one that is longer than the most stands alone."""
     columns = list(zip_longest(*([value.text for value in row.values] for row in section.rows), fillvalue=""))
-    sizes = [max(map(cell_len, texts)) for texts in columns]
+    sizes = [max(max(1, cell_len(text)) if text else 0 for text in texts) for texts in columns]
     right = [all(text[:1].isdigit() for text in texts if text) for texts in columns]
     names = max(len(row.name) for row in section.rows)
     entries = [_entry(row, names, sizes, right) for row in section.rows]

@@ -61,7 +61,7 @@ class FakeWorker:
         self._server: asyncio.Server | None = None
         self._at = at
         self._shift = 0
-        self._condition = started.get("config", {}).get("condition", "")
+        self._condition = started.get("condition", "")
         profile = profile or sim_profile()
         asked: dict[str, Any] = {
             "operator": "tg", "task": "Pick up the cube", "dataset": "pick_place",

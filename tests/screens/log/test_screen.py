@@ -49,7 +49,7 @@ async def test_rows_get_the_columns_of_the_new_size(
 def test_what_is_short_is_not_cut(terminal: int) -> None:
     run = session_id(1)
     events = numbered(
-        started(run, dataset="cubes", target_episodes=50), saved(0, flags=("late",)), saved(1, accepted=False), ended()
+        started(run, dataset="cubes", target=50), saved(0, flags=("late",)), saved(1, accepted=False), ended()
     )
     row = log_rows([document(replay(events))], terminal - 5)[0].plain
     assert "…" not in row
