@@ -311,7 +311,7 @@ async def test_what_the_policy_looks_at_is_shown_first_and_the_others_by_w(open_
         worker.telemetry()
         await console.until(lambda: set(worker.sizes) == {"wrist"})
         assert "EVALUATE  act_v2 @ 020000 · wrist only" in console.text("#header")
-        await console.sees("· the policy does not look")
+        await console.sees("· the policy does not use")
         await console.press("w")
         worker.telemetry()
         await console.until(lambda: set(worker.sizes) == {"overhead"})
