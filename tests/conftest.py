@@ -15,6 +15,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["XDG_CONFIG_HOME"] = str(Path(_home.name) / "config")
 os.environ["XDG_DATA_HOME"] = str(Path(_home.name) / "data")
 os.environ["LAB_CONSOLE_SIM_IDLE_S"] = "20"
+os.environ["LAB_CONSOLE_WARM"] = "0"  # but for the tests of it: it takes a core for ten seconds
 os.environ.pop("LAB_CONSOLE_HOME", None)
 
 import services.live.launch  # noqa: E402

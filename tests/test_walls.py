@@ -6,6 +6,7 @@ import json
 import pkgutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,19 @@ def test_nothing_is_loaded_before_the_first_paint_that_it_does_not_need(tmp_path
 
 def test_the_world_of_the_simulated_bench_loads_no_lerobot() -> None:
     assert not loaded_by("services.sim.world") & {"torch", "lerobot", "textual"}
+
+
+@pytest.mark.parametrize("worker", ["record", "evaluate", "bench", "train", "warm"])
+def test_a_worker_loads_nothing_that_computes_before_its_environment_is_set(worker: str) -> None:
+    """How many threads a BLAS takes is read when numpy is loaded."""
+    assert not loaded_by(f"services.workers.{worker}") & {"numpy", "torch", "lerobot", "mujoco", "cv2", "textual"}
+
+
+def test_what_a_warm_worker_loads_is_there() -> None:
+    """It loads by name; a module that moved would only cost the time that it saves."""
+    from services.workers import warm
+
+    assert all(find_spec(name) for name in (*warm.LOADS, *warm.SIMULATED))
 
 
 @pytest.mark.parametrize("name", ["console", "screens", "services", "sessions", "tests"])

@@ -18,6 +18,7 @@ from screens.views import keys
 from services import arm_commands
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
+from services.live import warm
 from services.live.client import ATTACH_PATIENCE_S, START_PATIENCE_S
 from services.live.requests import Purpose
 from services.live.stop_line import StopLine
@@ -70,6 +71,11 @@ class Desk(Attachment):
         self.listen_to_warnings()
         if self._stop_line is not None:
             StopWatch(self, self._stop_line).listen()
+
+    def warm_up(self, policy: str | None = None) -> None:
+        """A session at this bench may be asked for soon: have a worker load what it needs, as `warm.keep` says."""
+        if not self.live:
+            self.spawn(asyncio.to_thread(warm.keep, self.folder, self.profile, policy))
 
     def start_bench(self, purpose: Purpose, *, rescue: bool = False) -> None:
         """Start a bench session and attach to it."""

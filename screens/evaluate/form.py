@@ -29,6 +29,7 @@ class EvaluateForm(Form):
     """Says of the checkpoint what it is and whether it fits the bench, beside the operator's typing."""
 
     TITLE = "new evaluation"
+    POLICY = ""
     FIELDS: ClassVar = (
         ("checkpoint", "checkpoint"),
         ("task", "task"),
@@ -133,6 +134,8 @@ class EvaluateForm(Form):
     def _say(self, look: Look) -> None:
         self.say_about(about(look))
         self.query_one("#about").set_class(bool(look.problem), "-problem")
+        if look.checkpoint is not None:
+            self.desk.warm_up(look.checkpoint.policy)
         task, learnt = self.query_one("#task", Input), clean(look.task)
         if learnt and task.value in ("", self._given_task):  # as it was filled in, not as somebody wrote it
             task.value = self._given_task = learnt

@@ -56,6 +56,7 @@ class ArmActions:
         """Ask, then release."""
         from screens.frame.dialogs import Choice, Question
 
+        self.desk.warm_up()
         yes = Choice("y,enter", "release the arm", "yes")
         says = LOWERS if self.desk.profile.motion.rest else LIMP
         self.app.push_screen(Question(self.desk, "Release the arm?", [says], [yes]), self._release)

@@ -37,6 +37,8 @@ class Form(Vertical):
     """(id, label) of each field, in order; Enter in the last one starts."""
     NEEDS_ARM: ClassVar[bool] = True
     """Whether the session that it asks about moves the arm."""
+    POLICY: ClassVar[str | None] = None
+    """Whether that session runs a policy, whose type is not known yet: empty, else None."""
 
     @dataclass
     class Planned(Message):
@@ -94,6 +96,11 @@ class Form(Vertical):
             self.look()
             if self.NEEDS_ARM:
                 self._look_who_sits()
+
+    def on_descendant_focus(self) -> None:
+        """Somebody is at the form: what it asks about should start at once."""
+        if self.NEEDS_ARM:
+            self.desk.warm_up(self.POLICY)
 
     @property
     def whole(self) -> bool:

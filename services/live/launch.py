@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 from contextlib import suppress
 
 from services.folders import DataFolder, RunFolder, new_session_id
+from services.live import warm
 from services.live.requests import AnyRequest, write_request
 from services.text import clean
 
@@ -23,7 +23,7 @@ WORKERS = {
 
 
 def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
-    """Start a worker detached from this terminal; returns at once, before it has loaded anything.
+    """Start a worker detached from this terminal, the warm one where there is one; returns before it is ready.
 
     The worker's standard output and error go to `worker.log`; it has its own session and no terminal,
     so it survives this process and an SSH drop. Raises OSError where the worker cannot be started; a scribe that
@@ -32,7 +32,9 @@ def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
     run = folder.run(new_session_id())
     run.root.mkdir(parents=True)
     write_request(run, request)
-    spawn(run, WORKERS[type(request).__name__])
+    module = WORKERS[type(request).__name__]
+    if not warm.hand_over(folder, run, module):
+        spawn(run, module)
     _follow(folder, run)
     return run
 
@@ -50,14 +52,13 @@ def _follow(folder: DataFolder, run: RunFolder) -> None:
 
 def spawn(run: RunFolder, module: str) -> None:
     """Start `python -P -m module RUN` detached (-P: no module from the operator's working directory)."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     with run.log.open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-P", "-m", module, str(run.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment,
+            env=warm.worker_environment(),
             start_new_session=True,
             close_fds=True,
         )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.checkpoints import checkpoint as checkpoints
 from services.datasets.lock import DatasetBusy, dataset_lock
 from services.datasets.summary import QUARANTINE
 from services.live.requests import EvalRequest
 from services.workers.arm.run_arm import Make, run_armed
-from services.workers.inference.policy_process import Policy
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
+
+if TYPE_CHECKING:
+    from services.workers.inference.policy_process import Policy
 
 
 def body(context: Context, request: EvalRequest) -> End:
@@ -25,6 +28,10 @@ def body(context: Context, request: EvalRequest) -> End:
         lock = dataset_lock(root, context.run.id, operator=request.operator)
     except (DatasetBusy, checkpoints.CheckpointProblem) as problem:
         raise CannotStart(str(problem)) from problem
+    from services.workers.inference.policy_process import (
+        Policy,  # it loads numpy, after the worker's environment is set
+    )
+
     policy = Policy(checkpoint, task=request.task)
     with lock:
         ours = not root.exists()

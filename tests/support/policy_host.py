@@ -15,12 +15,12 @@ from contextlib import suppress
 import msgspec
 
 from services.child_process import die_with
-from services.workers.inference import policy_process, policy_server
-from services.workers.inference.protocol import Order
+from services.workers.inference import child, policy_server
+from services.workers.inference.child import Order
 
 
 class HostedChild:
-    """A policy process, as `inference.policy_process.Child` wants it; its exit status is the host's to know."""
+    """A policy process, as `inference.child.Child` wants it; its exit status is the host's to know."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -54,11 +54,11 @@ def install() -> None:
             os._exit(0)
     theirs.close()
 
-    def spawn(order: Order) -> HostedChild:
-        socket.send_fds(ours, [msgspec.json.encode(order)], [order.socket_fd, order.memory_fd])
+    def spawn(order: Order, *, socket_fd: int, memory_fd: int) -> HostedChild:
+        socket.send_fds(ours, [msgspec.json.encode(order)], [socket_fd, memory_fd])
         return HostedChild(int(ours.recv(32)))
 
-    policy_process.spawn = spawn  # type: ignore[assignment]
+    child.spawn = spawn
 
 
 def _serve(cable: socket.socket) -> None:
@@ -68,14 +68,15 @@ def _serve(cable: socket.socket) -> None:
         if not packet:
             return
         order = msgspec.json.decode(packet, type=Order)
-        order = msgspec.structs.replace(order, socket_fd=descriptors[0], memory_fd=descriptors[1], parent=os.getpid())
+        host = os.getpid()
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
                 cable.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                status = policy_server.main(["inference", msgspec.json.encode(order).decode()])
+                policy_server.begin(host)
+                status = policy_server.serve(order, socket_fd=descriptors[0], memory_fd=descriptors[1])
             finally:
                 os._exit(status)
         for descriptor in descriptors:

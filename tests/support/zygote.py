@@ -1,7 +1,8 @@
 """Workers that start in a moment: forked from a process that has LeRobot loaded already.
 
 The worker is the real one, with its own session, log and socket; only its imports are shared. Tests that need
-many workers use it; the journeys start them as the console does.
+many workers use it; the journeys start them as the console does. The console's own warm worker (`services.live.warm`)
+is used once and forks nothing, which is safer and too slow for a hundred tests; both load the same modules.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import os
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from services.folders import RunFolder
+from services.workers.warm import LOADS, SIMULATED
 from tests import ROOT
 
 
@@ -117,16 +120,12 @@ def main() -> None:
     import accelerate
     import lerobot.policies.act.modeling_act
 
-    import services.sim.bench
-    import services.sim.devices
-    import services.workers.arm.bench_strategy
-    import services.workers.evaluation.setup
-    import services.workers.evaluation.strategy
-    import services.workers.recording.strategy
     import services.workers.training.training_run
     import tests.policies.modeling_copycat
 
-    assert services.sim.bench
+    for name in (*LOADS, *SIMULATED):
+        import_module(name)
+    assert services.workers.training.training_run
     assert tests.policies.modeling_copycat
     assert accelerate
     assert lerobot.policies.act.modeling_act

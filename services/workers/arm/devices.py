@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import draccus
@@ -85,9 +85,7 @@ def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None]
 
     Raises DeviceProblem for a robot or leader that cannot be used.
     """
-    with suppress(Exception):
-        load_libusb()
-    register_third_party_plugins()
+    _load_plugins()
     robot, absent = _build_robot(profile, {} if arm_only else profile.cameras)
     keep_holding(robot)
     progress("connecting the cameras")
@@ -170,6 +168,23 @@ def _register(base: Any, kind: str) -> None:
                 importlib.import_module(module.name)
             except Exception as error:  # a robot whose SDK is not installed
                 logger.info("%s cannot be imported: %s", module.name, error)
+
+
+@cache
+def _load_plugins() -> None:
+    """Drivers from other packages, and the library that RealSense's needs. Once is enough."""
+    with suppress(Exception):
+        load_libusb()
+    register_third_party_plugins()
+
+
+def load_drivers(profile: Profile) -> None:
+    """Import what `connect` will need at this bench; it opens nothing. What cannot be imported, `connect` tells of."""
+    _load_plugins()
+    tables = [(RobotConfig, profile.robot), (TeleoperatorConfig, profile.teleop)]
+    for base, table in tables + [(CameraConfig, camera) for camera in profile.cameras.values()]:
+        with suppress(Exception):  # whatever a driver raises while it loads
+            _register(base, str(table.get("type", "")))
 
 
 def _check_paths(device: str, table: Mapping[str, Any]) -> None:

@@ -7,41 +7,20 @@ import os
 import select
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from services.checkpoints.checkpoint import Checkpoint
+from services.workers.inference import child
 from services.workers.inference import protocol as inference_protocol
 
 LAST_WORDS_S = 0.05
 """Seconds to wait for the exit status of a process that closed its connection: only while the arm holds."""
-
-
-class Child(Protocol):
-    """A started process: the part of subprocess.Popen that is needed."""
-
-    pid: int
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Its exit status, negative for a signal. Raises subprocess.TimeoutExpired."""
-
-    def kill(self) -> None:
-        """SIGKILL."""
-
-
-def spawn(order: inference_protocol.Order) -> Child:
-    """Start a policy process; it writes to this process's standard error."""
-    argv = [sys.executable, "-P", "-m", "services.workers.inference.policy_server", msgspec.json.encode(order).decode()]
-    return subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=(order.socket_fd, order.memory_fd)
-    )
 
 
 class Policy:
@@ -56,7 +35,7 @@ class Policy:
         self.ready: inference_protocol.Ready | None = None
         self.failure = ""
         self.infer_ms = 0.0
-        self._child: Child | None = None
+        self._child: child.Child | None = None
         self._starting = False
         self._connection: socket.socket | None = None
         self._memory = os.memfd_create("observation")
@@ -92,11 +71,9 @@ class Policy:
     def _spawn(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        order = inference_protocol.Order(
-            checkpoint=str(self.checkpoint.path), socket_fd=theirs.fileno(), memory_fd=self._memory, parent=os.getpid()
-        )
+        order = child.Order(checkpoint=str(self.checkpoint.path))
         try:
-            self._child = spawn(order)
+            self._child = child.spawn(order, socket_fd=theirs.fileno(), memory_fd=self._memory)
         except OSError as error:
             ours.close()
             self.failure = f"the policy process cannot be started: {error}"

@@ -3,7 +3,8 @@
 A separate process, so that neither Python's lock nor a crash nor an out-of-memory kill of the policy touches the
 process that holds the arm. It dies with that process.
 
-`python -P -m services.workers.inference.policy_server ORDER`, with the Order as JSON.
+`python -P -m services.workers.inference.policy_server PARENT`; its order comes by standard input, a socket pair of
+which `services.workers.inference.child` has the other end.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ import socket
 import sys
 import time
 from contextlib import nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from services.child_process import die_with
+from services.workers.inference import child
 from services.workers.inference import protocol as inference_protocol
 
 NICE = 5
@@ -44,13 +46,11 @@ class Runner:
 
     def __init__(self, checkpoint: Path) -> None:
         """Raises whatever LeRobot raises on a policy that cannot be loaded."""
-        import lerobot.policies  # noqa: F401  registers the policy types, so it comes first
+        load_lerobot()
         import torch
         from lerobot.configs.policies import PreTrainedConfig
         from lerobot.policies.factory import make_pre_post_processors
-        from lerobot.utils.import_utils import register_third_party_plugins
 
-        register_third_party_plugins()
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
         config = PreTrainedConfig.from_pretrained(checkpoint)  # falls back to an available device
         if getattr(config, "pretrained_backbone_weights", None):
@@ -162,8 +162,7 @@ class Service:
         for _ in range(2):
             self._runner.reset()
             ms = self._timed(self._runner.steps)[1]
-        gc.collect()
-        gc.freeze()  # otherwise each collection visits all objects of torch and LeRobot: 200 ms
+        _spare_the_collector()
         self._connection.send(inference_protocol.encode(inference_protocol.Ready(ms=ms)))
 
     def _answer(self, ask: inference_protocol.Ask) -> None:
@@ -193,25 +192,87 @@ def explain(error: BaseException) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Load the policy, report it, serve; reports an error before it exits."""
-    order = msgspec.json.decode(argv[1], type=inference_protocol.Order)
-    die_with(order.parent)
+    """Wait for the order, import what it will need, then serve it."""
+    begin(int(argv[1]))
+    line = socket.socket(fileno=0)
+    while True:
+        packet, descriptors, _, _ = socket.recv_fds(line, child.PACKET, 3)
+        if not packet:  # the worker needs none
+            return 0
+        match child.decode(packet):
+            case child.Load(policy=policy):
+                _load_code(policy)
+            case child.Order() as order:
+                socket_fd, memory_fd, log = descriptors
+                _write_to(line, log)
+                return serve(order, socket_fd=socket_fd, memory_fd=memory_fd)
+
+
+def begin(parent: int) -> None:
+    """Set what every policy process has: its parent's death ends it, and its session decides otherwise."""
+    die_with(parent)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the session decides when it ends
     os.nice(NICE)
     with suppress(OSError):  # if memory runs out, the kernel kills this process, not the one that holds the arm
         Path("/proc/self/oom_score_adj").write_text("500")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s policy %(levelname)s %(name)s: %(message)s")
-    connection = socket.socket(fileno=order.socket_fd)
+
+
+@cache
+def load_lerobot() -> None:
+    """Import what every policy needs, and register the types of policy of LeRobot and of its plugins. Once."""
+    import lerobot.policies  # noqa: F401  registers the policy types, so it comes first
+    from lerobot.policies import factory, utils  # noqa: F401
+    from lerobot.utils.import_utils import register_third_party_plugins
+
+    register_third_party_plugins()
+
+
+def _load_code(policy: str) -> None:
+    """Import the code of a type of policy. An error is logged: it comes again when the policy is loaded."""
+    try:
+        load_lerobot()
+        from lerobot.policies.factory import get_policy_class
+
+        if policy:
+            get_policy_class(policy)
+        logger.info("loaded %s", policy or "LeRobot")
+    except Exception:
+        logger.exception("a policy's code cannot be loaded")
+    _spare_the_collector()
+
+
+def _spare_the_collector() -> None:
+    """Otherwise each collection visits all objects of torch and LeRobot: 200 ms."""
+    gc.collect()
+    gc.freeze()
+
+
+def _write_to(line: socket.socket, log: int) -> None:
+    """Standard output and error go to `log` from now on; there is no more input."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    null = os.open(os.devnull, os.O_RDONLY)
+    line.detach()
+    for target, source in ((0, null), (1, log), (2, log)):
+        os.dup2(source, target)
+    os.close(null)
+    os.close(log)
+
+
+def serve(order: child.Order, *, socket_fd: int, memory_fd: int) -> int:
+    """Load the policy, report it, serve; reports an error before it ends. Returns the exit status."""
+    line = socket.socket(fileno=socket_fd)
     try:
         runner = Runner(Path(order.checkpoint))
-        connection.send(inference_protocol.encode(runner.facts()))
-        Service(connection, order.memory_fd, runner).run()
+        line.send(inference_protocol.encode(runner.facts()))
+        Service(line, memory_fd, runner).run()
     except (BrokenPipeError, ConnectionResetError):  # the control loop is gone
         return 0
     except Exception as error:  # LeRobot may raise anything, and the session has to know
         logger.exception("the policy failed")
-        connection.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
+        line.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
         return 1
     return 0
 

@@ -23,15 +23,6 @@ Frame = dict[str, NDArray[Any]]
 """An observation under LeRobot's feature names: images uint8 (H, W, 3), the rest float32 (n,)."""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """The process's command line: the pretrained_model folder, two file descriptors, and the process it dies with."""
-
-    checkpoint: str
-    socket_fd: int
-    memory_fd: int
-    parent: int
-
-
 class Part(msgspec.Struct, frozen=True):
     """One feature's place in the memory."""
 
