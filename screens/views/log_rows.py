@@ -10,7 +10,7 @@ from textual.content import Content
 from screens.views.columns import Column, Parts, rows
 from screens.views.session_rows import session_sign
 from screens.views.signs import fit, signs
-from services.log.headline import Headline, headline, rate, training_counts
+from services.log.headline import Headline, headline, loss_of, rate, share
 from sessions.document import Session, Training
 from sessions.models import SessionKind, Verdict
 
@@ -104,8 +104,8 @@ def _steps(training: Training, cells: int) -> Parts:
     """`3,210/20,000 steps`, and the loss where it fits."""
     total = f"/{training.started.steps:,}" if training.step < training.started.steps else ""
     steps = f"{training.step:,}{total} steps"
-    loss = next((f"  {word}" for word in training_counts(training)[1:] if word.startswith("loss")), "")
-    return [(steps + (loss if len(steps + loss) <= cells else ""), "")]
+    both = "  ".join(filter(None, [steps, loss_of(training)]))
+    return [(both if len(both) <= cells else steps, "")]
 
 
 def _verdicts(session: Session, cells: int) -> Parts:
@@ -114,6 +114,7 @@ def _verdicts(session: Session, cells: int) -> Parts:
     success, failure, void = (session.count(v) for v in (Verdict.SUCCESS, Verdict.FAILURE, Verdict.VOID))
     parts = [(f"{success}{s.yes} ", "$success"), (f"{failure}{s.no} ", "$error")]
     parts += [(f"{void}{s.void} ", "$quiet")] if void else []
-    words = rate(success, success + failure)
+    judged = success + failure
+    words = rate(success, judged)
     left = cells - sum(len(text) for text, _ in parts)
-    return [*parts, (words if len(words) <= left else words.partition(" [")[0], "")]
+    return [*parts, (words if len(words) <= left else share(success, judged), "")]

@@ -76,13 +76,13 @@ def session_sign(session: Session) -> tuple[str, str]:
 
 def ended_row(session: Session) -> Content:
     """`✓ 14:02 record  pick_place  12 of 50 kept  31 m`."""
-    from services.log.headline import headline
+    from services.log.headline import headline, steps_made
 
     head = headline(session)
     sign, tone = session_sign(session)
     counts = _tally(session) if session.kind is SessionKind.EVAL else head.counts
-    if session.kind is SessionKind.TRAIN:
-        counts = head.counts.partition("  ")[0]
+    if session.training is not None:
+        counts = steps_made(session.training)
     return Content.assemble(
         (f"{sign} ", f"bold {tone}"), (fit(head.when[-5:], 6), "$quiet"), fit(head.kind, 8), fit(head.what, 22),
         (f"{counts or head.duration}  ", "$quiet"), (" ".join(head.marks), "$warning"),
@@ -91,8 +91,8 @@ def ended_row(session: Session) -> Content:
 
 def _tally(session: Session) -> str:
     """`6/15  [20, 64] %`: successes of the trials that count, and the interval of their rate."""
-    from services.log.headline import rate
+    from services.log.headline import bounds
 
     success = session.count(Verdict.SUCCESS)
     judged = success + session.count(Verdict.FAILURE)
-    return f"{success}/{judged}  {rate(success, judged).partition(' % ')[2]} %" if judged else ""
+    return f"{success}/{judged}  {bounds(success, judged)} %" if judged else ""

@@ -8,7 +8,7 @@ from screens.views.interval import interval_bar
 from screens.views.signs import bar, clean, fit
 from screens.views.trials import modes, verdict_mark
 from services.live.snapshots import Snapshot
-from services.log.headline import rate
+from services.log.headline import bounds, rate, share
 from services.log.sections import Interval
 from sessions.models import Verdict
 from sessions.trials import place
@@ -50,11 +50,10 @@ def _count(snapshot: Snapshot, verdict: Verdict) -> Content:
 
 
 def _rate(successes: int, judged: int) -> Content:
-    words = rate(successes, judged)
-    if not words:
+    if not judged:
         return Content.styled("the success rate appears here", "$quiet")
-    share, bracket, interval = words.partition(" [")
-    return Content.assemble((share, "bold"), (f"{bracket}{interval}", "bold $accent"), ("  (95 %)", "$quiet"))
+    within = (f" {bounds(successes, judged)}", "bold $accent")
+    return Content.assemble((share(successes, judged), "bold"), within, ("  (95 %)", "$quiet"))
 
 
 def _failures(snapshot: Snapshot, width: int, *, asks: bool) -> list[Content]:

@@ -91,10 +91,20 @@ def _kept(session: Session) -> str:
 
 def training_counts(training: Training) -> list[str]:
     """Steps, loss and checkpoints, the last two where there are any."""
-    steps, number = training.started.steps, len(training.checkpoints)
-    words = [f"{training.step:,}{f' of {steps:,}' if training.step < steps else ''} steps"]
-    words += [] if training.loss is None else [f"loss {training.loss:.3g}"]
+    number = len(training.checkpoints)
+    words = [steps_made(training), *filter(None, [loss_of(training)])]
     return words + ([f"{number} checkpoint{'' if number == 1 else 's'}"] if number else [])
+
+
+def steps_made(training: Training) -> str:
+    """`20,000 steps`, `3,210 of 20,000 steps`."""
+    steps = training.started.steps
+    return f"{training.step:,}{f' of {steps:,}' if training.step < steps else ''} steps"
+
+
+def loss_of(training: Training) -> str:
+    """`loss 0.006`; empty before it was first logged."""
+    return "" if training.loss is None else f"loss {training.loss:.3g}"
 
 
 def verdict_counts(number: dict[Verdict, int]) -> str:
@@ -106,10 +116,18 @@ def verdict_counts(number: dict[Verdict, int]) -> str:
 
 def rate(successes: int, judged: int) -> str:
     """`60 % [39, 78]`: the success rate and its 95 % Wilson interval; empty before the first trial that counts."""
-    if not judged:
-        return ""
+    return f"{share(successes, judged)} {bounds(successes, judged)}" if judged else ""
+
+
+def share(successes: int, judged: int) -> str:
+    """`60 %`: the success rate of at least one trial that counts."""
+    return f"{100 * successes / judged:.0f} %"
+
+
+def bounds(successes: int, judged: int) -> str:
+    """`[39, 78]`: its 95 % Wilson interval in percent."""
     low, high = wilson(successes, judged)
-    return f"{100 * successes / judged:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+    return f"[{100 * low:.0f}, {100 * high:.0f}]"
 
 
 # -- when ---------------------------------------------------------------------------------------------
