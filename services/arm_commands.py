@@ -15,6 +15,7 @@ from services.live.crashes import close_crashed
 from services.live.event_log import is_live
 from services.live.launch import launch
 from services.live.link import Answered, Link
+from services.live.reasons import StopCause
 from services.live.requests import BenchRequest, Purpose
 
 
@@ -34,7 +35,7 @@ def follow(link: Link) -> Answered:
     return link.tell(protocol.Follow())
 
 
-def hold(link: Link, cause: str = "operator") -> Answered:
+def hold(link: Link, cause: StopCause = StopCause.OPERATOR) -> Answered:
     """Hold where the arm is."""
     return link.tell(protocol.Stop(cause=cause))
 
@@ -49,7 +50,7 @@ def pause_or_resume(link: Link) -> Answered | None:
     return tell(link, intents.pause(link.snapshot))
 
 
-async def hold_answered(link: Link, cause: str, timeout_s: float = 1.0) -> protocol.Answer | None:
+async def hold_answered(link: Link, cause: StopCause, timeout_s: float = 1.0) -> protocol.Answer | None:
     """Hold and wait for the answer; None where none came in time."""
     try:
         return await asyncio.wait_for(hold(link, cause), timeout_s)

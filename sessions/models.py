@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from sessions.open_enum import OpenEnum
+
 
 class SessionKind(StrEnum):
     """What a session was for."""
@@ -44,17 +46,36 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
 
 
+class EndedBy(OpenEnum):
+    """What ended a take or a trial."""
+
+    RUNNING = ""
+    """Nothing yet."""
+    KEY = "key"
+    TIME = "time"
+    STOPPED = "stopped"
+    """The arm was stopped."""
+    FAILED = "failed"
+    """A device, the policy or the disk."""
+    DRIVER = "driver"
+    """The driving console was lost."""
+    ENDED = "ended"
+    """The session's end."""
+    VERDICT = "verdict"
+    ORACLE = "oracle"
+
+
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One eval attempt; `index` counts attempts in the session from 1.
 
-    `ended_by` is verdict, key, time, oracle, stopped, driver, failed or ended; empty while it runs. `why` says what
-    failed. `judge` is an operator or `oracle`. `episode_index` counts in the rollout dataset, None where the motion
-    was not saved. `checkpoint` is the policy that drove, `condition` what the operator called what it was tried under.
+    `ended_by` is empty while it runs; `why` says what failed. `judge` is an operator or `oracle`. `episode_index`
+    counts in the rollout dataset, None where the motion was not saved. `checkpoint` is the policy that drove,
+    `condition` what the operator called what it was tried under.
     """
 
     index: int
     verdict: Verdict | None = None
-    ended_by: str = ""
+    ended_by: EndedBy = EndedBy.RUNNING
     episode_index: int | None = None
     frames: int = 0
     seconds: float = 0.0

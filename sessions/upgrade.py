@@ -75,6 +75,14 @@ def _data_dir(root: str, dataset: str) -> str:
     return root.removesuffix(tail) if dataset and root.endswith(tail) else ""
 
 
+STEPS = {
+    "ending the session": "ending",
+    "stopping: a checkpoint is saved after the step in progress": "stopping",
+    "stopping: once this checkpoint is saved": "stopping",
+}
+"""The steps of a phase that older consoles told by its detail alone."""
+
+
 # -- the log's documents ----------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from services.folders import DataFolder, RunFolder, data_folder
 from services.live.client import Client
 from services.live.link import LinkLost
 from services.live.protocol import Code
+from services.live.reasons import StopCause
 from services.live.requests import Purpose
 from services.live.running import find_runs
 from services.live.snapshots import Phase
@@ -51,7 +52,7 @@ async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
     began = time.monotonic()
     try:
         await client.attach(patience_s=1.0)
-        answer = await arm_commands.hold_answered(client, "lab-console hold")
+        answer = await arm_commands.hold_answered(client, StopCause.HOLD_VERB)
     except LinkLost:
         answer = None
     finally:
@@ -128,7 +129,7 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
             await client.attach()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, arm_commands.hold, client, "Ctrl-C")
+                loop.add_signal_handler(number, arm_commands.hold, client, StopCause.INTERRUPT)
             if running is not None and (refused := await _ask(client, purpose)):
                 complain(refused)
                 return FAILED

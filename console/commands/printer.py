@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from console.commands.news import News, amount
+from services.live.reasons import Step
 from services.live.snapshots import Phase, Snapshot
 from services.text import clean
 from sessions.models import SessionKind
@@ -67,7 +68,8 @@ class Printer:
 def _passes(state: Snapshot) -> bool:
     kind = state.started.kind if state.started else None
     passing = PASSING.get(kind, frozenset()) if kind else frozenset()
-    return state.phase in passing and not (kind is SessionKind.TRAIN and state.detail and state.phase is Phase.TRAINING)
+    stops = kind is SessionKind.TRAIN and state.phase is Phase.TRAINING and state.step is Step.STOPPING
+    return state.phase in passing and not stops
 
 
 class Bar:

@@ -20,6 +20,7 @@ from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
 from services.live import warm
 from services.live.client import ATTACH_PATIENCE_S, START_PATIENCE_S
+from services.live.reasons import StopCause
 from services.live.requests import Purpose
 from services.live.stop_line import StopLine
 from services.tone import Tone
@@ -59,7 +60,7 @@ class Desk(Attachment):
 
     # --- verbs ----------------------------------------------------------------------------------
 
-    def stop(self, cause: str = "stop key") -> None:
+    def stop(self, cause: StopCause = StopCause.KEY) -> None:
         """Hold, wherever the arm is; harmless when it does not move."""
         if self._stop_line is not None and self._stop_line.aimed:
             self._stop_line.stop(cause)

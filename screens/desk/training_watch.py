@@ -19,6 +19,7 @@ from services.live import protocol
 from services.live.client import START_PATIENCE_S, Client
 from services.live.event_log import is_live
 from services.live.link import LinkLost
+from services.live.reasons import AlarmSource, Step
 from services.live.snapshots import Phase, Snapshot
 from services.tone import Tone
 from services.training import runs as training_runs
@@ -93,12 +94,14 @@ class TrainingWatch:
     def stopping(self) -> str:
         """That it was asked to stop and makes its last step, in the worker's words; else empty."""
         snapshot = self.snapshot
-        return clean(snapshot.detail) if self.can_stop and snapshot.phase is Phase.TRAINING else ""
+        stops = snapshot.step is Step.STOPPING and snapshot.phase is Phase.TRAINING
+        return clean(snapshot.detail) if self.can_stop and stops else ""
 
     @property
     def hangs(self) -> str:
         """Where a trainer is that was asked to stop and does not react, which S kills; else empty."""
-        return next((clean(a.text) for a in self.snapshot.alarms if a.source == "trainer" and self.can_stop), "")
+        silent = (a for a in self.snapshot.alarms if a.source is AlarmSource.TRAINER)
+        return next((clean(a.text) for a in silent if self.can_stop), "")
 
     @property
     def others(self) -> str:

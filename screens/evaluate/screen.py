@@ -27,7 +27,7 @@ from services.evaluation import plan as evaluation
 from services.live import events as ev
 from services.live import protocol
 from services.live.requests import EvalRequest
-from sessions.models import SessionKind, Verdict
+from sessions.models import EndedBy, SessionKind, Verdict
 from sessions.trials import place
 
 FRESH_S = 1.0
@@ -157,7 +157,7 @@ class EvaluateScreen(ArmSessionScreen):
         if isinstance(event, ev.TrialJudged):
             self._fresh, self._fresh_until = event.trial, time.monotonic() + FRESH_S
             self.set_timer(FRESH_S, self.redraw)
-        elif isinstance(event, ev.TrialEnded) and event.reason == "verdict":
+        elif isinstance(event, ev.TrialEnded) and event.reason is EndedBy.VERDICT:
             message.prevent_default()  # the verdict follows at once: drawing now would only keep it waiting
 
     # --- keys -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from screens.views.trials import looks_at
 from services.checkpoints.checkpoint import label
 from services.live import intents
 from services.live.phases import Phase
+from services.live.reasons import STOP_KEYS, AlarmSource
 from services.live.snapshots import Alarm, Snapshot
 from services.tone import Tone
 from services.units import duration
@@ -57,7 +58,7 @@ def _session(desk: Desk, screen: str) -> tuple[str, str]:
     return "BENCH", desk.snapshot.phase.value
 
 
-HAPPENED = frozenset({"policy", "rest"})
+HAPPENED = frozenset({AlarmSource.POLICY, AlarmSource.REST})
 """Alarms that tell of an event; all others tell of a state that lasts."""
 
 
@@ -101,8 +102,10 @@ def banner(desk: Desk, width: int, *, typing: bool = False) -> Said:
 def _held(desk: Desk, width: int, typing: bool) -> str:
     """Why, and the keys that answer it; in a narrow terminal the keys come first."""
     dot = f" {signs().dot} "
-    cause = clean(desk.snapshot.held) or "the worker"
-    held = f"by {cause}" if cause.endswith(("key", "worker")) else f"({cause})"
+    snapshot = desk.snapshot
+    cause = clean(snapshot.held) or "the worker"
+    named = snapshot.held_by is None or snapshot.held_by in STOP_KEYS
+    held = f"by {cause}" if named else f"({cause})"
     after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
     answers = _answers(desk) if desk.driving else _who(desk)
     answers = "Esc leaves the form, then keys act" if typing else answers

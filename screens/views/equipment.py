@@ -8,6 +8,7 @@ from screens.views import keys
 from screens.views.signs import clean, fit, signs
 from services.bench.equipment import Equipment, Part
 from services.bench.profiles import Profile
+from services.health.checks import LIT
 from services.live.protocol import Telemetry
 from services.units import plural, size
 
@@ -37,7 +38,7 @@ def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
         view = telemetry.cameras.get(part.name)
         if view is None:
             return f"{s.void} no picture", "$warning"
-        good = view.state == "lit"
+        good = view.state == LIT
         return (
             f"{s.yes if good else s.warning} {clean(view.state)} {view.fps:4.1f} fps",
             "$success" if good else "bold $error",

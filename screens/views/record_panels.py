@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views.signs import clean, signs
+from services.health.checks import LIT
 from services.live.protocol import CameraView, Telemetry
 from services.live.snapshots import Snapshot
 from services.tone import Tone
@@ -19,7 +20,7 @@ def camera_title(name: str, view: CameraView) -> tuple[Content, Tone]:
     """`overhead  30 fps  ☾ 31`, and the state in words when it is not lit."""
     s = signs()
     light = f"{s.night if view.brightness < NIGHT else s.day} {view.brightness:3.0f}"
-    good = view.state == "lit"
+    good = view.state == LIT
     state = "" if good else f"  {s.warning} {clean(view.state).upper()}"
     tone = Tone.PLAIN if good else Tone.DANGER
     return Content.assemble((clean(name), "bold"), (f"  {view.fps:2.0f} fps  {light}", "$quiet"), (state, "bold")), tone

@@ -114,12 +114,12 @@ def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
     phase, dot = snapshot.phase, f" {signs().dot} "
     told = clean(snapshot.detail)
     says = told or SAYS.get(phase, "")
-    if phase is Phase.HELD and told.startswith("holding"):  # what it says of a verdict may be given by now
+    if phase is Phase.HELD and not snapshot.ending:  # what it says of a verdict may be given by now
         says = SAYS[phase]
     match phase:
         case Phase.ALIGNING:
             says = told or "the arm moves to where the trial begins"
-        case Phase.RESTING if snapshot.trials and not snapshot.reached and snapshot.pending is None:
+        case Phase.RESTING if snapshot.trials and not (snapshot.reached or snapshot.ending or snapshot.pending):
             says = f"the arm returns to rest{dot}then {keys.TRIAL} starts trial {upcoming(snapshot)}"
         case Phase.HELD | Phase.RELEASED if driving and offered(snapshot, StartTrial):
             says = f"{says}{dot}{keys.TRIAL} starts trial {upcoming(snapshot)}"

@@ -9,20 +9,20 @@ from services.live.protocol import Telemetry
 from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
 from services.units import plural
-from sessions.models import Trial, Verdict
+from sessions.models import EndedBy, Trial, Verdict
 
 MODES_MOST = 9
 """A failure mode has one digit."""
 
 ENDED_BY = {
-    "verdict": "its verdict was taken back",
-    "key": "ended by key",
-    "time": "time is over",
-    "stopped": "stopped",
-    "driver": "the driving console was lost, so the arm held",
-    "failed": "the policy or the robot failed",
-    "ended": "the session ended",
-    "oracle": "the oracle ended it",
+    EndedBy.VERDICT: "its verdict was taken back",
+    EndedBy.KEY: "ended by key",
+    EndedBy.TIME: "time is over",
+    EndedBy.STOPPED: "stopped",
+    EndedBy.DRIVER: "the driving console was lost, so the arm held",
+    EndedBy.FAILED: "the policy or the robot failed",
+    EndedBy.ENDED: "the session ended",
+    EndedBy.ORACLE: "the oracle ended it",
 }
 
 

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.health.checks import REGISTERED, Check, FrameRange, Thresholds, register, thresholds_of
+from services.health.checks import LIT, REGISTERED, Check, FrameRange, Thresholds, register, thresholds_of
 
 STRIDE = 16
 """Every 16th pixel in both directions: 1,200 of 640x480."""
 RATE_WINDOW_S = 1.5
 BETWEEN_S = 0.2
 """A slow camera may repeat a picture for this long without being frozen."""
-LIT, ABSENT = "lit", "absent"
-"""A camera's state if no check finds a fault, and if it is missing; otherwise the state is a check's name."""
 
 
 @dataclass(frozen=True)

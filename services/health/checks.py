@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
+LIT, ABSENT = "lit", "absent"
+"""A camera's state if no check finds a fault, and if it is missing; otherwise the state is a check's name."""
+
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long something is bad before the check raises, and good before it clears, in seconds."""

@@ -9,10 +9,11 @@ from typing import Any, Union, get_args
 
 import msgspec
 
+from services.live.reasons import AlarmSource, Step, StopCause
 from sessions import upgrade
 from sessions.facts import *  # noqa: F403  (what the document embeds are events like the others)
 from sessions.facts import Event, SessionStarted
-from sessions.models import Verdict
+from sessions.models import EndedBy, Verdict
 
 
 class DatasetRecovered(Event, frozen=True, kw_only=True, tag=True):
@@ -34,10 +35,11 @@ class DatasetOpened(Event, frozen=True, kw_only=True, tag=True):
 
 
 class PhaseChanged(Event, frozen=True, kw_only=True, tag=True):
-    """The session is in another phase; `detail` says what happens in it, for people."""
+    """The session is in another phase; `detail` says what happens in it, for people; older files have no step."""
 
     phase: str
     detail: str = ""
+    step: Step = Step.NONE
 
 
 class TakeStarted(Event, frozen=True, kw_only=True, tag=True):
@@ -47,11 +49,11 @@ class TakeStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The take's last frame is in; it is not saved yet. reason: key, time, stopped, failed, ended."""
+    """The take's last frame is in; it is not saved yet."""
 
     take: int
     frames: int
-    reason: str
+    reason: EndedBy
     why: str = ""
 
 
@@ -99,12 +101,12 @@ class TrialStarted(Event, frozen=True, kw_only=True, tag=True):
 class TrialEnded(Event, frozen=True, kw_only=True, tag=True):
     """The trial's last frame is in; it is not saved yet, and waits for its verdict unless one ended it.
 
-    reason: verdict, key, time, oracle, stopped, driver, failed, ended; `why` what failed.
+    `why` says what failed.
     """
 
     trial: int
     frames: int
-    reason: str
+    reason: EndedBy
     why: str = ""
 
 
@@ -130,15 +132,16 @@ class TrialAnnotated(Event, frozen=True, kw_only=True, tag=True):
 
 
 class Held(Event, frozen=True, kw_only=True, tag=True):
-    """The arm was stopped: goal := measured pose, torque on."""
+    """The arm was stopped: goal := measured pose, torque on. `why` says it for people where the cause is not enough."""
 
-    cause: str
+    cause: StopCause
+    why: str = ""
 
 
 class AlarmRaised(Event, frozen=True, kw_only=True, tag=True):
-    """Something needs the operator. `source` names the device or part; `answer` says what to press or do."""
+    """Something needs the operator; `answer` says what to press or do."""
 
-    source: str
+    source: AlarmSource
     text: str
     answer: str = ""
 
@@ -146,7 +149,7 @@ class AlarmRaised(Event, frozen=True, kw_only=True, tag=True):
 class AlarmCleared(Event, frozen=True, kw_only=True, tag=True):
     """What the alarm of this source said is over."""
 
-    source: str
+    source: AlarmSource
 
 
 class CameraAlarmed(Event, frozen=True, kw_only=True, tag=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from services.live import protocol
 from services.live.phases import Phase, offered
 from services.live.protocol import Command
+from services.live.reasons import StopCause
 from services.live.snapshots import Snapshot
 from sessions.models import SessionKind, Verdict
 
@@ -36,7 +37,7 @@ def pause(snapshot: Snapshot) -> Command | None:
     if _of(snapshot, SessionKind.EVAL):
         return None
     if snapshot.phase.following:
-        return _offer(snapshot, protocol.Stop(cause="paused"))
+        return _offer(snapshot, protocol.Stop(cause=StopCause.PAUSED))
     return _offer(snapshot, protocol.Follow()) if snapshot.phase is Phase.HELD else None
 
 

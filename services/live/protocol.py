@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from services.health.checks import LIT
 from services.live.events import AnyEvent, Event
+from services.live.reasons import StopCause
 from sessions.models import Verdict
 from sessions.open_enum import OpenEnum
 
@@ -46,9 +48,13 @@ class Heartbeat(Command, frozen=True, kw_only=True, tag=True):
 
 
 class Stop(Command, frozen=True, kw_only=True, tag=True):
-    """Hold: goal := measured pose, at once. Anyone may send it; answered when the hold is commanded."""
+    """Hold: goal := measured pose, at once. Anyone may send it; answered when the hold is commanded.
 
-    cause: str = "stop key"
+    `why` says it for people where the cause is not enough.
+    """
+
+    cause: StopCause = StopCause.KEY
+    why: str = ""
 
 
 class Follow(Command, frozen=True, kw_only=True, tag=True):
@@ -240,7 +246,7 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
     `rgb` holds height * width * 3 bytes, row by row, or is empty when no preview was asked for.
     """
 
-    state: str = "lit"
+    state: str = LIT
     fps: float = 0.0
     brightness: float = 0.0
     width: int = 0

@@ -13,6 +13,8 @@ import msgspec
 
 from services.live import events as ev
 from services.live.phases import Phase as Phase  # noqa: PLC0414  (most readers of a snapshot ask for its phase)
+from services.live.reasons import AlarmSource, Step, StopCause
+from sessions import upgrade
 from sessions.document import Training
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.times import utc
@@ -25,14 +27,10 @@ ALARMS_KEPT = 100
 class Alarm:
     """Something that needs the operator: what, since when (Unix time), and what answers it."""
 
-    source: str
+    source: AlarmSource
     text: str
     since: float
     answer: str = ""
-
-
-ENDING = "ending the session"
-"""The detail of a phase from which the worker goes on to the end by itself."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,7 @@ class Snapshot:
     phase: Phase = Phase.STARTING
     phase_since: float = 0.0
     detail: str = "starting the worker"
+    step: Step = Step.NONE
     take: int = 0
     take_since: float = 0.0
     take_accepted: bool = True
@@ -59,6 +58,7 @@ class Snapshot:
     policy: ev.PolicyLoaded | None = None
     trials: tuple[Trial, ...] = ()
     held: str = ""
+    held_by: StopCause | None = None
     alarms: tuple[Alarm, ...] = ()
     alarm_history: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -104,7 +104,7 @@ class Snapshot:
     @property
     def ending(self) -> bool:
         """Whether the worker is on its way to the end: it holds, saves, rests, and asks nobody."""
-        return self.detail == ENDING
+        return self.step is Step.ENDING
 
     @property
     def reached(self) -> bool:
@@ -164,7 +164,7 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
         case ev.DatasetOpened():
             return replace(s, dataset_episodes=event.episodes, dataset_accepted=event.accepted, resumed=event.resumed)
         case ev.Held():
-            return replace(s, held=event.cause)
+            return replace(s, held=event.why or event.cause, held_by=event.cause)
         case ev.SessionEnded():
             return replace(s, phase=Phase.ENDED, phase_since=event.at, ended=event, alarms=())
         case ev.TrainingStarted() | ev.TrainingProgressed() | ev.CheckpointSaved():
@@ -253,7 +253,7 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
             attempt, away = ("trial", "v voids the trial") if _evaluates(s) else ("take", "r rejects the take")
             during = f" in {attempt} {event.take}" if event.take else ""
             text = f"{event.camera}: {event.state}{during}"
-            return _alarm(s, Alarm(event.camera, text, event.since, f"{away}, w enlarges the picture"))
+            return _alarm(s, Alarm(AlarmSource(event.camera), text, event.since, f"{away}, w enlarges the picture"))
         case ev.AlarmCleared(source=source) | ev.CameraRecovered(camera=source):
             return replace(s, alarms=tuple(a for a in s.alarms if a.source != source))
         case ev.NoteAdded():
@@ -271,10 +271,15 @@ def _enter(s: Snapshot, event: ev.PhaseChanged) -> Snapshot:
     try:
         phase = Phase(event.phase)
     except ValueError:  # a phase of a newer console: keep the old one, show its words
-        return replace(s, detail=event.detail)
-    held = s.held if phase is Phase.HELD else ""
+        return replace(s, detail=event.detail, step=_step(event))
+    held, held_by = (s.held, s.held_by) if phase is Phase.HELD else ("", None)
     since = s.phase_since if phase is s.phase else event.at
-    return replace(s, phase=phase, phase_since=since, detail=event.detail, held=held)
+    s = replace(s, phase=phase, phase_since=since, detail=event.detail, step=_step(event))
+    return replace(s, held=held, held_by=held_by)
+
+
+def _step(event: ev.PhaseChanged) -> Step:
+    return event.step or Step(upgrade.STEPS.get(event.detail, ""))
 
 
 def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:

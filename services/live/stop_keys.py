@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from services.live.reasons import StopCause
+
 LONE_ESC_S = 0.025
 """How long an ESC byte may wait for the rest of a sequence before it is the Esc key."""
 PARTIAL_S = 0.060
@@ -23,8 +25,7 @@ PASTE_GAP_S = 0.250
 PASTE_S = 2.0
 """A bracketed paste ends by itself after this gap, or this long, so that a lost end hides no stop."""
 
-ESC_CAUSE = "Esc key"
-X_CAUSE = "x key"
+ESC_CAUSE, X_CAUSE = StopCause.ESC, StopCause.X
 
 _ESC = 0x1B
 _BEL = 0x07
@@ -67,7 +68,7 @@ class StopKeys:
 
         Raises ValueError with the reason for a key that terminals send in no one way, or together with others.
         """
-        signs, functions = dict.fromkeys(b"xX", X_CAUSE), dict[int, str]()
+        signs, functions = dict[int, str](dict.fromkeys(b"xX", X_CAUSE)), dict[int, str]()
         for name in names:
             function = _FUNCTION_KEY.fullmatch(name)
             if function and 1 <= int(function[1]) <= _FUNCTION_KEYS:

@@ -21,6 +21,7 @@ import msgspec
 
 from services.folders import RunFolder
 from services.live import protocol
+from services.live.reasons import StopCause
 
 SILENT_S = 0.2
 """A stop unanswered for this long: tell the operator to cut the power."""
@@ -78,7 +79,7 @@ class StopLine:
         self._ids = itertools.count(1)
         self._attach_id = 0
         self._pressed: dict[int, float] = {}
-        self._cause = ""
+        self._asked = protocol.Stop()
         self._told_silent = False
         self._retry_at = 0.0
         self._wake, self._woken = socket.socketpair()
@@ -127,11 +128,12 @@ class StopLine:
         with self._lock:
             if self._target is None:
                 return
-            self._cause = cause
+            named = StopCause(cause)  # a key that lab.toml adds has a word of its own
+            self._asked = protocol.Stop(cause=named) if named.known else protocol.Stop(why=cause)
             number = next(self._ids)
             if len(self._pressed) < _REMEMBERED:
                 self._pressed[number] = now
-            if not self._send(protocol.Stop(id=number, cause=cause)):
+            if not self._send(msgspec.structs.replace(self._asked, id=number)):
                 self._connect()  # which sends the stop as well
         self._nudge()
 
@@ -175,7 +177,7 @@ class StopLine:
         self._socket, self._attach_id = line, next(self._ids)
         self._send(protocol.Attach(id=self._attach_id, name="stop line", drive=False, quiet=True))
         if self._pressed:
-            self._send(protocol.Stop(id=next(self._ids), cause=self._cause))
+            self._send(msgspec.structs.replace(self._asked, id=next(self._ids)))
 
     def _send(self, command: protocol.Command) -> bool:
         """Hand the line to the socket, or keep it until the socket takes it. False: there is none."""

@@ -42,7 +42,7 @@ class ArmCommands:
     def dispatch(self, command: protocol.Command, done: Callable[[], None]) -> bool:
         """False where `done` answers, once the fact is on disk. Raises Refused."""
         if isinstance(command, protocol.Stop):  # before anything else is looked at
-            self._stop(command.cause)
+            self._stop(command)
             return True
         self._check(command)
         match command:
@@ -67,11 +67,11 @@ class ArmCommands:
                 return answered
         return True
 
-    def _stop(self, cause: str) -> None:
+    def _stop(self, stop: protocol.Stop) -> None:
         """A person's stop: it ends an end, too. Raises Refused where the hold did not reach the arm."""
         self._context.haste.stopped()
         self._context.ending = None
-        self._context.stop(cause)
+        self._context.stop(stop.cause, stop.why)
         if self._context.arm.unheld and self._context.arm.mode is Mode.HOLD:
             words = "the follower does not answer, the hold did not reach it: CUT THE POWER if it moves"
             raise Refused(words, Code.TROUBLE)

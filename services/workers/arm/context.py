@@ -10,20 +10,18 @@ from services.bench.profiles import Profile
 from services.live import events as ev
 from services.live.phases import Phase, moves
 from services.live.protocol import Code
-from services.live.snapshots import ENDING
+from services.live.reasons import AlarmSource, Step, StopCause
 from services.workers.arm.arm import Arm, Mode
 from services.workers.arm.device_guard import DeviceGuard
 from services.workers.arm.haste import Haste
 from services.workers.arm.monitor import Monitor
 from services.workers.arm.motion import Pose
 from services.workers.process.context import Context
-from sessions.models import SessionStatus
+from sessions.models import EndedBy, SessionStatus
 
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
     from services.workers.arm.strategy import Strategy
-
-DRIVER_GONE = "the driving console is gone"
 
 
 class ArmContext:
@@ -41,6 +39,7 @@ class ArmContext:
         )
         self.haste = Haste(lockstep=lockstep)
         self.phase, self.detail, self.since = Phase.STARTING, "", time.monotonic()
+        self._step = Step.NONE
         self.pose: Pose = {}
         """As measured this period."""
         self.ticks = 0
@@ -82,12 +81,13 @@ class ArmContext:
 
     def enter(self, phase: Phase, detail: str = "") -> None:
         """Change the phase and say so."""
-        if (phase, detail) == (self.phase, self.detail):
+        step = Step.NONE if self.ending is None else Step.ENDING
+        if (phase, detail, step) == (self.phase, self.detail, self._step):
             return
         if phase is not self.phase:
             self.since = time.monotonic()
-        self.phase, self.detail = phase, detail
-        self.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
+        self.phase, self.detail, self._step = phase, detail, step
+        self.tell(ev.PhaseChanged(phase=phase.value, detail=detail, step=step))
         if self.ending is None and phase in self._strategy.ends_in:
             self.ending, self.end_reason = SessionStatus.FINISHED, self._strategy.ends_in[phase]
 
@@ -112,7 +112,7 @@ class ArmContext:
     def _device_failed(self, source: str, text: str) -> None:
         ways_down = self.phase in (Phase.RESTING, Phase.RELEASING)
         if self.phase is not Phase.STARTING and not (ways_down and source != "follower"):
-            self.stop(text)
+            self.stop(StopCause.DEVICE, text)
 
     # --- hold -------------------------------------------------------------------------------------
 
@@ -120,10 +120,10 @@ class ArmContext:
         """Hold where it is, in whatever phase; what that means is for the caller to say."""
         self.guard.call("follower", self.arm.hold)
 
-    def stop(self, cause: str, ended_by: str = "") -> None:
+    def stop(self, cause: StopCause, why: str = "") -> None:
         """Hold, whatever the arm does. A second stop changes nothing, where the first one got through.
 
-        `ended_by` says how that ends a take or trial; without it, by a failure where a device fails, else stopped.
+        `why` says it for people where the cause is not enough.
         """
         self.waiting = 0
         if self.arm.mode is Mode.LIMP:
@@ -131,10 +131,16 @@ class ArmContext:
         self.releasing = False
         if self.arm.mode is not Mode.HOLD or self.arm.unheld or self.phase is Phase.STARTING:
             self.hold()
-        also = self._strategy.on_stop(cause, ended_by or ("failed" if self.guard.trouble else "stopped"))
+        also = self._strategy.on_stop(why or cause, self._ended_by(cause))
         if self._stop_shows:
-            self.tell(ev.Held(cause=cause))
+            self.tell(ev.Held(cause=cause, why=why))
             self.enter(Phase.HELD, f"holding; {also}" if also else "holding")
+
+    def _ended_by(self, cause: StopCause) -> EndedBy:
+        """How a stop for this cause ends a take or trial."""
+        if cause is StopCause.DRIVER_GONE:
+            return EndedBy.DRIVER
+        return EndedBy.FAILED if self.guard.trouble else EndedBy.STOPPED
 
     @property
     def _stop_shows(self) -> bool:
@@ -146,16 +152,16 @@ class ArmContext:
         self.waiting = 0
         ends = self.ending is not None and self.phase in (Phase.RESTING, Phase.RELEASING)
         if self.phase in self._strategy.driven and not ends:
-            self.stop(DRIVER_GONE, "driver")
+            self.stop(StopCause.DRIVER_GONE)
 
     def finish(self, status: SessionStatus, reason: str) -> None:
         """End the session in order: hold, save, rest, let go."""
         self.waiting = 0
         if self.arm.mode is not Mode.LIMP and self.arm.mode is not Mode.HOLD:
             self.hold()
-        self._strategy.on_stop(reason, "ended")
+        self._strategy.on_stop(reason, EndedBy.ENDED)
         self.ending, self.end_reason = status, reason
-        self.enter(Phase.HELD if self._stop_shows else self.phase, ENDING)
+        self.enter(Phase.HELD if self._stop_shows else self.phase, "ending the session")
 
     # --- move -------------------------------------------------------------------------------------
 
@@ -201,12 +207,12 @@ class ArmContext:
     def give_up_resting(self) -> None:
         """The arm is blocked: hold it there, torque on, and leave the rest to a person."""
         text, self._gave_up_resting = self.arm.trouble, True
-        self.tell(ev.AlarmRaised(source="rest", text=text, answer="free the arm, then g or F again"))
+        self.tell(ev.AlarmRaised(source=AlarmSource.REST, text=text, answer="free the arm, then g or F again"))
         self.ending = None
-        self.stop(text)
+        self.stop(StopCause.BLOCKED, text)
 
     def rest_is_possible_again(self) -> None:
         """It moves freely: the alarm is over."""
         if self._gave_up_resting:
             self._gave_up_resting = False
-            self.tell(ev.AlarmCleared(source="rest"))
+            self.tell(ev.AlarmCleared(source=AlarmSource.REST))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.live import events as ev
+from services.live.reasons import AlarmSource
 from services.workers.process.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class DeviceGuard:
         """It did just now."""
         if source in self._failing:
             self._failing.discard(source)
-            self._journal.tell(ev.AlarmCleared(source=source))
+            self._journal.tell(ev.AlarmCleared(source=AlarmSource(source)))
             self._works(source)
 
     def fail(self, source: str, error: Exception) -> None:
@@ -70,5 +71,5 @@ class DeviceGuard:
         text = lines[0] if lines else type(error).__name__
         if not text.startswith(source):
             text = f"{source}: {text}"
-        self._journal.tell(ev.AlarmRaised(source=source, text=text, answer=self._recovery_hint))
+        self._journal.tell(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._recovery_hint))
         self._failed(source, text)

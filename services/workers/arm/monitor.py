@@ -7,11 +7,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from services.bench.profiles import Profile
-from services.health.cameras import ABSENT, LIT, CameraHealth
-from services.health.checks import REGISTERED, Thresholds, thresholds_of
+from services.health.cameras import CameraHealth
+from services.health.checks import ABSENT, LIT, REGISTERED, Thresholds, thresholds_of
 from services.health.motion import HeldLong, MotionCheck, Period
 from services.live import events as ev
 from services.live import protocol
+from services.live.reasons import AlarmSource
 from services.live.snapshots import Phase
 from services.workers.arm.arm import Arm, Mode
 from services.workers.arm.motion import Pose
@@ -41,7 +42,8 @@ class Monitor:
         self._disk = (0.0, 0)
         self.take = 0
         for name, why in devices.absent.items():
-            journal.tell(ev.AlarmRaised(source=name, text=why, answer="connect it and start the session again"))
+            answer = "connect it and start the session again"
+            journal.tell(ev.AlarmRaised(source=AlarmSource(name), text=why, answer=answer))
 
     def keep_an_eye_on(self, folder: str) -> None:
         """The folder whose disk is reported."""
@@ -95,9 +97,10 @@ class Monitor:
         if check.active:
             minutes = self._motion.hold_warning_s / 60
             text = f"the arm has held for {minutes:.0f} min: its servos heat up"
-            self._journal.tell(ev.AlarmRaised(source=check.name, text=text, answer="g goes to rest, R releases"))
+            answer = "g goes to rest, R releases"
+            self._journal.tell(ev.AlarmRaised(source=AlarmSource(check.name), text=text, answer=answer))
         else:
-            self._journal.tell(ev.AlarmCleared(source=check.name))
+            self._journal.tell(ev.AlarmCleared(source=AlarmSource(check.name)))
 
     def _tell_of_camera(self, name: str, health: CameraHealth, now: float) -> None:
         if health.state == LIT:
@@ -110,6 +113,6 @@ class Monitor:
         """The alarm of motion is that of the first check that finds fault."""
         worst = next((c for c in self._motion_checks if c.active), None)
         if worst is not None:
-            self._journal.tell(ev.AlarmRaised(source="motion", text=worst.text, answer=worst.answer))
+            self._journal.tell(ev.AlarmRaised(source=AlarmSource.MOTION, text=worst.text, answer=worst.answer))
         else:
-            self._journal.tell(ev.AlarmCleared(source="motion"))
+            self._journal.tell(ev.AlarmCleared(source=AlarmSource.MOTION))

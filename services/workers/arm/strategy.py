@@ -18,6 +18,7 @@ What comes later, and where it goes without another hook:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,10 +28,10 @@ from services.live.protocol import Code
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
 from services.workers.process.mailbox import Refused
-from sessions.models import SessionKind
+from sessions.models import EndedBy, SessionKind
 
 
-class Strategy:
+class Strategy(ABC):
     """Every method is called on the control loop's thread. What is not overridden means that nothing is added."""
 
     kind: SessionKind
@@ -43,18 +44,18 @@ class Strategy:
     ends_in: Mapping[Phase, str] = {}
     """Phases in which the session has done what it was asked for and ends by itself: why, for people."""
 
+    @abstractmethod
     def setup(self, context: ArmContext) -> protocol.Command | None:
         """Called once while the worker still starts; the arm holds. The command to begin with, if any."""
-        raise NotImplementedError
 
+    @abstractmethod
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
         """What the arm follows this period, {} where that is its own pose; None where it cannot be read.
 
         `observation` is None where a camera is dead.
         """
-        raise NotImplementedError
 
-    def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
+    def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:  # noqa: B027
         """Called after each period in which everything was read and the goal, `action`, was sent."""
 
     def reasons(self, command: protocol.Command) -> Mapping[Code, str]:
@@ -81,14 +82,14 @@ class Strategy:
         says = "at rest, torque on" if phase is Phase.RESTED else f"following {self.guided_by}"
         return phase, says
 
-    def on_stop(self, cause: str, ended_by: str) -> str:
+    def on_stop(self, why: str, ended_by: EndedBy) -> str:
         """The arm was told to hold. What else that meant, for people.
 
-        `ended_by` says how it ends a take or trial: stopped, failed, driver, ended.
+        `why` says what for, for people; `ended_by` how it ends a take or trial.
         """
         return ""
 
-    def on_leap(self, why: str) -> None:
+    def on_leap(self, why: str) -> None:  # noqa: B027
         """What the arm follows leapt away while it was followed; the arm aligns with it again, unless it is held."""
 
     @property
@@ -105,5 +106,5 @@ class Strategy:
         """Fields of the telemetry beyond the arm's."""
         return {}
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027
         """Called once, after the last period, whatever ended the session, even `setup`: save what is left."""

@@ -9,6 +9,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
+from services.live.reasons import AlarmSource, StopCause
 from services.live.requests import ORACLE, EvalRequest
 from services.workers.arm.arm import Mode
 from services.workers.arm.context import ArmContext
@@ -21,7 +22,7 @@ from services.workers.inference.action_source import ActionSource, PolicyFailed
 from services.workers.process.mailbox import Refused
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
-from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.models import EndedBy, SessionKind, SessionStatus, Verdict
 
 BETWEEN = (Phase.RUNNING, Phase.JUDGING, Phase.IDLE, Phase.RESTED, Phase.DONE)
 """Phases that a verdict, or its undoing, changes at once: nothing moves by itself in them."""
@@ -80,7 +81,7 @@ class EvaluateStrategy(Strategy):
                 self._context.start(trial)
                 return True
             case protocol.EndTrial(trial=trial):
-                self._finish_trial("key", f"trial {trial} waits for its verdict")
+                self._finish_trial(EndedBy.KEY, f"trial {trial} waits for its verdict")
                 return True
             case protocol.JudgeTrial(trial=trial, verdict=verdict, judge=judge):
                 self._judge(trial, verdict, judge or self._request.operator, done)
@@ -107,7 +108,7 @@ class EvaluateStrategy(Strategy):
         """The verdict on the running trial, which ends by it, or the pending one; the arm then goes to rest."""
         if self.trials.running:
             self._context.hold()
-            self._end_take("verdict")
+            self._end_take(EndedBy.VERDICT)
         self.trials.verdicts[trial] = verdict
         self._context.tell(ev.TrialJudged(trial=trial, verdict=verdict, judge=judge), then=done)
         self._takes.judge(trial, verdict)
@@ -150,7 +151,7 @@ class EvaluateStrategy(Strategy):
             return False
         if self._alarmed:
             self._alarmed = False
-            self._context.tell(ev.AlarmCleared(source="policy"))
+            self._context.tell(ev.AlarmCleared(source=AlarmSource.POLICY))
         self._context.tell_devices("take_started", number)
         measured = self._context.guard.call("follower", self._context.arm.measure)
         if measured is not None:  # else that has stopped everything
@@ -192,14 +193,14 @@ class EvaluateStrategy(Strategy):
 
     def _cannot_begin(self, why: str, answer: str) -> None:
         self._alarm(why, answer)
-        self._context.stop(why)
+        self._context.stop(StopCause.STRANDED, why)
         self._context.haste.stopped()  # a key that was on its way agrees to nothing
         if self._oracle is not None:
             self._context.finish(SessionStatus.ABORTED, why)
 
     def _alarm(self, why: str, answer: str) -> None:
         self._alarmed = True
-        self._context.tell(ev.AlarmRaised(source="policy", text=why, answer=answer))
+        self._context.tell(ev.AlarmRaised(source=AlarmSource.POLICY, text=why, answer=answer))
 
     # --- each period ------------------------------------------------------------------------------
 
@@ -234,25 +235,25 @@ class EvaluateStrategy(Strategy):
         trial, oracle = self.trials.running, self._oracle
         if self._takes.trouble:
             why = f"the trial cannot be saved: {self._takes.trouble}"
-            self._finish_trial("failed", why, why)
+            self._finish_trial(EndedBy.FAILED, why, why)
         elif oracle is not None and self._context.guard.call(ORACLE, oracle.success):
-            self._finish_trial("oracle", "the cube is in the bowl")
+            self._finish_trial(EndedBy.ORACLE, "the cube is in the bowl")
             self._judge(trial, Verdict.SUCCESS, ORACLE)
         elif self._takes.frames >= self._length and self.trials.running:
-            self._finish_trial("time", f"the time is over: trial {trial} waits for its verdict")
+            self._finish_trial(EndedBy.TIME, f"the time is over: trial {trial} waits for its verdict")
             if oracle is not None:
                 self._judge(trial, Verdict.FAILURE, ORACLE)
 
     # --- how it ends ------------------------------------------------------------------------------
 
-    def _finish_trial(self, reason: str, detail: str, why: str = "") -> None:
+    def _finish_trial(self, reason: EndedBy, detail: str, why: str = "") -> None:
         """Hold; the verdict is pending."""
         self._context.hold()
         if self.trials.running:  # else holding failed, and that ended it
             self._end_take(reason, why)
             self._context.enter(Phase.JUDGING, detail)
 
-    def _end_take(self, reason: str, why: str = "") -> None:
+    def _end_take(self, reason: EndedBy, why: str = "") -> None:
         if not self.trials.running:
             return
         ended = ev.TrialEnded(trial=self.trials.running, frames=self._takes.frames, reason=reason, why=why)
@@ -266,7 +267,7 @@ class EvaluateStrategy(Strategy):
         if not why:
             self._context.hold()
             why = policy.last_words()
-        self._finish_trial("failed", f"{why}: trial {trial} waits for its verdict", why)
+        self._finish_trial(EndedBy.FAILED, f"{why}: trial {trial} waits for its verdict", why)
         self._alarm(why, "judge the trial; the next one loads the policy again" if policy.dead else "see the log")
         if self._oracle is not None and failure.died:
             self._context.finish(SessionStatus.ABORTED, why)
@@ -277,13 +278,13 @@ class EvaluateStrategy(Strategy):
         """The policy jumped."""
         self._policy_failed(PolicyFailed(why))
 
-    def on_stop(self, cause: str, ended_by: str) -> str:
+    def on_stop(self, why: str, ended_by: EndedBy) -> str:
         """A trial that runs ends here and waits for its verdict; one that was about to begin does not."""
         if self._context.phase is Phase.ALIGNING:
             self._context.tell_devices("take_ended", self.trials.next)
         if not self.trials.running:
             return ""
-        self._end_take(ended_by, cause if ended_by == "failed" else "")
+        self._end_take(ended_by, why if ended_by is EndedBy.FAILED else "")
         return f"trial {self.trials.started} waits for its verdict"
 
     # --- what the loop asks -----------------------------------------------------------------------
@@ -309,7 +310,7 @@ class EvaluateStrategy(Strategy):
 
     def end(self) -> None:
         """Save what is left and close the dataset."""
-        self._end_take("ended")
+        self._end_take(EndedBy.ENDED)
         self._takes.close()
         if self._oracle is not None:
             self._oracle.close()

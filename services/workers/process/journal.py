@@ -14,6 +14,7 @@ import msgspec
 
 from services.live import events as ev
 from services.live.event_log import EventLog
+from services.live.reasons import AlarmSource
 
 RETRY_S = 1.0
 
@@ -101,10 +102,10 @@ class Journal:
                 logger.error("events.jsonl: %s", error)
                 if not told:
                     text = f"events cannot be written: {error.strerror}; free the disk, nothing is lost yet"
-                    self._publish(ev.AlarmRaised(source="disk", text=text, at=time.time()))
+                    self._publish(ev.AlarmRaised(source=AlarmSource.DISK, text=text, at=time.time()))
                     told = True
                 time.sleep(RETRY_S)
                 continue
             if told:
-                self._publish(ev.AlarmCleared(source="disk"))
+                self._publish(ev.AlarmCleared(source=AlarmSource.DISK))
             return done

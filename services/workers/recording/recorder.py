@@ -9,6 +9,7 @@ from services.live.protocol import Code
 from services.workers.arm.context import ArmContext
 from services.workers.process.mailbox import Refused
 from services.workers.recording.takes import Takes
+from sessions.models import EndedBy
 
 
 class Recorder:
@@ -48,7 +49,7 @@ class Recorder:
         for flag in self._context.monitor.flags:
             self.takes.flag(flag)
 
-    def end(self, reason: str, ended: ev.Event) -> None:
+    def end(self, reason: EndedBy, ended: ev.Event) -> None:
         """End the running take and have it saved; returns at once. `ended` tells it."""
         take = self.takes.running
         self.takes.end(reason, ended)

@@ -10,14 +10,15 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
+from services.live.reasons import AlarmSource, StopCause
 from services.live.requests import RecordRequest
-from services.workers.arm.context import DRIVER_GONE, ArmContext
+from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
 from services.workers.arm.strategy import Strategy
 from services.workers.process.mailbox import Refused
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
-from sessions.models import SessionKind
+from sessions.models import EndedBy, SessionKind
 
 
 class RecordStrategy(Strategy):
@@ -46,7 +47,7 @@ class RecordStrategy(Strategy):
             self._recorder = Recorder(context, self._open_takes())
         except (DatasetProblem, OSError) as error:
             self._problem = str(error)
-            context.tell(ev.AlarmRaised(source="dataset", text=self._problem, answer="F ends the session"))
+            context.tell(ev.AlarmRaised(source=AlarmSource.DATASET, text=self._problem, answer="F ends the session"))
         return None
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
@@ -78,7 +79,7 @@ class RecordStrategy(Strategy):
             case protocol.EndTake(take=take):
                 if self._recorder.running != take:
                     raise Refused(f"take {take} is not running", Code.WRONG_NUMBER)
-                self._end_take(self._recorder, "key")
+                self._end_take(self._recorder, EndedBy.KEY)
             case protocol.MarkTake(take=take, accepted=accepted):
                 self._recorder.takes.mark(take, accepted)
             case _:
@@ -116,24 +117,24 @@ class RecordStrategy(Strategy):
         if recorder.running and phase is Phase.RECORDING:
             recorder.add(observation, action)
             if recorder.takes.trouble:
-                self._end_take(recorder, "failed")
+                self._end_take(recorder, EndedBy.FAILED)
                 self._context.enter(Phase.RESET, f"the take cannot be saved: {recorder.takes.trouble}")
             elif recorder.takes.frames >= self._length:
-                self._end_take(recorder, "time")
+                self._end_take(recorder, EndedBy.TIME)
         elif self._reset_left:
             self._reset_left -= 1
         between = self._context.phase in (Phase.READY, Phase.RESET) and not self._context.waiting
         if between and recorder.free and self._reached:
             self._context.enter(*self.settle(Phase.READY))
 
-    def _end_take(self, recorder: Recorder, reason: str) -> None:
+    def _end_take(self, recorder: Recorder, reason: EndedBy) -> None:
         if not recorder.running:
             return
         recorder.end(reason, ev.TakeEnded(take=recorder.running, frames=recorder.takes.frames, reason=reason))
         self._reset_left = round(self._request.reset_seconds * self._context.fps)
-        if self._context.phase is Phase.RECORDING and reason in ("key", "time"):
+        if self._context.phase is Phase.RECORDING and reason in (EndedBy.KEY, EndedBy.TIME):
             if not self._context.driven:
-                self._context.stop(DRIVER_GONE, "driver")
+                self._context.stop(StopCause.DRIVER_GONE)
             else:
                 self._context.enter(Phase.RESET, "put the scene back; the follower follows, nothing is recorded")
 
@@ -151,18 +152,18 @@ class RecordStrategy(Strategy):
             return Phase.DONE, f"{self._request.episodes} accepted episodes are saved"
         return Phase.READY, f"take {self._last_take + 1} comes next"
 
-    def on_stop(self, cause: str, ended_by: str) -> str:
+    def on_stop(self, why: str, ended_by: EndedBy) -> str:
         """A take that is running ends here and is saved, as rejected unless the session ends in order."""
         if self._recorder is None or not self._recorder.running:
             return ""
         self._end_take(self._recorder, ended_by)
-        return "" if ended_by == "ended" else f"take {self._last_take} is saved as rejected, r takes it back"
+        return "" if ended_by is EndedBy.ENDED else f"take {self._last_take} is saved as rejected, r takes it back"
 
     def on_leap(self, why: str) -> None:
         """A leap of the leader spoils the take."""
         if self._recorder is not None and self._recorder.running:
             self._recorder.takes.flag("leader jumped")
-            self._end_take(self._recorder, "failed")
+            self._end_take(self._recorder, EndedBy.FAILED)
 
     @property
     def busy(self) -> bool:
@@ -182,5 +183,5 @@ class RecordStrategy(Strategy):
     def end(self) -> None:
         """Save what is left and close the dataset."""
         if self._recorder is not None:
-            self._end_take(self._recorder, "ended")
+            self._end_take(self._recorder, EndedBy.ENDED)
             self._recorder.takes.close()

@@ -16,11 +16,12 @@ from lerobot.utils.feature_utils import build_dataset_frame
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import Mark, counts_as_demonstration, read_marks, write_mark
 from services.live import events as ev
+from services.live.reasons import AlarmSource
 from services.workers.dataset.durable import DurableDataset, TakeNotSaved
 from services.workers.process.journal import Journal
-from sessions.models import Verdict
+from sessions.models import EndedBy, Verdict
 
-SPOILED = ("stopped", "failed", "driver")
+SPOILED = (EndedBy.STOPPED, EndedBy.FAILED, EndedBy.DRIVER)
 """Ends that flag a take with their name, and reject it until a person takes that back."""
 
 logger = logging.getLogger(__name__)
@@ -77,11 +78,11 @@ class Takes:
         if self.running:
             self._flags.add(flag)
 
-    def end(self, reason: str, ended: ev.Event) -> None:
+    def end(self, reason: EndedBy, ended: ev.Event) -> None:
         """End the running take and have it saved; returns at once."""
         take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
         if reason in SPOILED:
-            flags = (*flags, reason)
+            flags = (*flags, reason.value)
             if self._marks.get(take, True):  # a person who took it back before did not know that it would be spoiled
                 self.mark(take, False)
         self.running, at = 0, time.perf_counter()
@@ -143,7 +144,7 @@ class Takes:
             except Exception as error:  # the saver must outlive whatever a job raises: the next take needs it
                 logger.exception("the saver")
                 self.problem = f"{type(error).__name__}: {error}"
-                self._journal.tell(ev.AlarmRaised(source="dataset", text=f"saving failed: {self.problem}"))
+                self._journal.tell(ev.AlarmRaised(source=AlarmSource.DATASET, text=f"saving failed: {self.problem}"))
 
     def _save(self, take: int, frames: int, flags: tuple[str, ...], ended: float) -> None:
         try:
@@ -172,7 +173,7 @@ class Takes:
             text = f"take {take} could not be saved: {error.reason}"
             answer = f"its files lie in {error.where}" if error.where else "nothing of it was written"
             self._alarmed = True
-            self._journal.tell(ev.AlarmRaised(source="dataset", text=text, answer=answer))
+            self._journal.tell(ev.AlarmRaised(source=AlarmSource.DATASET, text=text, answer=answer))
             if not error.usable:
                 self._reopen()
         finally:
@@ -192,7 +193,7 @@ class Takes:
     def _settle_alarm(self) -> None:
         if self._alarmed:
             self._alarmed = False
-            self._journal.tell(ev.AlarmCleared(source="dataset"))
+            self._journal.tell(ev.AlarmCleared(source=AlarmSource.DATASET))
 
     def try_again(self) -> None:
         """Have a dataset that is out of use reopened."""
@@ -211,6 +212,7 @@ class Takes:
             mark = read_marks(self._dataset.root).get(index, Mark())
             write_mark(self._dataset.root, index, msgspec.structs.replace(mark, **changes))
         except OSError as error:
-            self._journal.tell(ev.AlarmRaised(source="marks", text=f"take {take} keeps its mark: {error.strerror}"))
+            text = f"take {take} keeps its mark: {error.strerror}"
+            self._journal.tell(ev.AlarmRaised(source=AlarmSource.MARKS, text=text))
             return False
         return True

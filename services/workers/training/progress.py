@@ -8,6 +8,7 @@ import msgspec
 
 from services.live import events as ev
 from services.live.metrics import encode_point
+from services.live.reasons import AlarmSource
 from services.workers.process.context import Context
 from services.workers.training.messages import Logged
 from services.workers.training.metrics_file import MetricsFile
@@ -94,7 +95,7 @@ class Progress:
         self._metrics.close()
         if self._metrics.trouble:
             text = f"metrics.jsonl may lack the last points: {self._metrics.trouble}"
-            self._context.journal.tell(ev.AlarmRaised(source="metrics", text=text))
+            self._context.journal.tell(ev.AlarmRaised(source=AlarmSource.METRICS, text=text))
         self.keep()
 
     def _watch_disk(self) -> None:
@@ -104,8 +105,8 @@ class Progress:
             return
         self._disk_alarm = not self._disk_alarm
         text = f"metrics cannot be written: {self._metrics.trouble}; they wait in memory"
-        alarm = ev.AlarmRaised(source="metrics", text=text, answer="free the disk")
-        self._context.journal.tell(alarm if self._disk_alarm else ev.AlarmCleared(source="metrics"))
+        alarm = ev.AlarmRaised(source=AlarmSource.METRICS, text=text, answer="free the disk")
+        self._context.journal.tell(alarm if self._disk_alarm else ev.AlarmCleared(source=AlarmSource.METRICS))
 
     def _watch_loss(self, point: Logged) -> None:
         """Raise one alarm when the loss or gradient is no longer a number; the training goes on until it is stopped."""
@@ -113,6 +114,6 @@ class Progress:
         self._odd = {k: self._odd.get(k, (point.odd[k], point.step)) for k in WATCHED if k in point.odd}
         if self._odd and not before:
             answer = "stop it and train again with a lower learning rate (--set policy.optimizer_lr=...)"
-            self._context.journal.tell(ev.AlarmRaised(source="loss", text=self.trouble, answer=answer))
+            self._context.journal.tell(ev.AlarmRaised(source=AlarmSource.LOSS, text=self.trouble, answer=answer))
         elif before and not self._odd:
-            self._context.journal.tell(ev.AlarmCleared(source="loss"))
+            self._context.journal.tell(ev.AlarmCleared(source=AlarmSource.LOSS))

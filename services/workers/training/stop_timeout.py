@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from services.live import events as ev
+from services.live.reasons import AlarmSource
 from services.units import duration
 from services.workers.process.journal import Journal
 
@@ -58,8 +59,8 @@ class StopTimeout:
             return
         self._alarmed = silent
         text, since = f"trainer silent, {doing}", time.time() - self.seconds
-        alarm = ev.AlarmRaised(source="trainer", text=text, answer="S again kills the trainer", at=since)
-        self._journal.tell(alarm if silent else ev.AlarmCleared(source="trainer"))
+        alarm = ev.AlarmRaised(source=AlarmSource.TRAINER, text=text, answer="S again kills the trainer", at=since)
+        self._journal.tell(alarm if silent else ev.AlarmCleared(source=AlarmSource.TRAINER))
 
 
 def _patience(step_s: float) -> float:

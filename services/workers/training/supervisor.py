@@ -16,6 +16,7 @@ from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.protocol import Code
+from services.live.reasons import Step
 from services.live.requests import TrainRequest
 from services.live.snapshots import Phase
 from services.units import duration
@@ -156,7 +157,7 @@ class Supervisor:
         phase, detail = Phase.TRAINING, "stopping: a checkpoint is saved after the step in progress"
         if self._saving:
             phase, detail = Phase.SAVING, "stopping: once this checkpoint is saved"
-        self.context.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
+        self.context.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail, step=Step.STOPPING))
 
     def _kill(self) -> str:
         """Kill the trainer. Saved checkpoints stay whole: each is renamed only once it is complete."""

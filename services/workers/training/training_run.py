@@ -15,6 +15,7 @@ from lerobot.scripts import lerobot_train
 from services.checkpoints.checkpoint import IMAGES, Provenance
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
+from services.live.reasons import AlarmSource
 from services.live.requests import TrainRequest
 from services.live.snapshots import Phase
 from services.workers.training import checkpoints as train_checkpoints
@@ -187,7 +188,7 @@ class TrainingRun:
             return None
         if self._failed:
             self._failed = ""
-            self.channel.tell(ev.AlarmCleared(source="checkpoint"))
+            self.channel.tell(ev.AlarmCleared(source=AlarmSource.CHECKPOINT))
         return size
 
     def _link(self, checkpoint: Path) -> None:
@@ -198,11 +199,13 @@ class TrainingRun:
             logger.exception("the link to %s", checkpoint)
             self._unlinked = True
             text = f"`last` does not point at the checkpoint of step {self.step}: {cannot_write(error)}"
-            self.channel.tell(ev.AlarmRaised(source="last", text=text, answer="the checkpoint is saved; free the disk"))
+            self.channel.tell(
+                ev.AlarmRaised(source=AlarmSource.LAST, text=text, answer="the checkpoint is saved; free the disk")
+            )
             return
         if self._unlinked:
             self._unlinked = False
-            self.channel.tell(ev.AlarmCleared(source="last"))
+            self.channel.tell(ev.AlarmCleared(source=AlarmSource.LAST))
 
     def _alarm_unsaved(self, reason: str) -> None:
         """Raise an alarm: what was not saved, why, and what happens next. Once per checkpoint."""
@@ -212,7 +215,7 @@ class TrainingRun:
         self._failed = failed
         next_one = "it will be tried again" if self._last else "training goes on to the next checkpoint"
         answer = "free the disk; stopping twice gives it up" if self._last else "free the disk"
-        self.channel.tell(ev.AlarmRaised(source="checkpoint", text=f"{failed}; {next_one}", answer=answer))
+        self.channel.tell(ev.AlarmRaised(source=AlarmSource.CHECKPOINT, text=f"{failed}; {next_one}", answer=answer))
 
     def _send_step(self) -> None:
         self._step_sent_at = time.monotonic()

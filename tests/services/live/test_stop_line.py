@@ -143,7 +143,7 @@ def test_a_stop_pressed_before_the_worker_listens_is_sent_when_it_does(
 def test_a_broken_connection_is_opened_again(line: StopLine, run: RunFolder, worker: Worker, heard: Heard) -> None:
     line.aim(run, 7)
     line.stop("one")
-    assert worker.stop().cause == "one"
+    assert worker.stop().why == "one"
     assert heard.next()[0] == "held"
     worker.cut()
     line.stop("two")
