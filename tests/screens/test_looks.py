@@ -114,7 +114,7 @@ async def test_record_with_its_form(open_console):
 
 async def test_record_during_a_take_with_a_black_camera(open_console, worker):
     async with open_console() as console:
-        fake = await worker(target_episodes=3)
+        fake = await worker(target=3)
         fake.take()
         fake.take(flags=("overhead black",))
         await console.attach(fake)
