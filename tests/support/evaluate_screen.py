@@ -22,14 +22,15 @@ make_checkpoint(Path(sys.argv[1]))
 PATIENCE_S = 240
 
 
-def start_evaluation(desk: DemoDesk) -> tuple[Terminal, RunFolder]:
-    """The form as it fills itself in, one Enter per field."""
+def start_evaluation(desk: DemoDesk, reading_s: float = 0.0) -> tuple[Terminal, RunFolder]:
+    """The form as it fills itself in, one Enter per field, after `reading_s` seconds."""
     checkpoint = desk.folder.root / "outputs" / "train" / "tiny" / "checkpoints" / "000010"
     subprocess.run([sys.executable, "-c", POLICY, str(checkpoint)], check=True, cwd=ROOT)
     screen = desk.open("--data-dir", str(desk.folder.root), "--bench", "sim-state")
     screen.wait_for("F3", 60)
     screen.write(b"\x1b[15~")
     screen.wait_for("looks at no camera", 60)
+    time.sleep(reading_s)
     for text in ("", "999", "30", "", "", ""):  # task, trials, seconds, condition, operator, judge
         screen.press("enter")
         time.sleep(0.3)
