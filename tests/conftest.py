@@ -50,6 +50,7 @@ WORKERS = "services/workers"
 WITH_REAL_WORKERS = (
     "journeys/",
     *(f"{WORKERS}/{room}/" for room in ("arm", "process", "recording", "evaluation", "inference", "training")),
+    f"{WORKERS}/test_warm.py",
 )
 SLOW = (
     "journeys/", "lerobot_seams/", "test_phases.py",

@@ -98,6 +98,7 @@ class StubLink:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot, self.connected, self.may_command, self.welcome, self.telemetry = snapshot, True, True, None, None
+        self.live = snapshot.running
         self.told: list[type[Command]] = []
 
     def tell(self, command: Command) -> None:

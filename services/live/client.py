@@ -114,9 +114,10 @@ class Client(Link):
         try:
             await super().attach(ATTACH_PATIENCE_S)
         except LinkLost:
-            self._recovering, self.lost = False, why
+            self._recovering = False
+            await self._settle(why if self.snapshot.running else "")  # first: whoever waits is told how it ended
+            self.lost = why
             self._changed.set()
-            await self._settle(why if self.snapshot.running else "")
         else:
             self._recovering = False
             if self._on_reattached:

@@ -105,8 +105,9 @@ async def take(link: Link, *, seconds: float | None = None) -> Snapshot:
     """Record the next take: to its time limit, or ended by a key after `seconds`."""
     number = link.snapshot.take + 1
     await press(link, lambda: protocol.StartTake(take=number))
-    await link.until(lambda s: s.phase is Phase.RECORDING and s.take == number, 30)
+    await link.until(lambda s: s.take == number, 30)  # in lockstep it may be over before anybody looks at its phase
     if seconds is not None:
+        await link.until(lambda s: s.phase is Phase.RECORDING, 30)
         await asyncio.sleep(seconds)
         await press(link, lambda: protocol.EndTake(take=number))
     return await link.until(lambda s: any(e.take == number for e in s.episodes) or bool(s.lost), 60)

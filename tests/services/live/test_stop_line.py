@@ -147,7 +147,7 @@ def test_a_broken_connection_is_opened_again(line: StopLine, run: RunFolder, wor
     assert heard.next()[0] == "held"
     worker.cut()
     line.stop("two")
-    assert worker.stop().cause == "two"
+    assert worker.stop().why == "two"
     assert heard.next()[0] == "held"
 
 

@@ -261,7 +261,7 @@ def _facts(pid: int, root: Path) -> dict[str, Any]:
         "nice": process.nice(),
         "cwd": process.cwd(),
         "terminal": process.terminal(),
-        "environment": {k: v for k, v in process.environ().items() if k != warm.SWITCH},
+        "environment": {k: v for k, v in process.environ().items() if k not in (warm.SWITCH, "PYTEST_CURRENT_TEST")},
         "files": [re.sub(r"/runs/[^/]+|[^/]+\.lock$|[^/]+\.frames$", "/OWN", name) for name in open_files],
         "children": [child.name() for child in process.children()],
     }
