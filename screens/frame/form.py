@@ -115,14 +115,22 @@ class Form(Vertical):
     @work(exclusive=True, group="sits")
     async def _look_who_sits(self) -> None:
         """Say now what would only be refused at the start: somebody who came back may look for that session."""
+        said = await asyncio.to_thread(self._who_sits)
+        if said and self.whole and not self.desk.live:
+            self._say_refusal(said)
+
+    def _who_sits(self) -> str:
+        """A session of this data folder on this bench, else whoever else holds the arm. Reads disk."""
+        from services.bench.device_locks import device_keys, who_holds
         from services.live.running import find_runs
 
-        runs = await asyncio.to_thread(find_runs, self.desk.folder)
-        item = runs.holder_of_arm(self.desk.profile.name)
-        if item is not None and self.whole and not self.desk.live:
-            started = item.snapshot.started
-            what = SITS.get(started.kind, "a session") if started else "a session"
-            self._say_refusal(f"{what} runs on this bench: {keys.BENCH}, then {keys.ATTACH} attaches to it")
+        folder, profile = self.desk.folder, self.desk.profile
+        item = find_runs(folder).holder_of_arm(profile.name)
+        if item is None:
+            return who_holds(device_keys(profile.robot, {}, folder.root))
+        started = item.snapshot.started
+        what = SITS.get(started.kind, "a session") if started else "a session"
+        return f"{what} runs on this bench: {keys.BENCH}, then {keys.ATTACH} attaches to it"
 
     def _suggester(self, name: str) -> SuggestFromList | None:
         words = [clean(word) for word in self.suggestions(name)]

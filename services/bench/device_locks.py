@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -133,6 +134,18 @@ def holder(key: str) -> str | None:
     """
     found = holder_of(_path(key))
     return None if found is None else clean(str(found))
+
+
+def who_holds(keys: Mapping[str, str]) -> str:
+    """The first of these devices that somebody holds, with the sentence that a session on them would end with.
+
+    Empty where all are free, or where that cannot be seen.
+    """
+    for key in sorted(keys):
+        with suppress(OSError, FolderProblem):
+            if found := holder_of(_path(key)):
+                return _sentence(keys[key], found)
+    return ""
 
 
 def _path(key: str) -> Path:

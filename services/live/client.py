@@ -6,6 +6,7 @@ Screens and shell verbs use the same one. It knows no screen and prints nothing.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -25,6 +26,8 @@ START_PATIENCE_S = 25.0
 ATTACH_PATIENCE_S = 3.0
 """How long one that runs may take to answer."""
 REATTACH_PAUSE_S = 0.05
+CLOSING_S = 2.0
+"""How long another process may take to write the end of a run whose worker vanished."""
 
 
 class Client(Link):
@@ -77,7 +80,8 @@ class Client(Link):
     async def read_end(self) -> Snapshot:
         """The state of a session whose worker is gone, without attaching; one that told its end stays as it told it."""
         if self.snapshot.running:
-            self.snapshot = await asyncio.to_thread(_end_of, self.run, self.snapshot)
+            patience_s = CLOSING_S if self.dead else 0.0
+            self.snapshot = await asyncio.to_thread(_end_of, self.run, self.snapshot, patience_s)
         self.gone = await asyncio.to_thread(_is_gone, self.run)
         self.last_words = await asyncio.to_thread(_last_words, self.run, self.snapshot)
         return self.snapshot
@@ -140,9 +144,15 @@ class Client(Link):
         task.add_done_callback(self._work.discard)
 
 
-def _end_of(run: RunFolder, known: Snapshot) -> Snapshot:
+def _end_of(run: RunFolder, known: Snapshot, patience_s: float) -> Snapshot:
+    """Of a run whose worker is gone. Another process that is closing it holds the events as a worker does."""
+    give_up = time.monotonic() + patience_s
     try:
-        return close_crashed(run)
+        while True:
+            snapshot = close_crashed(run)
+            if not snapshot.running or snapshot.started is None or time.monotonic() >= give_up:
+                return snapshot
+            time.sleep(0.02)
     except OSError:  # somebody else's run, or a full disk: what is known stays
         return known
 

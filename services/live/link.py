@@ -46,6 +46,8 @@ class Link:
         self.welcome: protocol.Welcome | None = None
         self.telemetry: protocol.Telemetry | None = None
         self.lost = ""
+        self.dead = False
+        """Whether attaching failed because the session is over, or its worker began and is gone."""
         self._name, self._drive = name, drive
         self._on_event, self._on_telemetry = on_event, on_telemetry
         self._on_welcome, self._on_lost = on_welcome, on_lost
@@ -110,7 +112,8 @@ class Link:
             except FolderProblem as problem:
                 raise LinkLost(str(problem)) from problem
             except OSError as error:
-                if self._will_not_answer() or loop.time() > give_up:
+                self.dead = self._will_not_answer()
+                if self.dead or loop.time() > give_up:
                     raise LinkLost(self._silence()) from error
                 await asyncio.sleep(0.05)
 

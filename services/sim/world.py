@@ -8,7 +8,6 @@ LAB_CONSOLE_SIM_IDLE_S seconds (600), and when its data folder is gone.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import selectors
 import signal
@@ -28,6 +27,7 @@ from services.sim.settings import SettingsProblem, SimSettings, decode
 from services.sim.shared import PainterState, SharedMemory
 from services.sim.stage import Stage
 from services.sim.wire import VIEWS, DeviceFault, Reply, Request
+from sessions.locks import Lock, LockBusy
 
 TICK_STEPS, IDLE_TICK_STEPS = 4, 24
 """Physics steps per turn: 120 turns a second, and 20 while nobody is connected."""
@@ -261,10 +261,9 @@ def main(argv: list[str]) -> int:
 def _live(place: Place, tell: int) -> int:
     """Take the lock and run the world until it leaves."""
     place.lock.parent.mkdir(parents=True, exist_ok=True)
-    lock = place.lock.open("a")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock = Lock(place.lock)
+    except LockBusy:
         os.write(tell, bytes([BUSY]))
         return BUSY
     world = World(place, float(os.environ.get("LAB_CONSOLE_SIM_IDLE_S", "600")))
@@ -277,6 +276,7 @@ def _live(place: Place, tell: int) -> int:
         print(f"world {os.getpid()} leaves: {world.run()}", flush=True)
     finally:
         world.close()
+        lock.release()
     return 0
 
 

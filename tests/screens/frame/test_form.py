@@ -6,9 +6,10 @@ from textual.widgets import Input
 
 import services.recording.plan
 from screens.record.form import RecordForm
+from services.bench.device_locks import DeviceLocks, device_keys
 from services.bench.profiles import load_benches
 from services.live.running import live_runs
-from tests.support.fake_desk import FakeWorker
+from tests.support.fake_desk import FakeWorker, sim_profile
 from tests.support.fake_training import FakeTraining
 
 
@@ -108,3 +109,12 @@ async def test_another_benchs_session_and_a_training_do_not_matter_to_the_form(o
         await console.app.workers.wait_for_complete([w for w in console.app.workers if w.group == "sits"])
         assert console.text("#refusal") == ""
         assert training.run in live_runs(console.folder)
+
+
+async def test_the_form_says_at_once_that_somebody_elsewhere_holds_the_arm(open_console):
+    async with open_console() as console:
+        keys = device_keys(sim_profile().robot, {}, console.folder.root)
+        with DeviceLocks(keys, {"session": "20260217-142001-aaaa", "bench": "other", "operator": "bo"}):
+            await open_form(console)
+            said = "the simulated bench is held by session 20260217-142001-aaaa (bench other, operator bo"
+            await console.until(lambda: said in console.text("#refusal"))

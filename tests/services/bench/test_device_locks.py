@@ -296,3 +296,11 @@ def test_a_folder_that_others_cannot_write_is_mended_by_its_owner_and_refused_to
     monkeypatch.undo()
     monkeypatch.setattr(folders, "Path", lambda p: tmp_path if str(p) == "/run/lock" else Path(p))
     assert stat.S_IMODE(device_lock_folder().stat().st_mode) == 0o1777
+
+
+def test_who_holds_one_of_several_devices_is_said_as_a_session_would_end(other: subprocess.Popen[bytes]) -> None:
+    keys = {"/dev/a": "leader port", "/dev/null": "follower port"}
+    assert device_locks.who_holds({"/dev/a": "leader port"}) == ""
+    with pytest.raises(DeviceBusy) as busy:
+        DeviceLocks(keys, ME, patience_s=0)
+    assert device_locks.who_holds(keys) == str(busy.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -171,6 +172,25 @@ async def test_a_session_that_tells_its_end_is_over_and_not_lost(
     assert ears.lost == [""] and client.snapshot.status is status and client.snapshot.end_reason == "why"
     assert client.last_words == (() if status is SessionStatus.FINISHED else ("the arm does not answer",))
     assert [type(event) for event in read_events(worker.run.events)].count(ev.SessionEnded) == 1
+
+
+async def test_an_end_that_another_process_writes_is_waited_for(folder: DataFolder) -> None:
+    run = write_run(folder, session_id(1), started(session_id(1)))
+    client = Client(run, name="anna")
+    busy = threading.Event()
+
+    def close_slowly() -> None:
+        with EventLog(run) as log:
+            busy.set()
+            time.sleep(0.5)
+            log.append(ev.SessionEnded(status=SessionStatus.CRASHED, reason="said by another"))
+
+    client.dead = True  # found out just before
+    other = threading.Thread(target=close_slowly)
+    other.start()
+    await asyncio.to_thread(busy.wait)
+    assert (await client.read_end()).end_reason == "said by another"
+    other.join()
 
 
 async def test_an_end_that_cannot_be_written_is_no_reason_to_fail(worker: FakeWorker, attach: Attach) -> None:
