@@ -72,6 +72,7 @@ class ArmCommands:
         self._context.haste.stopped()
         self._context.ending = None
         self._context.stop(stop.cause, stop.why)
+        self._context.end_no_more()
         if self._context.arm.unheld and self._context.arm.mode is Mode.HOLD:
             words = "the follower does not answer, the hold did not reach it: CUT THE POWER if it moves"
             raise Refused(words, Code.TROUBLE)

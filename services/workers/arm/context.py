@@ -163,6 +163,11 @@ class ArmContext:
         self.ending, self.end_reason = status, reason
         self.enter(Phase.HELD if self._stop_shows else self.phase, "ending the session")
 
+    def end_no_more(self) -> None:
+        """An end that was asked for was taken back: the session goes on in the phase that it is in."""
+        if self.ending is None and self._step is Step.ENDING:
+            self.enter(self.phase, "holding" if self.phase is Phase.HELD else "")
+
     # --- move -------------------------------------------------------------------------------------
 
     def start(self, number: int) -> None:

@@ -16,6 +16,7 @@ from services.live import protocol
 from services.live.event_log import read_events
 from services.live.phases import Phase
 from services.live.protocol import Code
+from services.live.reasons import Step
 from services.live.requests import Purpose
 from services.workers.arm.arm import Mode
 from services.workers.arm.bench_strategy import BenchStrategy
@@ -280,3 +281,25 @@ def test_torque_that_cannot_be_cut_is_not_called_off(workers: Workers) -> None:
     thread.join(10)
     until(lambda: any("the bus does not answer" in e.text for e in told(workers, ev.AlarmRaised)))
     assert Phase.RELEASED.value not in [e.phase for e in told(workers, ev.PhaseChanged)]
+
+
+def steps(workers: Workers) -> list[tuple[str, str]]:
+    """The phases that were told, and where in each the session stood."""
+    workers.journal.commit(ev.NoteAdded(text="until here"))
+    told = read_events(workers.context.run.events)
+    return [(e.phase, e.step) for e in told if isinstance(e, ev.PhaseChanged)]
+
+
+def test_whoever_stops_an_end_takes_it_back_in_whatever_phase(workers: Workers) -> None:
+    loop = workers.loop(Case(SessionKind.BENCH, Phase.IDLE))
+    context = loop.context
+    for phase in (Phase.RESTED, Phase.HELD, Phase.READY):
+        context.enter(phase, "where it is")
+        context.finish(SessionStatus.FINISHED, "finished by the operator")
+        loop.commands.dispatch(protocol.Stop(), lambda: None)
+    loop.close()
+    assert steps(workers) == [
+        ("rested", ""), ("rested", Step.ENDING), ("rested", ""),
+        ("held", ""), ("held", Step.ENDING), ("held", ""),
+        ("ready", ""), ("held", Step.ENDING), ("held", ""),
+    ]  # fmt: skip
