@@ -32,6 +32,7 @@ LOOKS = Path(__file__).parent / "looks"
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 NOW = NOON + 95.0
 ID = "20260202-024000-aaaa"
+pytestmark = pytest.mark.xdist_group("looks")  # one id, and so one socket: never two of these at once
 
 
 @pytest.fixture(autouse=True)
