@@ -17,8 +17,8 @@ from screens.frame.availability import may_type
 from screens.frame.dialogs import TextEntry
 from screens.frame.lab_screen import LabScreen
 from screens.log.annotate import Annotates
+from screens.log.session_list import SessionList
 from screens.views import keys
-from screens.views.log_rows import log_rows
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from screens.widgets.page_view import PageView
@@ -57,7 +57,7 @@ class LogScreen(Annotates, LabScreen):
     def body(self) -> ComposeResult:
         """List on top, the chosen session below."""
         with Vertical(id="list", classes="panel"):
-            yield RowList(id="rows")
+            yield SessionList(id="rows")
             yield Line(id="empty")
         yield PageView(id="page")
 
@@ -68,7 +68,6 @@ class LogScreen(Annotates, LabScreen):
         self._query = ""
         self._problem = ""
         self._loaded = False
-        self._room = 0
         self.read()
 
     def on_screen_resume(self) -> None:
@@ -108,26 +107,18 @@ class LogScreen(Annotates, LabScreen):
             chosen = wanted
         ids = [s.id for s in self._shown]
         at = ids.index(chosen) if chosen in ids else 0
-        self._show_rows(at)
+        self.query_one(SessionList).list_sessions(self._shown, at)
         self.redraw()
-
-    def _show_rows(self, cursor: int | None = None) -> None:
-        listed = self.query_one(RowList)
-        self._room = listed.room
-        listed.show(log_rows(self._shown, self._room), cursor)
 
     @property
     def chosen(self) -> Session | None:
         """The session under the cursor."""
-        row = self.query_one(RowList).cursor
-        return self._shown[row] if 0 <= row < len(self._shown) else None
+        return self.query_one(SessionList).chosen
 
     # --- drawing --------------------------------------------------------------------------------
 
     def draw(self) -> None:
         """Titles, the empty state, the chosen session."""
-        if self.query_one(RowList).room != self._room:
-            self._show_rows()
         dot = f" {signs().dot} "
         count = (
             f"{len(self._shown)} of {plural(len(self._all), 'session')}"
@@ -192,7 +183,7 @@ class LogScreen(Annotates, LabScreen):
         if self.has_class("-open"):
             self.query_one(PageView).scroll_relative(y=by * 2, animate=False)
         else:
-            self.query_one(RowList).move(by)
+            self.query_one(SessionList).move(by)
             self.redraw()
 
     def action_page(self, by: int) -> None:
@@ -200,7 +191,7 @@ class LogScreen(Annotates, LabScreen):
         if self.has_class("-open"):
             self.query_one(PageView).scroll_relative(y=by * self.size.height // 2, animate=False)
         else:
-            self.query_one(RowList).page(by)
+            self.query_one(SessionList).page(by)
             self.redraw()
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:

@@ -45,6 +45,24 @@ async def test_rows_get_the_columns_of_the_new_size(
         assert console.screen.chosen.id == session_id(1), "the cursor stays where it was"
 
 
+async def test_a_list_that_was_hidden_during_the_resize_has_the_new_columns_when_it_comes_back(
+    open_console: Any,
+) -> None:
+    async with open_console(size=(80, 24)) as console:
+        for number in (1, 2):
+            a_recording(console.folder, number)
+        await console.press("f7")
+        await console.until(lambda: len(rows(console)) == 2)
+        narrow = rows(console)
+        await console.press("enter")
+        await console.pilot.resize_terminal(120, 40)
+        await console.sees("1 of 50 accepted")
+        await console.press("escape")
+        await console.until(lambda: rows(console) != narrow and "2026-02-17 1" in rows(console)[0])
+        await console.pilot.resize_terminal(80, 24)
+        await console.until(lambda: rows(console) == narrow)
+
+
 @pytest.mark.parametrize("terminal", [80, 120, 200])
 def test_what_is_short_is_not_cut(terminal: int) -> None:
     run = session_id(1)
