@@ -24,7 +24,18 @@ import msgspec
 
 from services.bench.profiles import Profile
 from services.folders import RunFolder
-from services.live.warm import PACKET, SESSIONS, SPARE_BYTES, TAKEN, Become, Order, Prepare, decode, free_bytes
+from services.live.warm import (
+    NEEDS_BYTES,
+    PACKET,
+    SESSIONS,
+    SPARE_BYTES,
+    TAKEN,
+    Become,
+    Order,
+    Prepare,
+    decode,
+    free_bytes,
+)
 from services.workers.inference import child
 from services.workers.process.environment import prepare
 
@@ -131,7 +142,7 @@ def _wait(line: socket.socket, loader: Loader) -> Become | None:
             case Prepare(profile=profile, policy=policy):
                 until = time.monotonic() + IDLE_S
                 loader.load(profile)
-                if policy is not None:
+                if policy is not None and free_bytes() >= NEEDS_BYTES:
                     child.warm_up(policy)
             case Become() as order if order.module in SESSIONS and RunFolder(Path(order.run)).request.exists():
                 loader.over = True
