@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -27,32 +27,21 @@ from services.log.documents import document
 
 
 class ArmSessionScreen(CameraViewsScreen):
-    """Shows the form, or the session; never both. Subclasses say of which kind, and draw what is their own."""
+    """Shows the form, or the session; never both. Each kind of screen gives the parts that are declared here."""
 
     GUIDE: ClassVar[str] = "leader"
     """What the arm follows."""
 
-    # --- what subclasses give -------------------------------------------------------------------
-
-    def new_form(self) -> Form:
-        """The form of the next session."""
-        raise NotImplementedError
-
-    def strip(self) -> Content:
-        """The line of history."""
-        raise NotImplementedError
-
-    def heading(self) -> str:
-        """What stands over the phase panel of a session of this kind."""
-        raise NotImplementedError
-
-    def tally(self) -> list[Content]:
-        """What the session came to so far."""
-        raise NotImplementedError
-
-    def foot(self, telemetry: protocol.Telemetry) -> list[Content]:
-        """The lines below the joints."""
-        raise NotImplementedError
+    new_form: Callable[[], Form]
+    """The form of the next session."""
+    heading: Callable[[], str]
+    """What stands over the phase panel."""
+    strip: Callable[[], Content]
+    """The line of history."""
+    tally: Callable[[], list[Content]]
+    """What the session came to so far."""
+    foot: Callable[[protocol.Telemetry], list[Content]]
+    """The lines below the joints."""
 
     # --- the body -------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,6 +40,9 @@ class Form(Vertical):
     POLICY: ClassVar[str | None] = None
     """Whether that session runs a policy, whose type is not known yet: empty, else None."""
 
+    plan: Callable[[], AnyRequest]
+    """The request, checked; each form gives its own. Raises Refusal with the reason."""
+
     @dataclass
     class Planned(Message):
         """Everything is there and was checked."""
@@ -62,10 +65,6 @@ class Form(Vertical):
 
     def look(self) -> None:
         """Called once the fields are there: look at the disk beside the operator's typing."""
-
-    def plan(self) -> AnyRequest:
-        """The request, checked. Raises Refusal with the reason."""
-        raise NotImplementedError
 
     # --- the form -------------------------------------------------------------------------------
 
