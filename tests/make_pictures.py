@@ -17,8 +17,8 @@ from typing import Any
 
 from services.bench.profiles import load_benches
 from services.folders import DataFolder
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase
 from services.training import plan as training
 from tests.bench.bench_loop import POLICY, optimizer
 from tests.support.rig import Rig

@@ -17,11 +17,11 @@ from services.bench.profiles import Profile, load_benches
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live.client import Client
 from services.live.link import LinkLost
+from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import StopCause
 from services.live.requests import Purpose
 from services.live.running import find_runs
-from services.live.snapshots import Phase
 from sessions.models import SessionStatus
 
 

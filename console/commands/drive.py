@@ -12,7 +12,8 @@ from console.commands.printer import Printer
 from services import arm_commands
 from services.folders import RunFolder
 from services.live.client import Client
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 from sessions.models import SessionStatus
 
 END_PATIENCE_S = 120.0

@@ -14,8 +14,9 @@ from services.folders import DataFolder, RunFolder, data_folder
 from services.live import intents
 from services.live.client import Client
 from services.live.link import LinkLost
+from services.live.phases import Phase
 from services.live.requests import ORACLE
-from services.live.snapshots import Phase, Snapshot
+from services.live.snapshots import Snapshot
 from services.log.headline import verdict_counts
 from services.refusal import Refusal
 from sessions.models import Verdict

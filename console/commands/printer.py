@@ -7,8 +7,9 @@ import time
 from typing import Any
 
 from console.commands.news import News, amount
+from services.live.phases import Phase
 from services.live.reasons import Step
-from services.live.snapshots import Phase, Snapshot
+from services.live.snapshots import Snapshot
 from services.text import clean
 from sessions.models import SessionKind
 

@@ -17,7 +17,7 @@ from services.folders import DataFolder, RunFolder, data_folder
 from services.live import intents
 from services.live.client import Client
 from services.live.link import LinkLost
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from services.recording import plan as recording
 from services.refusal import Refusal
 

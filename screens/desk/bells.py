@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from services.live import events as ev
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from sessions.models import SessionKind
 
 SHORT, LONG = 0.16, 0.45

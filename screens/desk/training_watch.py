@@ -19,8 +19,9 @@ from services.live import protocol
 from services.live.client import START_PATIENCE_S, Client
 from services.live.event_log import is_live
 from services.live.link import LinkLost
+from services.live.phases import Phase
 from services.live.reasons import AlarmSource, Step
-from services.live.snapshots import Phase, Snapshot
+from services.live.snapshots import Snapshot
 from services.tone import Tone
 from services.training import runs as training_runs
 from sessions.models import SessionStatus

@@ -16,8 +16,8 @@ from screens.views.phase import reset_left
 from screens.views.record_panels import joints_footer, tally
 from screens.views.take_strip import take_strip
 from services.live import protocol
+from services.live.phases import Phase
 from services.live.requests import RecordRequest
-from services.live.snapshots import Phase
 from services.recording import plan as recording
 from sessions.models import SessionKind
 

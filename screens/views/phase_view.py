@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from screens.views.signs import clean, signs
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 from services.tone import Tone
 from services.units import duration
 from sessions.models import SessionStatus

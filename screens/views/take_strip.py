@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views.signs import signs
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 
 
 def take_marks(snapshot: Snapshot) -> list[tuple[int, str, str]]:

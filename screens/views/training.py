@@ -11,8 +11,9 @@ from textual.content import Content
 from screens.views import keys
 from screens.views.signs import STYLES, bar, clean, fit, signs
 from services.live.events import CheckpointSaved, TrainingProgressed
+from services.live.phases import Phase
 from services.live.requests import TrainRequest
-from services.live.snapshots import Phase, Snapshot, advance
+from services.live.snapshots import Snapshot, advance
 from services.tone import Tone
 from services.units import duration, plural, size, value
 from sessions.document import Training

@@ -12,7 +12,7 @@ from functools import reduce
 import msgspec
 
 from services.live import events as ev
-from services.live.phases import Phase as Phase  # noqa: PLC0414  (most readers of a snapshot ask for its phase)
+from services.live.phases import Phase
 from services.live.reasons import AlarmSource, Step, StopCause
 from sessions import upgrade
 from sessions.document import Training

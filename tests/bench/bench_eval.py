@@ -23,7 +23,7 @@ from services.bench.profiles import Profile
 from services.folders import RunFolder
 from services.live import protocol
 from services.live.link import Link
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from sessions.models import Verdict
 from tests.bench.bench_record import PERIOD_MS, errors, missed, percentiles
 from tests.support.evaluating import checkpoint, evaluate, judge, start

@@ -27,7 +27,7 @@ import psutil
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live.event_log import is_live, read_events
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal
 

@@ -22,7 +22,8 @@ from services.folders import RunFolder
 from services.live import events as ev
 from services.live.event_log import is_live
 from services.live.link import Link
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 from tests.bench.bench_record import percentiles
 from tests.support.demo_desk import DemoDesk
 from tests.support.evaluate_screen import start_evaluation, start_trial

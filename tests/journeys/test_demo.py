@@ -12,8 +12,8 @@ import pytest
 
 from services.datasets.marks import read_marks
 from services.live.event_log import is_live
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase
 from sessions.models import SessionStatus
 from tests.support.demo_desk import DemoDesk
 from tests.support.replay import puts_the_cube_into_the_bowl

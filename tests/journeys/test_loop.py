@@ -10,8 +10,8 @@ import pytest
 
 from services.folders import RunFolder
 from services.live.event_log import is_live
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase
 from services.log import logbook
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict

@@ -13,8 +13,8 @@ import pytest
 
 from services.folders import DataFolder
 from services.live.event_log import is_live
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase
 from tests import ROOT
 from tests.support.replay import puts_the_cube_into_the_bowl
 from tests.support.rig import Rig, gone, wait_until

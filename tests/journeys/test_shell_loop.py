@@ -14,8 +14,8 @@ import pytest
 from console.__main__ import main
 from services.folders import RunFolder
 from services.live.event_log import is_live
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase
 from sessions.models import SessionStatus
 from tests.journeys.test_shell import LAB, ROOT, lab
 from tests.support import trainings

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from services.folders import RunFolder
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase
 from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal
 

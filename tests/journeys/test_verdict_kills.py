@@ -16,7 +16,7 @@ import pytest
 
 from services.folders import RunFolder
 from services.live.event_log import is_live
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from sessions.models import Verdict
 from tests.support.demo_desk import DemoDesk
 from tests.support.evaluate_screen import start_evaluation, start_trial

@@ -15,8 +15,8 @@ from services.bench.equipment import Equipment, Part
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog, read_events
+from services.live.phases import Phase
 from services.live.requests import Purpose
-from services.live.snapshots import Phase
 from sessions.models import SessionKind, SessionStatus
 from tests.support.facts import started
 from tests.support.fake_desk import FakeWorker, past_session, sim_profile

@@ -23,7 +23,7 @@ import pytest
 from screens.frame.lab_screen import LabScreen
 from screens.widgets.rows import RowList
 from services.live import events as ev
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from sessions.models import SessionKind, Verdict
 from tests.support.fake_desk import NOON, FakeWorker, empty_folder, past_session
 from tests.support.fake_training import FakeTraining

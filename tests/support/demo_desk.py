@@ -12,8 +12,9 @@ from typing import Any
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import is_live, read_events
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase, Snapshot, replay
+from services.live.snapshots import Snapshot, replay
 from tests import ROOT
 from tests.support.terminal import Terminal
 

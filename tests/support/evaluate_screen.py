@@ -7,8 +7,8 @@ import sys
 import time
 
 from services.folders import RunFolder
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase
 from tests import ROOT
 from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal

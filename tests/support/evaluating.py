@@ -12,7 +12,8 @@ from services.evaluation import plan as evaluation
 from services.folders import RunFolder
 from services.live import intents, protocol
 from services.live.link import Link
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 from sessions.models import Verdict
 from tests.support.checkpoints import make_checkpoint, make_copycat, make_smolvla
 from tests.support.rig import Rig, press

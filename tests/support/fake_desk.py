@@ -16,7 +16,8 @@ from services.folders import DataFolder, RunFolder, new_session_id
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog
-from services.live.snapshots import Phase, Snapshot, advance
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot, advance
 from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support import facts
 from tests.support.facts import CHECKPOINT

@@ -11,8 +11,8 @@ from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.metrics import encode_point
+from services.live.phases import Phase
 from services.live.requests import TrainRequest, write_request
-from services.live.snapshots import Phase
 from sessions.models import SessionKind, SessionStatus
 from tests.support.fake_desk import FakeWorker
 

@@ -18,8 +18,9 @@ from services.live import protocol
 from services.live.event_log import is_live, read_events
 from services.live.launch import log_tail
 from services.live.link import Link
+from services.live.phases import Phase
 from services.live.running import live_runs
-from services.live.snapshots import Phase, Snapshot, replay
+from services.live.snapshots import Snapshot, replay
 from services.recording import plan as recording
 
 START_S = 60.0

@@ -12,8 +12,8 @@ from services.health.checks import ABSENT, LIT, REGISTERED, Thresholds, threshol
 from services.health.motion import HeldLong, MotionCheck, Period
 from services.live import events as ev
 from services.live import protocol
+from services.live.phases import Phase
 from services.live.reasons import AlarmSource
-from services.live.snapshots import Phase
 from services.workers.arm.arm import Arm, Mode
 from services.workers.arm.motion import Pose
 from services.workers.process.journal import Journal

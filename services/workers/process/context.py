@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from services.workers.process.journal import Journal
 from services.workers.process.mailbox import Mailbox
 from services.workers.process.server import Server

@@ -17,8 +17,8 @@ from typing import Any
 from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy
+from services.live.phases import Phase
 from services.live.requests import AnyRequest, read_request
-from services.live.snapshots import Phase
 from services.workers.process.context import Context
 from services.workers.process.environment import prepare
 from services.workers.process.journal import Journal

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from services.live import events as ev
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from services.workers.training.messages import Message, encode
 
 

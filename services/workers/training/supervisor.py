@@ -15,10 +15,10 @@ import msgspec
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
+from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import Step
 from services.live.requests import TrainRequest
-from services.live.snapshots import Phase
 from services.units import duration
 from services.workers.process.context import Context, remark
 from services.workers.process.run_worker import End

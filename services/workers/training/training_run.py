@@ -15,9 +15,9 @@ from lerobot.scripts import lerobot_train
 from services.checkpoints.checkpoint import IMAGES, Provenance
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
+from services.live.phases import Phase
 from services.live.reasons import AlarmSource
 from services.live.requests import TrainRequest
-from services.live.snapshots import Phase
 from services.workers.training import checkpoints as train_checkpoints
 from services.workers.training import config as train_config
 from services.workers.training import normalization

@@ -9,7 +9,8 @@ import pytest
 from console.commands.news import News, amount, behind
 from console.commands.printer import Printer
 from services.live import events as ev
-from services.live.snapshots import Phase, Snapshot, replay
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot, replay
 from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.runs import numbered, saved, started
 

@@ -13,7 +13,7 @@ from screens.views.signs import UNICODE, use_signs
 from screens.widgets.line import Lines
 from services.live import events as ev
 from services.live import protocol
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.fake_desk import sim_profile
 

@@ -18,7 +18,7 @@ from screens.frame.palette import Actions
 from screens.views import keys
 from services.bench.profiles import Keymap, ProfileProblem
 from services.live import protocol
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 
 FILE = Path("/home/ann/lab.toml")
 APP = [binding for _, binding in BindingsMap(LabConsole.BINDINGS)]

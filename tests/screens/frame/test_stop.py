@@ -6,7 +6,7 @@ import console.stop_key_driver as console_driver
 import services.arm_commands
 from screens.frame.dialogs import NoAnswer
 from services.live import protocol
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from services.live.stop_line import StopLine
 from sessions.models import SessionKind
 

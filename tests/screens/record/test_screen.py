@@ -12,7 +12,7 @@ from screens.widgets.pictures import Pictures
 from screens.widgets.preview import Preview
 from services.live import events as ev
 from services.live import protocol
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from sessions.models import SessionKind, SessionStatus
 
 

@@ -24,7 +24,7 @@ from services.bench.profiles import Benches
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import read_events
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from sessions.models import SessionStatus
 from tests.screens.conftest import Console
 from tests.support.fake_desk import empty_folder, sim_profile

@@ -13,8 +13,9 @@ from screens.views.session_page import session_page
 from screens.views.session_rows import ended_row, running_row
 from services.folders import DataFolder
 from services.live import events as ev
+from services.live.phases import Phase
 from services.live.running import Running
-from services.live.snapshots import Phase, Snapshot, replay
+from services.live.snapshots import Snapshot, replay
 from services.log.documents import document
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict

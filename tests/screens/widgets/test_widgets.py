@@ -14,7 +14,8 @@ from screens.widgets import glyphs
 from screens.widgets.joints import Joint, joint_line
 from screens.widgets.keyline import Key, fitting
 from screens.widgets.preview import Preview, palette_index, steady_index
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 from services.units import duration, size
 from sessions.models import Episode
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.live import events as ev
+from services.live.phases import Phase
 from services.live.reasons import STOP_KEYS, Step
-from services.live.snapshots import Alarm, Phase, Snapshot, advance, replay, utc
+from services.live.snapshots import Alarm, Snapshot, advance, replay, utc
 from services.log.documents import document
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Verdict
 from tests.support.runs import BEGAN, ended, numbered, saved, session_id, started

@@ -23,8 +23,8 @@ from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live import warm
 from services.live.event_log import is_live, read_events
+from services.live.phases import Phase
 from services.live.requests import Purpose
-from services.live.snapshots import Phase
 from services.workers import warm as warm_worker
 from services.workers.warm import LOADED
 from sessions.locks import is_held

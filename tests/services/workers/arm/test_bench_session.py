@@ -9,8 +9,8 @@ import pytest
 
 from services import arm_commands
 from services.live import protocol
+from services.live.phases import Phase
 from services.live.requests import Purpose
-from services.live.snapshots import Phase
 from sessions.models import SessionStatus
 from tests.support.rig import Rig, gone, press, say, wait_until
 

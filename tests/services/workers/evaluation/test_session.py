@@ -15,7 +15,8 @@ from services.evaluation import plan as evaluation
 from services.live import events as ev
 from services.live import protocol
 from services.live.link import Link
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 from sessions.models import SessionStatus, Verdict
 from tests.support.checkpoints import START
 from tests.support.evaluating import (

@@ -19,7 +19,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog, LogBusy
 from services.live.link import Link, LinkLost
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from services.workers.process.journal import Journal
 from services.workers.process.server import Received, Server
 from sessions.models import SessionKind

@@ -13,7 +13,7 @@ from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import read_events
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from tests.support.rig import Rig, follow, gone, take, wait_until
 
 KILLS = 20

@@ -16,7 +16,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import is_live
 from services.live.link import Link
-from services.live.snapshots import Phase
+from services.live.phases import Phase
 from services.recording import plan as recording
 from sessions.models import SessionStatus
 from tests.support.rig import Rig, finish, follow, gone, press, say, take, wait_until

@@ -26,7 +26,8 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.crashes import close_crashed
 from services.live.link import Link
-from services.live.snapshots import Phase, Snapshot
+from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 from services.training import plan as training
 from sessions.models import SessionStatus
 from tests.support.rig import Rig, gone, say, wait_until
