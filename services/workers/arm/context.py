@@ -151,7 +151,7 @@ class ArmContext:
         """The driving console is gone: nothing begins any more, what nobody watches holds; an end goes on."""
         self.waiting = 0
         ends = self.ending is not None and self.phase in (Phase.RESTING, Phase.RELEASING)
-        if self.phase in self._strategy.driven and not ends:
+        if self.phase in self._strategy.needs_driver and not ends:
             self.stop(StopCause.DRIVER_GONE)
 
     def finish(self, status: SessionStatus, reason: str) -> None:

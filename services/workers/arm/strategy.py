@@ -39,7 +39,7 @@ class Strategy(ABC):
     """What the arm follows, for people."""
     recovery_hint = "p resumes when it is back"
     """What answers a device that failed, for people."""
-    driven: frozenset[Phase] = FOLLOWING | {Phase.ALIGNING}
+    needs_driver: frozenset[Phase] = FOLLOWING | {Phase.ALIGNING}
     """Phases in which the arm holds when the driving console is gone."""
     ends_in: Mapping[Phase, str] = {}
     """Phases in which the session has done what it was asked for and ends by itself: why, for people."""

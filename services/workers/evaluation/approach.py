@@ -33,7 +33,7 @@ class Approach:
 
     def __init__(self, arm: Arm, action_source: ActionSource, motion: Motion, start: Pose, *, trusting: bool) -> None:
         """`start` is where trials begin, empty where that is not known; `trusting`: nobody is there to be asked."""
-        self._arm, self._brain, self._motion, self._trusting = arm, action_source, motion, trusting
+        self._arm, self._action_source, self._motion, self._trusting = arm, action_source, motion, trusting
         self._start, self._told = dict(start), bool(start)
         self._places = [dict(start)] if start else []
         self._offered: Pose = {}
@@ -47,7 +47,7 @@ class Approach:
     @property
     def reloads(self) -> bool:
         """Whether the policy is being loaded again."""
-        return self._brain.policy.ready is None
+        return self._action_source.policy.ready is None
 
     def set_out(self, measured: Pose, seed: int | None) -> None:
         """Move to where trials begin; a policy that died loads again meanwhile."""
@@ -56,7 +56,7 @@ class Approach:
             self._places.append(self._offered)
             self._offered = {}
         self._since = time.monotonic()
-        self._brain.ensure_running()
+        self._action_source.ensure_running()
         goal = self._start or (self._places[-1] if self._places else {})
         path = start_path(measured, goal, self._motion)
         self._here = path[-1] if path else dict(measured)
@@ -69,9 +69,9 @@ class Approach:
         except PolicyFailed as failure:
             if failure.died and not self._revived:
                 self._revived, self.first = True, None
-                self._brain.ensure_running()
+                self._action_source.ensure_running()
                 return None
-            raise Stranded(str(failure) or self._brain.policy.last_words()) from failure
+            raise Stranded(str(failure) or self._action_source.policy.last_words()) from failure
 
     def _step(self, observation: dict[str, Any], measured: Pose) -> bool | None:
         if self._arm.trouble:
@@ -83,14 +83,14 @@ class Approach:
             return None
         if self.first is None:
             self._ask(observation)
-        first = self._brain.first() if self.first is not None else None
+        first = self._action_source.first() if self.first is not None else None
         return None if first is None else self._agree(first, measured)
 
     def _ask(self, observation: dict[str, Any]) -> None:
         """Have the policy think from here, as soon as it can."""
-        if self._brain.idle:
+        if self._action_source.idle:
             self.first = observation
-            self._brain.begin_trial(observation, self._seed)
+            self._action_source.begin_trial(observation, self._seed)
 
     def _agree(self, first: Pose, measured: Pose) -> bool | None:
         """Begin where the first action is near the goal, else ramp to it; one that runs away is followed slowly."""

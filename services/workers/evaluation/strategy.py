@@ -34,7 +34,7 @@ class EvaluateStrategy(Strategy):
     kind = SessionKind.EVAL
     guided_by = "the policy"
     recovery_hint = "g goes to rest when it is back"
-    driven = frozenset({Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING})
+    needs_driver = frozenset({Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING})
     """Nobody watches: whatever moves holds, and the trial is left pending."""
 
     def __init__(self, request: EvalRequest, *, takes: Takes, action_source: ActionSource, start: Pose) -> None:

@@ -25,7 +25,7 @@ class RecordStrategy(Strategy):
     """Takes of a fixed length, started by a command each; the arm follows on between them, unrecorded."""
 
     kind = SessionKind.RECORD
-    driven = Strategy.driven - {Phase.RECORDING}
+    needs_driver = Strategy.needs_driver - {Phase.RECORDING}
     """A take goes on to its end, since a person holds the leader; the arm holds after it."""
 
     def __init__(self, request: RecordRequest, open_takes: Callable[[], Takes]) -> None:
