@@ -41,7 +41,7 @@ class CheckpointProblem(Exception):
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """Where a checkpoint comes from. `start_pose` is the median pose (degrees) in which its demonstrations begin.
 
-    `calibrations` are those that its demonstrations were recorded with, where they are known: by session, the SHA-256
+    `calibrations` are those that its demonstrations were recorded with, as far as known: by session, the SHA-256
     of each arm's calibration file.
     """
 
@@ -124,8 +124,8 @@ class Checkpoint:
     @property
     def cameras(self) -> tuple[str, ...]:
         """The cameras that the policy uses, by their names in its training."""
-        looks = [next(iter(self.sources(k)), k) for k, f in self.needs.items() if f.type == "VISUAL"]
-        return tuple(name.removeprefix(IMAGES) for name in looks)
+        used = [next(iter(self.sources(k)), k) for k, f in self.needs.items() if f.type == "VISUAL"]
+        return tuple(name.removeprefix(IMAGES) for name in used)
 
     @property
     def label(self) -> str:

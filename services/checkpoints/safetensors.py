@@ -6,17 +6,17 @@ from pathlib import Path
 
 
 def whole(path: Path) -> bool:
-    """Whether the file has a header, and is as long as that says."""
+    """Whether the file has a header and the length that it states."""
     return _shapes(path) is not None
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Its tensors' shapes by name; nothing of a file that cannot be read."""
+    """The tensors' shapes by name; empty if the file cannot be read."""
     return _shapes(path) or {}
 
 
 def _shapes(path: Path) -> dict[str, tuple[int, ...]] | None:
-    """None of a file that is damaged, cut short, another's or not there; no tensor is read."""
+    """The shapes, without reading a tensor; None if the file is damaged, cut short, of another format or missing."""
     from safetensors import SafetensorError, safe_open
 
     try:

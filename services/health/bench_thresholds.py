@@ -1,10 +1,10 @@
-"""The thresholds that a bench sets itself, held against the checks that there are."""
+"""Validation of the thresholds that a bench sets in lab.toml."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from services.health import cameras, motion  # noqa: F401  # what they hold is registered
+from services.health import cameras, motion  # noqa: F401  # importing them registers their checks
 from services.health.checks import REGISTERED, HealthProblem, thresholds_of
 
 

@@ -240,16 +240,16 @@ def main(argv: list[str]) -> int:
         print(f"usage: {Path(argv[0]).name} DATA_DIR", file=sys.stderr)
         return 2
     place = place_of(argv[1])
-    ready, tell = os.pipe()
+    ready, report = os.pipe()
     if os.fork():
-        os.close(tell)
+        os.close(report)
         answer = os.read(ready, 1)
         return answer[0] if answer else 1
     os.close(ready)
     os.setsid()
     status = 1
     try:
-        status = _live(place, tell)
+        status = _live(place, report)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -258,21 +258,21 @@ def main(argv: list[str]) -> int:
         os._exit(status)
 
 
-def _live(place: Place, tell: int) -> int:
+def _live(place: Place, report: int) -> int:
     """Take the lock and run the world until it leaves."""
     place.lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = Lock(place.lock)
     except LockBusy:
-        os.write(tell, bytes([BUSY]))
+        os.write(report, bytes([BUSY]))
         return BUSY
     world = World(place, float(os.environ.get("LAB_CONSOLE_SIM_IDLE_S", "600")))
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda n, _: world.leave(signal.Signals(n).name))
         print(f"world {os.getpid()} ready", flush=True)
-        os.write(tell, b"\0")
-        os.close(tell)
+        os.write(report, b"\0")
+        os.close(report)
         print(f"world {os.getpid()} leaves: {world.run()}", flush=True)
     finally:
         world.close()

@@ -1,4 +1,4 @@
-"""The policy's own process: loads a checkpoint with LeRobot, and turns observations into actions when asked.
+"""The policy's own process: loads a checkpoint with LeRobot, and turns observations into actions on request.
 
 A separate process, so that neither Python's lock nor a crash nor an out-of-memory kill of the policy touches the
 process that holds the arm. It dies with that process.

@@ -162,7 +162,7 @@ class Supervisor:
     def _kill(self) -> str:
         """Kill the trainer. Saved checkpoints stay whole: each is renamed only once it is complete."""
         self.killed_after = self.killed_after or self._stop_timeout.seconds
-        logger.warning("the trainer was silent for %.0f s after it was asked to stop: killed", self.killed_after)
+        logger.warning("the trainer was silent for %.0f s after a stop was requested: killed", self.killed_after)
         self.trainer.kill()
         return f"the trainer did not react for {duration(self.killed_after)}: it is killed"
 

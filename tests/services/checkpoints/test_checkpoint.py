@@ -96,7 +96,7 @@ def test_a_policy_without_its_training_state_can_still_be_run(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"type": 3}', b'{"type": "act", "input_features": {"a": 1}}', b"\xff"]
 )
-def test_a_configuration_that_is_none_is_said_so(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_configuration_is_reported(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, 100) / "pretrained_model"
     (path / "config.json").write_bytes(content)
     with pytest.raises(CheckpointProblem, match="is not a LeRobot policy configuration"):
@@ -141,7 +141,7 @@ def test_a_checkpoint_is_found_by_path_by_name_by_session_and_by_step(tmp_path: 
         ("20260217-142002", "is no training that reached its first step"),
     ],
 )
-def test_what_is_not_found_is_said_in_words(tmp_path: Path, wanted: str, words: str) -> None:
+def test_what_is_not_found_is_reported(tmp_path: Path, wanted: str, words: str) -> None:
     folder = make_folder(tmp_path)
     output = folder.outputs / "train" / "cubes"
     write(output, 100)
@@ -193,7 +193,7 @@ def test_the_newest_of_each_training_comes_first(tmp_path: Path) -> None:
         b'{"steps": [{"registry_name": "normalizer_processor", "state_file": "/nowhere/at/all"}]}',
     ],
 )  # fmt: skip
-def test_a_preprocessor_that_cannot_be_read_tells_nothing(tmp_path: Path, content: bytes) -> None:
+def test_a_preprocessor_that_cannot_be_read_is_empty(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, 100) / "pretrained_model"
     (path / "policy_preprocessor.json").write_bytes(content)
     found = checkpoints.read(path)

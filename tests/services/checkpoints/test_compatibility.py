@@ -77,7 +77,7 @@ def test_a_policy_fits_the_bench_that_it_learnt_on(tmp_path: Path) -> None:
     ],
     ids=["camera", "size", "joints", "names", "state"],
 )
-def test_what_does_not_fit_is_said_in_words(tmp_path: Path, features: dict[str, Any], words: str) -> None:
+def test_what_does_not_fit_is_reported(tmp_path: Path, features: dict[str, Any], words: str) -> None:
     assert words in "; ".join(fit(policy(tmp_path, image("wrist")), features, fps=30).problems)
 
 

@@ -1,4 +1,4 @@
-"""safetensors files: whole or not, told without reading a tensor and without torch."""
+"""safetensors files: whether they are whole, without reading a tensor and without torch."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_one_without_a_tensor_is_whole(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NOT_WHOLE)
-def test_what_is_not_whole_is_said_and_has_no_shapes(file: Path, name: str) -> None:
+def test_a_file_that_is_not_whole_is_recognized_and_has_no_shapes(file: Path, name: str) -> None:
     file.write_bytes(NOT_WHOLE[name])
     assert not whole(file)
     assert shapes(file) == {}

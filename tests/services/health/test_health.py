@@ -104,7 +104,7 @@ def test_a_recorded_camera_is_judged_by_the_same_checks_in_ranges_of_frames() ->
     assert judge_frames(frames, FPS, {"black": {"raise_after_s": 2.0}}) == ()
 
 
-def test_a_follower_that_lags_for_long_is_stuck_and_said_by_its_motor() -> None:
+def test_a_follower_that_lags_for_long_is_stuck_and_its_motor_is_named() -> None:
     check = Stuck(StuckThresholds(degrees=20, raise_after_s=1.0))
     goal, measured = {"a": 0.0, "b": 50.0, "gripper": 100.0}, {"a": 1.0, "b": 10.0, "gripper": 0.0}
     lags = Period(goal, measured, gripper="gripper")

@@ -76,7 +76,7 @@ def test_a_plan_has_lerobots_defaults_made_to_measure(folder: DataFolder) -> Non
         ({"name": "a/b"}, "cannot name a training"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_in_words(folder: DataFolder, changes: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_trained_is_refused(folder: DataFolder, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(Refusal) as refusal:
         plan(folder, **changes)
     assert words in str(refusal.value)
@@ -110,7 +110,7 @@ def test_a_dataset_without_an_accepted_episode_is_refused(folder: DataFolder) ->
         plan(folder)
 
 
-def test_the_episodes_that_would_be_used_are_told(folder: DataFolder) -> None:
+def test_the_episodes_that_would_be_used_are_reported(folder: DataFolder) -> None:
     assert training.episodes_used(summarize(folder.datasets / "cubes")) == "3 episodes"
     write_mark(folder.datasets / "cubes", 1, Mark(accepted=False))
     assert training.episodes_used(summarize(folder.datasets / "cubes")) == "2 of 3 episodes, 1 rejected left out"

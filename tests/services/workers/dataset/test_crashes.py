@@ -279,7 +279,7 @@ def test_marks_follow_the_episodes(healthy: Path) -> None:
     assert read_marks(healthy)[2] == Mark(accepted=True, flags=("recovered",))
 
 
-def test_unreadable_marks_are_set_aside_and_said_so(healthy: Path) -> None:
+def test_unreadable_marks_are_set_aside_and_reported(healthy: Path) -> None:
     (healthy / SIDECAR).write_bytes(b'{"episodes": {"0"')
     found = recover(healthy)
     assert found is not None

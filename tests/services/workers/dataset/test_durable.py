@@ -88,7 +88,7 @@ def test_an_existing_dataset_is_not_overwritten(root: Path) -> None:
     assert tree(root) == before
 
 
-def test_a_bench_that_differs_is_refused_in_words_and_nothing_changes(root: Path) -> None:
+def test_a_bench_that_differs_is_refused_with_every_difference_and_nothing_changes(root: Path) -> None:
     dataset = open_demo(root)
     record(dataset, 1)
     dataset.close()

@@ -23,7 +23,7 @@ FEATURES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def looking(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A policy that looks at the wrist's camera."""
+    """A policy that uses the wrist camera."""
     return make_checkpoint(tmp_path_factory.mktemp("run") / "000010", cube=False, cameras={"wrist": (96, 72)})
 
 
@@ -143,7 +143,7 @@ def test_a_kill_is_named(running: Policy) -> None:
     assert not running.dead
 
 
-def test_weights_that_cannot_be_had_offline_are_said_in_words() -> None:
+def test_weights_that_cannot_be_had_offline_are_reported() -> None:
     from services.workers.inference.policy_server import explain
 
     class OfflineModeIsEnabled(Exception):

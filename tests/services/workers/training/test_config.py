@@ -27,12 +27,12 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def build(roots: dict[str, Path], *settings: str, dataset: str = "pictures", **changes: Any) -> Any:
-    asked = {"policy": "act", "name": "mine", "steps": 5, "data_dir": "/nowhere", **changes}
-    request = TrainRequest(dataset=dataset, settings=settings, **asked)
+    fields = {"policy": "act", "name": "mine", "steps": 5, "data_dir": "/nowhere", **changes}
+    request = TrainRequest(dataset=dataset, settings=settings, **fields)
     return train_config.build(request, root=roots[dataset], output=Path("/nowhere/mine"), episodes=[0])
 
 
-def test_the_consoles_defaults_stand_unless_the_operator_says_otherwise(roots: dict[str, Path]) -> None:
+def test_the_consoles_defaults_stand_unless_the_operator_overrides_them(roots: dict[str, Path]) -> None:
     config = build(roots, log_freq=3)
     assert (config.steps, config.log_freq, config.env_eval_freq, config.dataset.episodes) == (5, 3, 0, [0])
     assert config.policy.push_to_hub is False and config.wandb.enable is False

@@ -125,10 +125,10 @@ def rewrite_rows(root: Path, without: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("without", "told"), [("stats/action/mean", ": action"), ("stats/action/q01", ": action (q01)"), ("stats/", CUBE)]
+    ("without", "named"), [("stats/action/mean", ": action"), ("stats/action/q01", ": action (q01)"), ("stats/", CUBE)]
 )
-def test_what_the_episodes_do_not_tell_stays_the_datasets_with_a_warning(
-    folder: DataFolder, caplog: pytest.LogCaptureFixture, without: str, told: str
+def test_what_the_episodes_lack_stays_the_datasets_with_a_warning(
+    folder: DataFolder, caplog: pytest.LogCaptureFixture, without: str, named: str
 ) -> None:
     root = make_dataset(folder, rejected=[1], wild=[1])
     rewrite_rows(root, without)
@@ -137,7 +137,7 @@ def test_what_the_episodes_do_not_tell_stays_the_datasets_with_a_warning(
     normalization.narrow(dataset, normalization.trained_episodes(dataset))
     after = dataset.meta.stats
     (warning,) = warnings(caplog)
-    assert "the statistics of all 3 episodes of the dataset, not only of the 2" in warning and told in warning
+    assert "the statistics of all 3 episodes of the dataset, not only of the 2" in warning and named in warning
     assert after["action"].keys() == before["action"].keys()
     assert np.array_equal(after["action"]["q01"], before["action"]["q01"])
     check(after["action"], "action", *([[0, 2]] if "q01" in without else [[0, 1, 2]]), wild=[1])

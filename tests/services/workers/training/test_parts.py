@@ -49,7 +49,7 @@ def test_kills_for_memory_are_counted_on_the_machine_and_in_the_own_group(tmp_pa
     assert oom_kills(tmp_path / "vmstat", tmp_path / "cgroup", tmp_path / "groups") == 5
 
 
-def test_a_kernel_that_tells_nothing_counts_as_none(tmp_path: Path) -> None:
+def test_a_kernel_without_counters_counts_as_none(tmp_path: Path) -> None:
     assert oom_kills(tmp_path / "none", tmp_path / "none", tmp_path / "none") == 0
     assert oom_kills() >= 0
 
@@ -65,8 +65,8 @@ def started(output: Path) -> ev.TrainingStarted:
 
 
 def ending(output: Path, **known: Any) -> tuple[SessionStatus, str]:
-    told: dict[str, Any] = {"request": REQUEST, "started": started(output), "step": 41, "code": 0, **known}
-    return Ending(**told).outcome()
+    facts: dict[str, Any] = {"request": REQUEST, "started": started(output), "step": 41, "code": 0, **known}
+    return Ending(**facts).outcome()
 
 
 @pytest.mark.parametrize(
@@ -202,12 +202,14 @@ def test_points_wait_in_memory_while_the_disk_is_full_and_come_in_order(tmp_path
     assert path.read_bytes() == b"".join(lines)
 
 
-def test_a_disk_that_fails_at_the_end_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_at_the_end_is_reported_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from services.workers.training.progress import Progress
 
-    told: list[ev.Event] = []
+    sent: list[ev.Event] = []
     context: Any = SimpleNamespace(
-        run=RunFolder(tmp_path), journal=SimpleNamespace(tell=told.append), server=SimpleNamespace(publish=told.append)
+        run=RunFolder(tmp_path), journal=SimpleNamespace(tell=sent.append), server=SimpleNamespace(publish=sent.append)
     )
     progress = Progress(context)
     progress.begin(started(tmp_path))
@@ -218,7 +220,7 @@ def test_a_disk_that_fails_at_the_end_is_said_and_ends_nothing(tmp_path: Path, m
 
     monkeypatch.setattr(os, "fsync", failing)
     progress.close()
-    alarm, kept = told[1:]
+    alarm, kept = sent[1:]
     assert isinstance(alarm, ev.AlarmRaised) and "may lack the last points: Input/output error" in alarm.text
     assert isinstance(kept, ev.TrainingProgressed) and (kept.step, kept.points) == (3, 1)
     assert json.loads(RunFolder(tmp_path).metrics.read_text())["loss"] == 0.5
@@ -319,8 +321,8 @@ def test_a_retry_copes_with_what_an_earlier_try_left(tmp_path: Path, earlier: st
 def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> None:
     from services.workers.training import training_run
 
-    told: list[Any] = []
-    channel: Any = SimpleNamespace(tell=told.append, stop_requested=True, wait=lambda seconds: False)
+    sent: list[Any] = []
+    channel: Any = SimpleNamespace(tell=sent.append, stop_requested=True, wait=lambda seconds: False)
     run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, channel)  # type: ignore[arg-type]
     run.config, run.step = SimpleNamespace(steps=100, batch_size=8), 20
     run._dataset = SimpleNamespace(num_frames=80)
@@ -332,32 +334,32 @@ def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> No
         whole_checkpoint(folder)
 
     run.save(write, tmp_path / "checkpoints" / "000020")
-    kinds = [type(t).__name__ for t in told]
+    kinds = [type(t).__name__ for t in sent]
     assert kinds == [
         "Stepped", "PhaseChanged", "AlarmRaised", "Stepped", "Stepped", "Stepped", "AlarmCleared", "CheckpointSaved",
         "PhaseChanged",
     ]  # fmt: skip
-    assert told[0] == Stepped(step=20, samples=160, epochs=2.0)
+    assert sent[0] == Stepped(step=20, samples=160, epochs=2.0)
 
 
 def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> None:
     from services.workers.training import training_run
 
-    told: list[Any] = []
-    channel: Any = SimpleNamespace(tell=told.append, stop_requested=True)
+    sent: list[Any] = []
+    channel: Any = SimpleNamespace(tell=sent.append, stop_requested=True)
     run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, channel)  # type: ignore[arg-type]
     run.config, run.step = SimpleNamespace(steps=100), 20
     last = tmp_path / "last"
     last.mkdir()  # no link replaces it
     with pytest.raises(training_run.Stopped):
         run.saved(tmp_path / "000020")
-    (alarm,) = told
+    (alarm,) = sent
     assert (alarm.source, alarm.answer) == ("last", "the checkpoint is saved; free the disk")
     assert alarm.text.startswith("`last` does not point at the checkpoint of step 20: ")
     last.rmdir()
     with pytest.raises(training_run.Stopped):
         run.saved(tmp_path / "000020")
-    assert told[1:] == [ev.AlarmCleared(source="last")] and last.readlink() == Path("000020")
+    assert sent[1:] == [ev.AlarmCleared(source="last")] and last.readlink() == Path("000020")
 
 
 def test_partial_checkpoints_go_where_nobody_trains_and_stay_where_somebody_does(tmp_path: Path) -> None:
@@ -385,16 +387,16 @@ def test_partial_checkpoints_go_where_nobody_trains_and_stay_where_somebody_does
     assert [len(list(o.glob("checkpoints/0*"))) for o in trainings] == [1, 1]
 
 
-# -- a trainer that says nothing -------------------------------------------------------------------------------
+# -- a silent trainer -------------------------------------------------------------------------------------------
 
 
 def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(stop_timeout, "time", SimpleNamespace(monotonic=lambda: now, time=lambda: 5000.0 + now))
-    told: list[Any] = []
-    timeout = StopTimeout(SimpleNamespace(tell=told.append))  # type: ignore[arg-type]
+    sent: list[Any] = []
+    timeout = StopTimeout(SimpleNamespace(tell=sent.append))  # type: ignore[arg-type]
     now += 100
-    assert not timeout.too_long(0.1)  # nobody asked it to stop
+    assert not timeout.too_long(0.1)  # no stop was requested
     timeout.start()
     now += 12
     assert timeout.warning(0.1) == (
@@ -403,14 +405,14 @@ def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.Mon
     timeout.heard()
     now += 29
     timeout.update_alarm(0.1, "at step 3")
-    assert not told
+    assert not sent
     now += 1
     assert timeout.too_long(0.1) and not timeout.too_long(20.0), "a slow step needs its time"
     timeout.update_alarm(0.1, "at step 3")
     timeout.update_alarm(0.1, "at step 3")
     timeout.heard()
     timeout.update_alarm(0.1, "at step 4")
-    raised, cleared = told
+    raised, cleared = sent
     assert (raised.text, raised.answer) == ("trainer silent, at step 3", "S again kills the trainer")
     assert raised.at == 5000.0 + now - 30  # when it became silent
     assert cleared == ev.AlarmCleared(source="trainer")

@@ -79,14 +79,14 @@ def trainer_of(rig: Rig, run: RunFolder) -> psutil.Process:
 
 
 def phases(rig: Rig, run: RunFolder) -> list[str]:
-    told = [e.phase for e in rig.events(run, ev.PhaseChanged)]
-    return [p for n, p in enumerate(told) if n == 0 or told[n - 1] != p]
+    phases = [e.phase for e in rig.events(run, ev.PhaseChanged)]
+    return [p for n, p in enumerate(phases) if n == 0 or phases[n - 1] != p]
 
 
 # -- a training that goes well --------------------------------------------------------------------------
 
 
-def test_a_training_tells_what_it_trains_how_far_it_is_and_how_it_ended(trained: tuple[Rig, RunFolder]) -> None:
+def test_a_training_reports_what_it_trains_how_far_it_is_and_how_it_ended(trained: tuple[Rig, RunFolder]) -> None:
     rig, run = trained
     state = rig.snapshot(run)
     assert (state.status, state.end_reason) == (SessionStatus.FINISHED, "trained all 3 steps")
@@ -140,7 +140,7 @@ def test_the_cameras_keep_imagenets_statistics_and_the_joints_have_those_of_the_
     assert stats["observation.state.std"][0] == 1.0  # episodes 0 and 2
 
 
-def test_a_checkpoint_is_complete_told_with_its_size_and_linked_as_the_last(trained: tuple[Rig, RunFolder]) -> None:
+def test_a_checkpoint_is_complete_reported_with_its_size_and_linked_as_the_last(trained: tuple[Rig, RunFolder]) -> None:
     rig, run = trained
     state = rig.snapshot(run).training
     assert state is not None
@@ -309,7 +309,7 @@ async def test_progress_reaches_a_watcher_before_it_is_kept(lab: Rig) -> None:
 # -- beside a recording --------------------------------------------------------------------------------------
 
 
-def test_a_dataset_in_use_is_refused_in_words(lab: Rig) -> None:
+def test_a_dataset_in_use_is_refused_with_a_reason(lab: Rig) -> None:
     with dataset_lock(lab.folder.datasets / "cubes", "session of anna"):
         state = over(lab, train(lab.folder))
     assert state.status is SessionStatus.ABORTED
@@ -330,14 +330,14 @@ def test_a_dataset_left_by_a_crash_is_recovered_first(lab: Rig) -> None:
     stray.write_bytes(b"PAR1 half")
     run = train(lab.folder, steps=1)
     assert over(lab, run).status is SessionStatus.FINISHED
-    (told,) = lab.events(run, ev.DatasetRecovered)
-    assert told.episodes == 3 and not stray.exists()
+    (recovered,) = lab.events(run, ev.DatasetRecovered)
+    assert recovered.episodes == 3 and not stray.exists()
 
 
 # -- things that go wrong ---------------------------------------------------------------------------------------
 
 
-def test_a_loss_that_is_no_number_is_said_at_once_and_at_the_end(lab: Rig) -> None:
+def test_a_loss_that_is_no_number_is_reported_at_once_and_at_the_end(lab: Rig) -> None:
     run = train(lab.folder, steps=8, settings=["policy.optimizer_lr=1e30"])
     state = over(lab, run)
     (alarm,) = (a for a in lab.events(run, ev.AlarmRaised) if a.source == "loss")
@@ -373,7 +373,7 @@ def test_weights_that_cannot_be_had_offline_are_named_with_the_way_round(quick_r
     assert "--set policy.pretrained_backbone_weights=null" in state.end_reason
 
 
-def test_a_language_model_that_is_not_in_the_cache_is_told(lab: Rig) -> None:
+def test_a_language_model_that_is_not_in_the_cache_is_reported(lab: Rig) -> None:
     request = training.plan(lab.folder, dataset="cubes", policy="smolvla", steps=1, settings=["num_workers=0"])
     state = over(lab, training.begin(lab.folder, request))
     assert state.status is SessionStatus.ABORTED
@@ -396,9 +396,9 @@ async def test_without_room_a_checkpoint_is_left_out_and_the_last_one_waits_for_
         state = await link.until(lambda s: not s.running, 30)
     assert state.status is SessionStatus.FINISHED
     assert [c.step for c in state.training.checkpoints] == [60]  # type: ignore[union-attr]
-    told = [e.text for e in lab.events(run, ev.AlarmRaised)]
-    assert told[0].startswith("the checkpoint of step 20 could not be saved: ")
-    assert told[0].endswith("training goes on to the next checkpoint")
+    alarms = [e.text for e in lab.events(run, ev.AlarmRaised)]
+    assert alarms[0].startswith("the checkpoint of step 20 could not be saved: ")
+    assert alarms[0].endswith("training goes on to the next checkpoint")
     assert lab.events(run, ev.AlarmCleared)
     folder = lab.folder.outputs / "train" / "act_cubes" / "checkpoints"
     assert sorted(p.name for p in folder.iterdir()) == ["000060", "last"]
@@ -546,9 +546,9 @@ def test_killing_the_worker_takes_the_trainer_along_and_loses_no_whole_checkpoin
     wait_until(gone(run))
     state = close_crashed(run)
     assert state.status is SessionStatus.CRASHED
-    told = [c.step for c in state.training.checkpoints] if state.training else []
+    saved = [c.step for c in state.training.checkpoints] if state.training else []
     whole = checkpoints.complete(lab.folder.outputs / "train" / "act_cubes")
-    assert set(told) <= {int(p.name) for p in whole}
+    assert set(saved) <= {int(p.name) for p in whole}
     if whole:
         loads(whole[-1])
 
