@@ -1,4 +1,4 @@
-"""CameraViewsScreen at the cameras of a session: which are shown, how large, and what the worker is asked to send."""
+"""The cameras of a session: which are shown, how large, and which previews the worker is asked for."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class BenchScreen(LabScreen):
     # --- drawing --------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Today, and who sits where."""
+        """Today, and which sessions run where."""
         self.query_one("#bench-box").border_title = Content(f"bench {clean(self.desk.profile.name)}")
         self.query_one("#phase-box").border_title = "arm"
         self.set_class(not self.desk.live, "-still")

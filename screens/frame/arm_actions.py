@@ -88,5 +88,5 @@ class ArmActions:
     def _note(self, text: str | None) -> None:
         if not text or self.desk.link is None:
             return
-        told = self.desk.link.tell(protocol.AddNote(text=text, author=self.desk.operator))
-        self.desk.order(told, done=f"noted: {clean(text, 60)}")
+        answer = self.desk.link.tell(protocol.AddNote(text=text, author=self.desk.operator))
+        self.desk.order(answer, done=f"noted: {clean(text, 60)}")

@@ -71,15 +71,15 @@ class Choice:
 class Question(Dialog[str]):
     """A title, what will happen, and a few answers, each with a key."""
 
-    def __init__(self, desk: Desk, title: str, says: Sequence[str], choices: Sequence[Choice]) -> None:
+    def __init__(self, desk: Desk, title: str, sentences: Sequence[str], choices: Sequence[Choice]) -> None:
         super().__init__(desk)
-        self._title, self._says, self._choices = title, says, choices
+        self._title, self._sentences, self._choices = title, sentences, choices
 
     def compose(self) -> ComposeResult:
         """Title, sentences, answers."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean(self._title), "bold $accent"), markup=False)
-            yield Static("\n".join(clean(line) for line in self._says), classes="says", markup=False)
+            yield Static("\n".join(clean(line) for line in self._sentences), classes="says", markup=False)
             for choice in self._choices:
                 shown = choice.key.partition(",")[0]
                 answer = Content.assemble((f"{shown:>6}", "bold $accent"), f"   {choice.text}")

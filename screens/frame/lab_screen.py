@@ -22,7 +22,7 @@ from screens.desk.messages import (
 )
 from screens.frame.arm_actions import ArmActions
 from screens.frame.bindings import BoundScreen
-from screens.frame.status_lines import Said, alarm_line, banner, header
+from screens.frame.status_lines import StatusLine, alarm_line, banner, header
 from screens.views import keys
 from screens.views.phase import moment
 from screens.views.signs import signs
@@ -46,7 +46,7 @@ class LabScreen(ArmActions, BoundScreen):
 
     def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
         super().__init__(desk, entry)
-        self._notice: Said | None = None
+        self._notice: StatusLine | None = None
         self._notice_ends = 0.0
         self._draws_soon = False
 
@@ -62,7 +62,7 @@ class LabScreen(ArmActions, BoundScreen):
     def draw_telemetry(self) -> None:
         """Draw what changes five times a second."""
 
-    def alarm(self) -> Said:
+    def alarm(self) -> StatusLine:
         """The line under the header: what needs the operator."""
         return alarm_line(self.desk.snapshot, self.now())
 
@@ -141,7 +141,7 @@ class LabScreen(ArmActions, BoundScreen):
     def on_noticed(self, message: Noticed) -> None:
         """Show a sentence for a few seconds."""
         message.stop()
-        self._notice = Said(message.text, message.tone)
+        self._notice = StatusLine(message.text, message.tone)
         self._notice_ends = time.monotonic() + NOTICE_S
         self._draw_lines()
 
@@ -191,16 +191,16 @@ class LabScreen(ArmActions, BoundScreen):
         clock = time.strftime("%H:%M", time.localtime(self.now()))
         holds, notice = banner(self.desk, self.size.width, typing=isinstance(self.focused, Input)), self._notice
         if notice and holds.text:  # what holds stays to be read: for its few seconds the notice takes the header
-            self._say("#header", Said(f" {notice.text}", notice.tone))
+            self._show_line("#header", StatusLine(f" {notice.text}", notice.tone))
         else:
-            self._say("#header", Said(header(self.desk, self.entry.title, clock, self.size.width)))
-        self._say("#alarm", self.alarm())
-        self._say("#banner", holds if holds.text or notice is None else notice)
+            self._show_line("#header", StatusLine(header(self.desk, self.entry.title, clock, self.size.width)))
+        self._show_line("#alarm", self.alarm())
+        self._show_line("#banner", holds if holds.text or notice is None else notice)
 
-    def _say(self, where: str, said: Said) -> None:
-        line = self.query_one(where, Line)
-        line.tone(said.tone if said.text else "")
-        line.show(said.text)
+    def _show_line(self, where: str, line: StatusLine) -> None:
+        widget = self.query_one(where, Line)
+        widget.tone(line.tone if line.text else "")
+        widget.show(line.text)
 
     def _draw_tiny(self) -> None:
         if not self.has_class("-tiny"):

@@ -21,7 +21,7 @@ from sessions.models import SessionKind, SessionStatus
 
 
 @dataclass(frozen=True)
-class Said:
+class StatusLine:
     """A full-width line and its tone."""
 
     text: Content | str
@@ -29,7 +29,7 @@ class Said:
 
 
 def header(desk: Desk, screen: str, clock: str, width: int) -> Content:
-    """Bench, what runs, who sits here, the time."""
+    """Bench, what runs, the operator, the time."""
     dot = f" {signs().dot} "
     left = " lab console  " if width >= 100 else " "
     bench = clean(desk.profile.name) + (" (demo)" if desk.demo else "")
@@ -62,13 +62,13 @@ HAPPENED = frozenset({AlarmSource.POLICY, AlarmSource.REST})
 """Alarms that tell of an event; all others tell of a state that lasts."""
 
 
-def alarm_line(snapshot: Snapshot, now: float) -> Said:
+def alarm_line(snapshot: Snapshot, now: float) -> StatusLine:
     """The newest alarm: what, since when, what answers it; how many more there are."""
     if not snapshot.alarms:
-        return Said("")
+        return StatusLine("")
     alarm = max(snapshot.alarms, key=lambda a: a.since)
     more = f"  (+{len(snapshot.alarms) - 1} more)" if len(snapshot.alarms) > 1 else ""
-    return Said(f"{signs().warning} {_alarm(alarm, now)}{more}", Tone.DANGER)
+    return StatusLine(f"{signs().warning} {_alarm(alarm, now)}{more}", Tone.DANGER)
 
 
 def _alarm(alarm: Alarm, now: float) -> str:
@@ -81,7 +81,7 @@ def _alarm(alarm: Alarm, now: float) -> str:
     return f"{clean(alarm.text)}{since}{answer}"
 
 
-def banner(desk: Desk, width: int, *, typing: bool = False) -> Said:
+def banner(desk: Desk, width: int, *, typing: bool = False) -> StatusLine:
     """The line above the keys: what holds, else who drives, else what was lost; often empty.
 
     `typing`: letters go into a field, and are no keys.
@@ -89,14 +89,16 @@ def banner(desk: Desk, width: int, *, typing: bool = False) -> Said:
     dot = f" {signs().dot} "
     snapshot = desk.snapshot
     if desk.live and snapshot.phase is Phase.HELD:
-        return Said(_held(desk, width, typing), Tone.WARNING)
+        return StatusLine(_held(desk, width, typing), Tone.WARNING)
     if desk.watching:
-        return Said(f"{signs().void} {_who(desk)}", Tone.ACCENT)
+        return StatusLine(f"{signs().void} {_who(desk)}", Tone.ACCENT)
     if not desk.live and desk.why_lost:
-        return Said(f"{signs().warning} {desk.why_lost}{dot}{keys.new_session(desk.kind)} starts again", Tone.DANGER)
+        return StatusLine(
+            f"{signs().warning} {desk.why_lost}{dot}{keys.new_session(desk.kind)} starts again", Tone.DANGER
+        )
     if not desk.live and snapshot.status is SessionStatus.ABORTED and desk.kind is SessionKind.BENCH:
-        return Said(f"{signs().warning} {clean(snapshot.end_reason)}", Tone.WARNING)
-    return Said("")
+        return StatusLine(f"{signs().warning} {clean(snapshot.end_reason)}", Tone.WARNING)
+    return StatusLine("")
 
 
 def _held(desk: Desk, width: int, typing: bool) -> str:

@@ -75,7 +75,7 @@ class RecordForm(Form):
 
     @on(Input.Changed, "#dataset")
     def say_dataset(self) -> None:
-        """Say in words whether this begins a dataset or goes on with one."""
+        """Show whether this begins a dataset or goes on with one."""
         summary = self._known.get(self.value("dataset"))
         if summary is None:
             self.say_about("a new dataset" if self.value("dataset") else "")

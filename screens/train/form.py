@@ -83,7 +83,7 @@ class TrainForm(Form):
 
     @on(Input.Changed, "#dataset")
     def say_dataset(self) -> None:
-        """Say in words what would be read of this dataset."""
+        """Show what would be read of this dataset."""
         summary = self._known.get(self.value("dataset"))
         self._cameras.words = summary.cameras if summary else ()
         if summary is None:

@@ -91,11 +91,11 @@ def title(curves: Curves | None, spec: PlotSpec, *, at: int | None, log: bool) -
 
 def _values(spec: PlotSpec, reading: Reading) -> list[tuple[str, str]]:
     """The plot's own value, then those of the traces that are named beside it."""
-    told = {metric.value: number for metric, number in reading.values.items()}
+    values = {metric.value: number for metric, number in reading.values.items()}
     own = spec.traces[0].column
-    parts = [(spec.written(told[own]) if own in told else "not finite", "bold $foreground")]
-    beside = [trace for trace in spec.traces if trace.beside and trace.column in told]
-    return parts + [(f" ({trace.beside} {spec.written(told[trace.column])})", "") for trace in beside]
+    parts = [(spec.written(values[own]) if own in values else "not finite", "bold $foreground")]
+    beside = [trace for trace in spec.traces if trace.beside and trace.column in values]
+    return parts + [(f" ({trace.beside} {spec.written(values[trace.column])})", "") for trace in beside]
 
 
 def _not_drawn(curves: Curves, spec: PlotSpec, *, log: bool) -> list[tuple[str, str]]:

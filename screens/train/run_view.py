@@ -58,8 +58,8 @@ class RunView(Vertical):
         """Everything; a plot that fits still is kept."""
         self._compact = compact
         self.set_class(self._dead, "-crashed")
-        told = self._watch.snapshot
-        bad = told.status is not SessionStatus.FINISHED or training_view.diverged(told)
+        snapshot = self._watch.snapshot
+        bad = snapshot.status is not SessionStatus.FINISHED or training_view.diverged(snapshot)
         bad = bad and self._watch.shown and not self._watch.live
         self.set_class(bad, "-failed")
         self.tick(now)
@@ -85,19 +85,19 @@ class RunView(Vertical):
         return bool(self._watch.tail) and not self._watch.live
 
     @property
-    def _told(self) -> Snapshot:
+    def _newest(self) -> Snapshot:
         curves = self._watch.curves
         return training_view.caught_up(self._watch.snapshot, curves.reading(-1) if curves is not None else None)
 
     def tick(self, now: float) -> None:
         """The two lines on top, which hold a clock."""
         watch, width = self._watch, max(20, self.size.width - 4)
-        told, live = self._told, watch.live
+        snapshot, live = self._newest, watch.live
         first, second = (Content.styled(text, "$quiet") for text in training_view.empty())
         if watch.shown:
             pace = watch.curves.pace() if watch.curves is not None else 0.0
-            first = training_view.headline(told, watch.asked, live=live, now=now, width=width, pace=pace)
-            second = training_view.underline(told, live=live, now=now, width=width)
+            first = training_view.headline(snapshot, watch.asked, live=live, now=now, width=width, pace=pace)
+            second = training_view.underline(snapshot, live=live, now=now, width=width)
         self.query_one("#headline", Line).show(first)
         self.query_one("#underline", Line).show(second)
 
@@ -123,9 +123,9 @@ class RunView(Vertical):
         return f"appears after step {training.started.log_freq:,}" if training else "appears when the training runs"
 
     def _draw_panels(self) -> None:
-        told = self._told
-        self.query_one("#speed-lines", Lines).show(training_view.speed(told))
-        self.query_one("#data-lines", Lines).show(training_view.data(told, self._watch.asked))
+        snapshot = self._newest
+        self.query_one("#speed-lines", Lines).show(training_view.speed(snapshot))
+        self.query_one("#data-lines", Lines).show(training_view.data(snapshot, self._watch.asked))
         saved = self.checkpoints
         self.query_one("#checkpoints").border_title = "checkpoints" if saved else "checkpoints: none yet"
         at = next((at for at, one in enumerate(saved) if one.path == self._chosen), 0)

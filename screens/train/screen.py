@@ -15,7 +15,7 @@ from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
 from screens.frame.form import Form, stands
 from screens.frame.lab_screen import LabScreen
-from screens.frame.status_lines import Said, alarm_line
+from screens.frame.status_lines import StatusLine, alarm_line
 from screens.train.form import TrainForm
 from screens.train.run_view import RunView
 from screens.views import training as training_view
@@ -91,13 +91,13 @@ class TrainScreen(LabScreen):
         message.stop()
         self.redraw()
 
-    def alarm(self) -> Said:
+    def alarm(self) -> StatusLine:
         """The arm's alarms come first, then the training's, then that it stops."""
         watch = self.desk.training
-        for said in (super().alarm(), alarm_line(watch.snapshot, self.now())):
-            if said.text:
-                return said
-        return Said(watch.stopping, Tone.WARNING)
+        for line in (super().alarm(), alarm_line(watch.snapshot, self.now())):
+            if line.text:
+                return line
+        return StatusLine(watch.stopping, Tone.WARNING)
 
     def draw(self) -> None:
         """Choose form or run; draw it."""
@@ -156,11 +156,11 @@ class TrainScreen(LabScreen):
         from screens.frame.dialogs import Choice, Question
 
         watch = self.desk.training
-        asks, says, does = stop_words(watch)
+        title, sentences, answer = stop_question(watch)
         if others := watch.others:
-            says.append(f"{others} commands this training: stopping it takes over.")
-        yes = Choice("y" if watch.hangs else "y,enter", does, "yes")
-        question = Question(self.desk, asks, says, [yes])
+            sentences.append(f"{others} commands this training: stopping it takes over.")
+        yes = Choice("y" if watch.hangs else "y,enter", answer, "yes")
+        question = Question(self.desk, title, sentences, [yes])
         self.app.push_screen(question, lambda answer: watch.stop() if answer == "yes" else None)
 
     def action_zoom(self) -> None:
@@ -228,19 +228,19 @@ class TrainScreen(LabScreen):
             self.desk.training.start(message.request)
 
 
-def stop_words(watch: TrainingWatch) -> tuple[str, list[str], str]:
-    """What S asks, what comes of it, and what the answer does: of a run, of one that stops, of one that hangs."""
+def stop_question(watch: TrainingWatch) -> tuple[str, list[str], str]:
+    """Title, sentences and answer of the question before a stop: of a run, of one that stops, of one that hangs."""
     if watch.hangs:
-        says = [
+        sentences = [
             f"It was asked to stop and does not react: {watch.hangs}.",
             "Whole checkpoints stay; what it learnt after the newest of them is lost.",
         ]
-        return "Kill the trainer?", says, "kill the trainer"
+        return "Kill the trainer?", sentences, "kill the trainer"
     if watch.stopping:
-        says = [
+        sentences = [
             "It stops after the step in progress, with a checkpoint.",
             "One that cannot be saved is given up; a trainer that says nothing for long can be killed.",
         ]
-        return "Stop it once more?", says, "ask it again"
-    says = ["One checkpoint is saved first. What it has learnt so far is kept, and can be evaluated."]
-    return "Stop this training?", says, "stop the training and save"
+        return "Stop it once more?", sentences, "ask it again"
+    sentences = ["One checkpoint is saved first. What it has learnt so far is kept, and can be evaluated."]
+    return "Stop this training?", sentences, "stop the training and save"
