@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 OTHERS_AFTER_S = 0.5
 """Once Bench stands and has looked around, what the other screens need is loaded: opening one is not waited for."""
+LEAVE_ANYWAY_S = 5.0
+"""Whoever leaves while the first screen is being built waits for it so long: Textual cannot close half of a screen."""
 
 
 def _actions() -> type[Provider]:
@@ -57,6 +59,7 @@ class LabConsole(App[int]):
         super().__init__(driver_class=None if headless else StopKeyDriver, watch_css=False)
         self._make_desk = make_desk
         self._joins = attach
+        self._furnished = asyncio.Event()
         self._type_ahead = TypeAhead(self, super().on_event)
         self.register_theme(LAB_DARK)
         self.set_reactive(App.theme, LAB_DARK.name)  # without its watcher, which would parse all styles anew
@@ -97,6 +100,14 @@ class LabConsole(App[int]):
                 loop.add_signal_handler(number, self._detach)
 
     async def _furnish(self) -> None:
+        try:
+            await self._take_in_screens()
+        finally:
+            self._furnished.set()
+        self._type_ahead.begin()
+        self.call_after_refresh(self._look_around)
+
+    async def _take_in_screens(self) -> None:
         """Bench, or at once the training that is joined: nothing of Bench has to be there for it."""
         await asyncio.to_thread(import_module, "console.furnish")
         from console import furnish
@@ -109,8 +120,6 @@ class LabConsole(App[int]):
         first = "train" if training else "bench"
         await furnish.prepare(self, first)
         await self.switch_mode(first)
-        self._type_ahead.begin()
-        self.call_after_refresh(self._look_around)
 
     async def on_event(self, event: events.Event) -> None:
         """Keys and pastes act one after the other, the first once there is a screen."""
@@ -174,7 +183,9 @@ class LabConsole(App[int]):
         self.run_worker(self._close(), exclusive=True)
 
     async def _close(self) -> None:
-        if "desk" in self.__dict__:  # left before it was furnished: nothing is attached
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._furnished.wait(), LEAVE_ANYWAY_S)
+        if "desk" in self.__dict__:  # else nothing is attached
             await self.desk.leave()
         self.exit(0)
 

@@ -46,6 +46,7 @@ async def test_leaving_before_there_is_a_desk_makes_none(tmp_path: Path, monkeyp
     async def never(app: LabConsole) -> None: ...
 
     monkeypatch.setattr(LabConsole, "_furnish", never)
+    monkeypatch.setattr("console.app.LEAVE_ANYWAY_S", 0.1)
     benches = Benches({"sim": sim_profile()}, "sim", None)
     app = build(empty_folder(tmp_path / "lab"), benches, benches.pick("sim"), demo=False, attach=None, headless=True)
     async with app.run_test():
