@@ -123,7 +123,7 @@ def _arm(stands: frozenset[Phase], acting: Phase | None = None) -> Rules:
 
 
 _GUIDED_ARM: Rules = {
-    protocol.Follow: (Rule(STILL | {Phase.RELEASED}, unless=(Code.NO_LEADER,)),),
+    protocol.Follow: (Rule(STILL | {Phase.RELEASED}, unless=(Code.NO_LEADER, Code.ENDING)),),
     protocol.GoToRest: (Rule(_GUIDED, (Code.NO_REST_POSE,), unoffered=_ALIGNING | _WAY | {Phase.RESTED}),),
     protocol.Release: (Rule(_GUIDED, unoffered=_ALIGNING | _WAY),),
 }
@@ -133,7 +133,7 @@ TABLE: Mapping[SessionKind, Rules] = {
     SessionKind.RECORD: {
         **_arm(frozenset(), Phase.RECORDING),
         **_GUIDED_ARM,
-        protocol.StartTake: (Rule(frozenset({Phase.READY, Phase.RESET, Phase.DONE})),),
+        protocol.StartTake: (Rule(frozenset({Phase.READY, Phase.RESET, Phase.DONE}), unless=(Code.ENDING,)),),
         protocol.EndTake: (Rule(frozenset({Phase.RECORDING})),),
         protocol.MarkTake: (Rule(OPEN, unless=(Code.NO_TAKE,)),),
     },

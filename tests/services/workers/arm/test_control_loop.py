@@ -24,6 +24,7 @@ from services.workers.arm.context import ArmContext
 from services.workers.arm.control_loop import ControlLoop
 from services.workers.arm.motion import Pose
 from services.workers.arm.strategy import Strategy
+from services.workers.process.mailbox import Refused
 from services.workers.process.server import Received
 from sessions.models import SessionKind, SessionStatus
 from tests.support.phase_walk import REST, Case, Workers
@@ -303,3 +304,17 @@ def test_whoever_stops_an_end_takes_it_back_in_whatever_phase(workers: Workers) 
         ("held", ""), ("held", Step.ENDING), ("held", ""),
         ("ready", ""), ("held", Step.ENDING), ("held", ""),
     ]  # fmt: skip
+
+
+def test_an_arm_whose_session_ends_follows_nobody_until_the_end_is_stopped(workers: Workers) -> None:
+    """While a take is still being saved, following again would begin what the move to rest then breaks off."""
+    loop = workers.loop(Case(SessionKind.RECORD, Phase.HELD))
+    loop.context.finish(SessionStatus.FINISHED, "finished by the operator")
+    with pytest.raises(Refused) as refused:
+        loop.commands.dispatch(protocol.Follow(), lambda: None)
+    assert refused.value.code is Code.ENDING and "the session ends" in str(refused.value)
+    loop.commands.dispatch(protocol.Stop(), lambda: None)
+    with pytest.raises(Refused) as refused:  # now only because the stop was a moment ago
+        loop.commands.dispatch(protocol.Follow(), lambda: None)
+    assert refused.value.code is Code.TOO_SOON
+    loop.close()
