@@ -196,8 +196,11 @@ os.kill(os.getpid(), 9)
     child = int(done.stdout.readline())
     try:
         assert done.wait(20) == -signal.SIGKILL
+        give_up = time.monotonic() + 10  # a child forgets the lock once it runs, which a busy machine delays
+        while is_held(path):
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
         os.kill(child, 0)
-        assert not is_held(path)
     finally:
         os.kill(child, signal.SIGKILL)
 

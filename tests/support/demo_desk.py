@@ -56,6 +56,7 @@ class DemoDesk:
         terminal.wait_until(lambda: bool(live_runs(self.folder)), 10, "no worker was started")
         run = live_runs(self.folder)[0]
         terminal.wait_until(lambda: self.state(run).phase is Phase.IDLE, 60, "the worker does not get past starting")
+        terminal.wait_for("align", 10)  # the screen, too: a warm worker is there before it
         return run
 
     def follow(self, terminal: Terminal, run: RunFolder) -> None:
