@@ -22,6 +22,8 @@ class Purpose(StrEnum):
     REST = "rest"
     RELEASE = "release"
     HOLD = "hold"
+    UNKNOWN = ""
+    """Of a session that only an old document describes; it begins as HOLD does."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,7 +62,7 @@ CONFIGS = {"dataset": "settings"}
 TARGETS = {"record": "episodes", "eval": "trials"}
 UNASKED: dict[str, Plain] = {
     "record": {"dataset": "", "task": ""},
-    "bench": {"purpose": "hold"},
+    "bench": {"purpose": ""},
     "train": {"dataset": "", "policy": "", "name": "", "steps": 0},
     "eval": {"dataset": "", "task": "", "checkpoint": ""},
 }
@@ -76,6 +76,7 @@ def _data_dir(root: str, dataset: str) -> str:
 
 
 STEPS = {
+    "ending the sitting": "ending",
     "ending the session": "ending",
     "stopping: a checkpoint is saved after the step in progress": "stopping",
     "stopping: once this checkpoint is saved": "stopping",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import re
 import shutil
 import struct
@@ -30,13 +31,13 @@ from services.datasets.summary import summarize
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, read_events
-from services.live.requests import read_request
+from services.live.requests import Purpose, read_request
 from services.live.snapshots import Snapshot, replay
 from services.log import logbook, scribe
 from services.log.headline import headline
 from services.training.curves import Curves, Metric
 from sessions.document import Session
-from sessions.models import SessionStatus, Verdict
+from sessions.models import SessionKind, SessionStatus, Verdict
 from sessions.store import SessionStore
 from sessions.times import utc as utc_of
 
@@ -201,6 +202,17 @@ def test_the_events_come_to_the_same_state(run: str) -> None:
     assert_kept(with_events(EXPECTED["snapshots"][run], run), plain(state), run)
 
 
+def test_a_session_that_was_ending_is_known_to_end() -> None:
+    ending = 0
+    for run in RUNS:
+        read = read_events(FILES / "lab" / "runs" / run / "events.jsonl")
+        for index, event in enumerate(read, start=1):
+            if isinstance(event, ev.PhaseChanged) and event.detail == "ending the sitting":
+                assert replay(read[:index]).ending, event
+                ending += 1
+    assert ending
+
+
 def test_there_is_a_file_of_every_kind() -> None:
     """What the other tests open is worth opening."""
     starts = [lines(run)[0] for run in RUNS]
@@ -249,6 +261,25 @@ def test_the_log_prints_the_same_sessions(folder: DataFolder, kept: str, capsys:
 def test_sessions_whose_runs_are_gone_are_still_listed(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(folder.runs)
     assert_kept(STORED, printed(folder, capsys))
+
+
+def test_what_the_old_documents_did_not_keep_comes_from_the_events(folder: DataFolder) -> None:
+    for run, mark in json.loads(folder.sessions_file.read_bytes())["folded"].items():
+        os.utime(folder.run(run).events, ns=(mark["mtime_ns"], mark["mtime_ns"]))
+    begun = {run: lines(run)[0] for run in RUNS}
+    sessions = listed(folder)
+    asked = {run: session.request.purpose for run, session in sessions.items() if session.kind is SessionKind.BENCH}
+    assert asked == {run: start["purpose"] for run, start in begun.items() if start["kind"] == "bench"}
+    lost = {run for run in RUNS if any(event["type"] == "TakeLost" for event in lines(run))}
+    assert lost and {run for run, session in sessions.items() if session.lost} == lost
+    loaded = {run for run in RUNS if any(event["type"] == "PolicyLoaded" for event in lines(run))}
+    assert loaded and {run for run, session in sessions.items() if session.policy} == loaded
+
+
+def test_nobody_says_a_purpose_that_was_not_kept(folder: DataFolder) -> None:
+    shutil.rmtree(folder.runs)
+    benched = [session for session in listed(folder).values() if session.kind is SessionKind.BENCH]
+    assert benched and {session.request.purpose for session in benched} == {Purpose.UNKNOWN}
 
 
 def test_a_rebuild_from_the_events_tells_what_was_stored(folder: DataFolder) -> None:
