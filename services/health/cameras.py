@@ -16,8 +16,8 @@ from services.health.checks import LIT, REGISTERED, Check, FrameRange, Threshold
 STRIDE = 16
 """Every 16th pixel in both directions: 1,200 of 640x480."""
 RATE_WINDOW_S = 1.5
-BETWEEN_S = 0.2
-"""A slow camera may repeat a picture for this long without being frozen."""
+BETWEEN_S = 0.5
+"""A slow camera may repeat a picture for this long without being frozen: below 2 pictures a second it is frozen."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Frozen(CameraCheck):
     """The same picture again and again."""
 
     name = "frozen"
-    defaults = Thresholds(raise_after_s=0.8, clear_after_s=0.4)
+    defaults = Thresholds(raise_after_s=0.8, clear_after_s=0.6)
 
     def bad_since(self, sample: Picture, now: float) -> float | None:
-        """When the picture last changed, if that is longer ago than any camera's frame interval."""
+        """When the picture last changed, if that is longer ago than a slow camera's frame interval."""
         return sample.fresh_at if now - sample.fresh_at > BETWEEN_S else None
 
 

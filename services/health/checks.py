@@ -7,6 +7,7 @@ The live monitor and the offline check of a dataset use the same checks. A new c
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -50,6 +51,7 @@ class Check[Sample](ABC):
         self.active = False
         self.since = 0.0
         self._count = 0
+        self._times: deque[float] = deque(maxlen=256)
         self._bad_from = 0
         self._bad_since: float | None = None
         self._good_since: float | None = None
@@ -63,11 +65,15 @@ class Check[Sample](ABC):
         """Check one sample. True if `active` changed."""
         since = self.bad_since(sample, now)
         index, self._count = self._count, self._count + 1
-        if since is None:
-            return self._update_good(index, now)
+        try:
+            return self._update_good(index, now) if since is None else self._update_bad(index, since, now)
+        finally:
+            self._times.append(now)
+
+    def _update_bad(self, index: int, since: float, now: float) -> bool:
         self._good_since = None
         if self._bad_since is None:
-            self._bad_since, self._bad_from = since, index
+            self._bad_since, self._bad_from = since, index - sum(t > since for t in self._times)
         if self.active or now - self._bad_since < self.thresholds.raise_after_s:
             return False
         self.active, self.since = True, self._bad_since

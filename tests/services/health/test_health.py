@@ -97,6 +97,23 @@ def test_a_camera_that_gives_one_picture_a_second_stays_frozen() -> None:
     assert [state for _, state in show(health, each_second, start=2.0)] == ["frozen"]
 
 
+@pytest.mark.parametrize("pictures", [3, 5, 10])
+def test_a_frozen_camera_that_goes_on_slowly_is_slow(pictures: int) -> None:
+    health = CameraHealth(fps=FPS)
+    show(health, [lit() for _ in range(60)])
+    show(health, [lit()] * 40, start=2.0)
+    assert health.state == "frozen"
+    show(health, [frame for _ in range(10 * pictures) for frame in [lit()] * (FPS // pictures)], start=3.4)
+    assert health.state == "slow"
+
+
+def test_the_range_of_a_frozen_camera_begins_with_its_first_repeat() -> None:
+    frames = [lit() for _ in range(60)]
+    frames += [frames[-1]] * 60 + [lit() for _ in range(60)]
+    frozen = [found for found in judge_frames(frames, FPS) if found.check == "frozen"]
+    assert [(found.start, found.stop) for found in frozen] == [(60, 120)]
+
+
 def test_a_recorded_camera_is_judged_by_the_same_checks_in_ranges_of_frames() -> None:
     frames = [lit() for _ in range(40)] + [black() for _ in range(25)] + [lit() for _ in range(40)]
     assert judge_frames(frames, FPS) == (FrameRange("black", 40, 65),)
