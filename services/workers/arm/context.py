@@ -48,6 +48,7 @@ class ArmContext:
         self.waiting = 0
         """The take or trial that begins as soon as the strategy lets it; 0 where none waits."""
         self.releasing = False
+        self._unwatched = False
         self._gave_up_resting = False
         self._strategy = strategy
 
@@ -148,8 +149,18 @@ class ArmContext:
         return self.phase is Phase.JUDGING or moves(self._strategy.kind, self.phase)
 
     def lose_driver(self) -> None:
-        """The driving console is gone: nothing begins any more, what nobody watches holds; an end goes on."""
-        self.waiting = 0
+        """The driving console is gone: nothing begins any more, what nobody watches holds."""
+        self.waiting, self._unwatched = 0, True
+        self._hold_unwatched()
+
+    def watch(self) -> None:
+        """Called each period: as long as the lost driver has no successor, no phase begins that needs one."""
+        self._unwatched = self._unwatched and not self.driven
+        if self._unwatched:
+            self._hold_unwatched()
+
+    def _hold_unwatched(self) -> None:
+        """An end goes on."""
         ends = self.ending is not None and self.phase in (Phase.RESTING, Phase.RELEASING)
         if self.phase in self._strategy.needs_driver and not ends:
             self.stop(StopCause.DRIVER_GONE)

@@ -117,6 +117,7 @@ class ControlLoop:
         if mailbox.driver_lost:
             mailbox.driver_lost = False
             self.context.lose_driver()
+        self.context.watch()
         if mailbox.terminate:
             mailbox.terminate = False
             if self.context.ending is None:

@@ -10,7 +10,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
-from services.live.reasons import AlarmSource, StopCause
+from services.live.reasons import AlarmSource
 from services.live.requests import RecordRequest
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
@@ -133,10 +133,7 @@ class RecordStrategy(Strategy):
         recorder.end(reason, ev.TakeEnded(take=recorder.running, frames=recorder.takes.frames, reason=reason))
         self._reset_left = round(self._request.reset_seconds * self._context.fps)
         if self._context.phase is Phase.RECORDING and reason in (EndedBy.KEY, EndedBy.TIME):
-            if not self._context.driven:
-                self._context.stop(StopCause.DRIVER_GONE)
-            else:
-                self._context.enter(Phase.RESET, "put the scene back; the follower follows, nothing is recorded")
+            self._context.enter(Phase.RESET, "put the scene back; the follower follows, nothing is recorded")
 
     @property
     def _reached(self) -> bool:

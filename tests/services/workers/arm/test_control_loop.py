@@ -16,7 +16,7 @@ from services.live import protocol
 from services.live.event_log import read_events
 from services.live.phases import Phase
 from services.live.protocol import Code
-from services.live.reasons import Step
+from services.live.reasons import Step, StopCause
 from services.live.requests import Purpose
 from services.workers.arm.arm import Mode
 from services.workers.arm.bench_strategy import BenchStrategy
@@ -26,7 +26,7 @@ from services.workers.arm.motion import Pose
 from services.workers.arm.strategy import Strategy
 from services.workers.process.mailbox import Refused
 from services.workers.process.server import Received
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import EndedBy, SessionKind, SessionStatus
 from tests.support.phase_walk import REST, Case, Workers
 
 HOOKS = ("setup", "guide", "tick", "command", "settle", "on_stop", "telemetry")
@@ -250,6 +250,40 @@ def test_what_nobody_watches_holds_but_a_take_goes_on(
         assert loop.context.arm.mode is Mode.HOLD
     if phase is Phase.RUNNING:
         assert loop._strategy.trials.pending == 1
+    loop.close()
+
+
+@pytest.mark.parametrize("how", ["a take that cannot be saved", "a leader that leaps"])
+def test_a_take_that_nobody_watches_holds_the_arm_however_it_ends(workers: Workers, how: str) -> None:
+    loop = workers.loop(Case(SessionKind.RECORD, Phase.RECORDING, "running"))
+    loop.context.arm.mode = Mode.FOLLOW
+    workers.context.server._driver = None
+    workers.mailbox.lose_driver()
+    loop.step()
+    assert loop.context.phase is Phase.RECORDING
+    if how == "a leader that leaps":
+        loop.context.arm.align(dict(REST))
+        loop._align_again("the leader jumped 90 degrees at elbow_flex")
+    else:
+        loop._strategy._end_take(loop._strategy._recorder, EndedBy.FAILED)
+        loop.context.enter(Phase.RESET, "the take cannot be saved")
+    loop.step()
+    assert loop.context.phase is Phase.HELD and loop.context.arm.mode is Mode.HOLD
+    until(lambda: [held.cause for held in told(workers, ev.Held)] == [StopCause.DRIVER_GONE])
+    loop.close()
+
+
+def test_a_driver_who_comes_back_may_follow_again(workers: Workers) -> None:
+    loop = workers.loop(Case(SessionKind.RECORD, Phase.READY, "none"))
+    driver, workers.context.server._driver = workers.context.server._driver, None
+    workers.mailbox.lose_driver()
+    loop.step()
+    assert loop.context.phase is Phase.HELD
+    workers.context.server._driver = driver
+    loop.step()
+    loop.context.enter(Phase.READY)
+    loop.step()
+    assert loop.context.phase is Phase.READY
     loop.close()
 
 
