@@ -156,3 +156,11 @@ def offered(case: Case) -> set[type[Command]]:
         if live and may(action, desk):
             act(link)
     return set(link.told)
+
+
+def test_a_take_that_never_was_cannot_be_marked(tmp_path: Path) -> None:
+    workers = Workers(tmp_path)
+    for phase in (phases.Phase.IDLE, phases.Phase.READY):
+        answer = workers.answer(Case(SessionKind.RECORD, phase), protocol.MarkTake(take=0, accepted=False))
+        assert answer and not answer.ok
+    workers.close()

@@ -92,7 +92,7 @@ class Takes:
 
     def has(self, take: int) -> bool:
         """Whether there is a take of that number: running, being saved or saved."""
-        return take in (self.running, self.saving) or take in self._saved
+        return take > 0 and (take in (self.running, self.saving) or take in self._saved)
 
     def mark(self, take: int, accepted: bool) -> bool:
         """Accept or reject a take of this session; False where there is none of that number."""
