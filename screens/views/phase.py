@@ -5,6 +5,7 @@ from __future__ import annotations
 from screens.views import keys
 from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
 from screens.views.signs import clean, signs
+from services.live.intents import ALIGNS, pause, take
 from services.live.phases import Phase, offered
 from services.live.protocol import GoToRest, Telemetry
 from services.live.snapshots import Snapshot
@@ -39,10 +40,10 @@ def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, no
 def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
     """The phase's sentence, or the worker's own words for it, and the key that goes on from here."""
     detail = clean(snapshot.detail) or says
-    if driving and snapshot.phase is Phase.HELD:
+    if driving and pause(snapshot) and snapshot.phase is Phase.HELD:
         rests = f"; {keys.REST} goes to rest" if offered(snapshot, GoToRest) else ""
         return f"{detail} {signs().dot} {keys.PAUSE} follows again, slowly{rests}"
-    aligns = driving and snapshot.phase in (Phase.IDLE, Phase.RESTED, Phase.RELEASED)
+    aligns = driving and snapshot.phase in ALIGNS and take(snapshot)
     return f"{detail} {signs().dot} {keys.TAKE} aligns with the leader" if aligns else detail
 
 
