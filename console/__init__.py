@@ -1,1 +1,1 @@
-"""The command line and the app: they build things and introduce them."""
+"""The command line and the app: they build the parts and connect them."""

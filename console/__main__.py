@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _verb(name: str) -> Callable[[argparse.Namespace], int]:
-    """The verb of that name; only what it needs is loaded."""
+    """The function that runs a verb; imports only what that verb needs."""
     match name:
         case "record":
             from console.commands.record import record as verb
@@ -67,7 +67,7 @@ def _verb(name: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _open(options: argparse.Namespace) -> int:
-    """The console, or its plain form where there is no terminal."""
+    """Open the console; `attach` without a terminal prints plain lines instead."""
     demo = options.verb == "demo"
     folder = (data_folder(options.data_dir) if options.data_dir or not demo else demo_folder()).create()
     benches = load_benches(built_in=demo)

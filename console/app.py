@@ -1,6 +1,6 @@
-"""The console as one Textual app: paints first, then takes in desk and screens, hands keys on, leaves in order.
+"""The console as a Textual app: paints first, then loads desk and screens, routes keys and shuts down in order.
 
-It is loaded before the first paint: what only a screen or a session needs belongs to `console.furnish`.
+It is loaded before the first paint: imports that only a screen or a session needs belong in `console.furnish`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from services.folders import DataFolder, RunFolder
 
 OTHERS_AFTER_S = 0.5
-"""Once Bench stands and has looked around, what the other screens need is loaded: opening one is not waited for."""
+"""Delay after Bench is shown until the other screens are loaded, so that they open at once."""
 LEAVE_ANYWAY_S = 5.0
-"""Whoever leaves while the first screen is being built waits for it so long: Textual cannot close half of a screen."""
+"""Longest wait for the first screen when leaving during startup: Textual cannot close a half-built screen."""
 
 
 def _actions() -> type[Provider]:
-    """The palette's entries, loaded when it opens first."""
+    """The palette's provider, imported when the palette first opens."""
     from screens.frame.palette import Actions
 
     return Actions
@@ -58,7 +58,7 @@ class LabConsole(App[int]):
     ) -> None:
         super().__init__(driver_class=None if headless else StopKeyDriver, watch_css=False)
         self._make_desk = make_desk
-        self._joins = attach
+        self._run_to_attach = attach
         self._furnished = asyncio.Event()
         self._type_ahead = TypeAhead(self, super().on_event)
         self.register_theme(LAB_DARK)
@@ -67,14 +67,14 @@ class LabConsole(App[int]):
 
     @cached_property
     def desk(self) -> Desk:
-        """Made when it is first asked for, which is after the first paint: it loads much."""
+        """Built on first use, which is after the first paint: its imports are slow."""
         desk = self._make_desk()
         desk.bells.ring = self.bell
-        desk.keys_moved = self._say_where_keys_go
+        desk.on_focus_moved = self._update_text_entry
         return desk
 
-    def take_keys(self, keymap: Keymap) -> None:
-        """Use the keys of lab.toml, before any screen is built. Raises ProfileProblem where they cannot be used."""
+    def use_keymap(self, keymap: Keymap) -> None:
+        """Apply the keymap of lab.toml, before any screen is built. Raises ProfileProblem if it is invalid."""
         from screens.frame.keymap import check
         from screens.views import keys
 
@@ -84,16 +84,16 @@ class LabConsole(App[int]):
         set_stop_keys(checked.stops)
 
     def compose(self) -> ComposeResult:
-        """What is seen first, while the screens are still being loaded."""
+        """A placeholder until the screens are loaded."""
         yield Static(f" {self.TITLE}", id="opening", markup=False)
 
     def on_mount(self) -> None:
-        """First paint first; what loads, or looks at disk, processes or tmux, comes after it."""
+        """Whatever imports much, or reads disk, processes or tmux, waits for the first paint."""
         self._leave_on_signals()
         self.call_after_refresh(self._furnish)
 
     def _leave_on_signals(self) -> None:
-        """A closed terminal or SIGTERM detaches, as q does, without a question."""
+        """A closed terminal (SIGHUP) or SIGTERM detaches without a question."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             with suppress(ValueError, RuntimeError, NotImplementedError):  # not the main thread: a test
@@ -101,47 +101,47 @@ class LabConsole(App[int]):
 
     async def _furnish(self) -> None:
         try:
-            await self._take_in_screens()
+            await self._load_screens()
         finally:
             self._furnished.set()
         self._type_ahead.begin()
-        self.call_after_refresh(self._look_around)
+        self.call_after_refresh(self._start_background_work)
 
-    async def _take_in_screens(self) -> None:
-        """Bench, or at once the training that is joined: nothing of Bench has to be there for it."""
+    async def _load_screens(self) -> None:
+        """Show Bench, or Train at once when attaching to a training: that needs nothing of Bench."""
         await asyncio.to_thread(import_module, "console.furnish")
         from console import furnish
 
         furnish.furnish(self)
         self.desk.listen()
-        training = self._joins is not None and await furnish.join_training(self.desk, self._joins)
+        training = self._run_to_attach is not None and await furnish.join_training(self.desk, self._run_to_attach)
         if training:
-            self._joins = None
+            self._run_to_attach = None
         first = "train" if training else "bench"
         await furnish.prepare(self, first)
         await self.switch_mode(first)
 
     async def on_event(self, event: events.Event) -> None:
-        """Keys and pastes act one after the other, the first once there is a screen."""
+        """Process keys and pastes one at a time, once there is a screen."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self._type_ahead.take(event)
         else:
             await super().on_event(event)
 
-    def _look_around(self) -> None:
-        self.set_timer(OTHERS_AFTER_S, self._prepare_the_others)
-        if self._joins is not None:
-            self.run_worker(self._join(self._joins))
+    def _start_background_work(self) -> None:
+        self.set_timer(OTHERS_AFTER_S, self._prepare_other_screens)
+        if self._run_to_attach is not None:
+            self.run_worker(self._join(self._run_to_attach))
         self.desk.spawn(self._warn_of_tmux())
 
     @work
-    async def _prepare_the_others(self) -> None:
+    async def _prepare_other_screens(self) -> None:
         from console import furnish
 
         await furnish.prepare(self)
 
     async def _join(self, run: RunFolder) -> None:
-        """Attach to a session with an arm, and show it."""
+        """Attach to an arm session and show its screen."""
         from screens.frame import registry
 
         await self.desk.join(run, None)
@@ -153,30 +153,29 @@ class LabConsole(App[int]):
         if warning:
             self.desk.notice(warning)
 
-    # --- where keys go --------------------------------------------------------------------------
+    # --- text fields ----------------------------------------------------------------------------
 
     def on_descendant_focus(self) -> None:
-        """In a text x is a letter, and only Esc stops."""
-        self._say_where_keys_go()
+        """In a text field x is a letter, and only Esc stops."""
+        self._update_text_entry()
 
     def on_descendant_blur(self) -> None:
-        """Keys are keys again."""
-        self._say_where_keys_go()
+        self._update_text_entry()
 
-    def _say_where_keys_go(self) -> None:
+    def _update_text_entry(self) -> None:
         focused = self.focused if self.screen_stack else None
         set_text_entry(focused is not None and focused.check_consume_key("x", "x"))
 
     # --- leaving --------------------------------------------------------------------------------
 
     def action_leave(self) -> None:
-        """Leave; asks first when a session would go on without this console."""
+        """Leave; asks first if a session would keep running without this console."""
         from screens.frame import leave
 
         leave.ask(self, self.desk, self._detach)
 
     async def action_quit(self) -> None:
-        """Textual's own way out takes the same path."""
+        """Textual's own quit action does the same."""
         self.action_leave()
 
     def _detach(self) -> None:
@@ -185,12 +184,11 @@ class LabConsole(App[int]):
     async def _close(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._furnished.wait(), LEAVE_ANYWAY_S)
-        if "desk" in self.__dict__:  # else nothing is attached
+        if "desk" in self.__dict__:  # otherwise nothing was ever attached
             await self.desk.leave()
         self.exit(0)
 
     def on_stop_key_driver_terminal_lost(self) -> None:
-        """No terminal, no keys: detach."""
         self._detach()
 
 
@@ -203,7 +201,7 @@ def build(
     attach: RunFolder | str | None,
     headless: bool = False,
 ) -> LabConsole:
-    """The console, not yet running. Raises ProfileProblem where the keymap of lab.toml cannot be used."""
+    """Build the console without running it. Raises ProfileProblem if the keymap of lab.toml is invalid."""
 
     def make_desk() -> Desk:
         from console import furnish
@@ -213,12 +211,12 @@ def build(
     run_folder = folder.run(attach) if isinstance(attach, str) else attach
     app = LabConsole(make_desk, attach=run_folder, headless=headless)
     if benches.keymap.keys:  # checking it loads every screen
-        app.take_keys(benches.keymap)
+        app.use_keymap(benches.keymap)
     return app
 
 
 def run(folder: DataFolder, benches: Benches, profile: Profile, *, demo: bool, attach: RunFolder | str | None) -> int:
     """Run the console until the operator leaves; returns the exit status."""
-    sys.setswitchinterval(0.001)  # the stop key's thread must not wait 5 ms for a screen that is being drawn
+    sys.setswitchinterval(0.001)  # the stop key's thread must not wait 5 ms for a redraw
     result = build(folder, benches, profile, demo=demo, attach=attach).run()
     return result or 0

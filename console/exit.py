@@ -1,4 +1,4 @@
-"""The exit statuses of the command line, and the line on standard error that goes with a failure."""
+"""Exit statuses of the command line, and the error line printed with a failure."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ OK, FAILED, BAD_USAGE = 0, 1, 2
 
 
 def complain(text: object) -> None:
-    """One line on standard error."""
+    """Print one line to standard error."""
     print(f"lab-console: {clean(str(text))}", file=sys.stderr, flush=True)

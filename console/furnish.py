@@ -1,6 +1,6 @@
-"""What the console takes in once it has painted: the desk, the screens and their styles.
+"""What the console sets up after the first paint: the desk, the screens and their styles.
 
-Loading this loads all that Bench needs, which takes longer than Textual itself: the first paint comes before it.
+Importing this module imports everything that Bench needs, which takes longer than importing Textual.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FRAME_STYLES = Path(__file__).with_name("console.tcss")
 
 
 def make_desk(folder: DataFolder, benches: Benches, profile: Profile, *, demo: bool, headless: bool) -> Desk:
-    """The desk of this console's operator; the stop key goes through its stop line."""
+    """The desk of the current user; connects the stop key to its stop line."""
     name = ""
     with suppress(OSError, KeyError):
         name = getpass.getuser()
@@ -43,7 +43,7 @@ def make_desk(folder: DataFolder, benches: Benches, profile: Profile, *, demo: b
 
 
 def furnish(app: LabConsole) -> None:
-    """Signs that this terminal shows, the screens by their modes, and the styles that all of them share."""
+    """Choose the signs for this terminal, register a mode per screen and load the shared styles."""
     ascii_only = not speaks_utf8()
     use_signs(ASCII if ascii_only else UNICODE)
     app.set_class(ascii_only, "-ascii")
@@ -53,14 +53,14 @@ def furnish(app: LabConsole) -> None:
 
 
 def _build(app: LabConsole, entry: ScreenEntry) -> LabScreen:
-    """A new screen, with the styles as they are: Textual would else parse all of them anew, twice, for each."""
+    """Build a screen that keeps the loaded styles; Textual would reparse all of them, twice per screen."""
     screen = entry.build(app.desk)
     screen._css_update_count = app._css_update_count
     return screen
 
 
 async def prepare(app: LabConsole, *modes: str) -> None:
-    """Load screens (all where none is named), in a thread, and their styles: they open at once afterwards."""
+    """Import screens (all if none is named) in a thread and load their styles, so that they open at once."""
     for entry in registry.SCREENS:
         if not modes or entry.mode in modes:
             screen = await asyncio.to_thread(entry.load)
@@ -68,14 +68,14 @@ async def prepare(app: LabConsole, *modes: str) -> None:
 
 
 def styles_of(screen: type[LabScreen]) -> list[Path]:
-    """The files of a screen's CSS_PATH, as Textual finds them beside its module."""
+    """The files of a screen's CSS_PATH, resolved beside its module as Textual does."""
     paths = screen.CSS_PATH or []
     beside = Path(inspect.getfile(screen)).parent
     return [(beside / path).resolve() for path in (paths if isinstance(paths, list) else [paths])]
 
 
 def _style(app: LabConsole, *paths: Path) -> None:
-    """Read styles once. Left to a screen that opens, Textual would parse all that it has read before once more."""
+    """Load styles that are not loaded yet. A screen that did it on opening would reparse all earlier ones."""
     new = [path for path in paths if not app.stylesheet.has_source(str(path))]
     if new:
         app.stylesheet.read_all(new)
@@ -83,7 +83,7 @@ def _style(app: LabConsole, *paths: Path) -> None:
 
 
 async def join_training(desk: Desk, run: RunFolder) -> bool:
-    """Attach to a training; False where the run is none."""
+    """Attach to `run` if it is a training; returns whether it is."""
     training = await asyncio.to_thread(request_of, run)
     if training is not None:
         desk.join(run, SessionKind.TRAIN)

@@ -1,4 +1,4 @@
-"""The grammar of the command line, each verb with an example."""
+"""The command-line parser, with an example for each verb."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ type _Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole of it."""
+    """The parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="lab-console",
         description="A terminal console for robot-learning benches: record demonstrations, train policies and "
         "evaluate them with LeRobot, and find every session afterwards. Without a command it opens the console.",
         epilog="example: lab-console demo        (opens the simulated bench; no robot needed)",
     )
-    top.add_argument("--data-dir", metavar="DIR", help="where sessions, runs and datasets lie (or LAB_CONSOLE_HOME)")
+    top.add_argument("--data-dir", metavar="DIR", help="where sessions, runs and datasets are (or LAB_CONSOLE_HOME)")
     top.add_argument("--bench", metavar="NAME", help="the bench of lab.toml to sit at (default: its `default`)")
     top.add_argument("--version", action="store_true", help="print the versions and leave")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND")
@@ -94,7 +94,7 @@ def _train(verbs: _Verbs) -> None:
         action="append",
         default=[],
         metavar="A,B",
-        help="cameras of the dataset that the policy does not get to see",
+        help="cameras of the dataset to hide from the policy",
     )
     add("--save-freq", type=int, metavar="N", help="steps between two checkpoints (default: a fifth of them)")
     add("--log-freq", type=int, metavar="N", help="steps between two points of the curves (default: a hundredth)")
@@ -138,7 +138,7 @@ def _sessions(verbs: _Verbs) -> None:
     sessions.add_argument(
         "--json",
         action="store_true",
-        help="print a list of objects: id, kind, status, started_utc, dataset, ..., and everything that was told of it",
+        help="print a list of objects: id, kind, status, started_utc, dataset, ..., and everything else known of it",
     )
     sessions.add_argument("--schema", action="store_true", help="with --json: print the JSON Schema of that list")
 

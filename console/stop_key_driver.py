@@ -1,7 +1,7 @@
-"""The stop key: Textual's terminal driver with a way past Textual, from the input thread to the worker.
+"""The stop key: Textual's terminal driver with a path from the input thread to the worker that bypasses Textual.
 
-Every chunk of input goes through the stop scanner before Textual sees it. A stop is on the worker's socket
-before anything else happens, whatever the event loop does, also with a dialog open. The bytes then go on to
+Every chunk of input goes through the stop scanner before Textual sees it. A stop is written to the worker's socket
+before anything else happens, whatever the event loop is doing, even with a dialog open. The bytes then go to
 Textual unchanged, so Esc still closes what is open.
 """
 
@@ -36,13 +36,13 @@ _stop_keys = StopKeys.adding()
 
 
 def send_stops_to(line: StopLine) -> None:
-    """From now on stops go to `line`: the desk aims it when something can move, and disarms it when nothing can."""
-    global _line  # noqa: PLW0603  Textual makes the driver: nothing can be handed to it
+    """Send stops to `line` from now on; the desk aims it while something can move, and disarms it otherwise."""
+    global _line  # noqa: PLW0603  Textual constructs the driver: it takes no further arguments
     _line = line
 
 
 def set_text_entry(typing: bool) -> None:
-    """Whether keys go to a text field: the letter x is text then, and only Esc stops."""
+    """Set whether a text field has the focus: then x is a letter, and only Esc stops."""
     if typing:
         _text_entry.set()
     else:
@@ -50,7 +50,7 @@ def set_text_entry(typing: bool) -> None:
 
 
 def set_stop_keys(keys: StopKeys) -> None:
-    """Which keys stop besides Esc; takes effect when the terminal is opened."""
+    """Set which keys stop besides Esc; takes effect when the terminal is opened."""
     global _stop_keys  # noqa: PLW0603  as above
     _stop_keys = keys
 
@@ -62,19 +62,19 @@ class StopKeyDriver(LinuxDriver):
     """
 
     class TerminalLost(Message):
-        """No key can come any more."""
+        """The terminal is gone: no more keys will arrive."""
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        # Textual's writer thread would die of a lost terminal, and the app's exit would wait for it for ever.
-        self._file = cast(Any, _Screen(cast(TextIO, self._file)))
+        # A lost terminal would kill Textual's writer thread, and the app's exit would wait for it forever.
+        self._file = cast(Any, _TerminalFile(cast(TextIO, self._file)))
 
     def _sigcont_application(self, *_: object) -> None:
-        """Resume only what was suspended.
+        """Resume only after a suspend.
 
-        A lost terminal sends SIGCONT as well: Textual would begin anew, with a second thread reading keys.
+        A lost terminal sends SIGCONT as well: Textual would restart, with a second thread reading keys.
         """
         if self._must_signal_resume:
             super()._sigcont_application()
@@ -88,7 +88,7 @@ class StopKeyDriver(LinuxDriver):
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
-                if selector.select(self._patience(scanner, quiet_since)):
+                if selector.select(self._select_timeout(scanner, quiet_since)):
                     data = self._read()
                     if not data:
                         self.send_message(self.TerminalLost())
@@ -98,7 +98,7 @@ class StopKeyDriver(LinuxDriver):
                     self._dispatch(decode(data))
                 self._send(scanner.expire(time.monotonic()))
                 self._dispatch("")
-        self._send(scanner.expire(float("inf")))  # pressed as the app left
+        self._send(scanner.expire(float("inf")))  # pressed while the app was leaving
 
     def _read(self) -> bytes:
         try:
@@ -106,8 +106,8 @@ class StopKeyDriver(LinuxDriver):
         except OSError:  # EIO: the other side of the terminal is closed
             return b""
 
-    def _patience(self, scanner: StopScanner, quiet_since: float) -> float:
-        """How long to wait for input: not past what the scanner, or Textual's parser, has to decide."""
+    def _select_timeout(self, scanner: StopScanner, quiet_since: float) -> float:
+        """Seconds to wait for input: until the next decision due in the scanner or in Textual's parser."""
         now = time.monotonic()
         due = scanner.deadline()
         if due is not None:
@@ -120,39 +120,36 @@ class StopKeyDriver(LinuxDriver):
             _line.stop(stops[0].cause)
 
     def _dispatch(self, text: str) -> None:
-        """Let Textual parse `text`; without any, let it decide what waited long enough."""
+        """Feed `text` to Textual's parser; if empty, let the parser time out an unfinished sequence."""
         try:
             events: Iterable[Message] = self._parser.feed(text) if text else self._parser.tick()
             for event in events:
                 self.process_message(event)
-        except (ParseError, ValueError, OverflowError):  # a key code that is none, say: begin anew
-            self._parser = _anew(self._parser, self._debug)
+        except (ParseError, ValueError, OverflowError):  # e.g. an invalid key code: start over
+            self._parser = _fresh_parser(self._parser, self._debug)
 
     def process_message(self, message: Message) -> None:
-        """Pass an event on. What answers by writing runs on the loop: writing to a stalled terminal blocks."""
+        """Forward an event. A resize is handled on the loop: it writes, and a stalled terminal blocks writers."""
         if isinstance(message, InBandWindowResize):
             self._loop.call_soon_threadsafe(super().process_message, message)
         else:
             super().process_message(message)
 
 
-class _Screen:
-    """Where Textual's writer thread writes; a lost terminal swallows everything."""
+class _TerminalFile:
+    """The file that Textual's writer thread writes to; discards everything once the terminal is lost."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._lost = False
 
     def write(self, text: str) -> None:
-        """Write, while there is a terminal."""
         self._unless_lost(lambda: self._file.write(text))
 
     def flush(self) -> None:
-        """Flush, while there is a terminal."""
         self._unless_lost(self._file.flush)
 
     def fileno(self) -> int:
-        """The terminal's descriptor."""
         return self._file.fileno()
 
     def _unless_lost(self, call: Callable[[], object]) -> None:
@@ -163,8 +160,8 @@ class _Screen:
                 self._lost = True
 
 
-def _anew(parser: XTermParser, debug: bool) -> XTermParser:
-    """A parser at the start of a sequence that knows the terminal as `parser` did."""
+def _fresh_parser(parser: XTermParser, debug: bool) -> XTermParser:
+    """A parser between sequences that keeps what `parser` knows of the terminal."""
     new = XTermParser(debug)
     new.mouse_pixels = parser.mouse_pixels
     new.terminal_size, new.terminal_pixel_size = parser.terminal_size, parser.terminal_pixel_size

@@ -1,4 +1,4 @@
-"""What the console asks of the terminal before Textual is loaded, and of the tmux around it."""
+"""Terminal setup that has to precede the import of Textual, and a check of tmux's escape-time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def prepare_terminal() -> None:
 
 
 def tmux_escape_time() -> int | None:
-    """How long the tmux around this terminal waits after Esc, in ms; None outside tmux or where it won't say.
+    """The escape-time of the surrounding tmux in ms; None outside tmux or if it cannot be read.
 
-    Runs tmux and may take up to 1 s: not on the event loop.
+    Runs tmux and may take up to 1 s: do not call it on the event loop.
     """
     if not os.environ.get("TMUX"):
         return None
     try:
-        told = subprocess.run(
+        shown = subprocess.run(
             ["tmux", "show-options", "-sv", "escape-time"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -31,13 +31,13 @@ def tmux_escape_time() -> int | None:
             timeout=1.0,
             check=True,
         )
-        return int(told.stdout)
+        return int(shown.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
 
 
 def escape_time_warning(ms: int | None) -> str | None:
-    """What to tell the operator about tmux's escape-time, with the remedy; None when it is short enough."""
+    """A warning with the remedy if tmux's escape-time is too long, else None."""
     if ms is None or ms <= TMUX_ESCAPE_LIMIT_MS:
         return None
     return f"tmux waits {ms} ms after Esc: `tmux set -s escape-time 20`, in ~/.tmux.conf to keep it"

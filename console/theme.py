@@ -1,4 +1,4 @@
-"""The console's colours by meaning; widgets and stylesheets name these and nothing else."""
+"""The console's colours by meaning; widgets and stylesheets use no others."""
 
 from __future__ import annotations
 

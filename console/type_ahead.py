@@ -1,8 +1,8 @@
-"""Keys one after the other: each acts on what the one before it left, also when they come in a burst.
+"""Processes keys one at a time: each acts on the result of the one before, even in a burst.
 
-A slow link delivers what was typed in one piece. Textual hands every key on at once, to what has the focus at
-that moment: letters after an Enter land in the field before, those after F3 on no field, and none acts before
-there is a screen.
+A slow link delivers typed keys in bursts. Textual forwards every key at once to whatever has the focus at that
+moment: letters after an Enter land in the field before, those after F3 in no field, and keys before the first
+screen are lost.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from textual.events import Key, Paste
 from textual.widget import Widget
 
 PATIENCE_S = 1.0
-"""Nothing typed waits longer than this for what the key before it began: no screen may ever be deaf."""
-_CALM_ROUNDS = 3
+"""Longest wait for the effects of the previous key: no screen may ever stop responding to keys."""
+_IDLE_ROUNDS = 3
 _POLL_S = 0.002
 
 
 class TypeAhead:
-    """Holds back what is typed while the last key still acts, and until `begin`.
+    """Holds typed keys back while the previous key takes effect, and until `begin`.
 
-    `act` is the app's own way to act on a key or a paste; it is called in the app's task.
+    `act` is the app's own handler of a key or a paste; it is called in the app's task.
     """
 
     def __init__(self, app: App[Any], act: Callable[[Key | Paste], Awaitable[None]]) -> None:
@@ -37,11 +37,11 @@ class TypeAhead:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """There is a screen: what was typed so far acts, one after the other."""
-        self._task = asyncio.get_running_loop().create_task(self._work_off())
+        """Process the keys typed so far, one at a time. Call it once there is a screen."""
+        self._task = asyncio.get_running_loop().create_task(self._process_held())
 
     async def take(self, typed: Key | Paste) -> None:
-        """Act at once if nothing is under way, else after it."""
+        """Process a key or a paste now, or queue it while another takes effect."""
         if self._busy:
             self._held.append(typed)
             return
@@ -49,28 +49,28 @@ class TypeAhead:
         await self._act(typed)
         self.begin()
 
-    async def _work_off(self) -> None:
+    async def _process_held(self) -> None:
         try:
             await self._settle()
             while self._held:
                 self._app.call_later(self._act, self._held.popleft())
                 await self._settle()
-        finally:  # whatever a screen answers when it is asked: the next key acts
+        finally:  # even if a screen raises, the next key has to act
             self._busy = False
 
     async def _settle(self) -> None:
-        """Wait until nothing is being built and no message is under way."""
+        """Wait until no widget is being mounted and no message is pending, at most PATIENCE_S."""
         give_up = time.monotonic() + PATIENCE_S
-        calm = 0
-        while calm < _CALM_ROUNDS and time.monotonic() < give_up:
-            await asyncio.sleep(0 if calm else _POLL_S)
-            calm = calm + 1 if self._is_calm() else 0
+        idle_rounds = 0
+        while idle_rounds < _IDLE_ROUNDS and time.monotonic() < give_up:
+            await asyncio.sleep(0 if idle_rounds else _POLL_S)
+            idle_rounds = idle_rounds + 1 if self._is_idle() else 0
 
-    def _is_calm(self) -> bool:
+    def _is_idle(self) -> bool:
         if not self._app.screen_stack:
             return True
         screen = self._app.screen
-        if getattr(screen, "opening", False):  # of a BoundScreen: what takes keys is about to be there
+        if getattr(screen, "opening", False):  # BoundScreen.opening: what takes keys is not mounted yet
             return False
         nodes = [screen, *screen.walk_children(Widget)]
         return not self._app.message_queue_size and all(n.is_mounted and not n.message_queue_size for n in nodes)

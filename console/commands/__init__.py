@@ -1,1 +1,1 @@
-"""One file per verb: its parser and its run; and what verbs share."""
+"""One file per verb, and what the verbs share."""

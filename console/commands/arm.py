@@ -1,4 +1,4 @@
-"""`lab-console hold`, `rest` and `release`: the arm, whoever has it."""
+"""`lab-console hold`, `rest` and `release`: commands for the arm, whichever session has it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from console.commands.exits import START_PATIENCE_S, lost, run_to_end
+from console.commands.exits import START_PATIENCE_S, report_lost, run_to_end
 from console.commands.following import following
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
@@ -30,7 +30,7 @@ def _bench(options: argparse.Namespace) -> tuple[DataFolder, Profile]:
 
 
 def live_arm(folder: DataFolder, bench: str | None) -> RunFolder | None:
-    """The running session that has the arm, if any: of the bench that was named, else of whichever runs."""
+    """The running session that holds the arm of `bench` (None: of any bench), or None."""
     found = find_runs(folder).holder_of_arm(bench)
     return found.run if found else None
 
@@ -39,7 +39,7 @@ def live_arm(folder: DataFolder, bench: str | None) -> RunFolder | None:
 
 
 def hold(options: argparse.Namespace) -> int:
-    """Stop what moves; where no worker runs, start one that holds; where one does not answer, rescue."""
+    """Stop the arm: by its running worker, by a new one if none runs, by a rescue if it does not answer."""
     folder, profile = _bench(options)
     run = live_arm(folder, options.bench)
     if run is None:
@@ -66,7 +66,7 @@ async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
         return FAILED
     complain(f"session {run.id} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
     if client.snapshot.started is not None:
-        profile = client.snapshot.started.profile or profile  # the bench that it runs on
+        profile = client.snapshot.started.profile or profile  # of the bench that the session runs on
     rescue = await asyncio.to_thread(arm_commands.rescue, folder, run, pid, profile)
     return await _await_hold(rescue)
 
@@ -81,7 +81,7 @@ async def _await_hold(run: RunFolder) -> int:
         await client.attach()
         state = await client.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
     except (LinkLost, TimeoutError) as error:
-        return lost(run, error)
+        return report_lost(run, error)
     finally:
         await client.close()
     if not state.running:
@@ -95,7 +95,7 @@ async def _await_hold(run: RunFolder) -> int:
 
 
 def rest(options: argparse.Namespace) -> int:
-    """Move to rest, by the running session or by a worker of its own; or print the pose for lab.toml."""
+    """Move to rest, by the running session or by a new worker; with --teach, print the pose for lab.toml."""
     folder, profile = _bench(options)
     if options.teach:
         return run_to_end(_teach(folder, profile, live_arm(folder, options.bench)))
@@ -106,7 +106,7 @@ def rest(options: argparse.Namespace) -> int:
 
 
 def release(options: argparse.Namespace) -> int:
-    """Lower the arm and cut torque, once confirmed."""
+    """Lower the arm and cut torque, after confirmation."""
     folder, profile = _bench(options)
     if not options.yes:
         if not sys.stdin.isatty():
@@ -120,7 +120,7 @@ def release(options: argparse.Namespace) -> int:
 
 
 async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running: RunFolder | None) -> int:
-    """Rest or release: a running session is asked; else a bench worker does it and ends."""
+    """Rest or release, by the running session or else by a bench worker that ends afterwards."""
     run = running or arm_commands.begin(folder, profile, purpose)
     printer = Printer()
     goal = Phase.RESTED if purpose is Purpose.REST else Phase.RELEASED
@@ -137,7 +137,7 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
             if running is None and state.running:
                 state = await client.until(lambda s: not s.running, 30)
     except (LinkLost, TimeoutError) as error:
-        return lost(run, error)
+        return report_lost(run, error)
     if state.phase is goal or state.status is SessionStatus.FINISHED:
         return OK
     complain(state.end_reason or f"the arm is {state.phase.value}: {state.held or state.detail}")
@@ -147,17 +147,17 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
 
 
 async def _ask(client: Client, purpose: Purpose) -> str:
-    """Have a running session rest or release; why it refused, or nothing."""
+    """Ask a running session to rest or release; returns why it refused, else an empty string."""
     verb = arm_commands.go_to_rest if purpose is Purpose.REST else arm_commands.release
     answer = await verb(client)
-    if answer.code is Code.TOO_SOON:  # meant for keys; a verb was typed
+    if answer.code is Code.TOO_SOON:  # that limit is meant for key presses
         await asyncio.sleep(1.1)
         answer = await verb(client)
     return "" if answer.ok else answer.error or "the worker refused without a reason"
 
 
 async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None) -> int:
-    """Print the measured pose; a worker started for it goes on holding, since torque may be all that bears the arm."""
+    """Print the measured pose. A worker started for it keeps holding: torque may be all that supports the arm."""
     run = running or arm_commands.begin(folder, profile, Purpose.HOLD)
     client = Client(run, name="lab-console rest --teach", drive=running is None)
     try:
@@ -171,10 +171,10 @@ async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None
             return FAILED
         pose = ", ".join(f"{name} = {value:.1f}" for name, value in client.telemetry.joints.items())
         print(f"[bench.{profile.name}.motion]\nrest = {{ {pose} }}")
-        if running is None:  # whether it lies or hangs is for a person to see
+        if running is None:  # only a person can see whether the arm is supported
             complain(f"session {run.id} holds the arm now; `lab-console release` lets it go")
     except (LinkLost, TimeoutError) as error:
-        return lost(run, error)
+        return report_lost(run, error)
     finally:
         await client.close()
     return OK

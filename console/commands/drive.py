@@ -1,4 +1,4 @@
-"""A session that a shell verb drives from its start to its end: what record and eval have in common."""
+"""Drives a session from start to end for a shell verb: shared by record and eval."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from sessions.models import SessionStatus
 
 END_PATIENCE_S = 120.0
 Work = Callable[[Client, Interrupts], Awaitable[str]]
-"""Drives the session; returns what went wrong, or nothing."""
+"""Drives the session; returns an error message, or an empty string."""
 
 
 @dataclass(frozen=True)
 class Driven:
-    """How it went: the last state, and what went wrong before that, or nothing."""
+    """The result of a drive: the last state, and an error message or an empty string."""
 
     state: Snapshot
     failure: str = ""
 
     @property
-    def well(self) -> bool:
-        """Whether all that was asked for is there, and the session ended in order."""
+    def succeeded(self) -> bool:
+        """Whether the session reached its target and ended in order."""
         return not self.failure and self.state.status is SessionStatus.FINISHED and self.state.reached
 
     @property
-    def why(self) -> str:
-        """What to say where it did not go well: the worker's own end, else what went wrong here."""
+    def reason(self) -> str:
+        """Why it did not succeed: the worker's own end reason, else the error of this side."""
         by_itself = self.state.status in (SessionStatus.ABORTED, SessionStatus.CRASHED)
         return self.state.end_reason if by_itself or not self.failure else self.failure
 
 
 async def drive(run: RunFolder, work: Work, *, name: str, ending: str, patience_s: float = START_PATIENCE_S) -> Driven:
-    """Attach, let `work` do its part, then end the session in order.
+    """Attach, run `work`, then end the session in order.
 
-    An arm that was stopped goes on holding: only a person moves it again. Raises LinkLost, or TimeoutError where the
+    An arm that was stopped keeps holding: only a person moves it again. Raises LinkLost, or TimeoutError if the
     worker takes longer than `patience_s` to start.
     """
     printer = Printer()
@@ -63,13 +63,13 @@ async def _drive(client: Client, work: Work, interrupts: Interrupts) -> Driven:
         if client.snapshot.phase is Phase.HELD:
             return Driven(client.snapshot, failure)
         answer = await arm_commands.finish(client)
-        if not answer.ok and not client.may_command:  # another console drives now; else it ends already
+        if not answer.ok and not client.may_command:  # another console drives now; otherwise it is ending already
             return Driven(client.snapshot, failure or answer.error)
     return Driven(await client.until(lambda s: not s.running, END_PATIENCE_S), failure)
 
 
-def goes_on(run: RunFolder, driven: Driven) -> str:
-    """What a person can do with a session that still runs; empty where it has ended."""
+def still_running_hint(run: RunFolder, driven: Driven) -> str:
+    """The commands for a session that still runs; empty if it has ended."""
     if not driven.state.running:
         return ""
     return f"session {run.id} goes on: `lab-console attach {run.id}`, `lab-console rest` or `lab-console release`"

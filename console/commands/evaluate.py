@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from console.commands.drive import drive, goes_on
-from console.commands.exits import fold, lost, run_to_end
+from console.commands.drive import drive, still_running_hint
+from console.commands.exits import fold, report_lost, run_to_end
 from console.commands.interrupts import Interrupts
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import load_benches
@@ -26,11 +26,11 @@ LOAD_PATIENCE_S = 600.0
 """A large policy on a cold disk."""
 SAVE_PATIENCE_S = 150.0
 STOPPED_S = 2.0
-"""An arm that holds this long was stopped; a worker that ends says so at once, and then takes its time."""
+"""An arm that holds this long was stopped; a worker that is ending reports that sooner, long before it ends."""
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Evaluate without a screen, where nobody has to judge."""
+    """Evaluate without a screen, judged by the oracle."""
     if not options.judge:
         complain(
             "without --judge a person judges each trial by a key: open `lab-console` and press F5; "
@@ -69,13 +69,13 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
     try:
         driven = await drive(run, _trials, name="lab-console eval", ending=ENDING, patience_s=LOAD_PATIENCE_S)
     except (LinkLost, TimeoutError) as error:
-        return lost(run, error)
+        return report_lost(run, error)
     await fold(folder)
     state = driven.state
     tally = verdict_counts({verdict: state.count(verdict) for verdict in Verdict})
-    if not driven.well:
-        complain(f"session {run.id} {state.status.value}: {driven.why}{f'; {tally}' if state.trials else ''}")
-        if hint := goes_on(run, driven):
+    if not driven.succeeded:
+        complain(f"session {run.id} {state.status.value}: {driven.reason}{f'; {tally}' if state.trials else ''}")
+        if hint := still_running_hint(run, driven):
             complain(hint)
         return FAILED
     dataset = state.started.dataset if state.started else ""
@@ -84,7 +84,7 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
 
 
 async def _trials(client: Client, interrupts: Interrupts) -> str:
-    """Start trial after trial until enough are judged; returns what went wrong, or nothing."""
+    """Start trial after trial until enough are judged; returns an error message, or an empty string."""
     while True:
         await client.until(_waits)
         state = await client.until(lambda s: not s.unsaved_take or not s.running, SAVE_PATIENCE_S)
@@ -103,22 +103,22 @@ async def _trials(client: Client, interrupts: Interrupts) -> str:
 
 
 async def _start(client: Client, number: int) -> str:
-    """Start trial `number` and wait until it has its verdict, or the arm holds; why it was refused, or nothing."""
+    """Start trial `number` and wait for its verdict, or for a hold; returns why it was refused, else ""."""
     answered = evaluation.start_or_end_trial(client)
     answer = await answered if answered else None
     if answer is not None and not answer.ok:
         return answer.error
 
     def over(state: Snapshot) -> bool:
-        begun = state.trial is not None and state.trial.index >= number
-        return not state.running or state.phase is Phase.HELD or (begun and _waits(state))
+        started = state.trial is not None and state.trial.index >= number
+        return not state.running or state.phase is Phase.HELD or (started and _waits(state))
 
     await client.until(over)
     return ""
 
 
 def _waits(state: Snapshot) -> bool:
-    """Whether the session goes on by a command only, or is over."""
+    """Whether the session waits for a command, or is over."""
     still = (Phase.HELD, Phase.RESTED, Phase.IDLE, Phase.DONE, Phase.RELEASED)
     return not state.running or state.phase in still
 
@@ -129,7 +129,7 @@ def _held(state: Snapshot) -> str:
 
 
 async def _stays_held(client: Client) -> bool:
-    """Whether somebody stopped the arm: then it goes on holding. Waits for a worker that is about to end."""
+    """Whether the arm was stopped and keeps holding. If the worker is ending instead, waits for its end."""
     try:
         await client.until(lambda s: s.phase is not Phase.HELD or s.ending, STOPPED_S)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""How a shell verb ends: what it says on standard error when something went wrong."""
+"""How a shell verb ends, and what it prints to standard error after a failure."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ START_PATIENCE_S = 90.0
 
 
 def show_log(run: RunFolder) -> None:
-    """The last lines that the worker printed, and where the rest is."""
+    """Print the last lines of the worker's log, and where the whole log is."""
     for line in log_tail(run):
         print(f"  {clean(line)}", file=sys.stderr)
     complain(f"the whole log is {run.log}")
 
 
-def lost(run: RunFolder, error: Exception) -> int:
-    """The worker is gone or silent: say what is known of it."""
+def report_lost(run: RunFolder, error: Exception) -> int:
+    """Report what is known of a worker that is gone or does not answer; returns the exit status."""
     state = Snapshot()
     with suppress(OSError):
         state = replay(read_events(run.events))
-    told = "" if state.running else state.end_reason
-    complain(f"session {run.id}: {told or str(error) or 'it took too long'}")
+    reason = "" if state.running else state.end_reason
+    complain(f"session {run.id}: {reason or str(error) or 'it took too long'}")
     show_log(run)
     complain("what was acknowledged is saved; a dataset is repaired at the next start")
     return FAILED
 
 
 def run_to_end(work: Coroutine[Any, Any, int]) -> int:
-    """Run a verb on an event loop of its own; a second Ctrl-C cancels it, which detaches."""
+    """Run a verb in a new event loop; a second Ctrl-C cancels it, which detaches."""
     try:
         return asyncio.run(work)
     except asyncio.CancelledError:
@@ -48,7 +48,7 @@ def run_to_end(work: Coroutine[Any, Any, int]) -> int:
 
 
 async def fold(folder: DataFolder) -> None:
-    """Bring the log up to date, so that `sessions` right after this verb shows how it went."""
+    """Bring the log up to date, so that `sessions` right after this verb shows its result."""
     from services.log import scribe
 
     await asyncio.to_thread(scribe.fold, folder)

@@ -1,4 +1,4 @@
-"""A verb's client of the session that it follows: what is new is printed."""
+"""The client with which a verb follows a session and prints what is new."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.live.client import Client
 
 @asynccontextmanager
 async def following(run: RunFolder, printer: Printer, *, name: str, drive: bool = True) -> AsyncIterator[Client]:
-    """A client that is not attached yet; detached, and the printer closed, afterwards."""
+    """A client that is not attached yet; on exit it is detached and the printer closed."""
     client = Client(
         run, name=name, drive=drive, on_event=lambda _, state: printer.show(state),
         on_reattached=lambda why: printer.say(f"{why}; attached again"),

@@ -15,10 +15,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Holds SIGINT and SIGTERM of this process until `close`. Made by the task that a second one cancels."""
+    """Handles SIGINT and SIGTERM until `close`. A second signal cancels the task that constructed it."""
 
     def __init__(self, client: Client, *, ending: str, say: Callable[[str], None], finish: bool = False) -> None:
-        """`ending` says what the worker does when it is asked to end; with `finish`, which a key asks for, too."""
+        """`ending` is printed at the first signal. `finish`: send commands, as a key would, instead of SIGTERM."""
         self.asked = 0
         self._client, self._ending, self._say = client, ending, say
         self._finish = finish
@@ -37,7 +37,7 @@ class Interrupts:
             self._loop.call_soon(self._task.cancel)
 
     def _ask(self) -> None:
-        """Tell the worker, or send it SIGTERM as soon as it is known which process that is."""
+        """Ask the worker to end, by commands or by SIGTERM, as soon as its process is known."""
         welcome = self._client.welcome
         if welcome is None:
             self._later = self._loop.call_later(0.1, self._ask)
@@ -48,7 +48,7 @@ class Interrupts:
             os.kill(welcome.pid, signal.SIGTERM)
 
     def close(self) -> None:
-        """Give the signals back."""
+        """Restore the default signal handlers."""
         if self._later is not None:
             self._later.cancel()
         for number in SIGNALS:

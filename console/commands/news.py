@@ -1,4 +1,4 @@
-"""What is new in a session since the last look, as lines for people. Pure: from snapshots to text."""
+"""What is new in a session since the last call, as lines of text. Pure: from snapshots to text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sessions.models import Episode, SessionKind, Trial, Verdict
 
 
 class News:
-    """Remembers what it has told. Takes, trials and verdicts, checkpoints, alarms, notes on the policy: each once."""
+    """Reports takes, verdicts, checkpoints, alarms and notes on the policy, each once."""
 
     def __init__(self) -> None:
         self._episodes = self._lost = self._checkpoints = self._notes = 0
@@ -20,7 +20,7 @@ class News:
         self._verdicts: dict[int, tuple[Verdict | None, str]] = {}
 
     def of(self, state: Snapshot) -> list[str]:
-        """The lines that were not told yet."""
+        """The lines for what was not reported yet."""
         evaluates = state.started is not None and state.started.kind is SessionKind.EVAL
         notes = state.policy.notes if state.policy else ()
         lines = [f"note: {text}" for text in notes[self._notes :]]
@@ -30,13 +30,13 @@ class News:
         lines += [f"{what} {e.take} is not an episode: {e.reason} {e.where}".rstrip() for e in state.lost[self._lost :]]
         checkpoints = state.training.checkpoints if state.training else ()
         lines += [_checkpoint(c) for c in checkpoints[self._checkpoints :]]
-        lines += [f"ALARM {text}" for text in behind(self._alarms, state.alarm_history)]
+        lines += [f"ALARM {text}" for text in appended(self._alarms, state.alarm_history)]
         self._episodes, self._lost, self._checkpoints = len(state.episodes), len(state.lost), len(checkpoints)
         self._alarms, self._notes = state.alarm_history, len(notes)
         return lines
 
     def _verdict(self, trial: Trial) -> str:
-        """How the trial was judged, where that is news."""
+        """A line if the trial's verdict or failure mode changed, else empty."""
         before = self._verdicts.get(trial.index, (None, ""))
         self._verdicts[trial.index] = now = (trial.verdict, trial.failure_mode)
         if now == before:
@@ -47,8 +47,8 @@ class News:
         return f"trial {trial.index}: {trial.verdict.value} ({how})"
 
 
-def behind[T](before: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:
-    """What `now` has behind the end of `before`, of which it may have dropped the beginning."""
+def appended[T](before: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:
+    """The items of `now` after the end of `before`; `now` may lack items at its beginning."""
     for dropped in range(len(before) + 1):
         kept = before[dropped:]
         if now[: len(kept)] == kept:
@@ -69,7 +69,7 @@ def _checkpoint(checkpoint: CheckpointSaved) -> str:
 
 
 def amount(state: Snapshot) -> tuple[int, int, str]:
-    """(done, wanted, both in words) of what the session is for; (0, 0, "") where nothing is counted."""
+    """(done, wanted, text) of the session's progress; (0, 0, "") where nothing is counted."""
     started, training = state.started, state.training
     if started is None:
         return 0, 0, ""

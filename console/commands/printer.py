@@ -1,4 +1,4 @@
-"""How a verb shows the session that it follows: a progress bar on a terminal, plain lines elsewhere."""
+"""Shows the session that a verb follows: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from services.text import clean
 from sessions.models import SessionKind
 
 EVERY_S = 5.0
-"""A training's progress in plain lines, at most."""
-PASSING = {
+"""Shortest time between two progress lines of a training."""
+OMITTED_PHASES = {
     SessionKind.TRAIN: frozenset({Phase.TRAINING, Phase.SAVING}),
     SessionKind.EVAL: frozenset({Phase.ALIGNING, Phase.RESTING, Phase.RESTED}),
 }
-"""Phases that plain lines leave out: what comes of them is told anyway."""
+"""Phases that plain lines omit: their results are printed anyway."""
 
 
 class Printer:
-    """Says what changed."""
+    """Prints what changed."""
 
     def __init__(self) -> None:
         self._news = News()
         self._last: tuple[Phase, str] | None = None
-        self._step, self._said_at = 0, time.monotonic()
+        self._step, self._steps_printed_at = 0, time.monotonic()
         self._bar = Bar() if sys.stdout.isatty() else None
 
     def show(self, state: Snapshot) -> None:
@@ -39,42 +39,42 @@ class Printer:
         text = clean(f"{now[0].value}: {now[1]}" if now[1] else now[0].value)
         if self._bar is not None:
             self._bar.show(text, *amount(state))
-        elif now != self._last and not _passes(state):
+        elif now != self._last and not _is_omitted(state):
             print(text, flush=True)
         self._last = now
         if self._bar is None:
-            self._tell_steps(state)
+            self._print_steps(state)
 
-    def _tell_steps(self, state: Snapshot) -> None:
-        """How far a training is: not too often, and only where it went on."""
+    def _print_steps(self, state: Snapshot) -> None:
+        """Print a training's progress if it advanced, at most every EVERY_S."""
         training, now = state.training, time.monotonic()
-        if training is None or training.step <= self._step or now - self._said_at < EVERY_S:
+        if training is None or training.step <= self._step or now - self._steps_printed_at < EVERY_S:
             return
-        self._step, self._said_at = training.step, now
+        self._step, self._steps_printed_at = training.step, now
         self.say(f"step {amount(state)[2]}")
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         if self._bar is not None:
             self._bar.say(clean(line))
         else:
             print(clean(line), flush=True)
 
     def close(self) -> None:
-        """Take the bar down."""
+        """Stop the bar."""
         if self._bar is not None:
             self._bar.close()
 
 
-def _passes(state: Snapshot) -> bool:
+def _is_omitted(state: Snapshot) -> bool:
     kind = state.started.kind if state.started else None
-    passing = PASSING.get(kind, frozenset()) if kind else frozenset()
-    stops = kind is SessionKind.TRAIN and state.phase is Phase.TRAINING and state.step is Step.STOPPING
-    return state.phase in passing and not stops
+    omitted = OMITTED_PHASES.get(kind, frozenset()) if kind else frozenset()
+    stopping = kind is SessionKind.TRAIN and state.phase is Phase.TRAINING and state.step is Step.STOPPING
+    return state.phase in omitted and not stopping
 
 
 class Bar:
-    """The phase, a bar, how far it is, and how long that took; lines go above it."""
+    """The phase, a bar, a count and the elapsed time; lines are printed above it."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -85,13 +85,12 @@ class Bar:
         self._progress.start()
 
     def show(self, text: str, done: int, wanted: int, count: str) -> None:
-        """Where it stands."""
         self._progress.update(self._task, description=text, total=wanted or None, completed=done, count=count)
 
     def say(self, line: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         self._progress.console.print(line, markup=False, highlight=False)
 
     def close(self) -> None:
-        """Leave the bar as it is, and the terminal to others."""
+        """Stop updating; the bar stays on the terminal."""
         self._progress.stop()

@@ -8,8 +8,8 @@ import sys
 import termios
 import time
 
-from console.commands.drive import drive, goes_on
-from console.commands.exits import START_PATIENCE_S, fold, lost, run_to_end
+from console.commands.drive import drive, still_running_hint
+from console.commands.exits import START_PATIENCE_S, fold, report_lost, run_to_end
 from console.commands.interrupts import Interrupts
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import apply_settings, load_benches
@@ -25,7 +25,7 @@ ENDING = "ending: the arm holds, the take is saved, then it goes to rest"
 
 
 def record(options: argparse.Namespace) -> int:
-    """Record without a screen. On the simulated bench takes follow each other; at a robot Enter starts each."""
+    """Record without a screen. Takes start by themselves on the simulated bench, by Enter at a robot."""
     folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
     profile, settings = apply_settings(profile, options.settings)
     try:
@@ -61,12 +61,12 @@ async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
     try:
         driven = await drive(run, takes, name="lab-console record", ending=ENDING)
     except (LinkLost, TimeoutError) as error:
-        return lost(run, error)
+        return report_lost(run, error)
     await fold(folder)
     state = driven.state
-    if not driven.well:
-        complain(f"session {run.id} {state.status.value}: {state.accepted} accepted; {driven.why}")
-        if hint := goes_on(run, driven):
+    if not driven.succeeded:
+        complain(f"session {run.id} {state.status.value}: {state.accepted} accepted; {driven.reason}")
+        if hint := still_running_hint(run, driven):
             complain(hint)
         return FAILED
     print(f"session {run.id} finished: {state.accepted} accepted, {state.rejected} rejected, {state.flagged} flagged")
@@ -74,40 +74,40 @@ async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
 
 
 async def _takes(client: Client, interrupts: Interrupts, *, by_key: bool) -> str:
-    """Drive the session until the target is reached; returns what went wrong, or nothing."""
+    """Drive the session until the target is reached; returns an error message, or an empty string."""
     while client.snapshot.running and not client.snapshot.reached and not interrupts.asked:
         state = client.snapshot
         if state.phase is Phase.IDLE or state.phase in (Phase.READY, Phase.RESET):
             if by_key or state.phase is not Phase.IDLE:
-                await _scene_is_back(client, by_key=by_key)
+                await _until_scene_is_reset(client, by_key=by_key)
             done = recording.start_or_end_take(client)
             answer = await done if done else None
             if answer is not None and not answer.ok:
                 return answer.error
-            await _phase_after(client, state.phase, START_PATIENCE_S)
+            await _until_phase_changes(client, state.phase, START_PATIENCE_S)
         elif state.phase is Phase.HELD:
             return f"the arm holds: {state.held}"
         else:
-            await _phase_after(client, state.phase)
-        await _saved(client)
+            await _until_phase_changes(client, state.phase)
+        await _until_saved(client)
     return ""
 
 
-async def _phase_after(client: Client, phase: Phase, timeout_s: float | None = None) -> None:
+async def _until_phase_changes(client: Client, phase: Phase, timeout_s: float | None = None) -> None:
     await client.until(lambda s: s.phase is not phase, timeout_s)
 
 
-async def _saved(client: Client) -> None:
+async def _until_saved(client: Client) -> None:
     await client.until(lambda s: not s.unsaved_take or not s.running, 150)
 
 
-async def _scene_is_back(client: Client, *, by_key: bool) -> None:
-    """Wait for the operator's Enter at a robot; on the simulated bench for the reset time."""
+async def _until_scene_is_reset(client: Client, *, by_key: bool) -> None:
+    """Wait for the operator's Enter at a robot, for the reset time on the simulated bench."""
     started = client.snapshot.started
     if by_key:
         take = intents.next_take(client.snapshot)
         print(f"press Enter to {'align the arms' if client.snapshot.phase is Phase.IDLE else f'start take {take}'}")
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before is no answer
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # discard what was typed before the prompt
         await asyncio.to_thread(sys.stdin.readline)
     elif started and not started.request.lockstep and client.snapshot.phase is Phase.RESET:
         left = started.request.reset_seconds - (time.time() - client.snapshot.phase_since)

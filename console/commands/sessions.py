@@ -1,10 +1,10 @@
-"""`lab-console sessions`, and `attach` where there is no terminal: the log, and what runs, in plain lines."""
+"""`lab-console sessions`, and `attach` without a terminal: the log, or a running session, as plain lines."""
 
 from __future__ import annotations
 
 import argparse
 
-from console.commands.exits import lost, run_to_end
+from console.commands.exits import report_lost, run_to_end
 from console.commands.following import following
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
@@ -15,7 +15,7 @@ from services.text import clean
 
 
 def sessions(options: argparse.Namespace) -> int:
-    """List the log, as lines or as JSON; with `--schema` say what that JSON holds."""
+    """List the log, as lines or as JSON; with `--schema`, print the JSON Schema of that list."""
     from services.log import logbook
     from services.log.headline import headline
     from services.log.listing import as_json, schema
@@ -56,9 +56,9 @@ def _print(values: object) -> None:
 
 
 def find_live(folder: DataFolder, wanted: str | None) -> RunFolder:
-    """The running session that `wanted` names (its id or the beginning of it), else the newest.
+    """The running session whose id begins with `wanted`; the newest one if that is None.
 
-    Raises SystemExit(2) with a sentence where there is none, or more than one.
+    Raises SystemExit(2), after printing the reason, if there is none or if several match.
     """
     runs = find_runs(folder)
     live = [item.run for item in runs.running]
@@ -77,7 +77,7 @@ def find_live(folder: DataFolder, wanted: str | None) -> RunFolder:
 
 
 def watch(run: RunFolder) -> int:
-    """Follow a session in plain lines until it ends; changes nothing."""
+    """Print a session's progress until it ends, without driving it."""
     return run_to_end(_watch(run))
 
 
@@ -88,5 +88,5 @@ async def _watch(run: RunFolder) -> int:
             printer.show(await client.attach())
             await client.until(lambda s: not s.running)
     except LinkLost as error:
-        return lost(run, error)
+        return report_lost(run, error)
     return OK

@@ -19,7 +19,7 @@ from services.log.sections import Page, as_json
 from services.refusal import Refusal
 
 WIDTH = 80
-"""Columns where there is no terminal to ask."""
+"""Columns of the page where the output is not a terminal."""
 COLOURS = {
     "bold": "1",
     "$quiet": "2",
@@ -29,7 +29,7 @@ COLOURS = {
     "$warning": "33",
     "$accent": "36",
 }
-"""Codes of `ESC [ ... m` for the theme's words; what has none is plain."""
+"""SGR codes (`ESC [ ... m`) of the theme's style names; a style without one is plain."""
 
 
 def show(options: argparse.Namespace) -> int:
@@ -53,7 +53,7 @@ def _text(made: Page) -> str:
     terminal = sys.stdout.isatty()
     use_signs(UNICODE if speaks_utf8() else ASCII)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a name that the terminal cannot write is no reason to fail
+        sys.stdout.reconfigure(errors="replace")  # do not fail on a name that the terminal cannot encode
     width = shutil.get_terminal_size((WIDTH, 24)).columns if terminal else WIDTH
     coloured = terminal and not os.environ.get("NO_COLOR")
     drawn = [[(f"session {made.session}", "bold")], *lines(made, width)]
@@ -61,9 +61,9 @@ def _text(made: Page) -> str:
 
 
 def _coloured(line: Line) -> str:
-    return "".join(_dyed(text, style) for text, style in line)
+    return "".join(_styled(text, style) for text, style in line)
 
 
-def _dyed(text: str, style: str) -> str:
+def _styled(text: str, style: str) -> str:
     codes = ";".join(COLOURS[word] for word in style.split() if word in COLOURS)
     return f"\x1b[{codes}m{text}\x1b[0m" if codes and text.strip() else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console.commands.exits import START_PATIENCE_S, fold, lost, run_to_end, show_log
+from console.commands.exits import START_PATIENCE_S, fold, report_lost, run_to_end, show_log
 from console.commands.following import following
 from console.commands.interrupts import Interrupts
 from console.commands.printer import Printer
@@ -21,7 +21,7 @@ ENDING = "stopping: a checkpoint is saved after this step"
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train, and follow it; the training goes on when this terminal goes away."""
+    """Start a training and follow it; it outlives this terminal."""
     folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
     try:
         request = training.plan(
@@ -44,7 +44,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 async def _train(folder: DataFolder, run: RunFolder) -> int:
-    """Follow it without driving: a console that attaches may stop it."""
+    """Follow without driving, so that a console that attaches may stop the training."""
     printer = Printer()
     async with following(run, printer, name="lab-console train", drive=False) as client:
         interrupts = Interrupts(client, ending=ENDING, say=printer.say, finish=True)
@@ -52,13 +52,13 @@ async def _train(folder: DataFolder, run: RunFolder) -> int:
             await client.attach(START_PATIENCE_S)
             await client.until(lambda s: not s.running)
         except LinkLost as error:
-            if client.snapshot.running:  # it lives, and does not talk to us any more
-                return lost(run, error)
+            if client.snapshot.running:  # it lives, but the connection is lost
+                return report_lost(run, error)
         finally:
             interrupts.close()
     await fold(folder)
     code = _outcome(run, client.snapshot)
-    return FAILED if interrupts.asked else code  # what comes after `&&` does not want half a training
+    return FAILED if interrupts.asked else code  # what follows `&&` must not run on half a training
 
 
 def _outcome(run: RunFolder, state: Snapshot) -> int:
@@ -72,7 +72,7 @@ def _outcome(run: RunFolder, state: Snapshot) -> int:
 
 
 def _result(state: Snapshot) -> str:
-    """The loss, and where the newest checkpoint is."""
+    """The loss and the newest checkpoint's path."""
     if state.training is None or not state.training.checkpoints:
         return ""
     newest, loss = state.training.checkpoints[-1], state.training.metrics.get("loss")

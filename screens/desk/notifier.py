@@ -27,7 +27,7 @@ class Notifier:
 
     def __init__(self) -> None:
         self.bells = Bells()
-        self.keys_moved: Callable[[], None] = lambda: None
+        self.on_focus_moved: Callable[[], None] = lambda: None
         """Called whenever keys may go to another widget, or to none."""
         self._watchers: list[MessagePump] = []
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -37,7 +37,7 @@ class Dialog[Result](ModalScreen[Result]):
 
     def watch_focused(self) -> None:
         """Keys go to another widget, or to none."""
-        self.desk.keys_moved()
+        self.desk.on_focus_moved()
 
     def action_stop(self) -> None:
         """Hold the arm."""

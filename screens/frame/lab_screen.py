@@ -109,13 +109,13 @@ class LabScreen(ArmActions, BoundScreen):
 
     def on_screen_resume(self) -> None:
         """Draw what happened meanwhile."""
-        self.desk.keys_moved()
+        self.desk.on_focus_moved()
         self.redraw()
         self.call_after_refresh(self.redraw)
 
     def watch_focused(self) -> None:
         """Keys go to another widget, or to none: the footer shows which still act."""
-        self.desk.keys_moved()
+        self.desk.on_focus_moved()
         self.call_after_refresh(self._draw_keys)
         self.call_after_refresh(self._draw_lines)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.commands.news import News, amount, behind
+from console.commands.news import News, amount, appended
 from console.commands.printer import Printer
 from services.live import events as ev
 from services.live.phases import Phase
@@ -109,7 +109,7 @@ def test_alarms_are_told_even_after_the_log_forgot_the_first_ones() -> None:
 def test_what_is_new_in_a_window_that_slides(
     before: tuple[int, ...], now: tuple[int, ...], new: tuple[int, ...]
 ) -> None:
-    assert behind(before, now) == new
+    assert appended(before, now) == new
 
 
 # --- how far it is --------------------------------------------------------------------------------
