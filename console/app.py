@@ -88,7 +88,7 @@ class LabConsole(App[int]):
         yield Static(f" {self.TITLE}", id="opening", markup=False)
 
     def on_mount(self) -> None:
-        """Whatever imports much, or reads disk, processes or tmux, waits for the first paint."""
+        """Defer slow imports, and reads of disk, processes and tmux, until after the first paint."""
         self._leave_on_signals()
         self.call_after_refresh(self._furnish)
 

@@ -1,4 +1,4 @@
-"""The cameras of a session: which are shown, how large, and which previews the worker is asked for."""
+"""The cameras of an arm session: which are shown, how large, and which previews are requested."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from screens.widgets.pictures import Pictures
 from services.live import protocol
 from sessions.models import SessionKind
 
-LOOK_KEYS: list[BindingType] = [
+VIEW_KEYS: list[BindingType] = [
     Binding("w", "enlarge", "enlarge", id="session.enlarge", tooltip="One camera large, the next, all again"),
     Binding("d", "details", "details", id="session.details", tooltip="Numbers instead of the picture, and back"),
 ]
 
 
 class CameraViewsScreen(LabScreen):
-    """A screen with `Pictures`, which shows sessions of one kind, or its form."""
+    """A screen with `Pictures`, for sessions of one kind or the form of the next."""
 
     KIND: ClassVar[SessionKind]
 
-    def cameras_first(self) -> Collection[str]:
-        """The cameras to show while none is chosen; all where this is empty."""
+    def preferred_cameras(self) -> Collection[str]:
+        """The cameras to show while none is enlarged; empty for all."""
         return ()
 
     @property
-    def mine(self) -> bool:
-        """Whether the session at hand is of this screen's kind."""
+    def shows_session(self) -> bool:
+        """Whether the current session is of this screen's kind."""
         return self.desk.kind is self.KIND
 
     @property
@@ -39,45 +39,44 @@ class CameraViewsScreen(LabScreen):
         return False
 
     def on_mount(self) -> None:
-        """Nothing was asked for yet."""
-        self._asked_sizes: dict[str, tuple[int, int]] = {}
+        self._requested_sizes: dict[str, tuple[int, int]] = {}
 
     @property
     def cameras(self) -> Mapping[str, Mapping[str, Any]]:
-        """The cameras of the bench that this session runs on; none once it is over."""
-        return self.desk.cameras if self.mine and self.desk.live else {}
+        """The cameras of the session's bench; none once it is over."""
+        return self.desk.cameras if self.shows_session and self.desk.live else {}
 
     def draw_pictures(self) -> None:
-        """A box per camera."""
+        """Show one box per camera."""
         pictures = self.query_one(Pictures)
-        pictures.show_cameras(self.cameras, one=self.has_class("-compact"), first=self.cameras_first())
+        pictures.show_cameras(self.cameras, one=self.has_class("-compact"), first=self.preferred_cameras())
         self.set_class(bool(pictures.large), "-enlarged")
-        self.set_class(self.mine and self.desk.live and not self.cameras, "-blind")
+        self.set_class(self.shows_session and self.desk.live and not self.cameras, "-blind")
 
-    def ask_for_previews(self) -> None:
+    def request_previews(self) -> None:
         """Tell the worker which sizes this screen shows; none while it is hidden."""
         link = self.desk.link
         if link is None or not link.connected or self.desk.starting:
             return
         sizes = self.query_one(Pictures).sizes() if self.seen and not self.shows_form else {}
-        if sizes != self._asked_sizes:
-            self._asked_sizes = sizes
+        if sizes != self._requested_sizes:
+            self._requested_sizes = sizes
             self.desk.order(link.tell(protocol.SetPreviews(sizes=sizes)))
 
     def on_screen_suspend(self) -> None:
-        """A hidden screen asks for no pictures (a dialog over it hides nothing)."""
-        self.call_after_refresh(self.ask_for_previews)
+        """Request no pictures for a hidden screen (a dialog over it hides nothing)."""
+        self.call_after_refresh(self.request_previews)
 
     def on_session_changed(self, message: SessionChanged) -> None:
-        """Another session: ask for pictures anew. (Textual calls the base class's handler after this one.)"""
-        self._asked_sizes = {}
+        """Request pictures again from a new worker. (Textual calls the base class's handler after this one.)"""
+        self._requested_sizes = {}
 
     def action_enlarge(self) -> None:
-        """The next camera large; after the last, all of them."""
+        """Enlarge the next camera; after the last, show all."""
         self.remove_class("-details")
         self.query_one(Pictures).enlarge_next()
         self.draw_pictures()
 
     def action_details(self) -> None:
-        """Joints where the picture is, and back (a small terminal has no room for both)."""
+        """Toggle joints and picture: a small terminal has no room for both."""
         self.toggle_class("-details")

@@ -1,4 +1,4 @@
-"""What Record and Evaluate have in common: the form of the next session, or the one at hand; pictures, panels, end."""
+"""What Record and Evaluate share: the form of the next session, or the current one with pictures and panels."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from textual.content import Content
 
 from screens.arm_session.camera_views import CameraViewsScreen
 from screens.frame import registry
-from screens.frame.form import Form, stands
+from screens.frame.form import Form, form_is_ready
 from screens.views import keys
-from screens.views.phase import moment
+from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import legend
 from screens.views.signs import clean
@@ -27,7 +27,7 @@ from services.log.documents import document
 
 
 class ArmSessionScreen(CameraViewsScreen):
-    """Shows the form, or the session; never both. Each kind of screen gives the parts that are declared here."""
+    """Shows either the form or the session. The callables declared here are defined by each screen."""
 
     GUIDE: ClassVar[str] = "leader"
     """What the arm follows."""
@@ -35,18 +35,18 @@ class ArmSessionScreen(CameraViewsScreen):
     new_form: Callable[[], Form]
     """The form of the next session."""
     heading: Callable[[], str]
-    """What stands over the phase panel."""
+    """The title of the phase panel."""
     strip: Callable[[], Content]
-    """The line of history."""
+    """The strip of takes or trials."""
     tally: Callable[[], list[Content]]
-    """What the session came to so far."""
-    foot: Callable[[protocol.Telemetry], list[Content]]
+    """The lines of the tally panel."""
+    loop_lines: Callable[[protocol.Telemetry], list[Content]]
     """The lines below the joints."""
 
     # --- the body -------------------------------------------------------------------------------
 
     def body(self) -> ComposeResult:
-        """The form's place, pictures, panels, the strip of history."""
+        """The form's container, pictures, panels, the strip."""
         yield Container(id="ask")
         with Vertical(id="live"):
             yield Pictures()
@@ -62,11 +62,10 @@ class ArmSessionScreen(CameraViewsScreen):
         yield tally_box()
 
     def below(self) -> Iterator[Any]:
-        """What stands under the panels, at the bottom the strip."""
+        """The lines below the panels, the strip last."""
         yield Line(id="strip")
 
     def on_mount(self) -> None:
-        """Titles of the panels."""
         self._wants_form = False
         self.query_one("#joints-box").border_title = legend(self.GUIDE)
         self.query_one("#tally").border_title = "this session"
@@ -75,31 +74,31 @@ class ArmSessionScreen(CameraViewsScreen):
 
     @property
     def shows_form(self) -> bool:
-        """Whether the form is up: nothing runs, and no end is left to be read."""
+        """Whether the form is shown: nothing runs, and no ended session of this kind is left to read."""
         desk = self.desk
         return not desk.live and (self._wants_form or desk.kind is not self.KIND)
 
     @property
     def opening(self) -> bool:
-        """Until the form's fields are there."""
-        return super().opening or (self.shows_form and not stands(self))
+        """Whether the form's fields are still missing."""
+        return super().opening or (self.shows_form and not form_is_ready(self))
 
-    def moment(self) -> PhaseView:
-        """What the big panel shows."""
+    def phase_view(self) -> PhaseView:
+        """The phase panel's content."""
         desk = self.desk
-        return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
+        return phase_view(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
 
     def draw(self) -> None:
-        """Choose form, session or what a lost worker said; draw it."""
+        """Choose between form, session and its end, and draw it."""
         desk = self.desk
         if desk.live:
             self._wants_form = False
         self.set_class(self.shows_form, "-form")
         over = not desk.live and not self.shows_form
         self.set_class(over, "-over")
-        crashed, shown = over and bool(desk.tail), self.has_class("-crashed")
+        crashed, shown = over and bool(desk.last_lines), self.has_class("-crashed")
         self.set_class(crashed, "-crashed")
-        self.set_class(not self.mine, "-other")
+        self.set_class(not self.shows_session, "-other")
         self._draw_form()
         self.draw_pictures()
         if self.shows_form:
@@ -108,16 +107,16 @@ class ArmSessionScreen(CameraViewsScreen):
         self.query_one("#strip", Line).show(self.strip())
         if over:
             self._draw_end()
-        if crashed and not shown:  # the last of the last words says what it was
+        if crashed and not shown:  # the cause is in the last line
             self.call_after_refresh(self.query_one(PageView).scroll_end, animate=False)
 
     def _title(self) -> str:
         kind = self.desk.kind
-        if self.desk.snapshot.started is not None and self.mine:
+        if self.desk.snapshot.started is not None and self.shows_session:
             return self.heading()
         if not self.desk.live:
             return "session"
-        if kind is None or self.mine:
+        if kind is None or self.shows_session:
             return "session"
         where = registry.shows(kind) or registry.SCREENS[0]
         return (
@@ -135,37 +134,36 @@ class ArmSessionScreen(CameraViewsScreen):
             self.set_focus(None)
 
     def _draw_end(self) -> None:
-        """What a worker that crashed said last, else what the log keeps of the session."""
+        """The last log lines of a crashed worker, or the session's page as the Log shows it."""
         desk, place = self.desk, self.query_one(PageView)
-        place.border_title = "the worker's last words" if desk.tail else "this session, as the log keeps it"
+        place.border_title = "the worker's last words" if desk.last_lines else "this session, as the log keeps it"
         ended = document(desk.snapshot) if desk.snapshot.started is not None else ""
-        place.show("\n".join(desk.tail) or ended)
+        place.show("\n".join(desk.last_lines) or ended)
 
     def draw_telemetry(self) -> None:
         """Phase panel, joints, tally and pictures."""
         if self.shows_form:
             return
         telemetry = self.desk.telemetry
-        self.query_one(PhasePanel).show(self.moment())
-        self.query_one("#tally-lines", Lines).show(self.tally() if self.mine else [])
+        self.query_one(PhasePanel).show(self.phase_view())
+        self.query_one("#tally-lines", Lines).show(self.tally() if self.shows_session else [])
         if telemetry is None:
             return
         self.query_one(JointBars).show(telemetry.joints, telemetry.leader)
-        self.query_one("#joints-foot", Lines).show(self.foot(telemetry))
-        self.ask_for_previews()
+        self.query_one("#joints-foot", Lines).show(self.loop_lines(telemetry))
+        self.request_previews()
         self.query_one(Pictures).show(telemetry)
 
     # --- keys -----------------------------------------------------------------------------------
 
     def action_new(self) -> None:
-        """Show the form, or go back into its fields."""
         self._wants_form = True
         self.redraw()
         if fields := self.query("#form Input"):
             fields.first().focus()
 
     def close_open(self) -> None:
-        """Esc leaves the large picture; in the form it leaves the fields, then the form."""
+        """Esc closes the enlarged picture, else leaves the form's fields, else the form."""
         pictures = self.query_one(Pictures)
         if pictures.large:
             pictures.large = ""
@@ -178,15 +176,15 @@ class ArmSessionScreen(CameraViewsScreen):
 
 
 def phase_box() -> Container:
-    """The one big thing of the moment."""
+    """The phase panel in its box."""
     return Container(PhasePanel(), id="phase-box", classes="panel")
 
 
 def joints_box() -> Vertical:
-    """Joints, and how the loop runs."""
+    """The joint bars and the lines on the control loop."""
     return Vertical(JointBars(), Lines(id="joints-foot"), id="joints-box", classes="panel")
 
 
 def tally_box() -> Container:
-    """What the session came to so far."""
+    """The tally in its box."""
     return Container(Lines(id="tally-lines"), id="tally", classes="panel")

@@ -1,4 +1,4 @@
-"""Bench: what is connected, what runs; teleoperate without recording, go to rest, release."""
+"""Bench: equipment and sessions; teleoperate without recording, go to rest, release."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.lab_screen import LabScreen
 from screens.views import keys
 from screens.views.equipment import other_lines, part_line
-from screens.views.phase import moment
+from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import joints_footer, legend
 from screens.views.signs import clean
@@ -33,9 +33,9 @@ from services.live.running import Running
 from services.tone import Tone
 from sessions.models import SessionKind
 
-LOOK_S = 3.0
-FIRST_LOOK_S = 0.1
-"""The first paint comes before anything that loads or reads."""
+REFRESH_S = 3.0
+FIRST_REFRESH_S = 0.1
+"""Leaves time for the first paint before anything is imported or read."""
 
 
 class BenchScreen(LabScreen):
@@ -60,7 +60,7 @@ class BenchScreen(LabScreen):
     ]
 
     def body(self) -> ComposeResult:
-        """Today and the bench on top, the arm below."""
+        """Today and the bench at the top, the arm below."""
         with Horizontal(id="tables"):
             yield TodayPanel(self.desk)
             with Container(id="bench-box", classes="panel"):
@@ -73,43 +73,40 @@ class BenchScreen(LabScreen):
                 yield Line(id="joints-foot")
 
     def on_mount(self) -> None:
-        """Look around now, and again while this screen is seen."""
         self._equipment = Equipment()
-        self._looked = False
+        self._refreshed_once = False
         self.query_one("#joints-box").border_title = legend()
-        self.set_interval(LOOK_S, self._look_at_runs)
-        self.set_timer(FIRST_LOOK_S, self._look_around)
+        self.set_interval(REFRESH_S, self._refresh_runs)
+        self.set_timer(FIRST_REFRESH_S, self._refresh_all)
 
-    # --- looking around (in threads) ------------------------------------------------------------
+    # --- reading (in threads) -------------------------------------------------------------------
 
-    def _look_around(self) -> None:
-        self._looked = True
-        self._look()
+    def _refresh_all(self) -> None:
+        self._refreshed_once = True
+        self._load_equipment()
 
     @work(group="look", exclusive=True)
-    async def _look(self) -> None:
+    async def _load_equipment(self) -> None:
         self._equipment = await asyncio.to_thread(look, self.desk.profile, self.desk.folder)
         self.redraw()
-        for panel in self.query(TodayPanel):  # none, where the console is closing
-            panel.look()
+        for panel in self.query(TodayPanel):  # none if the console is closing
+            panel.reload()
 
-    def _look_at_runs(self) -> None:
+    def _refresh_runs(self) -> None:
         if self.seen:
-            self.query_one(TodayPanel).look_again()
+            self.query_one(TodayPanel).refresh_runs()
 
     def on_screen_resume(self) -> None:
-        """Something may have ended meanwhile."""
-        if self._looked:
-            self._look_around()
+        """A session may have ended while the screen was hidden."""
+        if self._refreshed_once:
+            self._refresh_all()
 
     def on_session_changed(self, message: SessionChanged) -> None:
-        """Something began or ended."""
-        self._look_around()
+        self._refresh_all()
 
     # --- drawing --------------------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Today, and which sessions run where."""
         self.query_one("#bench-box").border_title = Content(f"bench {clean(self.desk.profile.name)}")
         self.query_one("#phase-box").border_title = "arm"
         self.set_class(not self.desk.live, "-still")
@@ -122,18 +119,18 @@ class BenchScreen(LabScreen):
         others = [name for name in desk.benches.profiles if name != desk.profile.name]
         parts = self.query_one("#parts", Lines)
         width = parts.size.width or 60
-        led = desk.kind is not SessionKind.EVAL
-        lines = [part_line(part, telemetry, width, led=led) for part in self._equipment.parts]
+        uses_leader = desk.kind is not SessionKind.EVAL
+        lines = [part_line(part, telemetry, width, uses_leader=uses_leader) for part in self._equipment.parts]
         lines += [Content(""), *other_lines(desk.profile, self._equipment, others)] if lines else []
         parts.show(lines)
-        self.query_one(PhasePanel).show(self._moment())
+        self.query_one(PhasePanel).show(self._phase_view())
         if telemetry is not None:
             self.query_one(JointBars).show(telemetry.joints, telemetry.leader)
             self.query_one("#joints-foot", Line).show(joints_footer(telemetry)[0])
 
-    def _moment(self) -> PhaseView:
+    def _phase_view(self) -> PhaseView:
         desk = self.desk
-        if self._taken:
+        if self._arm_in_use:
             return PhaseView(
                 "IN USE",
                 Tone.WARNING,
@@ -146,50 +143,48 @@ class BenchScreen(LabScreen):
                 Tone.QUIET,
                 f"no session runs: {keys.RECORD} records, {keys.TELEOPERATE} teleoperates without recording",
             )
-        return moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
+        return phase_view(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
 
     # --- keys -----------------------------------------------------------------------------------
 
     @property
-    def _taken(self) -> bool:
-        """Whether a session has this arm and this console is attached to none: a second worker could not have it."""
+    def _arm_in_use(self) -> bool:
+        """Whether a session has this arm while none is attached here: a second worker could not open it."""
         return not self.desk.live and self.query_one(TodayPanel).runs_here
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Rows that are there can be opened; only what runs can be attached to."""
+        """`open` and `move` need rows; `attach` needs a running session; the arm's keys need a free arm."""
         if action in ("open", "move"):
             return bool(self.query_one(TodayPanel).rows)
         if action == "attach":
             return self.query_one(TodayPanel).attachable is not None
-        if action in ("teleoperate", "rest", "release", "hold") and self._taken:
+        if action in ("teleoperate", "rest", "release", "hold") and self._arm_in_use:
             return False
         return super().check_action(action, parameters)
 
     def action_move(self, by: int) -> None:
-        """Another row."""
         self.query_one(RowList).move(by)
         self.redraw()
 
-    def on_today_panel_looked(self, message: TodayPanel.Looked) -> None:
-        """Keys may have begun or ceased to act."""
+    def on_today_panel_changed(self, message: TodayPanel.Changed) -> None:
+        """Which keys act may have changed."""
         message.stop()
         self.redraw()
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
-        """Another row, by mouse."""
+        """The mouse chose a row."""
         message.stop()
         self.redraw()
 
     def action_attach(self) -> None:
-        """Attach to the chosen session."""
         item = self.query_one(TodayPanel).attachable
         if item is not None:
             started = item.snapshot.started
             self.desk.join(item.run, started.kind if started else None)
-            self._show(item)
+            self._show_screen_of(item)
 
     def action_open(self) -> None:
-        """Attach to what runs, open what ended in the log."""
+        """Attach to a running session, or open an ended one in the Log."""
         panel = self.query_one(TodayPanel)
         if (session := panel.chosen_session) is not None:
             self.desk.opened = session.id
@@ -197,10 +192,10 @@ class BenchScreen(LabScreen):
         elif panel.attachable is not None:
             self.action_attach()
         elif panel.chosen_running is not None:
-            self._show(panel.chosen_running)
+            self._show_screen_of(panel.chosen_running)
 
-    def _show(self, item: Running) -> None:
-        """Where a session of this kind is seen; one that only moves the arm is seen here."""
+    def _show_screen_of(self, item: Running) -> None:
+        """Open the screen for this kind of session; a bench session stays here."""
         started = item.snapshot.started
         if started and (entry := registry.shows(started.kind)):
             self.app.switch_mode(entry.mode)
@@ -212,25 +207,23 @@ class BenchScreen(LabScreen):
             self.action_open()
 
     def action_teleoperate(self) -> None:
-        """Follow without recording."""
         if self.desk.live and self.desk.link:
             self.desk.order(arm_commands.follow(self.desk.link))
         else:
             self.desk.start_bench(Purpose.TELEOPERATE)
 
     def action_hold(self) -> None:
-        """Hold the arm with a worker of its own, e.g. after another program died."""
+        """Hold the arm with a new worker, e.g. after another program died."""
         self.desk.start_bench(Purpose.HOLD, rescue=True)
 
     def action_choose_bench(self) -> None:
-        """Ask which bench."""
         from screens.frame.dialogs import Choice, Question
 
         names = list(self.desk.benches.profiles)
         choices = [Choice(str(at), clean(name), str(at)) for at, name in enumerate(names[:9], 1)]
-        self.app.push_screen(Question(self.desk, "Sit at which bench?", [], choices), self._sit_at)
+        self.app.push_screen(Question(self.desk, "Sit at which bench?", [], choices), self._use_bench)
 
-    def _sit_at(self, answer: str | None) -> None:
+    def _use_bench(self, answer: str | None) -> None:
         if answer:
-            self.desk.sit_at(list(self.desk.benches.profiles)[int(answer) - 1])
-            self._look_around()
+            self.desk.use_bench(list(self.desk.benches.profiles)[int(answer) - 1])
+            self._refresh_all()

@@ -1,4 +1,4 @@
-"""The list at the left of Bench: what runs, what ended today. Looks in threads, draws rows."""
+"""The list on the left of Bench: running sessions, and those that ended today. Reads in threads, draws rows."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from sessions.document import Session
 
 
 class TodayPanel(Vertical):
-    """Rows of what runs (first) and what ended today; the screen's keys move the cursor and open."""
+    """Running sessions (first) and those that ended today; the screen's keys move the cursor and open."""
 
     @dataclass
-    class Looked(Message):
-        """The rows may be others now."""
+    class Changed(Message):
+        """The rows may have changed."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(id="today", classes="panel")
@@ -35,35 +35,33 @@ class TodayPanel(Vertical):
         self._today = Today()
 
     def compose(self) -> ComposeResult:
-        """Rows, a hint."""
         yield RowList(id="rows")
         yield Line(id="today-hint")
 
     def on_mount(self) -> None:
-        """The panel's title."""
         self.border_title = "today"
 
-    # --- looking --------------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------------
 
     @work(group="look", exclusive=True)
-    async def look(self) -> None:
-        """Read everything anew."""
+    async def reload(self) -> None:
+        """Read everything again."""
         self._today = await asyncio.to_thread(today, self.desk.folder)
-        self.post_message(self.Looked())
+        self.post_message(self.Changed())
 
     @work(group="runs", exclusive=True)
-    async def look_again(self) -> None:
-        """Follow what runs; read everything where a session came or went."""
+    async def refresh_runs(self) -> None:
+        """Update the running sessions; read everything again if one appeared or ended."""
         before = self._today
         now = await asyncio.to_thread(find_runs, self.desk.folder)
-        came_or_went = [r.run.id for r in now.running] != [r.run.id for r in before.running]
-        if came_or_went or now.unreadable != before.runs.unreadable:
-            self.look()
+        changed = [r.run.id for r in now.running] != [r.run.id for r in before.running]
+        if changed or now.unreadable != before.runs.unreadable:
+            self.reload()
         elif now != before.runs:
             self._today = Today(now, before.ended, before.problem)
-            self.post_message(self.Looked())
+            self.post_message(self.Changed())
 
-    # --- what stands there ----------------------------------------------------------------------
+    # --- rows -----------------------------------------------------------------------------------
 
     @property
     def rows(self) -> int:
@@ -72,38 +70,37 @@ class TodayPanel(Vertical):
 
     @property
     def chosen_running(self) -> Running | None:
-        """The chosen session, where it runs."""
+        """The chosen session if it is running."""
         row = self.query_one(RowList).cursor
         return self._today.running[row] if row < len(self._today.running) else None
 
     @property
     def attachable(self) -> Running | None:
-        """The chosen session, where it runs and this console is not attached to it."""
+        """The chosen session if it is running and not attached to this console."""
         item = self.chosen_running
         return None if item is None or item.run.id in self._attached else item
 
     @property
     def runs_here(self) -> bool:
-        """Whether a session that this console is not attached to holds the bench at which it sits."""
+        """Whether a session not attached to this console holds the arm of the current bench."""
         return self._today.runs.holder_of_arm(self.desk.profile.name, but=self._attached) is not None
 
     @property
     def chosen_session(self) -> Session | None:
-        """The chosen session, where it has ended."""
+        """The chosen session if it has ended."""
         row = self.query_one(RowList).cursor - len(self._today.running)
         return self._today.ended[row] if 0 <= row < len(self._today.ended) else None
 
     @property
     def _attached(self) -> frozenset[str]:
-        """The session and the training that this console is attached to."""
+        """The ids of the session and the training that this console is attached to."""
         session = self.desk.link.run.id if self.desk.link and self.desk.live else ""
         return frozenset({session, self.desk.training.attached} - {""})
 
     def draw(self) -> None:
-        """Rows and hint."""
         book = self._today
-        mine = self._attached
-        rows = [running_row(item, item.run.id if item.run.id in mine else "") for item in book.running]
+        attached = self._attached
+        rows = [running_row(item, item.run.id if item.run.id in attached else "") for item in book.running]
         rows += [ended_row(session) for session in book.ended]
         self.query_one(RowList).show(rows)
         hint = f"{keys.OPEN} opens {signs().dot} {keys.ATTACH} attaches to what still runs"

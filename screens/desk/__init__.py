@@ -1,1 +1,1 @@
-"""What this console is attached to, and what it tells the screens."""
+"""What this console is attached to, and the messages it posts to the screens."""

@@ -22,15 +22,15 @@ from sessions.models import SessionKind, SessionStatus
 
 
 class Attachment(Notifier):
-    """`link` is None before the first session and after letting one go; a finished one stays to be read."""
+    """`link` is None before the first session and after detaching; a finished session stays readable."""
 
     def __init__(self, name: str, profile: Profile, stop_line: StopLine | None) -> None:
         super().__init__()
         self.name, self.profile = name, profile
         self.link: Client | None = None
         self.starting = False
-        self.began = False
-        self.why_lost = ""
+        self.started_here = False
+        self.lost_reason = ""
         self.held_ms = 0.0
         self._asked_for: SessionKind | None = None
         self._stop_line = stop_line
@@ -39,12 +39,12 @@ class Attachment(Notifier):
 
     @property
     def snapshot(self) -> Snapshot:
-        """The state of the session at hand; the empty snapshot where there is none."""
+        """The state of the current session; an empty snapshot if there is none."""
         return self.link.snapshot if self.link else Snapshot()
 
     @property
     def telemetry(self) -> protocol.Telemetry | None:
-        """The newest telemetry of a running session."""
+        """The newest telemetry of the running session, else None."""
         return self.link.telemetry if self.link and self.live else None
 
     @property
@@ -54,56 +54,56 @@ class Attachment(Notifier):
 
     @property
     def driving(self) -> bool:
-        """Whether this console may command (everybody may stop)."""
+        """Whether this console may send commands (every console may stop the arm)."""
         return self.link is not None and self.link.may_command
 
     @property
     def watching(self) -> bool:
-        """Whether another console may drive; not while a session that this one began still starts."""
-        mine = self.began and self.snapshot.phase is Phase.STARTING
-        return self.live and not self.starting and not self.driving and not mine
+        """Whether another console may drive; not while a session started here is still starting."""
+        starts_here = self.started_here and self.snapshot.phase is Phase.STARTING
+        return self.live and not self.starting and not self.driving and not starts_here
 
     @property
     def can_move(self) -> bool:
-        """Whether the arm may move now: Esc and x mean stop."""
+        """Whether the arm may move now, so that Esc and x mean stop."""
         return self.live and (self.snapshot.started is None or offered(self.snapshot, protocol.Stop))
 
     @property
     def kind(self) -> SessionKind | None:
-        """What the session at hand is for."""
+        """The kind of the current session, or of the one that is starting."""
         started = self.snapshot.started
         return started.kind if started else self._asked_for if self.starting or self.link else None
 
     @property
     def cameras(self) -> dict[str, dict[str, Any]]:
-        """The cameras of the bench that the session runs on, by name, as LeRobot's configs."""
+        """The cameras of the session's bench, by name, as LeRobot's configs."""
         started = self.snapshot.started
         profile = started.profile if started else None
         return (profile.cameras if profile else {}) or self.profile.cameras
 
     @property
     def driver(self) -> str:
-        """Who drives, as the screens say it; empty where nobody does."""
+        """The name of the driver, cleaned for display; empty if nobody drives."""
         return clean(self.link.driver, 40) if self.link else ""
 
     @property
-    def tail(self) -> tuple[str, ...]:
-        """What a worker that vanished or crashed said last."""
+    def last_lines(self) -> tuple[str, ...]:
+        """The last log lines of a worker that crashed or vanished."""
         link = self.link
         if link is None or link.snapshot.status not in (SessionStatus.CRASHED, SessionStatus.RUNNING):
             return ()
         return tuple(clean(line, 200) for line in link.last_words)
 
-    # --- attaching and letting go ---------------------------------------------------------------
+    # --- attaching and detaching ----------------------------------------------------------------
 
     async def _attach(self, run: RunFolder, *, drive: bool, patience_s: float) -> None:
         self.starting = True
         try:
             await self.detach()
-            self.link, self.why_lost = self._client(run, drive=drive), ""
+            self.link, self.lost_reason = self._client(run, drive=drive), ""
             self.post(SessionChanged)
             await self.link.attach(patience_s)
-        except LinkLost:  # `_on_lost` was told why
+        except LinkLost:  # `_on_lost` has reported the reason
             return
         except BaseException:
             await self.detach()
@@ -119,19 +119,19 @@ class Attachment(Notifier):
         )  # fmt: skip
 
     def _show_session(self) -> None:
-        """Just attached: the bench is the session's, and the screens show its state."""
+        """After attaching: switch to the session's bench and have the screens show its state."""
         snapshot = self.snapshot
-        self._sit_where(snapshot)
+        self._use_bench_of(snapshot)
         self.post(lambda: SnapshotArrived(snapshot))
         self.post(SessionChanged)
 
-    def _sit_where(self, snapshot: Snapshot) -> None:
-        """Sit at the bench that the session runs on, with the profile that it runs with."""
+    def _use_bench_of(self, snapshot: Snapshot) -> None:
+        """Use the bench of the session, with the profile that the session was started with."""
         if snapshot.started is not None and snapshot.started.profile is not None:
             self.profile = snapshot.started.profile
 
     async def detach(self) -> None:
-        """Detach from the session at hand; its worker goes on."""
+        """Detach from the current session; its worker keeps running."""
         link, self.link = self.link, None
         if self._stop_line:
             self._stop_line.disarm()
@@ -139,10 +139,10 @@ class Attachment(Notifier):
             await link.close()
             self.post(SessionChanged)
 
-    # --- what the link says ---------------------------------------------------------------------
+    # --- callbacks of the client ----------------------------------------------------------------
 
     def _on_event(self, event: ev.Event, snapshot: Snapshot) -> None:
-        self.bells.hear(event, self.kind)
+        self.bells.ring_for(event, self.kind)
         if isinstance(event, ev.PhaseChanged) and snapshot.phase is not Phase.HELD:
             self.held_ms = 0.0
         self.post(lambda: SnapshotArrived(snapshot, event))
@@ -169,12 +169,12 @@ class Attachment(Notifier):
         self._show_session()
 
     def _on_lost(self, why: str) -> None:
-        """The session is over. With a reason it did not say so itself: its worker is gone, or does not answer."""
+        """The session is over. A reason is given if its worker is gone or does not answer; else it ended in order."""
         link = self.link
         if link is None:
             return
         if why:
-            self.why_lost = clean(why)
+            self.lost_reason = clean(why)
             self.bells.play("alarm")
             if link.gone and self._stop_line:  # else the stop line stays aimed: the worker lives and may move the arm
                 self._stop_line.disarm()

@@ -1,4 +1,4 @@
-"""Ears as well as eyes: one pattern of terminal bells per kind of moment."""
+"""Terminal bells: one pattern per kind of event, for an operator who is not looking at the screen."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PATTERNS: dict[str, tuple[float, ...]] = {
     "held": (SHORT, LONG, SHORT),
     "alarm": (SHORT, SHORT, SHORT, SHORT),
 }
-"""Seconds between the bells of a pattern; a pattern has one bell more than it has pauses."""
+"""Pauses between the bells of a pattern, in s; a pattern has one bell more than pauses."""
 
 
 def pattern_of(event: ev.Event, kind: SessionKind | None = None) -> str:
-    """Which pattern an event of such a session rings; empty for none.
+    """The pattern that an event rings in a session of this kind; empty for none.
 
-    In an evaluation it is the verdict that is saved, and the arm at rest that asks for the scene.
+    In an evaluation "saved" is rung for a verdict, and "ready" when the arm is at rest and the scene can be reset.
     """
     if kind is SessionKind.EVAL:
         match event:
@@ -52,7 +52,7 @@ def pattern_of(event: ev.Event, kind: SessionKind | None = None) -> str:
 
 
 class Bells:
-    """Rings patterns on the running loop; a new pattern cuts the one before short."""
+    """Rings patterns on the running loop; a new pattern replaces one that is still ringing."""
 
     def __init__(self, ring: Callable[[], None] | None = None) -> None:
         self.on = True
@@ -60,7 +60,7 @@ class Bells:
         self._playing: asyncio.Task[None] | None = None
 
     def play(self, name: str) -> None:
-        """Ring a pattern by name; nothing when switched off or when there is no such pattern."""
+        """Ring a pattern by name; does nothing if bells are off or the pattern is unknown."""
         if not self.on or name not in PATTERNS:
             return
         if self._playing is not None:
@@ -73,6 +73,6 @@ class Bells:
             await asyncio.sleep(pause)
             self.ring()
 
-    def hear(self, event: ev.Event, kind: SessionKind | None = None) -> None:
-        """Ring what belongs to an event."""
+    def ring_for(self, event: ev.Event, kind: SessionKind | None = None) -> None:
+        """Ring the pattern of an event, if it has one."""
         self.play(pattern_of(event, kind))

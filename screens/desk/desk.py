@@ -1,7 +1,7 @@
-"""The desk: data folder, benches, the one session that this console is attached to, and the training it watches.
+"""The desk: data folder, benches, the current session of this console and the training that it watches.
 
-Screens call its verbs and later see a message; they never ask whether something is done. It runs on the
-event loop, posts messages to the screens that watch it, and leaves disk and processes to threads.
+Screens call its methods and later receive a message; they never poll for completion. It runs on the event loop,
+posts messages to the screens that watch it, and leaves disk and processes to threads.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Desk(Attachment):
         self.training = TrainingWatch(self, folder, self.name)
         self.chosen_checkpoint = ""
 
-    def sit_at(self, bench: str) -> None:
-        """Choose another bench; only while no session is at hand."""
+    def use_bench(self, bench: str) -> None:
+        """Choose another bench; refused while a session runs."""
         if self.live:
             self.refuse("a session runs: it stays at its bench")
             return
@@ -61,20 +61,20 @@ class Desk(Attachment):
     # --- verbs ----------------------------------------------------------------------------------
 
     def stop(self, cause: StopCause = StopCause.KEY) -> None:
-        """Hold, wherever the arm is; harmless when it does not move."""
+        """Hold the arm; harmless when it does not move."""
         if self._stop_line is not None and self._stop_line.aimed:
             self._stop_line.stop(cause)
         elif self.link is not None and self.link.connected:
             self.order(arm_commands.hold(self.link, cause))
 
     def listen(self) -> None:
-        """From now on tell the operator what the stop line hears and what services warn of."""
+        """Start to report answers to the stop key, and warnings of services, to the operator."""
         self.listen_to_warnings()
         if self._stop_line is not None:
             StopWatch(self, self._stop_line).listen()
 
     def warm_up(self, policy: str | None = None) -> None:
-        """A session at this bench may be asked for soon: have a worker load what it needs, as `warm.keep` says."""
+        """Have a worker preload what a session at this bench needs (see `warm.keep`): one may start soon."""
         if not self.live:
             self.spawn(asyncio.to_thread(warm.keep, self.folder, self.profile, policy))
 
@@ -87,15 +87,15 @@ class Desk(Attachment):
         )
 
     def start(self, begin: Callable[[], RunFolder], kind: SessionKind) -> None:
-        """Launch a worker with `begin` (in a thread) and attach to it, unless a session is at hand."""
+        """Launch a worker with `begin` (in a thread) and attach to it; refused while a session runs."""
         if self.live:
             self.refuse(f"a session runs already: {keys.FINISH} finishes it, {keys.LEAVE} leaves it running")
             return
         self.spawn(self._launch(begin, kind))
 
     async def _launch(self, begin: Callable[[], RunFolder], kind: SessionKind) -> None:
-        """Let go of what is at hand, launch, attach. Whatever fails, nothing counts as starting afterwards."""
-        self.starting, self._asked_for, self.began = True, kind, True
+        """Detach, launch, attach. `starting` is reset on every failure."""
+        self.starting, self._asked_for, self.started_here = True, kind, True
         try:
             await self.detach()
             run = await asyncio.to_thread(begin)
@@ -105,27 +105,27 @@ class Desk(Attachment):
             self.post(SessionChanged)
 
     def attach(self, run: RunFolder, *, drive: bool = True) -> asyncio.Task[Any]:
-        """Attach to a session that runs; the task ends when that is done or has failed."""
-        self.began, self._asked_for = False, None
+        """Attach to a running session; the task ends when that is done or has failed."""
+        self.started_here, self._asked_for = False, None
         return self.spawn(self._attach(run, drive=drive, patience_s=ATTACH_PATIENCE_S))
 
     def join(self, run: RunFolder, kind: SessionKind | None) -> asyncio.Task[Any]:
-        """Attach to whatever runs there: a training is watched beside the session at hand, all else is the session."""
+        """Attach to a running worker: a training is watched beside the session, any other kind is the session."""
         return self.training.attach(run) if kind is SessionKind.TRAIN else self.attach(run)
 
     async def leave(self) -> None:
-        """Detach for good: nobody is told any more."""
+        """Detach for good; no message is posted afterwards."""
         self._watchers.clear()
         self.ignore_warnings()
         await self.training.detach()
         await self.detach()
 
     def rescue(self, run: RunFolder, pid: int) -> None:
-        """Kill a worker that does not answer to the stop key, and hold the arm with another."""
+        """Kill a worker that does not answer to the stop key, and hold the arm with a new one."""
         self.spawn(self._rescue(run, pid))
 
     async def _rescue(self, run: RunFolder, pid: int) -> None:
-        """Kill the worker that does not answer; attach to one that holds the arm and offers release."""
+        """Kill the worker, attach to one that holds the arm, and tell the operator how to release it."""
         profile, operator = self.profile, self.operator
         await self._launch(lambda: arm_commands.rescue(self.folder, run, pid, profile, operator), SessionKind.BENCH)
         if self.live:
@@ -135,7 +135,7 @@ class Desk(Attachment):
             )
 
     async def finish_and_wait(self) -> bool:
-        """End the session in order; whether it ended (a refusal is shown, the session goes on)."""
+        """End the session in order; returns whether it ended (a refusal is shown, and the session goes on)."""
         link = self.link
         if link is None or not link.connected:
             return True

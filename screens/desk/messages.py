@@ -1,4 +1,4 @@
-"""What the desk tells the screens: one small message per fact, newest telemetry wins."""
+"""Messages from the desk to the screens: one small message per fact; only the newest telemetry counts."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ class SnapshotArrived(Message):
 
 @dataclass
 class TelemetryArrived(Message):
-    """What is true this moment."""
+    """The newest telemetry of the session."""
 
     telemetry: Telemetry
 
     def can_replace(self, message: Message) -> bool:
-        """Newest wins."""
         return isinstance(message, TelemetryArrived)
 
 
 @dataclass
 class SessionChanged(Message):
-    """A session was attached to, let go or lost."""
+    """A session was attached, detached or lost."""
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Noticed(Message):
 
 @dataclass
 class StopUnanswered(Message):
-    """Nothing answered the stop key; `doing` says what happens about it."""
+    """Nothing answered the stop key; `doing` is what is being done about it."""
 
     doing: str
 
@@ -60,8 +59,7 @@ class StopAnswered(Message):
 
 @dataclass
 class TrainingChanged(Message):
-    """The training that is watched is in a new state, or its curves have new points."""
+    """The watched training has a new state, or its curves have new points."""
 
     def can_replace(self, message: Message) -> bool:
-        """Newest wins: whoever draws looks at the state anyway."""
         return isinstance(message, TrainingChanged)

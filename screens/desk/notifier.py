@@ -1,4 +1,4 @@
-"""Who is told what: screens that watch, notices, bells, and work that may fail beside everything else."""
+"""Messages to the screens, notices and bells for the operator, and background tasks that may fail."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SERVICES = logging.getLogger("services")
 
 
 class Notifier:
-    """Posts messages to the screens that watch; says what went wrong instead of raising it."""
+    """Posts messages to the watching screens; shows failures of its tasks instead of raising them."""
 
     def __init__(self) -> None:
         self.bells = Bells()
         self.on_focus_moved: Callable[[], None] = lambda: None
-        """Called whenever keys may go to another widget, or to none."""
+        """Called whenever the focus may have moved, so keys may go to another widget."""
         self._watchers: list[MessagePump] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._warnings: logging.Handler | None = None
@@ -38,32 +38,32 @@ class Notifier:
         self._watchers.append(pump)
 
     def unwatch(self, pump: MessagePump) -> None:
-        """Post nothing more to it."""
+        """Post nothing more to this screen."""
         if pump in self._watchers:
             self._watchers.remove(pump)
 
     def post(self, make: Callable[[], Message]) -> None:
-        """Post one message of its own to each watcher."""
+        """Post a new message, made by `make`, to each watcher."""
         for pump in self._watchers:
             pump.post_message(make())
 
     def notice(self, text: object, tone: Tone = Tone.WARNING) -> None:
-        """Tell the operator a short sentence; the text may come from outside."""
-        said = clean(text)
-        self.post(lambda: Noticed(said, tone))
+        """Show the operator a short sentence; the text may come from outside."""
+        line = clean(text)
+        self.post(lambda: Noticed(line, tone))
 
     def listen_to_warnings(self) -> None:
-        """From now on what a service warns of, in whatever thread, is a notice."""
+        """Show warnings that services log, in whatever thread, as notices."""
         self._warnings = _Warnings(asyncio.get_running_loop(), self.notice)
         SERVICES.addHandler(self._warnings)
 
     def ignore_warnings(self) -> None:
-        """Nobody is there to be told any more."""
+        """Stop showing the warnings of services."""
         if self._warnings is not None:
             SERVICES.removeHandler(self._warnings)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run `work` beside everything else; what it raises becomes a notice."""
+        """Run `work` as a task; a failure becomes a notice."""
         task = asyncio.get_running_loop().create_task(self._guard(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -76,19 +76,19 @@ class Notifier:
             self.refuse(problem)
 
     def refuse(self, why: object) -> None:
-        """Say why something was not done."""
+        """Show why something was not done."""
         self.bells.play("refused")
         self.notice(why, Tone.WARNING)
 
     def order(self, answer: Answered | None, done: str = "") -> None:
-        """Watch over a command that was sent: a refusal becomes a notice, and so does `done` once it is obeyed."""
+        """Await the answer to a command: a refusal becomes a notice, and so does `done` if it is accepted."""
         if answer is not None:
-            self.spawn(self._hear(answer, done))
+            self.spawn(self._report(answer, done))
 
-    async def _hear(self, answer: Answered, done: str) -> None:
-        said = await answer
-        if not said.ok:
-            self.refuse(said.error or "the worker refused without a reason")
+    async def _report(self, answered: Answered, done: str) -> None:
+        answer = await answered
+        if not answer.ok:
+            self.refuse(answer.error or "the worker refused without a reason")
         elif done:
             self.notice(done, Tone.SUCCESS)
 
@@ -99,5 +99,5 @@ class _Warnings(logging.Handler):
         self._loop, self._notice = loop, notice
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(RuntimeError):  # the loop is closed: the console leaves
+        with suppress(RuntimeError):  # the loop is closed: the console is leaving
             self._loop.call_soon_threadsafe(self._notice, record.getMessage())

@@ -1,4 +1,4 @@
-"""What happens when the stop key is answered, refused, or not answered at all."""
+"""What the desk does when the stop key is answered, refused, or not answered."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 class StopWatch:
-    """Hears the stop line on its own thread, and tells the desk on the event loop."""
+    """Receives the callbacks of the stop line on its thread and forwards them to the desk on the event loop."""
 
     def __init__(self, desk: Desk, line: StopLine) -> None:
         self.desk, self.line = desk, line
 
     def listen(self) -> None:
-        """Bring the line's calls onto the running loop."""
+        """Forward the line's callbacks to the running loop."""
         loop = asyncio.get_running_loop()
 
         def on_loop[T](call: Callable[[T], None]) -> Callable[[T], None]:
-            def hand_over(value: T) -> None:
-                with suppress(RuntimeError):  # the loop is closed: the console leaves
+            def forward(value: T) -> None:
+                with suppress(RuntimeError):  # the loop is closed: the console is leaving
                     loop.call_soon_threadsafe(call, value)
 
-            return hand_over
+            return forward
 
         self.line.on_held = on_loop(self._on_held)
         self.line.on_refused = on_loop(self.desk.refuse)

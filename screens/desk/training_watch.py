@@ -1,6 +1,7 @@
-"""The console's watch on one training: its state, its curves, what a dead one said last. No arm, no stop line.
+"""Watches one training: its state, its curves, and the last log lines of one that died. No arm, no stop line.
 
-It stands beside the session with an arm: whoever records sees a training go on. Disk is read in threads.
+It is independent of the arm session, so an operator can record and see a training progress. Disk is read in
+threads.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     from services.training.curves import Curves
 
 HORIZONS = 40
-"""The smoothed loss reaches over one part in this many of the whole curve."""
+"""The smoothing window of the loss is the length of the whole curve divided by this."""
 
 
 class TrainingWatch:
-    """`run` is None before the first training; one that has ended stays to be read. Posts TrainingChanged."""
+    """`run` is None before the first training; one that has ended stays readable. Posts TrainingChanged."""
 
-    def __init__(self, audience: Notifier, folder: DataFolder, name: str) -> None:
-        self._audience, self._folder, self._name = audience, folder, name
+    def __init__(self, notifier: Notifier, folder: DataFolder, name: str) -> None:
+        self._notifier, self._folder, self._name = notifier, folder, name
         self.asked: TrainRequest | None = None
         self.link: Client | None = None
         self.starting = False
@@ -52,37 +53,37 @@ class TrainingWatch:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The state of the training at hand; the empty snapshot where there is none."""
+        """The state of the current training; an empty snapshot if there is none."""
         return self.link.snapshot if self.link else Snapshot()
 
     @property
     def run(self) -> RunFolder | None:
-        """The training at hand."""
+        """The run folder of the current training."""
         return self.link.run if self.link else None
 
     @property
-    def tail(self) -> tuple[str, ...]:
-        """What the worker of one that did not finish said last."""
+    def last_lines(self) -> tuple[str, ...]:
+        """The last log lines of a worker that did not finish."""
         return tuple(clean(line, 200) for line in self.link.last_words) if self.link else ()
 
     @property
     def live(self) -> bool:
-        """Whether a training runs and this console watches it, or waits for its worker."""
+        """Whether a training runs and is watched here, or its worker is starting."""
         return self.starting or (self.link is not None and self.link.live)
 
     @property
     def attached(self) -> str:
-        """The session id of the training that is watched while it runs; else empty."""
+        """The session id of the running training that is watched; empty if none runs."""
         return self.run.id if self.run and self.live else ""
 
     @property
     def shown(self) -> bool:
-        """Whether there is anything to be seen: a training runs, or one has ended."""
+        """Whether there is a training to show, running or ended."""
         return self.starting or self.run is not None
 
     @property
     def checkpoints(self) -> int:
-        """How many were saved."""
+        """How many checkpoints were saved."""
         training = self.snapshot.training
         return len(training.checkpoints) if training else 0
 
@@ -93,20 +94,20 @@ class TrainingWatch:
 
     @property
     def stopping(self) -> str:
-        """That it was asked to stop and makes its last step, in the worker's words; else empty."""
+        """The worker's message while it finishes its last step after a stop; else empty."""
         snapshot = self.snapshot
         stops = snapshot.step is Step.STOPPING and snapshot.phase is Phase.TRAINING
         return clean(snapshot.detail) if self.can_stop and stops else ""
 
     @property
     def hangs(self) -> str:
-        """Where a trainer is that was asked to stop and does not react, which S kills; else empty."""
+        """The alarm of a trainer that was asked to stop and does not react (S kills it); else empty."""
         silent = (a for a in self.snapshot.alarms if a.source is AlarmSource.TRAINER)
         return next((clean(a.text) for a in silent if self.can_stop), "")
 
     @property
-    def others(self) -> str:
-        """Who commands this training, if it is another console; else empty."""
+    def other_driver(self) -> str:
+        """The name of another console that commands this training; else empty."""
         link = self.link
         return "" if link is None or link.may_command else clean(link.driver, 40)
 
@@ -116,7 +117,7 @@ class TrainingWatch:
         """Launch a training (in a thread) and watch it."""
         from services.training import plan as training
 
-        self._audience.spawn(self._launch(lambda: training.begin(self._folder, request), request))
+        self._notifier.spawn(self._launch(lambda: training.begin(self._folder, request), request))
 
     async def _launch(self, begin: Callable[[], RunFolder], request: TrainRequest) -> None:
         await self.detach()
@@ -130,13 +131,13 @@ class TrainingWatch:
             self._changed()
 
     def attach(self, run: RunFolder) -> asyncio.Task[Any]:
-        """Watch a training that runs; the task ends when that is done or has failed."""
-        return self._audience.spawn(self._attach(run))
+        """Watch a running training; the task ends when that is done or has failed."""
+        return self._notifier.spawn(self._attach(run))
 
     def look(self) -> None:
-        """While nothing runs here: watch the newest training that runs, else show the newest one."""
+        """If no training is watched, watch the newest one that runs, else show the newest one."""
         if not self.live:
-            self._audience.spawn(self._look())
+            self._notifier.spawn(self._look())
 
     async def _look(self) -> None:
         try:
@@ -149,33 +150,33 @@ class TrainingWatch:
             self._changed()
 
     def stop(self) -> None:
-        """Ask for one more checkpoint and the end; takes over where another console commands the training."""
+        """Ask the trainer to save one more checkpoint and end; takes over if another console commands it."""
         from services.training import plan as training
 
         link = self.link
         if link is None or not link.connected:
             return
         if not link.may_command:
-            self._audience.order(link.tell(protocol.TakeOver()))
-        self._audience.spawn(self._hear_of_stop(training.stop(link)))
+            self._notifier.order(link.tell(protocol.TakeOver()))
+        self._notifier.spawn(self._report_stop(training.stop(link)))
 
-    async def _hear_of_stop(self, answer: Answered) -> None:
-        """Say what the worker says: of a second stop, how long the trainer is silent, or that it is killed."""
-        said = await answer
-        if not said.ok:
-            self._audience.refuse(said.error or "the worker refused without a reason")
-        elif said.error:
-            self._audience.notice(said.error, Tone.WARNING)
+    async def _report_stop(self, answered: Answered) -> None:
+        """Show the worker's answer: for a second stop, how long the trainer is silent, or that it was killed."""
+        answer = await answered
+        if not answer.ok:
+            self._notifier.refuse(answer.error or "the worker refused without a reason")
+        elif answer.error:
+            self._notifier.notice(answer.error, Tone.WARNING)
         else:
-            self._audience.notice("the training saves one checkpoint and ends", Tone.SUCCESS)
+            self._notifier.notice("the training saves one checkpoint and ends", Tone.SUCCESS)
 
     def note(self, text: str, author: str) -> None:
-        """Write a remark into the session, by its worker or, where that is gone, into its file."""
+        """Add a note to the session: through its worker or, if that is gone, directly to the log."""
         if self.can_stop and self.link is not None:
-            told = self.link.tell(protocol.AddNote(text=text, author=author))
-            self._audience.order(told, done=f"noted: {clean(text, 60)}")
+            answered = self.link.tell(protocol.AddNote(text=text, author=author))
+            self._notifier.order(answered, done=f"noted: {clean(text, 60)}")
         elif self.run is not None:
-            self._audience.spawn(self._note(self.run, text, author))
+            self._notifier.spawn(self._note(self.run, text, author))
 
     async def _note(self, run: RunFolder, text: str, author: str) -> None:
         from services.log import logbook
@@ -183,12 +184,12 @@ class TrainingWatch:
         try:
             await asyncio.to_thread(logbook.add_note, self._folder, run.id, text, author)
         except logbook.LogbookProblem as problem:
-            self._audience.refuse(problem)
+            self._notifier.refuse(problem)
         else:
-            self._audience.notice(f"noted: {clean(text, 60)}", Tone.SUCCESS)
+            self._notifier.notice(f"noted: {clean(text, 60)}", Tone.SUCCESS)
 
     async def detach(self) -> None:
-        """Watch nothing any more; the training goes on."""
+        """Stop watching; the training goes on."""
         link, self.link = self.link, None
         self.asked, self.curves = None, None
         if link is not None:
@@ -197,7 +198,7 @@ class TrainingWatch:
     # --- attaching ------------------------------------------------------------------------------
 
     async def _attach(self, run: RunFolder, *, launched: bool = False) -> None:
-        """Watch a run that lives (or is about to); of one that does not, show what is on disk."""
+        """Watch a run that is live or being launched; of any other, show what is on disk."""
         self.starting = self.looked = True
         asked = self.asked
         try:
@@ -205,7 +206,7 @@ class TrainingWatch:
             self.asked = await asyncio.to_thread(training_runs.request_of, run) or asked
             self.link = self._client(run)
             if launched or await asyncio.to_thread(is_live, run):
-                with suppress(LinkLost):  # `_on_lost` was told why
+                with suppress(LinkLost):  # `_on_lost` has reported the reason
                     await self.link.attach(START_PATIENCE_S)
             else:
                 await self.link.read_end()
@@ -225,48 +226,48 @@ class TrainingWatch:
     def _on_event(self, event: ev.Event, snapshot: Snapshot) -> None:
         match event:
             case ev.TrainingProgressed():
-                self._audience.spawn(self._read_curves())
+                self._notifier.spawn(self._read_curves())
             case ev.AlarmRaised():
-                self._audience.bells.hear(event)
-                self._audience.notice(f"training: {event.text}", Tone.DANGER)
+                self._notifier.bells.ring_for(event)
+                self._notifier.notice(f"training: {event.text}", Tone.DANGER)
             case ev.SessionEnded():
-                self._say_end(snapshot)
+                self._notice_end(snapshot)
         self._changed()
 
-    def _say_end(self, snapshot: Snapshot) -> None:
-        """On whatever screen is seen."""
+    def _notice_end(self, snapshot: Snapshot) -> None:
+        """Show the end as a notice, on whichever screen is open."""
         good = snapshot.status is SessionStatus.FINISHED
         why = f": {snapshot.end_reason}" if snapshot.end_reason else ""
-        self._audience.notice(f"training {snapshot.status.value}{why}", Tone.SUCCESS if good else Tone.DANGER)
+        self._notifier.notice(f"training {snapshot.status.value}{why}", Tone.SUCCESS if good else Tone.DANGER)
 
     def _on_reattached(self, why: str) -> None:
-        self._audience.notice(f"{why}; watching the training again", Tone.WARNING)
-        self._audience.spawn(self._read_curves())
+        self._notifier.notice(f"{why}; watching the training again", Tone.WARNING)
+        self._notifier.spawn(self._read_curves())
         self._changed()
 
     def _on_lost(self, why: str) -> None:
-        """The training is over. With a reason it did not say so itself: its worker is gone, or does not answer."""
+        """The training is over. A reason is given if its worker is gone or does not answer; else it ended in order."""
         link = self.link
         if link is None:
             return
         if why:
-            said = link.snapshot.end_reason or why
-            lost = f"the training is gone: {said}" if link.gone else f"the training is not watched: {why}"
-            self._audience.bells.play("alarm")
-            self._audience.notice(lost, Tone.DANGER)
-        self._audience.spawn(self._read_curves())
+            reason = link.snapshot.end_reason or why
+            lost = f"the training is gone: {reason}" if link.gone else f"the training is not watched: {why}"
+            self._notifier.bells.play("alarm")
+            self._notifier.notice(lost, Tone.DANGER)
+        self._notifier.spawn(self._read_curves())
         self._changed()
 
     # --- curves ---------------------------------------------------------------------------------
 
     async def _open_curves(self, run: RunFolder) -> None:
-        """Columns of this run, and all that its file holds by now."""
+        """Open the curves of this run and read all that its file holds by now."""
         if self.curves is None or self.curves.path != run.metrics:
             self.curves = await asyncio.to_thread(_curves, run, self.asked)
         await self._read_curves()
 
     async def _read_curves(self) -> None:
-        """Take in new points; one reader at a time, which looks again where more came meanwhile."""
+        """Read new points; a call during a read makes the one reader read again."""
         self._read_again = True
         if self._reading:
             return
@@ -280,11 +281,11 @@ class TrainingWatch:
             self._reading = False
 
     def _changed(self) -> None:
-        self._audience.post(TrainingChanged)
+        self._notifier.post(TrainingChanged)
 
 
 def _curves(run: RunFolder, asked: TrainRequest | None) -> Curves:
-    """The columns, with a smoothed loss that fits the number of points to come. Imports numpy: in a thread."""
+    """The curves, smoothed over a window that fits the expected number of points. Imports numpy: in a thread."""
     from services.training.curves import HORIZON, Curves
 
     points = asked.steps / max(1, asked.log_freq) if asked else 0.0

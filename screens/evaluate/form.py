@@ -21,12 +21,13 @@ from services.live.requests import ORACLE, EvalRequest
 from services.units import number
 
 PAUSE_S = 0.15
-"""Between the last letter of a checkpoint and the look at it."""
+"""Pause in typing after which the checkpoint is read."""
 LISTED = 40
+"""Checkpoints offered as completions, at most."""
 
 
 class EvaluateForm(Form):
-    """Says of the checkpoint what it is and whether it fits the bench, beside the operator's typing."""
+    """Shows what the checkpoint is and whether it fits the bench while the operator types."""
 
     TITLE = "new evaluation"
     POLICY = ""
@@ -42,19 +43,18 @@ class EvaluateForm(Form):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._given_task = ""
-        self._forget_for_chosen()
+        self._filled_task = ""
+        self._forget_last_values()
 
-    def _forget_for_chosen(self) -> None:
-        """What was chosen on Train comes before what stood here last."""
+    def _forget_last_values(self) -> None:
+        """A checkpoint chosen on Train takes precedence over the last values."""
         if self.desk.chosen_checkpoint:
             for name in ("checkpoint", "task"):
-                self.desk.forms.get(self._memory, {}).pop(name, None)
+                self.desk.forms.get(self._values_key, {}).pop(name, None)
 
     # --- the form -------------------------------------------------------------------------------
 
     def defaults(self) -> dict[str, str]:
-        """The chosen checkpoint, the bench's own values."""
         profile = self.desk.profile
         return {
             "checkpoint": self.desk.chosen_checkpoint,
@@ -65,7 +65,7 @@ class EvaluateForm(Form):
         }
 
     def suggestions(self, name: str) -> Sequence[str]:
-        """Tasks and operators of lab.toml; the oracle where there is one."""
+        """Tasks and operators of lab.toml; the oracle on a simulated bench."""
         profile = self.desk.profile
         judges = [ORACLE] if profile.simulated else []
         return {"task": [t.name for t in profile.tasks], "operator": list(profile.operators), "judge": judges}.get(
@@ -73,22 +73,22 @@ class EvaluateForm(Form):
         )
 
     def look(self) -> None:
-        """Which checkpoints there are, and what the one in the field is."""
+        """Read which checkpoints there are, and the one in the field."""
         self.desk.chosen_checkpoint = ""
-        self._given_task = self.defaults()["task"]
+        self._filled_task = self.defaults()["task"]
         self._list()
         self.check()
 
     def take_chosen(self) -> None:
-        """Train may have chosen a checkpoint, or made some, while this form stood open."""
-        if self.whole:
+        """Fill in a checkpoint chosen on Train while this form was open, and list new ones."""
+        if self.has_fields:
             self._list()
-        if self.desk.chosen_checkpoint and self.whole:
+        if self.desk.chosen_checkpoint and self.has_fields:
             self.query_one("#checkpoint", Input).value = self.desk.chosen_checkpoint
             self.desk.chosen_checkpoint = ""
 
     def plan(self) -> EvalRequest:
-        """Raises Refusal."""
+        """The checked request. Raises Refusal."""
         return evaluation.plan(
             self.desk.folder,
             self.desk.profile,
@@ -101,48 +101,48 @@ class EvaluateForm(Form):
             judge=self.value("judge"),
         )
 
-    # --- what is known (looked up in threads) ---------------------------------------------------
+    # --- reading (in threads) -------------------------------------------------------------------
 
     @work(exclusive=True, group="list")
     async def _list(self) -> None:
-        there = await asyncio.to_thread(newest, self.desk.folder)
-        if not self.whole:
+        paths = await asyncio.to_thread(newest, self.desk.folder)
+        if not self.has_fields:
             return
-        found = [text for text in there if text == clean(text)][:LISTED]  # a field would hand control characters on
+        found = [text for text in paths if text == clean(text)][:LISTED]  # a field would pass control characters on
         field = self.query_one("#checkpoint", Input)
         field.suggester = SuggestFromList(found, case_sensitive=True)
         names = "   ".join(clean(label(text), 60) for text in found[:5])
-        self.say_known(f"checkpoints here: {names}" if names else f"no checkpoint here yet: {keys.TRAIN} trains one")
+        self.show_known(f"checkpoints here: {names}" if names else f"no checkpoint here yet: {keys.TRAIN} trains one")
         if found and not field.value:
             field.value = found[0]
 
     @on(Input.Changed, "#checkpoint")
     def check(self) -> None:
-        """Look at the checkpoint once the typing pauses."""
+        """Read the checkpoint once typing pauses."""
         self._check(self.value("checkpoint"))
 
     @work(exclusive=True, group="check")
     async def _check(self, text: str) -> None:
         await asyncio.sleep(PAUSE_S)
         if not text:
-            self._say(Look())
+            self._show_look(Look())
             return
         look = await asyncio.to_thread(evaluation.look_at, self.desk.folder, self.desk.profile, text)
-        if self.whole:
-            self._say(look)
+        if self.has_fields:
+            self._show_look(look)
 
-    def _say(self, look: Look) -> None:
-        self.say_about(about(look))
+    def _show_look(self, look: Look) -> None:
+        self.show_about(about(look))
         self.query_one("#about").set_class(bool(look.problem), "-problem")
         if look.checkpoint is not None:
             self.desk.warm_up(look.checkpoint.policy)
-        task, learnt = self.query_one("#task", Input), clean(look.task)
-        if learnt and task.value in ("", self._given_task):  # as it was filled in, not as somebody wrote it
-            task.value = self._given_task = learnt
+        task, trained_task = self.query_one("#task", Input), clean(look.task)
+        if trained_task and task.value in ("", self._filled_task):  # filled in by the form, not typed
+            task.value = self._filled_task = trained_task
 
 
 def about(look: Look) -> str:
-    """`act · looks at wrist · step 500`, or what is wrong with it."""
+    """`act · looks at wrist · step 500`, or what is wrong with the checkpoint."""
     if look.problem:
         return f"{signs().warning} {clean(look.problem, 300)}"
     if (found := look.checkpoint) is None:

@@ -1,1 +1,1 @@
-"""What every screen stands in: header, alarm line, footer, bindings, dialogs, forms, palette."""
+"""What every screen is built on: header, alarm line, footer, bindings, dialogs, forms, palette."""

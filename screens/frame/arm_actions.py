@@ -1,4 +1,4 @@
-"""The keys of a session, the same on every screen that has them, and what they ask the services for."""
+"""The keys of an arm session, the same on every screen that has them, and their actions."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ ARM_SESSION_KEYS: list[BindingType] = [
     Binding("T", "take_over", "take over", id="session.take-over", tooltip="Drive; the console before watches"),
 ]
 NOTE_KEY = Binding("n", "note", "note", id="session.note", tooltip="Write a remark into the session")
-"""Apart from the others: in the log `n` goes to the chosen session."""
+"""Separate from the others: in the Log, `n` adds a note to the chosen session."""
 
-LOWERS = "The arm is lowered to its rest pose first, slowly; then torque goes off."
-LIMP = "No rest pose is taught at this bench: the arm goes limp where it is. Keep a hand under it."
+RELEASE_AT_REST = "The arm is lowered to its rest pose first, slowly; then torque goes off."
+RELEASE_IN_PLACE = "No rest pose is taught at this bench: the arm goes limp where it is. Keep a hand under it."
 
 
 class ArmActions:
-    """Actions of a screen that has a desk."""
+    """Actions for a screen with a desk."""
 
     desk: Desk
     app: App[object]
 
     def action_stop(self) -> None:
-        """Hold the arm."""
         self.desk.stop()
 
     def action_pause(self) -> None:
@@ -46,20 +45,19 @@ class ArmActions:
             self.desk.order(arm_commands.pause_or_resume(self.desk.link))
 
     def action_rest(self) -> None:
-        """Go to rest: by command, or with a bench session of its own."""
+        """Go to rest: by a command, or with a new bench session if none runs."""
         if self.desk.live and self.desk.link:
             self.desk.order(arm_commands.go_to_rest(self.desk.link))
         else:
             self.desk.start_bench(Purpose.REST)
 
     def action_release(self) -> None:
-        """Ask, then release."""
         from screens.frame.dialogs import Choice, Question
 
         self.desk.warm_up()
         yes = Choice("y,enter", "release the arm", "yes")
-        says = LOWERS if self.desk.profile.motion.rest else LIMP
-        self.app.push_screen(Question(self.desk, "Release the arm?", [says], [yes]), self._release)
+        warning = RELEASE_AT_REST if self.desk.profile.motion.rest else RELEASE_IN_PLACE
+        self.app.push_screen(Question(self.desk, "Release the arm?", [warning], [yes]), self._release)
 
     def _release(self, answer: str | None) -> None:
         if answer != "yes":
@@ -70,17 +68,14 @@ class ArmActions:
             self.desk.start_bench(Purpose.RELEASE)
 
     def action_finish(self) -> None:
-        """End the session in order."""
         if self.desk.link:
             self.desk.order(arm_commands.finish(self.desk.link))
 
     def action_take_over(self) -> None:
-        """Become the driver."""
         if self.desk.link:
             self.desk.order(arm_commands.take_over(self.desk.link))
 
     def action_note(self) -> None:
-        """Write a note to the session at hand."""
         from screens.frame.dialogs import TextEntry
 
         self.app.push_screen(TextEntry(self.desk, "Note to this session"), self._note)

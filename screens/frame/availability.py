@@ -1,4 +1,4 @@
-"""Which keys act now, and what each does: by the table of phases, and by what this console is attached to."""
+"""Which keys act now and what each does, from the table of phases and what this console is attached to."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from sessions.models import SessionKind, Verdict
 
 
 def drives(desk: Desk) -> bool:
-    """A session runs and this console drives it."""
+    """Whether a session runs and this console drives it."""
     return desk.live and desk.driving
 
 
 def records(desk: Desk) -> bool:
-    """A recording session runs."""
+    """Whether a recording session runs."""
     return desk.live and desk.kind is SessionKind.RECORD
 
 
 def evaluates(desk: Desk) -> bool:
-    """An evaluation runs."""
+    """Whether an evaluation runs."""
     return desk.live and desk.kind is SessionKind.EVAL
 
 
 def may_type(desk: Desk) -> bool:
-    """Between takes and trials only: keys may go to a text, and no verdict waits for its letter."""
+    """Whether keys may go to a text field: not during takes and trials, nor while a verdict is pending."""
     return not desk.live or (desk.snapshot.phase not in BUSY and desk.snapshot.pending is None)
 
 
@@ -40,12 +40,12 @@ Rule = Callable[[Desk], bool]
 
 
 def _by(intent: Callable[[Snapshot], protocol.Command | None]) -> Rule:
-    """Where this console drives, and the key means something."""
+    """Available while this console drives and the intent has a command."""
     return lambda desk: drives(desk) and intent(desk.snapshot) is not None
 
 
-def _or_none_runs(rule: Rule, otherwise: Rule = lambda desk: True) -> Rule:
-    """Where no session runs the key starts one."""
+def _or_when_idle(rule: Rule, otherwise: Rule = lambda desk: True) -> Rule:
+    """`rule` while a session runs; without one, where the key starts a session, `otherwise`."""
     return lambda desk: rule(desk) if desk.live else otherwise(desk)
 
 
@@ -54,9 +54,9 @@ RULES: dict[str, Rule] = {
     "take": _by(intents.take),
     "reject": _by(intents.mark),
     "pause": _by(intents.pause),
-    "teleoperate": _or_none_runs(_by(intents.follow), lambda desk: bool(desk.profile.teleop)),
-    "rest": _or_none_runs(_by(intents.rest)),
-    "release": _or_none_runs(_by(intents.release)),
+    "teleoperate": _or_when_idle(_by(intents.follow), lambda desk: bool(desk.profile.teleop)),
+    "rest": _or_when_idle(_by(intents.rest)),
+    "release": _or_when_idle(_by(intents.release)),
     "hold": lambda desk: not desk.live,
     "finish": _by(intents.finish),
     "take_over": lambda desk: desk.watching,
@@ -82,12 +82,12 @@ RULES: dict[str, Rule] = {
 
 
 def may(action: str, desk: Desk) -> bool:
-    """Whether `action` can be done now; an action without a rule always can."""
+    """Whether `action` is available now; an action without a rule always is."""
     rule = RULES.get(parse(action)[1])
     return rule is None or rule(desk)
 
 
-ASKS: dict[str, type[protocol.Command]] = {
+COMMANDS: dict[str, type[protocol.Command]] = {
     "pause": protocol.Follow,
     "teleoperate": protocol.Follow,
     "rest": protocol.GoToRest,
@@ -96,11 +96,11 @@ MISSING = {
     Code.NO_LEADER: "this session has no leader to follow",
     Code.NO_REST_POSE: "no rest pose is taught for this bench: `lab-console rest --teach` says how",
 }
-"""What stands in the way and does not pass by waiting."""
+"""Obstacles that do not pass by waiting."""
 
 
 def why_not(action: str, desk: Desk) -> str:
-    """What to say of a key that does nothing now but is likely to be pressed; empty where silence is right."""
+    """Why a key that is likely to be pressed does nothing now; empty if nothing should be shown."""
     if not drives(desk) or may(action, desk):
         return ""
     name, snapshot = parse(action)[1], desk.snapshot
@@ -108,11 +108,11 @@ def why_not(action: str, desk: Desk) -> str:
         return why
     if name == "take" and records(desk) and snapshot.phase is Phase.HELD:
         return f"the arm holds: {keys.PAUSE} follows again, then {keys.TAKE} starts a take"
-    return MISSING.get(why_refused(snapshot, ASKS[name]), "") if name in ASKS else ""
+    return MISSING.get(why_refused(snapshot, COMMANDS[name]), "") if name in COMMANDS else ""
 
 
 def label(action: str, described: str, desk: Desk) -> str:
-    """What a key does now, in a word or two."""
+    """What a key does now, in a word or two; `described` is the label of its binding."""
     snapshot = desk.snapshot
     match parse(action):
         case (_, "take", _):

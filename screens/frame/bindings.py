@@ -1,4 +1,4 @@
-"""The keys that act everywhere, and what the footer, the key list and the palette read from the bindings."""
+"""The keys of every screen, and what footer, key list and palette read from the bindings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def frame_keys() -> list[BindingType]:
-    """The keys that act on every screen: one for each screen first."""
+    """The keys that act on every screen, starting with one per screen."""
     return [
         *(
             Binding(entry.keys, entry.action, entry.title, id=f"go.{entry.mode}", tooltip=entry.help)
@@ -36,10 +36,10 @@ def frame_keys() -> list[BindingType]:
     ]  # fmt: skip
 
 
-def _arranged(frame: BindingsMap, own: BindingsMap) -> BindingsMap:
-    """The frame's keys before a screen's own, with the keys that lab.toml gives them, in the same order.
+def _merged(frame: BindingsMap, own: BindingsMap) -> BindingsMap:
+    """The frame's bindings before a screen's own, in declared order, with the keys of lab.toml applied.
 
-    Textual's App.set_keymap would come too late: a letter that a field takes is gone before it, its action with it.
+    Textual's App.set_keymap would come too late: by then, a binding on a letter that a text field consumes is lost.
     """
     whole = BindingsMap.from_keys({**own.key_to_bindings, **frame.key_to_bindings})
     place = {binding.id: at for at, (_, binding) in enumerate([*frame, *own])}
@@ -48,28 +48,28 @@ def _arranged(frame: BindingsMap, own: BindingsMap) -> BindingsMap:
 
 
 class BoundScreen(Screen[None]):
-    """A screen whose keys follow the rules. `FOOTER` names actions in the order in which the footer shows them."""
+    """A screen whose keys follow the rules of availability. `FOOTER`: the order of the actions in the footer."""
 
     FOOTER: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
         super().__init__(id=entry.mode)
         self.desk, self.entry = desk, entry
-        self._bindings = _arranged(BindingsMap(frame_keys()), self._bindings)
+        self._bindings = _merged(BindingsMap(frame_keys()), self._bindings)
 
     @property
     def opening(self) -> bool:
-        """Whether something that takes keys is about to be there: what is typed meanwhile waits for it."""
+        """Whether a widget that takes keys is about to be mounted: typed keys wait for it."""
         return False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A key that cannot act now is neither shown nor obeyed."""
+        """Whether a key is shown and obeyed now."""
         if action == "go":
             return any(entry.mode in parameters and entry.opens(self.desk) for entry in registry.SCREENS)
         return availability.may(action, self.desk)
 
     def on_key(self, event: events.Key) -> None:
-        """A key that cannot act now, but is likely to be pressed, says why it does nothing."""
+        """For a key that is likely to be pressed but does nothing now, show why."""
         for binding in self._bindings.key_to_bindings.get(event.key, ()):
             if why := availability.why_not(binding.action, self.desk):
                 self.desk.refuse(why)
@@ -82,9 +82,9 @@ class BoundScreen(Screen[None]):
             name = binding.action
             if not binding.show or not active.enabled or name == self.entry.action:
                 continue
-            words = availability.label(name, binding.description, self.desk)
+            text = availability.label(name, binding.description, self.desk)
             key = stop_keys() if name == "stop" else binding.key_display or shown(binding.key)
-            found.setdefault(name, Key(binding.key, key, words, stop=name == "stop", lists=name == "keys"))
+            found.setdefault(name, Key(binding.key, key, text, stop=name == "stop", lists=name == "keys"))
         first = [name for name in self.FOOTER if name in found]
         rest = [name for name in found if name not in first]
         return [found[name] for name in [*first, *rest]]
@@ -97,35 +97,31 @@ class BoundScreen(Screen[None]):
             if not binding.tooltip or name in rows:
                 continue
             now = bool(self.app._check_action_state(action, self))
-            words = availability.label(action, binding.description, self.desk)
-            rows[name] = (self._keys_of(binding), words, binding.tooltip, now, action)
+            text = availability.label(action, binding.description, self.desk)
+            rows[name] = (self._keys_of(binding), text, binding.tooltip, now, action)
         place = {name: at for at, name in enumerate(self.FOOTER)}
         return sorted(rows.values(), key=lambda row: place.get(row[4], len(place)))
 
     def _keys_of(self, binding: Binding) -> str:
-        """Every key that does the same."""
+        """Every key of this binding's action."""
         if binding.id == "stop":
             return stop_keys()
         same = [key for key, other in self._bindings if other.id == binding.id and other.action == binding.action]
         return binding.key_display or " ".join(map(shown, same))
 
     def action_go(self, screen: str) -> None:
-        """Show another screen."""
         self.app.switch_mode(screen)
 
     def action_step(self, by: int) -> None:
-        """Show the previous or next screen."""
         self.app.switch_mode(registry.next_mode(self.entry.mode, by, self.desk))
 
     def action_keys(self) -> None:
-        """List every key."""
         from screens.frame.dialogs import KeyList
 
         keys = [row[:4] for row in self.all_actions()]
         self.app.push_screen(KeyList(self.desk, self.entry.title, keys))
 
     def action_palette(self) -> None:
-        """Open the palette."""
         self.app.action_command_palette()
 
     def action_back(self) -> None:
@@ -136,4 +132,4 @@ class BoundScreen(Screen[None]):
             self.close_open()
 
     def close_open(self) -> None:
-        """What Esc closes on this screen."""
+        """Close what Esc closes on this screen."""

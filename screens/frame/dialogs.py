@@ -1,4 +1,4 @@
-"""What opens over a screen: a question, a text, the list of keys, NO ANSWER. Esc stops first, closes next."""
+"""Dialogs: a question, a text entry, the list of keys, NO ANSWER. Esc stops the arm first and closes next."""
 
 from __future__ import annotations
 
@@ -36,32 +36,29 @@ class Dialog[Result](ModalScreen[Result]):
         self._bindings.apply_keymap(keymap())
 
     def watch_focused(self) -> None:
-        """Keys go to another widget, or to none."""
         self.desk.on_focus_moved()
 
     def action_stop(self) -> None:
-        """Hold the arm."""
         self.desk.stop()
 
     def action_back(self) -> None:
-        """Stop means stop as long as anything moves."""
+        """Stop as long as anything moves, otherwise close."""
         if self.desk.can_move:
             self.desk.stop()
         else:
             self.dismiss()
 
     def action_close(self) -> None:
-        """Close without an answer."""
         self.dismiss()
 
 
 ANSWERS = frozenset({"y", "j", "q", "F", "enter", *"123456789"})
-"""The keys that a question's choices have: no stop key may be one of them."""
+"""All keys of a question's choices: none of them may be a stop key."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer: its key, what it does, and what `dismiss` hands back."""
+    """One answer: its keys (with commas), what it does, and the result that `dismiss` returns."""
 
     key: str
     text: str
@@ -76,7 +73,6 @@ class Question(Dialog[str]):
         self._title, self._sentences, self._choices = title, sentences, choices
 
     def compose(self) -> ComposeResult:
-        """Title, sentences, answers."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean(self._title), "bold $accent"), markup=False)
             yield Static("\n".join(clean(line) for line in self._sentences), classes="says", markup=False)
@@ -95,19 +91,17 @@ class Question(Dialog[str]):
                 self._bindings.bind(key, f"answer('{choice.result}')", choice.text, show=False)
 
     def action_answer(self, result: str) -> None:
-        """Hand back the chosen answer."""
         self.dismiss(result)
 
 
 class TextEntry(Dialog[str]):
-    """One line of text; says that keys go to it. Enter keeps it, Enter on nothing closes."""
+    """One line of text. Enter returns the stripped text, Esc None."""
 
     def __init__(self, desk: Desk, title: str, value: str = "", goes_to: str = "note") -> None:
         super().__init__(desk)
         self._title, self._value, self._goes_to = title, value, goes_to
 
     def compose(self) -> ComposeResult:
-        """Title, the text, what the keys do."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean(self._title), "bold $accent"), markup=False)
             yield Input(self._value, id="text")
@@ -118,12 +112,11 @@ class TextEntry(Dialog[str]):
             )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter."""
         self.dismiss(event.value.strip())
 
 
 class KeyList(Dialog[None]):
-    """Every key of a screen, the ones that act now bright."""
+    """Every key of a screen; those that act now are bright."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,enter,q", "close", "close", id="keys.close", show=False, tooltip="Close this list"),
@@ -136,7 +129,7 @@ class KeyList(Dialog[None]):
         self._title, self._keys = title, keys
 
     def compose(self) -> ComposeResult:
-        """One row per key: key, name, what it does."""
+        """One row per key: key, label, tooltip."""
         with VerticalScroll(classes="dialog keys", can_focus=False):
             yield Static(Content.styled(f"keys on {self._title}", "bold $accent"), markup=False)
             rows, width = [], max(8, *(len(key) for key, *_ in self._keys))
@@ -153,7 +146,6 @@ class KeyList(Dialog[None]):
             yield Static(Content("\n").join(rows), markup=False)
 
     def action_scroll(self, by: int) -> None:
-        """Scroll by rows."""
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
 
 
@@ -165,7 +157,6 @@ class NoAnswer(Dialog[None]):
         self._doing = doing
 
     def compose(self) -> ComposeResult:
-        """What to do, as large as possible."""
         with Vertical(classes="no-answer"):
             yield BigText(id="no-answer-1", most=2)
             yield BigText(id="no-answer-2", most=2)
@@ -173,22 +164,19 @@ class NoAnswer(Dialog[None]):
             yield Line(id="doing")
 
     def on_mount(self) -> None:
-        """Draw."""
         self.desk.watch(self)
         self.query_one("#no-answer-1", BigText).show("NO ANSWER")
         self.query_one("#no-answer-2", BigText).show("CUT THE POWER")
         self.query_one("#doing", Line).show(clean(self._doing))
 
     def on_unmount(self) -> None:
-        """Hear nothing more."""
         self.desk.unwatch(self)
 
     def on_stop_unanswered(self, message: StopUnanswered) -> None:
-        """The next step of the rescue."""
+        """Show the next step of the rescue."""
         message.stop()
         self.query_one("#doing", Line).show(clean(message.doing))
 
     def on_stop_answered(self, message: StopAnswered) -> None:
-        """The arm holds."""
         message.stop()
         self.dismiss()

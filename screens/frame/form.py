@@ -1,4 +1,4 @@
-"""A form before a session: fields, what is known about them, a start button. Refusals stand at the form."""
+"""The form before a session: fields, what is known about their values, a start button, and any refusal."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     from services.live.requests import AnyRequest
 
 
-SITS = {SessionKind.RECORD: "a recording", SessionKind.EVAL: "an evaluation"}
+SESSIONS = {SessionKind.RECORD: "a recording", SessionKind.EVAL: "an evaluation"}
 
 
 class Form(Vertical):
-    """Asks; posts `Planned` with a checked request. Subclasses give fields, values and the check."""
+    """Collects values and posts `Planned` with a checked request. Subclasses define fields, defaults and the check."""
 
     TITLE: ClassVar[str] = ""
     FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """(id, label) of each field, in order; Enter in the last one starts."""
     NEEDS_ARM: ClassVar[bool] = True
-    """Whether the session that it asks about moves the arm."""
+    """Whether the session needs the arm."""
     POLICY: ClassVar[str | None] = None
-    """Whether that session runs a policy, whose type is not known yet: empty, else None."""
+    """Empty if the session runs a policy (its type is not known yet), else None."""
 
     plan: Callable[[], AnyRequest]
-    """The request, checked; each form gives its own. Raises Refusal with the reason."""
+    """The checked request; defined by each form. Raises Refusal with the reason."""
 
     @dataclass
     class Planned(Message):
-        """Everything is there and was checked."""
+        """The form was submitted and its request passed the check."""
 
         request: AnyRequest
 
@@ -53,24 +53,23 @@ class Form(Vertical):
         super().__init__(id="form")
         self.desk = desk
 
-    # --- what subclasses give -------------------------------------------------------------------
+    # --- for subclasses -------------------------------------------------------------------------
 
     def defaults(self) -> dict[str, str]:
-        """What stands in each field before anything was entered."""
+        """The initial value of each field."""
         return {}
 
     def suggestions(self, name: str) -> Sequence[str]:
-        """Words that the field completes to, known at once."""
+        """The completions of a field that are known at once."""
         return ()
 
     def look(self) -> None:
-        """Called once the fields are there: look at the disk beside the operator's typing."""
+        """Called once the fields are mounted: start reading from disk, without blocking the operator."""
 
     # --- the form -------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """One row per field, what is known, the button."""
-        values = self.defaults() | self.desk.forms.get(self._memory, {})
+        values = self.defaults() | self.desk.forms.get(self._values_key, {})
         yield Static(Content.styled(self.TITLE, "bold $accent"), classes="form-title", markup=False)
         for name, title in self.FIELDS:
             with Horizontal(classes="field"):
@@ -89,37 +88,36 @@ class Form(Vertical):
         yield Line(id="known")
 
     def on_mount(self) -> None:
-        """Keys go to the first field."""
-        if self.whole:  # else the console is closing
+        if self.has_fields:  # otherwise the console is closing
             self.query_one(f"#{self.FIELDS[0][0]}", Input).focus()
             self.look()
             if self.NEEDS_ARM:
-                self._look_who_sits()
+                self._warn_if_in_use()
 
     def on_descendant_focus(self) -> None:
-        """Somebody is at the form: what it asks about should start at once."""
+        """Warm up a worker while the operator fills in the form."""
         if self.NEEDS_ARM:
             self.desk.warm_up(self.POLICY)
 
     @property
-    def whole(self) -> bool:
-        """Whether the fields are there: not yet, or no more, while the screen changes."""
+    def has_fields(self) -> bool:
+        """Whether the fields are mounted: not yet, or no longer, while the screen changes."""
         return bool(self.query("#known"))
 
     @property
-    def _memory(self) -> str:
-        """Where this form's last values are kept: per kind of form and bench."""
+    def _values_key(self) -> str:
+        """The key of this form's last values, per kind of form and bench."""
         return f"{type(self).__name__} {self.desk.profile.name}"
 
     @work(exclusive=True, group="sits")
-    async def _look_who_sits(self) -> None:
-        """Say now what would only be refused at the start: somebody who came back may look for that session."""
-        said = await asyncio.to_thread(self._who_sits)
-        if said and self.whole and not self.desk.live:
-            self._say_refusal(said)
+    async def _warn_if_in_use(self) -> None:
+        """Show at once what would be refused at the start: a returning operator may look for that session."""
+        holder = await asyncio.to_thread(self._arm_holder)
+        if holder and self.has_fields and not self.desk.live:
+            self._show_refusal(holder)
 
-    def _who_sits(self) -> str:
-        """A session of this data folder on this bench, else whoever else holds the arm. Reads disk."""
+    def _arm_holder(self) -> str:
+        """Who uses the arm: a session of this data folder, else any other holder; "" if it is free. Reads disk."""
         from services.bench.device_locks import device_keys, who_holds
         from services.live.running import find_runs
 
@@ -128,28 +126,28 @@ class Form(Vertical):
         if item is None:
             return who_holds(device_keys(profile.robot, {}, folder.root))
         started = item.snapshot.started
-        what = SITS.get(started.kind, "a session") if started else "a session"
+        what = SESSIONS.get(started.kind, "a session") if started else "a session"
         return f"{what} runs on this bench: {keys.BENCH}, then {keys.ATTACH} attaches to it"
 
     def _suggester(self, name: str) -> SuggestFromList | None:
-        words = [clean(word) for word in self.suggestions(name)]
-        return SuggestFromList(words, case_sensitive=False) if words else None
+        options = [clean(word) for word in self.suggestions(name)]
+        return SuggestFromList(options, case_sensitive=False) if options else None
 
     def value(self, name: str) -> str:
-        """What stands in a field."""
+        """The stripped text of a field."""
         return self.query_one(f"#{name}", Input).value.strip()
 
-    def say_about(self, text: str) -> None:
-        """The line below the fields: what the values mean."""
+    def show_about(self, text: str) -> None:
+        """Show what the values mean, in the line below the fields."""
         self.query_one("#about", Line).show(text)
 
-    def say_known(self, text: str) -> None:
-        """The line at the bottom: what there is to choose from."""
+    def show_known(self, text: str) -> None:
+        """Show what there is to choose from, in the line at the bottom."""
         self.query_one("#known", Line).show(text)
 
     @on(Input.Submitted)
     def go_on(self, event: Input.Submitted) -> None:
-        """Enter moves on; in the last field it starts."""
+        """Move to the next field; Enter in the last field starts."""
         event.stop()
         if event.input.id == self.FIELDS[-1][0]:
             self.start()
@@ -158,10 +156,10 @@ class Form(Vertical):
 
     @on(Button.Pressed, "#start")
     def start(self) -> None:
-        """Check everything; refuse here, or hand over the request."""
+        """Check all values; show the refusal, or post the request."""
         from services.refusal import Refusal
 
-        self.desk.forms[self._memory] = {name: self.value(name) for name, _ in self.FIELDS}
+        self.desk.forms[self._values_key] = {name: self.value(name) for name, _ in self.FIELDS}
         try:
             request = self.plan()
         except Refusal as refusal:
@@ -172,7 +170,7 @@ class Form(Vertical):
         self.post_message(self.Planned(request))
 
     def number(self, name: str, *, whole: bool = False) -> float:
-        """The number in a field. Raises Refusal on anything else."""
+        """The number in a field. Raises Refusal if it is not one."""
         from services.refusal import Refusal
 
         text = self.value(name).replace(",", ".")
@@ -183,15 +181,15 @@ class Form(Vertical):
             raise Refusal(f"{dict(self.FIELDS)[name]}: {kind} is needed, not {clean(text, 20)!r}") from None
 
     def refuse(self, why: str) -> None:
-        """Show why it does not start; empty takes it back."""
-        self._say_refusal(why)
+        """Show why it does not start; an empty string clears the message."""
+        self._show_refusal(why)
         if why:
             self.desk.bells.play("refused")
 
-    def _say_refusal(self, why: str) -> None:
+    def _show_refusal(self, why: str) -> None:
         self.query_one("#refusal", Line).show(f"{signs().warning} {clean(why)}" if why else "")
 
 
-def stands(screen: Screen[Any]) -> bool:
-    """Whether a form with all its fields is on this screen."""
-    return any(form.whole for form in screen.query(Form))
+def form_is_ready(screen: Screen[Any]) -> bool:
+    """Whether a form with all its fields is mounted on this screen."""
+    return any(form.has_fields for form in screen.query(Form))

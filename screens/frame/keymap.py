@@ -18,17 +18,17 @@ from services.live.stop_keys import StopKeys
 
 STOP, DIALOG_STOP = "stop", "dialog.stop"
 FIXED = ("back", "dialog.close", DIALOG_STOP)
-"""Esc itself on screens and in dialogs, and x there, which follows `stop`."""
+"""Esc on screens and in dialogs, and x in dialogs, which follows `stop`."""
 STOPS = frozenset({"escape", "x", "X"})
 SENT_AS = {"ctrl+i": "tab", "ctrl+m": "enter", "ctrl+left_square_bracket": "escape"}
-"""What a terminal sends as another key."""
+"""Keys that a terminal sends as another key."""
 MODIFIERS = frozenset({"ctrl", "shift"})
 _KEYS = frozenset(key.value for key in Keys)
 
 
 @dataclass(frozen=True)
 class CheckedKeymap:
-    """`keys` by action, with Textual's names and commas; `stops` for the input thread; `added` as they are shown."""
+    """`keys`: Textual's key names, with commas, by action; `stops` for the input thread; `added` for display."""
 
     keys: dict[str, str]
     stops: StopKeys
@@ -36,10 +36,10 @@ class CheckedKeymap:
 
 
 def check(keymap: Keymap, app: Iterable[Binding] = ()) -> CheckedKeymap:
-    """The keymap in Textual's words. `app` has the bindings of the app itself, which act on every screen.
+    """Translate the keymap to Textual's key names. `app` has the app's own bindings, which act on every screen.
 
-    Raises ProfileProblem with file, action and reason: an action that is none (the nearest one is named), a key that
-    is none or stops the arm, a key with two meanings on one screen. Loads every screen where there is a keymap.
+    Raises ProfileProblem with file, action and reason: an unknown action (the nearest one is named), an unknown
+    key, a key that stops the arm, a key with two meanings on one screen. Imports every screen if there is a keymap.
     """
     if not keymap.keys:
         return CheckedKeymap({}, StopKeys.adding())
@@ -53,7 +53,7 @@ def check(keymap: Keymap, app: Iterable[Binding] = ()) -> CheckedKeymap:
             stops = StopKeys.adding(map(shown, added))
         except ValueError as error:
             raise _problem(keymap, STOP, error) from None
-        wanted[STOP] = wanted[DIALOG_STOP] = ["x", *dict.fromkeys(same for key in added for same in _sent_like(key))]
+        wanted[STOP] = wanted[DIALOG_STOP] = ["x", *dict.fromkeys(same for key in added for same in _same_stop(key))]
     for place, bindings in places.items():
         _refuse_clash(keymap, place, bindings, wanted)
     return CheckedKeymap({action: ",".join(keys) for action, keys in wanted.items()}, stops, tuple(map(shown, added)))
@@ -68,7 +68,7 @@ def _problem(keymap: Keymap, action: str, why: object) -> ProfileProblem:
 
 
 def _keys(keymap: Keymap, action: str, actions: list[str]) -> list[str]:
-    """The keys that an action is to have, in Textual's words."""
+    """The keys wanted for an action, by Textual's names."""
     if action not in actions:
         near = get_close_matches(action, actions, n=1, cutoff=0.0)
         raise _problem(keymap, action, f'there is no such action; the nearest is "{near[0]}"')
@@ -84,7 +84,7 @@ def _keys(keymap: Keymap, action: str, actions: list[str]) -> list[str]:
 
 
 def _key(keymap: Keymap, action: str, text: str) -> str:
-    """One key in Textual's words."""
+    """One key, by Textual's name."""
     *modifiers, name = text.split("+") if len(text) > 1 else [text]
     if "alt" in modifiers:
         raise _problem(keymap, action, f"{text}: a terminal sends Alt with a key as Esc and the key, which is a stop")
@@ -99,8 +99,8 @@ def _key(keymap: Keymap, action: str, text: str) -> str:
     return key
 
 
-def _sent_like(key: str) -> list[str]:
-    """A stop key and what counts as it: the letter's other case, and Shift with F1 for F13, which is sent alike."""
+def _same_stop(key: str) -> list[str]:
+    """A stop key and the keys that count as it: the other case of a letter, and Shift+F1 for F13, sent alike."""
     if len(key) == 1:
         return [key, key.swapcase()]
     number = int(key[1:]) if key[0] == "f" and key[1:].isdecimal() else 0
@@ -111,7 +111,7 @@ def _sent_like(key: str) -> list[str]:
 
 
 def _places(app: list[Binding]) -> dict[str, list[Binding]]:
-    """What is bound, by where it acts together: each screen, each kind of dialog."""
+    """The bindings that act together: of each screen and each kind of dialog, by a phrase for the place."""
     from screens.frame import dialogs
     from screens.frame.bindings import frame_keys
 
@@ -124,7 +124,7 @@ def _places(app: list[Binding]) -> dict[str, list[Binding]]:
 
 
 def _bound(kind: type) -> list[Binding]:
-    """What a class and its bases bind."""
+    """The bindings of a class and its bases."""
     return [binding for base in kind.__mro__ for _, binding in BindingsMap(vars(base).get("BINDINGS", ()))]
 
 

@@ -1,4 +1,4 @@
-"""The frame that all screens share: header, alarm line, body, banner, keys; and the keys that act everywhere."""
+"""The frame that all screens share: header, alarm line, body, banner and keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from screens.frame.arm_actions import ArmActions
 from screens.frame.bindings import BoundScreen
 from screens.frame.status_lines import StatusLine, alarm_line, banner, header
 from screens.views import keys
-from screens.views.phase import moment
+from screens.views.phase import phase_view
 from screens.views.signs import signs
 from screens.widgets.keyline import KeyLine
 from screens.widgets.line import Line
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
     from screens.frame.registry import ScreenEntry
 
 NOTICE_S = 5.0
-SETTLED_S = 1.5
-"""When a new screen is drawn and stands: what it is made of need not be searched for garbage again, which would take
-50 ms of every second in which a lot is drawn."""
+FREEZE_AFTER_S = 1.5
+"""When a new screen is complete: freezing its objects spares the garbage collector, which would otherwise take 50 ms of
+every second of heavy drawing."""
 
 
 class LabScreen(ArmActions, BoundScreen):
-    """Subclasses give `body`, `draw` and `draw_telemetry`; they draw only while they are seen."""
+    """Subclasses define `body`, `draw` and `draw_telemetry`; they draw only while they are seen."""
 
     AUTO_FOCUS = ""
-    """A screen that comes back must not put the focus into a form that is just being taken away: no key would act."""
+    """A resumed screen must not focus a form that is being removed: no key would act."""
 
     def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
         super().__init__(desk, entry)
         self._notice: StatusLine | None = None
         self._notice_ends = 0.0
-        self._draws_soon = False
+        self._draw_scheduled = False
 
-    # --- what subclasses give -------------------------------------------------------------------
+    # --- for subclasses -------------------------------------------------------------------------
 
     def body(self) -> ComposeResult:
         """The screen's own widgets."""
@@ -60,16 +60,16 @@ class LabScreen(ArmActions, BoundScreen):
         """Draw the body from the desk's snapshot."""
 
     def draw_telemetry(self) -> None:
-        """Draw what changes five times a second."""
+        """Draw what changes with the telemetry, five times a second."""
 
     def alarm(self) -> StatusLine:
-        """The line under the header: what needs the operator."""
+        """The line below the header: what needs the operator's attention."""
         return alarm_line(self.desk.snapshot, self.now())
 
     # --- the frame ------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        """Header and alarm line on top, banner and keys at the bottom; none of them ever moves."""
+        """Header and alarm line at the top, banner and keys at the bottom; none of them ever moves."""
         yield Line(id="header")
         yield Line(id="alarm")
         with Container(id="body"):
@@ -79,28 +79,25 @@ class LabScreen(ArmActions, BoundScreen):
         yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
-        """Listen to the desk; look at the clock now and then."""
         self.desk.watch(self)
         self.set_interval(0.5, self._tick)
-        self.set_timer(SETTLED_S, gc.freeze)
+        self.set_timer(FREEZE_AFTER_S, gc.freeze)
 
     def on_unmount(self) -> None:
-        """Hear nothing more."""
         self.desk.unwatch(self)
 
     @property
     def seen(self) -> bool:
         """Whether the operator sees this screen (perhaps under a dialog)."""
-        whole = any(child.id == "keys" for child in self.children)  # neither half composed nor half gone
-        return whole and self.is_mounted and self in self.app.screen_stack
+        complete = any(child.id == "keys" for child in self.children)  # not half composed or half removed
+        return complete and self.is_mounted and self in self.app.screen_stack
 
     @property
     def opening(self) -> bool:
-        """Until its own parts are there."""
+        """Whether the screen's own widgets are not mounted yet."""
         return not self.seen
 
     def on_resize(self, event: events.Resize) -> None:
-        """Choose the arrangement for this size."""
         width, height = event.size
         self.set_class(width < 70 or height < 18, "-tiny")
         self.set_class(width < 110 or height < 34, "-compact")
@@ -108,45 +105,42 @@ class LabScreen(ArmActions, BoundScreen):
         self.call_after_refresh(self.redraw)
 
     def on_screen_resume(self) -> None:
-        """Draw what happened meanwhile."""
+        """Draw what changed while the screen was hidden."""
         self.desk.on_focus_moved()
         self.redraw()
         self.call_after_refresh(self.redraw)
 
     def watch_focused(self) -> None:
-        """Keys go to another widget, or to none: the footer shows which still act."""
+        """The focus moved: the footer shows which keys still act."""
         self.desk.on_focus_moved()
         self.call_after_refresh(self._draw_keys)
         self.call_after_refresh(self._draw_lines)
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
-        """A new state; those that came together are drawn once."""
+        """Draw the new state; snapshots that arrive together are drawn once."""
         message.stop()
-        if not self._draws_soon:
-            self._draws_soon = True
+        if not self._draw_scheduled:
+            self._draw_scheduled = True
             self.call_later(self._draw_newest)
 
     def on_session_changed(self, message: SessionChanged) -> None:
-        """Attached, let go or lost."""
         message.stop()
         self.redraw()
 
     def on_telemetry_arrived(self, message: TelemetryArrived) -> None:
-        """Five times a second."""
         message.stop()
         if self.seen:
             self.draw_telemetry()
             self._draw_tiny()
 
     def on_noticed(self, message: Noticed) -> None:
-        """Show a sentence for a few seconds."""
         message.stop()
         self._notice = StatusLine(message.text, message.tone)
         self._notice_ends = time.monotonic() + NOTICE_S
         self._draw_lines()
 
     def on_stop_unanswered(self, message: StopUnanswered) -> None:
-        """The largest words there are, over everything."""
+        """Cover everything with NO ANSWER."""
         message.stop()
         from screens.frame.dialogs import NoAnswer
 
@@ -154,16 +148,15 @@ class LabScreen(ArmActions, BoundScreen):
             self.app.push_screen(NoAnswer(self.desk, message.doing))
 
     def on_stop_answered(self, message: StopAnswered) -> None:
-        """The banner says how long it took."""
         message.stop()
         self.redraw()
 
     def _draw_newest(self) -> None:
-        self._draws_soon = False
+        self._draw_scheduled = False
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw everything, if this screen is seen."""
+        """Draw everything if this screen is seen."""
         if not self.seen:
             return
         self._draw_lines()
@@ -190,7 +183,7 @@ class LabScreen(ArmActions, BoundScreen):
             return
         clock = time.strftime("%H:%M", time.localtime(self.now()))
         holds, notice = banner(self.desk, self.size.width, typing=isinstance(self.focused, Input)), self._notice
-        if notice and holds.text:  # what holds stays to be read: for its few seconds the notice takes the header
+        if notice and holds.text:  # the banner keeps the hold; the notice replaces the header for its few seconds
             self._show_line("#header", StatusLine(f" {notice.text}", notice.tone))
         else:
             self._show_line("#header", StatusLine(header(self.desk, self.entry.title, clock, self.size.width)))
@@ -208,11 +201,11 @@ class LabScreen(ArmActions, BoundScreen):
         desk, dot = self.desk, signs().dot
         state = "no session runs"
         if desk.live:
-            now = moment(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
-            state = f"{now.word} {now.right} {now.right_label} {dot} {now.says}"
+            view = phase_view(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
+            state = f"{view.word} {view.right} {view.right_label} {dot} {view.sentence}"
             state += f" {dot} {keys.stop_keys()} STOP" if desk.can_move else ""
         self.query_one("#tiny", Line).show(f"{state} {dot} 80x24 shows everything")
 
     def now(self) -> float:
-        """Unix time; tests put it still."""
+        """Unix time; tests replace it."""
         return time.time()

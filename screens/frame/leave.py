@@ -14,21 +14,21 @@ from sessions.models import SessionKind
 
 
 class LeaveQuestion(Question):
-    """Says what happens to the arm either way."""
+    """Explains what happens to the arm with either answer."""
 
     def __init__(self, desk: Desk) -> None:
         choices = [Choice("q", "leave it running: attach again from any console", "detach")]
         if may("finish", desk):
             choices.append(Choice("F", "finish: the arm goes to rest, the session ends", "finish"))
-        takes = "A take that runs goes on to its end and is saved first."
+        attempt = "A take that runs goes on to its end and is saved first."
         if desk.kind is SessionKind.EVAL:
-            takes = "A trial that runs ends at once and waits for its verdict."
-        says = ["Without a driver the arm holds where it is, torque on, until someone takes over.", takes]
-        super().__init__(desk, "Leave the console? A session is running.", says, choices)
+            attempt = "A trial that runs ends at once and waits for its verdict."
+        sentences = ["Without a driver the arm holds where it is, torque on, until someone takes over.", attempt]
+        super().__init__(desk, "Leave the console? A session is running.", sentences, choices)
 
 
 def ask(app: App[Any], desk: Desk, detach: Callable[[], None]) -> None:
-    """Leave by `detach`; ask first when a session runs that this console drives or began."""
+    """Call `detach` to leave; asks first if a session runs that this console drives or started."""
 
     def answered(answer: str | None) -> None:
         if answer == "detach":
@@ -42,7 +42,7 @@ def ask(app: App[Any], desk: Desk, detach: Callable[[], None]) -> None:
 
     if isinstance(app.screen, LeaveQuestion):
         return
-    if desk.live and (desk.driving or desk.began):
+    if desk.live and (desk.driving or desk.started_here):
         app.push_screen(LeaveQuestion(desk), answered)
     else:
         detach()

@@ -1,4 +1,4 @@
-"""The palette: every action of the screen in front that can be done now, by name."""
+"""The command palette: every action of the current screen that is available now, by name."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Actions(Provider):
         return entries
 
     async def discover(self) -> Hits:
-        """Everything, before a letter is typed."""
+        """All entries, before anything is typed."""
         for name, tooltip, call in self._entries():
             yield DiscoveryHit(name, call, help=tooltip)
 
     async def search(self, query: str) -> Hits:
-        """What fits the letters."""
+        """The entries that match `query`."""
         matcher = self.matcher(query)
         for name, tooltip, call in self._entries():
             score = matcher.match(f"{name} {tooltip}")

@@ -1,4 +1,4 @@
-"""The table of screens, one entry each: modes, keys, the order of `[` and `]`, palette and footer come from it."""
+"""The table of screens, one entry each: the source of modes, keys, the order of `[` and `]`, palette and footer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def always(desk: Desk) -> bool:
-    """A screen that can be opened at any time."""
+    """The rule of a screen that can be opened at any time."""
     return True
 
 
@@ -24,6 +24,7 @@ class ScreenEntry:
     """One screen: its mode, which is also its id; the keys that open it, with commas; where its class is.
 
     `loads` is `module:Class`, imported when the screen is first shown. Sessions of `kind` are shown on this screen.
+    `opens` is whether the screen can be opened now.
     """
 
     mode: str
@@ -36,22 +37,22 @@ class ScreenEntry:
 
     @property
     def title(self) -> str:
-        """The word for it in header, footer, key list and palette."""
+        """The screen's name in header, footer, key list and palette."""
         return self.name or self.mode
 
     @property
     def action(self) -> str:
-        """What its keys do."""
+        """The action of its keys."""
         return f"go('{self.mode}')"
 
     def load(self) -> type[LabScreen]:
-        """Its class; imports it."""
+        """Import and return its class."""
         module, _, name = self.loads.partition(":")
         found: type[LabScreen] = getattr(import_module(module), name)
         return found
 
     def build(self, desk: Desk) -> LabScreen:
-        """The screen, not yet shown."""
+        """Construct the screen without showing it."""
         return self.load()(desk, self)
 
 
@@ -65,11 +66,11 @@ SCREENS: tuple[ScreenEntry, ...] = (
 
 
 def shows(kind: SessionKind | None) -> ScreenEntry | None:
-    """The screen for sessions of this kind; None for one that only moves the arm, which is seen on Bench."""
+    """The screen for sessions of this kind; None for bench sessions, which Bench shows."""
     return next((entry for entry in SCREENS if kind is not None and entry.kind is kind), None)
 
 
 def next_mode(mode: str, by: int, desk: Desk) -> str:
-    """The mode `by` places further in the table, round its end; only screens that can be opened count."""
+    """The mode `by` places further in the table, wrapping around; screens that cannot be opened are skipped."""
     modes = [entry.mode for entry in SCREENS if entry.mode == mode or entry.opens(desk)]
     return modes[(modes.index(mode) + by) % len(modes)]

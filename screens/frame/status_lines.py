@@ -1,4 +1,4 @@
-"""The lines of the frame: header, alarm line, banner. Pure: from the desk to Content."""
+"""The status lines of the frame: header, alarm line, banner. Pure: from the desk to Content."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.content import Content
 from screens.desk.desk import Desk
 from screens.views import keys
 from screens.views.signs import clean, signs
-from screens.views.trials import looks_at
+from screens.views.trials import cameras_used
 from services.checkpoints.checkpoint import label
 from services.live import intents
 from services.live.phases import Phase
@@ -29,7 +29,7 @@ class StatusLine:
 
 
 def header(desk: Desk, screen: str, clock: str, width: int) -> Content:
-    """Bench, what runs, the operator, the time."""
+    """Bench, session, operator and time, in `width` cells."""
     dot = f" {signs().dot} "
     left = " lab console  " if width >= 100 else " "
     bench = clean(desk.profile.name) + (" (demo)" if desk.demo else "")
@@ -53,17 +53,17 @@ def _session(desk: Desk, screen: str) -> tuple[str, str]:
         about = f'{clean(started.dataset)} {signs().dot} "{clean(started.task)}"'
         return "RECORD", f"{desk.snapshot.phase.value} {signs().dot} {about}"
     if started.kind is SessionKind.EVAL:
-        sees = looks_at(desk.snapshot, tuple(desk.cameras))
+        sees = cameras_used(desk.snapshot, tuple(desk.cameras))
         return "EVALUATE", f" {signs().dot} ".join(filter(None, [clean(label(started.request.checkpoint), 60), sees]))
     return "BENCH", desk.snapshot.phase.value
 
 
-HAPPENED = frozenset({AlarmSource.POLICY, AlarmSource.REST})
-"""Alarms that tell of an event; all others tell of a state that lasts."""
+EVENT_ALARMS = frozenset({AlarmSource.POLICY, AlarmSource.REST})
+"""Alarms about an event; all others are about a lasting state."""
 
 
 def alarm_line(snapshot: Snapshot, now: float) -> StatusLine:
-    """The newest alarm: what, since when, what answers it; how many more there are."""
+    """The newest alarm: what, since when, what to do about it; and how many more there are."""
     if not snapshot.alarms:
         return StatusLine("")
     alarm = max(snapshot.alarms, key=lambda a: a.since)
@@ -76,25 +76,25 @@ def _alarm(alarm: Alarm, now: float) -> str:
     since = ""
     if 0 < now - alarm.since < 360_000:
         ago = duration(now - alarm.since)
-        since = f", {ago} ago" if alarm.source in HAPPENED else f" for {ago}"
+        since = f", {ago} ago" if alarm.source in EVENT_ALARMS else f" for {ago}"
     answer = f"{dot}{clean(alarm.answer)}" if alarm.answer else ""
     return f"{clean(alarm.text)}{since}{answer}"
 
 
 def banner(desk: Desk, width: int, *, typing: bool = False) -> StatusLine:
-    """The line above the keys: what holds, else who drives, else what was lost; often empty.
+    """The line above the keys: a hold, else who drives, else what was lost; often empty.
 
-    `typing`: letters go into a field, and are no keys.
+    `typing`: a text field has the focus, so letters are no keys.
     """
     dot = f" {signs().dot} "
     snapshot = desk.snapshot
     if desk.live and snapshot.phase is Phase.HELD:
         return StatusLine(_held(desk, width, typing), Tone.WARNING)
     if desk.watching:
-        return StatusLine(f"{signs().void} {_who(desk)}", Tone.ACCENT)
-    if not desk.live and desk.why_lost:
+        return StatusLine(f"{signs().void} {_driver(desk)}", Tone.ACCENT)
+    if not desk.live and desk.lost_reason:
         return StatusLine(
-            f"{signs().warning} {desk.why_lost}{dot}{keys.new_session(desk.kind)} starts again", Tone.DANGER
+            f"{signs().warning} {desk.lost_reason}{dot}{keys.new_session(desk.kind)} starts again", Tone.DANGER
         )
     if not desk.live and snapshot.status is SessionStatus.ABORTED and desk.kind is SessionKind.BENCH:
         return StatusLine(f"{signs().warning} {clean(snapshot.end_reason)}", Tone.WARNING)
@@ -102,21 +102,21 @@ def banner(desk: Desk, width: int, *, typing: bool = False) -> StatusLine:
 
 
 def _held(desk: Desk, width: int, typing: bool) -> str:
-    """Why, and the keys that answer it; in a narrow terminal the keys come first."""
+    """Why the arm holds, and the keys that act on it; in a narrow terminal the keys come first."""
     dot = f" {signs().dot} "
     snapshot = desk.snapshot
     cause = clean(snapshot.held) or "the worker"
     named = snapshot.held_by is None or snapshot.held_by in STOP_KEYS
     held = f"by {cause}" if named else f"({cause})"
     after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
-    answers = _answers(desk) if desk.driving else _who(desk)
+    answers = _answers(desk) if desk.driving else _driver(desk)
     answers = "Esc leaves the form, then keys act" if typing else answers
     whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{answers}"
     return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{answers}{dot}{held}"
 
 
 def _answers(desk: Desk) -> str:
-    """The keys that answer a stop. An evaluation does not resume: a pending trial is judged, the arm goes to rest."""
+    """The keys that act on a hold. An evaluation does not resume: its trial is judged, the arm goes to rest."""
     snapshot = desk.snapshot
     answers = (
         (f"{keys.SUCCESS} {keys.FAILURE} {keys.VOID} judge the trial", snapshot.pending),
@@ -127,7 +127,7 @@ def _answers(desk: Desk) -> str:
     return "   ".join(words for words, means in answers if means)
 
 
-def _who(desk: Desk) -> str:
+def _driver(desk: Desk) -> str:
     dot = f" {signs().dot} "
     who = f"{desk.driver} drives" if desk.driver else "nobody drives"
     return f"watching{dot}{who}{dot}{keys.TAKE_OVER} takes over{dot}{keys.stop_keys()} stop the arm"

@@ -1,4 +1,4 @@
-"""What the keys of an evaluation do now, and what to say of one that does nothing. Pure: from the snapshot."""
+"""What the keys of an evaluation do now, and why one does nothing. Pure: from the snapshot."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sessions.trials import place
 
 
 def label(snapshot: Snapshot) -> str:
-    """What space does now."""
+    """What the trial key does now."""
     if snapshot.phase is Phase.RUNNING:
         return f"end trial {upcoming(snapshot)}"
     return f"start trial {upcoming(snapshot)}"
 
 
 def mode(digit: int, snapshot: Snapshot) -> str:
-    """The failure mode that a digit says; empty where there is none."""
+    """The failure mode of a digit; empty if there is none."""
     named = modes(snapshot)
     return clean(named[digit - 1], 16) if digit <= len(named) else ""
 

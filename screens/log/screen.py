@@ -16,7 +16,7 @@ from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
 from screens.frame.dialogs import TextEntry
 from screens.frame.lab_screen import LabScreen
-from screens.log.annotate import Annotates
+from screens.log.annotate import AnnotationScreen
 from screens.log.session_list import SessionList
 from screens.views import keys
 from screens.views.signs import clean, signs
@@ -26,15 +26,15 @@ from screens.widgets.rows import RowList
 from services.units import plural
 from sessions.document import Session
 
-LATE = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
+LATE_VERDICTS = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
 
 
-class LogScreen(Annotates, LabScreen):
-    """A list, the chosen session below it, or that one alone when opened."""
+class LogScreen(AnnotationScreen, LabScreen):
+    """A list with the chosen session below it; opened, the session alone."""
 
     CSS_PATH = "log.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "pause", "rest", "release", "take_over", "open", *LATE, "filter", "note_to", "tag", "finish",
+        "pause", "rest", "release", "take_over", "open", *LATE_VERDICTS, "filter", "note_to", "tag", "finish",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="log.open",
@@ -55,14 +55,13 @@ class LogScreen(Annotates, LabScreen):
     ]  # fmt: skip
 
     def body(self) -> ComposeResult:
-        """List on top, the chosen session below."""
+        """List at the top, the chosen session below."""
         with Vertical(id="list", classes="panel"):
             yield SessionList(id="rows")
             yield Line(id="empty")
         yield PageView(id="page")
 
     def on_mount(self) -> None:
-        """Read the log."""
         self._all: tuple[Session, ...] = ()
         self._shown: list[Session] = []
         self._query = ""
@@ -71,15 +70,14 @@ class LogScreen(Annotates, LabScreen):
         self.read()
 
     def on_screen_resume(self) -> None:
-        """Sessions may have come."""
+        """New sessions may have been recorded."""
         self.read()
 
     def on_session_changed(self, message: SessionChanged) -> None:
-        """One began or ended."""
         self.read()
 
     def read(self) -> None:
-        """Read the log anew, in a thread."""
+        """Read the log again, in a thread."""
         self._fold()
 
     @work(group="log", exclusive=True)
@@ -153,7 +151,7 @@ class LogScreen(Annotates, LabScreen):
     # --- keys -----------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What needs a session needs one chosen; nobody types while the arm is busy."""
+        """Annotating needs a chosen session and, like filtering, that the arm is not busy: x must mean stop."""
         if action in ("note_to", "tag"):
             return self.chosen is not None and may_type(self.desk)
         if action == "judge_late":
@@ -162,16 +160,16 @@ class LogScreen(Annotates, LabScreen):
             return self.chosen is not None
         if action == "filter":
             return may_type(self.desk)
-        if action in ("rest", "release"):  # of the session at hand; Bench has them for an arm that nobody holds
+        if action in ("rest", "release"):  # only for a running session; Bench has them for a free arm
             return self.desk.live and super().check_action(action, parameters)
         return super().check_action(action, parameters)
 
     def action_open(self) -> None:
-        """The chosen one alone, or the list again."""
+        """Show the chosen session alone, or the list again."""
         self.toggle_class("-open")
 
     def close_open(self) -> None:
-        """Esc: back to the list, then away with the filter."""
+        """Esc goes back to the list, then clears the filter."""
         if self.has_class("-open"):
             self.remove_class("-open")
         elif self._query:
@@ -179,7 +177,7 @@ class LogScreen(Annotates, LabScreen):
             self._filter()
 
     def action_move(self, by: int) -> None:
-        """Scroll the open session, or choose another."""
+        """Scroll the open session, or move the cursor."""
         if self.has_class("-open"):
             self.query_one(PageView).scroll_relative(y=by * 2, animate=False)
         else:
@@ -187,7 +185,7 @@ class LogScreen(Annotates, LabScreen):
             self.redraw()
 
     def action_page(self, by: int) -> None:
-        """A page of either."""
+        """Scroll or move by a page."""
         if self.has_class("-open"):
             self.query_one(PageView).scroll_relative(y=by * self.size.height // 2, animate=False)
         else:
@@ -195,7 +193,7 @@ class LogScreen(Annotates, LabScreen):
             self.redraw()
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
-        """Another row."""
+        """The mouse or a key chose a row."""
         message.stop()
         self.redraw()
 
@@ -205,7 +203,6 @@ class LogScreen(Annotates, LabScreen):
         self.action_open()
 
     def action_filter(self) -> None:
-        """Ask for words."""
         title = "Filter: kind:record tag:night operator:anna, or any text"
         self.app.push_screen(TextEntry(self.desk, title, self._query, "filter"), self._filter_by)
 

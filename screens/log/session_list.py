@@ -1,4 +1,4 @@
-"""The list of sessions, its columns those of the room that it has when it is drawn."""
+"""The list of sessions; its columns depend on its width when it is drawn."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from screens.widgets.rows import RowList
 from sessions.document import Session
 
 NARROW = 75
-"""Cells of a row before there is a size: those of the smallest terminal."""
+"""Cells of a row before the widget has a size: as in the smallest terminal."""
 
 
 class SessionList(RowList):
-    """A row for each session."""
+    """One row per session."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._sessions: Sequence[Session] = ()
-        self._fitted = NARROW
+        self._drawn_width = NARROW
 
     @property
     def chosen(self) -> Session | None:
@@ -28,13 +28,13 @@ class SessionList(RowList):
         return self._sessions[self.cursor] if self.cursor < len(self._sessions) else None
 
     def list_sessions(self, sessions: Sequence[Session], cursor: int) -> None:
-        """List these, the cursor at that one."""
-        self._sessions, self._fitted = sessions, self.room or self._fitted
-        self.show(log_rows(sessions, self._fitted), cursor)
+        """Show these sessions, with the cursor on row `cursor`."""
+        self._sessions, self._drawn_width = sessions, self.room or self._drawn_width
+        self.show(log_rows(sessions, self._drawn_width), cursor)
 
     def render_line(self, y: int) -> Strip:
-        """One row; a list that was hidden may have got another size meanwhile."""
-        if self.room not in (0, self._fitted):
-            self._fitted = self.room
+        """Lay the rows out again if the width changed while the list was hidden."""
+        if self.room not in (0, self._drawn_width):
+            self._drawn_width = self.room
             self.rows = tuple(log_rows(self._sessions, self.room))
         return super().render_line(y)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RecordForm(Form):
-    """Says of the dataset whether it begins or goes on."""
+    """Shows whether the dataset is new or will be resumed."""
 
     TITLE = "new recording"
     FIELDS: ClassVar = (
@@ -38,7 +38,6 @@ class RecordForm(Form):
         self._known: dict[str, DatasetSummary] = {}
 
     def defaults(self) -> dict[str, str]:
-        """The bench's own values."""
         profile = self.desk.profile
         task = profile.tasks[0].name if profile.tasks else ""
         return {
@@ -56,8 +55,8 @@ class RecordForm(Form):
         return {"task": [t.name for t in profile.tasks], "operator": list(profile.operators)}.get(name, [])
 
     def look(self) -> None:
-        """Which datasets there are."""
-        self.say_task()
+        """Read which datasets there are."""
+        self.show_task()
         self._look()
 
     @work(exclusive=True)
@@ -65,35 +64,35 @@ class RecordForm(Form):
         from services.datasets.summary import list_datasets
 
         found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
-        if not self.whole:
+        if not self.has_fields:
             return
         self._known = {summary.name: summary for summary in found}
         self.query_one("#dataset", Input).suggester = SuggestFromList(list(self._known), case_sensitive=True)
         names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.episodes, 'episode')}" for s in found[:6])
-        self.say_known(f"datasets here: {names}" if names else "no dataset here yet")
-        self.say_dataset()
+        self.show_known(f"datasets here: {names}" if names else "no dataset here yet")
+        self.show_dataset()
 
     @on(Input.Changed, "#dataset")
-    def say_dataset(self) -> None:
-        """Show whether this begins a dataset or goes on with one."""
+    def show_dataset(self) -> None:
+        """Show whether the dataset is new or will be resumed."""
         summary = self._known.get(self.value("dataset"))
         if summary is None:
-            self.say_about("a new dataset" if self.value("dataset") else "")
+            self.show_about("a new dataset" if self.value("dataset") else "")
         elif summary.problem:
-            self.say_about(f"{signs().warning} {clean(summary.problem)}")
+            self.show_about(f"{signs().warning} {clean(summary.problem)}")
         else:
             kept = f"{summary.accepted} accepted, {summary.rejected} rejected"
-            self.say_about(f"resumes it: {plural(summary.episodes, 'episode')} ({kept})")
+            self.show_about(f"resumes it: {plural(summary.episodes, 'episode')} ({kept})")
 
     @on(Input.Changed, "#task")
-    def say_task(self) -> None:
-        """A task's short name stands for its text."""
+    def show_task(self) -> None:
+        """Show the text of a task's short name."""
         named = {t.name: t.text for t in self.desk.profile.tasks}
         text = named.get(self.value("task"))
-        self.say_known(f'task: "{clean(text)}"' if text else "")
+        self.show_known(f'task: "{clean(text)}"' if text else "")
 
     def plan(self) -> RecordRequest:
-        """Raises Refusal."""
+        """The checked request. Raises Refusal."""
         from services.recording import plan as recording
 
         return recording.plan(
@@ -109,6 +108,6 @@ class RecordForm(Form):
         )
 
     def _resumes(self) -> bool:
-        """A dataset that stands in the list was chosen knowingly: its row said what happens."""
+        """A listed dataset is resumed without a question: the form has shown that it will be."""
         summary = self._known.get(self.value("dataset"))
         return summary is not None and summary.episodes > 0

@@ -1,4 +1,4 @@
-"""Record: teleoperate, take by take; before and after a session the form of the next one."""
+"""Record: teleoperate, take by take; the form of the next session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from screens.arm_session.camera_views import LOOK_KEYS
+from screens.arm_session.camera_views import VIEW_KEYS
 from screens.arm_session.screen import ArmSessionScreen
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.form import Form
@@ -23,7 +23,7 @@ from sessions.models import SessionKind
 
 
 class RecordScreen(ArmSessionScreen):
-    """The session with a leader and takes."""
+    """A session with a leader and takes."""
 
     KIND = SessionKind.RECORD
     CSS_PATH: ClassVar = ["record.tcss", "../arm_session/arm_session.tcss", "../frame/form.tcss"]
@@ -36,18 +36,16 @@ class RecordScreen(ArmSessionScreen):
                 tooltip="Reject the running or last take; once more takes it back. Nothing is deleted"),
         *ARM_SESSION_KEYS,
         NOTE_KEY,
-        *LOOK_KEYS,
+        *VIEW_KEYS,
         Binding("N", "new", "new session", id="record.new", tooltip="Fill in the next recording"),
     ]  # fmt: skip
 
     def on_mount(self) -> None:
-        """No bell rang yet."""
-        self._reset_rang = 0
+        self._rung_for_take = 0
 
     # --- drawing --------------------------------------------------------------------------------
 
     def new_form(self) -> Form:
-        """What to record, how often and how long."""
         return RecordForm(self.desk)
 
     def heading(self) -> str:
@@ -56,45 +54,43 @@ class RecordScreen(ArmSessionScreen):
         return started.dataset if started else ""
 
     def strip(self) -> Content:
-        """The takes."""
         return take_strip(self.desk.snapshot, self.size.width)
 
     def tally(self) -> list[Content]:
-        """Marks, dataset, disk, flags."""
         return tally(self.desk.snapshot, self.desk.telemetry)
 
-    def foot(self, telemetry: protocol.Telemetry) -> list[Content]:
-        """The loop and the encoder."""
+    def loop_lines(self, telemetry: protocol.Telemetry) -> list[Content]:
+        """The control loop and the encoder."""
         return [Content(text) for text in joints_footer(telemetry)]
 
     def draw_telemetry(self) -> None:
-        """What every session shows; and a bell when the time to reset is over."""
+        """The session; rings a bell when the reset time is over."""
         super().draw_telemetry()
         if not self.shows_form:
             self._ring_after_reset()
 
     def _ring_after_reset(self) -> None:
-        """One bell when the time to reset the scene is over; nothing starts by itself."""
+        """Ring once when the reset time is over; no take starts by itself."""
         snapshot = self.desk.snapshot
         over = snapshot.phase is Phase.RESET and self.desk.telemetry and not reset_left(snapshot, self.desk.telemetry)
-        if over and self._reset_rang != snapshot.take:
-            self._reset_rang = snapshot.take
+        if over and self._rung_for_take != snapshot.take:
+            self._rung_for_take = snapshot.take
             self.desk.bells.play("ready")
 
     # --- keys -----------------------------------------------------------------------------------
 
     def action_take(self) -> None:
-        """Space: align, start, or end."""
+        """Align, start a take, or end it."""
         if self.desk.link:
             self.desk.order(recording.start_or_end_take(self.desk.link))
 
     def action_reject(self) -> None:
-        """Reject, or take it back."""
+        """Reject a take, or accept it again."""
         if self.desk.link:
             self.desk.order(recording.toggle_mark(self.desk.link))
 
     def on_form_planned(self, message: Form.Planned) -> None:
-        """Start what was planned."""
+        """Start the planned session."""
         request, folder = message.request, self.desk.folder
         if isinstance(request, RecordRequest):
             self.desk.start(lambda: recording.begin(folder, request), SessionKind.RECORD)

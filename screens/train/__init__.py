@@ -1,1 +1,1 @@
-"""Train: a run's curves, speed and checkpoints."""
+"""Train: a training's curves, speed and checkpoints."""

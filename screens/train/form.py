@@ -1,4 +1,4 @@
-"""The form of a new training: what to learn from, which policy, how long; what is left out."""
+"""The form of a new training: dataset, policy and length, and which cameras to exclude."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEPS, BATCH = 20_000, 8
 
 
 class TrainForm(Form):
-    """Says of the dataset how many episodes are used and which cameras it has. Empty numbers are chosen."""
+    """Shows how many episodes of the dataset are used and its cameras. Empty numbers get defaults."""
 
     NEEDS_ARM = False
     TITLE = "new training"
@@ -44,16 +44,16 @@ class TrainForm(Form):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._known: dict[str, DatasetSummary] = {}
-        self._cameras = LastWord()
+        self._cameras = LastItemSuggester()
 
     def defaults(self) -> dict[str, str]:
-        """Small numbers; the console chooses the rest."""
+        """A small policy and batch; the console chooses the rest."""
         return {"policy": "act", "steps": str(STEPS), "batch-size": str(BATCH)}
 
-    # --- what there is --------------------------------------------------------------------------
+    # --- reading (in threads) -------------------------------------------------------------------
 
     def look(self) -> None:
-        """Which datasets and policies there are."""
+        """Read which datasets and policies there are."""
         self.query_one("#without", Input).suggester = self._cameras
         self._look()
 
@@ -65,7 +65,7 @@ class TrainForm(Form):
 
         types = await asyncio.to_thread(policies.known)
         found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
-        if not self.whole:
+        if not self.has_fields:
             return
         self._known = {summary.name: summary for summary in found}
         dataset = self.query_one("#dataset", Input)
@@ -73,30 +73,30 @@ class TrainForm(Form):
         self.query_one("#policy", Input).suggester = SuggestFromList(types, case_sensitive=False)
         usable = [s.name for s in found if s.accepted and not s.problem and not s.name.startswith(ROLLOUT)]
         if not dataset.value and usable:
-            dataset.value = usable[0]  # the newest demonstrations; rollouts are learnt from by those who ask for it
+            dataset.value = usable[0]  # the newest demonstrations; rollouts are only used on request
         names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.accepted, 'episode')}" for s in found[:4])
         datasets = f"datasets here: {names}" if names else f"no dataset here yet: {keys.RECORD} records one"
-        self.say_known(
+        self.show_known(
             f"empty: chosen by the console {signs().dot} keys as KEY=VALUE KEY=VALUE {signs().dot} {datasets}"
         )
-        self.say_dataset()
+        self.show_dataset()
 
     @on(Input.Changed, "#dataset")
-    def say_dataset(self) -> None:
-        """Show what would be read of this dataset."""
+    def show_dataset(self) -> None:
+        """Show what would be used of this dataset."""
         summary = self._known.get(self.value("dataset"))
-        self._cameras.words = summary.cameras if summary else ()
+        self._cameras.items = summary.cameras if summary else ()
         if summary is None:
-            self.say_about("there is no such dataset here" if self.value("dataset") and self._known else "")
+            self.show_about("there is no such dataset here" if self.value("dataset") and self._known else "")
         elif summary.problem:
-            self.say_about(f"{signs().warning} {clean(summary.problem)}")
+            self.show_about(f"{signs().warning} {clean(summary.problem)}")
         else:
-            self.say_about(about(summary))
+            self.show_about(about(summary))
 
     # --- the request ----------------------------------------------------------------------------
 
     def plan(self) -> TrainRequest:
-        """Raises Refusal."""
+        """The checked request. Raises Refusal."""
         from services.training import plan as training
 
         return training.plan(
@@ -105,20 +105,20 @@ class TrainForm(Form):
             policy=self.value("policy"),
             steps=int(self.number("steps", whole=True)),
             batch_size=int(self.number("batch-size", whole=True)),
-            save_freq=self._if_any("save-every"),
-            log_freq=self._if_any("log-every"),
-            exclude_cameras=words(self.value("without")),
+            save_freq=self._optional_number("save-every"),
+            log_freq=self._optional_number("log-every"),
+            exclude_cameras=items(self.value("without")),
             settings=self._settings(),
             operator=self.desk.operator,
             name=self.value("name"),
         )
 
-    def _if_any(self, name: str) -> int | None:
+    def _optional_number(self, name: str) -> int | None:
         """The number in a field that may be empty."""
         return int(self.number(name, whole=True)) if self.value(name) else None
 
     def _settings(self) -> list[str]:
-        """KEY=VALUE, as a shell splits them: a value with spaces stands in quotes."""
+        """KEY=VALUE, split as in a shell: a value with spaces is quoted. Raises Refusal."""
         from services.refusal import Refusal
 
         try:
@@ -136,23 +136,23 @@ def about(summary: DatasetSummary) -> str:
     return f"{training.episodes_used(summary)} {signs().dot} {has}"
 
 
-def words(text: str) -> tuple[str, ...]:
-    """The words of a list with commas."""
-    return tuple(word for part in text.split(",") if (word := part.strip()))
+def items(text: str) -> tuple[str, ...]:
+    """The items of a comma-separated list."""
+    return tuple(item for part in text.split(",") if (item := part.strip()))
 
 
-class LastWord(Suggester):
-    """Completes the last word of a list with commas; what stands there already is not offered again."""
+class LastItemSuggester(Suggester):
+    """Completes the last item of a comma-separated list; listed items are not offered again."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self.words: Sequence[str] = ()
+        self.items: Sequence[str] = ()
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The text with its last word completed."""
+        """The text with its last item completed, or None."""
         before, _, last = value.rpartition(",")
-        begun, there = last.lstrip(), words(before)
-        for word in self.words:
-            if begun and word.startswith(begun) and word not in there:
-                return value + word[len(begun) :]
+        prefix, listed = last.lstrip(), items(before)
+        for item in self.items:
+            if prefix and item.startswith(prefix) and item not in listed:
+                return value + item[len(prefix) :]
         return None

@@ -1,4 +1,4 @@
-"""The plots of a training, declared: which columns each draws, how, and what stands over it. Pure."""
+"""The plots of a training, declared: the columns of each, how they are drawn, and their titles. Pure."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def steps(curves: Curves) -> NDArray[np.int64]:
-    """The x axis of a plot over the course of a training."""
+    """The x axis of most plots: the steps of the training."""
     return curves.steps
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One line: a column, by its name in services.training.curves.Metric, and what its colour means.
+    """One line: a column, by its name in services.training.curves.Metric, and the meaning of its colour.
 
-    `beside` names its newest value in the title, after the plot's own.
+    `beside` labels its newest value in the title, after the plot's own.
     """
 
     column: str
@@ -39,10 +39,10 @@ class Trace:
 
 @dataclass(frozen=True)
 class PlotSpec:
-    """One plot. Its first trace is the one whose value, marks and hidden points the title tells.
+    """One plot. Its title shows the value, marks and hidden points of the first trace.
 
-    `x` gives the axis below, growing; `log` says whether the key for logarithmic axes changes this one; `written` is
-    how a value is written in the title.
+    `x` gives the x values, increasing; `log` is whether the key for logarithmic axes affects this plot; `written`
+    formats a value for the title.
     """
 
     id: str
@@ -50,7 +50,7 @@ class PlotSpec:
     traces: tuple[Trace, ...]
     x: Callable[[Curves], NDArray[np.int64]] = steps
     log: bool = True
-    written: Callable[[float], str] = value
+    format_value: Callable[[float], str] = value
 
 
 PLOTS = (
@@ -58,22 +58,22 @@ PLOTS = (
     PlotSpec("lr", "learning rate", (Trace("lr", Ink.LINE),)),
     PlotSpec("grad_norm", "gradient norm", (Trace("grad_norm", Ink.LINE),)),
 )
-"""In the order in which they are zoomed; the first is the largest, and the one that a small terminal shows."""
+"""In zoom order; the first is the largest, and the only one that a small terminal shows."""
 
 
-def figure(curves: Curves | None, spec: PlotSpec, *, log: bool, says: str) -> Figure:
-    """What a plot shows; `says` stands there while it shows nothing."""
+def figure(curves: Curves | None, spec: PlotSpec, *, log: bool, placeholder: str) -> Figure:
+    """What a plot shows; `placeholder` is shown while there is nothing to draw."""
     log = log and spec.log
     if curves is None:
-        return Figure(says=says, log=log)
+        return Figure(placeholder=placeholder, log=log)
     from services.training.curves import Metric
 
     version, x = curves.version, spec.x(curves)
     columns = [(curves.column(Metric(trace.column)), trace.ink) for trace in spec.traces]
-    count = min(len(x), *(len(column) for column, _ in columns))  # a reader may be at work
+    count = min(len(x), *(len(column) for column, _ in columns))  # a reader may be appending
     series = tuple(Series(x[:count], column[:count], ink) for column, ink in columns)
     marks = tuple(float(mark.first) for mark in curves.marks(Metric(spec.traces[0].column)))
-    return Figure(str(curves.path), version, series, marks, log, says)
+    return Figure(str(curves.path), version, series, marks, log, placeholder)
 
 
 def title(curves: Curves | None, spec: PlotSpec, *, at: int | None, log: bool) -> Content:
@@ -90,29 +90,29 @@ def title(curves: Curves | None, spec: PlotSpec, *, at: int | None, log: bool) -
 
 
 def _values(spec: PlotSpec, reading: Reading) -> list[tuple[str, str]]:
-    """The plot's own value, then those of the traces that are named beside it."""
+    """The value of the first trace, then the labelled values of the others."""
     values = {metric.value: number for metric, number in reading.values.items()}
     own = spec.traces[0].column
-    parts = [(spec.written(values[own]) if own in values else "not finite", "bold $foreground")]
+    parts = [(spec.format_value(values[own]) if own in values else "not finite", "bold $foreground")]
     beside = [trace for trace in spec.traces if trace.beside and trace.column in values]
-    return parts + [(f" ({trace.beside} {spec.written(values[trace.column])})", "") for trace in beside]
+    return parts + [(f" ({trace.beside} {spec.format_value(values[trace.column])})", "") for trace in beside]
 
 
 def _not_drawn(curves: Curves, spec: PlotSpec, *, log: bool) -> list[tuple[str, str]]:
-    """What is not finite, and on a log axis what is not positive."""
+    """The values that are not finite and, on a log axis, not positive."""
     from services.training.curves import Metric
 
     metric, warning = Metric(spec.traces[0].column), signs().warning
     marks, parts = curves.marks(metric), list[tuple[str, str]]()
     if marks:
-        parts.append((f"  {warning} {mark_words(marks, int(curves.steps[-1]))}", "bold $error"))
+        parts.append((f"  {warning} {mark_text(marks, int(curves.steps[-1]))}", "bold $error"))
     hidden = int((curves.column(metric) <= 0).sum()) if log else 0
     if hidden:
         parts.append((f"  {warning} {hidden} at 0 or less", "$warning"))
     return parts
 
 
-def mark_words(marks: tuple[Mark, ...], newest: int) -> str:
+def mark_text(marks: tuple[Mark, ...], newest: int) -> str:
     """`NaN since step 320`, `infinite at step 40 (+2 more)`."""
     last = marks[-1]
     if last.last == newest:
@@ -125,7 +125,7 @@ def mark_words(marks: tuple[Mark, ...], newest: int) -> str:
 
 
 def moved(curves: Curves, at: int | None, by: int, columns: int) -> int | None:
-    """The point that the cursor reads after a step of one column; None past the newest one."""
+    """The index of the point after moving the cursor `by` columns; None beyond the newest point."""
     count = len(curves)
     stride = max(1, count // max(1, columns))
     if at is None:

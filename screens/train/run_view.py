@@ -1,4 +1,4 @@
-"""One training as Train shows it: two lines, the plots, what a dead worker said last, three panels."""
+"""One training as Train shows it: two lines, the plots, the log lines of a dead worker, three panels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sessions.models import SessionStatus
 
 
 class RunView(Vertical):
-    """Draws what the watch knows. `compact`: there is room for one plot, or the words, or the panels."""
+    """Draws the state of the watch. `compact`: there is room for one plot, or the log lines, or the panels."""
 
     def __init__(self, watch: TrainingWatch) -> None:
         super().__init__(id="run")
@@ -30,10 +30,9 @@ class RunView(Vertical):
         self._large = ""
         self._at: int | None = None
         self._chosen = ""
-        self._tail: Sequence[str] = ()
+        self._shown_last_lines: Sequence[str] = ()
 
     def compose(self) -> ComposeResult:
-        """From top to bottom."""
         yield Line(id="headline")
         yield Line(id="underline")
         with Horizontal(id="plots"):
@@ -48,41 +47,40 @@ class RunView(Vertical):
             yield Container(Lines(id="data-lines"), id="data", classes="panel")
 
     def on_mount(self) -> None:
-        """Titles that stay."""
         for panel, title in (("speed", "speed"), ("data", "data"), ("words", "the worker's last words")):
             self.query_one(f"#{panel}").border_title = title
 
     # --- drawing --------------------------------------------------------------------------------
 
     def draw(self, *, now: float, compact: bool) -> None:
-        """Everything; a plot that fits still is kept."""
+        """Draw everything; an unchanged plot is not drawn again."""
         self._compact = compact
         self.set_class(self._dead, "-crashed")
         snapshot = self._watch.snapshot
-        bad = snapshot.status is not SessionStatus.FINISHED or training_view.diverged(snapshot)
-        bad = bad and self._watch.shown and not self._watch.live
-        self.set_class(bad, "-failed")
+        failed = snapshot.status is not SessionStatus.FINISHED or training_view.diverged(snapshot)
+        failed = failed and self._watch.shown and not self._watch.live
+        self.set_class(failed, "-failed")
         self.tick(now)
         self._draw_plots()
         self._draw_panels()
         self._draw_words()
 
     def _draw_words(self) -> None:
-        """The newest at the bottom, where they are read first; only once, so that scrolling stays."""
-        if self._watch.tail != self._tail:
-            self._tail = self._watch.tail
-            self.query_one("#words-text", Static).update(Content("\n".join(self._tail)))
+        """Scroll to the newest line at the bottom, but only once, so that the operator can scroll."""
+        if self._watch.last_lines != self._shown_last_lines:
+            self._shown_last_lines = self._watch.last_lines
+            self.query_one("#words-text", Static).update(Content("\n".join(self._shown_last_lines)))
             self.query_one("#words", VerticalScroll).scroll_end(animate=False)
 
     @property
     def _main(self) -> str:
-        """The largest plot, and the one in a small terminal."""
+        """The largest plot, and the only one of a small terminal."""
         return plots.PLOTS[0].id
 
     @property
     def _dead(self) -> bool:
-        """Whether there are last words to be read."""
-        return bool(self._watch.tail) and not self._watch.live
+        """Whether there are log lines of a dead worker to show."""
+        return bool(self._watch.last_lines) and not self._watch.live
 
     @property
     def _newest(self) -> Snapshot:
@@ -90,7 +88,7 @@ class RunView(Vertical):
         return training_view.caught_up(self._watch.snapshot, curves.reading(-1) if curves is not None else None)
 
     def tick(self, now: float) -> None:
-        """The two lines on top, which hold a clock."""
+        """Update the two lines at the top, which include times."""
         watch, width = self._watch, max(20, self.size.width - 4)
         snapshot, live = self._newest, watch.live
         first, second = (Content.styled(text, "$quiet") for text in training_view.empty())
@@ -102,7 +100,7 @@ class RunView(Vertical):
         self.query_one("#underline", Line).show(second)
 
     def _draw_plots(self) -> None:
-        """The plots that are seen."""
+        """Draw the visible plots."""
         curves, large = self._watch.curves, self._large or (self._main if self._compact else "")
         self.set_class(bool(large), "-zoomed")
         self.set_class(bool(self._large), "-plotted")
@@ -113,7 +111,7 @@ class RunView(Vertical):
             box.set_class(spec.id == large, "-large")
             box.border_title = plots.title(curves, spec, at=self._at, log=self._log)
             if not large or spec.id == large:
-                figure = plots.figure(curves, spec, log=self._log, says=self._empty())
+                figure = plots.figure(curves, spec, log=self._log, placeholder=self._empty())
                 self.query_one(f"#{spec.id}", Plot).show(figure, reading.step if reading else None)
 
     def _empty(self) -> str:
@@ -131,7 +129,7 @@ class RunView(Vertical):
         at = next((at for at, one in enumerate(saved) if one.path == self._chosen), 0)
         self.query_one(RowList).show([training_view.checkpoint_row(one) for one in saved], at)
 
-    # --- what the keys change -------------------------------------------------------------------
+    # --- changed by keys ------------------------------------------------------------------------
 
     @property
     def checkpoints(self) -> tuple[CheckpointSaved, ...]:
@@ -141,44 +139,44 @@ class RunView(Vertical):
 
     @property
     def chosen(self) -> CheckpointSaved | None:
-        """The checkpoint at the cursor: the newest, until another was chosen."""
+        """The checkpoint at the cursor; the newest until another is chosen."""
         saved = self.checkpoints
         return next((one for one in saved if one.path == self._chosen), saved[0] if saved else None)
 
     def choose(self, row: int) -> None:
-        """Put the cursor on a row of the checkpoints, where it stays when newer ones come."""
+        """Move the cursor to a checkpoint, where it stays when newer ones are saved."""
         if 0 <= row < len(self.checkpoints):
             self._chosen = self.checkpoints[row].path
             self._draw_panels()
 
     def choose_next(self, by: int) -> None:
-        """Another checkpoint: 1 is the older one."""
+        """Move the cursor by rows: 1 is the next older checkpoint."""
         self.choose(self.query_one(RowList).cursor + by)
 
     def begin(self) -> None:
-        """Another run: everything of the one before is left."""
+        """Reset cursor, choice and zoom for a new training."""
         self._at, self._chosen, self._large = None, "", ""
         self.remove_class("-panels")
 
     def zoom(self) -> None:
-        """The next plot large; after the last, all of them (or what stands first in a small terminal)."""
+        """Enlarge the next plot; after the last, show all (or what comes first in a small terminal)."""
         self.remove_class("-panels")
         order = ("", *(spec.id for spec in plots.PLOTS))
         first = self._main if self._compact and not self._dead else ""
         self._large = order[(order.index(self._large or first) + 1) % len(order)]
 
     def switch_log(self) -> None:
-        """Logarithmic axes, or linear again."""
+        """Toggle logarithmic axes."""
         self._log = not self._log
 
     def read_off(self, by: int) -> None:
-        """Move the cursor by one column of the large plot."""
+        """Move the cursor by columns of the enlarged plot."""
         if self._watch.curves is not None:
             columns = self.query_one(f"#{self._large or self._main}", Plot).columns
             self._at = plots.moved(self._watch.curves, self._at, by, columns)
 
     def close(self) -> None:
-        """Leave the cursor; then the large plot or the numbers."""
+        """Remove the cursor; without one, close the enlarged plot and the panels."""
         if self._at is not None:
             self._at = None
         else:

@@ -1,4 +1,4 @@
-"""Train: one run's curves, beside whatever the arm does; the form of the next one."""
+"""Train: the curves of a training, beside whatever the arm does, and the form of the next one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from screens.desk.messages import TrainingChanged
 from screens.desk.training_watch import TrainingWatch
 from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
-from screens.frame.form import Form, stands
+from screens.frame.form import Form, form_is_ready
 from screens.frame.lab_screen import LabScreen
 from screens.frame.status_lines import StatusLine, alarm_line
 from screens.train.form import TrainForm
@@ -23,12 +23,12 @@ from screens.widgets.rows import RowList
 from services.live.requests import TrainRequest
 from services.tone import Tone
 
-VIEW = frozenset({"zoom", "log_axis", "read_off", "panels", "choose_checkpoint", "evaluate_checkpoint"})
-"""What acts on a run that is seen; not while the form is up."""
+VIEW_ACTIONS = frozenset({"zoom", "log_axis", "read_off", "panels", "choose_checkpoint", "evaluate_checkpoint"})
+"""Actions on the training that is shown; unavailable while the form is."""
 
 
 class TrainScreen(LabScreen):
-    """Shows the form, or a run; never both. A run that ended stays to be read."""
+    """Shows either the form or a training. A training that has ended stays readable."""
 
     CSS_PATH: ClassVar = ["train.tcss", "../frame/form.tcss"]
     FOOTER: ClassVar[tuple[str, ...]] = (
@@ -54,45 +54,42 @@ class TrainScreen(LabScreen):
     ]  # fmt: skip
 
     def body(self) -> ComposeResult:
-        """The form's place, and the run."""
+        """The form's container, and the training."""
         yield Container(id="ask")
         yield RunView(self.desk.training)
 
     def on_mount(self) -> None:
-        """A clock."""
         self._wants_form = self._clearing = False
         self.set_interval(1.0, self._tick_run)
 
     def on_screen_resume(self) -> None:
-        """A training may have begun meanwhile, here or in another terminal."""
+        """A training may have started meanwhile, here or in another terminal."""
         self.desk.training.look()
 
     # --- drawing --------------------------------------------------------------------------------
 
     @property
     def view(self) -> RunView:
-        """The run."""
         return self.query_one(RunView)
 
     @property
     def shows_form(self) -> bool:
-        """Whether the form is up: it is wanted, or there is nothing else to be seen (and no arm to be stopped)."""
+        """Whether the form is shown: by key, or since there is no training to show (and no arm session to stop)."""
         watch = self.desk.training
         empty = watch.looked and not watch.shown and not self.desk.live
         return not watch.starting and (self._wants_form or empty)
 
     @property
     def opening(self) -> bool:
-        """Until it is known what runs, or the form's fields are there."""
-        return super().opening or not self.desk.training.looked or (self.shows_form and not stands(self))
+        """Whether it is still unknown what runs, or the form's fields are missing."""
+        return super().opening or not self.desk.training.looked or (self.shows_form and not form_is_ready(self))
 
     def on_training_changed(self, message: TrainingChanged) -> None:
-        """Another state, or new points."""
         message.stop()
         self.redraw()
 
     def alarm(self) -> StatusLine:
-        """The arm's alarms come first, then the training's, then that it stops."""
+        """The arm's alarms first, then the training's, then that it is stopping."""
         watch = self.desk.training
         for line in (super().alarm(), alarm_line(watch.snapshot, self.now())):
             if line.text:
@@ -100,7 +97,7 @@ class TrainScreen(LabScreen):
         return StatusLine(watch.stopping, Tone.WARNING)
 
     def draw(self) -> None:
-        """Choose form or run; draw it."""
+        """Choose between form and training, and draw it."""
         if self.desk.training.starting:
             self._wants_form = False
         self.set_class(self.shows_form, "-form")
@@ -113,7 +110,7 @@ class TrainScreen(LabScreen):
         place = self.query_one("#ask")
         if not place.is_mounted:
             return
-        place.disabled = not may_type(self.desk)  # while the arm moves x has to mean stop: nothing has the focus
+        place.disabled = not may_type(self.desk)  # while the arm moves x must mean stop, so nothing may have the focus
         if self.shows_form and not place.children:
             place.mount(TrainForm(self.desk))
         elif not self.shows_form and place.children and not self._clearing:
@@ -123,7 +120,7 @@ class TrainScreen(LabScreen):
 
     @work
     async def _clear_form(self) -> None:
-        """Take the form away; it may be wanted again by the time it is gone."""
+        """Remove the form; by then it may be wanted again."""
         await self.query_one("#ask").remove_children()
         self._clearing = False
         self.redraw()
@@ -135,15 +132,15 @@ class TrainScreen(LabScreen):
     # --- keys -----------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A run's keys act on a run that is seen."""
-        if action in VIEW and self.shows_form:
+        """Actions on a training need one that is shown."""
+        if action in VIEW_ACTIONS and self.shows_form:
             return False
         if action == "panels" and not self.has_class("-compact"):
             return False
         return super().check_action(action, parameters)
 
     def action_new_run(self) -> None:
-        """Show the form, or go back into its fields."""
+        """Show the form, or return to its fields."""
         self._wants_form = True
         self.redraw()
         if fields := self.query("#dataset"):
@@ -152,38 +149,37 @@ class TrainScreen(LabScreen):
             self.desk.notice("keys go to the form: Esc stops the arm, x is a letter")
 
     def action_stop_training(self) -> None:
-        """Ask, then stop; one that hangs is killed."""
+        """Ask, then stop; a trainer that hangs is killed."""
         from screens.frame.dialogs import Choice, Question
 
         watch = self.desk.training
         title, sentences, answer = stop_question(watch)
-        if others := watch.others:
-            sentences.append(f"{others} commands this training: stopping it takes over.")
+        if other := watch.other_driver:
+            sentences.append(f"{other} commands this training: stopping it takes over.")
         yes = Choice("y" if watch.hangs else "y,enter", answer, "yes")
         question = Question(self.desk, title, sentences, [yes])
         self.app.push_screen(question, lambda answer: watch.stop() if answer == "yes" else None)
 
     def action_zoom(self) -> None:
-        """The next plot large; after the last, all of them."""
+        """Enlarge the next plot; after the last, show all."""
         self.view.zoom()
         self.redraw()
 
     def action_log_axis(self) -> None:
-        """Logarithmic, or linear again."""
         self.view.switch_log()
         self.redraw()
 
     def action_read_off(self, by: int) -> None:
-        """Move the cursor on the plots."""
+        """Move the cursor of the plots."""
         self.view.read_off(by)
         self.redraw()
 
     def action_choose_checkpoint(self, by: int) -> None:
-        """Another row of the checkpoints."""
+        """Move the cursor of the checkpoints."""
         self.view.choose_next(by)
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
-        """Another row, by mouse."""
+        """The mouse chose a checkpoint."""
         message.stop()
         self.view.choose(message.row)
 
@@ -199,11 +195,10 @@ class TrainScreen(LabScreen):
             self.app.switch_mode("evaluate")
 
     def action_panels(self) -> None:
-        """Numbers where the plot is, and back (a small terminal has no room for both)."""
+        """Toggle panels and plot: a small terminal has no room for both."""
         self.view.toggle_class("-panels")
 
     def action_note_to_run(self) -> None:
-        """Write a note to the training."""
         from screens.frame.dialogs import TextEntry
 
         watch = self.desk.training
@@ -211,7 +206,7 @@ class TrainScreen(LabScreen):
         self.app.push_screen(entry, lambda text: watch.note(text, self.desk.operator) if text else None)
 
     def close_open(self) -> None:
-        """Esc leaves the fields, the form; then the cursor, the large plot."""
+        """Esc leaves the fields, then the form; else the plot's cursor, then the enlarged plot."""
         if self.focused is not None:
             self.set_focus(None)
         elif self.shows_form:
@@ -221,7 +216,7 @@ class TrainScreen(LabScreen):
         self.redraw()
 
     def on_form_planned(self, message: Form.Planned) -> None:
-        """Start what was planned."""
+        """Start the planned training."""
         if isinstance(message.request, TrainRequest):
             self._wants_form = False
             self.view.begin()
@@ -229,7 +224,7 @@ class TrainScreen(LabScreen):
 
 
 def stop_question(watch: TrainingWatch) -> tuple[str, list[str], str]:
-    """Title, sentences and answer of the question before a stop: of a run, of one that stops, of one that hangs."""
+    """(title, sentences, answer) of the question before a stop: of a training that runs, stops, or hangs."""
     if watch.hangs:
         sentences = [
             f"It was asked to stop and does not react: {watch.hangs}.",

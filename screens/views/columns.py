@@ -1,4 +1,4 @@
-"""Columns of a list, declared: a name, cells, who gets what is left over, and how a cell is drawn. Pure."""
+"""Columns of a list, declared: name, width, share of the remaining room, and how a cell is drawn. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ type Parts = Sequence[tuple[str, str]]
 
 
 class Align(StrEnum):
-    """Where the text stands in its cell."""
+    """Alignment of the text in its cell."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -24,10 +24,11 @@ class Align(StrEnum):
 
 @dataclass(frozen=True)
 class Column[T]:
-    """`draw(item, cells)` gives the text of a cell; what does not fit is cut.
+    """`draw(item, cells)` returns the text of a cell; text that does not fit is cut.
 
-    The column has `cells` at least. What is left of the room goes to the columns by `weight`, up to `most` cells each
-    (0: no limit). With `from_room` it is left out of a room of fewer cells. `gap` blank cells follow it.
+    The column has at least `cells` cells. The remaining room is shared among the columns by `weight`, up to `most`
+    cells each (0: no limit). With `from_room`, the column is left out if the room has fewer cells. `gap` blank
+    cells follow it.
     """
 
     name: str
@@ -41,27 +42,27 @@ class Column[T]:
 
 
 def widths[T](columns: Sequence[Column[T]], room: int) -> dict[str, int]:
-    """The cells of each column for which `room` cells have place, by name."""
+    """The cells of each column that fits into `room` cells, by name."""
     shown = [column for column in columns if room >= column.from_room]
-    given = {column.name: column.cells for column in shown}
+    allotted = {column.name: column.cells for column in shown}
     left = room - sum(column.cells + column.gap for column in shown)
     growing = [column for column in shown if column.weight]
     while left > 0 and growing:
         weights = sum(column.weight for column in growing)
         shares = {column.name: left * column.weight // weights for column in growing}
-        full = [c for c in growing if c.most and given[c.name] + shares[c.name] >= c.most]
+        full = [c for c in growing if c.most and allotted[c.name] + shares[c.name] >= c.most]
         for column in full or growing:
-            more = column.most - given[column.name] if full else shares[column.name]
-            given[column.name] += more
+            more = column.most - allotted[column.name] if full else shares[column.name]
+            allotted[column.name] += more
             left -= more
         growing = [column for column in growing if column not in full] if full else []
-    return given
+    return allotted
 
 
 def rows[T](columns: Sequence[Column[T]], items: Iterable[T], room: int) -> list[Content]:
     """The lines of the list, each of at most `room` cells."""
-    given = widths(columns, room)
-    shown = [(column, given[column.name]) for column in columns if column.name in given]
+    allotted = widths(columns, room)
+    shown = [(column, allotted[column.name]) for column in columns if column.name in allotted]
     return [
         Content.assemble(*(part for column, cells in shown for part in _cell(column, item, cells))).rstrip()
         for item in items
@@ -69,7 +70,7 @@ def rows[T](columns: Sequence[Column[T]], items: Iterable[T], room: int) -> list
 
 
 def _cell[T](column: Column[T], item: T, cells: int) -> list[tuple[str, str]]:
-    """Exactly `cells` cells, and the gap."""
+    """Exactly `cells` cells, then the gap."""
     parts = _cut(column.draw(item, cells), cells)
     blank = " " * (cells - sum(cell_len(text) for text, _ in parts))
     padded = [(blank, ""), *parts] if column.align is Align.RIGHT else [*parts, (blank, "")]
@@ -77,7 +78,7 @@ def _cell[T](column: Column[T], item: T, cells: int) -> list[tuple[str, str]]:
 
 
 def _cut(parts: Parts, cells: int) -> list[tuple[str, str]]:
-    """What fits into `cells` cells; a sign at the end says that something was cut."""
+    """The part that fits into `cells` cells, with an ellipsis if something was cut."""
     if sum(cell_len(text) for text, _ in parts) <= cells:
         return list(parts)
     kept: list[tuple[str, str]] = []

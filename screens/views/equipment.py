@@ -1,4 +1,4 @@
-"""What Bench tells of the bench: robot, leader, cameras, disk, rest. Looked up in a thread, drawn as lines."""
+"""The equipment of a bench as lines: robot, leader, cameras, disk, rest. Read in a thread elsewhere. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from services.health.checks import LIT
 from services.live.protocol import Telemetry
 from services.units import plural, size
 
-LITTLE = 2_000_000_000
-"""Bytes: not much more than a checkpoint of a large policy."""
+LOW_DISK = 2_000_000_000
+"""Bytes: little more than a checkpoint of a large policy."""
 
 
-def part_line(part: Part, telemetry: Telemetry | None, width: int, *, led: bool = True) -> Content:
-    """Name, type, place and state, in columns. `led`: the session uses the leader."""
+def part_line(part: Part, telemetry: Telemetry | None, width: int, *, uses_leader: bool = True) -> Content:
+    """Name, type, location and state, in columns. `uses_leader`: the session needs the leader."""
     state, tone = _state(part, telemetry)
-    if telemetry is not None and part.name == "leader" and not led:
+    if telemetry is not None and part.name == "leader" and not uses_leader:
         state, tone = f"{signs().void} not needed", "$quiet"
     kind = min(24, max(14, width // 3 + 2))
     place = max(0, width - 11 - kind - len(state) - 2)
@@ -50,15 +50,15 @@ def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
     return f"{s.yes} {plural(len(joints), 'joint')}{torque}", "$success"
 
 
-def _runs_out(equipment: Equipment) -> bool:
-    """Whether it is less than an hour of recording, or, where nothing is filmed, little."""
+def _is_low_on_disk(equipment: Equipment) -> bool:
+    """Whether there is room for less than an hour of recording or, without cameras, less than LOW_DISK."""
     if equipment.bytes_per_second:
         return equipment.disk_free < 3600 * equipment.bytes_per_second
-    return equipment.disk_free < LITTLE
+    return equipment.disk_free < LOW_DISK
 
 
 def other_lines(profile: Profile, equipment: Equipment, others: list[str]) -> list[Content]:
-    """Disk, rest pose, the other benches."""
+    """Disk, rest pose and the other benches."""
     hours = equipment.disk_free / equipment.bytes_per_second / 3600 if equipment.bytes_per_second else 0
     room = f"{size(equipment.disk_free)} free"
     if hours:
@@ -68,7 +68,7 @@ def other_lines(profile: Profile, equipment: Equipment, others: list[str]) -> li
     else:
         rest = (f"{signs().warning} not taught: lab-console rest --teach", "$warning")
     lines = [
-        Content.assemble((fit("disk", 11), "bold"), (room, "bold $error" if _runs_out(equipment) else "")),
+        Content.assemble((fit("disk", 11), "bold"), (room, "bold $error" if _is_low_on_disk(equipment) else "")),
         Content.assemble((fit("rest", 11), "bold"), rest),
     ]
     if others:

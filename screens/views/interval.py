@@ -1,4 +1,4 @@
-"""A success rate and its interval as a bar. Pure, without textual: the shell prints it, too."""
+"""A success rate and its interval as a bar. Pure, without textual: the shell prints it as well."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from services.log.sections import Interval
 
 
 def interval_bar(interval: Interval | None, width: int) -> list[tuple[str, str]]:
-    """`0 ├─━━━━●━━──┤ 100`: the interval on its scale, the rate as a point; texts and their styles."""
+    """`0 ├─━━━━●━━──┤ 100`: the interval on its scale with the rate as a point; (text, style) pairs."""
     s = signs()
     cells = max(5, width - len("0 || 100"))
     track: list[tuple[str, str]] = [(s.track, "$edge")] * cells

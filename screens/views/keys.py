@@ -1,4 +1,4 @@
-"""How keys are written on the screens, and which keys lab.toml gives to actions."""
+"""How keys are written on the screens, and which keys lab.toml assigns to actions."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _added_stops: list[str] = []
 
 
 def use_keymap(keymap: Mapping[str, str], added_stops: Iterable[str] = ()) -> None:
-    """From now on these actions, by id, have these keys (Textual's names, with commas); stop keys as they are shown."""
+    """Use these keys (Textual's names, with commas) by action id, and these extra stop keys, as displayed."""
     _keymap.clear()
     _keymap.update(keymap)
     _added_stops[:] = added_stops
 
 
 def keymap() -> dict[str, str]:
-    """Keys by action, of those that have others than their own."""
+    """The keys by action id, for actions whose keys lab.toml changes."""
     return dict(_keymap)
 
 
 def shown(key: str) -> str:
-    """Textual's name of a key as an operator reads it: `F2` for f2, `[` for left_square_bracket, `ctrl+f`."""
+    """A key for display, from Textual's name: `F2` for f2, `[` for left_square_bracket, `ctrl+f`."""
     *modifiers, name = key.split("+")
-    sign = format_key(name)  # an arrow for left: its name reads better, and in ASCII
+    sign = format_key(name)  # an arrow for left, whose name reads better and is ASCII
     if name == "escape":
         name = "Esc"
     elif _FUNCTION_KEY.fullmatch(name):
@@ -41,18 +41,18 @@ def shown(key: str) -> str:
 
 
 def key_of(action: str, own: str) -> str:
-    """The key of an action as a sentence names it; `own` is the one that it has without a keymap."""
+    """The first key of an action for display; `own` is its key without a keymap."""
     return shown(_keymap.get(action, own).partition(",")[0])
 
 
 def stop_keys() -> str:
-    """All stop keys: `Esc x`, and what lab.toml adds."""
+    """All stop keys for display: `Esc x`, and those added by lab.toml."""
     return " ".join(["Esc", "x", *_added_stops])
 
 
 @dataclass(frozen=True)
 class NamedKey:
-    """A key that sentences name: in a text it stands as the key that its action has now."""
+    """A key for use in sentences: str() is the current key of its action."""
 
     action: str
     own: str
@@ -62,7 +62,7 @@ class NamedKey:
 
 
 def new_session(kind: SessionKind | None) -> NamedKey:
-    """The key for the next session with an arm, after one of this kind."""
+    """The key that starts the next arm session after one of this kind."""
     return NEW_EVALUATION if kind is SessionKind.EVAL else NEW_RECORDING
 
 

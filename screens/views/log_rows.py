@@ -1,4 +1,4 @@
-"""The Log's list: a row for each session, in columns. Pure: from the documents to Content."""
+"""The rows of the Log's list, in columns. Pure: from the documents to Content."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sessions.models import SessionKind, Verdict
 
 
 class Entry(NamedTuple):
-    """A session of the list, and its line of words."""
+    """A session of the list, and its headline."""
 
     session: Session
     head: Headline
 
 
 def log_rows(sessions: Iterable[Session], room: int) -> list[Content]:
-    """`✓ 2026-02-19 14:32  record  pick_place  12 of 50  2✗ 1⚠  31 m 02 s  #night`, in `room` cells."""
+    """One row per session, in `room` cells, e.g. `✓ 2026-02-19 14:32  record  pick_place  12 of 50  2✗ 1⚠ #night`."""
     return rows(COLUMNS, (Entry(session, headline(session)) for session in sessions), room)
 
 
@@ -60,7 +60,7 @@ def _marks(entry: Entry, _: int) -> Parts:
 
 
 def _counts(entry: Entry, cells: int) -> Parts:
-    """What came of it."""
+    """The result of the session."""
     session = entry.session
     match session.kind:
         case SessionKind.RECORD:
@@ -83,10 +83,10 @@ COLUMNS = (
     Column("duration", 10, _duration),
     Column("marks", 0, _marks, weight=2, gap=0),
 )
-"""75 cells, which an 80 columns wide terminal has; the year where there is room."""
+"""75 cells, to fit a terminal of 80 columns; the year is shown if there is room."""
 
 
-# -- what came of it ---------------------------------------------------------------------------------
+# -- results -----------------------------------------------------------------------------------------
 
 
 def _kept(session: Session) -> Parts:
@@ -101,7 +101,7 @@ def _kept(session: Session) -> Parts:
 
 
 def _steps(training: Training, cells: int) -> Parts:
-    """`3,210/20,000 steps`, and the loss where it fits."""
+    """`3,210/20,000 steps`, and the loss if it fits."""
     total = f"/{training.started.steps:,}" if training.step < training.started.steps else ""
     steps = f"{training.step:,}{total} steps"
     both = "  ".join(filter(None, [steps, loss_of(training)]))
@@ -109,7 +109,7 @@ def _steps(training: Training, cells: int) -> Parts:
 
 
 def _verdicts(session: Session, cells: int) -> Parts:
-    """`12✓ 8✗ 1○ 60 % [39, 78]`; without the interval where that does not fit."""
+    """`12✓ 8✗ 1○ 60 % [39, 78]`; without the interval if it does not fit."""
     s = signs()
     success, failure, void = (session.count(v) for v in (Verdict.SUCCESS, Verdict.FAILURE, Verdict.VOID))
     parts = [(f"{success}{s.yes} ", "$success"), (f"{failure}{s.no} ", "$error")]

@@ -1,6 +1,6 @@
-"""A session's page laid out for a width: names in a column at the left, values beside them, tables side by side.
+"""A session's page laid out for a width: names in a column on the left, values beside them, tables side by side.
 
-Pure, without textual: the Log shows these lines and the shell prints them. Text that is too long wraps.
+Pure, without textual: the Log shows these lines and the shell prints them. Long text wraps.
 """
 
 from __future__ import annotations
@@ -17,50 +17,50 @@ from services.log.sections import Mark, Page, Row, Section, Value
 from services.tone import Tone
 
 type Span = tuple[str, str]
-"""Text and its style in the theme's words (`bold $success`)."""
+"""Text and its style by the theme's names (`bold $success`)."""
 type Line = list[Span]
 
-COLUMN = 12
-"""Cells of the names' column, the space behind it included."""
-LEAST = 20
-"""Cells that values get however narrow the page is."""
+NAME_CELLS = 12
+"""Cells of the column of names, including the space after it."""
+MIN_VALUE_CELLS = 20
+"""Cells of the values, at least."""
 GAP = 3
-"""Cells between two entries of a table that stand side by side."""
-FEW = 8
-"""One in so many entries of a table may be too long to stand beside another."""
-BAR = 50
+"""Cells between two entries of a table in one line."""
+LONG_ENTRY_SHARE = 8
+"""One in this many entries of a table may be long enough to need a line of its own."""
+MAX_BAR_CELLS = 50
 """Cells of the interval's bar, at most."""
 
 
 def lines(page: Page, width: int) -> list[Line]:
-    """The page in lines of at most `width` cells (32 at least)."""
-    room = max(LEAST, width - COLUMN)
-    drawn, above = _flow([page.state], COLUMN + room), ""
+    """The page in lines of at most `width` cells (minimum 32)."""
+    room = max(MIN_VALUE_CELLS, width - NAME_CELLS)
+    drawn, previous = _flow([page.state], NAME_CELLS + room), ""
     for section in page.sections:
         if section.table:
-            drawn += _named(section.name, above, _table(section, room))
-            above = section.name
+            drawn += _named(section.name, previous, _table(section, room))
+            previous = section.name
             continue
         drawn.append([])
         for row in section.rows:
-            drawn += _named(row.name, above, _row(row, room))
-            above = row.name
+            drawn += _named(row.name, previous, _row(row, room))
+            previous = row.name
     return drawn
 
 
-def _named(name: str, above: str, values: list[Line]) -> list[Line]:
-    """The name stands before the first line, once for rows of the same name."""
-    names = ["" if name == above else name]
-    return [[(n.ljust(COLUMN), "$quiet"), *line] for n, line in zip_longest(names, values, fillvalue="") if line]
+def _named(name: str, previous: str, values: list[Line]) -> list[Line]:
+    """Put the name before the first line; rows that repeat the previous name omit it."""
+    names = ["" if name == previous else name]
+    return [[(n.ljust(NAME_CELLS), "$quiet"), *line] for n, line in zip_longest(names, values, fillvalue="") if line]
 
 
 def _row(row: Row, room: int) -> list[Line]:
-    bar = [interval_bar(row.interval, max(LEAST, min(BAR, room - 2)))] if row.interval else []
+    bar = [interval_bar(row.interval, max(MIN_VALUE_CELLS, min(MAX_BAR_CELLS, room - 2)))] if row.interval else []
     return _flow(row.values, room) + bar
 
 
 def _flow(values: Sequence[Value], room: int) -> list[Line]:
-    """Values one after another; one that does not fit begins a new line."""
+    """Values one after another; a value that does not fit starts a new line."""
     drawn: list[Line] = [[]]
     used, dot = 0, f" {signs().dot} "
     for value in values:
@@ -79,7 +79,7 @@ def _flow(values: Sequence[Value], room: int) -> list[Line]:
 
 
 def _wrap(text: str, room: int) -> list[str]:
-    """`text` in lines of at most `room` cells, broken at spaces where that is possible."""
+    """`text` in lines of at most `room` cells, broken at spaces if possible."""
     wrapped = [""]
     for word in text.split(" "):
         longer = f"{wrapped[-1]} {word}" if wrapped[-1] else word
@@ -92,7 +92,7 @@ def _wrap(text: str, room: int) -> list[str]:
 
 
 def _chop(word: str, room: int) -> list[str]:
-    """`word` in pieces of at most `room` cells, a path broken behind a slash."""
+    """`word` in pieces of at most `room` cells, breaking paths after a slash."""
     pieces = []
     while cell_len(word) > room:
         piece = chop_cells(word, room)[0]
@@ -107,36 +107,36 @@ def _chop(word: str, room: int) -> list[str]:
 
 
 def _table(section: Section, room: int) -> list[Line]:
-    """Entries side by side, their columns below each other; one that is longer than the most stands alone."""
+    """Entries side by side with aligned columns; unusually long entries get a line of their own."""
     columns = list(zip_longest(*([value.text for value in row.values] for row in section.rows), fillvalue=""))
     sizes = [max(max(1, cell_len(text)) if text else 0 for text in texts) for texts in columns]
     right = [all(text[:1].isdigit() for text in texts if text) for texts in columns]
     names = max(len(row.name) for row in section.rows)
     entries = [_entry(row, names, sizes, right) for row in section.rows]
-    size = _usual(list(map(_length, entries)), room)
-    beside = max(1, (room + GAP) // (size + GAP))
+    size = _entry_cells(list(map(_length, entries)), room)
+    per_line = max(1, (room + GAP) // (size + GAP))
     drawn: list[Line] = []
     waiting: list[Line] = []
     for row, entry in zip(section.rows, entries, strict=True):
-        alone = _length(entry) > size
-        if waiting and (alone or len(waiting) == beside):
-            drawn.append(_beside(waiting, size))
+        is_long = _length(entry) > size
+        if waiting and (is_long or len(waiting) == per_line):
+            drawn.append(_side_by_side(waiting, size))
             waiting = []
-        if alone:
-            drawn += [entry] if _length(entry) <= room else _broken(row, entry, room)
+        if is_long:
+            drawn += [entry] if _length(entry) <= room else _wrapped_entry(row, entry, room)
         else:
             waiting.append(entry)
-    return [*drawn, _beside(waiting, size)] if waiting else drawn
+    return [*drawn, _side_by_side(waiting, size)] if waiting else drawn
 
 
-def _usual(lengths: list[int], room: int) -> int:
-    """The cells that an entry gets: half the room at most, unless more than a few need more."""
+def _entry_cells(lengths: list[int], room: int) -> int:
+    """The cells of an entry: at most half the room, unless more than a few entries are longer."""
     short = [length for length in lengths if length <= (room - GAP) // 2]
-    return max(short) if len(lengths) - len(short) <= len(lengths) // FEW else room
+    return max(short) if len(lengths) - len(short) <= len(lengths) // LONG_ENTRY_SHARE else room
 
 
 def _entry(row: Row, names: int, sizes: list[int], right: list[bool]) -> Line:
-    """`3✗   6.2 s  time  episode 1   grasps air`: its name, its sign, its columns."""
+    """`3✗   6.2 s  time  episode 1   grasps air`: name, sign, columns."""
     first = row.values[0]
     entry: Line = [(row.name.rjust(names) + _sign(first.mark), f"bold {_style(first)}".strip())]
     for value, size, to_right in zip(row.values, sizes, right, strict=False):
@@ -146,18 +146,18 @@ def _entry(row: Row, names: int, sizes: list[int], right: list[bool]) -> Line:
     return _trimmed(entry)
 
 
-def _broken(row: Row, entry: Line, room: int) -> list[Line]:
-    """An entry in several lines: its last column wraps, or where that leaves no room, its values flow."""
+def _wrapped_entry(row: Row, entry: Line, room: int) -> list[Line]:
+    """An entry in several lines: its last column wraps or, if there is no room for that, its values flow."""
     *columns, (last, style) = entry
     indent = _length(columns)
-    if room - indent >= LEAST:
+    if room - indent >= MIN_VALUE_CELLS:
         first, *more = _wrap(last.strip(), room - indent - 2)
         return [[*columns, (f"  {first}", style)], *([(" " * (indent + 2) + part, style)] for part in more)]
     name = msgspec.structs.replace(row.values[0], text=row.name)
     return _flow([name, *(value for value in row.values if value.text)], room)
 
 
-def _beside(entries: list[Line], size: int) -> Line:
+def _side_by_side(entries: list[Line], size: int) -> Line:
     line: Line = []
     for entry in entries:
         if line:
@@ -167,7 +167,7 @@ def _beside(entries: list[Line], size: int) -> Line:
 
 
 def _trimmed(line: Line) -> Line:
-    """Without spaces at its end."""
+    """The line without trailing spaces."""
     kept = list(line)
     while kept and not kept[-1][0].strip():
         kept.pop()

@@ -1,9 +1,9 @@
-"""The one big thing of the moment: what the phase panel says, from a snapshot and the telemetry. Pure."""
+"""The phase panel's content, from a snapshot and the telemetry. Pure."""
 
 from __future__ import annotations
 
 from screens.views import keys
-from screens.views.phase_view import SAYS, TONES, PhaseView, ended, word
+from screens.views.phase_view import SENTENCES, TONES, PhaseView, ended, word
 from screens.views.signs import clean, signs
 from services.live.intents import ALIGNS, pause, take
 from services.live.phases import Phase, offered
@@ -14,8 +14,10 @@ from services.units import number
 from sessions.models import SessionKind, SessionStatus
 
 
-def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, now: float, fresh: int = 0) -> PhaseView:
-    """What the big panel shows; `fresh` is the trial whose verdict was given a moment ago."""
+def phase_view(
+    snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, now: float, fresh: int = 0
+) -> PhaseView:
+    """What the phase panel shows; `fresh` is the index of a trial that was judged within the last second."""
     started = snapshot.started
     if started is None or snapshot.phase is Phase.STARTING:
         return _starting(snapshot, now)
@@ -33,13 +35,13 @@ def moment(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, no
         case Phase.ENDED:
             return _ended(snapshot)
         case phase:
-            says = _and_key(snapshot, SAYS[phase], driving)
-            return PhaseView(word(snapshot), TONES.get(phase, Tone.PLAIN), says, *_count(snapshot))
+            sentence = _with_key(snapshot, SENTENCES[phase], driving)
+            return PhaseView(word(snapshot), TONES.get(phase, Tone.PLAIN), sentence, *_count(snapshot))
 
 
-def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
-    """The phase's sentence, or the worker's own words for it, and the key that goes on from here."""
-    detail = clean(snapshot.detail) or says
+def _with_key(snapshot: Snapshot, sentence: str, driving: bool) -> str:
+    """The worker's own message, else the phase's sentence, and the key to continue with."""
+    detail = clean(snapshot.detail) or sentence
     if driving and pause(snapshot) and snapshot.phase is Phase.HELD:
         rests = f"; {keys.REST} goes to rest" if offered(snapshot, GoToRest) else ""
         return f"{detail} {signs().dot} {keys.PAUSE} follows again, slowly{rests}"
@@ -50,11 +52,11 @@ def _and_key(snapshot: Snapshot, says: str, driving: bool) -> str:
 def _starting(snapshot: Snapshot, now: float) -> PhaseView:
     elapsed = f"{max(0.0, now - snapshot.phase_since):.0f}" if snapshot.phase_since else ""
     evaluates = snapshot.started is not None and snapshot.started.kind is SessionKind.EVAL
-    least, most = (10, 20) if evaluates else (6, 10)  # a policy is loaded beside the bench
+    least, most = (10, 20) if evaluates else (6, 10)  # the policy is loaded as well
     label = f"s (usually {least}-{most})" if elapsed else ""
-    says = clean(snapshot.detail) or "starting the worker"
+    sentence = clean(snapshot.detail) or "starting the worker"
     part = min(0.95, float(elapsed) / most) if elapsed else 0.0
-    return PhaseView("STARTING", Tone.ACCENT, says, right=elapsed, right_label=label, progress=part)
+    return PhaseView("STARTING", Tone.ACCENT, sentence, right=elapsed, right_label=label, progress=part)
 
 
 def _count(snapshot: Snapshot) -> tuple[str, str]:
@@ -67,44 +69,44 @@ def _recording(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -
     assert snapshot.started is not None
     whole = snapshot.started.request.attempt_seconds
     seconds = telemetry.take_seconds if telemetry else 0.0
-    says = (
+    sentence = (
         f"{keys.TAKE} ends take {snapshot.take}, {keys.REJECT} rejects it"
         if driving
         else f"take {snapshot.take} is running"
     )
     if not snapshot.take_accepted:
-        says = f"take {snapshot.take} is marked as rejected: it is saved, and left out of training"
+        sentence = f"take {snapshot.take} is marked as rejected: it is saved, and left out of training"
     return PhaseView(
-        "RECORDING", Tone.DANGER, says, *_count(snapshot),
+        "RECORDING", Tone.DANGER, sentence, *_count(snapshot),
         f"{seconds:.1f}", f"of {number(whole)} s {signs().dot} take {snapshot.take}",
         seconds / whole if whole else None,
     )  # fmt: skip
 
 
 def reset_left(snapshot: Snapshot, telemetry: Telemetry | None) -> float:
-    """Seconds until the reset time is over; 0 outside of a reset."""
+    """Seconds left of the reset time; 0 outside of a reset."""
     if snapshot.phase is not Phase.RESET or snapshot.started is None or telemetry is None:
         return 0.0
     return max(0.0, snapshot.started.request.reset_seconds - telemetry.phase_seconds)
 
 
 def _between(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
-    """Following, nothing is recorded: ready, resetting, or the target is reached."""
+    """Following without recording: ready, resetting, or target reached."""
     assert snapshot.started is not None
     upcoming = snapshot.take + 1
     count = _count(snapshot)
     saving = (telemetry.saving_take if telemetry else 0) or snapshot.unsaved_take
     if telemetry and telemetry.start_pending:
-        says = f"take {upcoming} starts when take {saving} is saved"
-        return PhaseView("SAVING", Tone.ACCENT, says, *count, str(upcoming), "take that waits")
+        sentence = f"take {upcoming} starts when take {saving} is saved"
+        return PhaseView("SAVING", Tone.ACCENT, sentence, *count, str(upcoming), "take that waits")
     key = f"{keys.TAKE} starts take {upcoming}" if driving else f"take {upcoming} comes next"
     if snapshot.phase is Phase.DONE:
-        says = (
+        sentence = (
             f"target reached {signs().dot} {keys.TAKE} one more, {keys.FINISH} finishes"
             if driving
             else "target reached"
         )
-        return PhaseView("DONE", Tone.SUCCESS, says, *count, str(upcoming), "next take", 1.0)
+        return PhaseView("DONE", Tone.SUCCESS, sentence, *count, str(upcoming), "next take", 1.0)
     left = reset_left(snapshot, telemetry)
     if left > 0:
         if saving:
@@ -122,10 +124,10 @@ def _bench(snapshot: Snapshot, driving: bool) -> PhaseView:
     if snapshot.phase is Phase.ENDED:
         return _ended(snapshot)
     if snapshot.phase.following:
-        ways_on = f" {signs().dot} {keys.PAUSE} pauses, {keys.REST} goes to rest" if driving else ""
-        return PhaseView("FOLLOWING", Tone.ACCENT, f"the follower follows the leader, nothing is recorded{ways_on}")
-    says = clean(snapshot.detail) or SAYS.get(snapshot.phase, "")
-    return PhaseView(word(snapshot), TONES.get(snapshot.phase, Tone.PLAIN), says)
+        next_keys = f" {signs().dot} {keys.PAUSE} pauses, {keys.REST} goes to rest" if driving else ""
+        return PhaseView("FOLLOWING", Tone.ACCENT, f"the follower follows the leader, nothing is recorded{next_keys}")
+    sentence = clean(snapshot.detail) or SENTENCES.get(snapshot.phase, "")
+    return PhaseView(word(snapshot), TONES.get(snapshot.phase, Tone.PLAIN), sentence)
 
 
 def _ended(snapshot: Snapshot) -> PhaseView:

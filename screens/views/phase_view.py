@@ -1,4 +1,4 @@
-"""What the phase panel shows: a word, two numbers, a bar, a sentence."""
+"""The content of the phase panel: a word, two numbers, a bar, a sentence."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sessions.models import SessionStatus
 
 @dataclass(frozen=True)
 class PhaseView:
-    """A word, two numbers with their labels, progress 0..1 (None: no bar) and what to do now."""
+    """A word, two numbers with their labels, progress 0..1 (None: no bar) and a sentence on what to do now."""
 
     word: str
     tone: Tone
-    says: str
+    sentence: str
     left: str = ""
     left_label: str = ""
     right: str = ""
@@ -41,7 +41,7 @@ TONES = {
 WORDS = {Phase.IDLE: "HOLDING"}
 
 
-SAYS = {
+SENTENCES = {
     Phase.IDLE: "the arm holds where it is",
     Phase.ALIGNING: "keep the leader still: the follower moves to it",
     Phase.HELD: "the arm holds, torque is on",
@@ -59,9 +59,9 @@ def word(snapshot: Snapshot) -> str:
 
 
 def ended(snapshot: Snapshot, after: str, count: tuple[str, str]) -> PhaseView:
-    """How a session ended and how long it took; `after` says what comes next."""
+    """How a session ended and how long it took; `after` is what can be done next."""
     took = duration(snapshot.ended_at - snapshot.started.at) if snapshot.started and snapshot.ended_at else ""
     why = clean(snapshot.end_reason)
     tone = Tone.SUCCESS if snapshot.status is SessionStatus.FINISHED else Tone.DANGER
-    says = f"{why} {signs().dot} {after}" if why else after
-    return PhaseView(snapshot.status.value.upper(), tone, says, *count, "", f"after {took}" if took else "")
+    sentence = f"{why} {signs().dot} {after}" if why else after
+    return PhaseView(snapshot.status.value.upper(), tone, sentence, *count, "", f"after {took}" if took else "")

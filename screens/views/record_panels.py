@@ -1,4 +1,4 @@
-"""What stands around the big panel while a session runs: cameras, joints, tally. Pure: values to Content."""
+"""The content around the phase panel of a session: cameras, joints, tally. Pure: values to Content."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from services.tone import Tone
 from services.units import size
 from sessions.models import Episode
 
-NIGHT = 48.0
+NIGHT_BRIGHTNESS = 48.0
 """Below this mean brightness (0..255) a picture counts as night."""
 
 
 def camera_title(name: str, view: CameraView) -> tuple[Content, Tone]:
-    """`overhead  30 fps  ☾ 31`, and the state in words when it is not lit."""
+    """`overhead  30 fps  ☾ 31`, plus the state unless it is lit."""
     s = signs()
-    light = f"{s.night if view.brightness < NIGHT else s.day} {view.brightness:3.0f}"
+    light = f"{s.night if view.brightness < NIGHT_BRIGHTNESS else s.day} {view.brightness:3.0f}"
     good = view.state == LIT
     state = "" if good else f"  {s.warning} {clean(view.state).upper()}"
     tone = Tone.PLAIN if good else Tone.DANGER
@@ -27,7 +27,7 @@ def camera_title(name: str, view: CameraView) -> tuple[Content, Tone]:
 
 
 def legend(guide: str = "leader") -> str:
-    """What the signs on the joints' bars mean; `guide` is what the follower follows."""
+    """The meaning of the signs on the joint bars; `guide` is what the follower follows."""
     return f"joints  {signs().live} follower  {signs().hollow} {guide}"
 
 
@@ -44,22 +44,22 @@ def joints_footer(telemetry: Telemetry) -> tuple[str, str]:
 
 
 def tally(snapshot: Snapshot, telemetry: Telemetry | None) -> list[Content]:
-    """Eight lines about the session: marks, dataset, saving, disk, flags."""
+    """Eight lines on the session: marks, dataset, saving, disk, flags."""
     s = signs()
     return [
         Content.assemble((f"{s.yes} {snapshot.accepted:>3} ", "bold $success"), ("accepted", "$quiet")),
         Content.assemble((f"{s.no} {snapshot.rejected:>3} ", "bold $error"), ("rejected", "$quiet")),
         Content.assemble((f"{s.warning} {snapshot.flagged:>3} ", "bold $warning"), ("flagged", "$quiet")),
         Content(""),
-        Content.styled(dataset_words(snapshot), "$quiet"),
+        Content.styled(dataset_text(snapshot), "$quiet"),
         Content.styled(_saving(snapshot, telemetry), "$accent"),
         Content.styled(_disk(snapshot, telemetry), "$quiet"),
-        Content.styled(flag_words(snapshot), "$warning"),
+        Content.styled(flag_text(snapshot), "$warning"),
     ]
 
 
-def dataset_words(snapshot: Snapshot) -> str:
-    """How many episodes the dataset holds by now."""
+def dataset_text(snapshot: Snapshot) -> str:
+    """How many episodes the dataset now has, and how many of them are accepted."""
     total = snapshot.dataset_episodes + len(snapshot.episodes)
     accepted = snapshot.dataset_accepted + snapshot.accepted
     return f"dataset {accepted} of {total} kept"
@@ -74,8 +74,8 @@ def _disk(snapshot: Snapshot, telemetry: Telemetry | None) -> str:
     return f"disk {size(telemetry.disk_free)} free" if telemetry and telemetry.disk_free else ""
 
 
-def flag_words(snapshot: Snapshot) -> str:
-    """What was wrong with the newest flagged or lost take; empty where nothing was."""
+def flag_text(snapshot: Snapshot) -> str:
+    """What was wrong with the latest flagged or lost take; empty if there is none."""
     if snapshot.lost:
         lost = snapshot.lost[-1]
         return f"take {lost.take} was lost: {clean(lost.reason)}"

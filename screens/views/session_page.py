@@ -1,4 +1,4 @@
-"""A session's page as the Log and the end of a session show it. Pure: from the document to Content."""
+"""A session's page for the Log and for the end of a session. Pure: from the document to Content."""
 
 from __future__ import annotations
 

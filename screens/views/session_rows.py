@@ -1,4 +1,4 @@
-"""What Bench lists: a row for each session that runs, and for each that ended today. Pure."""
+"""The rows of Bench's list: running sessions, and those that ended today. Pure."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from sessions.requests import BenchRequest, EvalRequest, RecordRequest, TrainReq
 
 
 def running_row(item: Running, attached: str) -> Content:
-    """`● recording  pick_place   4/50   attached`; of a training its step and the time left."""
+    """`● recording  pick_place   4/50   attached`; for a training, its step and the time left."""
     trains = item.snapshot.training is not None
-    attach = "" if trains else f"{keys.ATTACH} attaches"  # no room: the hint says it
-    mine = "attached" if item.run.id == attached else attach
+    attach = "" if trains else f"{keys.ATTACH} attaches"  # no room: the hint line explains it
+    label = "attached" if item.run.id == attached else attach
     return Content.assemble(
         (f"{signs().live} ", "bold $accent"), (fit(item.snapshot.phase.value, 10), "bold"),
-        *_what_runs(item.snapshot), (mine, "$accent" if mine == "attached" else "$quiet"),
+        *_what_runs(item.snapshot), (label, "$accent" if label == "attached" else "$quiet"),
     )  # fmt: skip
 
 
 def _what_runs(snapshot: Snapshot) -> tuple[str, str]:
-    """What it is about and how far it is, padded to their columns."""
+    """Subject and progress, padded to their columns."""
     started, training = snapshot.started, snapshot.training
     if started is None:
         return fit("starting", 22), fit("", 8)
@@ -53,7 +53,7 @@ def _steps_and_eta(training: Training) -> str:
 
 
 def _roughly(seconds: float) -> str:
-    """`2h`, `35m`, `<1m`: for where there is no room for more."""
+    """A duration in at most four characters: `2h`, `35m`, `<1m`."""
     minutes = ceil(seconds / 60)
     if minutes >= 100:
         return f"{round(minutes / 60)}h"
@@ -69,7 +69,7 @@ STATUS = {
 
 
 def session_sign(session: Session) -> tuple[str, str]:
-    """The sign and tone of how a session ended."""
+    """The sign and tone for a session's status."""
     name, tone = STATUS[session.status]
     return getattr(signs(), name), tone
 
@@ -90,7 +90,7 @@ def ended_row(session: Session) -> Content:
 
 
 def _tally(session: Session) -> str:
-    """`6/15  [20, 64] %`: successes of the trials that count, and the interval of their rate."""
+    """`6/15  [20, 64] %`: successes of the judged trials, and the interval of their rate."""
     from services.log.headline import bounds
 
     success = session.count(Verdict.SUCCESS)

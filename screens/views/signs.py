@@ -1,7 +1,7 @@
-"""Signs, units and clean text: how the screens say things.
+"""Signs, tones and clean text for the screens.
 
-Text from outside (task texts, notes, dataset names, worker logs, errors) passes through `clean` and is shown
-as `Content`, which is never parsed as markup.
+Text from outside (task texts, notes, dataset names, worker logs, errors) is passed through `clean` and shown as
+`Content`, which is never parsed as markup.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ STYLES = {
 
 
 def clean(text: object, limit: int = 400) -> str:
-    """One harmless line of at most `limit` characters."""
+    """One line without control characters, of at most `limit` characters."""
     line = strip_controls(str(text)).strip()
     return line if len(line) <= limit else line[: limit - 1] + signs().more
 
 
 @dataclass(frozen=True)
 class Signs:
-    """The signs that stand beside a colour."""
+    """The signs shown next to a colour."""
 
     yes: str = "✓"
     no: str = "✗"
@@ -65,7 +65,7 @@ UNICODE = Signs()
 
 
 def speaks_utf8() -> bool:
-    """Whether the terminal's character set is UTF-8, by the locale (LAB_CONSOLE_ASCII=1 says no)."""
+    """Whether the terminal's character set is UTF-8, by the locale; False if LAB_CONSOLE_ASCII is set."""
     if os.environ.get("LAB_CONSOLE_ASCII"):
         return False
     names = (getattr(sys.__stdout__, "encoding", None), locale.getpreferredencoding(False))
@@ -84,7 +84,7 @@ def signs() -> Signs:
 
 
 def use_signs(chosen: Signs) -> None:
-    """Choose the signs once, before the first screen is built."""
+    """Set the signs; call it once, before the first screen is built."""
     _chosen[0] = chosen
 
 
@@ -96,6 +96,6 @@ def fit(text: str, width: int) -> str:
 
 
 def bar(part: float, width: int) -> tuple[str, str]:
-    """A progress bar's full and empty ends, together `width` cells."""
+    """The full and the empty part of a progress bar, together `width` cells; `part` is 0..1."""
     full = round(max(0.0, min(1.0, part)) * width)
     return signs().full * full, signs().empty * (width - full)

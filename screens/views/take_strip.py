@@ -30,7 +30,7 @@ def take_marks(snapshot: Snapshot) -> list[tuple[int, str, str]]:
 
 
 def take_strip(snapshot: Snapshot, width: int) -> Content:
-    """The newest takes that fit into `width` cells, or what will stand here."""
+    """The newest takes that fit into `width` cells, or a legend if there are none."""
     marks = take_marks(snapshot)
     if not marks:
         return Content.styled("takes appear here: 01 accepted, rejected, flagged", "$quiet")

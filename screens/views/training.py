@@ -1,4 +1,4 @@
-"""What the Train screen says beside its plots. Pure: from a training's snapshot to Content."""
+"""The texts beside the plots on Train. Pure: from a training's snapshot to Content."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from sessions.models import SessionStatus
 if TYPE_CHECKING:
     from services.training.curves import Reading
 
-WAITS = 0.5
-"""With more than this share of a step spent on data, the training waits for it."""
+SLOW_DATA_SHARE = 0.5
+"""Share of a step spent on loading data above which a hint is shown."""
 
 
 @dataclass(frozen=True)
 class State:
-    """How a training stands: a word, its sign and tone."""
+    """The state of a training: a word, its sign and tone."""
 
     word: str
     sign: str
@@ -36,7 +36,7 @@ class State:
 
 
 def state(snapshot: Snapshot, *, live: bool) -> State:
-    """Starting, training, saving; afterwards how it ended."""
+    """The current phase; afterwards how the training ended."""
     s = signs()
     if live:
         word = snapshot.phase.value.upper() if snapshot.phase is not Phase.ENDED else "ENDING"
@@ -52,14 +52,14 @@ def state(snapshot: Snapshot, *, live: bool) -> State:
 
 
 def diverged(snapshot: Snapshot) -> bool:
-    """Whether all steps were trained, and the last loss was no number: no policy came of it."""
+    """Whether all steps were trained but the last loss is not a number: there is no usable policy."""
     training = snapshot.training
     finished = snapshot.status is SessionStatus.FINISHED
     return finished and training is not None and bool(training.points) and "loss" not in training.metrics
 
 
 def name(snapshot: Snapshot, asked: TrainRequest | None) -> str:
-    """The run's name: its folder's, or what it will be."""
+    """The run's name: of its folder, or as requested."""
     if snapshot.training is not None:
         return clean(Path(snapshot.training.started.output_dir).name, 60)
     request = snapshot.started.request if snapshot.started else asked
@@ -67,36 +67,36 @@ def name(snapshot: Snapshot, asked: TrainRequest | None) -> str:
 
 
 def caught_up(snapshot: Snapshot, newest: Reading | None) -> Snapshot:
-    """With the newest log point taken in: the events on disk may be half a minute behind metrics.jsonl."""
+    """The snapshot plus the newest log point: events on disk may be half a minute behind metrics.jsonl."""
     training = snapshot.training
     if training is None or newest is None or newest.step <= training.step:
         return snapshot
     values = {metric.value: number for metric, number in newest.values.items()}
     samples, epochs = int(values.pop("samples", training.samples)), values.pop("epochs", training.epochs)
-    told = TrainingProgressed(
+    progress = TrainingProgressed(
         at=newest.at, step=newest.step, samples=samples, epochs=epochs, points=training.points, metrics=values
     )
-    return advance(snapshot, told)
+    return advance(snapshot, progress)
 
 
 # -- time -------------------------------------------------------------------------------------------
 
 
 def elapsed(snapshot: Snapshot, now: float) -> float:
-    """Seconds of training, up to now or to its end."""
+    """Seconds of training until now or until its end."""
     began = snapshot.training.started.at if snapshot.training else snapshot.started.at if snapshot.started else now
     return max(0.0, (snapshot.ended_at or now) - began)
 
 
 def eta(training: Training, pace: float) -> float | None:
-    """Seconds to the last step at `pace` (s per step; 0: the mean so far); None where that is not known yet."""
+    """Seconds to the last step at `pace` (s per step; 0: the mean so far); None if not known yet."""
     took = training.progressed_at - training.started.at
     mean = took / training.step if training.step > 0 and took > 0 else 0.0
     left = max(0, training.started.steps - training.step) * (pace or mean)
     return left if pace or mean else None
 
 
-# -- the two lines on top ---------------------------------------------------------------------------
+# -- the two lines at the top -----------------------------------------------------------------------
 
 
 def empty() -> tuple[str, str]:
@@ -120,9 +120,9 @@ def headline(
         part = training.step / total if total else 0.0
         left += [(f"{dot}step ", "$quiet"), (f"{training.step:,}", "bold"), (f" of {total:,}", "")]
         left += [(f"{dot}{part:.0%}".replace("%", " %"), "")]
-        left_s = eta(training, pace)
+        seconds_left = eta(training, pace)
         right = f"took {duration(elapsed(snapshot, now))}" if not live else "ETA unknown yet"
-        right = f"ETA {duration(left_s)}" if live and left_s is not None else right
+        right = f"ETA {duration(seconds_left)}" if live and seconds_left is not None else right
     elif live:
         left += [(f"{dot}{clean(snapshot.detail)}", "$quiet")]
     used = sum(len(text) for text, _ in left)
@@ -130,7 +130,7 @@ def headline(
 
 
 def underline(snapshot: Snapshot, *, live: bool, now: float, width: int) -> Content:
-    """The bar and how far that is; of one that ended badly, why."""
+    """The progress bar and figures; for a training that ended badly, the reason."""
     training, how = snapshot.training, state(snapshot, live=live)
     if not live and (snapshot.status is not SessionStatus.FINISHED or diverged(snapshot)):
         return Content.styled(clean(snapshot.end_reason) or "its worker does not answer", f"bold {STYLES[how.tone]}")
@@ -149,7 +149,7 @@ def underline(snapshot: Snapshot, *, live: bool, now: float, width: int) -> Cont
 
 
 def speed(snapshot: Snapshot) -> list[Content]:
-    """What a step takes and on what; what it runs on."""
+    """Duration of a step and its parts, throughput, and the hardware."""
     training = snapshot.training
     if training is None:
         return [Content.styled("known after the first steps", "$quiet")]
@@ -162,11 +162,11 @@ def speed(snapshot: Snapshot) -> list[Content]:
             Content.assemble(("step ", "$quiet"), (f"{_seconds(update + data)} s", "bold")),
             Content(f"= {_seconds(update)} update + {_seconds(data)} data ({share:.0%})".replace("%", " %")),
         ]
-        if share > WAITS:
+        if share > SLOW_DATA_SHARE:
             rows.append(Content.styled(f"{signs().warning} waits for data: num_workers", "$warning"))
-    gives = [f"{metrics['samples_per_s']:.3g} samples/s"] if "samples_per_s" in metrics else []
-    gives += [f"GPU {metrics['gpu_mem_gb']:.3g} GB"] if "gpu_mem_gb" in metrics else []
-    rows += [Content(dot.join(gives))] if gives else []
+    throughput = [f"{metrics['samples_per_s']:.3g} samples/s"] if "samples_per_s" in metrics else []
+    throughput += [f"GPU {metrics['gpu_mem_gb']:.3g} GB"] if "gpu_mem_gb" in metrics else []
+    rows += [Content(dot.join(throughput))] if throughput else []
     runs_on = [clean(facts.device, 20), f"batch {facts.batch_size}", f"{_count(facts.parameters)} parameters"]
     return [*rows, Content.styled(dot.join(word for word in runs_on if word), "$quiet")]
 
@@ -183,7 +183,7 @@ def _count(parameters: int) -> str:
 
 
 def checkpoint_row(checkpoint: CheckpointSaved) -> Content:
-    """`020000 865 MB 14:32 3.1 s  loss 0.041`: the seconds are what saving took."""
+    """`020000 865 MB 14:32 3.1 s  loss 0.041`; the seconds are the time that saving took."""
     loss = f"loss {value(checkpoint.loss)}" if checkpoint.loss is not None else ""
     return Content.assemble(
         (f"{clean(Path(checkpoint.path).name, 12)} ", "bold"), fit(size(checkpoint.bytes), 7),
@@ -192,7 +192,7 @@ def checkpoint_row(checkpoint: CheckpointSaved) -> Content:
 
 
 def clock(at: float) -> str:
-    """Hours and minutes on the operator's clock; empty where the time cannot be read."""
+    """Hours and minutes in local time; empty for an invalid time."""
     from datetime import datetime
 
     try:
@@ -202,13 +202,13 @@ def clock(at: float) -> str:
 
 
 def data(snapshot: Snapshot, asked: TrainRequest | None) -> list[Content]:
-    """What it learns from, and what is left out."""
+    """The dataset of the training, and what is excluded."""
     training, dot = snapshot.training, f" {signs().dot} "
     dataset = snapshot.started.dataset if snapshot.started else asked.dataset if asked else ""
     rows = [Content.styled(clean(dataset, 60), "bold")]
     if training is None:
         left_out = asked.exclude_cameras if asked else ()
-        return [*rows, *_without(left_out)]
+        return [*rows, *_excluded(left_out)]
     facts = training.started
     used = len(facts.episodes)
     rows.append(Content(f"{used} of {plural(facts.episodes_total, 'episode')}{dot}{facts.frames:,} frames"))
@@ -216,9 +216,9 @@ def data(snapshot: Snapshot, asked: TrainRequest | None) -> list[Content]:
         rows.append(Content.styled(f"{facts.episodes_total - used} left out: rejected, or held out", "$quiet"))
     cameras = ", ".join(clean(camera, 30) for camera in facts.cameras)
     rows.append(Content(f"looks at {cameras}" if cameras else "looks at no camera"))
-    rows += _without(facts.excluded_cameras)
+    rows += _excluded(facts.excluded_cameras)
     return [*rows, Content.styled(f"policy {clean(facts.policy, 60)}", "$quiet")]
 
 
-def _without(cameras: tuple[str, ...]) -> list[Content]:
+def _excluded(cameras: tuple[str, ...]) -> list[Content]:
     return [Content.styled(f"without {', '.join(clean(c, 30) for c in cameras)}", "$warning")] if cameras else []

@@ -1,6 +1,6 @@
-"""The strip of trials: `1✓ 2✓ 3✗¹ 4✓ 5○ 5✓ 6●`; the number is the place among those that count.
+"""The strip of trials: `1✓ 2✓ 3✗¹ 4✓ 5○ 5✓ 6●`; the number is the place among the trials that count.
 
-The small digit is the key of the failure mode, raised so that nobody reads it as a trial.
+The raised digit is the key of the failure mode; raised, it is not read as a trial.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Mark = tuple[int, str, str, str]
 
 
 def trial_marks(snapshot: Snapshot) -> list[Mark]:
-    """Every attempt of the session, in order."""
+    """A mark for every attempt of the session, in order."""
     raised = RAISED if signs().unicode else [f"/{digit}" for digit in range(1, 10)]
     digits = dict(zip(modes(snapshot), raised, strict=False))
     marks = []
@@ -36,7 +36,7 @@ def _mark(trial: Trial) -> tuple[str, str]:
 
 
 def trial_strip(snapshot: Snapshot, width: int) -> Content:
-    """The newest trials that fit into `width` cells, or what will stand here."""
+    """The newest trials that fit into `width` cells, or a legend if there are none."""
     marks = trial_marks(snapshot)
     if not marks:
         s = signs()

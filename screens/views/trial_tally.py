@@ -1,4 +1,4 @@
-"""What the trials came to so far: verdicts, success rate with its interval, failure modes. Pure: from the snapshot."""
+"""The results of the trials so far: verdicts, success rate with its interval, failure modes. Pure."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sessions.trials import place
 
 
 def interval(successes: int, judged: int, width: int) -> Content:
-    """The bar of the success rate and its interval; an empty scale before the first trial that counts."""
+    """The bar of the success rate and its interval; an empty scale before the first judged trial."""
     return Content.assemble(*interval_bar(Interval.of(successes, judged), width))
 
 
-def tally(snapshot: Snapshot, width: int, *, asks: bool = False) -> list[Content]:
-    """Verdicts, rate with interval, failure modes; `asks`: their digits act now."""
+def tally(snapshot: Snapshot, width: int, *, annotatable: bool = False) -> list[Content]:
+    """Verdicts, rate with interval, failure modes; `annotatable`: the digits of the modes act now."""
     successes, judged = snapshot.count(Verdict.SUCCESS), snapshot.judged
     rows = [_count(snapshot, verdict) for verdict in Verdict]
     rows += [Content(""), _rate(successes, judged), interval(successes, judged, width), Content("")]
-    rows += _failures(snapshot, width, asks=asks)
+    rows += _failures(snapshot, width, annotatable=annotatable)
     if snapshot.lost:
         lost = snapshot.lost[-1]
         number = place(snapshot.trials, lost.take)
@@ -56,24 +56,24 @@ def _rate(successes: int, judged: int) -> Content:
     return Content.assemble((share(successes, judged), "bold"), within, ("  (95 %)", "$quiet"))
 
 
-def _failures(snapshot: Snapshot, width: int, *, asks: bool) -> list[Content]:
-    """A row per failure mode, its digit and how often; last the failures of which nothing was said."""
+def _failures(snapshot: Snapshot, width: int, *, annotatable: bool) -> list[Content]:
+    """A row per failure mode with its digit and count; last, the failures without a mode."""
     failed = [t for t in snapshot.trials if t.verdict is Verdict.FAILURE]
     named = modes(snapshot)
     others = sorted({t.failure_mode for t in failed if t.failure_mode and t.failure_mode not in named})
     rows = [
-        _mode(str(digit), mode, sum(t.failure_mode == mode for t in failed), width, asks=asks)
+        _mode(str(digit), mode, sum(t.failure_mode == mode for t in failed), width, annotatable=annotatable)
         for digit, mode in enumerate(named, 1)
     ]
-    rows += [_mode(" ", mode, sum(t.failure_mode == mode for t in failed), width, asks=False) for mode in others]
-    unsaid = sum(not t.failure_mode for t in failed)
-    return [*rows, _mode(" ", "not said", unsaid, width, asks=False)] if unsaid else rows
+    rows += [_mode(" ", mode, sum(t.failure_mode == mode for t in failed), width, annotatable=False) for mode in others]
+    unnamed = sum(not t.failure_mode for t in failed)
+    return [*rows, _mode(" ", "not said", unnamed, width, annotatable=False)] if unnamed else rows
 
 
-def _mode(digit: str, mode: str, count: int, width: int, *, asks: bool) -> Content:
+def _mode(digit: str, mode: str, count: int, width: int, *, annotatable: bool) -> Content:
     name = max(8, min(20, width - 12))
-    hot = "bold $accent" if asks else "$quiet"
+    digit_style = "bold $accent" if annotatable else "$quiet"
     blocks = bar(1.0, min(count, max(1, width - name - 6)))[0] if count else ""
     number = f" {count}" if count else ""
     words = (fit(clean(mode, 60), name), "" if count else "$quiet")
-    return Content.assemble((f"{digit} ", hot), words, (f" {blocks}", "$error"), number)
+    return Content.assemble((f"{digit} ", digit_style), words, (f" {blocks}", "$error"), number)

@@ -1,4 +1,4 @@
-"""An evaluation in words: which trial, how it ended, how it failed, the policy. Pure: from the snapshot."""
+"""Texts on an evaluation: trial numbers, how a trial ended or failed, the policy. Pure: from the snapshot."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENDED_BY = {
 
 
 def upcoming(snapshot: Snapshot) -> int:
-    """The number of the trial that runs, that waits for its verdict, or that comes next."""
+    """The number of the trial that runs, is pending, or comes next."""
     return snapshot.judged + 1
 
 
@@ -40,13 +40,13 @@ def target(snapshot: Snapshot) -> int:
 
 
 def modes(snapshot: Snapshot) -> tuple[str, ...]:
-    """The failure modes of the session's bench, as lab.toml has them: the keys 1 to 9."""
+    """The failure modes of the session's bench, from lab.toml: the keys 1 to 9."""
     profile = snapshot.started.profile if snapshot.started else None
     return profile.failure_modes[:MODES_MOST] if profile else ()
 
 
 def condition(snapshot: Snapshot) -> str:
-    """Under which condition the trial at hand, or the next one, is tried, in the operator's words; may be empty."""
+    """The condition of the current or the next trial, as the operator wrote it; may be empty."""
     if snapshot.trial is not None:
         return snapshot.trial.condition
     request = snapshot.started.request if snapshot.started else None
@@ -54,7 +54,7 @@ def condition(snapshot: Snapshot) -> str:
 
 
 def by_oracle(snapshot: Snapshot) -> bool:
-    """Whether the simulated bench's oracle judges."""
+    """Whether the oracle of the simulated bench judges."""
     request = snapshot.started.request if snapshot.started else None
     return isinstance(request, EvalRequest) and request.judge == ORACLE
 
@@ -73,17 +73,17 @@ def verdict_mark(verdict: Verdict) -> tuple[str, str]:
 
 
 def how_it_ended(trial: Trial) -> str:
-    """Why a trial that waits for its verdict is over, in words; empty where that is not known."""
+    """Why a pending trial is over; empty if unknown."""
     return ENDED_BY.get(trial.ended_by, "")
 
 
 def modes_line(snapshot: Snapshot) -> Content:
-    """`how it failed:  1 grasps air  2 drops it`: what the digits say after a failure."""
+    """`how it failed:  1 grasps air  2 drops it`: what the digits mean after a failure."""
     last = snapshot.trial
-    said = last.failure_mode if last else ""
-    parts: list[tuple[str, str]] = [("it failed:", "bold") if said else ("how it failed:", "bold $warning")]
+    chosen_mode = last.failure_mode if last else ""
+    parts: list[tuple[str, str]] = [("it failed:", "bold") if chosen_mode else ("how it failed:", "bold $warning")]
     for digit, mode in enumerate(modes(snapshot), 1):
-        chosen = mode == said
+        chosen = mode == chosen_mode
         mark = signs().yes if chosen else ""
         parts += [(f"  {digit} ", "bold $accent"), (f"{mark}{clean(mode, 40)}", "bold" if chosen else "")]
     return Content.assemble(*parts)
@@ -92,8 +92,8 @@ def modes_line(snapshot: Snapshot) -> Content:
 # -- the policy --------------------------------------------------------------------------------------
 
 
-def looks_at(snapshot: Snapshot, cameras: tuple[str, ...]) -> str:
-    """`wrist only`, `overhead, wrist`, `no camera`: what the policy sees of the bench's `cameras`."""
+def cameras_used(snapshot: Snapshot, cameras: tuple[str, ...]) -> str:
+    """The cameras that the policy uses, of the bench's `cameras`: `wrist only`, `overhead, wrist`, `no camera`."""
     policy = snapshot.policy
     if policy is None:
         return ""
@@ -104,7 +104,7 @@ def looks_at(snapshot: Snapshot, cameras: tuple[str, ...]) -> str:
 
 
 def policy_text(snapshot: Snapshot) -> Content:
-    """What the policy is, and what differs without harm between it and the bench."""
+    """The policy, and its harmless differences from the bench."""
     policy = snapshot.policy
     if policy is None:
         return Content("the policy is being loaded" if snapshot.running else "no policy was loaded")
@@ -123,7 +123,7 @@ def _parameters(count: int) -> str:
 
 
 def loop_lines(telemetry: Telemetry) -> list[Content]:
-    """How the control loop and the inference beside it run."""
+    """Timing of the control loop and of the inference."""
     dot = f" {signs().dot} "
     t = telemetry
     starved = (f"starved {t.starved}", "bold $warning" if t.starved else "")

@@ -1,1 +1,1 @@
-"""Widgets that draw what they are given and ask for nothing."""
+"""Widgets that draw the values passed to them and fetch nothing."""

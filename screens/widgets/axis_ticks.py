@@ -1,4 +1,4 @@
-"""Where the ticks of an axis stand, and how they are written. Pure."""
+"""The positions and labels of an axis's ticks. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import ceil, floor, isfinite, log10
 
 
 def linear(low: float, high: float, most: int) -> list[float]:
-    """About `most` round values (1, 2 or 5 times a power of ten) between `low` and `high`; two, if it can be."""
+    """About `most` round values (1, 2 or 5 times a power of ten) in `low`..`high`; at least two if possible."""
     span = high - low
     if not isfinite(span) or span <= 0 or most < 1:
         return [low]
@@ -21,7 +21,7 @@ def linear(low: float, high: float, most: int) -> list[float]:
 
 
 def decades(low: float, high: float, most: int) -> list[float]:
-    """Exponents of ten between `low` and `high` (exponents, too); with few of them, round values between as well."""
+    """Exponents of ten in `low`..`high` (also exponents); if there are few, round values between them too."""
     whole = [float(at) for at in range(ceil(low - 1e-9), floor(high + 1e-9) + 1)]
     if len(whole) > 3 or len(whole) >= most:
         return whole[:: max(1, ceil(len(whole) / max(1, most)))]
@@ -34,7 +34,7 @@ def decades(low: float, high: float, most: int) -> list[float]:
 
 
 def label(at: float, step: float) -> str:
-    """A tick's number, as exact as the distance to the next tick asks for."""
+    """A tick's number, with the digits that `step`, the distance between ticks, requires."""
     if at and not 1e-3 <= abs(at) < 1e5:
         digits = max(0, floor(log10(abs(at))) - floor(log10(abs(step)) + 1e-9)) if step else 2
         mantissa, _, exponent = f"{at:.{min(digits, 6)}e}".partition("e")
@@ -44,7 +44,7 @@ def label(at: float, step: float) -> str:
 
 
 def step_label(step: float) -> str:
-    """`500`, `20k`, `1.5M`: a step on the x axis."""
+    """A training step on the x axis: `500`, `20k`, `1.5M`."""
     for unit, factor in (("M", 1e6), ("k", 1e3)):
         if step >= factor and step % (factor / 10) == 0:
             return f"{step / factor:g}{unit}"

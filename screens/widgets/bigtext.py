@@ -1,4 +1,4 @@
-"""Words and numbers that one reads from two metres away."""
+"""Text large enough to read from two metres away."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from screens.widgets.line import set_tone
 
 
 class BigText(Widget):
-    """One short text in the largest size that fits its box; below the smallest, bold text."""
+    """One short text in the largest size that fits its box; plain bold text if none does."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -45,7 +45,7 @@ class BigText(Widget):
             self.refresh(*changed)
 
     def scale(self, text: str) -> int:
-        """The largest size in which `text` fits; 0 where none does."""
+        """The largest size in which `text` fits; 0 if none does."""
         for scale in range(self._most, 0, -1):
             if glyphs.width(text, scale) <= self.size.width and glyphs.height(scale) <= self.size.height:
                 return scale
@@ -58,7 +58,7 @@ class BigText(Widget):
         return glyphs.big(text, scale, signs().unicode)
 
     def render_line(self, y: int) -> Strip:
-        """One line of the big glyphs, aligned left or right."""
+        """One line of the large text, aligned left or right."""
         lines = self._lines(self.text)
         style = self.rich_style
         width = self.size.width

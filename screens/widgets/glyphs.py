@@ -1,4 +1,4 @@
-"""A pixel font five pixels high, drawn with half blocks (or `"`, `_`, `#` in ASCII)."""
+"""A pixel font, five pixels high, drawn with half blocks (or `"`, `_`, `#` in ASCII)."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def big(text: str, scale: int = 1, unicode: bool = True) -> tuple[str, ...]:
 
 
 def width(text: str, scale: int = 1) -> int:
-    """How many cells `big(text, scale)` is wide."""
+    """Width of `big(text, scale)` in cells."""
     return len(_pixels(text, 1)[0]) * scale if text else 0
 
 
 def height(scale: int) -> int:
-    """How many lines `big` has at this scale."""
+    """Height of `big` at this scale in lines."""
     return (HEIGHT * scale + 1) // 2

@@ -1,4 +1,4 @@
-"""Leader and follower, joint by joint: where both are, in degrees, and how far apart."""
+"""Leader and follower, joint by joint: both positions in degrees, and the difference."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from screens.views.signs import fit, signs
 from screens.widgets.line import strip
 
 SPAN = 120.0
-"""Degrees to either side that a bar shows; a gripper's bar shows 0..100."""
-LATE = 8.0
-"""From this difference on (degrees or percent) a joint counts as apart."""
+"""A bar shows -SPAN..SPAN degrees; a gripper's bar shows 0..100 percent."""
+LARGE_DIFFERENCE = 8.0
+"""A larger difference between leader and follower (degrees or percent) is highlighted."""
 
 
 @dataclass(frozen=True)
 class Joint:
-    """One joint's positions; `leader` is None where there is no leader."""
+    """One joint's positions, in degrees (a gripper's in percent); `leader` is None without a leader."""
 
     name: str
     follower: float
@@ -28,15 +28,15 @@ class Joint:
 
     @property
     def gripper(self) -> bool:
-        """Whether the position is a percentage of the gripper's range."""
+        """Whether the positions are percentages of the gripper's range."""
         return "gripper" in self.name
 
     @property
-    def apart(self) -> float:
-        """How far leader and follower are apart."""
+    def difference(self) -> float:
+        """The absolute difference between leader and follower; 0 without a leader."""
         return 0.0 if self.leader is None else abs(self.leader - self.follower)
 
-    def place(self, value: float, width: int) -> int:
+    def cell(self, value: float, width: int) -> int:
         """The cell of `value` on a track of `width` cells."""
         low, high = (0.0, 100.0) if self.gripper else (-SPAN, SPAN)
         part = (min(max(value, low), high) - low) / (high - low)
@@ -44,14 +44,14 @@ class Joint:
 
 
 def joint_line(joint: Joint, width: int) -> Content:
-    """`shoulder_pan  ├────●───┤   12.4°  Δ 0.3°`, cut to what `width` allows."""
+    """`shoulder_pan  ├────●───┤   12.4°  Δ 0.3°`, shortened for a small `width`."""
     s = signs()
     unit = "%" if joint.gripper else s.degree or " "
     name = 13 if width >= 36 else max(5, width // 3)
     value = f" {round(joint.follower, 1) + 0.0:6.1f}{unit}"
-    delta = f" {s.delta}{joint.apart:5.1f}{unit}" if joint.leader is not None and width >= 34 else ""
+    delta = f" {s.delta}{joint.difference:5.1f}{unit}" if joint.leader is not None and width >= 34 else ""
     track = width - name - 1 - len(value) - len(delta) - 2
-    tone = "$warning" if joint.apart > LATE else "$quiet"
+    tone = "$warning" if joint.difference > LARGE_DIFFERENCE else "$quiet"
     parts: list[tuple[str, str]] = [(fit(joint.name, name) + " ", "$quiet")]
     if track >= 5:
         parts += _track(joint, track)
@@ -62,8 +62,8 @@ def _track(joint: Joint, width: int) -> list[tuple[str, str]]:
     s = signs()
     cells: list[tuple[str, str]] = [(s.track, "$edge")] * width
     if joint.leader is not None:
-        cells[joint.place(joint.leader, width)] = (s.hollow, "$accent")
-    cells[joint.place(joint.follower, width)] = (s.live, "$foreground")
+        cells[joint.cell(joint.leader, width)] = (s.hollow, "$accent")
+    cells[joint.cell(joint.follower, width)] = (s.live, "$foreground")
     return [(s.left, "$edge"), *cells, (s.right, "$edge")]
 
 
@@ -81,7 +81,7 @@ class JointBars(Widget):
         self._keys: tuple[object, ...] = ()
 
     def show(self, follower: dict[str, float], leader: dict[str, float]) -> None:
-        """Show these positions (keys as LeRobot names them, with or without `.pos`)."""
+        """Show these positions, in degrees (keys as LeRobot names them, with or without `.pos`)."""
         other = {name.removesuffix(".pos"): value for name, value in leader.items()}
         names = ((name.removesuffix(".pos"), value) for name, value in follower.items())
         joints = tuple(Joint(name, value, other.get(name)) for name, value in names)
@@ -96,11 +96,10 @@ class JointBars(Widget):
 
     @property
     def lines(self) -> list[str]:
-        """What the operator reads, row by row."""
+        """The text of each row."""
         return [joint_line(joint, self.size.width or 60).plain for joint in self._joints]
 
     def render_line(self, y: int) -> Strip:
-        """One joint."""
         width = self.size.width
         if y >= len(self._joints):
             return Strip.blank(width, self.rich_style)

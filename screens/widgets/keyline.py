@@ -1,4 +1,4 @@
-"""The footer: one line with the keys that act now; a click presses one."""
+"""The footer: one line with the keys that act now; a click on a key presses it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from screens.widgets.line import Line
 
 @dataclass(frozen=True)
 class Key:
-    """One key of the footer. `stop` keys stand at the right end, in the colour of danger; one `lists` the others."""
+    """One key of the footer. `stop` keys are at the right end, in red; `lists`: it opens the list of all keys."""
 
     key: str
     shown: str
@@ -22,12 +22,12 @@ class Key:
 
     @property
     def width(self) -> int:
-        """Cells with the gap after it."""
+        """Cells, including the gap after it."""
         return len(self.shown) + 1 + len(self.label) + 2
 
 
 def fitting(keys: list[Key], width: int) -> list[Key]:
-    """The first keys that fit into `width` cells; stop keys always stay, and so does the one that lists the others."""
+    """The first keys that fit into `width` cells; stop keys and the key that lists the others always stay."""
     stops = [key for key in keys if key.stop]
     others = [key for key in keys if not key.stop]
     room = width - sum(key.width for key in stops)
@@ -47,7 +47,7 @@ def fitting(keys: list[Key], width: int) -> list[Key]:
 
 
 class KeyLine(Line):
-    """Draws keys; remembers where each stands for the mouse."""
+    """Draws keys and remembers their positions for the mouse."""
 
     DEFAULT_CSS = """
     KeyLine { padding: 0 1; }
@@ -58,29 +58,27 @@ class KeyLine(Line):
         self._places: list[tuple[int, int, str]] = []
 
     def draw(self, keys: list[Key]) -> None:
-        """Show the keys that fit."""
         width = max(10, self.size.width)
         fits = fitting(keys, width)
         first = [key for key in fits if not key.stop]
         last = [key for key in fits if key.stop]
         parts: list[tuple[str, str]] = []
         self._places = []
-        at = self._put(parts, first, 0, "bold $accent", "$quiet")
+        at = self._append(parts, first, 0, "bold $accent", "$quiet")
         if last:
             gap = max(0, width - at - sum(key.width for key in last) + 2)
             parts.append((" " * gap, ""))
-            self._put(parts, last, at + gap, "bold $error", "bold $error")
+            self._append(parts, last, at + gap, "bold $error", "bold $error")
         self.show(Content.assemble(*parts).rstrip())
 
-    def _put(self, parts: list[tuple[str, str]], keys: list[Key], at: int, hot: str, cold: str) -> int:
+    def _append(self, parts: list[tuple[str, str]], keys: list[Key], at: int, key_style: str, label_style: str) -> int:
         for key in keys:
-            parts += [(key.shown, hot), (f" {key.label}  ", cold)]
+            parts += [(key.shown, key_style), (f" {key.label}  ", label_style)]
             self._places.append((at, at + key.width - 2, key.key))
             at += key.width
         return at
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a key presses it."""
         x = event.x - 1
         for start, end, key in self._places:
             if start <= x < end:

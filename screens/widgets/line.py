@@ -1,4 +1,4 @@
-"""Text that repaints only when it changed, and never asks for a new layout."""
+"""Text widgets that repaint only what changed and never trigger a layout."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ ALL = ("plain", "quiet", "accent", "success", "warning", "danger")
 
 
 def set_tone(widget: Widget, name: str) -> None:
-    """Give a widget the class of a tone, none where it is no tone.
+    """Set the CSS class of a tone on a widget; an unknown name removes it.
 
-    Each change of a class has Textual compute styles anew, in milliseconds: once at most, and only where it changes.
+    Each change of a class makes Textual recompute styles, which takes milliseconds: change at most once, and only
+    if needed.
     """
     others = [f"-{other}" for other in ALL if other != name and widget.has_class(f"-{other}")]
     adds = name in ALL and not widget.has_class(f"-{name}")
@@ -28,7 +29,7 @@ def set_tone(widget: Widget, name: str) -> None:
 
 
 class Line(Static):
-    """A Static of fixed size; `show` is cheap to call with what stands there already."""
+    """A Static of fixed size; `show` is cheap if the content has not changed."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -41,7 +42,7 @@ class Line(Static):
 
     @property
     def text(self) -> str:
-        """What the operator reads here, without its styles."""
+        """The plain text of this line."""
         return self._shown.plain
 
     def show(self, content: Content | str) -> None:
@@ -52,12 +53,12 @@ class Line(Static):
             self.update(new, layout=False)
 
     def tone(self, name: str) -> None:
-        """Give the line the colour of a tone."""
+        """Set the colour of the line by its tone."""
         set_tone(self, name)
 
 
 def strip(widget: Widget, content: Content, width: int) -> Strip:
-    """`content` on the widget's own style as one line of exactly `width` cells; a last style runs to the edge."""
+    """`content` over the widget's style as one line of exactly `width` cells; the last style extends to the edge."""
     if content.cell_length > width:
         content = content.truncate(width, ellipsis=True)
     parse = widget.app.stylesheet.parse_style
@@ -67,7 +68,7 @@ def strip(widget: Widget, content: Content, width: int) -> Strip:
 
 
 class Lines(Widget):
-    """Rows of content in a box of fixed size; only rows that changed are painted."""
+    """Rows of content in a box of fixed size; repaints only rows that changed."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -80,11 +81,11 @@ class Lines(Widget):
 
     @property
     def text(self) -> str:
-        """What the operator reads here."""
+        """The plain text of all rows."""
         return "\n".join(row.plain for row in self._rows)
 
     def show(self, rows: Sequence[Content]) -> None:
-        """Show these rows; cheap to call with what stands there already."""
+        """Show these rows; cheap if they have not changed."""
         before, self._rows = self._rows, list(rows)
         if len(before) != len(rows):
             self.refresh()
@@ -94,5 +95,4 @@ class Lines(Widget):
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     def render_line(self, y: int) -> Strip:
-        """One row."""
         return strip(self, self._rows[y] if y < len(self._rows) else Content(""), self.size.width)

@@ -1,4 +1,4 @@
-"""A session's page in a box that scrolls, laid out for the room that the box has."""
+"""A session's page in a scrolling box, laid out for the width of the box."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sessions.document import Session
 
 
 class PageText(Widget):
-    """The text, as high as the width that the layout gives it makes it."""
+    """The text; its height follows from the width that the layout gives it."""
 
     DEFAULT_CSS = """
     PageText { height: auto; }
@@ -21,28 +21,26 @@ class PageText(Widget):
 
     def __init__(self) -> None:
         super().__init__(markup=False)
-        self._what: Session | str = ""
+        self._page: Session | str = ""
         self._laid_out: tuple[int, Content] = (0, Content(""))
 
-    def show(self, what: Session | str) -> None:
-        """Show a session's page, or plain text; cheap to call with what stands there already."""
-        if what != self._what:
-            self._what, self._laid_out = what, (0, Content(""))
+    def show(self, page: Session | str) -> None:
+        """Show a session's page, or plain text; cheap if it has not changed."""
+        if page != self._page:
+            self._page, self._laid_out = page, (0, Content(""))
             self.refresh(layout=True)
 
     def content(self, width: int) -> Content:
-        """The text in `width` cells."""
+        """The text laid out in `width` cells."""
         if self._laid_out[0] != width:
-            text = Content(self._what) if isinstance(self._what, str) else session_page(self._what, width)
+            text = Content(self._page) if isinstance(self._page, str) else session_page(self._page, width)
             self._laid_out = width, text
         return self._laid_out[1]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many rows as the text has in `width` cells."""
         return self.content(width).get_height({}, width)
 
     def render(self) -> Content:
-        """The text in the cells that there are."""
         return self.content(self.size.width)
 
 
@@ -57,9 +55,8 @@ class PageView(VerticalScroll):
         super().__init__(id=id, classes="panel", can_focus=False)
 
     def compose(self) -> ComposeResult:
-        """The text in the box."""
         yield PageText()
 
-    def show(self, what: Session | str) -> None:
+    def show(self, page: Session | str) -> None:
         """Show a session's page, or plain text."""
-        self.query_one(PageText).show(what)
+        self.query_one(PageText).show(page)

@@ -1,4 +1,4 @@
-"""The phase panel: word, count, clock, progress and the sentence that says what to do now."""
+"""The phase panel: word, count, clock, progress and a sentence on what to do now."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from screens.widgets.line import Line
 
 
 class PhasePanel(Vertical):
-    """Shows a PhaseView; every part repaints alone."""
+    """Draws a PhaseView; each part repaints on its own."""
 
     def compose(self) -> ComposeResult:
-        """Word on top, two numbers, a bar, a sentence."""
         yield BigText(id="word", most=2)
         with Horizontal(id="numbers"):
             yield BigText(id="left", most=2)
@@ -27,18 +26,18 @@ class PhasePanel(Vertical):
         yield Line(id="progress")
         yield Line(id="says")
 
-    def show(self, moment: PhaseView) -> None:
+    def show(self, view: PhaseView) -> None:
         """Draw what changed."""
-        self.query_one("#word", BigText).show(moment.word, moment.tone)
-        self.query_one("#left", BigText).show(moment.left)
-        self.query_one("#right", BigText).show(moment.right)
-        self.query_one("#left-label", Line).show(moment.left_label)
-        self.query_one("#right-label", Line).show(moment.right_label)
-        self.query_one("#says", Line).show(moment.says)
+        self.query_one("#word", BigText).show(view.word, view.tone)
+        self.query_one("#left", BigText).show(view.left)
+        self.query_one("#right", BigText).show(view.right)
+        self.query_one("#left-label", Line).show(view.left_label)
+        self.query_one("#right-label", Line).show(view.right_label)
+        self.query_one("#says", Line).show(view.sentence)
         line = self.query_one("#progress", Line)
-        line.tone(moment.tone)
-        if moment.progress is None:
+        line.tone(view.tone)
+        if view.progress is None:
             line.show("")
         else:
-            full, empty = bar(moment.progress, line.size.width)
+            full, empty = bar(view.progress, line.size.width)
             line.show(Content.assemble((full, ""), (empty, "$edge")))

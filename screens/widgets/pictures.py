@@ -14,18 +14,18 @@ from screens.widgets.preview import Preview
 from services.live.protocol import CameraView, Telemetry
 
 BUDGET = 40_000
-"""Pixels of all previews together: 160 kB in base64, with every telemetry."""
+"""Pixels of all previews together: 160 kB in base64 with each telemetry message."""
 
 
 def _ratio(width: object, height: object) -> float:
-    """Of a picture whose size the bench may not say."""
+    """The aspect ratio, 4:3 if the bench does not configure a size."""
     if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
         return width / height
     return 4 / 3
 
 
 class CameraBox(Vertical):
-    """One camera: a title line over its picture."""
+    """One camera: a title line above its picture."""
 
     def __init__(self, camera: str, config: Mapping[str, Any]) -> None:
         super().__init__(classes="panel camera")
@@ -34,12 +34,10 @@ class CameraBox(Vertical):
         self.title = Line(classes="camera-title")
 
     def compose(self) -> ComposeResult:
-        """Title, picture."""
         yield self.title
         yield self.picture
 
     def show(self, view: CameraView) -> None:
-        """Draw state and picture."""
         text, tone = camera_title(self.camera, view)
         self.title.tone(tone)
         self.title.show(text)
@@ -48,7 +46,7 @@ class CameraBox(Vertical):
 
 
 class Pictures(Horizontal):
-    """Mounts a box per camera; knows which one is large, and which sizes to ask for."""
+    """Mounts a box per camera; knows which one is large and which preview sizes to request."""
 
     def __init__(self) -> None:
         super().__init__(id="pictures")
@@ -57,11 +55,11 @@ class Pictures(Horizontal):
 
     @property
     def boxes(self) -> list[CameraBox]:
-        """In the order of the bench."""
+        """The boxes in the order of the bench's cameras."""
         return list(self.query(CameraBox))
 
     def show_cameras(self, cameras: Mapping[str, Mapping[str, Any]], *, one: bool, first: Collection[str] = ()) -> None:
-        """Have a box for each; `one`: there is room for one only; `first`: those to show while none is large."""
+        """Have a box for each; `one`: there is room for only one; `first`: cameras to show while none is large."""
         self._first = first
         if [box.camera for box in self.boxes] != list(cameras):
             self.remove_children()
@@ -70,7 +68,7 @@ class Pictures(Horizontal):
         self._choose(one=one)
 
     def _choose(self, *, one: bool) -> None:
-        """Show all (or the first ones), or the large one, or a single one where there is room for no more."""
+        """Display the large picture, or all (or the first ones), or a single one if there is no room."""
         boxes = self.boxes
         shown = [box.camera for box in boxes if box.camera in self._first] or [box.camera for box in boxes]
         only = [self.large] if self.large else shown[:1] if one else shown
@@ -78,12 +76,12 @@ class Pictures(Horizontal):
             box.display = box.camera in only
 
     def enlarge_next(self) -> None:
-        """All, the first large, the second large, ..., all again."""
+        """Cycle through: all, the first large, the second large, and so on."""
         names = ["", *(box.camera for box in self.boxes)]
         self.large = names[(names.index(self.large) + 1) % len(names)]
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """(width, height) in pixels to ask for, by camera; nothing for what is hidden."""
+        """(width, height) in pixels to request, by camera; hidden cameras are left out."""
         shown = [box.picture for box in self.boxes if box.display and self.display]
         sizes = {picture.camera: picture.wanted for picture in shown if picture.wanted[0]}
         while sum(w * h for w, h in sizes.values()) > BUDGET:
@@ -91,7 +89,7 @@ class Pictures(Horizontal):
         return sizes
 
     def show(self, telemetry: Telemetry) -> None:
-        """Draw what came for the boxes that are seen."""
+        """Draw the views in the telemetry, in the boxes that are displayed."""
         for box in self.boxes:
             view = telemetry.cameras.get(box.camera)
             if view is not None and box.display:

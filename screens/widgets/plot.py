@@ -1,4 +1,4 @@
-"""A plot that is drawn in a thread, kept until its data or its size changes, and shows a cursor on top."""
+"""A plot, drawn in a thread, kept until its data or its size changes, with a cursor on top."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from screens.widgets.line import strip
 from screens.widgets.plotting import Drawing, Series, draw, drawable
 
 EVERY_S = 1.0
-"""New points alone have a plot drawn anew this often at most; whoever presses a key sees it at once."""
+"""Shortest time between two drawings for new points; a change by a key is drawn at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """What a plot shows. `version` counts the data; `source` says whose they are."""
+    """What a plot shows. `version` counts changes of the data; `source` identifies the data set."""
 
     source: Hashable = None
     version: int = 0
     series: tuple[Series, ...] = ()
     marks: tuple[float, ...] = ()
     log: bool = False
-    says: str = ""
-    """What stands there while nothing can be drawn."""
+    placeholder: str = ""
+    """Text shown while nothing can be drawn."""
 
     @property
     def look(self) -> Hashable:
@@ -43,7 +43,7 @@ class Figure:
 
 
 class Plot(Widget):
-    """`show` is cheap to call with what stands there already; a hidden plot draws nothing."""
+    """`show` is cheap if nothing changed; a hidden plot draws nothing."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -53,11 +53,11 @@ class Plot(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.drawn = 0
-        """How often it was drawn."""
+        """Number of drawings made so far."""
         self._figure = Figure()
         self._drawing = Drawing()
-        self._key: Hashable = None
-        self._look: Hashable = None
+        self._drawn_state: Hashable = None
+        self._drawn_look: Hashable = None
         self._cursor: float | None = None
         self._busy = False
         self._drawn_at = 0.0
@@ -65,31 +65,31 @@ class Plot(Widget):
 
     @property
     def text(self) -> str:
-        """What the operator sees here."""
-        return "\n".join(row.plain for row in self._drawing.rows) or self._says
+        """The plain text of the plot, or its placeholder."""
+        return "\n".join(row.plain for row in self._drawing.rows) or self._placeholder
 
     @property
-    def _says(self) -> str:
-        """What stands where nothing is drawn."""
+    def _placeholder(self) -> str:
+        """The text shown while nothing is drawn."""
         figure = self._figure
-        if not self._key or not any(len(one.x) for one in figure.series):
-            return figure.says
+        if not self._drawn_state or not any(len(one.x) for one in figure.series):
+            return figure.placeholder
         if any(drawable(one, log=figure.log).any() for one in figure.series):
             return "no room here"
         return f"nothing above 0: {keys.LOG_AXIS} shows linear axes" if figure.log else "not one value is a number"
 
     @property
     def columns(self) -> int:
-        """Cells between the axes; 1 where nothing is drawn."""
+        """Cells between the axes; 1 while nothing is drawn."""
         return max(1, self._drawing.right - self._drawing.left)
 
     def show(self, figure: Figure, cursor: float | None = None) -> None:
-        """Show this figure, with a line at the x value `cursor`."""
+        """Show this figure, with the cursor at the x value `cursor`."""
         before, self._figure = self._figure, figure
-        if figure.says != before.says and not self._drawing.rows:
+        if figure.placeholder != before.placeholder and not self._drawing.rows:
             self.refresh()
         self._move(cursor)
-        self._look_again()
+        self._redraw()
 
     def _move(self, cursor: float | None) -> None:
         columns = [self._column(self._cursor), self._column(cursor)]
@@ -108,12 +108,11 @@ class Plot(Widget):
         return (figure.source, figure.version, figure.log, tuple(self.size), signs().unicode)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Another size, another drawing."""
-        self._look = None
-        self._look_again()
+        """Draw again at the new size, without waiting."""
+        self._drawn_look = None
+        self._redraw()
 
     def on_unmount(self) -> None:
-        """Draw nothing more."""
         self._stop_timer()
 
     def _stop_timer(self) -> None:
@@ -121,24 +120,24 @@ class Plot(Widget):
             self._timer.stop()
             self._timer = None
 
-    def _look_again(self) -> None:
+    def _redraw(self) -> None:
         """Draw now, later, or not at all."""
-        if self._busy or self._wanted == self._key or not self.size.width:
+        if self._busy or self._wanted == self._drawn_state or not self.size.width:
             return
         self._stop_timer()
         if not any(len(one.x) for one in self._figure.series):
-            self._put(Drawing(), self._wanted, self._figure.look)
+            self._set_drawing(Drawing(), self._wanted, self._figure.look)
             return
         wait = self._drawn_at + EVERY_S - time.monotonic()
-        if self._look == self._figure.look and wait > 0:
-            self._timer = self.set_timer(wait, self._look_again)
+        if self._drawn_look == self._figure.look and wait > 0:
+            self._timer = self.set_timer(wait, self._redraw)
         else:
             self._busy = True
             self._draw()
 
     @work(group="plot")
     async def _draw(self) -> None:
-        """In a thread, so that the loop stays free for keys; then whatever was wanted meanwhile."""
+        """Draw in a thread, so that the loop stays free for keys; then again if the figure changed meanwhile."""
         figure, key, size = self._figure, self._wanted, self.size
         try:
             drawing = await asyncio.to_thread(
@@ -148,22 +147,22 @@ class Plot(Widget):
         finally:
             self._busy = False
         self._drawn_at, self.drawn = time.monotonic(), self.drawn + 1
-        self._put(drawing, key, figure.look)
-        self._look_again()
+        self._set_drawing(drawing, key, figure.look)
+        self._redraw()
 
-    def _put(self, drawing: Drawing, key: Hashable, look: Hashable) -> None:
-        self._drawing, self._key, self._look = drawing, key, look
+    def _set_drawing(self, drawing: Drawing, key: Hashable, look: Hashable) -> None:
+        self._drawing, self._drawn_state, self._drawn_look = drawing, key, look
         self.refresh()
 
     # --- painting -------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One row; where nothing is drawn, what will be."""
+        """One row; the placeholder if nothing is drawn."""
         width = self.size.width
         rows = self._drawing.rows
         if not rows:
-            says = self._says if y == self.size.height // 2 else ""
-            return strip(self, Content.styled(" " * ((width - len(says)) // 2) + says, "$quiet"), width)
+            placeholder = self._placeholder if y == self.size.height // 2 else ""
+            return strip(self, Content.styled(" " * ((width - len(placeholder)) // 2) + placeholder, "$quiet"), width)
         line = strip(self, rows[y] if y < len(rows) else Content(""), width)
         at = self._column(self._cursor)
         if at is None or y >= len(rows) - 1:

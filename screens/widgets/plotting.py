@@ -1,7 +1,7 @@
-"""One plot as rows of text, drawn by plotext: thinned out, masked, with ticks of our own. No widget, no theme.
+"""Draws one plot with plotext as rows of text: thinned out, masked, with our own ticks. No widget, no theme.
 
-plotext keeps one figure for the whole process: `draw` holds a lock, and may be called from any thread. It draws on
-numbers (1, 2, 3 ...) that stand for colours; what comes back carries the theme's names instead.
+plotext keeps one figure per process: `draw` holds a lock and may be called from any thread. It is given numbers (1,
+2, 3 ...) as colours; the result carries the theme's names instead.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 LEAST_WIDTH, LEAST_HEIGHT = 16, 4
-STRETCHES = 40
+MAX_GAPS = 40
 """A line with more gaps than this is drawn as points."""
-MARKS = 20
-"""Vertical lines that a plot shows at most."""
-HUGE = 1e290
-"""What is larger is drawn as if it were this large: arithmetic on it would overflow."""
+MAX_MARKS = 20
+"""Vertical lines of a plot, at most."""
+MAX_VALUE = 1e290
+"""Larger values are drawn at this value: arithmetic on them would overflow."""
 
 
 class Ink(IntEnum):
-    """What a colour of a plot means; the number is plotext's."""
+    """The meaning of a colour; the number is plotext's."""
 
     RAW = 1
     LINE = 2
@@ -45,7 +45,7 @@ class Ink(IntEnum):
 STYLES = {"1": "$quiet", "2": "$accent", "3": "bold $accent", "4": "bold $error"}
 AXES = "$quiet"
 MARKERS = {Ink.RAW: ("braille", "."), Ink.LINE: ("braille", "*"), Ink.MEAN: ("hd", "o")}
-"""In Unicode and in ASCII; the mean differs from the raw line by its shape, too."""
+"""In Unicode and in ASCII; the mean differs from the raw line in shape as well."""
 _lock = threading.Lock()
 _ansi = re.compile(r"\x1b\[(?:38;5;)?(\d+)m")
 _to_ascii = str.maketrans("─│┌┐└┘├┤┬┴┼", "-|+++++++++")
@@ -53,7 +53,7 @@ _to_ascii = str.maketrans("─│┌┐└┘├┤┬┴┼", "-|+++++++++")
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A line: `x` grows, `y` is NaN where nothing can be drawn; both of the same length."""
+    """A line: increasing `x`, and `y` with NaN for missing values; both (points,)."""
 
     x: NDArray[np.int64]
     y: Numbers
@@ -62,7 +62,7 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """What of a series can be drawn; where `gap` grows from one point to the next, there is one between them."""
+    """The drawable points of a series; an increase of `gap` between two points marks a gap between them."""
 
     x: NDArray[np.int64]
     y: Numbers
@@ -75,7 +75,7 @@ Ticks = tuple[list[float], list[str]]
 
 @dataclass(frozen=True)
 class _Axes:
-    """Cells of the whole plot; limits and ticks of each axis, logarithmic ones as exponents."""
+    """Size of the plot in cells; limits and ticks of each axis, on a log axis as exponents."""
 
     width: int
     height: int
@@ -87,7 +87,7 @@ class _Axes:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Rows of exactly `width` cells; the canvas between the axes, and the x values at its ends."""
+    """Rows of equal width; the cells `left`..`right` of the canvas, and the x values at its ends."""
 
     rows: tuple[Content, ...] = ()
     left: int = 0
@@ -96,7 +96,7 @@ class Drawing:
     high: float = 1.0
 
     def column(self, x: float) -> int | None:
-        """The cell in which `x` stands; None where it is not on the canvas."""
+        """The cell of `x`; None outside the canvas."""
         if not self.rows or self.right <= self.left or not self.low <= x <= self.high:
             return None
         part = (x - self.low) / (self.high - self.low) if self.high > self.low else 0.0
@@ -104,7 +104,7 @@ class Drawing:
 
 
 def drawable(one: Series, *, log: bool = False) -> NDArray[np.bool_]:
-    """Which points have a place: finite, and above 0 on a log axis; (points,)."""
+    """Which points can be drawn: finite, and above 0 on a log axis; (points,)."""
     import numpy as np
 
     finite = np.isfinite(one.y)
@@ -116,7 +116,7 @@ def draw(
 ) -> Drawing:
     """Draw the series on `width` x `height` cells, and a vertical line at each of `marks`.
 
-    On a log axis only what is above 0 is drawn. An empty Drawing where there is nothing to draw, or no room.
+    On a log axis only values above 0 are drawn. Returns an empty Drawing if there is nothing to draw, or no room.
     """
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Drawing()
@@ -125,22 +125,22 @@ def draw(
         return Drawing()
     axes = _axes(series, lines, width, height, log)
     with _lock:
-        text = _build(lines, [m for m in marks if axes.x[0] <= m <= axes.x[1]][:MARKS], axes, unicode)
+        text = _build(lines, [m for m in marks if axes.x[0] <= m <= axes.x[1]][:MAX_MARKS], axes, unicode)
     return _read(text, axes, unicode)
 
 
 def _masked(one: Series, log: bool) -> _Line:
-    """The points that can be drawn, on a log axis as exponents."""
+    """The drawable points, on a log axis as exponents."""
     import numpy as np
 
     with np.errstate(invalid="ignore"):
         good = drawable(one, log=log)
-    y = np.clip(one.y[good], -HUGE, HUGE)
+    y = np.clip(one.y[good], -MAX_VALUE, MAX_VALUE)
     return _Line(one.x[good], np.log10(y) if log else y, np.cumsum(~good, dtype=np.int64)[good], one.ink)
 
 
 def _axes(series: Sequence[Series], lines: Sequence[_Line], width: int, height: int, log: bool) -> _Axes:
-    """As wide as all points, those that cannot be drawn included; as high as the lines."""
+    """The limits: of x over all points, including those that cannot be drawn; of y over the lines."""
     x = float(min(s.x[0] for s in series if len(s.x))), float(max(s.x[-1] for s in series if len(s.x)))
     x = (x[0], x[1] if x[1] > x[0] else x[0] + 1.0)
     y = _limits(lines, log)
@@ -149,7 +149,7 @@ def _axes(series: Sequence[Series], lines: Sequence[_Line], width: int, height: 
 
 
 def _limits(lines: Sequence[_Line], log: bool) -> tuple[float, float]:
-    """Lowest and highest value, a little apart even where there is one value only."""
+    """The lowest and highest value, widened if they are equal."""
     low, high = min(float(s.y.min()) for s in lines), max(float(s.y.max()) for s in lines)
     if high - low < max(abs(high), abs(low), 1e-30) * 1e-9:
         apart = 0.5 if log else abs(high) * 0.1 or 1.0
@@ -168,7 +168,7 @@ def _y_ticks(low: float, high: float, height: int, log: bool) -> Ticks:
 
 
 def _build(lines: Sequence[_Line], marks: Sequence[float], axes: _Axes, unicode: bool) -> str:
-    """The text that plotext makes of it, its colours as ANSI sequences."""
+    """The text built by plotext, with colours as ANSI sequences."""
     import plotext as plt
 
     plt.clear_figure()
@@ -191,7 +191,7 @@ def _build(lines: Sequence[_Line], marks: Sequence[float], axes: _Axes, unicode:
 
 
 def _draw_line(plt: Any, one: _Line, columns: int, unicode: bool) -> None:
-    """The line in the pieces between its gaps; as points where there are too many of them."""
+    """Draw the line in pieces between its gaps; as points if there are too many gaps."""
     import numpy as np
 
     from services.training.curves import downsample
@@ -200,7 +200,7 @@ def _draw_line(plt: Any, one: _Line, columns: int, unicode: bool) -> None:
     x, y = one.x[kept], one.y[kept]
     marker, color = MARKERS[one.ink][0 if unicode else 1], int(one.ink)
     cuts = np.flatnonzero(np.diff(one.gap[kept])) + 1
-    if len(cuts) > STRETCHES:
+    if len(cuts) > MAX_GAPS:
         plt.scatter(x.tolist(), y.tolist(), marker=marker, color=color)
         return
     for piece_x, piece_y in zip(np.split(x, cuts), np.split(y, cuts), strict=True):
@@ -208,7 +208,7 @@ def _draw_line(plt: Any, one: _Line, columns: int, unicode: bool) -> None:
 
 
 def _read(text: str, axes: _Axes, unicode: bool) -> Drawing:
-    """The rows of what plotext built, with names for its colours."""
+    """Parse the text built by plotext, with the theme's names for its colours."""
     lines = text.split("\n")
     lines = lines[:-1] if lines and not lines[-1] else lines
     rows, left = [], 0

@@ -1,4 +1,4 @@
-"""A camera's picture in half blocks: 256 colours, only the cells that changed."""
+"""A camera's picture in half blocks: 256 colours, repainting only cells that changed."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 JUMP = 24.0
-"""A pixel that differs by more than this (0..255) in one channel is new; less is noise, and is averaged."""
+"""A pixel that differs by more than this (0..255) in one channel has changed; less is noise and is averaged."""
 SMOOTHING = 0.25
 STICKY = 4.0
-"""A cell keeps its colour until another is nearer by more than this."""
+"""A cell keeps its colour until another one is closer by more than this (0..255)."""
 RAMP = " .:-=+*#%@"
 
 
 @lru_cache(maxsize=1)
 def _cube() -> tuple[Pixels, Pixels]:
-    """For each level 0..255: the step of the 6x6x6 cube, and of the 24 greys."""
+    """For each level 0..255: the nearest step of the 6x6x6 cube, and of the 24 greys; both (256,)."""
     import numpy as np
 
     steps = np.array([0, 95, 135, 175, 215, 255])
@@ -42,14 +42,14 @@ def _cube() -> tuple[Pixels, Pixels]:
 
 @lru_cache(maxsize=1)
 def _table() -> Pixels:
-    """(256, 3): what the terminal shows for each number."""
+    """(256, 3): the RGB value of each colour number."""
     import numpy as np
 
     return np.array([Color.from_ansi(n).get_truecolor() for n in range(256)], np.uint8)
 
 
 def steady_index(rgb: NDArray[np.float32], shown: Pixels) -> Pixels:
-    """The colour numbers of `rgb`, but the `shown` ones where these are about as near."""
+    """The colour numbers of `rgb` (h, w, 3), keeping the `shown` ones (h, w) where they are about as close."""
     import numpy as np
 
     best = palette_index(rgb.astype(np.uint8))
@@ -60,7 +60,7 @@ def steady_index(rgb: NDArray[np.float32], shown: Pixels) -> Pixels:
 
 
 def palette_index(rgb: Pixels) -> Pixels:
-    """The 256-colour number of each pixel of an (h, w, 3) picture: nearly grey ones become greys."""
+    """The 256-colour number of each pixel of an (h, w, 3) picture; nearly grey pixels become greys."""
     import numpy as np
 
     cube, grey = _cube()
@@ -73,7 +73,7 @@ def palette_index(rgb: Pixels) -> Pixels:
 
 @lru_cache(maxsize=256)
 def _colour(number: int) -> Color:
-    # With its triplet set, Textual's filter leaves the short 8-bit form alone.
+    # With its triplet set, Textual's filter keeps the short 8-bit form.
     return Color(f"color({number})", ColorType.EIGHT_BIT, number, Color.from_ansi(number).get_truecolor())
 
 
@@ -83,7 +83,7 @@ def _style(top: int, bottom: int) -> Style:
 
 
 class Preview(Widget):
-    """Shows what `show` gets, two pixels per cell; `wanted` is the size in pixels to ask the worker for."""
+    """Shows pictures, two pixels per cell; `wanted` is the size in pixels to request from the worker."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -111,13 +111,12 @@ class Preview(Widget):
         return (width, height)
 
     def clear(self) -> None:
-        """Show nothing."""
         if self._cells is not None:
             self._mean = self._index = self._cells = None
             self.refresh()
 
     def show(self, rgb: bytes, width: int, height: int) -> None:
-        """Paint a picture of height * width * 3 bytes; what is not a whole picture is left out."""
+        """Paint a picture of height * width * 3 bytes; an incomplete picture is ignored."""
         import numpy as np
 
         height -= height % 2
@@ -153,35 +152,34 @@ class Preview(Widget):
         self.refresh(*regions)
 
     def _origin(self) -> tuple[int, int]:
-        """Where the picture's first cell stands: centred."""
+        """(column, row) of the picture's first cell: the picture is centred."""
         assert self._cells is not None
         rows, columns = self._cells.shape[:2]
         return max(0, (self.size.width - columns) // 2), max(0, (self.size.height - rows) // 2)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The rows of `crop`, past Textual's cache of styles: a picture has no border, and changes all the time."""
+        """The rows of `crop`, bypassing Textual's style cache: there is no border and the picture keeps changing."""
         if self.app.no_color:
             return super().render_lines(crop)
-        around = self.rich_style  # Textual works it out anew each time it is asked
-        return [self._row(y, around).crop(crop.x, crop.right) for y in crop.line_range]
+        background = self.rich_style  # Textual computes it on every access
+        return [self._row(y, background).crop(crop.x, crop.right) for y in crop.line_range]
 
     def render_line(self, y: int) -> Strip:
-        """One row of cells."""
         return self._row(y, self.rich_style)
 
-    def _row(self, y: int, around: Style) -> Strip:
+    def _row(self, y: int, background: Style) -> Strip:
         """One row; one segment per run of equal cells, so that little is sent."""
         width = self.size.width
         if self._cells is None:
-            return Strip.blank(width, around)
+            return Strip.blank(width, background)
         left, top = self._origin()
         row = y - top
         if not 0 <= row < self._cells.shape[0]:
-            return Strip.blank(width, around)
+            return Strip.blank(width, background)
         pairs = self._cells[row, : width - left].tolist()
         draw = self._half_blocks if signs().unicode else self._ramp
         rest = width - left - len(pairs)
-        return Strip([Segment(" " * left, around), *draw(pairs), Segment(" " * rest, around)], width)
+        return Strip([Segment(" " * left, background), *draw(pairs), Segment(" " * rest, background)], width)
 
     def _half_blocks(self, pairs: list[list[int]]) -> list[Segment]:
         segments = []

@@ -16,7 +16,7 @@ from screens.widgets.line import strip
 
 
 class RowList(Widget):
-    """Rows of content with a cursor; a click chooses, a second one opens."""
+    """Rows of content with a cursor; a click chooses a row, a second one opens it."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -31,7 +31,7 @@ class RowList(Widget):
 
     @dataclass
     class Chosen(Message):
-        """The cursor stands on another row."""
+        """The cursor moved to another row."""
 
         row: int
 
@@ -43,16 +43,16 @@ class RowList(Widget):
 
     @property
     def lines(self) -> list[str]:
-        """What the operator reads, row by row."""
+        """The plain text of each row."""
         return [row.plain for row in self.rows]
 
     @property
     def room(self) -> int:
-        """The cells that a row has, those of the cursor left out."""
+        """The width of a row in cells, without the cursor mark."""
         return max(0, self.size.width - 1)
 
     def show(self, rows: Sequence[Content], cursor: int | None = None) -> None:
-        """Show these rows; the cursor stays, or stands where `cursor` says."""
+        """Show these rows; the cursor moves to `cursor`, if given."""
         wanted = self.cursor if cursor is None else cursor
         at = max(0, min(wanted, len(rows) - 1))
         same = len(rows) == len(self.rows) and all(a.is_same(b) for a, b in zip(rows, self.rows, strict=True))
@@ -63,7 +63,7 @@ class RowList(Widget):
         self.refresh()
 
     def move(self, by: int) -> None:
-        """Move the cursor; at the ends it stays."""
+        """Move the cursor by rows, at most to the ends."""
         at = max(0, min(self.cursor + by, len(self.rows) - 1))
         if at != self.cursor:
             self.cursor = at
@@ -72,7 +72,7 @@ class RowList(Widget):
             self.post_message(self.Chosen(at))
 
     def page(self, pages: int) -> None:
-        """Move by whole pages."""
+        """Move the cursor by pages."""
         self.move(pages * max(1, self.size.height - 1))
 
     def _scroll(self) -> None:
@@ -81,11 +81,11 @@ class RowList(Widget):
         self._top = max(self._top, self.cursor - height + 1)
 
     def on_resize(self) -> None:
-        """Keep the cursor on the screen."""
+        """Keep the cursor visible."""
         self._scroll()
 
     def on_click(self, event: events.Click) -> None:
-        """Choose, or open what is chosen already."""
+        """Choose a row; open it if it is chosen already."""
         row = self._top + event.y
         if row >= len(self.rows):
             return
@@ -94,7 +94,7 @@ class RowList(Widget):
         self.move(row - self.cursor)
 
     def render_line(self, y: int) -> Strip:
-        """One row, the chosen one with a mark and a lifted background."""
+        """One row; the chosen one has a mark and a raised background."""
         width = self.size.width
         row = self._top + y
         if row >= len(self.rows):

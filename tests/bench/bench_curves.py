@@ -118,7 +118,7 @@ def in_process(run: RunFolder, times: int) -> None:
     for what, (width, height) in SIZES.items():
         for log in (False, True):
             for spec in PLOTS[: 1 if what.startswith("loss") else 2]:
-                shown = plots.figure(curves, spec, log=log, says="")
+                shown = plots.figure(curves, spec, log=log, placeholder="")
                 taken = []
                 for _ in range(times * 4):
                     begin = time.perf_counter()

@@ -41,7 +41,7 @@ async def test_today_lists_what_runs_and_attaches_to_it(open_console, make_worke
         worker = await make_worker()
         worker.take()
         past_session(console.folder, "20260101-080000-aaaa")
-        console.screen._look_around()
+        console.screen._refresh_all()
         await console.until(lambda: len(rows(console)) == 2)
         assert "done" in rows(console)[0] or "reset" in rows(console)[0]
         assert "1/2" in rows(console)[0]
@@ -57,18 +57,18 @@ async def test_a_run_that_cannot_be_read_is_said_beside_the_others(open_console,
         await make_worker()
         bad = console.folder.run("20260101-080000-aaaa")
         bad.events.mkdir(parents=True)
-        console.screen._look_around()
+        console.screen._refresh_all()
         await console.until(lambda: len(rows(console)) == 1)
         await console.sees("run 20260101-080000-aaaa cannot be read (")
         bad.events.rmdir()
-        console.screen.query_one(TodayPanel).look_again()
+        console.screen.query_one(TodayPanel).refresh_runs()
         await console.until(lambda: "cannot be read" not in console.everything)
 
 
 async def test_enter_on_an_ended_session_opens_it_in_the_log(open_console):
     async with open_console() as console:
         past_session(console.folder, "20260101-080000-aaaa", dataset="stack_cubes")
-        console.screen._look_around()
+        console.screen._refresh_all()
         await console.until(lambda: len(rows(console)) == 1)
         await console.press("enter")
         await console.until(lambda: console.screen.id == "log" and console.screen.has_class("-open"))
@@ -276,4 +276,4 @@ def test_the_disk_is_red_where_it_runs_out_and_not_where_nothing_is_filmed(free,
 def test_an_evaluation_does_not_miss_its_leader():
     part, telemetry = Part("leader", "so101_leader", "/dev/x"), protocol.Telemetry(at=0.0, joints={"a": 1.0}, leader={})
     assert "no answer" in part_line(part, telemetry, 60).plain
-    assert "not needed" in part_line(part, telemetry, 60, led=False).plain
+    assert "not needed" in part_line(part, telemetry, 60, uses_leader=False).plain

@@ -101,7 +101,7 @@ async def test_bench_with_what_was_done_today(open_console):
     async with open_console() as console:
         past_session(console.folder, "20260202-010000-aaaa", at=NOON - 6000)
         past_session(console.folder, "20260202-020000-bbbb", at=NOON - 2000, dataset="stack_cubes")
-        console.screen._look_around()
+        console.screen._refresh_all()
         await console.until(lambda: len(console.screen.query_one(RowList).lines) == 2)
         await looks_like(console, "bench")
 

@@ -47,7 +47,7 @@ def form(console) -> EvaluateForm:
 
 async def open_form(console):
     await console.press("f5")
-    await console.until(lambda: bool(console.screen.query(EvaluateForm)) and form(console).whole)
+    await console.until(lambda: bool(console.screen.query(EvaluateForm)) and form(console).has_fields)
 
 
 def value(console, name: str) -> str:

@@ -299,7 +299,7 @@ async def test_stopping_what_another_console_commands_says_so(open_console, make
         await show(console)
         await console.until(lambda: console.desk.training.can_stop)
         training.drive("anna")
-        await console.until(lambda: console.desk.training.others == "anna")
+        await console.until(lambda: console.desk.training.other_driver == "anna")
         await console.press("S")
         await console.sees("anna commands this training: stopping it takes over.")
         await console.press("y")
@@ -601,7 +601,7 @@ async def test_bench_lists_a_training_and_attaches_to_it(open_console, make_trai
     async with open_console() as console:
         training = await make_training()
         training.train(10)
-        console.screen._look_around()
+        console.screen._refresh_all()
         await console.until(lambda: len(console.screen.query_one(RowList).lines) == 1)
         assert console.word == "IDLE" and "m teleoperate" in console.keys and "R release" in console.keys
         await console.press("a")

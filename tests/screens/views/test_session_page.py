@@ -273,6 +273,6 @@ async def test_today_lists_trainings_and_evaluations(open_console: Any) -> None:
         for number, events in ((1, train_events()), (2, eval_events())):
             first = msgspec.structs.replace(events[0], id=session_id(number), at=now)
             write_run(console.folder, session_id(number), first, *events[1:], ended())
-        console.screen._look_around()
+        console.screen._refresh_all()
         await console.sees("2/3  [21, 94] %")
         await console.sees("20,000 steps")

@@ -221,7 +221,7 @@ async def test_an_empty_plot_says_what_will_be_there():
     app = OnePlot()
     async with app.run_test(size=(60, 20)) as pilot:
         plot = app.query_one(Plot)
-        plot.show(Figure(says="appears after step 10"))
+        plot.show(Figure(placeholder="appears after step 10"))
         await pilot.pause()
         assert "appears after step 10" in plot.render_line(10).text
         assert plot.text == "appears after step 10"
