@@ -1,4 +1,4 @@
-"""A session in one line of words: when, what, how much came of it. For the Log screen and the command line."""
+"""A session in one line: when, what, and its counts. For the Log screen and the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sessions.statistics import wilson
 
 @dataclass(frozen=True)
 class Headline:
-    """One line of the log in pieces: plain text without markup, safe to show."""
+    """The parts of a session's line in the log: plain text without markup, safe to show."""
 
     when: str
     kind: str
@@ -29,22 +29,22 @@ class Headline:
 
 
 def headline(session: Session, zone: tzinfo | None = None) -> Headline:
-    """The session in words; times in `zone`, which is the machine's own without one."""
+    """The session's headline; times in `zone`, by default the machine's."""
     return Headline(
         when=local(session.started_utc, zone),
         kind=session.kind.value,
-        what=what(session),
+        what=subject(session),
         counts=counts(session),
         duration=_duration(session),
         marks=tuple(_marks(session)),
     )
 
 
-# -- what ---------------------------------------------------------------------------------------------
+# -- subject ------------------------------------------------------------------------------------------
 
 
-def what(session: Session) -> str:
-    """What the session was about: a run's name, the checkpoint that was tried, else dataset, task or bench."""
+def subject(session: Session) -> str:
+    """The session's subject: a run's name, the evaluated checkpoint, else dataset, task or bench."""
     if session.kind is SessionKind.TRAIN:
         return clean(_run_name(session))
     if session.kind is SessionKind.EVAL and session.checkpoint:
@@ -55,12 +55,12 @@ def what(session: Session) -> str:
 def _run_name(session: Session) -> str:
     request = session.request
     folder = Path(session.training.started.output_dir).name if session.training else ""
-    asked = request.name if isinstance(request, TrainRequest) else ""
-    return folder or asked or f"{policy_of(session) or 'a policy'} on {session.dataset}"
+    requested = request.name if isinstance(request, TrainRequest) else ""
+    return folder or requested or f"{policy_of(session) or 'a policy'} on {session.dataset}"
 
 
 def policy_of(session: Session) -> str:
-    """What a training trained, or was asked to; empty for other sessions."""
+    """The policy that a training trained or was to train; empty for other sessions."""
     if session.training:
         return session.training.started.policy
     return session.request.policy if isinstance(session.request, TrainRequest) else ""
@@ -90,7 +90,7 @@ def _kept(session: Session) -> str:
 
 
 def training_counts(training: Training) -> list[str]:
-    """Steps, loss and checkpoints, the last two where there are any."""
+    """Steps, loss and checkpoints; the last two only if there are any."""
     number = len(training.checkpoints)
     words = [steps_made(training), *filter(None, [loss_of(training)])]
     return words + ([f"{number} checkpoint{'' if number == 1 else 's'}"] if number else [])
@@ -103,12 +103,12 @@ def steps_made(training: Training) -> str:
 
 
 def loss_of(training: Training) -> str:
-    """`loss 0.006`; empty before it was first logged."""
+    """`loss 0.006`; empty before the first log point."""
     return "" if training.loss is None else f"loss {training.loss:.3g}"
 
 
 def verdict_counts(number: dict[Verdict, int]) -> str:
-    """`12 success 8 failure 1 void 60 % [39, 78]`; the void ones where there are any, the rate of what counts."""
+    """`12 success 8 failure 1 void 60 % [39, 78]`; void trials only if there are any, the rate without them."""
     success, failure, void = (number[v] for v in (Verdict.SUCCESS, Verdict.FAILURE, Verdict.VOID))
     parts = [f"{success} success {failure} failure", f"{void} void" if void else "", rate(success, success + failure)]
     return " ".join(part for part in parts if part)
@@ -134,7 +134,7 @@ def bounds(successes: int, judged: int) -> str:
 
 
 def local(utc: str, zone: tzinfo | None = None) -> str:
-    """`2026-02-17 14:20` in `zone`, or on the machine's own clock; what is no time comes back as it is."""
+    """`2026-02-17 14:20` in `zone`, by default the machine's; text that is not a time is returned as it is."""
     try:
         return datetime.fromisoformat(utc).astimezone(zone).strftime("%Y-%m-%d %H:%M")
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What `lab-console sessions --json` prints, and its JSON Schema: both made from the documents' structs."""
+"""The output of `lab-console sessions --json` and its JSON Schema, both made from the documents' structs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sessions.models import SessionKind, SessionStatus
 
 
 class ListedSession(Session, frozen=True, kw_only=True):
-    """A session of the log, newest first in the list. What scripts ask most comes flat; the facts follow, as told.
+    """A session of the log; the list is newest first. The fields that scripts use most are flat; the facts follow.
 
     Times named `_utc` are ISO 8601, those named `at` Unix seconds. `target` counts accepted episodes, steps or judged
     trials. `ended` and `ended_utc` are null while the session runs.
@@ -39,7 +39,7 @@ class ListedSession(Session, frozen=True, kw_only=True):
 
 FIELDS = ListedSession.__struct_fields__
 ORDER = sorted(FIELDS, key=lambda name: name in Session.__struct_fields__)
-"""The flat ones first."""
+"""The flat fields first."""
 
 
 def listed(session: Session) -> ListedSession:
@@ -54,5 +54,5 @@ def as_json(sessions: Iterable[Session]) -> list[dict[str, Any]]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of what `as_json` gives."""
+    """The JSON Schema (2020-12) of what `as_json` returns."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(list[ListedSession])}

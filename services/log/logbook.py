@@ -1,4 +1,4 @@
-"""The log's verbs, for the Log screen and the command line: list, filter, annotate and mark."""
+"""Operations on the log, for the Log screen and the command line: list, filter, annotate and mark."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.live.crashes import close_crashed
 from services.live.event_log import EventLog, LogBusy, is_live
 from services.live.running import unreadable_runs
 from services.live.snapshots import Snapshot
-from services.log.headline import counts, policy_of, what
+from services.log.headline import counts, policy_of, subject
 from services.log.scribe import Scribe, fold
 from services.text import clean
 from sessions.document import Session
@@ -35,21 +35,21 @@ LONGEST_TAG = 64
 
 
 class LogbookProblem(Exception):
-    """What could not be listed or added, why, and what to do, in a sentence."""
+    """The log could not be read or added to. The message is one sentence: what, why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Logbook:
-    """Every session, newest first; `message` is what the operator must know about the log itself."""
+    """Every session, newest first; `message` reports problems with the log itself."""
 
     sessions: tuple[Session, ...] = ()
     message: str | None = None
 
 
 def sessions(folder: DataFolder) -> Logbook:
-    """The log, up to date. Runs that cannot be read, or a log that cannot be written, are told by the message.
+    """The log, brought up to date. Its message reports runs that cannot be read, and a log that cannot be written.
 
-    Raises LogbookProblem where it cannot be read.
+    Raises LogbookProblem if it cannot be read.
     """
     with Scribe(folder) as scribe:
         message = ""
@@ -61,8 +61,8 @@ def sessions(folder: DataFolder) -> Logbook:
             listed = scribe.sessions()
         except StoreProblem as problem:
             raise LogbookProblem(str(problem)) from problem
-        said = [text for text in (scribe.message or message, unreadable_runs(scribe.unreadable)) if text]
-        return Logbook(tuple(listed), "; ".join(said) or None)
+        messages = [text for text in (scribe.message or message, unreadable_runs(scribe.unreadable)) if text]
+        return Logbook(tuple(listed), "; ".join(messages) or None)
 
 
 # -- filter -----------------------------------------------------------------------------------------
@@ -71,18 +71,18 @@ _TERM = re.compile(r'(?P<open>\w+):(?=\s|$)|(?:(?P<key>\w+):)?(?:"(?P<quoted>[^"
 
 
 def matching(listed: Iterable[Session], query: str) -> list[Session]:
-    """The sessions that every term of `query` fits, in their order.
+    """The sessions that match every term of `query`, in their order.
 
-    A term is `key:part` (kind, status, dataset, operator, bench, task, host, checkpoint, policy, tag, id) or text that
-    may stand anywhere in the session; case does not count, quotes hold a term with spaces together, and an unknown key
-    is text.
+    A term is `key:part` (kind, status, dataset, operator, bench, task, host, checkpoint, policy, tag, id), or text that
+    may occur anywhere in the session. Case is ignored, quotes enclose a term with spaces, and a term with an unknown
+    key is text.
     """
     terms = [_term(found) for found in _TERM.finditer(query)]
-    return [session for session in listed if all(_fits(session, key, part) for key, part in terms)]
+    return [session for session in listed if all(_matches(session, key, part) for key, part in terms)]
 
 
 def _term(found: re.Match[str]) -> tuple[str, str]:
-    """(key, part), both folded; the key is empty for text."""
+    """(key, part), both case-folded; the key is empty for text."""
     key = (found["key"] or found["open"] or "").casefold()
     part = (found["quoted"] if found["quoted"] is not None else found["plain"] or "").casefold()
     return (key, part) if not key or key in KEYS else ("", f"{key}:{part}")
@@ -92,7 +92,7 @@ _FIELDS = ("bench", "checkpoint", "dataset", "host", "id", "kind", "operator", "
 KEYS = frozenset({*_FIELDS, "policy", "tag"})
 
 
-def _fits(session: Session, key: str, part: str) -> bool:
+def _matches(session: Session, key: str, part: str) -> bool:
     match key:
         case "":
             return any(part in text.casefold() for text in _texts(session))
@@ -105,18 +105,18 @@ def _fits(session: Session, key: str, part: str) -> bool:
 
 
 def _texts(session: Session) -> list[str]:
-    """Everything that a person may remember of a session."""
+    """All of a session's searchable text."""
     plain = [str(getattr(session, key)) for key in _FIELDS]
     flags = {flag for episode in session.episodes for flag in episode.flags}
     notes = [text for note in session.notes for text in (note.text, note.author)]
-    words = [what(session), counts(session), session.trained_in, session.end_reason]
+    words = [subject(session), counts(session), session.trained_in, session.end_reason]
     modes = {trial.failure_mode for trial in session.trials}
     tags = [f"#{tag}" for tag in session.tags]
-    return [*plain, *words, *_learnt(session), *tags, *session.alarms, *notes, *flags, *modes]
+    return [*plain, *words, *_training_texts(session), *tags, *session.alarms, *notes, *flags, *modes]
 
 
-def _learnt(session: Session) -> list[str]:
-    """What a training was about."""
+def _training_texts(session: Session) -> list[str]:
+    """A training's searchable text."""
     training = session.training
     if training is None:
         return [policy_of(session)]
@@ -136,40 +136,40 @@ def add_note(folder: DataFolder, session_id: str, text: str, author: str = "") -
     if len(text) > LONGEST_NOTE:
         raise LogbookProblem(f"a note has at most {LONGEST_NOTE} characters, this one has {len(text)}")
     run, _ = _find(folder, session_id)
-    _record(run, protocol.AddNote(text=text, author=author), ev.NoteAdded(text=text, author=author))
+    _record_event(run, protocol.AddNote(text=text, author=author), ev.NoteAdded(text=text, author=author))
     fold(folder)
 
 
 def set_tag(folder: DataFolder, session_id: str, tag: str, present: bool = True) -> None:
-    """Put a tag on the session or take it off, durably; a leading `#` does not count. Raises LogbookProblem."""
+    """Add a tag to the session or remove it, durably; a leading `#` is ignored. Raises LogbookProblem."""
     tag = tag.strip().removeprefix("#")
     if not tag or len(tag) > LONGEST_TAG or clean(tag) != tag or " " in tag:
         raise LogbookProblem(f"a tag is one word of at most {LONGEST_TAG} characters: {clean(tag)[:80]!r} is none")
     run, _ = _find(folder, session_id)
     event = ev.TagAdded(tag=tag) if present else ev.TagRemoved(tag=tag)
-    _record(run, protocol.SetTag(tag=tag, present=present), event)
+    _record_event(run, protocol.SetTag(tag=tag, present=present), event)
     fold(folder)
 
 
 def mark_episode(folder: DataFolder, session_id: str, index: int, *, accepted: bool) -> None:
-    """Accept or reject an episode (`index` counts in the dataset): in the dataset's marks and in the log.
+    """Accept or reject an episode, in the dataset's marks and in the log. `index` is the episode's in the dataset.
 
-    While the session runs its worker does it. Raises LogbookProblem.
+    While the session runs, its worker does it. Raises LogbookProblem.
     """
     run, snapshot = _find(folder, session_id)
     episode = next((e for e in snapshot.episodes if e.index == index), None)
     if episode is None:
         raise LogbookProblem(f"session {run.id} saved no episode {index}")
     command = protocol.MarkTake(take=episode.take, accepted=accepted)
-    if not (is_live(run) and _tell(run, command, time.monotonic() + ANSWER_S)):
+    if not (is_live(run) and _send(run, command, time.monotonic() + ANSWER_S)):
         _mark_afterwards(run, snapshot, episode, accepted=accepted)
     fold(folder)
 
 
 def judge_trial(folder: DataFolder, session_id: str, index: int, verdict: Verdict, judge: str = "") -> None:
-    """Give the verdict that a trial was left without: attempt `index`, counted from 1. Durable, as at the bench.
+    """Judge a trial that has no verdict yet, durably. `index` counts attempts from 1.
 
-    While the session runs its worker decides. A verdict that is there stays. Raises LogbookProblem.
+    While the session runs, its worker does it. Raises LogbookProblem, also if the trial already has a verdict.
     """
     run, snapshot = _find(folder, session_id)
     trial = next((t for t in snapshot.trials if t.index == index), None)
@@ -177,7 +177,7 @@ def judge_trial(folder: DataFolder, session_id: str, index: int, verdict: Verdic
         raise LogbookProblem(f"session {run.id} has no trial {index}")
     if trial.verdict is not None:
         raise LogbookProblem(f"trial {index} of session {run.id} has its verdict: {trial.verdict.value}")
-    _record(
+    _record_event(
         run,
         protocol.JudgeTrial(trial=index, verdict=verdict, judge=judge),
         ev.TrialJudged(trial=index, verdict=verdict, judge=judge),
@@ -190,7 +190,7 @@ def judge_trial(folder: DataFolder, session_id: str, index: int, verdict: Verdic
 
 
 def _mark_verdict(run: RunFolder, snapshot: Snapshot, trial: Trial, verdict: Verdict) -> None:
-    """Into the marks of the rollouts, where the trial's motion was saved and is still there."""
+    """Write the verdict into the rollouts' marks, if the trial's motion was saved and still exists."""
     root = Path(snapshot.started.dataset_root if snapshot.started else "")
     if trial.episode_index is None or not root.is_absolute() or not root.is_dir():
         return
@@ -204,7 +204,7 @@ def _mark_verdict(run: RunFolder, snapshot: Snapshot, trial: Trial, verdict: Ver
 
 
 def _mark_afterwards(run: RunFolder, snapshot: Snapshot, episode: Episode, *, accepted: bool) -> None:
-    """As the worker does it: the sidecar first (training reads it), then the event."""
+    """Mark the episode as the worker does: the sidecar first (training reads it), then the event."""
     root = Path(snapshot.started.dataset_root if snapshot.started else "")
     if not root.is_absolute() or not root.is_dir():
         raise LogbookProblem(f"the dataset of session {run.id} is not at {root} any more: it cannot be marked")
@@ -224,7 +224,7 @@ def _mark_afterwards(run: RunFolder, snapshot: Snapshot, episode: Episode, *, ac
 
 
 def _find(folder: DataFolder, session_id: str) -> tuple[RunFolder, Snapshot]:
-    """The session's folder and state; a vanished worker's end is told first, so that what follows comes after."""
+    """The session's folder and state; a vanished worker's end is written first, so that later events follow it."""
     run = folder.run(session_id)
     if session_id in ("", ".", "..") or run.root.parent != folder.runs:
         raise LogbookProblem(f"{session_id!r} is no session id; `lab-console sessions` lists them")
@@ -241,12 +241,12 @@ def _unwritable(run: RunFolder, error: OSError) -> str:
     return f"{run.events} cannot be written: {error.strerror or error}; free the disk, or ask the session's owner"
 
 
-def _record(run: RunFolder, command: protocol.Command, event: ev.Event) -> None:
-    """Let a living worker write the event, else write it; a worker may come to its end meanwhile."""
+def _record_event(run: RunFolder, command: protocol.Command, event: ev.Event) -> None:
+    """Have a live worker write the event, else write it; retried, since a worker may end meanwhile."""
     give_up = time.monotonic() + ANSWER_S
     while True:
         if is_live(run):
-            if _tell(run, command, give_up):
+            if _send(run, command, give_up):
                 return
         else:
             with suppress(LogBusy):
@@ -268,10 +268,10 @@ def _append(run: RunFolder, event: ev.Event) -> None:
         raise LogbookProblem(_unwritable(run, error)) from error
 
 
-def _tell(run: RunFolder, command: protocol.Command, give_up: float) -> bool:
-    """Send one command to the run's worker; False where nobody listens (any more).
+def _send(run: RunFolder, command: protocol.Command, give_up: float) -> bool:
+    """Send one command to the run's worker; False if no worker listens (any more).
 
-    Raises LogbookProblem where it refuses, or is silent until `give_up` (monotonic time).
+    Raises LogbookProblem if the worker refuses, or does not answer before `give_up` (monotonic time).
     """
     try:
         with socket.socket(socket.AF_UNIX) as line:
@@ -293,7 +293,7 @@ def _tell(run: RunFolder, command: protocol.Command, give_up: float) -> bool:
 
 
 def _answer(line: socket.socket, command_id: int, give_up: float) -> protocol.Answer | None:
-    """The answer to `command_id` among whatever else comes; None when the other end closes."""
+    """The answer to `command_id` among other messages; None if the worker closes the connection."""
     held = b""
     while data := line.recv(protocol.LINE_LIMIT):
         *lines, held = (held + data).split(b"\n")
@@ -309,7 +309,7 @@ def _answer(line: socket.socket, command_id: int, give_up: float) -> protocol.An
 
 def _answers(lines: Sequence[bytes]) -> Iterable[protocol.Answer]:
     for text in lines:
-        with suppress(msgspec.DecodeError):  # a newer worker may say more than we know
+        with suppress(msgspec.DecodeError):  # a newer worker may send other messages
             message = protocol.decode_message(text)
             if isinstance(message, protocol.Answer):
                 yield message

@@ -1,4 +1,4 @@
-"""The session that a person means by an id, the beginning of one, or `last`."""
+"""Finding a session by its id, the beginning of its id, or `last`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from sessions.document import Session
 
 LAST = "last"
 """The newest session."""
-NAMED = 5
-"""Sessions that a sentence names, at most."""
+MOST_NAMED = 5
+"""The most sessions that a message names."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A session as the log has it now; `message` says what else must be known."""
+    """A session from the log; `message` reports problems with the log or with the session's events."""
 
     session: Session
     message: str = ""
 
 
 def find(folder: DataFolder, wanted: str) -> Found:
-    """The session that `wanted` names, running or over, with what its events tell by now.
+    """The session that `wanted` names, running or over, with its newest events.
 
-    Raises Refusal where it names none or several, LogbookProblem where the log or the session cannot be read.
+    Raises Refusal if it names none or several, LogbookProblem if the log or the session cannot be read.
     """
     book = logbook.sessions(folder) if folder.root.exists() else logbook.Logbook()
     known = {session.id: session for session in book.sessions}
@@ -44,9 +44,9 @@ def find(folder: DataFolder, wanted: str) -> Found:
 
 
 def choose(wanted: str, ids: Collection[str], where: str) -> str:
-    """The one of `ids` that `wanted` names: itself, the only one that begins so, or for `last` the newest.
+    """The one of `ids` that `wanted` names: exactly, as the only one with that beginning, or the newest for `last`.
 
-    Raises Refusal where there is none, or more than one.
+    Raises Refusal if there is none, or more than one.
     """
     if not ids:
         raise Refusal(f"no sessions yet in {where}; `lab-console` opens the console to start one")
@@ -57,19 +57,19 @@ def choose(wanted: str, ids: Collection[str], where: str) -> str:
         return wanted if wanted in matching else matching[0]
     if not matching:
         raise Refusal(f"no session of {where} begins with '{clean(wanted)}'; `lab-console sessions` lists them")
-    named = ", ".join(matching[:NAMED]) + (", ..." if len(matching) > NAMED else "")
+    named = ", ".join(matching[:MOST_NAMED]) + (", ..." if len(matching) > MOST_NAMED else "")
     raise Refusal(f"'{clean(wanted)}' fits {len(matching)} sessions ({named}): give more of the id")
 
 
 def _runs(folder: DataFolder) -> list[str]:
-    """Sessions that have a folder, those of which the log has nothing among them."""
+    """Sessions that have a folder, including those that the log does not know."""
     with suppress(OSError):
         return [path.name for path in folder.runs.iterdir() if SESSION_ID.fullmatch(path.name)]
     return []
 
 
 def _unreadable(run: RunFolder) -> str:
-    """Why the events cannot be read; empty where they can, or are gone."""
+    """Why the events cannot be read; empty if they can, or do not exist."""
     try:
         run.events.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
-"""A session's page: what the log keeps of it as sections of rows, made once from the document.
+"""A session's page: its document as sections of rows.
 
 The Log and the end of a session style it, the shell prints it, a report renders it. Every text in it is one harmless
-line (`services.text.clean`) and none is cut: how it wraps is for whoever draws it.
+line (`services.text.clean`) of any length: wrapping is left to the surface that draws it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from sessions.times import utc
 from sessions.trials import place
 
 FINGERPRINT = 12
-"""Hexadecimal digits that a page shows of a calibration's fingerprint; `sessions --json` has all 64."""
+"""Hexadecimal digits shown of a calibration's fingerprint; `sessions --json` has all 64."""
 
 
 def page(session: Session, zone: tzinfo | None = None) -> Page:
-    """Everything that the log knows of a session; times in `zone`, without one in the machine's own."""
+    """Everything that the log knows of a session; times in `zone`, by default the machine's."""
     sections = [_session(session, zone), *_work(session, zone), _remarks(session), _made_with(session)]
     return Page(clean(session.id), state(session), tuple(section for section in sections if section.rows))
 
@@ -42,7 +42,7 @@ _STATES = {
 
 
 def state(session: Session) -> Value:
-    """How the session stands, and why it ended."""
+    """The session's status, and why it ended."""
     tone, mark = _STATES[session.status]
     reason = f": {session.end_reason}" if session.end_reason else ""
     return text(f"{session.status.value}{reason}", tone, mark, strong=True)
@@ -55,11 +55,11 @@ _VERDICTS = {
 }
 
 
-# -- what every page has -------------------------------------------------------------------------------
+# -- every page ----------------------------------------------------------------------------------------
 
 
 def _session(session: Session, zone: tzinfo | None) -> Section:
-    """What it was, when, by whom and where; then what its kind is about."""
+    """Kind, time, operator and place, then the rows of its kind."""
     head = headline(session, zone)
     rows = [
         row("kind", head.kind),
@@ -68,29 +68,29 @@ def _session(session: Session, zone: tzinfo | None) -> Section:
         row("bench", f"{session.bench} on {session.host}") if session.bench else row("host", session.host),
         row("calibration", *_calibration(session)),
     ]
-    return section("session", [*rows, *_about(session)])
+    return section("session", [*rows, *_rows_of_kind(session)])
 
 
 def _calibration(session: Session) -> list[str]:
-    """By arm, enough of each fingerprint to tell two apart."""
-    told = session.connected.calibration if session.connected else {}
-    return [f"{arm} {fingerprint[:FINGERPRINT]}" for arm, fingerprint in told.items()]
+    """Each arm with the start of its fingerprint, enough to tell two apart."""
+    fingerprints = session.connected.calibration if session.connected else {}
+    return [f"{arm} {fingerprint[:FINGERPRINT]}" for arm, fingerprint in fingerprints.items()]
 
 
-def _about(session: Session) -> list[Row]:
+def _rows_of_kind(session: Session) -> list[Row]:
     match session.kind:
         case SessionKind.RECORD:
-            return _recorded(session)
+            return _recording_rows(session)
         case SessionKind.TRAIN:
-            return _trained(session)
+            return _training_rows(session)
         case SessionKind.EVAL:
-            return _evaluated(session)
+            return _evaluation_rows(session)
         case SessionKind.BENCH:
-            return _benched(session)
+            return _bench_rows(session)
 
 
 def _work(session: Session, zone: tzinfo | None) -> list[Section]:
-    """What was made one after another: a table of episodes, checkpoints or trials."""
+    """A table of the session's episodes, checkpoints or trials."""
     match session.kind:
         case SessionKind.RECORD:
             return [section("episodes", map(_episode, session.episodes), table=True)]
@@ -118,7 +118,7 @@ def _made_with(session: Session) -> Section:
 
 
 def _lost(session: Session) -> list[Row]:
-    """Takes, or the motion of trials, that became no episode."""
+    """Takes, or motions of trials, that were not saved as episodes."""
     rows = []
     for lost in session.lost:
         trial = session.kind is SessionKind.EVAL
@@ -128,7 +128,7 @@ def _lost(session: Session) -> list[Row]:
     return rows
 
 
-def _benched(session: Session) -> list[Row]:
+def _bench_rows(session: Session) -> list[Row]:
     request = session.request
     return [row("purpose", request.purpose.value if isinstance(request, BenchRequest) else "")]
 
@@ -136,7 +136,7 @@ def _benched(session: Session) -> list[Row]:
 # -- a recording -------------------------------------------------------------------------------------
 
 
-def _recorded(session: Session) -> list[Row]:
+def _recording_rows(session: Session) -> list[Row]:
     flagged = [episode for episode in session.episodes if episode.flags]
     target = f" of {session.target}" if session.target else ""
     return [
@@ -154,7 +154,7 @@ def _flags(episode: Episode) -> Value:
 
 
 def _episode(episode: Episode) -> Row:
-    """Named by its number in the dataset; its length."""
+    """An episode by its number in the dataset, with its length."""
     tone, mark = (Tone.SUCCESS, Mark.YES) if episode.accepted else (Tone.DANGER, Mark.NO)
     if episode.accepted and episode.flags:
         tone, mark = Tone.WARNING, Mark.WARNING
@@ -164,7 +164,7 @@ def _episode(episode: Episode) -> Row:
 # -- a training --------------------------------------------------------------------------------------
 
 
-def _trained(session: Session) -> list[Row]:
+def _training_rows(session: Session) -> list[Row]:
     training = session.training
     rows = [
         row("policy", *_policy(session)),
@@ -176,12 +176,12 @@ def _trained(session: Session) -> list[Row]:
     if training is None:
         made = f"none of {session.target:,} was made" if session.target else "none was made"
         return [*rows, row("steps", made), *settings]
-    rows += [*_learnt_from(training), *_how_far(training), *settings, row("output", training.started.output_dir)]
+    rows += [*_training_data(training), *_progress(training), *settings, row("output", training.started.output_dir)]
     return rows if training.checkpoints else [*rows, row("checkpoints", quiet("none"))]
 
 
 def _policy(session: Session) -> list[Value]:
-    """What was or is to be trained, or tried."""
+    """The policy that is trained or evaluated, with its size and device if known."""
     facts = session.training.started if session.training else session.policy
     name = policy_of(session) if session.kind is SessionKind.TRAIN else facts.policy if facts else ""
     values = [text(name, strong=session.kind is SessionKind.TRAIN)]
@@ -191,8 +191,8 @@ def _policy(session: Session) -> list[Value]:
     return [*values, text(f"on {facts.device}")] if facts is not None and facts.device else values
 
 
-def _learnt_from(training: Training) -> list[Row]:
-    """Episodes, cameras and what was left out."""
+def _training_data(training: Training) -> list[Row]:
+    """The episodes and cameras of a training, and those left out."""
     facts = training.started
     used, total = len(facts.episodes), facts.episodes_total
     left_out = f", {total - used} left out" if used < total else ""
@@ -208,7 +208,7 @@ def _learnt_from(training: Training) -> list[Row]:
     ]
 
 
-def _how_far(training: Training) -> list[Row]:
+def _progress(training: Training) -> list[Row]:
     metrics, facts = training.metrics, training.started
     total = f" of {facts.steps:,}" if training.step < facts.steps else ""
     epochs, samples = f"{training.epochs:.1f} epochs", f"{training.samples:,} samples"
@@ -225,7 +225,7 @@ def _how_far(training: Training) -> list[Row]:
 
 
 def _checkpoint(checkpoint: CheckpointSaved, zone: tzinfo | None) -> Row:
-    """Named by its folder; its size, when it was saved, how long that took, and its loss."""
+    """A checkpoint by its folder, with its size, when it was saved, how long saving took, and its loss."""
     loss = f"loss {value(checkpoint.loss)}" if checkpoint.loss is not None else ""
     took = quiet(f"{checkpoint.seconds:.1f} s")
     folder = clean(checkpoint.path).rstrip("/").rpartition("/")[2]
@@ -235,7 +235,7 @@ def _checkpoint(checkpoint: CheckpointSaved, zone: tzinfo | None) -> Row:
 # -- an evaluation -----------------------------------------------------------------------------------
 
 
-def _evaluated(session: Session) -> list[Row]:
+def _evaluation_rows(session: Session) -> list[Row]:
     return [
         row("checkpoint", text(label(session.checkpoint), strong=True)),
         row("checkpoint", quiet(session.checkpoint)),
@@ -251,7 +251,7 @@ def _evaluated(session: Session) -> list[Row]:
 
 
 def _loaded(session: Session) -> list[Row]:
-    """The policy as it was loaded, and what differs without harm between it and the bench."""
+    """The policy as loaded, and notes on harmless differences between it and the bench."""
     if session.policy is None:
         return []
     cameras = ", ".join(session.policy.cameras) or "no camera"
@@ -260,10 +260,10 @@ def _loaded(session: Session) -> list[Row]:
 
 
 def _conditions(session: Session) -> list[str]:
-    """Each condition once, in the operator's words; before the first trial the one that was asked for."""
+    """Each condition once, as the operator named it; before the first trial, the requested one."""
     request = session.request
-    asked = request.condition if isinstance(request, EvalRequest) else ""
-    return _differing(trial.condition for trial in session.trials) if session.trials else _differing([asked])
+    requested = request.condition if isinstance(request, EvalRequest) else ""
+    return _unique(trial.condition for trial in session.trials) if session.trials else _unique([requested])
 
 
 def _tally(session: Session) -> list[Row]:
@@ -274,7 +274,7 @@ def _tally(session: Session) -> list[Row]:
     unjudged = sum(trial.verdict is None for trial in session.trials)
     if unjudged:
         counts.append(text(f"{unjudged} without a verdict", Tone.WARNING))
-    judges = ", ".join(_differing(trial.judge for trial in session.trials))
+    judges = ", ".join(_unique(trial.judge for trial in session.trials))
     rows = [row("judged", f"{judged}{target}", *counts, quiet(f"by {judges}" if judges else ""))]
     if judged:
         words = text(rate(success, judged), strong=True)
@@ -283,7 +283,7 @@ def _tally(session: Session) -> list[Row]:
 
 
 def _failures(session: Session) -> list[Row]:
-    """How often each failure mode."""
+    """How often each failure mode occurred; no row if none was given."""
     modes = Counter(t.failure_mode or "not said" for t in session.trials if t.verdict is Verdict.FAILURE)
     return (
         [row("failures", *(f"{mode} {count}" for mode, count in modes.most_common()))]
@@ -298,13 +298,13 @@ def _motion(session: Session) -> list[Row]:
     return [row("motion", session.dataset), row("motion", quiet(session.dataset_root))]
 
 
-def _differing(texts: Iterable[str]) -> list[str]:
-    """Each text once, the empty one left out."""
+def _unique(texts: Iterable[str]) -> list[str]:
+    """Each text once, without empty ones."""
     return [each for each in dict.fromkeys(texts) if each]
 
 
 def _trials(session: Session) -> list[Row]:
-    """Every attempt; policy and condition where they are not the same for all."""
+    """Every attempt; with policy and condition if they differ between trials."""
     policies = len({trial.checkpoint for trial in session.trials}) > 1
     conditions = len({trial.condition for trial in session.trials}) > 1
     return [
@@ -319,7 +319,7 @@ def _trials(session: Session) -> list[Row]:
 
 
 def _trial(trial: Trial, number: int, policy: str, condition: str) -> Row:
-    """Named by its number among those that count, as on the screen during the session; its columns may be empty."""
+    """A trial by its number among those that count, as on the screen during the session; columns may be empty."""
     tone, mark = _VERDICTS[trial.verdict] if trial.verdict else (Tone.WARNING, Mark.OPEN)
     episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved"
     columns = [

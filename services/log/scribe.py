@@ -1,9 +1,9 @@
 """The scribe: folds `runs/*/events.jsonl` into sessions.json, one small process per data folder.
 
-`python -P -m services.log.scribe DATA_DIR` follows the live runs and leaves when none is left. `fold` is one
-pass of the same, for whoever lists sessions. How far each run is folded (size and mtime of its events)
-stands in sessions.json itself, written together with the documents, so finished runs are not read again
-and the two cannot disagree.
+`python -P -m services.log.scribe DATA_DIR` follows the live runs and exits when none is left. `fold` is one
+such pass, run before sessions are listed. How far each run is folded (size and mtime of its events) is stored
+in sessions.json itself, written together with the documents, so finished runs are not read again and the two
+cannot disagree.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from sessions.locks import Lock, LockBusy
 from sessions.store import CorruptStore, FoldMark, SessionStore, StoreProblem
 
 TICK_S = 0.2
-"""Between two looks at the live runs; a slow store makes it longer."""
+"""Interval between passes over the live runs; longer if the store is slow."""
 FULL_PASS_S = 2.0
-"""Between two looks at all runs."""
+"""Interval between passes over all runs."""
 PATIENCE_S = 2.0
-"""How long nothing may happen before the scribe leaves."""
+"""The scribe exits after this long without a live run or a change."""
 STARTING_S = 60.0
-"""How long a new run may take until its worker, which loads LeRobot first, tells its first event."""
+"""How long a new run's worker, which loads LeRobot first, may take to write its first event."""
 RETRY_S = 30.0
-"""How long a scribe without live runs waits for a disk that cannot be written."""
+"""How long a scribe without live runs keeps trying while the disk cannot be written."""
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class Tail:
-    """One run's events, read as they grow; the snapshot is what its whole lines tell."""
+    """One run's events, read as they grow, and the snapshot of their whole lines."""
 
     def __init__(self, run: RunFolder) -> None:
         self.run = run
@@ -53,10 +53,10 @@ class Tail:
         self._offset = 0
 
     def read(self) -> None:
-        """Read what was added. Raises OSError where the file cannot be read."""
+        """Read what was added. Raises OSError if the file cannot be read."""
         with open(open_to_read(self.run.events), "rb") as file:
             info = os.fstat(file.fileno())
-            if info.st_size < self._offset:  # another file took its place
+            if info.st_size < self._offset:  # the file was replaced
                 self._offset, self.snapshot = 0, Snapshot()
             file.seek(self._offset)
             data = file.read()
@@ -72,19 +72,19 @@ class Tail:
 
 
 class Scribe:
-    """Folds one data folder. `live` says whether a run goes on or is just starting.
+    """Folds one data folder. `live` is whether any run is live or just starting.
 
-    `unsaved` holds the documents that the store did not take (a full or read-only disk), by id; `unreadable` the runs
-    that are left out, by id with the reason; `message` says what happened to a damaged sessions.json, for people.
+    `unsaved` holds the documents that could not be stored (a full or read-only disk), by id; `unreadable` the reasons
+    why runs are left out, by id; `message` reports for people what happened to a damaged sessions.json.
     """
 
-    def __init__(self, folder: DataFolder, say: Say = lambda text: None) -> None:
+    def __init__(self, folder: DataFolder, report: Report = lambda text: None) -> None:
         self.folder = folder
         self.store = SessionStore(folder.sessions_file)
         self.live = False
         self.unsaved: dict[str, Session] = {}
         self.message = ""
-        self._say = say
+        self._report = report
         self._tails: dict[str, Tail] = {}
         self.unreadable: dict[str, str] = {}
 
@@ -95,72 +95,72 @@ class Scribe:
         self.store.close()
 
     def step(self, *, everything: bool = True) -> bool:
-        """One pass over all runs, or over those that have not ended; whether it stored anything.
+        """One pass over all runs, or over those that have not ended. Returns whether it stored anything.
 
-        Raises StoreProblem where sessions.json cannot be read or written.
+        Raises StoreProblem if sessions.json cannot be read or written.
         """
         try:
             return self._pass(everything)
         except CorruptStore as damage:
-            self._start_again(damage)
+            self._recover_from(damage)
             return True
 
     def sessions(self) -> list[Session]:
-        """Every session newest first, with those that could not be stored. Raises StoreProblem."""
+        """Every session, newest first, including those that could not be stored. Raises StoreProblem."""
         try:
             stored = self.store.all()
         except CorruptStore as damage:
-            self._start_again(damage)
+            self._recover_from(damage)
             stored = self.store.all()
         merged = {s.id: s for s in stored} | self.unsaved
         return sorted(merged.values(), key=lambda s: (s.started.at, s.id), reverse=True)
 
     def rebuild(self) -> int:
-        """Tell every run anew; documents whose run is gone stay. Returns the number of runs told."""
+        """Fold every run anew; documents whose run is gone stay. Returns the number of runs folded."""
         gone = [s for s in self.sessions() if not self.folder.run(s.id).events.exists()]
         self._tails.clear()
-        told, marks = _told(self._changed({}, everything=True))
-        self.store.replace_all([*gone, *told], folded=marks)
-        return len(told)
+        folded, marks = _documents(self._changed({}, everything=True))
+        self.store.replace_all([*gone, *folded], folded=marks)
+        return len(folded)
 
-    def _start_again(self, damage: CorruptStore) -> None:
+    def _recover_from(self, damage: CorruptStore) -> None:
         self._tails.clear()
         self._pass(everything=True)
         rebuilt = f"and rebuilt from {_counted(len(self.store.all()), 'run')} under {self.folder.runs}"
         self.message = f"{damage}, {rebuilt}; sessions whose run folder is gone remain in that file only"
-        self._say(self.message)
+        self._report(self.message)
 
     def _pass(self, everything: bool) -> bool:
         marks = self.store.folded(None if everything else self._tails)
         tails = self._changed(marks, everything)
-        told, read = _told(tails)
-        self.unsaved |= {s.id: s for s in told}
-        self.store.put(*told, folded=read)
+        documents, read = _documents(tails)
+        self.unsaved |= {s.id: s for s in documents}
+        self.store.put(*documents, folded=read)
         self.unsaved.clear()
         for name in [name for name, tail in self._tails.items() if tail.mark and tail.mark.ended]:
             del self._tails[name]
         return bool(tails)
 
     def _changed(self, marks: dict[str, FoldMark], everything: bool) -> list[Tail]:
-        """The runs that tell more than `marks` say, read; sets `live`."""
+        """Read the runs that grew beyond `marks`, and return them; sets `live`."""
         changed = []
         self.live = False
         for name in self._unfolded(marks) if everything else list(self._tails):
             tail = self._tails.setdefault(name, Tail(self.folder.run(name)))
-            with self._tolerating(tail.run):
-                self._look(tail)
+            with self._leaving_out_unreadable(tail.run):
+                self._refresh(tail)
                 if tail.mark and tail.mark != marks.get(name):
                     changed.append(tail)
         return changed
 
     def _unfolded(self, marks: dict[str, FoldMark]) -> list[str]:
-        """The runs that `marks` do not tell to the end; the only loop over all runs, so it is a plain one."""
+        """The runs that `marks` do not cover to their end. Kept plain, as the only loop over all runs."""
         with suppress(FileNotFoundError), os.scandir(self.folder.runs) as entries:
             return [e.name for e in entries if e.name in self._tails or not _is_folded(e.path, marks.get(e.name))]
         return []
 
-    def _look(self, tail: Tail) -> None:
-        """Read what is new, find out whether the run goes on, and close one whose worker vanished."""
+    def _refresh(self, tail: Tail) -> None:
+        """Read what is new, determine whether the run is live, and close it if its worker vanished."""
         try:
             if tail.unread():
                 tail.read()
@@ -169,44 +169,44 @@ class Scribe:
                 del self._tails[tail.run.id]
             self.live |= tail.run.id in self._tails
             return
-        goes_on = tail.snapshot.running and is_live(tail.run)
-        if tail.snapshot.running and not goes_on:
-            goes_on = tail.snapshot.started is None and _is_starting(tail.run)
+        live = tail.snapshot.running and is_live(tail.run)
+        if tail.snapshot.running and not live:
+            live = tail.snapshot.started is None and _is_starting(tail.run)
             self._close(tail)
-        self.live |= goes_on
-        tail.mark = msgspec.structs.replace(tail.mark, ended=not goes_on) if tail.mark else None
+        self.live |= live
+        tail.mark = msgspec.structs.replace(tail.mark, ended=not live) if tail.mark else None
 
     def _close(self, tail: Tail) -> None:
         try:
             close_crashed(tail.run)
             tail.read()
-        except OSError:  # somebody else's run, or a read-only disk: say so here without writing it there
+        except OSError:  # another user's run, or a read-only disk: end it in the log only
             if tail.snapshot.started and tail.snapshot.running and tail.mark:
                 tail.snapshot = replay([crash_at(tail.mark.mtime_ns / 1e9)], tail.snapshot)
 
     @contextmanager
-    def _tolerating(self, run: RunFolder) -> Iterator[None]:
-        """One run that cannot be read does not keep the others from being told."""
+    def _leaving_out_unreadable(self, run: RunFolder) -> Iterator[None]:
+        """Leave out a run that cannot be read, without affecting the others."""
         try:
             yield
             self.unreadable.pop(run.id, None)
         except OSError as error:
             if run.id not in self.unreadable:
-                self._say(f"run {run.id} is left out: {error}")
+                self._report(f"run {run.id} is left out: {error}")
             self.unreadable[run.id] = error.strerror or str(error)
 
 
-def _told(tails: list[Tail]) -> tuple[list[Session], dict[str, FoldMark]]:
-    """The documents of these runs (none of one that told nothing yet), and how far each is read."""
-    told = [document(t.snapshot) for t in tails if t.snapshot.started]
-    return told, {t.run.id: t.mark for t in tails if t.mark}
+def _documents(tails: list[Tail]) -> tuple[list[Session], dict[str, FoldMark]]:
+    """The documents of these runs (none for a run without events), and how far each is read."""
+    documents = [document(t.snapshot) for t in tails if t.snapshot.started]
+    return documents, {t.run.id: t.mark for t in tails if t.mark}
 
 
 def _is_folded(run: str, mark: FoldMark | None) -> bool:
     if mark is None or not mark.ended:
         return False
     with suppress(OSError):
-        info = os.stat(f"{run}/events.jsonl")  # noqa: PTH116 (a Path for each of many runs takes long)
+        info = os.stat(f"{run}/events.jsonl")  # noqa: PTH116 (a Path for each of many runs is slow)
         return (info.st_size, info.st_mtime_ns) == (mark.size, mark.mtime_ns)
     return False
 
@@ -223,9 +223,9 @@ def _counted(number: int, noun: str) -> str:
 
 
 def fold(folder: DataFolder) -> str:
-    """Bring sessions.json up to date in one pass. Returns what the operator must know, mostly nothing.
+    """Bring sessions.json up to date in one pass. Returns a message for the operator, usually empty.
 
-    A file that cannot be written is no error here: the events keep everything, and the next pass tells it.
+    A file that cannot be written is not an error here: the events keep everything for the next pass.
     """
     with Scribe(folder) as scribe:
         try:
@@ -236,14 +236,14 @@ def fold(folder: DataFolder) -> str:
 
 
 def rebuild(folder: DataFolder) -> int:
-    """Write sessions.json anew from all runs (documents whose run is gone stay); the number of runs told."""
+    """Rewrite sessions.json from all runs (documents whose run is gone stay). Returns the number of runs folded."""
     with Scribe(folder) as scribe:
         return scribe.rebuild()
 
 
-def follow(folder: DataFolder, say: Say) -> bool:
-    """Fold until no run is live and nothing changed for PATIENCE_S; whether all of it could be stored."""
-    with Scribe(folder, say) as scribe:
+def follow(folder: DataFolder, report: Report) -> bool:
+    """Fold until no run is live and nothing changed for PATIENCE_S. Returns whether everything could be stored."""
+    with Scribe(folder, report) as scribe:
         changed_at = full_at = time.monotonic()
         runs_seen, complaint = -1, ""
         while True:
@@ -258,7 +258,7 @@ def follow(folder: DataFolder, say: Say) -> bool:
                 changed = False
                 if str(problem) != complaint:
                     complaint = str(problem)
-                    say(complaint)
+                    report(complaint)
             if changed or scribe.live:
                 changed_at = began
             elif began - changed_at > (RETRY_S if complaint else PATIENCE_S):
@@ -272,17 +272,17 @@ def _mtime(path: Path) -> int:
     return 0
 
 
-def serve(folder: DataFolder, say: Say) -> bool:
-    """`follow` as the only scribe of this folder; true at once where there is one already.
+def serve(folder: DataFolder, report: Report) -> bool:
+    """`follow` as the only scribe of this folder; returns True at once if there is another.
 
-    A run that begins while this scribe is leaving finds the lock taken, so look once more without it.
+    The scribe of a run that begins while this one exits finds the lock taken, so check once more after its release.
     """
     while True:
-        lock = _only_one(folder)
+        lock = _exclusive_lock(folder)
         if lock is None:
             return True
         try:
-            stored = follow(folder, say)
+            stored = follow(folder, report)
         finally:
             lock.release()
         with Scribe(folder) as scribe:
@@ -292,7 +292,7 @@ def serve(folder: DataFolder, say: Say) -> bool:
                 return stored
 
 
-def _only_one(folder: DataFolder) -> Lock | None:
+def _exclusive_lock(folder: DataFolder) -> Lock | None:
     with suppress(LockBusy):
         return Lock(folder.root / "scribe.lock")
     return None
@@ -303,11 +303,11 @@ def _log(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """0 when all is folded or another scribe does it, 1 where something could not be stored."""
+    """Exit status: 0 if all is folded or another scribe does it, 1 if something could not be stored."""
     if len(arguments) != 1:
         print("usage: python -P -m services.log.scribe DATA_DIR", file=sys.stderr)
         return 2
-    os.nice(5)  # the control loop goes first
+    os.nice(5)  # yield to the control loop
     try:
         return 0 if serve(DataFolder(Path(arguments[0])), _log) else 1
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a session's page is made of: values in rows in sections. Plain data, harmless text."""
+"""The parts of a session's page: values in rows in sections. Plain data, harmless text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sessions.statistics import wilson
 
 
 class Mark(StrEnum):
-    """A sign before a value, for whoever sees no colours; each terminal has its own signs."""
+    """A sign before a value, so that no meaning depends on colour; each terminal draws its own signs."""
 
     YES = "yes"
     NO = "no"
@@ -24,7 +24,7 @@ class Mark(StrEnum):
 
 
 class Value(msgspec.Struct, frozen=True):
-    """One thing that a row says; `strong`: what the eye looks for."""
+    """One value of a row; `strong` makes it stand out."""
 
     text: str
     tone: Tone = Tone.PLAIN
@@ -49,7 +49,7 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A fact: its name and one or more values. Rows of one name in a row are more of the same."""
+    """A fact: its name and one or more values. Successive rows of the same name belong together."""
 
     name: str
     values: tuple[Value, ...]
@@ -70,7 +70,7 @@ class Section(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A session's page; `state` says how the session stands or ended."""
+    """A session's page; `state` is its status and why it ended."""
 
     session: str
     state: Value
@@ -87,25 +87,25 @@ def as_json(page: Page) -> bytes:
     return msgspec.json.format(msgspec.json.encode(page), indent=2)
 
 
-# -- how they are made --------------------------------------------------------------------------------
+# -- constructors -------------------------------------------------------------------------------------
 
 
 def text(words: object, tone: Tone = Tone.PLAIN, mark: Mark | None = None, *, strong: bool = False) -> Value:
-    """Text from outside comes in here only."""
+    """A value of cleaned text. The only entry for text from outside."""
     return Value(clean(str(words)).strip(), tone, mark, strong)
 
 
 def quiet(words: object) -> Value:
-    """Text that the eye may pass over."""
+    """A value of secondary text."""
     return text(words, Tone.QUIET)
 
 
 def row(name: str, *values: Value | str, interval: Interval | None = None) -> Row:
-    """Values of which there is nothing to show are left out."""
+    """A row without the values that have nothing to show."""
     made = (text(v) if isinstance(v, str) else v for v in values)
     return Row(name, tuple(v for v in made if v.text or v.mark), interval)
 
 
 def section(name: str, rows: Iterable[Row], *, table: bool = False) -> Section:
-    """Rows without a value are left out."""
+    """A section without the rows that have no value."""
     return Section(name, tuple(row for row in rows if row.values), table)

@@ -1,4 +1,4 @@
-"""What runs now, and which sessions ended today."""
+"""The running sessions, and those that ended today."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sessions.document import Session
 
 @dataclass(frozen=True)
 class Today:
-    """What runs, newest first, and what ended today; `problem` says what of the log cannot be read."""
+    """The running sessions and those that ended today; `problem` is a sentence on what cannot be read, or empty."""
 
     runs: Runs = field(default_factory=Runs)
     ended: tuple[Session, ...] = ()
@@ -20,12 +20,12 @@ class Today:
 
     @property
     def running(self) -> tuple[Running, ...]:
-        """What runs, newest first."""
+        """The running sessions, newest first."""
         return self.runs.running
 
 
 def today(folder: DataFolder) -> Today:
-    """What runs and what ended today. Reads disk: not on the event loop."""
+    """Find today's sessions. Reads disk, so not on the event loop."""
     from services.log import logbook
 
     runs = find_runs(folder)
@@ -35,7 +35,7 @@ def today(folder: DataFolder) -> Today:
         return Today(runs, (), f"{problem}; {runs.problem}" if runs.problem else str(problem))
     now = datetime.now().astimezone()
     midnight = datetime.combine(now, datetime.min.time()).astimezone()
-    begin = min(midnight, now - timedelta(hours=12))  # who works past midnight has not begun a new day
+    begin = min(midnight, now - timedelta(hours=12))  # for sessions past midnight
     ids = {r.run.id for r in runs.running}
     ended = tuple(s for s in book.sessions if s.id not in ids and _since(s) >= begin.timestamp())
     return Today(runs, ended, book.message or runs.problem)

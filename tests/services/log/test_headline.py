@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.log.headline import counts, headline, rate, what
+from services.log.headline import counts, headline, rate, subject
 from services.units import duration
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
@@ -84,8 +84,8 @@ def test_a_training_that_ended_early_says_of_how_many_steps() -> None:
 
 def test_a_training_without_a_first_step_is_called_by_what_was_asked() -> None:
     asked = a_session(kind=SessionKind.TRAIN, dataset="cubes", policy="act", name="act_cubes")
-    assert (what(asked), counts(asked)) == ("act_cubes", "")
-    assert what(a_session(kind=SessionKind.TRAIN, dataset="cubes", policy="act", name="")) == "act on cubes"
+    assert (subject(asked), counts(asked)) == ("act_cubes", "")
+    assert subject(a_session(kind=SessionKind.TRAIN, dataset="cubes", policy="act", name="")) == "act on cubes"
 
 
 # --- evaluations --------------------------------------------------------------------------------
