@@ -1,1 +1,1 @@
-"""What the console can do, without a screen: it could run in a script."""
+"""The console's logic, without a user interface: usable from a script."""

@@ -1,4 +1,4 @@
-"""The verbs that every session with an arm shares: follow, pause, rest, release, finish, rescue."""
+"""The commands that every arm session shares: follow, pause, rest, release, finish, rescue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.live.requests import BenchRequest, Purpose
 def begin(
     folder: DataFolder, profile: Profile, purpose: Purpose, *, operator: str = "", rescue: bool = False
 ) -> RunFolder:
-    """Start a bench worker for `purpose`. Raises FolderProblem where the data folder cannot be written."""
+    """Start a bench worker for `purpose`. Raises FolderProblem if the data folder cannot be written."""
     folder.create()
     request = BenchRequest(
         data_dir=str(folder.root), profile=profile, purpose=purpose, operator=operator, rescue=rescue
@@ -32,26 +32,26 @@ def begin(
 
 def follow(link: Link) -> Answered:
     """Ramp to the leader and follow it."""
-    return link.tell(protocol.Follow())
+    return link.send(protocol.Follow())
 
 
 def hold(link: Link, cause: StopCause = StopCause.OPERATOR) -> Answered:
-    """Hold where the arm is."""
-    return link.tell(protocol.Stop(cause=cause))
+    """Hold the arm where it is."""
+    return link.send(protocol.Stop(cause=cause))
 
 
-def tell(link: Link, command: protocol.Command | None) -> Answered | None:
-    """Send what a key means now; None where it means nothing."""
-    return None if command is None else link.tell(command)
+def send(link: Link, command: protocol.Command | None) -> Answered | None:
+    """Send the command, if there is one; its answer, or None without a command."""
+    return None if command is None else link.send(command)
 
 
 def pause_or_resume(link: Link) -> Answered | None:
-    """Hold while following; follow again (ramped) when held; None where neither can be."""
-    return tell(link, intents.pause(link.snapshot))
+    """Hold while following; follow again (ramped) when held; None if neither is possible."""
+    return send(link, intents.pause(link.snapshot))
 
 
 async def hold_answered(link: Link, cause: StopCause, timeout_s: float = 1.0) -> protocol.Answer | None:
-    """Hold and wait for the answer; None where none came in time."""
+    """Hold and wait for the answer; None if none arrives within `timeout_s`."""
     try:
         return await asyncio.wait_for(hold(link, cause), timeout_s)
     except TimeoutError:
@@ -60,28 +60,28 @@ async def hold_answered(link: Link, cause: StopCause, timeout_s: float = 1.0) ->
 
 def go_to_rest(link: Link) -> Answered:
     """Open the gripper, lift, move to rest."""
-    return link.tell(protocol.GoToRest())
+    return link.send(protocol.GoToRest())
 
 
 def release(link: Link) -> Answered:
     """Lower the arm and cut torque; call it only after a person confirmed."""
-    return link.tell(protocol.Release(confirmed=True))
+    return link.send(protocol.Release(confirmed=True))
 
 
 def finish(link: Link) -> Answered:
-    """End the session: save, rest, let go of the devices."""
-    return link.tell(protocol.Finish())
+    """End the session: save, rest, release the devices."""
+    return link.send(protocol.Finish())
 
 
 def take_over(link: Link) -> Answered:
     """Become the driver."""
-    return link.tell(protocol.TakeOver())
+    return link.send(protocol.TakeOver())
 
 
 def kill_worker(run: RunFolder, pid: int, patience_s: float = 3.0) -> None:
     """SIGKILL a worker that does not answer, and close its run as crashed.
 
-    Only the process that holds this run's events is killed: with the lock free, `pid` may be anybody's.
+    Kills only while a process holds the lock on this run's events: afterwards `pid` may belong to another process.
     """
     if is_live(run) and pid > 0:  # 0 would be this process's whole group
         with suppress(ProcessLookupError):
@@ -94,6 +94,6 @@ def kill_worker(run: RunFolder, pid: int, patience_s: float = 3.0) -> None:
 
 
 def rescue(folder: DataFolder, run: RunFolder, pid: int, profile: Profile, operator: str = "") -> RunFolder:
-    """Kill the worker that does not answer and start one that holds the arm and offers release."""
+    """Kill a worker that does not answer, and start one that holds the arm and offers release."""
     kill_worker(run, pid)
     return begin(folder, profile, Purpose.HOLD, operator=operator, rescue=True)

@@ -44,7 +44,7 @@ class DataFolder:
 
     @property
     def outputs(self) -> Path:
-        """What trainings write."""
+        """The outputs of trainings."""
         return self.root / "outputs"
 
     @property
@@ -84,7 +84,7 @@ class RunFolder:
 
     @property
     def events(self) -> Path:
-        """The session's events, one per line: what everything else is derived from."""
+        """The session's events, one per line; everything else is derived from them."""
         return self.root / "events.jsonl"
 
     @property
@@ -144,7 +144,7 @@ def device_lock_folder() -> Path:
     """The machine-wide folder of device locks, writable by every user (sticky, as /tmp).
 
     All users must share one folder, so one that only this user may write does not qualify.
-    Raises FolderProblem if something else has its place.
+    Raises FolderProblem if something else occupies its path.
     """
     candidates = (Path("/run/lock"), Path("/var/lock"), Path("/tmp"))
     base = next((p for p in candidates if _is_writable_by_all(p)), Path(tempfile.gettempdir()))

@@ -1,7 +1,7 @@
-"""The error of an operation that cannot be done."""
+"""The error raised by an operation that cannot be done."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """What cannot be done, why, and what to do instead, as one sentence."""
+    """An operation cannot be done. The message is one sentence: what, why, and what to do instead."""

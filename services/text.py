@@ -1,4 +1,4 @@
-"""Text from outside, made safe to print: without terminal control sequences."""
+"""Untrusted text made safe to print, by removing terminal control sequences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\|$
 def clean(text: str) -> str:
     """`text` without escape sequences and control characters; line breaks and tabs become spaces.
 
-    Bidirectional overrides are removed too: they make a line read differently.
+    Bidirectional overrides are removed too, since they change how a line reads.
     """
     kept = _SEQUENCES.sub("", text)
     return "".join(

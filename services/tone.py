@@ -1,4 +1,4 @@
-"""What a colour says; each surface (screen, shell, report) has its own colours."""
+"""The meanings of colours; each surface (screen, shell, report) maps them to its own colours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Tone(StrEnum):
-    """A word or a sign always stands beside it."""
+    """The meaning of a colour. Never the only cue: a word or a sign always accompanies it."""
 
     PLAIN = "plain"
     QUIET = "quiet"

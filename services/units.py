@@ -24,7 +24,7 @@ def size(count: float) -> str:
 
 
 def value(number: float) -> str:
-    """`0.0412`, `1.2e-5`, `35.2`: three digits that matter."""
+    """`0.0412`, `1.2e-5`, `35.2`: three significant digits."""
     if not isfinite(number):
         return "-"
     if number and not 1e-3 <= abs(number) < 1e5:

@@ -94,14 +94,14 @@ def obeyed(answer: protocol.Answer | None) -> bool:
 
 
 class StubLink:
-    """A link to a session that this console drives; `tell` keeps what a key sends."""
+    """A link to a session that this console drives; `send` keeps what a key sends."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot, self.connected, self.may_command, self.welcome, self.telemetry = snapshot, True, True, None, None
         self.live = snapshot.running
         self.told: list[type[Command]] = []
 
-    def tell(self, command: Command) -> None:
+    def send(self, command: Command) -> None:
         self.told.append(type(command))
 
 
@@ -110,7 +110,7 @@ ARM: dict[str, Callable[[Any], object]] = {
     "rest": arm_commands.go_to_rest,
     "release": arm_commands.release,
     "finish": arm_commands.finish,
-    "note": lambda link: link.tell(protocol.AddNote(text="n")),
+    "note": lambda link: link.send(protocol.AddNote(text="n")),
 }
 KEYS: dict[SessionKind, dict[str, Callable[[Any], object]]] = {
     SessionKind.BENCH: {**ARM, "pause": arm_commands.pause_or_resume, "teleoperate": arm_commands.follow},

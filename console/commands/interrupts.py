@@ -42,8 +42,8 @@ class Interrupts:
         if welcome is None:
             self._later = self._loop.call_later(0.1, self._ask)
         elif self._finish:
-            self._client.tell(protocol.TakeOver())
-            self._client.tell(protocol.Finish())
+            self._client.send(protocol.TakeOver())
+            self._client.send(protocol.Finish())
         elif is_live(self._client.run):
             os.kill(welcome.pid, signal.SIGTERM)
 

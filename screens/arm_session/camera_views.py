@@ -61,7 +61,7 @@ class CameraViewsScreen(LabScreen):
         sizes = self.query_one(Pictures).sizes() if self.seen and not self.shows_form else {}
         if sizes != self._requested_sizes:
             self._requested_sizes = sizes
-            self.desk.order(link.tell(protocol.SetPreviews(sizes=sizes)))
+            self.desk.order(link.send(protocol.SetPreviews(sizes=sizes)))
 
     def on_screen_suspend(self) -> None:
         """Request no pictures for a hidden screen (a dialog over it hides nothing)."""

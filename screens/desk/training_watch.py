@@ -157,7 +157,7 @@ class TrainingWatch:
         if link is None or not link.connected:
             return
         if not link.may_command:
-            self._notifier.order(link.tell(protocol.TakeOver()))
+            self._notifier.order(link.send(protocol.TakeOver()))
         self._notifier.spawn(self._report_stop(training.stop(link)))
 
     async def _report_stop(self, answered: Answered) -> None:
@@ -173,7 +173,7 @@ class TrainingWatch:
     def note(self, text: str, author: str) -> None:
         """Add a note to the session: through its worker or, if that is gone, directly to the log."""
         if self.can_stop and self.link is not None:
-            answered = self.link.tell(protocol.AddNote(text=text, author=author))
+            answered = self.link.send(protocol.AddNote(text=text, author=author))
             self._notifier.order(answered, done=f"noted: {clean(text, 60)}")
         elif self.run is not None:
             self._notifier.spawn(self._note(self.run, text, author))

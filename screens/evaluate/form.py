@@ -16,7 +16,7 @@ from screens.views import keys
 from screens.views.signs import clean, signs
 from services.checkpoints.checkpoint import label, newest
 from services.evaluation import plan as evaluation
-from services.evaluation.plan import Look
+from services.evaluation.plan import Inspection
 from services.live.requests import ORACLE, EvalRequest
 from services.units import number
 
@@ -125,13 +125,13 @@ class EvaluateForm(Form):
     async def _check(self, text: str) -> None:
         await asyncio.sleep(PAUSE_S)
         if not text:
-            self._show_look(Look())
+            self._show_look(Inspection())
             return
-        look = await asyncio.to_thread(evaluation.look_at, self.desk.folder, self.desk.profile, text)
+        look = await asyncio.to_thread(evaluation.inspect, self.desk.folder, self.desk.profile, text)
         if self.has_fields:
             self._show_look(look)
 
-    def _show_look(self, look: Look) -> None:
+    def _show_look(self, look: Inspection) -> None:
         self.show_about(about(look))
         self.query_one("#about").set_class(bool(look.problem), "-problem")
         if look.checkpoint is not None:
@@ -141,7 +141,7 @@ class EvaluateForm(Form):
             task.value = self._filled_task = trained_task
 
 
-def about(look: Look) -> str:
+def about(look: Inspection) -> str:
     """`act · looks at wrist · step 500`, or what is wrong with the checkpoint."""
     if look.problem:
         return f"{signs().warning} {clean(look.problem, 300)}"

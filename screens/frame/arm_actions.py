@@ -83,5 +83,5 @@ class ArmActions:
     def _note(self, text: str | None) -> None:
         if not text or self.desk.link is None:
             return
-        answer = self.desk.link.tell(protocol.AddNote(text=text, author=self.desk.operator))
+        answer = self.desk.link.send(protocol.AddNote(text=text, author=self.desk.operator))
         self.desk.order(answer, done=f"noted: {clean(text, 60)}")

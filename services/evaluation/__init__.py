@@ -1,1 +1,1 @@
-"""Plan and drive an evaluation."""
+"""Planning and driving an evaluation."""

@@ -1,4 +1,4 @@
-"""The operator's verbs on the Evaluate screen and in `lab-console eval`."""
+"""Planning, starting and driving an evaluation, for the Evaluate screen and `lab-console eval`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.arm_commands import tell
+from services.arm_commands import send
 from services.bench.profiles import FASTEST_HZ, Profile
 from services.checkpoints.checkpoint import Checkpoint, CheckpointProblem, resolve
 from services.checkpoints.compatibility import fit_cameras
@@ -21,14 +21,14 @@ from services.refusal import Refusal
 from sessions.models import Verdict
 
 TRIALS = 10
-"""Trials to judge where nobody says how many."""
+"""Default number of trials to judge."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a checkpoint turned out to be, as far as it and lab.toml tell: it, or the problem with it.
+class Inspection:
+    """A checkpoint checked against lab.toml: the checkpoint, or the problem with it.
 
-    `task` is what it learnt first, by its name on this bench where it has one.
+    `task` is the first task that it was trained on, by its name on this bench if it has one.
     """
 
     checkpoint: Checkpoint | None = None
@@ -52,7 +52,10 @@ def plan(
     lockstep: bool = False,
     dataset: str = "",
 ) -> EvalRequest:
-    """A checked request; what is None comes from the profile. Raises Refusal with the reason."""
+    """A checked request; arguments that are None take defaults from TRIALS and the profile.
+
+    Raises Refusal with the reason.
+    """
     found = find(folder, checkpoint)
     named = {t.name: t.text for t in profile.tasks}
     request = EvalRequest(
@@ -76,7 +79,7 @@ def plan(
 
 
 def find(folder: DataFolder, wanted: str) -> Checkpoint:
-    """The checkpoint that a path or a session's id means. Raises Refusal."""
+    """The checkpoint that a path or a session's id refers to. Raises Refusal."""
     try:
         return resolve(folder, wanted)
     except CheckpointProblem as problem:
@@ -84,24 +87,27 @@ def find(folder: DataFolder, wanted: str) -> Checkpoint:
 
 
 def pace(checkpoint: Checkpoint, profile: Profile) -> int:
-    """The rate of the loop in Hz: the one that the policy learnt at, whatever the bench records at."""
+    """The control loop's rate in Hz: the rate that the policy was trained at, else the bench's."""
     return checkpoint.provenance.fps or profile.recording.fps
 
 
-def look_at(folder: DataFolder, profile: Profile, text: str) -> Look:
-    """What `text` means, and whether its policy fits this bench. Reads disk: not on an event loop."""
+def inspect(folder: DataFolder, profile: Profile, text: str) -> Inspection:
+    """The checkpoint that `text` refers to, and whether its policy fits this bench.
+
+    Reads disk, so not on an event loop.
+    """
     try:
         found = resolve(folder, text)
     except (CheckpointProblem, OSError, ValueError) as problem:
-        return Look(problem=str(problem))
+        return Inspection(problem=str(problem))
     task = next(iter(found.provenance.tasks), "")
     named = next((t.name for t in profile.tasks if t.text == task), task)
     fits = fit_cameras(found, profile.cameras, fps=pace(found, profile))
-    return Look(checkpoint=found, problem="; ".join(fits.problems), notes=fits.notes, task=named)
+    return Inspection(checkpoint=found, problem="; ".join(fits.problems), notes=fits.notes, task=named)
 
 
 def rollout_name(folder: DataFolder, checkpoint: Checkpoint) -> str:
-    """`rollout_<run>_<step>`, with a number behind it where that one exists already."""
+    """`rollout_<run>_<step>`, with a number appended if that name exists already."""
     name = ROLLOUT + (re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.label).strip("._") or "policy")
     name = re.sub(r"\.{2,}", ".", name)[: LONGEST_NAME - 5].rstrip("._")
     number, unique = 1, name
@@ -144,7 +150,7 @@ def _check_dataset(datasets: Path, name: str) -> None:
 
 
 def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
-    """Start the evaluation worker. Raises FolderProblem where the data folder cannot be written."""
+    """Start the evaluation worker. Raises FolderProblem if the data folder cannot be written."""
     folder.create()
     return launch(folder, request)
 
@@ -153,20 +159,20 @@ def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
 
 
 def start_or_end_trial(link: Link) -> Answered | None:
-    """What space means now: start the next trial, or end the running one; None where it means nothing."""
-    return tell(link, intents.trial(link.snapshot))
+    """Start the next trial, or end the running one, whichever applies now; None if neither does."""
+    return send(link, intents.trial(link.snapshot))
 
 
 def judge(link: Link, verdict: Verdict, judge: str) -> Answered | None:
-    """The verdict of the running or the pending trial; None where there is none."""
-    return tell(link, intents.judge(link.snapshot, verdict, judge))
+    """Judge the running or the pending trial; None if there is none."""
+    return send(link, intents.judge(link.snapshot, verdict, judge))
 
 
 def undo(link: Link) -> Answered | None:
-    """Take the last verdict back; None where the last trial has none, or the next one has begun."""
-    return tell(link, intents.undo(link.snapshot))
+    """Undo the last verdict; None if the last trial has none, or the next one has begun."""
+    return send(link, intents.undo(link.snapshot))
 
 
 def annotate(link: Link, failure_mode: str) -> Answered | None:
-    """Say how the last trial failed; None where it did not, or the next one has begun."""
-    return tell(link, intents.annotate(link.snapshot, failure_mode))
+    """Set the last trial's failure mode; None if it did not fail, or the next one has begun."""
+    return send(link, intents.annotate(link.snapshot, failure_mode))

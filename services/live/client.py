@@ -1,6 +1,6 @@
-"""A session as its consoles see it, whatever draws it: attached while the worker lives, its end read when it is gone.
+"""A console's view of a session: attached while the worker is alive, read from its files once the worker is gone.
 
-Screens and shell verbs use the same one. It knows no screen and prints nothing.
+Shared by screens and shell commands; it draws and prints nothing itself.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from sessions.locks import is_held
 from sessions.models import SessionStatus
 
 START_PATIENCE_S = 25.0
-"""How long a worker that was just launched, by whomever, may take to open its socket."""
+"""How long a newly launched worker may take to open its socket, whichever process launched it."""
 ATTACH_PATIENCE_S = 3.0
-"""How long one that runs may take to answer."""
+"""How long a running worker may take to answer."""
 REATTACH_PAUSE_S = 0.05
 CLOSING_S = 2.0
 """How long another process may take to write the end of a run whose worker vanished."""
 
 
 class Client(Link):
-    """A link that attaches again when the connection breaks, and knows how a session ended whose worker is gone.
+    """A link that re-attaches when the connection breaks, and reads how the session ended once its worker is gone.
 
-    Besides what a Link calls, on the loop too: `on_reattached(why)` after a connection that broke for that reason was
-    made anew; `on_lost(why)` once, when the session is over or its worker answers no more, with an empty reason where
-    the session told its end. `snapshot` and `last_words` are final by then: a worker that vanished without an end has
-    it written first.
+    Two callbacks, on the loop like Link's: `on_reattached(why)` after the connection broke for the reason `why` and
+    was re-established; `on_lost(why)` once, when the session is over or its worker no longer answers, with an empty
+    reason if the session reported its end. By then `snapshot` and `last_words` are final: for a worker that vanished,
+    an end event has been written.
     """
 
     def __init__(
@@ -56,62 +56,62 @@ class Client(Link):
             on_lost=on_lost,
         )  # fmt: skip
         self.last_words: tuple[str, ...] = ()
-        """The last lines of the log of a worker that did not finish, raw: escape them before showing."""
+        """The last log lines of a worker that did not finish; raw, so escape them before showing."""
         self._on_reattached = on_reattached
         self.gone = False
-        """Whether the worker is known to be gone; it may live and not answer."""
+        """Whether the worker is known to be gone; one that does not answer may still be alive."""
         self._work: set[asyncio.Task[None]] = set()
         self._recovering = False
-        self._over = False
+        self._concluded = False
 
     @property
     def live(self) -> bool:
-        """Whether the session runs and this client is attached to it, or about to be again."""
+        """Whether the session runs and this client is attached to it or re-attaching."""
         return self.snapshot.running and (self.connected or self._recovering)
 
     async def attach(self, patience_s: float = ATTACH_PATIENCE_S) -> Snapshot:
-        """As Link.attach; where that raises LinkLost, how the session ended is known, and `on_lost` was called."""
+        """As Link.attach. Before LinkLost is raised, the session's end is read and `on_lost` called."""
         try:
             return await super().attach(patience_s)
         except LinkLost as lost:
-            await self._settle(str(lost))
+            await self._conclude(str(lost))
             raise
 
     async def read_end(self) -> Snapshot:
-        """The state of a session whose worker is gone, without attaching; one that told its end stays as it told it."""
+        """Read the end of a session whose worker is gone, without attaching; an end already received is kept."""
         if self.snapshot.running:
             patience_s = CLOSING_S if self.dead else 0.0
-            self.snapshot = await asyncio.to_thread(_end_of, self.run, self.snapshot, patience_s)
+            self.snapshot = await asyncio.to_thread(_final_state, self.run, self.snapshot, patience_s)
         self.gone = await asyncio.to_thread(_is_gone, self.run)
         self.last_words = await asyncio.to_thread(_last_words, self.run, self.snapshot)
         return self.snapshot
 
     async def close(self) -> None:
-        """Detach for good; the worker goes on."""
+        """Detach for good; the worker keeps running."""
         others = self._work - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await super().close()
 
-    # --- what becomes of it ---------------------------------------------------------------------
+    # --- a lost connection ----------------------------------------------------------------------
 
     def _apply(self, event: ev.Event) -> None:
         super()._apply(event)
         if isinstance(event, ev.SessionEnded):
-            self._begin(self._settle(""))
+            self._start_task(self._conclude(""))
 
-    def _broken(self, why: str) -> None:
+    def _connection_lost(self, why: str) -> None:
         if self.snapshot.running:
             self._recovering = True
-            self._begin(self._recover(why))
+            self._start_task(self._recover(why))
         else:
             self.lost = why
             self._changed.set()
-            self._begin(self._settle(""))
+            self._start_task(self._conclude(""))
 
     async def _recover(self, why: str) -> None:
-        """Attach again while the worker lives; it drives again only where it did, so that it takes over from nobody."""
+        """Re-attach while the worker is alive; drive again only if this client did, so as not to take over."""
         self._drive = self._drive and (self.welcome is None or self.driving)
         self.welcome = None
         await asyncio.sleep(REATTACH_PAUSE_S)
@@ -119,7 +119,7 @@ class Client(Link):
             await super().attach(ATTACH_PATIENCE_S)
         except LinkLost:
             self._recovering = False
-            await self._settle(why if self.snapshot.running else "")  # first: whoever waits is told how it ended
+            await self._conclude(why if self.snapshot.running else "")  # first, so that waiters see how it ended
             self.lost = why
             self._changed.set()
         else:
@@ -127,25 +127,25 @@ class Client(Link):
             if self._on_reattached:
                 self._on_reattached(why)
 
-    async def _settle(self, why: str) -> None:
-        """Read how the session ended, then say once that it is over, or lost for the reason `why`."""
+    async def _conclude(self, why: str) -> None:
+        """Read how the session ended, then report once that it is over, or lost for the reason `why`."""
         await self.read_end()
         if why:
             self.lost = why
             self._changed.set()
-        if not self._over:
-            self._over = True
+        if not self._concluded:
+            self._concluded = True
             if self._on_lost:
                 self._on_lost(why)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=f"client-{self.run.id}")
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
 
-def _end_of(run: RunFolder, known: Snapshot, patience_s: float) -> Snapshot:
-    """Of a run whose worker is gone. Another process that is closing it holds the events as a worker does."""
+def _final_state(run: RunFolder, known: Snapshot, patience_s: float) -> Snapshot:
+    """The state of a run whose worker is gone. Waits while another process writes its end, under the same lock."""
     give_up = time.monotonic() + patience_s
     try:
         while True:
@@ -153,7 +153,7 @@ def _end_of(run: RunFolder, known: Snapshot, patience_s: float) -> Snapshot:
             if not snapshot.running or snapshot.started is None or time.monotonic() >= give_up:
                 return snapshot
             time.sleep(0.02)
-    except OSError:  # somebody else's run, or a full disk: what is known stays
+    except OSError:  # another user's run, or a full disk: keep what is known
         return known
 
 
@@ -165,6 +165,6 @@ def _is_gone(run: RunFolder) -> bool:
 
 
 def _last_words(run: RunFolder, snapshot: Snapshot) -> tuple[str, ...]:
-    """The end of the log of a worker that did not finish and does not go on."""
-    fine = snapshot.status is SessionStatus.FINISHED or (snapshot.running and is_live(run))
-    return () if fine else tuple(log_tail(run))
+    """The last log lines, unless the worker finished or is still running."""
+    unremarkable = snapshot.status is SessionStatus.FINISHED or (snapshot.running and is_live(run))
+    return () if unremarkable else tuple(log_tail(run))

@@ -1,4 +1,4 @@
-"""What a worker that vanished left: the end that it did not tell, and marks that do not know of its last verdict."""
+"""Cleaning up after a vanished worker: its missing end event, and marks that lack its last verdict."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from sessions.models import SessionStatus
 
 
 def close_crashed(run: RunFolder) -> Snapshot:
-    """The run's state; a run whose worker vanished gets its end (`crashed`) written first.
+    """The run's state; if its worker vanished, a `crashed` end is written first.
 
     The end is dated at the last sign of life, however late it is found; a training's last log point comes before it,
-    the marks of an evaluation's rollouts after it. A live run is read and left alone.
-    Raises OSError where the end cannot be written.
+    the marks of an evaluation's rollouts after it. A live run is only read.
+    Raises OSError if the end cannot be written.
     """
     snapshot = replay(read_events(run.events))
     if not snapshot.running or snapshot.started is None or is_live(run):
         return snapshot
-    marks = _settle_marks(run, snapshot)  # takes a while: whoever holds the events meanwhile would look alive
+    marks = _update_marks(run, snapshot)  # slow, so before the lock: while it is held the run looks live
     try:
         with EventLog(run) as log:
             snapshot = replay(log.events)
-            told: list[ev.Event] = []
+            missing: list[ev.Event] = []
             if snapshot.running:
-                told = _unsaid(run, snapshot)
-                told.append(crash_at(max(event.at for event in (*log.events, *told))))
-            snapshot = replay([log.append(event) for event in (*told, *marks)], snapshot)
-    except LogBusy:  # somebody else is closing it
+                missing = _missing_progress(run, snapshot)
+                missing.append(crash_at(max(event.at for event in (*log.events, *missing))))
+            snapshot = replay([log.append(event) for event in (*missing, *marks)], snapshot)
+    except LogBusy:  # another process is closing it
         snapshot = replay(read_events(run.events))
     return snapshot
 
 
-def _unsaid(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
-    """A training's last log point: its events may be half a minute behind."""
+def _missing_progress(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
+    """A training's last log point, if it is newer than its events, which may lag by half a minute."""
     training = snapshot.training
-    told = metrics.newest(run.metrics, after=training.step) if training else None
-    return [msgspec.structs.replace(told, points=max(1, training.points))] if told and training else []
+    point = metrics.newest(run.metrics, after=training.step) if training else None
+    return [msgspec.structs.replace(point, points=max(1, training.points))] if point and training else []
 
 
 def crash_at(at: float) -> ev.SessionEnded:
-    """The end of a run whose worker vanished; its last sign of life was at `at` (Unix time)."""
+    """The end event of a run whose worker vanished; `at` is its last sign of life (Unix time)."""
     return ev.SessionEnded(status=SessionStatus.CRASHED, reason="the worker vanished without an end", at=at)
 
 
-def _settle_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
-    """Bring the rollouts' marks up to the verdicts, which reach the events first; what changed.
+def _update_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
+    """Update the rollouts' marks to the verdicts, which are written to the events first. Returns the changes.
 
-    A dataset that is in use or gone keeps its marks: the log is right all the same.
+    Marks of a dataset that is in use or gone stay as they are: the log is right regardless.
     """
     root = Path(snapshot.started.dataset_root if snapshot.started else "")
     saved = [(trial.episode_index, trial) for trial in snapshot.trials if trial.episode_index is not None]

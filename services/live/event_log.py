@@ -1,4 +1,4 @@
-"""events.jsonl: appended under a lock that its writer holds, read by anyone."""
+"""events.jsonl: appended to by the one process that holds its lock, readable by anyone."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from sessions.files import open_to_read
 from sessions.locks import Lock, LockBusy, is_held
 
 PATIENCE_S = 0.3
-"""Whoever only looks whether a worker lives holds the lock for microseconds."""
+"""Outlasts a check for a live worker, which holds the lock for microseconds."""
 
 
 class LogBusy(Exception):
-    """Another process (a living worker, mostly) holds the lock on this run's events."""
+    """Another process (usually a live worker) holds the lock on this run's events."""
 
 
 class EventLog:
-    """The only way to append. Holds the flock from construction to `close`.
+    """The only way to append events. Holds the flock from construction to `close`.
 
-    Raises LogBusy when another process holds it, OSError when the file cannot be written.
+    Raises LogBusy if another process holds it, OSError if the file cannot be written.
     """
 
     def __init__(self, run: RunFolder) -> None:
@@ -44,7 +44,7 @@ class EventLog:
         return self._lock.descriptor
 
     def append(self, event: ev.Event, *, sync: bool = True) -> ev.Event:
-        """Number, stamp and write the event; with `sync` it is on disk when this returns."""
+        """Number, stamp and write the event; with `sync` it is on disk on return. Raises OSError."""
         numbered = msgspec.structs.replace(event, seq=self.last_seq + 1, at=event.at or time.time())
         line = ev.encode(numbered)
         start = os.lseek(self._fd, 0, os.SEEK_END)
@@ -53,17 +53,17 @@ class EventLog:
             if sync:
                 self.sync()
         except OSError:
-            os.ftruncate(self._fd, start)  # no half line stays behind on a full disk
+            os.ftruncate(self._fd, start)  # leave no half line on a full disk
             raise
         self.last_seq = numbered.seq
         return numbered
 
     def sync(self) -> None:
-        """Have what was appended on disk when this returns. Raises OSError."""
+        """Flush everything appended so far to disk. Raises OSError."""
         os.fsync(self._fd)
 
     def close(self) -> None:
-        """Let the lock go."""
+        """Release the lock."""
         self._lock.release()
 
     def __enter__(self) -> EventLog:
@@ -80,7 +80,7 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def _cut_torn_line(fd: int) -> list[ev.Event]:
-    """Read all events; cut what a killed writer left of a last line."""
+    """Read all events; truncate a last line that a killed writer left incomplete."""
     data = os.pread(fd, os.fstat(fd).st_size, 0)
     whole = data.rfind(b"\n") + 1
     if whole < len(data):
@@ -89,16 +89,16 @@ def _cut_torn_line(fd: int) -> list[ev.Event]:
 
 
 def parse(data: bytes) -> Iterator[ev.Event]:
-    """The events of whole lines; a damaged line in the middle is left out."""
+    """The events of whole lines; a damaged line is skipped."""
     for line in data.splitlines():
         try:
             yield ev.decode(line)
-        except (msgspec.DecodeError, ValueError, TypeError, OverflowError):  # numbers of no use, among others
+        except (msgspec.DecodeError, ValueError, TypeError, OverflowError):  # such as a number out of range
             continue
 
 
 def read_events(path: Path) -> list[ev.Event]:
-    """The events of a run's file, without a torn last line; empty where there is no file. Raises OSError."""
+    """The events of a run's file, without a torn last line; empty if there is no file. Raises OSError."""
     try:
         with open(open_to_read(path), "rb") as file:
             data = file.read()
@@ -108,7 +108,7 @@ def read_events(path: Path) -> list[ev.Event]:
 
 
 def is_live(run: RunFolder) -> bool:
-    """Whether a worker holds this run's events; False, too, where that cannot be seen."""
+    """Whether a worker holds this run's events; False also if that cannot be determined."""
     with suppress(OSError):
         return is_held(run.events)
     return False

@@ -1,6 +1,6 @@
-"""The events of a session, as they stand in events.jsonl: past tense, numbered, one per line.
+"""The events of a session, as stored in events.jsonl: past tense, numbered, one per line.
 
-Those that the log's document embeds are defined in `sessions.facts`.
+The events that the log's document embeds are defined in `sessions.facts`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 
 from services.live.reasons import AlarmSource, Step, StopCause
 from sessions import upgrade
-from sessions.facts import *  # noqa: F403  (what the document embeds are events like the others)
+from sessions.facts import *  # noqa: F403  (embedded events are events like the others)
 from sessions.facts import Event, SessionStarted
 from sessions.models import EndedBy, Verdict
 
@@ -35,7 +35,7 @@ class DatasetOpened(Event, frozen=True, kw_only=True, tag=True):
 
 
 class PhaseChanged(Event, frozen=True, kw_only=True, tag=True):
-    """The session is in another phase; `detail` says what happens in it, for people; older files have no step."""
+    """The session entered a phase. `detail` describes it for people; older files have no `step`."""
 
     phase: str
     detail: str = ""
@@ -49,7 +49,7 @@ class TakeStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The take's last frame is in; it is not saved yet."""
+    """The take's last frame was recorded; the take is not saved yet."""
 
     take: int
     frames: int
@@ -58,9 +58,9 @@ class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
 
 
 class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
-    """The take is on disk as an episode, in an evaluation the motion of the trial of that number.
+    """A take, or in an evaluation the motion of the trial with that number, was saved as an episode.
 
-    save_ms runs from the end of the take to here.
+    `save_ms` is the time from the end of the take to this event.
     """
 
     take: int
@@ -80,17 +80,17 @@ class EpisodeMarked(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeMarked(Event, frozen=True, kw_only=True, tag=True):
-    """The running or unsaved take was rejected, or taken back, before it was saved."""
+    """The running or unsaved take was rejected, or its rejection undone, before it was saved."""
 
     take: int
     accepted: bool
 
 
 class TrialStarted(Event, frozen=True, kw_only=True, tag=True):
-    """The policy in `checkpoint` (a pretrained_model folder) drives. `trial` counts attempts in the session from 1.
+    """The policy in `checkpoint` (a pretrained_model folder) took over. `trial` counts the session's attempts from 1.
 
-    `condition` says under which condition it is tried, as the operator named it. In older files a trial starts and
-    ends as the take of its number: TakeStarted and TakeEnded in an evaluation.
+    `condition` is the operator's name for the test condition. In older files, a trial starts and ends with
+    TakeStarted and TakeEnded of the same number.
     """
 
     trial: int
@@ -99,9 +99,9 @@ class TrialStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TrialEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The trial's last frame is in; it is not saved yet, and waits for its verdict unless one ended it.
+    """The trial's last frame was recorded; it is not saved yet, and awaits its verdict unless one ended it.
 
-    `why` says what failed.
+    `why` names what failed, if something did.
     """
 
     trial: int
@@ -119,27 +119,27 @@ class TrialJudged(Event, frozen=True, kw_only=True, tag=True):
 
 
 class VerdictUndone(Event, frozen=True, kw_only=True, tag=True):
-    """The trial's verdict was taken back: it waits for another one."""
+    """The trial's verdict was undone: the trial awaits another one."""
 
     trial: int
 
 
 class TrialAnnotated(Event, frozen=True, kw_only=True, tag=True):
-    """How a failed trial failed; empty takes it back."""
+    """A failed trial got a failure mode; an empty one removes it."""
 
     trial: int
     failure_mode: str
 
 
 class Held(Event, frozen=True, kw_only=True, tag=True):
-    """The arm was stopped: goal := measured pose, torque on. `why` says it for people where the cause is not enough."""
+    """The arm was stopped: goal := measured pose, torque on. `why` adds detail to the cause, for people."""
 
     cause: StopCause
     why: str = ""
 
 
 class AlarmRaised(Event, frozen=True, kw_only=True, tag=True):
-    """Something needs the operator; `answer` says what to press or do."""
+    """Something needs the operator; `answer` is what to press or do."""
 
     source: AlarmSource
     text: str
@@ -147,13 +147,16 @@ class AlarmRaised(Event, frozen=True, kw_only=True, tag=True):
 
 
 class AlarmCleared(Event, frozen=True, kw_only=True, tag=True):
-    """What the alarm of this source said is over."""
+    """The alarm of this source no longer applies."""
 
     source: AlarmSource
 
 
 class CameraAlarmed(Event, frozen=True, kw_only=True, tag=True):
-    """A camera's picture went bad (state: black, frozen, slow) `since` this Unix time."""
+    """A camera's picture went bad (`state`: black, frozen or slow) at the Unix time `since`.
+
+    `take` is the running take or trial, 0 outside of one.
+    """
 
     camera: str
     state: str
@@ -193,7 +196,7 @@ class UnknownEvent(Event, frozen=True, kw_only=True, tag=True):
 
 
 AnyEvent: Any = Union[tuple(cls for cls in Event.__subclasses__() if cls.__name__ != "UnknownEvent")]  # noqa: UP007
-"""Every event there is, from the classes themselves: nobody keeps a list."""
+"""Every event type, collected from the subclasses so that no list needs maintaining."""
 KINDS = frozenset(cls.__name__ for cls in get_args(AnyEvent))
 
 _encoder = msgspec.json.Encoder()
@@ -206,9 +209,9 @@ def encode(event: Event) -> bytes:
 
 
 def decode(line: bytes) -> Event:
-    """The event of one line, one of an older console brought up to date. An unknown type becomes UnknownEvent.
+    """Decode one line, upgrading events of older consoles. An unknown type becomes UnknownEvent.
 
-    Raises msgspec.DecodeError (ValidationError included) on a line that is no event.
+    Raises msgspec.DecodeError (ValidationError included) if the line is not an event.
     """
     try:
         return _decoder.decode(line)

@@ -1,6 +1,6 @@
-"""What a key asks for now: the command that it sends, or None where no key offers one. Pure: from the snapshot.
+"""Intents: the command that a key would send now, or None if it is not offered. Pure functions of the snapshot.
 
-Screens grey a key out where its intent is None; the services send what it is.
+Screens grey out a key whose intent is None; services send the command.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from services.live.snapshots import Snapshot
 from sessions.models import SessionKind, Verdict
 
 ALIGNS = frozenset({Phase.IDLE, Phase.RESTED, Phase.RELEASED})
-"""Here the key of a take first brings the follower to the leader; after a stop that is for the key of a pause."""
+"""Phases in which the take key first aligns the follower to the leader. After a stop, the pause key does that."""
 
 
-def _of(snapshot: Snapshot, kind: SessionKind) -> bool:
+def _is_kind(snapshot: Snapshot, kind: SessionKind) -> bool:
     return snapshot.started is not None and snapshot.started.kind is kind
 
 
-def _offer[Asked: Command](snapshot: Snapshot, command: Asked) -> Asked | None:
+def _offer[Offered: Command](snapshot: Snapshot, command: Offered) -> Offered | None:
     return command if offered(snapshot, type(command)) else None
 
 
@@ -29,12 +29,12 @@ def _offer[Asked: Command](snapshot: Snapshot, command: Asked) -> Asked | None:
 
 def follow(snapshot: Snapshot) -> Command | None:
     """Teleoperate without recording."""
-    return _offer(snapshot, protocol.Follow()) if _of(snapshot, SessionKind.BENCH) else None
+    return _offer(snapshot, protocol.Follow()) if _is_kind(snapshot, SessionKind.BENCH) else None
 
 
 def pause(snapshot: Snapshot) -> Command | None:
-    """Hold while following; follow again (ramped) when held. An evaluation does not resume."""
-    if _of(snapshot, SessionKind.EVAL):
+    """Hold while following; follow again (ramped) when held. An evaluation cannot be resumed."""
+    if _is_kind(snapshot, SessionKind.EVAL):
         return None
     if snapshot.phase.following:
         return _offer(snapshot, protocol.Stop(cause=StopCause.PAUSED))
@@ -47,12 +47,12 @@ def rest(snapshot: Snapshot) -> Command | None:
 
 
 def release(snapshot: Snapshot) -> Command | None:
-    """Lower the arm and cut torque; for a person who has confirmed it."""
+    """Lower the arm and cut torque; only after a person confirmed it."""
     return _offer(snapshot, protocol.Release(confirmed=True))
 
 
 def finish(snapshot: Snapshot) -> Command | None:
-    """End the session in order; of a training, with a checkpoint."""
+    """End the session in order; a training saves a checkpoint first."""
     return _offer(snapshot, protocol.Finish())
 
 
@@ -60,12 +60,12 @@ def finish(snapshot: Snapshot) -> Command | None:
 
 
 def next_take(snapshot: Snapshot) -> int:
-    """The number that the next take of this session gets."""
+    """The number of this session's next take."""
     return snapshot.take + 1
 
 
 def last_take_accepted(snapshot: Snapshot) -> bool:
-    """Whether the running take, or the last one, stands as accepted."""
+    """Whether the running take, or else the last one, is accepted."""
     for episode in reversed(snapshot.episodes):
         if episode.take == snapshot.take:
             return episode.accepted
@@ -73,8 +73,8 @@ def last_take_accepted(snapshot: Snapshot) -> bool:
 
 
 def take(snapshot: Snapshot) -> Command | None:
-    """Align, start the next take, or end the one that runs."""
-    if not _of(snapshot, SessionKind.RECORD):
+    """Align, start the next take, or end the running one."""
+    if not _is_kind(snapshot, SessionKind.RECORD):
         return None
     if snapshot.phase in ALIGNS:
         return _offer(snapshot, protocol.Follow())
@@ -83,7 +83,7 @@ def take(snapshot: Snapshot) -> Command | None:
 
 
 def mark(snapshot: Snapshot) -> Command | None:
-    """Reject the running take, or the last one afterwards; once more takes it back."""
+    """Reject the running take, or else the last one; a second time undoes it."""
     return _offer(snapshot, protocol.MarkTake(take=snapshot.take, accepted=not last_take_accepted(snapshot)))
 
 
@@ -91,30 +91,30 @@ def mark(snapshot: Snapshot) -> Command | None:
 
 
 def next_trial(snapshot: Snapshot) -> int:
-    """The number that the next trial of this session gets."""
+    """The number of this session's next trial."""
     return snapshot.trial.index + 1 if snapshot.trial else 1
 
 
-def _last(snapshot: Snapshot) -> int:
+def _last_trial(snapshot: Snapshot) -> int:
     return snapshot.trial.index if snapshot.trial else 0
 
 
 def trial(snapshot: Snapshot) -> Command | None:
-    """Start the next trial, or end the one that runs."""
-    ending = _offer(snapshot, protocol.EndTrial(trial=_last(snapshot)))
+    """Start the next trial, or end the running one."""
+    ending = _offer(snapshot, protocol.EndTrial(trial=_last_trial(snapshot)))
     return ending or _offer(snapshot, protocol.StartTrial(trial=next_trial(snapshot)))
 
 
 def judge(snapshot: Snapshot, verdict: Verdict, judge: str) -> Command | None:
-    """The verdict on the trial that runs, which it ends, or on the one that waits."""
-    return _offer(snapshot, protocol.JudgeTrial(trial=_last(snapshot), verdict=verdict, judge=judge))
+    """Judge the running trial, which ends it, or the one that awaits its verdict."""
+    return _offer(snapshot, protocol.JudgeTrial(trial=_last_trial(snapshot), verdict=verdict, judge=judge))
 
 
 def undo(snapshot: Snapshot) -> Command | None:
-    """Take the last verdict back, before the next trial."""
-    return _offer(snapshot, protocol.UndoVerdict(trial=_last(snapshot)))
+    """Undo the last verdict, before the next trial."""
+    return _offer(snapshot, protocol.UndoVerdict(trial=_last_trial(snapshot)))
 
 
 def annotate(snapshot: Snapshot, failure_mode: str) -> Command | None:
-    """Say how the last trial failed, before the next one."""
-    return _offer(snapshot, protocol.AnnotateTrial(trial=_last(snapshot), failure_mode=failure_mode))
+    """Set the failure mode of the last trial, before the next one."""
+    return _offer(snapshot, protocol.AnnotateTrial(trial=_last_trial(snapshot), failure_mode=failure_mode))

@@ -23,11 +23,11 @@ WORKERS = {
 
 
 def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
-    """Start a worker detached from this terminal, the warm one where there is one; returns before it is ready.
+    """Start a worker detached from this terminal, using the warm one if there is one; returns before it is ready.
 
     The worker's standard output and error go to `worker.log`; it has its own session and no terminal,
-    so it survives this process and an SSH drop. Raises OSError where the worker cannot be started; a scribe that
-    cannot is a warning on this module's logger and in `worker.log`.
+    so it survives this process and an SSH drop. Raises OSError if the worker cannot be started; a scribe that
+    cannot be started is a warning on this module's logger and in `worker.log`.
     """
     run = folder.run(new_session_id())
     run.root.mkdir(parents=True)
@@ -35,16 +35,16 @@ def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
     module = WORKERS[type(request).__name__]
     if not warm.hand_over(folder, run, module):
         spawn(run, module)
-    _follow(folder, run)
+    _try_to_start_scribe(folder, run)
     return run
 
 
-def _follow(folder: DataFolder, run: RunFolder) -> None:
-    """Start the scribe. The worker runs whether or not that works, so a failure is a warning and no error."""
+def _try_to_start_scribe(folder: DataFolder, run: RunFolder) -> None:
+    """Start the scribe. The worker runs without it, so a failure is only a warning."""
     try:
         start_scribe(folder)
     except OSError as error:
-        why = f"the session runs, but the log follows it later, for the scribe cannot be started: {clean(str(error))}"
+        why = f"the session runs, but the log follows it later, since the scribe cannot be started: {clean(str(error))}"
         logger.warning(why)
         with suppress(OSError), run.log.open("a") as log:
             log.write(f"lab-console: {why}\n")
@@ -65,7 +65,7 @@ def spawn(run: RunFolder, module: str) -> None:
 
 
 def start_scribe(folder: DataFolder) -> None:
-    """Make sure that a scribe folds this data folder's events; it leaves when nothing runs any more."""
+    """Make sure that a scribe folds this data folder's events; it exits when nothing runs any more."""
     with (folder.root / "scribe.log").open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-P", "-m", "services.log.scribe", str(folder.root)],

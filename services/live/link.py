@@ -1,4 +1,4 @@
-"""The console's end of a session: launch a worker, attach to one, command it, watch it."""
+"""The console's end of a session: attach to a worker, send it commands, receive its events and telemetry."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Answered = asyncio.Future[protocol.Answer]
 
 
 class LinkLost(Exception):
-    """The worker's socket is gone; `str()` says what is known and what to do."""
+    """There is no connection to the worker (any more); the message says why."""
 
 
 class Link:
     """A connection to a session's worker, on the running asyncio loop.
 
-    Reads the events first, once more what came to them until the worker knew of this console, and applies only
-    higher numbers from the socket: nothing is missed and nothing counts twice. Callbacks run on the loop; newest
-    telemetry wins. A link that broke is lost; `services.live.client.Client` is one that attaches again.
+    Reads the events file, then once more anything added until the worker knew of this console; from the socket only
+    higher sequence numbers apply. So no event is missed, and none applied twice. Callbacks run on the loop; only the
+    newest telemetry is kept. A broken link stays lost; `services.live.client.Client` re-attaches.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Link:
         self.telemetry: protocol.Telemetry | None = None
         self.lost = ""
         self.dead = False
-        """Whether attaching failed because the session is over, or its worker began and is gone."""
+        """Whether attaching failed because the session is over, or its worker started and vanished."""
         self._name, self._drive = name, drive
         self._on_event, self._on_telemetry = on_event, on_telemetry
         self._on_welcome, self._on_lost = on_welcome, on_lost
@@ -67,12 +67,12 @@ class Link:
 
     @property
     def may_command(self) -> bool:
-        """Whether commands are obeyed: this console drives, or nobody does and its next command takes the wheel."""
+        """Whether commands are obeyed: this console drives, or no console does and its next command makes it drive."""
         return self.driving or (self._drive and self.welcome is not None and self.welcome.driver is None)
 
     @property
     def driver(self) -> str:
-        """The name of the console that drives, raw; empty where none does."""
+        """The name of the driving console, raw; empty if none drives."""
         return (self.welcome.driver or "") if self.welcome else ""
 
     @property
@@ -83,19 +83,19 @@ class Link:
     async def attach(self, patience_s: float = 5.0) -> Snapshot:
         """Connect (a worker just launched gets `patience_s` to open its socket) and return the state.
 
-        Raises LinkLost where no worker answers, at once where it is known that none will, and where the events cannot
-        be read; the snapshot is then what could be read.
+        Raises LinkLost if no worker answers, at once if none can, and if the events cannot be read; the snapshot then
+        holds what could be read.
         """
         reader = await self._connect(patience_s)
         try:
             self._read_events()
         except OSError as error:
-            self._hang_up()
+            self._disconnect()
             raise LinkLost(f"the events of session {self.run.id} cannot be read: {error.strerror or error}") from error
         self._attached = True
         self._tasks = [
             asyncio.create_task(self._read(reader), name="link-read"),
-            asyncio.create_task(self._beat(), name="link-heartbeat"),
+            asyncio.create_task(self._send_heartbeats(), name="link-heartbeat"),
         ]
         return self.snapshot
 
@@ -112,18 +112,18 @@ class Link:
             except FolderProblem as problem:
                 raise LinkLost(str(problem)) from problem
             except OSError as error:
-                self.dead = self._will_not_answer()
+                self.dead = self._cannot_answer()
                 if self.dead or loop.time() > give_up:
-                    raise LinkLost(self._silence()) from error
+                    raise LinkLost(self._why_no_answer()) from error
                 await asyncio.sleep(0.05)
 
-    def _will_not_answer(self) -> bool:
-        """Whether the session is over, or its worker began and is gone. Takes in what the events tell."""
+    def _cannot_answer(self) -> bool:
+        """Whether the session is over, or its worker started and vanished. Updates the snapshot from the events."""
         with suppress(OSError):
             self._read_events()
         return not self.snapshot.running or (self.snapshot.started is not None and not is_live(self.run))
 
-    def _silence(self) -> str:
+    def _why_no_answer(self) -> str:
         if not self.snapshot.running and self.snapshot.end_reason:
             return self.snapshot.end_reason
         return f"no worker answers for session {self.run.id}"
@@ -132,16 +132,16 @@ class Link:
         why = "the worker closed the connection"
         try:
             while line := await reader.readline():
-                with suppress(msgspec.DecodeError):  # a newer worker may say more than we know
-                    self._take(protocol.decode_message(line))
+                with suppress(msgspec.DecodeError):  # a newer worker may send other messages
+                    self._handle(protocol.decode_message(line))
         except (OSError, ValueError) as error:
             why = f"the connection broke: {error}"
-        self._hang_up()
+        self._disconnect()
         with suppress(OSError):
             self._catch_up()
-        self._broken(why)
+        self._connection_lost(why)
 
-    def _take(self, message: protocol.AnyMessage) -> None:
+    def _handle(self, message: protocol.AnyMessage) -> None:
         if isinstance(message, protocol.Telemetry):
             self.telemetry = message
             if self._on_telemetry:
@@ -156,7 +156,7 @@ class Link:
             self.welcome = message
             if self._on_welcome:
                 self._on_welcome(message)
-        elif not message.seq or message.seq > self.snapshot.last_seq:  # 0: true now, but not on disk (a full one, say)
+        elif not message.seq or message.seq > self.snapshot.last_seq:  # 0: valid, but not on disk, such as a full one
             self._apply(message)
         self._changed.set()
 
@@ -166,7 +166,7 @@ class Link:
             self._on_event(event, self.snapshot)
 
     def _read_events(self) -> None:
-        """At the first attachment the state that is found, later news. Raises OSError."""
+        """Before the first attachment load the whole state, later apply only new events. Raises OSError."""
         self._size_read = self._events_size()
         if self._attached:
             self._catch_up()
@@ -174,7 +174,7 @@ class Link:
             self.snapshot = replay(read_events(self.run.events))
 
     def _catch_up(self) -> None:
-        """What is on disk and did not come by the socket."""
+        """Apply the events on disk that did not arrive through the socket."""
         for event in read_events(self.run.events):
             if event.seq > self.snapshot.last_seq:
                 self._apply(event)
@@ -185,8 +185,8 @@ class Link:
         except OSError:
             return 0
 
-    def _hang_up(self) -> None:
-        """The connection is no more; who waits for an answer hears of it."""
+    def _disconnect(self) -> None:
+        """Close the connection; answers still awaited fail with LinkLost."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
@@ -195,14 +195,14 @@ class Link:
             if not future.done():
                 future.set_exception(LinkLost("the connection broke before the worker answered"))
 
-    def _broken(self, why: str) -> None:
-        """The connection is gone, and what the events tell is known."""
+    def _connection_lost(self, why: str) -> None:
+        """The connection is gone, and the events on disk are applied."""
         self.lost = why
         self._changed.set()
         if self._on_lost:
             self._on_lost(why)
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while self.connected:
             if self.driving:
                 self._write(protocol.Heartbeat())
@@ -212,11 +212,11 @@ class Link:
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(protocol.encode(command))
 
-    def tell(self, command: protocol.Command) -> asyncio.Future[protocol.Answer]:
+    def send(self, command: protocol.Command) -> asyncio.Future[protocol.Answer]:
         """Send a command now; the future gets its answer, or LinkLost."""
         numbered = msgspec.structs.replace(command, id=next(self._ids))
         future: asyncio.Future[protocol.Answer] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda f: f.cancelled() or f.exception())  # a caller may not care
+        future.add_done_callback(lambda f: f.cancelled() or f.exception())  # no warning if the caller ignores it
         if not self.connected:
             future.set_exception(LinkLost(self.lost or "not attached"))
             return future
@@ -225,16 +225,16 @@ class Link:
         return future
 
     async def ask(self, command: protocol.Command, timeout_s: float = 5.0) -> protocol.Answer:
-        """Send a command and wait for its answer; silence becomes a refusal that says so."""
+        """Send a command and wait for its answer; without one, return a refusal with code NO_ANSWER."""
         try:
-            return await asyncio.wait_for(self.tell(command), timeout_s)
+            return await asyncio.wait_for(self.send(command), timeout_s)
         except TimeoutError:
             return _unanswered(f"the worker did not answer within {timeout_s:g} s")
         except LinkLost as lost:
             return _unanswered(str(lost))
 
     async def until(self, condition: Callable[[Snapshot], bool], timeout_s: float | None = None) -> Snapshot:
-        """Wait until the state fulfils `condition`. Raises TimeoutError, or LinkLost when the worker goes first."""
+        """Wait until the state fulfils `condition`. Raises TimeoutError, or LinkLost if the connection breaks first."""
         async with asyncio.timeout(timeout_s):
             while not condition(self.snapshot):
                 if self.lost:
@@ -244,13 +244,13 @@ class Link:
         return self.snapshot
 
     async def close(self) -> None:
-        """Detach; the worker goes on."""
+        """Detach; the worker keeps running."""
         self.lost = self.lost or "detached"
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         writer = self._writer
-        self._hang_up()
+        self._disconnect()
         if writer is not None:
             with suppress(OSError):
                 await writer.wait_closed()

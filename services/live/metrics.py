@@ -2,7 +2,7 @@
 
 One line per log point: `step`, `at` (Unix seconds), `samples`, `epochs`, and LeRobot's metrics under its own names
 (utils/logging_utils.py: loss, lr, grad_norm, update_s, dataloading_s, samples_per_s, gpu_mem_gb, and what a policy
-adds), all at full precision. A value that is not finite is null, and `nonfinite` says what it was.
+adds), all at full precision. A value that is not finite is null; `nonfinite` holds it as text by name.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import msgspec
 from services.live import events as ev
 
 TAIL = 65_536
-"""Bytes at the end of the file in which the newest whole line is looked for."""
-BESIDE = frozenset({"step", "at", "samples", "epochs", "nonfinite"})
+"""Bytes at the end of the file that are searched for the newest whole line."""
+NOT_METRICS = frozenset({"step", "at", "samples", "epochs", "nonfinite"})
 
 
 def encode_point(*, step: int, at: float, samples: int, epochs: float, metrics: Mapping[str, float]) -> bytes:
@@ -31,9 +31,9 @@ def encode_point(*, step: int, at: float, samples: int, epochs: float, metrics: 
 
 
 def newest(path: Path, *, after: int = 0) -> ev.TrainingProgressed | None:
-    """What the newest whole line tells, where it is of a later step than `after`; else None.
+    """The log point of the newest whole line, if its step is later than `after`; else None.
 
-    The events of a training may be half a minute behind its metrics.
+    A training's events may lag its metrics by half a minute.
     """
     try:
         with path.open("rb") as file:
@@ -44,11 +44,11 @@ def newest(path: Path, *, after: int = 0) -> ev.TrainingProgressed | None:
         return None
     for line in reversed(lines):
         with suppress(msgspec.DecodeError, TypeError, ValueError, KeyError):
-            told = msgspec.json.decode(line, type=dict[str, Any])
-            metrics = {k: float(v) for k, v in told.items() if k not in BESIDE and isinstance(v, int | float)}
+            values = msgspec.json.decode(line, type=dict[str, Any])
+            metrics = {k: float(v) for k, v in values.items() if k not in NOT_METRICS and isinstance(v, int | float)}
             point = ev.TrainingProgressed(
-                at=float(told["at"]), step=int(told["step"]), samples=int(told["samples"]),
-                epochs=float(told["epochs"]), metrics=metrics,
+                at=float(values["at"]), step=int(values["step"]), samples=int(values["samples"]),
+                epochs=float(values["epochs"]), metrics=metrics,
             )  # fmt: skip
             return point if point.step > after else None
     return None

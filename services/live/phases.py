@@ -1,7 +1,7 @@
-"""Phases of a session, what is true of each, and one table: which command is obeyed in which phase.
+"""The phases of a session, their properties, and one table: which command is obeyed in which phase.
 
-The worker refuses by this table, and the screens grey out by it. What only the worker can know (a key too soon after
-a stop, a device in trouble, a number that is not the next one) is refused on top of it.
+The worker refuses by this table, and the screens grey out by it. The worker also refuses for reasons that only it
+knows: a key too soon after a stop, a device in trouble, a number that is not the next one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Phase(StrEnum):
-    """The one big thing of the moment."""
+    """What a session is doing."""
 
     STARTING = "starting"
     IDLE = "idle"
@@ -43,7 +43,7 @@ class Phase(StrEnum):
 
     @property
     def moving(self) -> bool:
-        """Whether the arm may move by itself or after the leader."""
+        """Whether the arm may move by itself or by following the leader."""
         return self in MOVING
 
     @property
@@ -52,26 +52,26 @@ class Phase(StrEnum):
         return self in FOLLOWING
 
 
-# --- what is true of a phase ------------------------------------------------------------------------
+# --- sets of phases ---------------------------------------------------------------------------------
 
 ALL = frozenset(Phase)
 LIVE = ALL - {Phase.ENDED}
-"""A worker is there."""
+"""A worker is running."""
 OPEN = LIVE - {Phase.STARTING}
-"""It takes commands."""
+"""The worker takes commands."""
 FOLLOWING = frozenset({Phase.READY, Phase.RECORDING, Phase.RESET, Phase.DONE})
 MOVING = FOLLOWING | {Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING}
 BUSY = frozenset(
     {Phase.ALIGNING, Phase.RECORDING, Phase.RUNNING, Phase.JUDGING, Phase.RESTING, Phase.RELEASING, Phase.STARTING}
 )
-"""While one of these lasts nobody types: no note, no filter, no form."""
-LIES = {SessionKind.EVAL: frozenset({Phase.DONE})}
-"""Phases that move in other sessions: an evaluation that is done lies at rest, a recording follows the leader on."""
+"""Phases without text entry: no note, no filter, no form."""
+AT_REST = {SessionKind.EVAL: frozenset({Phase.DONE})}
+"""Exceptions from MOVING: an evaluation that is done is at rest, whereas a recording keeps following the leader."""
 
 
 def moves(kind: SessionKind | None, phase: Phase) -> bool:
     """Whether the arm may move in this phase of such a session."""
-    return phase.moving and not (kind is not None and phase in LIES.get(kind, ()))
+    return phase.moving and not (kind is not None and phase in AT_REST.get(kind, ()))
 
 
 # --- the table --------------------------------------------------------------------------------------
@@ -79,9 +79,9 @@ def moves(kind: SessionKind | None, phase: Phase) -> bool:
 
 @dataclass(frozen=True)
 class Rule:
-    """Obeyed in `phases`, unless one of these obstacles stands in the way.
+    """A command is obeyed in `phases`, except under one of the obstacles in `unless`.
 
-    `unoffered` are those of the phases in which no key offers it: it would change nothing, or Esc comes first.
+    In `unoffered`, a subset of `phases`, no key offers it: it would change nothing, or Esc comes first.
     """
 
     phases: frozenset[Phase]
@@ -91,14 +91,14 @@ class Rule:
 
 STILL = frozenset({Phase.IDLE, Phase.HELD, Phase.RESTED})
 """The arm holds, with torque on."""
-_WAY = frozenset({Phase.RESTING})
+_RESTING = frozenset({Phase.RESTING})
 _ALIGNING = frozenset({Phase.ALIGNING})
-_GUIDED = STILL | _WAY | _ALIGNING | {Phase.READY, Phase.RESET, Phase.DONE}
-"""From here an arm with a leader may rest or be released."""
-_DRIVEN = STILL | _WAY | {Phase.JUDGING, Phase.DONE}
-"""From here an arm with a policy may."""
+_GUIDED = STILL | _RESTING | _ALIGNING | {Phase.READY, Phase.RESET, Phase.DONE}
+"""Phases from which an arm with a leader may go to rest or be released."""
+_DRIVEN = STILL | _RESTING | {Phase.JUDGING, Phase.DONE}
+"""Phases from which an arm with a policy may."""
 _LAST_TRIAL = OPEN - {Phase.ALIGNING, Phase.RUNNING}
-"""The verdict of the last trial may still change."""
+"""Phases in which the verdict of the last trial may still change."""
 
 Rules = Mapping[type[Command], tuple[Rule, ...]]
 
@@ -112,20 +112,20 @@ _ALWAYS: Rules = {
 }
 
 
-def _arm(stands: frozenset[Phase], acting: Phase | None = None) -> Rules:
-    """What every session with an arm obeys. A stop is never refused; a key offers it where the arm may move."""
+def _arm(at_rest: frozenset[Phase], acting: Phase | None = None) -> Rules:
+    """The rules of every arm session. A stop is never refused; a key offers it while the arm may move."""
     busy = frozenset({acting}) if acting else frozenset()
     return {
         **_ALWAYS,
-        protocol.Stop: (Rule(ALL, unoffered=ALL - {Phase.STARTING} - (MOVING - stands)),),
+        protocol.Stop: (Rule(ALL, unoffered=ALL - {Phase.STARTING} - (MOVING - at_rest)),),
         protocol.Finish: (Rule(OPEN, unoffered=busy),),
     }
 
 
 _GUIDED_ARM: Rules = {
     protocol.Follow: (Rule(STILL | {Phase.RELEASED}, unless=(Code.NO_LEADER, Code.ENDING)),),
-    protocol.GoToRest: (Rule(_GUIDED, (Code.NO_REST_POSE,), unoffered=_ALIGNING | _WAY | {Phase.RESTED}),),
-    protocol.Release: (Rule(_GUIDED, unoffered=_ALIGNING | _WAY),),
+    protocol.GoToRest: (Rule(_GUIDED, (Code.NO_REST_POSE,), unoffered=_ALIGNING | _RESTING | {Phase.RESTED}),),
+    protocol.Release: (Rule(_GUIDED, unoffered=_ALIGNING | _RESTING),),
 }
 
 TABLE: Mapping[SessionKind, Rules] = {
@@ -138,9 +138,9 @@ TABLE: Mapping[SessionKind, Rules] = {
         protocol.MarkTake: (Rule(OPEN, unless=(Code.NO_TAKE,)),),
     },
     SessionKind.EVAL: {
-        **_arm(LIES[SessionKind.EVAL], Phase.RUNNING),
-        protocol.GoToRest: (Rule(_DRIVEN, (Code.NO_REST_POSE,), unoffered=_WAY | {Phase.RESTED, Phase.DONE}),),
-        protocol.Release: (Rule(_DRIVEN, unoffered=_WAY),),
+        **_arm(AT_REST[SessionKind.EVAL], Phase.RUNNING),
+        protocol.GoToRest: (Rule(_DRIVEN, (Code.NO_REST_POSE,), unoffered=_RESTING | {Phase.RESTED, Phase.DONE}),),
+        protocol.Release: (Rule(_DRIVEN, unoffered=_RESTING),),
         protocol.StartTrial: (
             Rule(
                 frozenset({Phase.IDLE, Phase.RESTED, Phase.DONE, Phase.RELEASED}),
@@ -162,7 +162,7 @@ TABLE: Mapping[SessionKind, Rules] = {
 
 
 def refusal(kind: SessionKind, command: type[Command], phase: Phase, obstacles: Collection[Code]) -> Code:
-    """Why `command` is not obeyed: MEANINGLESS, WRONG_PHASE or the first obstacle; OK where it is."""
+    """Why `command` is not obeyed: MEANINGLESS, WRONG_PHASE or the first obstacle; OK if it is."""
     rules = TABLE[kind].get(command)
     if rules is None:
         return Code.MEANINGLESS
@@ -172,11 +172,11 @@ def refusal(kind: SessionKind, command: type[Command], phase: Phase, obstacles: 
     return next((code for code in rule.unless if code in obstacles), Code.OK)
 
 
-# --- for whoever has a snapshot ---------------------------------------------------------------------
+# --- by snapshot ------------------------------------------------------------------------------------
 
 
 def obstacles(snapshot: Snapshot) -> frozenset[Code]:
-    """What stands in the way of a command that names the newest take or trial."""
+    """The obstacles to a command that names the newest take or trial."""
     last, started = snapshot.trial, snapshot.started
     request, profile = (started.request, started.profile) if started else (None, None)
     rests = profile is not None and bool(profile.motion.rest)
@@ -194,18 +194,18 @@ def obstacles(snapshot: Snapshot) -> frozenset[Code]:
         Code.NO_VERDICT: verdict is None,
         Code.NO_FAILURE: verdict is not Verdict.FAILURE,
     }
-    return frozenset(code for code, stands in found.items() if stands)
+    return frozenset(code for code, applies in found.items() if applies)
 
 
 def why_refused(snapshot: Snapshot, command: type[Command]) -> Code:
-    """Why the session would not obey `command` now; OK where it would."""
+    """Why the session would not obey `command` now; OK if it would."""
     if snapshot.started is None:
         return Code.NOT_READY
     return refusal(snapshot.started.kind, command, snapshot.phase, obstacles(snapshot))
 
 
 def obeyed(snapshot: Snapshot, command: type[Command]) -> bool:
-    """Whether the session would obey `command` now, as far as the snapshot tells."""
+    """Whether the session would obey `command` now, as far as the snapshot shows."""
     return why_refused(snapshot, command) is Code.OK
 
 

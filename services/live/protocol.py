@@ -1,4 +1,4 @@
-"""What crosses the worker's socket: JSON lines; commands down, events, answers and telemetry up."""
+"""The protocol of the worker's socket, in JSON lines: commands to the worker; events, answers and telemetry back."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from sessions.models import Verdict
 from sessions.open_enum import OpenEnum
 
 LINE_LIMIT = 1024 * 1024
-"""Bytes that one line may have, both ways; a longer one ends the connection.
+"""Maximum bytes of a line, in both directions; a longer one ends the connection.
 
-The longest is TrainingStarted, which names its episodes: there is room for 100,000 and more.
+The longest message is TrainingStarted, which lists its episodes: there is room for over 100,000.
 """
 
 HEARTBEAT_S = 0.25
-"""How often the driving console's event loop says that it lives."""
+"""Interval between heartbeats of the driving console's event loop."""
 DRIVER_LOST_S = 1.0
 """After this long without a heartbeat the driver counts as gone."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """`id` is the sender's own number for it; the answer carries it back."""
+    """A command to the worker. `id` is the sender's number for it, repeated in the answer."""
 
     id: int = 0
 
 
 class Attach(Command, frozen=True, kw_only=True, tag=True):
-    """First line of a connection: who it is. The first that wants to drives; others watch.
+    """First line of a connection: the console's name. The first that asks to `drive` does; the others watch.
 
     A `quiet` connection gets answers only: no events, no telemetry.
     """
@@ -40,17 +40,17 @@ class Attach(Command, frozen=True, kw_only=True, tag=True):
 
 
 class TakeOver(Command, frozen=True, kw_only=True, tag=True):
-    """Become the driver; the one before watches."""
+    """Become the driver; the previous one watches from now on."""
 
 
 class Heartbeat(Command, frozen=True, kw_only=True, tag=True):
-    """The driver's event loop lives. Not answered."""
+    """The driver's event loop is alive. Not answered."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag=True):
-    """Hold: goal := measured pose, at once. Anyone may send it; answered when the hold is commanded.
+    """Hold: goal := measured pose, at once. Any console may send it; answered when the hold is commanded.
 
-    `why` says it for people where the cause is not enough.
+    `why` adds detail to the cause, for people.
     """
 
     cause: StopCause = StopCause.KEY
@@ -81,7 +81,7 @@ class MarkTake(Command, frozen=True, kw_only=True, tag=True):
 
 
 class StartTrial(Command, frozen=True, kw_only=True, tag=True):
-    """Start trial number `trial`: the arm goes to where it begins, then the policy drives."""
+    """Start trial number `trial`: the arm moves to its start pose, then the policy drives."""
 
     trial: int
 
@@ -101,13 +101,13 @@ class JudgeTrial(Command, frozen=True, kw_only=True, tag=True):
 
 
 class UndoVerdict(Command, frozen=True, kw_only=True, tag=True):
-    """Take back the verdict of trial number `trial`, the last one. Answered once that is on disk."""
+    """Undo the verdict of trial number `trial`, the last one. Answered once that is on disk."""
 
     trial: int
 
 
 class AnnotateTrial(Command, frozen=True, kw_only=True, tag=True):
-    """Say how trial number `trial` failed."""
+    """Set the failure mode of trial number `trial`."""
 
     trial: int
     failure_mode: str
@@ -118,13 +118,13 @@ class GoToRest(Command, frozen=True, kw_only=True, tag=True):
 
 
 class Release(Command, frozen=True, kw_only=True, tag=True):
-    """Lower the arm slowly to rest, then cut torque. `confirmed` says that a person confirmed it."""
+    """Lower the arm slowly to rest, then cut torque. Refused unless `confirmed` by a person."""
 
     confirmed: bool = False
 
 
 class Finish(Command, frozen=True, kw_only=True, tag=True):
-    """End the session: save, go to rest, let go of the devices."""
+    """End the session: save, go to rest, release the devices."""
 
 
 class SetPreviews(Command, frozen=True, kw_only=True, tag=True):
@@ -171,67 +171,67 @@ AnyCommand = (
 
 
 class Code(OpenEnum):
-    """What became of a command, for whoever sent it."""
+    """The outcome of a command, for its sender."""
 
     OK = "ok"
-    UNTOLD = ""
-    """An older worker gave no code."""
+    UNSPECIFIED = ""
+    """From an older worker, which sends no code."""
 
     MALFORMED = "malformed"
     NOT_DRIVING = "not_driving"
     """Another console drives, or none."""
     NOT_READY = "not_ready"
-    """The session is still starting, or it ends: nothing was done."""
+    """The session is still starting, or ending: nothing was done."""
     MEANINGLESS = "meaningless"
-    """No session of this kind knows the command."""
+    """Sessions of this kind have no such command."""
     WRONG_PHASE = "wrong_phase"
     WRONG_NUMBER = "wrong_number"
-    """It names a take or a trial that does not come next, or does not run."""
+    """The take or trial that it names is not the next one, or not the running one."""
     TOO_SOON = "too_soon"
-    """Right after a stop or another key: once more, later, and it is obeyed."""
+    """Too soon after a stop or another key: send it again a little later."""
     UNCONFIRMED = "unconfirmed"
     WAITS = "waits"
-    """A start waits already for the one before to be saved."""
+    """A start is already waiting for the previous take or trial to be saved."""
     TROUBLE = "trouble"
     """A device or the dataset does not work."""
     FAILED = "failed"
-    """It was begun and went wrong."""
+    """It was started and failed."""
 
     ENDING = "ending"
-    """The session is on its way to its end."""
+    """The session is ending."""
     NO_LEADER = "no_leader"
     NO_REST_POSE = "no_rest_pose"
     REST_FIRST = "rest_first"
-    """A rest pose is taught, and the arm goes there before the next trial."""
+    """A rest pose is taught, so the arm must go there before the next trial."""
     NO_TAKE = "no_take"
     """There is no such take to mark."""
     PENDING_VERDICT = "pending_verdict"
-    """A trial waits for its verdict."""
+    """A trial awaits its verdict."""
     NO_TRIAL = "no_trial"
     """There is no such trial to judge."""
     NO_VERDICT = "no_verdict"
-    """The trial has no verdict to take back."""
+    """The trial has no verdict to undo."""
     NO_FAILURE = "no_failure"
     """The trial is not judged a failure."""
 
     NO_ANSWER = "no_answer"
-    """Said by the console itself: the worker is silent or gone."""
+    """Set by the console itself: the worker is silent or gone."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
-    """The answer to command `id`: a code for the sender, and in `error` words for people where there are any.
+    """The answer to command `id`: `code` for the sender and `error` for people, which may be empty.
 
-    They say why it was refused and what to do, or what else it meant.
+    `error` says why the command was refused and what to do, or what else it did.
     """
 
     id: int
     ok: bool
     error: str = ""
-    code: Code = Code.UNTOLD
+    code: Code = Code.UNSPECIFIED
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
-    """The worker's first line, and again whenever who drives changes."""
+    """The worker's first line, sent again whenever the driver changes."""
 
     session: str
     you: str
@@ -243,7 +243,7 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=T
 class CameraView(msgspec.Struct, frozen=True, kw_only=True):
     """One camera now: state (lit, black, frozen, slow, absent), fps, brightness 0..255, and its picture.
 
-    `rgb` holds height * width * 3 bytes, row by row, or is empty when no preview was asked for.
+    `rgb` holds height * width * 3 bytes, row by row, or is empty if no preview was requested.
     """
 
     state: str = LIT
@@ -255,10 +255,10 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
-    """What is true this moment, 5 Hz, newest wins. Joints in degrees, gripper 0..100; times in s and ms.
+    """The current state at 5 Hz; only the newest counts. Joints in degrees, gripper 0..100; times in s and ms.
 
-    In an evaluation `infer_ms` is what the last inference took, `action_queue` the actions that wait, `starved` the
-    periods of this trial in which none was there.
+    In an evaluation, `infer_ms` is the duration of the last inference, `action_queue` the number of queued actions,
+    and `starved` the number of periods of this trial that had none.
     """
 
     at: float
@@ -297,10 +297,10 @@ def encode(message: Command | Event | Answer | Welcome | Telemetry) -> bytes:
 
 
 def decode_command(line: bytes) -> AnyCommand:
-    """Raises msgspec.DecodeError with the reason on anything but a command."""
+    """Decode a command. Raises msgspec.DecodeError, with the reason, for anything else."""
     return _commands.decode(line)
 
 
 def decode_message(line: bytes) -> AnyMessage:
-    """Raises msgspec.DecodeError on a line that this console does not know."""
+    """Decode a message from a worker. Raises msgspec.DecodeError for a line that this console does not know."""
     return _messages.decode(line)

@@ -1,6 +1,6 @@
-"""Why a session is as it is: what stopped the arm, what an alarm is about, where in a phase it stands.
+"""The reasons for a session's state, for code: what stopped the arm, what an alarm is about, the step of a phase.
 
-Each is for code; words for people stand beside it. Values are those of older files, which had the words only.
+Texts for people are kept separately. The values match older files, which stored texts only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STOP_KEYS = frozenset({StopCause.ESC, StopCause.X, StopCause.KEY})
 
 
 class AlarmSource(OpenEnum):
-    """What an alarm is about: a part of the session, a device, or (any other word) the camera of that name."""
+    """What an alarm is about: a part of the session, a device, or (any other value) the camera of that name."""
 
     FOLLOWER = "follower"
     LEADER = "leader"
@@ -50,10 +50,10 @@ class AlarmSource(OpenEnum):
 
 
 class Step(OpenEnum):
-    """Where in its phase the session stands, where that is more than the phase."""
+    """The step within the session's phase, if it has one."""
 
     NONE = ""
     ENDING = "ending"
-    """From here the worker goes on to the end by itself: it holds, saves, rests, and asks nobody."""
+    """From here the worker ends by itself: it holds, saves and rests, and takes no decisions from consoles."""
     STOPPING = "stopping"
-    """A training was asked to stop, and makes its last step or saves."""
+    """A training was asked to stop: it makes its last step or saves."""

@@ -25,7 +25,7 @@ __all__ = [
 
 
 class _Bounds(msgspec.Struct):
-    """Of a request, what moves the arm."""
+    """The part of a request that bounds the arm's motion."""
 
     profile: CheckedProfile | None = None
 
@@ -35,12 +35,12 @@ _bounds = msgspec.json.Decoder(_Bounds)
 
 
 def write_request(run: RunFolder, request: AnyRequest) -> None:
-    """Store the request in the run's folder, whole or not at all."""
+    """Store the request in the run's folder, atomically. Raises OSError."""
     write_atomically(run.request, msgspec.json.encode(request))
 
 
 def read_request(run: RunFolder) -> AnyRequest:
-    """Raises FileNotFoundError, or msgspec.DecodeError on a file that is no request, or out of bounds."""
+    """Read the run's request. Raises FileNotFoundError, or msgspec.DecodeError if it is malformed or out of bounds."""
     data = run.request.read_bytes()
-    _bounds.decode(data)  # a worker obeys this: the profile is checked again, as lab.toml is
+    _bounds.decode(data)  # the worker obeys this, so the profile is checked again, as in lab.toml
     return _decoder.decode(data)

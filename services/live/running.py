@@ -1,4 +1,4 @@
-"""The sessions that run in a data folder, and which of them holds the arm of a bench. Reads disk, so use a thread."""
+"""The running sessions of a data folder, and which of them holds the arm of a bench. Reads disk, so use a thread."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from sessions.models import SessionKind
 
 @dataclass(frozen=True)
 class Running:
-    """A session whose worker lives; `request` is None where it cannot be read."""
+    """A session whose worker is alive; `request` is None if it cannot be read."""
 
     run: RunFolder
     snapshot: Snapshot
     request: AnyRequest | None = None
 
     def holds_arm_of(self, bench: str | None) -> bool:
-        """Whether it has the arm of `bench` (None: any arm). A training has none.
+        """Whether it holds the arm of `bench` (None: any arm). A training holds none.
 
-        A session whose bench nobody can tell may have any.
+        A session whose bench is unknown counts as holding any.
         """
         started, request = self.snapshot.started, self.request
         if started is not None:
@@ -39,7 +39,7 @@ class Running:
 
 @dataclass(frozen=True)
 class UnreadableRun:
-    """A run of which nobody can see whether its worker lives, or what it does."""
+    """A run whose files cannot be read, so that it is unknown whether its worker is alive."""
 
     run: RunFolder
     why: str
@@ -47,7 +47,7 @@ class UnreadableRun:
 
 @dataclass(frozen=True)
 class Runs:
-    """What runs, newest first, and what cannot be read."""
+    """The running sessions, newest first, and the runs that cannot be read."""
 
     running: tuple[Running, ...] = ()
     unreadable: tuple[UnreadableRun, ...] = ()
@@ -58,12 +58,12 @@ class Runs:
 
     @property
     def problem(self) -> str:
-        """Which runs cannot be read and why, in a sentence; empty where all can."""
+        """A sentence on which runs cannot be read and why; empty if all can."""
         return unreadable_runs({item.run.id: item.why for item in self.unreadable})
 
 
 def find_runs(folder: DataFolder) -> Runs:
-    """Look at every run of the folder; one that cannot be read keeps no other from being found."""
+    """Inspect every run of the folder; an unreadable one does not hide the others."""
     running: list[Running] = []
     unreadable: list[UnreadableRun] = []
     for run in run_folders(folder):
@@ -76,17 +76,17 @@ def find_runs(folder: DataFolder) -> Runs:
 
 
 def live_runs(folder: DataFolder) -> list[RunFolder]:
-    """The runs whose worker lives, newest first."""
+    """The runs whose worker is alive, newest first."""
     return [run for run in run_folders(folder) if is_live(run)]
 
 
 def run_folders(folder: DataFolder) -> Iterator[RunFolder]:
-    """Every run, newest first, whether it goes on or not."""
+    """Every run, newest first, live or not."""
     return map(RunFolder, sorted((path for path in folder.runs.glob("*") if path.is_dir()), reverse=True))
 
 
 def unreadable_runs(why: dict[str, str]) -> str:
-    """Runs that are left out, by id with the reason, in a sentence; empty where there is none."""
+    """A sentence on the runs that are left out; `why` maps their ids to reasons. Empty if there are none."""
     if not why:
         return ""
     run, reason = max(why.items())
@@ -95,11 +95,11 @@ def unreadable_runs(why: dict[str, str]) -> str:
 
 
 def _running(run: RunFolder) -> Running:
-    """As its events tell it, a training with its newest log point. Raises OSError."""
+    """The run's state from its events and, for a training, its newest log point. Raises OSError."""
     snapshot = replay(read_events(run.events))
     if snapshot.training is not None:
-        told = metrics.newest(run.metrics, after=snapshot.training.step)
-        snapshot = advance(snapshot, told) if told else snapshot
+        point = metrics.newest(run.metrics, after=snapshot.training.step)
+        snapshot = advance(snapshot, point) if point else snapshot
     try:
         request = read_request(run)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):

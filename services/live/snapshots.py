@@ -1,6 +1,6 @@
-"""The one way to know a session's state: `advance(snapshot, event) -> snapshot`, pure.
+"""A session's state, derived in one way only: `advance(snapshot, event) -> snapshot`, a pure function.
 
-Live view, re-attach, replay, crash recovery and the log's documents all come from here.
+Live view, re-attach, replay, crash recovery and the log's documents all use it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Ve
 from sessions.times import utc
 
 ALARMS_KEPT = 100
-"""Alarms that a session's document remembers; a loose cable tells thousands."""
+"""Alarms kept in a session's document; a loose cable raises thousands."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that needs the operator: what, since when (Unix time), and what answers it."""
+    """Something that needs the operator: what, since when (Unix time), and what to press or do."""
 
     source: AlarmSource
     text: str
@@ -35,7 +35,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A session as its events tell it. Counts and marks are derived, never stored twice."""
+    """A session's state, from its events. Counts and marks are derived, never stored twice."""
 
     started: ev.SessionStarted | None = None
     connected: ev.BenchConnected | None = None
@@ -83,7 +83,7 @@ class Snapshot:
 
     @property
     def status(self) -> SessionStatus:
-        """How the session stands."""
+        """Running, or how the session ended."""
         return self.ended.status if self.ended else SessionStatus.RUNNING
 
     @property
@@ -93,17 +93,17 @@ class Snapshot:
 
     @property
     def ended_at(self) -> float:
-        """When it ended: Unix time; 0 while it runs."""
+        """When it ended (Unix time); 0 while it runs."""
         return self.ended.at if self.ended else 0.0
 
     @property
     def running(self) -> bool:
-        """Whether no end has been told yet."""
+        """Whether there is no end event yet."""
         return self.status is SessionStatus.RUNNING
 
     @property
     def ending(self) -> bool:
-        """Whether the worker is on its way to the end: it holds, saves, rests, and asks nobody."""
+        """Whether the worker is ending the session by itself: it holds, saves, rests."""
         return self.step is Step.ENDING
 
     @property
@@ -125,12 +125,12 @@ class Snapshot:
 
     @property
     def trial(self) -> Trial | None:
-        """The trial that runs, or the last one."""
+        """The running trial, or the last one."""
         return self.trials[-1] if self.trials else None
 
     @property
     def pending(self) -> Trial | None:
-        """The trial that has ended and waits for its verdict; the next one cannot start before it."""
+        """The ended trial that awaits its verdict; the next one cannot start before that."""
         last = self.trial
         return last if last is not None and last.ended_by and last.verdict is None else None
 
@@ -170,7 +170,7 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
         case ev.TrainingStarted() | ev.TrainingProgressed() | ev.CheckpointSaved():
             return _train(s, event)
         case ev.TrialStarted() | ev.TrialEnded():
-            return _try(s, event)
+            return _start_or_end_trial(s, event)
         case ev.PolicyLoaded() | ev.TrialJudged() | ev.VerdictUndone() | ev.TrialAnnotated():
             return _judge(s, event)
         case _:
@@ -187,27 +187,27 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
             if s.started is None or not _evaluates(s):
                 return s
             trial = ev.TrialStarted(trial=event.take, checkpoint=s.started.request.checkpoint)
-            return _try(s, trial)  # as it was told before trials had an event of their own
+            return _start_or_end_trial(s, trial)  # older files, from before trials had their own events
         case ev.TakeEnded():
             s = replace(s, unsaved_take=event.take, take_frames=event.frames)
             ended = ev.TrialEnded(trial=event.take, frames=event.frames, reason=event.reason, why=event.why)
-            return _try(s, ended) if _evaluates(s) else s
+            return _start_or_end_trial(s, ended) if _evaluates(s) else s
         case ev.EpisodeSaved() | ev.TakeLost():
             return _close_take(s, event)
         case ev.TakeMarked():
             return replace(s, take_accepted=event.accepted) if event.take == s.take else s
         case ev.EpisodeMarked():
-            marked = tuple(_with(e, accepted=event.accepted) if e.index == event.index else e for e in s.episodes)
+            marked = tuple(_with_mark(e, accepted=event.accepted) if e.index == event.index else e for e in s.episodes)
             return replace(s, episodes=marked)
 
 
-def _try(s: Snapshot, event: ev.TrialStarted | ev.TrialEnded) -> Snapshot:
+def _start_or_end_trial(s: Snapshot, event: ev.TrialStarted | ev.TrialEnded) -> Snapshot:
     if isinstance(event, ev.TrialStarted):
         trial = Trial(index=event.trial, checkpoint=event.checkpoint, condition=event.condition)
         return replace(s, trials=(*s.trials, trial))
     seconds = event.frames / max(1, s.started.request.fps) if s.started else 0.0
     s = replace(s, unsaved_take=event.trial)
-    return _trial(s, event.trial, ended_by=event.reason, why=event.why, frames=event.frames, seconds=seconds)
+    return _change_trial(s, event.trial, ended_by=event.reason, why=event.why, frames=event.frames, seconds=seconds)
 
 
 def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndone | ev.TrialAnnotated) -> Snapshot:
@@ -215,19 +215,19 @@ def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndo
         case ev.PolicyLoaded():
             return replace(s, policy=event)
         case ev.TrialJudged():
-            return _trial(s, event.trial, verdict=event.verdict, judge=event.judge, failure_mode="")
+            return _change_trial(s, event.trial, verdict=event.verdict, judge=event.judge, failure_mode="")
         case ev.VerdictUndone():
-            return _trial(s, event.trial, verdict=None, judge="", failure_mode="")
+            return _change_trial(s, event.trial, verdict=None, judge="", failure_mode="")
         case _:
-            return _trial(s, event.trial, failure_mode=event.failure_mode)
+            return _change_trial(s, event.trial, failure_mode=event.failure_mode)
 
 
 def _evaluates(s: Snapshot) -> bool:
     return s.started is not None and s.started.kind is SessionKind.EVAL
 
 
-def _trial(s: Snapshot, index: int, **changes: object) -> Snapshot:
-    """The trial of that index changed; nothing where there is none (a take of a recording)."""
+def _change_trial(s: Snapshot, index: int, **changes: object) -> Snapshot:
+    """Change the trial with that index, if there is one (a recording has none)."""
     changed = tuple(msgspec.structs.replace(t, **changes) if t.index == index else t for t in s.trials)
     return replace(s, trials=changed)
 
@@ -245,7 +245,7 @@ def _train(s: Snapshot, event: ev.TrainingStarted | ev.TrainingProgressed | ev.C
 
 
 def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
-    """Alarms, notes and tags: what may come in any phase."""
+    """Events that may come in any phase: alarms, notes and tags."""
     match event:
         case ev.AlarmRaised():
             return _alarm(s, Alarm(event.source, event.text, event.at, event.answer))
@@ -270,7 +270,7 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
 def _enter(s: Snapshot, event: ev.PhaseChanged) -> Snapshot:
     try:
         phase = Phase(event.phase)
-    except ValueError:  # a phase of a newer console: keep the old one, show its words
+    except ValueError:  # a phase of a newer console: keep the old one, show its detail
         return replace(s, detail=event.detail, step=_step(event))
     held, held_by = (s.held, s.held_by) if phase is Phase.HELD else ("", None)
     since = s.phase_since if phase is s.phase else event.at
@@ -294,7 +294,7 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
         accepted=event.accepted,
         flags=event.flags,
     )
-    s = _trial(s, event.take, episode_index=event.index)
+    s = _change_trial(s, event.take, episode_index=event.index)
     return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode))
 
 
@@ -303,7 +303,7 @@ def _alarm(s: Snapshot, alarm: Alarm) -> Snapshot:
     return replace(s, alarms=(*others, alarm), alarm_history=(*s.alarm_history, alarm.text)[-ALARMS_KEPT:])
 
 
-def _with(episode: Episode, *, accepted: bool) -> Episode:
+def _with_mark(episode: Episode, *, accepted: bool) -> Episode:
     return Episode(
         index=episode.index,
         take=episode.take,

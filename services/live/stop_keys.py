@@ -1,9 +1,9 @@
 """Which bytes from a terminal are a stop key: pure, byte by byte, whatever the chunks.
 
-Stops are Esc and `x`, in every way that terminals send them, and the keys that lab.toml adds. Another real
-sequence (arrow, function key, mouse, focus, report, reply, paste) is none. Where bytes could be both, they are a
-stop: holding once too often costs a key, missing a stop costs more. So only sequences that terminals are known to
-send count as sequences, and Alt with a key, which no terminal can tell from Esc and then that key, is a stop.
+Stops are Esc and `x`, in every encoding that terminals use, and the keys that lab.toml adds. Other real sequences
+(arrow, function key, mouse, focus, report, reply, paste) are not. Bytes that could be either count as a stop: a
+needless hold costs one key press, a missed stop costs more. So only sequences that terminals are known to send count
+as sequences, and Alt with a key, which terminals do not distinguish from Esc followed by that key, is a stop.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ LONE_ESC_S = 0.025
 PARTIAL_S = 0.060
 """How long, from its ESC, a sequence may stay incomplete before it counts as Esc and other keys."""
 STRING_S = 0.300
-"""The same for a reply that is a string (OSC, DCS, APC), as long as its bytes keep coming."""
+"""The same for a string reply (OSC, DCS, APC), as long as its bytes keep coming."""
 PASTE_GAP_S = 0.250
 PASTE_S = 2.0
-"""A bracketed paste ends by itself after this gap, or this long, so that a lost end hides no stop."""
+"""A bracketed paste counts as over after such a gap, or in total, so that a lost end marker hides no stop."""
 
 ESC_CAUSE, X_CAUSE = StopCause.ESC, StopCause.X
 
 _ESC = 0x1B
 _BEL = 0x07
-_BODY_LIMIT = 64  # bytes that a control sequence may have: a longer one is no sequence
+_BODY_LIMIT = 64  # maximum bytes of a control sequence; anything longer is not one
 _SHIFT_OR_LOCK_OR_ALT = 0b11000011
 _ALT, _CTRL = 0b10, 0b100
 _MODIFIER_KEYS = range(57441, 57455)  # kitty's codes for Shift, Ctrl, Alt and their like, pressed alone
@@ -57,16 +57,16 @@ _SHIFT, _LOCKS = 0b1, 0b11000000
 
 @dataclass(frozen=True)
 class StopKeys:
-    """The keys that stop besides Esc: bytes of printable signs, and numbers of function keys, each with its cause."""
+    """The stop keys besides Esc: bytes of printable characters and numbers of function keys, each with its cause."""
 
     signs: Mapping[int, str]
     functions: Mapping[int, str]
 
     @classmethod
     def adding(cls, names: Iterable[str] = ()) -> StopKeys:
-        """The letter x and these: a printable ASCII sign (of a letter both cases: Caps Lock may be on), or F1 to F24.
+        """The letter x and `names`: printable ASCII characters (letters in both cases, for Caps Lock), or F1 to F24.
 
-        Raises ValueError with the reason for a key that terminals send in no one way, or together with others.
+        Raises ValueError, with the reason, for other keys: terminals encode those differently or ambiguously.
         """
         signs, functions = dict[int, str](dict.fromkeys(b"xX", X_CAUSE)), dict[int, str]()
         for name in names:
@@ -111,9 +111,9 @@ class StopScanner:
         self._paste_at: float | None = None
 
     def feed(self, data: bytes, now: float, *, text_entry: bool = False) -> list[StopKey]:
-        """The stops that these bytes complete; what was overdue at `now` counts first.
+        """The stops that these bytes complete, after one that was overdue at `now`.
 
-        With `text_entry` letters and signs are text; Esc and function keys stay stops.
+        With `text_entry`, printable characters are text; Esc and function keys still stop.
         """
         stops = self.expire(now)
         for byte in data:
@@ -124,7 +124,7 @@ class StopScanner:
         return stops
 
     def deadline(self) -> float | None:
-        """When to call `expire`: what is pending then becomes a stop. None when nothing is pending."""
+        """When to call `expire`, which turns pending bytes into a stop; None if nothing is pending."""
         match self._state:
             case _State.GROUND:
                 return None
@@ -136,7 +136,7 @@ class StopScanner:
                 return self._esc_at + PARTIAL_S
 
     def expire(self, now: float) -> list[StopKey]:
-        """The stop that waited for the rest of a sequence in vain, if its time is up."""
+        """The stop from a sequence that is still incomplete at its deadline, if any."""
         if self._paste_at is not None and (now - self._last_at > PASTE_GAP_S or now - self._paste_at > PASTE_S):
             self._paste_at = None
         due = self.deadline()
@@ -170,7 +170,7 @@ class StopScanner:
         return cause
 
     def _begin(self, now: float) -> str:
-        """An ESC byte: what it cuts short was Esc and other keys, unless it may end a string."""
+        """An ESC byte. Unless it may end a string, a sequence that it cuts short was Esc and other keys."""
         if self._state is _State.STRING and self._body:
             self._state = _State.STRING_ESC
             return ""
@@ -186,7 +186,7 @@ class StopScanner:
         if self._state is _State.STRING_ESC:
             if byte == ord("\\"):
                 return self._end(known=True)
-            self._state, self._esc_at = _State.ESC, now  # it ended no string: it begins what comes next
+            self._state, self._esc_at = _State.ESC, now  # it did not end the string: it begins a new sequence
             self._after_esc(byte, now)
             return ESC_CAUSE
         self._body, self._opener = "", byte
@@ -201,7 +201,7 @@ class StopScanner:
         return ""
 
     def _control(self, char: str, text_entry: bool) -> str:
-        """ESC [ and so far `_body`."""
+        """The next byte after ESC [ and `_body`."""
         if not self._body and char in "[M":
             self._state = _State.LINUX_KEY if char == "[" else _State.X10_MOUSE
             return ""
@@ -228,7 +228,7 @@ class StopScanner:
         return "" if char >= " " and len(self._body) < 3 else self._end(known=char >= " ")
 
     def _single_shift(self, char: str) -> str:
-        """ESC O and so far `_body`, where old terminals put modifiers."""
+        """The next byte after ESC O and `_body`, where old terminals put modifiers."""
         if char in "0123456789;" and len(self._body) < 8:
             self._body += char
             return ""
@@ -239,7 +239,7 @@ class StopScanner:
         return self._end_key(f"1;{modifier}" if modifier else "", char)
 
     def _string(self, byte: int) -> str:
-        """ESC ] or P or _ and a reply, which begins as replies begin and ends with BEL or ESC backslash."""
+        """The next byte of a reply: ESC ] or P or _, a known first byte, and BEL or ESC backslash at the end."""
         if not self._body:
             self._body = chr(byte)
             return "" if byte in _STRING_STARTS[self._opener] else self._end(known=False)
@@ -249,7 +249,7 @@ class StopScanner:
 
 
 def control_sequence(body: str, final: str, *, text_entry: bool, signs: Mapping[int, str]) -> str:
-    """The cause of the stop that `ESC [ body final` is, or '' where it is another key or a report."""
+    """The stop cause of `ESC [ body final`, or '' if it is another key or a report."""
     if _PRIVATE.fullmatch(body + final):
         return ""
     if not _PARAMETERS.fullmatch(body):
@@ -267,7 +267,7 @@ def control_sequence(body: str, final: str, *, text_entry: bool, signs: Mapping[
 
 
 def function_key(body: str, final: str) -> int:
-    """The number of the function key that `ESC [ body final` is, else 0. Shift with F1 is F13: both are sent alike."""
+    """The function key number of `ESC [ body final`, or 0. Shift with F1 counts as F13: both are sent alike."""
     fields = [_numbers(field) for field in body.split(";")] if _PARAMETERS.fullmatch(body) else []
     if (body and not fields) or _released(fields):
         return 0
@@ -286,7 +286,7 @@ def function_key(body: str, final: str) -> int:
 
 
 def _key(fields: list[list[int]], signs: Mapping[int, str]) -> str:
-    """A key as kitty's protocol has it: code:shifted:base ; modifiers:event ; text."""
+    """The stop cause, or '', of a key in kitty's protocol: code:shifted:base ; modifiers:event ; text."""
     codes, text = fields[0], fields[2] if len(fields) > 2 else [0]
     modifiers = _pressed(fields)
     if _released(fields) or codes[0] in _MODIFIER_KEYS:
@@ -307,7 +307,7 @@ def _numbers(field: str) -> list[int]:
 
 
 def _pressed(fields: list[list[int]]) -> int:
-    """The modifiers' bits of a key, 0 where none are told, or where the event is a release."""
+    """The bits of a key's modifiers; 0 if it has none, or is released."""
     if len(fields) < 2 or _released(fields):
         return 0
     return max(fields[1][0] - 1, 0)

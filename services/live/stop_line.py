@@ -1,7 +1,6 @@
-"""The stop key's own line to the worker: a connection that only ever asks to hold, from any thread.
+"""The stop key's separate connection to the worker: it only ever asks to hold, from any thread.
 
-It needs no event loop and no free worker: sending never waits, and a watcher thread reads the answers and
-says when none comes.
+It needs no event loop: sending never waits, and a watcher thread reads the answers and reports when none comes.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ DEAD_S = 1.0
 
 _RETRY_S = 0.25
 _RETRY_PRESSED_S = 0.02
-_REMEMBERED = 64  # unanswered presses whose times are kept: key repeat must not fill the memory
-_REST_BYTES = 1024
+_PRESSES_KEPT = 64  # unanswered presses whose times are kept: key repeat must not fill the memory
+_UNSENT_BYTES = 1024
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +47,15 @@ class Target:
 
 
 class StopLine:
-    """Carries stops to the worker it is aimed at, over a connection of its own.
+    """Carries stops to the worker it is aimed at, over a separate connection.
 
-    `aim`, `disarm` and `stop` may be called from any thread and never wait: not for a worker that hangs,
-    not for a full socket. Presses only ever add stops. Everything that is heard is told by callbacks, on
-    the watcher thread; they must return soon and never wait for the event loop (`call_soon_threadsafe`,
-    not `call_from_thread`):
+    `aim`, `disarm` and `stop` may be called from any thread and never wait, neither for a hung worker nor for a
+    full socket. Presses only ever add stops. Results arrive in callbacks on the watcher thread; they must return
+    soon and never wait for the event loop (`call_soon_threadsafe`, not `call_from_thread`):
 
     - `on_held(ms)`: the worker holds; ms from the press to the answer.
     - `on_refused(error)`: the worker answered, but could not hold.
-    - `on_silent(pid)`: no answer within 200 ms (also: nothing listens); once until an answer comes.
+    - `on_silent(pid)`: no answer within 200 ms, or nothing listens; once until an answer comes.
     - `on_dead(pid)`: no answer within 1 s; once per `aim`.
     """
 
@@ -74,13 +72,13 @@ class StopLine:
         self._lock = threading.Lock()  # held for non-blocking calls only
         self._target: Target | None = None
         self._socket: socket.socket | None = None
-        self._rest = b""  # of a line that the socket took only in part
-        self._heard = b""  # of a line that came only in part
+        self._unsent = b""  # lines, or parts of them, that the socket has not taken yet
+        self._received = b""  # the start of a line whose end has not arrived yet
         self._ids = itertools.count(1)
         self._attach_id = 0
         self._pressed: dict[int, float] = {}
-        self._asked = protocol.Stop()
-        self._told_silent = False
+        self._last_stop = protocol.Stop()
+        self._silence_reported = False
         self._retry_at = 0.0
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
@@ -90,7 +88,7 @@ class StopLine:
 
     @property
     def aimed(self) -> bool:
-        """Whether a stop goes anywhere."""
+        """Whether stops have a target."""
         return self._target is not None
 
     @property
@@ -100,49 +98,49 @@ class StopLine:
         return target.pid if target else None
 
     def aim(self, run: RunFolder, pid: int) -> None:
-        """Send stops to this run's worker from now on, and connect now. The same aim again changes nothing.
+        """Send stops to this run's worker from now on, and connect now. Repeating the same aim changes nothing.
 
-        Raises FolderProblem where the socket's folder is not this user's.
+        Raises FolderProblem if the socket's folder is not this user's.
         """
         path = str(run.socket)
         with self._lock:
             if self._target and (self._target.path, self._target.pid) == (path, pid):
                 return
-            self._disconnect()
+            self._drop_target()
             self._target = Target(path, pid)
             self._connect()
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="stop-line", daemon=True)
                 self._watcher.start()
-        self._nudge()
+        self._wake_watcher()
 
     def disarm(self) -> None:
-        """Nothing can move: stops go nowhere, and silence is no alarm."""
+        """Drop the target, since nothing can move: stops go nowhere, and no silence is reported."""
         with self._lock:
-            self._disconnect()
-        self._nudge()
+            self._drop_target()
+        self._wake_watcher()
 
     def stop(self, cause: str) -> None:
-        """Ask the worker to hold: written to the socket when this returns, if the socket takes it."""
+        """Ask the worker to hold; the request is written to the socket on return, if the socket takes it."""
         now = time.monotonic()
         with self._lock:
             if self._target is None:
                 return
-            named = StopCause(cause)  # a key that lab.toml adds has a word of its own
-            self._asked = protocol.Stop(cause=named) if named.known else protocol.Stop(why=cause)
+            named = StopCause(cause)  # a key that lab.toml adds is not among them
+            self._last_stop = protocol.Stop(cause=named) if named.known else protocol.Stop(why=cause)
             number = next(self._ids)
-            if len(self._pressed) < _REMEMBERED:
+            if len(self._pressed) < _PRESSES_KEPT:
                 self._pressed[number] = now
-            if not self._send(msgspec.structs.replace(self._asked, id=number)):
+            if not self._send(msgspec.structs.replace(self._last_stop, id=number)):
                 self._connect()  # which sends the stop as well
-        self._nudge()
+        self._wake_watcher()
 
     def close(self) -> None:
-        """Let go of everything; the line cannot be aimed again."""
+        """Disconnect for good; the line cannot be aimed again."""
         with self._lock:
-            self._disconnect()
+            self._drop_target()
             self._closed = True
-        self._nudge()
+        self._wake_watcher()
         if self._watcher and self._watcher is not threading.current_thread():
             self._watcher.join()
         self._wake.close()
@@ -150,21 +148,21 @@ class StopLine:
 
     # --- with the lock held; nothing here waits ---------------------------------------------------
 
-    def _disconnect(self) -> None:
-        self._hang_up()
-        self._target, self._told_silent = None, False
+    def _drop_target(self) -> None:
+        self._disconnect()
+        self._target, self._silence_reported = None, False
         self._pressed.clear()
 
-    def _hang_up(self) -> None:
-        """Close the connection; it is opened again soon, sooner when a press waits."""
+    def _disconnect(self) -> None:
+        """Close the connection; it is retried soon, sooner if a press is unanswered."""
         if self._socket is not None:
             self._socket.close()
-        self._socket, self._rest, self._heard = None, b"", b""
+        self._socket, self._unsent, self._received = None, b"", b""
         self._retry_at = time.monotonic() + (_RETRY_PRESSED_S if self._pressed else _RETRY_S)
 
     def _connect(self) -> None:
-        """Open the connection, and repeat what was pressed and not answered."""
-        self._hang_up()
+        """Open the connection, and repeat an unanswered stop."""
+        self._disconnect()
         if self._target is None:
             return
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -177,40 +175,40 @@ class StopLine:
         self._socket, self._attach_id = line, next(self._ids)
         self._send(protocol.Attach(id=self._attach_id, name="stop line", drive=False, quiet=True))
         if self._pressed:
-            self._send(msgspec.structs.replace(self._asked, id=next(self._ids)))
+            self._send(msgspec.structs.replace(self._last_stop, id=next(self._ids)))
 
     def _send(self, command: protocol.Command) -> bool:
-        """Hand the line to the socket, or keep it until the socket takes it. False: there is none."""
+        """Write the command to the socket, or queue it until the socket takes it. False if there is no socket."""
         if self._socket is None:
             return False
-        if len(self._rest) < _REST_BYTES:  # above, stops enough wait already
-            self._rest += protocol.encode(command)
+        if len(self._unsent) < _UNSENT_BYTES:  # above that, enough stops are queued already
+            self._unsent += protocol.encode(command)
         return self._flush()
 
     def _flush(self) -> bool:
         if self._socket is None:
             return False
         try:
-            while self._rest:
-                self._rest = self._rest[self._socket.send(self._rest) :]
+            while self._unsent:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
         except BlockingIOError:
             return True
         except OSError:
-            self._hang_up()
+            self._disconnect()
             return False
         return True
 
     def _next_due(self) -> float | None:
-        """When the watcher has something to do although nothing is heard."""
+        """When (monotonic time) the watcher must act even if nothing arrives; None if it need not."""
         due = [] if self._socket or not self._target else [self._retry_at]
         if self._pressed and self._target:
             since = next(iter(self._pressed.values()))
-            due += [] if self._told_silent else [since + SILENT_S]
+            due += [] if self._silence_reported else [since + SILENT_S]
             due += [] if self._target.dead else [since + DEAD_S]
         return min(due, default=None)
 
-    def _hear(self) -> list[bytes]:
-        """The whole lines that came, telemetry and events of a worker that sends them all the same included."""
+    def _receive(self) -> list[bytes]:
+        """The whole lines that arrived, including telemetry and events of a worker that ignores `quiet`."""
         if self._socket is None:
             return []
         try:
@@ -219,15 +217,15 @@ class StopLine:
             return []
         except OSError:
             data = b""
-        *lines, rest = (self._heard + data).split(b"\n")
+        *lines, rest = (self._received + data).split(b"\n")
         if data and len(rest) <= protocol.LINE_LIMIT:
-            self._heard = rest
+            self._received = rest
         else:
-            self._hang_up()
+            self._disconnect()
         return lines
 
-    def _settle(self, answer: protocol.Answer) -> list[Call]:
-        """What to tell about an answer; it answers every press up to its own."""
+    def _match_answer(self, answer: protocol.Answer) -> list[Call]:
+        """The callbacks for an answer, which also answers every earlier press."""
         if answer.id in (0, self._attach_id):
             return []
         settled = [number for number in self._pressed if number <= answer.id]
@@ -236,19 +234,19 @@ class StopLine:
         at = self._pressed[settled[-1]]
         for number in settled:
             del self._pressed[number]
-        self._told_silent = False
+        self._silence_reported = False
         if answer.ok:
             return [(self.on_held, (time.monotonic() - at) * 1000)]
         return [(self.on_refused, answer.error)]
 
-    def _judge(self) -> list[Call]:
-        """What to tell about presses that nobody answered."""
+    def _check_silence(self) -> list[Call]:
+        """The callbacks for presses that are still unanswered."""
         if not self._pressed or not self._target:
             return []
         calls: list[Call] = []
         waited = time.monotonic() - next(iter(self._pressed.values()))
-        if waited >= SILENT_S and not self._told_silent:
-            self._told_silent = True
+        if waited >= SILENT_S and not self._silence_reported:
+            self._silence_reported = True
             calls.append((self.on_silent, self._target.pid))
         if waited >= DEAD_S and not self._target.dead:
             self._target.dead = True
@@ -257,8 +255,8 @@ class StopLine:
 
     # --- the watcher thread -----------------------------------------------------------------------
 
-    def _nudge(self) -> None:
-        with suppress(OSError):  # woken already, or closed
+    def _wake_watcher(self) -> None:
+        with suppress(OSError):  # already woken, or closed
             self._wake.send(b"\0")
 
     def _watch(self) -> None:
@@ -268,20 +266,20 @@ class StopLine:
                 if self._socket is None and time.monotonic() >= self._retry_at:
                     self._connect()
                 self._flush()
-                answers = [answer for line in self._hear() if (answer := _answer(line))]
-                calls = [call for answer in answers for call in self._settle(answer)]
-                calls += self._judge()
-            for tell, value in calls:
-                if tell is not None:
-                    _call(tell, value)
+                answers = [answer for line in self._receive() if (answer := _answer(line))]
+                calls = [call for answer in answers for call in self._match_answer(answer)]
+                calls += self._check_silence()
+            for callback, value in calls:
+                if callback is not None:
+                    _call(callback, value)
 
     def _wait(self) -> None:
-        """Until something is heard, can be sent or is due."""
+        """Wait until something arrives, can be sent or is due."""
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         with self._lock:
             if self._socket is not None:
-                poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._rest else 0))
+                poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
             due = self._next_due()
         poll.poll(None if due is None else max(due - time.monotonic(), 0) * 1000 + 1)
         with suppress(BlockingIOError):
@@ -289,14 +287,14 @@ class StopLine:
 
 
 def _answer(line: bytes) -> protocol.Answer | None:
-    with suppress(msgspec.DecodeError):  # a newer worker may say more than we know
+    with suppress(msgspec.DecodeError):  # a newer worker may send other messages
         message = protocol.decode_message(line)
         return message if isinstance(message, protocol.Answer) else None
     return None
 
 
-def _call(tell: Callable[[Any], None], value: float | str) -> None:
+def _call(callback: Callable[[Any], None], value: float | str) -> None:
     try:
-        tell(value)
-    except Exception:  # whatever a callback does, the next silence must be told
+        callback(value)
+    except Exception:  # the watcher must survive whatever a callback raises
         logger.exception("a stop line's callback failed")

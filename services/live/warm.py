@@ -1,11 +1,11 @@
-"""A warm worker: a process with LeRobot loaded that becomes the worker of the next session, which so starts at once.
+"""A warm worker: a waiting process with LeRobot loaded that becomes the next session's worker, which starts at once.
 
-One per data folder, and so on one console at a time: a second one would cost as much memory again, and its sessions
-start cold. `keep` has it started, `hand_over` makes it the worker of a run. It opens no device and holds no lock
-(the console holds `warm.lock` for it), and ends with its console: it reads the other end of a socket pair, which
-nobody else can reach. What it prints while it waits goes to `warm.log` in the data folder.
+There is one per data folder, so only one console has it: a second would cost as much memory again, and the sessions of
+other consoles start cold. `keep` starts it, `hand_over` makes it the worker of a run. It opens no device and holds no
+lock (the console holds `warm.lock` for it), and ends with its console: it reads the other end of a socket pair that no
+other process can reach. Its output goes to `warm.log` in the data folder while it waits.
 
-It never stands between an operator and a session: whatever is wrong with it, the session starts cold.
+It never delays a session: whatever is wrong with it, the session starts cold.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from services.folders import DataFolder, RunFolder
 from sessions.locks import Lock, LockBusy
 
 SWITCH = "LAB_CONSOLE_WARM"
-"""Set to 0: no worker is kept warm."""
+"""The environment variable that disables warm workers when set to 0."""
 SESSIONS = ("services.workers.record", "services.workers.evaluate", "services.workers.bench")
-"""What it can become: what moves an arm. A training's own process loads LeRobot anew."""
+"""The worker modules that it can become, all with an arm. A training loads LeRobot in another process anyway."""
 NEEDS_BYTES = 3 << 30
-"""Free memory (psutil's `available`) below which none is started: it takes about 900 MB, its policy process the same,
-and the session that follows wants the rest."""
+"""Free memory (psutil's `available`) required to start one: it takes about 900 MB, its policy process the same,
+and the session that follows needs the rest."""
 SPARE_BYTES = 3 << 29
-"""Free memory below which one that waits leaves."""
+"""Free memory below which a waiting one exits."""
 ANSWER_S = 1.0
-"""A warm worker answers an order in milliseconds; one that has not by then hangs."""
+"""A warm worker answers an order in milliseconds; one that takes longer than this hangs."""
 DISTRIBUTIONS = ("lab-console", "lerobot", "torch")
 TAKEN = b"taken"
 PACKET = 1 << 16
@@ -46,14 +46,14 @@ logger = logging.getLogger(__name__)
 
 
 class Prepare(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Load what sessions at this bench need; with a `policy` also a policy process, for that type where it is named."""
+    """Load what sessions at this bench need; if `policy` is not None also a policy process, for that type if named."""
 
     profile: Profile
     policy: str | None = None
 
 
 class Become(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Be `python -P -m MODULE RUN` from now on. Answered with TAKEN before anything else is done."""
+    """Become `python -P -m MODULE RUN`. Answered with TAKEN before anything else is done."""
 
     module: str
     run: str
@@ -66,7 +66,7 @@ decode = _orders.decode
 
 @dataclass(frozen=True)
 class Origins:
-    """What a worker takes from where and when it was started: all must still be so when the warm one is used."""
+    """What a worker takes over from where and when it started: it must be unchanged when the warm one is used."""
 
     environment: dict[str, str]
     folder: str
@@ -75,9 +75,9 @@ class Origins:
 
 
 def origins() -> Origins:
-    """As they are now. Reads files: not on a loop."""
+    """The current origins. Reads files, so not on an event loop."""
     lab_toml, folder = b"", ""
-    with suppress(OSError):  # a folder that is gone, a file that nobody may read
+    with suppress(OSError):  # the folder is gone, or the file unreadable
         folder = str(Path.cwd())
         found = find_lab_toml()
         lab_toml = bytes(found) + b"\0" + found.read_bytes() if found else b""
@@ -85,7 +85,7 @@ def origins() -> Origins:
 
 
 def worker_environment() -> dict[str, str]:
-    """What a worker inherits: all but the display, since it has none."""
+    """The environment variables that a worker inherits: all but the display, since it has none."""
     return {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
 
 
@@ -97,21 +97,21 @@ def _version(distribution: str) -> str:
 
 
 def free_bytes() -> int:
-    """Memory that can be had without swapping."""
-    import psutil  # here, since the console's first screen does without
+    """Memory available without swapping."""
+    import psutil  # not needed by the console's first screen
 
     return int(psutil.virtual_memory().available)
 
 
 class WarmWorker:
-    """One waiting process, and the console's end of its line."""
+    """One waiting process, and the console's end of its socket pair."""
 
     def __init__(self, folder: DataFolder) -> None:
-        """Raises LockBusy where another console has one for this folder, OSError where it cannot be started."""
+        """Raises LockBusy if another console has one for this folder, OSError if it cannot be started."""
         self.origins = origins()
         self._lock = Lock(folder.root / "warm.lock")
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._line.settimeout(ANSWER_S)
+        self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._connection.settimeout(ANSWER_S)
         try:
             with theirs, (folder.root / "warm.log").open("wb") as log:
                 self._process = subprocess.Popen(
@@ -124,45 +124,45 @@ class WarmWorker:
                     close_fds=True,
                 )
         except OSError:
-            self._let_go()
+            self._release()
             raise
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process id."""
         return self._process.pid
 
     @property
-    def lives(self) -> bool:
-        """Whether it is there and what it takes from outside is as it was when it started."""
+    def usable(self) -> bool:
+        """Whether it is alive and its origins are unchanged."""
         return self._process.poll() is None and self.origins == origins()
 
     def prepare(self, profile: Profile, policy: str | None) -> None:
-        """Have it load what such a session needs; it goes on with what it loads already."""
+        """Ask it to load what such a session needs; a load in progress continues."""
         with suppress(OSError):
-            self._line.send(msgspec.json.encode(Prepare(profile=profile, policy=policy)))
+            self._connection.send(msgspec.json.encode(Prepare(profile=profile, policy=policy)))
 
     def become(self, run: RunFolder, module: str) -> bool:
-        """Whether it is the worker of `run` now; else it is gone. It is used up either way."""
+        """Make it the worker of `run`. Returns False if that failed; the process is then killed."""
         try:
-            self._line.send(msgspec.json.encode(Become(module=module, run=str(run.root))))
-            taken = self._line.recv(PACKET) == TAKEN
-        except OSError:  # it is gone, or hangs
+            self._connection.send(msgspec.json.encode(Become(module=module, run=str(run.root))))
+            taken = self._connection.recv(PACKET) == TAKEN
+        except OSError:  # it has exited, or hangs
             taken = False
         if taken:
-            self._let_go()
+            self._release()
         else:
             self.end()
         return taken
 
     def end(self) -> None:
-        """It is gone when this returns."""
+        """Kill it and wait for its exit."""
         self._process.kill()
         self._process.wait()
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
-        self._line.close()
+    def _release(self) -> None:
+        self._connection.close()
         self._lock.release()
 
 
@@ -171,15 +171,15 @@ _guard = threading.Lock()
 
 
 def keep(folder: DataFolder, profile: Profile, policy: str | None = None) -> None:
-    """Have a warm worker for this folder and bench, where there is memory for it; `policy` as in Prepare.
+    """Keep a warm worker for this folder and bench, if there is memory for it; `policy` as in Prepare.
 
-    Raises nothing. Takes milliseconds, but not on a loop.
+    Raises nothing. Takes milliseconds, but reads files, so not on an event loop.
     """
     if os.environ.get(SWITCH) == "0":
         return
     with _guard:
         warm = _kept.get(folder.root)
-        if warm is not None and not warm.lives:
+        if warm is not None and not warm.usable:
             _kept.pop(folder.root).end()
             warm = None
         if warm is None and free_bytes() >= NEEDS_BYTES:
@@ -192,21 +192,21 @@ def keep(folder: DataFolder, profile: Profile, policy: str | None = None) -> Non
 
 
 def hand_over(folder: DataFolder, run: RunFolder, module: str) -> bool:
-    """Make the warm worker the worker of `run`, whose request is written; False where it has to start cold."""
+    """Make the warm worker the worker of `run`, whose request is already written; False if it must start cold."""
     if module not in SESSIONS:
         return False
     with _guard:
         warm = _kept.pop(folder.root, None)
     if warm is None:
         return False
-    if not warm.lives:
+    if not warm.usable:
         warm.end()
         return False
     return warm.become(run, module)
 
 
 def drop(folder: DataFolder) -> None:
-    """End the warm worker of this folder, if there is one."""
+    """Kill the warm worker of this folder, if there is one."""
     with _guard:
         warm = _kept.pop(folder.root, None)
     if warm is not None:

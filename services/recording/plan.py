@@ -1,11 +1,11 @@
-"""The operator's verbs on the Record screen and in `lab-console record`."""
+"""Planning, starting and driving a recording, for the Record screen and `lab-console record`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from services.arm_commands import tell
+from services.arm_commands import send
 from services.bench.profiles import Profile
 from services.datasets.names import check_dataset_name
 from services.datasets.summary import summarize
@@ -17,7 +17,7 @@ from services.live.requests import RecordRequest
 from services.refusal import Refusal
 
 DATASET_KEYS = ("rgb_encoder", "encoder_threads", "encoder_queue_maxsize")
-"""Keys of LeRobot's DatasetRecordConfig (configs/dataset.py) that `--set dataset.*` reaches."""
+"""Keys of LeRobot's DatasetRecordConfig (configs/dataset.py) that `--set dataset.*` may set."""
 
 
 def plan(
@@ -36,7 +36,7 @@ def plan(
     lockstep: bool = False,
     settings: dict[str, Any] | None = None,
 ) -> RecordRequest:
-    """A checked request; what is None comes from the profile. Raises Refusal with the reason."""
+    """A checked request; arguments that are None take the profile's values. Raises Refusal with the reason."""
     defaults = profile.recording
     request = RecordRequest(
         data_dir=str(folder.root),
@@ -58,7 +58,7 @@ def plan(
 
 
 def _task_text(profile: Profile, task: str) -> str:
-    """The instruction for the dataset: a task's short name stands for its text."""
+    """The instruction for the dataset: the text of the task of that name, else `task` itself."""
     named = {t.name: t.text for t in profile.tasks}
     return named.get(task.strip(), task.strip())
 
@@ -98,16 +98,16 @@ def _check(folder: DataFolder, request: RecordRequest) -> None:
 
 
 def begin(folder: DataFolder, request: RecordRequest) -> RunFolder:
-    """Start the recording worker. Raises FolderProblem where the data folder cannot be written."""
+    """Start the recording worker. Raises FolderProblem if the data folder cannot be written."""
     folder.create()
     return launch(folder, request)
 
 
 def start_or_end_take(link: Link) -> Answered | None:
-    """What space means now: align, start the next take, or end the running one; None where it means nothing."""
-    return tell(link, intents.take(link.snapshot))
+    """Align, start the next take, or end the running one, whichever applies now; None if none does."""
+    return send(link, intents.take(link.snapshot))
 
 
 def toggle_mark(link: Link) -> Answered | None:
-    """Reject the running take, or the last one afterwards; once more takes it back. None before the first take."""
-    return tell(link, intents.mark(link.snapshot))
+    """Reject the running take, or else the last one; a second time undoes it. None before the first take."""
+    return send(link, intents.mark(link.snapshot))

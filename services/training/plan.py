@@ -1,4 +1,4 @@
-"""The operator's verbs on the Train screen and in `lab-console train`."""
+"""Planning, starting and stopping a training, for the Train screen and `lab-console train`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.refusal import Refusal
 from services.training import policies
 
 LONGEST_LOG, LONGEST_SAVE = 200, 20_000
-"""The most steps between two log points, and between two checkpoints: LeRobot's own defaults."""
+"""The most steps between two log points, and between two checkpoints: LeRobot's defaults."""
 
 _KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -101,8 +101,8 @@ def begin(folder: DataFolder, request: TrainRequest) -> RunFolder:
 
 
 def stop(link: Link) -> Answered:
-    """Ask the training to save a checkpoint after its current step, and end."""
-    return link.tell(protocol.Finish())
+    """Ask the training to save a checkpoint after its current step and then end."""
+    return link.send(protocol.Finish())
 
 
 # -- checks -----------------------------------------------------------------------------------------

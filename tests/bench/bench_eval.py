@@ -84,7 +84,7 @@ async def stops(rig: Rig, link: Link, count: int) -> list[float]:
         number = await start(link)
         await asyncio.sleep(0.8 + 0.017 * turn)
         at = time.monotonic_ns()
-        link.tell(protocol.Stop())
+        link.send(protocol.Stop())
         await link.until(lambda s: s.phase is Phase.HELD, 5)
         await asyncio.sleep(0.2)
         log = world.goal_log(200)

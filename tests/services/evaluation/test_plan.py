@@ -90,7 +90,7 @@ def test_the_loop_runs_as_fast_as_the_policy_learnt_whatever_the_bench_records_a
     folder, profile = make_folder(tmp_path), bench()
     path = str(write_policy(folder, camera="wrist", provenance=Provenance(fps=50)))
     assert evaluation.plan(folder, profile, checkpoint=path, task="x").fps == 50
-    look = evaluation.look_at(folder, profile, path)
+    look = evaluation.inspect(folder, profile, path)
     slow = "camera wrist gives 30 pictures a second, and the loop runs at 50 Hz: some are seen twice"
     assert (look.problem, look.notes) == ("", (slow,))
 
@@ -108,9 +108,9 @@ def test_a_look_names_the_task_as_the_bench_does(tmp_path: Path) -> None:
     known, other = "Pick up the cube and place it in the bowl", "Stack the cubes"
     for number, (tasks, name) in enumerate((((known,), "pick_place"), ((other, known), other), ((), ""))):
         path = write_policy(folder, f"run{number}", camera="wrist", provenance=Provenance(tasks=tasks))
-        look = evaluation.look_at(folder, bench(), str(path))
+        look = evaluation.inspect(folder, bench(), str(path))
         assert look.checkpoint is not None and (look.checkpoint.path, look.task, look.problem) == (path, name, "")
-    assert "there is no 'nowhere'" in evaluation.look_at(folder, bench(), "nowhere").problem
+    assert "there is no 'nowhere'" in evaluation.inspect(folder, bench(), "nowhere").problem
 
 
 def test_oracle_and_lockstep_belong_to_the_simulated_bench(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ async def test_who_watched_attaches_again_without_taking_the_wheel(worker: FakeW
 async def test_a_command_that_was_not_answered_is_not_sent_again(worker: FakeWorker, attach: Attach) -> None:
     client, ears = await attach(worker)
     worker.mute.add(protocol.Follow)
-    answer = client.tell(protocol.Follow())
+    answer = client.send(protocol.Follow())
     await eventually(lambda: worker.heard_of(protocol.Follow))
     cut(worker)
     with pytest.raises(LinkLost, match="before the worker answered"):

@@ -163,7 +163,7 @@ def test_a_worker_that_reads_nothing_never_makes_a_press_wait(
         line.stop("Esc key")
         slowest = max(slowest, time.perf_counter() - before)
     assert slowest < 0.1
-    assert line._rest  # the socket is full indeed
+    assert line._unsent  # the socket is full indeed
     assert {heard.next()[0], heard.next()[0]} == {"silent", "dead"}
 
 

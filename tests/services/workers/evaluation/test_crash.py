@@ -34,7 +34,7 @@ async def killed_verdict(rig: Rig, delay_ms: float | None, *, during: bool) -> t
         if not during:
             await pending(link)
         pid = rig.pid(run)
-        answer = link.tell(protocol.JudgeTrial(trial=1, verdict=Verdict.FAILURE))
+        answer = link.send(protocol.JudgeTrial(trial=1, verdict=Verdict.FAILURE))
         if delay_ms is not None:
             await asyncio.sleep(delay_ms / 1000)
             os.kill(pid, signal.SIGKILL)

@@ -330,7 +330,7 @@ async def test_a_stop_while_the_arm_is_limp_takes_back_the_start_that_waits(quic
             protocol.Release(confirmed=True),
             protocol.StartTrial(trial=2),
         )
-        answers = [link.tell(command) for command in burst]  # at once: the trial before is being saved meanwhile
+        answers = [link.send(command) for command in burst]  # at once: the trial before is being saved meanwhile
         for answer in answers:
             assert (await answer).ok
         await say(link, protocol.Stop())

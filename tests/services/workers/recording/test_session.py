@@ -87,7 +87,7 @@ async def test_a_start_right_after_another_key_is_not_believed(quick_rig: Rig) -
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
         await say(link, protocol.EndTake(take=1))
-        burst = [link.tell(protocol.StartTake(take=2)) for _ in range(5)]
+        burst = [link.send(protocol.StartTake(take=2)) for _ in range(5)]
         answers = await asyncio.gather(*burst)
         assert not any(a.ok for a in answers)
         assert "too soon" in answers[0].error
@@ -378,7 +378,7 @@ async def test_a_take_that_waits_for_the_one_before_does_not_begin_on_the_way_to
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
         await link.until(lambda s: s.unsaved_take == 1, 20)
-        answers = [link.tell(protocol.StartTake(take=2)), link.tell(protocol.GoToRest())]  # while take 1 is being saved
+        answers = [link.send(protocol.StartTake(take=2)), link.send(protocol.GoToRest())]  # while take 1 is being saved
         assert all([(await answer).ok for answer in answers])
         state = await link.until(lambda s: s.phase is Phase.RESTED and bool(s.episodes), 30)
         assert state.take == 1
