@@ -27,7 +27,7 @@ from screens.widgets.line import Line, Lines
 from screens.widgets.phase import PhasePanel
 from screens.widgets.rows import RowList
 from services import arm_commands
-from services.bench.equipment import Equipment, look
+from services.bench.equipment import Equipment, inspect
 from services.live.requests import Purpose
 from services.live.running import Running
 from services.tone import Tone
@@ -87,7 +87,7 @@ class BenchScreen(LabScreen):
 
     @work(group="look", exclusive=True)
     async def _load_equipment(self) -> None:
-        self._equipment = await asyncio.to_thread(look, self.desk.profile, self.desk.folder)
+        self._equipment = await asyncio.to_thread(inspect, self.desk.profile, self.desk.folder)
         self.redraw()
         for panel in self.query(TodayPanel):  # none if the console is closing
             panel.reload()

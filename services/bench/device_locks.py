@@ -20,14 +20,14 @@ from services.text import clean
 from sessions.locks import Holder, Lock, LockBusy, holder_of, this_process, user_name
 
 PATIENCE_S = 1.0
-"""A worker that was just killed takes a moment to let go; whoever only asks, microseconds."""
+"""Outlasts a worker that was just killed, and a check of the lock, which holds it for microseconds."""
 
 _ADDRESSES = ("remote_ip", "robot_ip", "ip_address", "server_address")
 _PATHS = ("port", "index_or_path", "serial_number_or_name")
 
 
 class DeviceBusy(Exception):
-    """A device is held by somebody else, or cannot be locked; says who, and what to do."""
+    """A device is held by another session, or cannot be locked; the message says by whom, and what to do."""
 
 
 # -- which devices ----------------------------------------------------------------------------------
@@ -36,8 +36,8 @@ class DeviceBusy(Exception):
 def device_keys(robot: Mapping[str, Any], teleop: Mapping[str, Any], data_dir: Path) -> dict[str, str]:
     """Every device in two LeRobot config dictionaries: lock key -> its name for people.
 
-    Device paths are resolved, so that all links to a device are one key. A simulated robot, leader or
-    camera (`type` begins with `sim_`) is the data folder's one simulated bench.
+    Device paths are resolved, so that all links to a device yield one key. All simulated robots, leaders and
+    cameras (`type` begins with `sim_`) of a data folder are one device, the simulated bench.
     """
     keys: dict[str, str] = {}
     for part, config in (("follower", robot), ("leader", teleop)):
@@ -55,13 +55,13 @@ def _devices(config: Mapping[str, Any], where: tuple[str, ...], data_dir: Path) 
         if isinstance(value, Mapping):
             yield from _devices(value, (*where, name), data_dir)
         elif name in _PATHS and address is None and (key := _key(name, value)):
-            yield key, f"{_spoken(where, name)} {value}"
-    if address is not None:  # its `port` is one of the network
-        yield f"net:{address}", f"{_spoken(where, 'address')} {address}"
+            yield key, f"{_device_name(where, name)} {value}"
+    if address is not None:  # then `port` is a network port
+        yield f"net:{address}", f"{_device_name(where, 'address')} {address}"
 
 
 def _key(name: str, value: object) -> str | None:
-    """The lock key of one setting; None where it names no device."""
+    """The lock key of one setting; None if it names no device."""
     if name == "serial_number_or_name":
         return f"realsense:{value}" if value not in (None, "") else None
     if name == "index_or_path" and re.fullmatch(r"\d+", str(value)):
@@ -72,8 +72,8 @@ def _key(name: str, value: object) -> str | None:
     return None
 
 
-def _spoken(where: tuple[str, ...], name: str) -> str:
-    """`follower port`, `left follower port`, `wrist camera`: the setting at `where` in words."""
+def _device_name(where: tuple[str, ...], name: str) -> str:
+    """`follower port`, `left follower port`, `wrist camera`: a name for the setting at `where`."""
     part, *inner = where
     if "cameras" in inner:
         return f"{inner[-1]} camera"
@@ -85,9 +85,9 @@ def _spoken(where: tuple[str, ...], name: str) -> str:
 
 
 class DeviceLocks:
-    """All of the devices, or none: held from construction to `close`.
+    """Locks on all of the devices, or on none: held from construction to `close`.
 
-    `holder` tells the session, bench and operator that others are to read. Raises DeviceBusy.
+    `holder` has the session, bench and operator to show to others. Raises DeviceBusy.
     """
 
     def __init__(self, keys: Mapping[str, str], holder: Mapping[str, str], *, patience_s: float = PATIENCE_S) -> None:
@@ -100,7 +100,7 @@ class DeviceLocks:
             time.sleep(0.02)
 
     def _take(self, keys: Mapping[str, str]) -> str | None:
-        """Take all locks in one order for everybody; on the first that is held, let go and say whose it is."""
+        """Take all locks, in an order common to all processes. If one is held, release all and return the sentence."""
         for key in sorted(keys):
             try:
                 self._locks.append(Lock(_path(key), self._holder))
@@ -113,7 +113,7 @@ class DeviceLocks:
         return None
 
     def close(self) -> None:
-        """Let all go; may be called more than once."""
+        """Release all; may be called more than once."""
         locks, self._locks = self._locks, []
         for lock in locks:
             lock.release()
@@ -128,18 +128,18 @@ class DeviceLocks:
 
 
 def holder(key: str) -> str | None:
-    """Who holds this key, in words; None where it is free. Changes nothing.
+    """A description of who holds this key; None if it is free. Changes nothing.
 
-    Raises FolderProblem where the lock folder cannot be shared, OSError where the lock cannot be read.
+    Raises FolderProblem if the lock folder cannot be shared, OSError if the lock cannot be read.
     """
     found = holder_of(_path(key))
     return None if found is None else clean(str(found))
 
 
 def who_holds(keys: Mapping[str, str]) -> str:
-    """The first of these devices that somebody holds, with the sentence that a session on them would end with.
+    """The sentence with which a session on these devices would fail, about the first one that is held.
 
-    Empty where all are free, or where that cannot be seen.
+    Empty if all are free, or if that cannot be determined.
     """
     for key in sorted(keys):
         with suppress(OSError, FolderProblem):

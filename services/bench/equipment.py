@@ -1,4 +1,4 @@
-"""What belongs to a bench and whether it is there, without opening any device."""
+"""The devices of a bench and whether they are present, without opening any."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from services.folders import DataFolder
 from services.text import clean
 
 BYTES_PER_PIXEL = 0.06
-"""What ultrafast h264 needs per pixel of a lab scene, roughly; enough to say hours."""
+"""Rough size of ultrafast h264 per pixel of a lab scene; good enough to estimate the hours that the disk lasts."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One device of the bench. `present` is None where nothing can be known without opening it."""
+    """One device of the bench. `present` is None if that is unknown without opening it."""
 
     name: str
     type: str
@@ -28,15 +28,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Equipment:
-    """The bench as it is configured, and what the disk says."""
+    """The bench as configured, the free bytes of the disk, and the bytes per second that its cameras record."""
 
     parts: tuple[Part, ...] = ()
     disk_free: int = 0
     bytes_per_second: float = 0.0
 
 
-def look(profile: Profile, folder: DataFolder) -> Equipment:
-    """Whether device files are there, and the disk. Reads disk: not on the event loop."""
+def inspect(profile: Profile, folder: DataFolder) -> Equipment:
+    """Check which device files exist, and the disk. Reads disk, so not on the event loop."""
     parts = [_part("follower", profile.robot)]
     if profile.teleop:
         parts.append(_part("leader", profile.teleop))

@@ -26,11 +26,11 @@ FASTEST_HZ = 240
 
 
 class ProfileProblem(Exception):
-    """A lab.toml or a setting that cannot be used: names file, key and reason."""
+    """A lab.toml or a setting cannot be used; the message names file, key and reason."""
 
 
 class CheckedMotion(Motion, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Motion within its bounds."""
+    """Motion with its bounds checked. Raises ValueError."""
 
     def __post_init__(self) -> None:
         for name in ("max_joint_speed", "max_gripper_speed", "agree_within", "jump_limit", "hold_warning_s"):
@@ -42,7 +42,7 @@ class CheckedMotion(Motion, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class CheckedRecording(Recording, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Recording defaults within their bounds."""
+    """Recording defaults with their bounds checked. Raises ValueError."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= FASTEST_HZ:
@@ -56,7 +56,7 @@ class CheckedTask(Task, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A profile that a bench may run with: no unknown key, every bound kept. Raises ValueError naming the key."""
+    """A profile that a bench may run with: no unknown keys, all bounds checked. Raises ValueError naming the key."""
 
     motion: CheckedMotion = CheckedMotion()
     recording: CheckedRecording = CheckedRecording()
@@ -72,7 +72,7 @@ class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The top of a lab.toml. Operators and tasks here serve every bench that names none of its own."""
+    """The top level of a lab.toml. Its operators and tasks apply to every bench that names none."""
 
     default: str = ""
     operators: tuple[str, ...] = ()
@@ -82,9 +82,9 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Keymap(msgspec.Struct, frozen=True):
-    """Other keys for actions, by the action's id, several with commas; one for all benches, as a lab has keyboards.
+    """Other keys for actions, by action id, several separated by commas. One keymap serves all benches.
 
-    Which actions and keys there are is known to the console, which checks it before it opens.
+    Only the console knows which actions and keys exist; it checks the keymap before it opens.
     """
 
     keys: dict[str, str] = {}
@@ -92,7 +92,7 @@ class Keymap(msgspec.Struct, frozen=True):
 
 
 class Benches(msgspec.Struct, frozen=True):
-    """The profiles at hand, and where they came from (None: built in)."""
+    """The available profiles, and the file that they come from (None: built in)."""
 
     profiles: dict[str, Profile]
     default: str
@@ -100,7 +100,7 @@ class Benches(msgspec.Struct, frozen=True):
     keymap: Keymap = Keymap()
 
     def pick(self, name: str | None) -> Profile:
-        """The named profile, else the default one. Raises ProfileProblem with the names there are."""
+        """The named profile, else the default one. Raises ProfileProblem listing the known names."""
         wanted = name or self.default
         if wanted not in self.profiles:
             where = self.source or "the built-in profiles"
@@ -122,9 +122,9 @@ def find_lab_toml() -> Path | None:
 
 
 def load_benches(path: Path | None = None, *, built_in: bool = False) -> Benches:
-    """The profiles of `path`, of the lab.toml that is found, or the built-in ones (only those with `built_in`).
+    """The profiles of `path`, else of the lab.toml that is found, else (or with `built_in`) the built-in ones.
 
-    The keymap is that of the lab.toml, also beside built-in profiles.
+    The keymap comes from the same file; with built-in profiles, from the lab.toml that is found.
     Raises ProfileProblem naming file, key and reason.
     """
     source = None if built_in else path or find_lab_toml()
@@ -145,7 +145,7 @@ def load_benches(path: Path | None = None, *, built_in: bool = False) -> Benches
 
 
 def _keymap_alone(source: Path | None) -> Keymap:
-    """The keymap of a lab.toml whose benches do not matter: one that cannot be read has none."""
+    """The keymap of a lab.toml whose benches are not used; empty if the file cannot be read."""
     try:
         table = tomllib.loads(source.read_text("utf-8")).get("keymap", {}) if source else {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
@@ -154,7 +154,7 @@ def _keymap_alone(source: Path | None) -> Keymap:
 
 
 def _flat(table: object, source: Path | None, prefix: str = "") -> dict[str, str]:
-    """Keys by action; `session.finish = "F"` without quotes nests in TOML and means the same."""
+    """Keys by action, from nested tables: TOML nests an unquoted `session.finish = "F"`."""
     if isinstance(table, str) and prefix:
         return {prefix: table}
     if not isinstance(table, dict):
@@ -180,14 +180,14 @@ def _decode(text: str, source: str) -> tuple[LabFile, dict[str, Profile]]:
 
 
 def _profile(table: object, source: str, prefix: str) -> Profile:
-    """The checked table as the plain profile that sessions keep."""
+    """Check the table, and convert it to the plain profile that sessions store."""
     checked = _convert(table, CheckedProfile, source, prefix)
     _check_health(checked, source, f"{prefix}." if prefix else "")
     return msgspec.convert(checked, Profile, from_attributes=True)
 
 
 def _convert[T](value: object, kind: type[T], source: str, prefix: str) -> T:
-    """`value` as a `kind`, or a ProfileProblem in the words `file: key: reason`."""
+    """Convert `value` to `kind`. Raises ProfileProblem with the message `file: key: reason`."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -201,7 +201,7 @@ def _convert[T](value: object, kind: type[T], source: str, prefix: str) -> T:
 def _check_health(profile: Profile, source: str, prefix: str) -> None:
     if not profile.health:
         return
-    from services.health.bench_thresholds import check_thresholds  # numpy: only for who changes a threshold
+    from services.health.bench_thresholds import check_thresholds  # imports numpy, so only if needed
     from services.health.checks import HealthProblem
 
     try:
@@ -250,7 +250,7 @@ def _value(text: str) -> Any:
 
 
 def write_example(folder: Path | None = None) -> Path:
-    """Write the commented example as lab.toml. Raises ProfileProblem where one stands already."""
+    """Write the commented example as lab.toml. Raises ProfileProblem if the file exists already."""
     path = (folder or Path.cwd()) / FILE_NAME
     try:
         with path.open("x", encoding="utf-8") as file:

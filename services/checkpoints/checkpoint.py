@@ -1,7 +1,7 @@
-"""Checkpoints on disk: which are complete, what they are called, what their policies need. No torch.
+"""Checkpoints on disk: which are complete, their labels, and the inputs of their policies. No torch.
 
 LeRobot (0.6.1, common/train_utils.py) writes `checkpoints/NNNNNN/{pretrained_model,training_state}`; the console
-adds `pretrained_model/lab-console.json` with what LeRobot does not keep: names, cameras left out, the start pose.
+adds `pretrained_model/lab-console.json` with what LeRobot does not store: names, cameras left out, the start pose.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ RESIZING = ("eo1", "fastwam", "groot", "lingbot_va", "molmoact2", "wall_x")
 
 
 class CheckpointProblem(Exception):
-    """A checkpoint that cannot be used; the message says which, why, and what to do."""
+    """A checkpoint cannot be used; the message says which, why, and what to do."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a checkpoint comes from. `start_pose` is the median pose (degrees) in which its demonstrations begin.
+    """The origin of a checkpoint. `start_pose` is the median pose (degrees) in which its demonstrations begin.
 
     `calibrations` are those that its demonstrations were recorded with, as far as known: by session, the SHA-256
     of each arm's calibration file.
@@ -149,11 +149,10 @@ def label(path: str | Path) -> str:
 
 
 def resolve(folder: DataFolder, wanted: str) -> Checkpoint:
-    """The checkpoint that `wanted` means.
+    """The checkpoint that `wanted` refers to. Raises CheckpointProblem.
 
-    A path of a pretrained_model folder, of a checkpoint, or of a training's output (its newest complete one); or a
-    training's name, or its session's id or the beginning of one, with `@STEP` for another than the newest checkpoint.
-    Raises CheckpointProblem.
+    `wanted` is the path of a pretrained_model folder, a checkpoint, or a training's output (its newest complete
+    checkpoint); or a training's name, or its session's id or the beginning of one, each with an optional `@STEP`.
     """
     wanted = wanted.strip()
     if not wanted:
@@ -190,7 +189,7 @@ def _exists(path: Path) -> bool:
 def _of_session(run: RunFolder, step: str) -> Checkpoint:
     state = replay(read_events(run.events)).training
     if state is None:
-        raise CheckpointProblem(f"session {run.id} is no training that reached its first step")
+        raise CheckpointProblem(f"session {run.id} is not a training that reached its first step")
     return _of_training(Path(state.started.output_dir), step, f"session {run.id}")
 
 
@@ -206,7 +205,7 @@ def _of_training(output: Path, step: str, who: str) -> Checkpoint:
 
 
 def newest(folder: DataFolder) -> list[str]:
-    """The newest complete checkpoint of each training first, then the others, in the form that `resolve` takes.
+    """All complete checkpoints as `resolve` takes them: first the newest of each training, then the others.
 
     Reads the disk: do not call it on an event loop.
     """
@@ -238,7 +237,7 @@ def complete(output: Path) -> list[Path]:
 
 
 def missing(checkpoint: Path) -> str:
-    """What a checkpoint folder lacks to be complete, as text; empty if it lacks nothing."""
+    """What a checkpoint folder lacks, as text; empty if it is complete."""
     state = checkpoint / STATE
     if not state.is_dir():
         return f"it has no {STATE}"
@@ -312,7 +311,7 @@ def _read(pretrained: Path) -> Checkpoint:
 
 
 def read_provenance(pretrained: Path) -> Provenance:
-    """What the console wrote beside the policy; empty for a policy from elsewhere."""
+    """The provenance that the console wrote beside the policy; empty for a policy from elsewhere."""
     try:
         return msgspec.json.decode((pretrained / SIDECAR).read_bytes(), type=Provenance)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
@@ -320,5 +319,5 @@ def read_provenance(pretrained: Path) -> Provenance:
 
 
 def write_provenance(pretrained: Path, provenance: Provenance) -> None:
-    """Write it beside the policy. Raises OSError."""
+    """Write the provenance beside the policy. Raises OSError."""
     write_atomically(pretrained / SIDECAR, msgspec.json.format(msgspec.json.encode(provenance), indent=2))

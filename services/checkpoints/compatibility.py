@@ -22,12 +22,12 @@ class Fit:
     notes: tuple[str, ...] = ()
 
 
-def taken(checkpoint: Checkpoint, there: Collection[str]) -> dict[str, str]:
-    """{input: observation} for each input of the policy that one of the observations `there` provides.
+def taken(checkpoint: Checkpoint, given: Collection[str]) -> dict[str, str]:
+    """{input: observation} for each input of the policy that one of the `given` observations provides.
 
     Observations have the bench's names; the policy's preprocessor renames them.
     """
-    found = ((key, next((name for name in checkpoint.sources(key) if name in there), "")) for key in checkpoint.needs)
+    found = ((key, next((name for name in checkpoint.sources(key) if name in given), "")) for key in checkpoint.needs)
     return {key: name for key, name in found if name}
 
 
@@ -69,8 +69,7 @@ def fit(
 
 def fit_cameras(checkpoint: Checkpoint, cameras: Mapping[str, Mapping[str, Any]], *, fps: int = 0) -> Fit:
     """The part of `fit` that lab.toml alone decides: whether the cameras exist and are as fast as a loop of `fps`."""
-    there = [IMAGES + name for name in cameras]
-    takes = taken(checkpoint, there)
+    takes = taken(checkpoint, [IMAGES + name for name in cameras])
     gone = [key for key, wanted in checkpoint.needs.items() if wanted.type == "VISUAL" and key not in takes]
     has = f"this bench has {', '.join(sorted(cameras))}" if cameras else "this bench has no camera"
     problems = [f"the policy needs camera {_camera(checkpoint, key)}; {has}" for key in gone]

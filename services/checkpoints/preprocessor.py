@@ -18,7 +18,7 @@ from services.checkpoints.safetensors import shapes
 PREPROCESSOR = "policy_preprocessor.json"
 RENAMES = "rename_observations_processor"
 NORMALIZES = "normalizer"
-"""A part of the names of normalizing steps (`normalizer_processor`, `molmoact2_masked_normalizer`)."""
+"""Occurs in the names of normalizing steps (`normalizer_processor`, `molmoact2_masked_normalizer`)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""safetensors files without torch: whether they are whole, and the shapes of what they hold."""
+"""safetensors files without torch: whether they are whole, and the shapes of their tensors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def whole(path: Path) -> bool:
-    """Whether the file has a header and the length that it states."""
+    """Whether the file has a header and the length that its header states."""
     return _shapes(path) is not None
 
 

@@ -1,1 +1,1 @@
-"""Datasets: names, lock, what there is, marks."""
+"""Datasets: names, lock, summary, marks."""

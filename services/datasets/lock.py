@@ -1,4 +1,4 @@
-"""Who holds a dataset: one lock beside its folder."""
+"""A dataset's lock: one file beside its folder."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from sessions.locks import Lock, LockBusy, this_process
 
 
 class DatasetProblem(Exception):
-    """A dataset that cannot be used as asked, in a sentence that says what to do."""
+    """A dataset cannot be used as requested; the message is a sentence that says what to do."""
 
 
 class DatasetBusy(DatasetProblem):
-    """Somebody else holds the dataset."""
+    """Another session holds the dataset."""
 
 
 def dataset_lock(root: Path, session: str, *, operator: str = "") -> Lock:
-    """Hold the dataset at `root` (which need not exist yet) for a session.
+    """Lock the dataset at `root` (which need not exist yet) for a session.
 
-    The lock is the sibling `.<name>.lock`. Raises DatasetBusy naming who holds it, OSError.
+    The lock is the sibling file `.<name>.lock`. Raises DatasetBusy naming the holder, or OSError.
     """
     root.parent.mkdir(parents=True, exist_ok=True)
     try:

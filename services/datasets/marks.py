@@ -1,6 +1,6 @@
-"""The marks of a dataset's episodes: accepted or rejected, flags, verdicts, in a file inside the dataset's folder.
+"""The marks of a dataset's episodes: accepted or rejected, flags, verdicts. Torch-free.
 
-Torch-free. `lab-console.json` lies beside LeRobot's own files, so that the marks travel with the data.
+They are stored in `lab-console.json` in the dataset's folder, beside LeRobot's files, and so travel with the data.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ RECOVERED = "recovered"
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """What the console knows of one episode. `take` counts from 1 within `session`; 0 where unknown.
+    """The console's facts about one episode. `take` counts from 1 within `session`; 0 if unknown.
 
-    `verdict` is that of the trial of this number, where the episode is an evaluation's.
+    For an episode of an evaluation, `take` is the trial's number and `verdict` its verdict.
     """
 
     accepted: bool = True
@@ -36,14 +36,14 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Session(msgspec.Struct, frozen=True):
-    """What the sidecar says of a session that recorded some of the episodes."""
+    """The sidecar's entry for a session that recorded some of the episodes."""
 
     calibration: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
 class Marks(Mapping[int, Mark]):
-    """The marks by episode index. `message` tells the operator about a sidecar that was set aside."""
+    """The marks by episode index. `message` informs the operator about a sidecar that was set aside."""
 
     by_episode: dict[int, Mark] = field(default_factory=dict)
     message: str = ""
@@ -58,29 +58,29 @@ class Marks(Mapping[int, Mark]):
         return len(self.by_episode)
 
     def accepted(self, episode: int) -> bool:
-        """Whether the episode counts; one without a mark does."""
+        """Whether the episode is accepted; one without a mark is."""
         mark = self.by_episode.get(episode)
         return mark is None or mark.accepted
 
     def rejected_of(self, episodes: int) -> list[int]:
-        """The rejected ones among the first `episodes`."""
+        """The indices of the rejected ones among the first `episodes` episodes."""
         return [i for i in range(episodes) if not self.accepted(i)]
 
 
 def read_marks(root: Path) -> Marks:
-    """All marks of the dataset; none where there is no sidecar.
+    """All marks of the dataset; none if there is no sidecar.
 
-    A sidecar that cannot be read is renamed to `lab-console.json.corrupt-<n>`, and `message` says so.
-    Raises OSError where the file exists and the disk refuses.
+    A damaged sidecar is renamed to `lab-console.json.corrupt-<n>`, which `message` reports.
+    Raises OSError if the file exists but the disk fails.
     """
     document, message = _load_sidecar(root)
     return Marks(_marks_in(document), message)
 
 
 def write_mark(root: Path, episode_index: int, mark: Mark) -> str:
-    """Store one mark durably, keeping everything else in the sidecar (what a newer console wrote, too).
+    """Store one mark durably, keeping everything else in the sidecar, including keys of newer consoles.
 
-    The caller holds the dataset's lock. Returns the message of `read_marks`, empty where all was well.
+    The caller holds the dataset's lock. Returns the message of `read_marks`, usually empty.
     """
     document, message = _load_sidecar(root)
     _put(document, episode_index, mark)
@@ -89,7 +89,7 @@ def write_mark(root: Path, episode_index: int, mark: Mark) -> str:
 
 
 def keep_calibration(root: Path, session: str, calibration: Mapping[str, str]) -> None:
-    """Store with which calibration `session` recorded, once for all its episodes; nothing where it is empty.
+    """Store the calibration that `session` recorded with, once for all its episodes; does nothing if it is empty.
 
     `calibration` maps arms to the SHA-256 of their calibration files. The caller holds the dataset's lock.
     Raises OSError.
@@ -102,7 +102,7 @@ def keep_calibration(root: Path, session: str, calibration: Mapping[str, str]) -
 
 
 def read_calibrations(root: Path) -> dict[str, dict[str, str]]:
-    """The calibrations that are known, by session."""
+    """The known calibrations: by session, the SHA-256 of each arm's calibration file."""
     sessions = (_peek(root / SIDECAR) or {}).get("sessions")
     try:
         kept = msgspec.convert(sessions or {}, dict[str, _Session])
@@ -112,9 +112,10 @@ def read_calibrations(root: Path) -> dict[str, dict[str, str]]:
 
 
 def judge_mark(root: Path, episode_index: int, verdict: Verdict | None, *, session: str, take: int) -> Mark | None:
-    """Write the verdict on `take` of `session` (None: taken back) into its episode's mark; the new mark.
+    """Write the verdict on `take` of `session` (None: undone) into its episode's mark. Returns the new mark.
 
-    None where the mark says so already, or has become another session's. The caller holds the dataset's lock.
+    Returns None if the mark has that verdict already, or belongs to another session by now. The caller holds the
+    dataset's lock.
     """
     mark = read_marks(root).get(episode_index, Mark(session=session, take=take))
     if mark.session not in ("", session) or mark.verdict is verdict:
@@ -125,17 +126,17 @@ def judge_mark(root: Path, episode_index: int, verdict: Verdict | None, *, sessi
 
 
 def counts_as_demonstration(verdict: Verdict | None) -> bool:
-    """Whether a trial's motion is accepted: who trains on rollouts wants to learn from nothing but successes."""
+    """Whether a trial's motion is accepted as a demonstration: only successes are worth training on."""
     return verdict is Verdict.SUCCESS
 
 
 def has_marks(root: Path) -> bool:
-    """Whether the dataset has a sidecar at all (one recorded by LeRobot's own script has none)."""
+    """Whether the dataset has a sidecar (one recorded by LeRobot's script has none)."""
     return (root / SIDECAR).exists()
 
 
 def begin_marks(root: Path, episodes: int) -> None:
-    """Give a dataset that has no sidecar one, with all `episodes` accepted."""
+    """Create a sidecar with all `episodes` accepted, if the dataset has none."""
     if not has_marks(root):
         document = _empty_sidecar()
         for index in range(episodes):
@@ -144,7 +145,7 @@ def begin_marks(root: Path, episodes: int) -> None:
 
 
 def marks_fit(root: Path, episodes: int) -> bool:
-    """Whether every episode has a mark and every mark an episode; true where there is no sidecar."""
+    """Whether every episode has a mark and every mark an episode; True if there is no sidecar."""
     document = _peek(root / SIDECAR)
     return not has_marks(root) or (document is not None and set(_marks_in(document)) == set(range(episodes)))
 
@@ -152,7 +153,7 @@ def marks_fit(root: Path, episodes: int) -> bool:
 def fit_marks(root: Path, episodes: int) -> str:
     """Drop marks of episodes that do not exist; an episode without one becomes accepted, flagged recovered.
 
-    Returns the message of `read_marks`, empty where the sidecar could be read.
+    Returns the message of `read_marks`, empty if the sidecar could be read.
     """
     if marks_fit(root, episodes):
         return ""
@@ -172,7 +173,7 @@ def _empty_sidecar() -> dict[str, Any]:
 
 
 def _load_sidecar(root: Path) -> tuple[dict[str, Any], str]:
-    """The sidecar as plain data, and what to tell the operator; one that cannot be read is set aside."""
+    """The sidecar as plain data, and a message for the operator; a damaged one is set aside."""
     path = root / SIDECAR
     document = _peek(path)
     if document is not None:
@@ -188,7 +189,7 @@ def _load_sidecar(root: Path) -> tuple[dict[str, Any], str]:
 
 
 def _peek(path: Path) -> dict[str, Any] | None:
-    """The sidecar as plain data; None where there is none or it cannot be read."""
+    """The sidecar as plain data; None if there is none or it is damaged."""
     try:
         document: dict[str, Any] = orjson.loads(path.read_bytes())
         _marks_in(document)
@@ -202,7 +203,7 @@ def _marks_in(document: dict[str, Any]) -> dict[int, Mark]:
 
 
 def _put(document: dict[str, Any], index: int, mark: Mark) -> None:
-    """Unknown keys of the entry stay."""
+    """Update the episode's entry; its unknown keys stay."""
     entry = document["episodes"].setdefault(str(index), {})
     entry.update(msgspec.to_builtins(mark))
 

@@ -1,19 +1,17 @@
-"""Names of datasets, and why one cannot be used."""
+"""The rules for names of datasets."""
 
 from __future__ import annotations
 
 import re
 
 ROLLOUT = "rollout_"
-"""How the names of datasets begin whose episodes a policy made."""
-
-
+"""The prefix of datasets whose episodes come from a policy."""
 LONGEST_NAME = 96
 """Characters of a whole name, owner included: the Hub's limit."""
 
 
 def check_dataset_name(name: str) -> None:
-    """Raises ValueError with the reason where `name` cannot name a recording (`name` or `owner/name`).
+    """Raises ValueError with the reason if `name` cannot name a recording (`name` or `owner/name`).
 
     The rules are the Hub's (a recording may be pushed later) and LeRobot's (`eval_` is not for record).
     """
@@ -33,13 +31,13 @@ def check_dataset_name(name: str) -> None:
 
 
 def check_rollout_name(name: str) -> None:
-    """Raises ValueError with the reason where `name` cannot name the episodes of an evaluation.
+    """Raises ValueError with the reason if `name` cannot name the dataset of an evaluation.
 
-    LeRobot (rollout/context.py) wants them to begin with `rollout_`.
+    LeRobot (rollout/context.py) requires such names to begin with `rollout_`.
     """
     check_dataset_name(name)
     if not name.rpartition("/")[2].startswith(ROLLOUT):
-        raise ValueError(f"{name!r} must begin with {ROLLOUT}: LeRobot tells the episodes of policies by it")
+        raise ValueError(f"{name!r} must begin with {ROLLOUT}: LeRobot recognizes episodes of policies by it")
 
 
 def _check_part(name: str, part: str) -> None:

@@ -1,7 +1,6 @@
-"""Datasets as the operator knows them: names, who holds one, which episodes are accepted, what there is.
+"""Summaries of datasets, from info.json and the sidecar. Torch-free.
 
-Torch-free. A dataset is a folder in LeRobot's v3 format; beside LeRobot's own files lies the sidecar
-`lab-console.json` with one mark per episode, so that accepted and rejected travel with the data.
+A dataset is a folder in LeRobot's v3 format, with the sidecar `lab-console.json` (`services.datasets.marks`) in it.
 """
 
 from __future__ import annotations
@@ -22,18 +21,9 @@ INFO = "meta/info.json"
 INFO_BACKUP = "meta/info.json.bak"
 
 
-# -- names ------------------------------------------------------------------------------------------
-
-
-# -- who holds it -----------------------------------------------------------------------------------
-
-
-# -- what there is ----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class DatasetSummary:
-    """One line of the Data screen. `bytes` is all on disk; `problem` is a sentence, or None."""
+    """A dataset at a glance. `bytes` is the size of all its files; `problem` is a sentence, or None."""
 
     name: str
     root: Path
@@ -52,7 +42,7 @@ class DatasetSummary:
 
 
 class _Info(msgspec.Struct):
-    """What is read of `meta/info.json` (LeRobot: `datasets/utils.py`, DatasetInfo)."""
+    """The fields read from `meta/info.json` (LeRobot: `datasets/utils.py`, DatasetInfo)."""
 
     codebase_version: str
     fps: int
@@ -64,13 +54,13 @@ class _Info(msgspec.Struct):
 
 
 def list_datasets(folder: Path) -> list[DatasetSummary]:
-    """Every dataset below `folder` (`name` and `owner/name`), newest first; a bad one says its problem."""
+    """Every dataset below `folder` (`name` and `owner/name`), newest first; a bad one has a `problem`."""
     roots = sorted(_dataset_folders(folder), key=_changed, reverse=True)
     return [summarize(root, name=str(root.relative_to(folder))) for root in roots]
 
 
 def summarize(root: Path, name: str | None = None) -> DatasetSummary:
-    """The dataset at `root` at a glance, from info.json and the sidecar. Never raises for a bad dataset."""
+    """Summarize the dataset at `root`. Never raises for a bad dataset."""
     name = name or root.name
     try:
         size = _bytes_below(root)
@@ -110,7 +100,7 @@ def version_problem(version: str) -> str | None:
 
 
 def _read_info(root: Path) -> tuple[_Info | None, str | None]:
-    """info.json, or its backup, with the problem that it shows."""
+    """info.json or its backup, and the dataset's problem if it has one."""
     info, backup = _decode_info(root / INFO), _decode_info(root / INFO_BACKUP)
     if info is None and backup is None:
         torn = (root / INFO).exists()

@@ -9,7 +9,7 @@ from services.health.checks import REGISTERED, HealthProblem, thresholds_of
 
 
 def check_thresholds(health: dict[str, Any]) -> None:
-    """Raises HealthProblem for an unknown check, or thresholds that it cannot use."""
+    """Raises HealthProblem for an unknown check or invalid thresholds."""
     known = {check.name: check for check in REGISTERED}
     for name in health:
         if name not in known:

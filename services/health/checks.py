@@ -18,7 +18,7 @@ LIT, ABSENT = "lit", "absent"
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long something is bad before the check raises, and good before it clears, in seconds."""
+    """How long samples are bad before the check raises, and good before it clears, in seconds."""
 
     raise_after_s: float = 0.3
     clear_after_s: float = 0.0
@@ -113,7 +113,7 @@ def register[Kind: type[Check[Any]]](check: Kind) -> Kind:
 
 
 class HealthProblem(ValueError):
-    """Thresholds that cannot be used: which check and key, and why."""
+    """Thresholds are invalid; the message names check, key and reason."""
 
 
 def thresholds_of(check: type[Check[Any]], health: dict[str, Any]) -> Thresholds:

@@ -1,4 +1,4 @@
-"""A training's curves: metrics.jsonl as append-only columns, each read continuing where the last one ended. No textual.
+"""A training's curves: metrics.jsonl as append-only columns; each read continues where the last one ended. No textual.
 
 Values that cannot be drawn (NaN, infinity, and on a log axis 0 and less) are masked in the column and kept as marks.
 """
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 Column = NDArray[np.float64]
 
 CHUNK = 8 * 1024 * 1024
-"""Bytes of metrics.jsonl decoded at a time; far more than a line has."""
+"""Bytes of metrics.jsonl decoded at a time; far more than a line."""
 HORIZON = 10.0
 """The most points that the smoothed loss averages over, by default."""
 EARLY = 5.0
-"""Early on it averages over one in this many of the points so far: a loss falls fastest at first, and a mean lags."""
+"""Early on the mean covers a fifth (1 / EARLY) of the points so far: a loss falls fastest at first, and a mean lags."""
 
 
 class Metric(StrEnum):
@@ -68,7 +68,7 @@ _decoder = msgspec.json.Decoder(_Point)
 
 @dataclass(frozen=True)
 class Mark:
-    """Successive points that cannot be drawn: `what` is NaN or infinite; steps of the first and the last."""
+    """Successive points that cannot be drawn: `what` is NaN or infinite; `first` and `last` are their steps."""
 
     metric: Metric
     what: str
@@ -79,7 +79,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Reading:
-    """One log point: its step, its time (Unix seconds), and the values that it has."""
+    """One log point: its step, its time (Unix seconds), and its finite values."""
 
     step: int
     at: float

@@ -1,4 +1,4 @@
-"""Which policies can be trained here: the types that the installed LeRobot registers, found without importing it."""
+"""The policies that can be trained: the types that the installed LeRobot registers, found without importing it."""
 
 from __future__ import annotations
 

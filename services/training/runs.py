@@ -1,4 +1,4 @@
-"""The runs of trainings, and the one to show. Reads the disk: do not call it on an event loop."""
+"""Finding the runs of trainings, and the one to show. Reads the disk: do not call it on an event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.live.requests import TrainRequest, read_request
 
 
 def request_of(run: RunFolder) -> TrainRequest | None:
-    """A training's request; None if the run is no training or its request cannot be read."""
+    """A training's request; None if the run is not a training or its request cannot be read."""
     try:
         request = read_request(run)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):

@@ -138,7 +138,7 @@ def test_a_checkpoint_is_found_by_path_by_name_by_session_and_by_step(tmp_path: 
         ("cubes@7", "training cubes has no complete checkpoint of step 7; it has: 000100"),
         ("20260217-142001@x", "no complete checkpoint of step x"),
         ("20260217-14200", "fits 2 sessions"),
-        ("20260217-142002", "is no training that reached its first step"),
+        ("20260217-142002", "is not a training that reached its first step"),
     ],
 )
 def test_what_is_not_found_is_reported(tmp_path: Path, wanted: str, words: str) -> None:
