@@ -1,1 +1,1 @@
-"""The processes that own a session. Nobody imports this package: it is launched."""
+"""The worker processes, each of which runs one session. Launched, never imported by the console."""

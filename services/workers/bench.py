@@ -11,7 +11,7 @@ from services.workers.process.run_worker import End, run_worker
 
 
 def body(context: Context, request: BenchRequest) -> End:
-    """One bench session; it begins with its purpose and goes on by command."""
+    """Run one bench session, which starts with its purpose and then obeys commands."""
     arm_only = request.purpose is not Purpose.TELEOPERATE
 
     def load() -> Make:

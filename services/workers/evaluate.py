@@ -1,4 +1,4 @@
-"""The evaluation worker: a policy tries a task, trial after trial, and each one gets its verdict."""
+"""The evaluation worker: a policy tries a task in trials, each of which gets a verdict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def body(context: Context, request: EvalRequest) -> End:
-    """One evaluation, under its rollout dataset's lock; the policy loads while the bench is connected."""
+    """Run one evaluation under its rollout dataset's lock; the policy loads while the bench connects."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     root.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -28,24 +28,23 @@ def body(context: Context, request: EvalRequest) -> End:
         lock = dataset_lock(root, context.run.id, operator=request.operator)
     except (DatasetBusy, checkpoints.CheckpointProblem) as problem:
         raise CannotStart(str(problem)) from problem
-    from services.workers.inference.policy_process import (
-        Policy,  # it loads numpy, after the worker's environment is set
-    )
+    # Imports numpy, so only after the worker's environment is set.
+    from services.workers.inference.policy_process import Policy
 
     policy = Policy(checkpoint, task=request.task)
     with lock:
-        ours = not root.exists()
+        is_new = not root.exists()
         try:
             policy.start()
             return run_armed(context, request, load=lambda: _maker(request, root, policy), leader=False)
         finally:
             policy.close()
-            if ours:
-                _leave_nothing_empty(root)
+            if is_new:
+                _remove_if_empty(root)
 
 
-def _leave_nothing_empty(root: Path) -> None:
-    """No rollouts where no trial was saved; what a take that could not be saved left in quarantine stays."""
+def _remove_if_empty(root: Path) -> None:
+    """Remove the rollout dataset if no trial was saved; a quarantine stays."""
     kept = (*root.glob("data/**/*.parquet"), *root.glob("videos/**/*.mp4"), *root.glob(QUARANTINE))
     if root.is_dir() and not kept:
         shutil.rmtree(root, ignore_errors=True)
@@ -59,11 +58,11 @@ def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:
     checkpoint = policy.checkpoint
 
     def make(context: Context, devices: Devices) -> EvaluateStrategy:
-        """Everything that can forbid the evaluation comes before the first period: nothing has moved then."""
-        features, notes = setup.fitting(checkpoint, devices, request.fps)
+        """Check everything that can prevent the evaluation, before the arm moves."""
+        features, notes = setup.matched_features(checkpoint, devices, request.fps)
         action_source = setup.load_policy(context, request, policy, features, devices.robot.robot_type)
         takes = setup.open_rollouts(context, devices, request, root, features)
-        context.journal.tell(setup.loaded(checkpoint, policy, features, notes))
+        context.journal.emit(setup.policy_loaded(checkpoint, policy, features, notes))
         return EvaluateStrategy(request, takes=takes, action_source=action_source, start=setup.start_pose(checkpoint))
 
     return make

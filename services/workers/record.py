@@ -1,4 +1,4 @@
-"""The recording worker: demonstrations into a LeRobot dataset, one durable take at a time."""
+"""The recording worker: records demonstrations into a LeRobot dataset, one durable take at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def body(context: Context, request: RecordRequest) -> End:
-    """One recording session, under the dataset's lock."""
+    """Run one recording session under the dataset's lock."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     root.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -33,14 +33,14 @@ def body(context: Context, request: RecordRequest) -> End:
         from services.workers.recording.strategy import RecordStrategy
 
         def make(context: Context, devices: Devices) -> RecordStrategy:
-            def opened() -> Takes:
+            def open_dataset() -> Takes:
                 encoder = encoder_of(request.profile.recording, request.settings)
-                features, bench, resume = dataset_features(devices.robot), devices.fact, request.resume
+                features, bench, resume = dataset_features(devices.robot), devices.bench_connected, request.resume
                 return open_takes(
                     context, request, root, features=features, bench=bench, encoder=encoder, resume=resume
                 )
 
-            return RecordStrategy(request, opened)
+            return RecordStrategy(request, open_dataset)
 
         return make
 

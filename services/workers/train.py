@@ -1,4 +1,4 @@
-"""The training worker: supervises a trainer process, which runs LeRobot's own loop. Imports no torch itself."""
+"""The training worker: supervises a trainer process, which runs LeRobot's loop. Imports no torch itself."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from services.workers.process.run_worker import CannotStart, End, run_worker
 from services.workers.training.supervisor import Supervisor, Trainer
 
 INHERITED = dict(os.environ)
-"""As the console started this worker: `prepare()` sets one BLAS thread afterwards, which is for control loops."""
+"""The environment before `prepare()`, which limits BLAS to one thread for the sake of control loops."""
 
 
 def body(context: Context, request: TrainRequest) -> End:
-    """One training. The dataset's lock is held until its episodes are fixed."""
+    """Run one training. The dataset's lock is held until its episodes are fixed."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     if not root.is_dir():
         raise CannotStart(f"there is no dataset {request.dataset}")
@@ -36,7 +36,7 @@ def body(context: Context, request: TrainRequest) -> End:
 
 
 def spawn(run: RunFolder, channel: socket.socket) -> Trainer:
-    """Start the trainer of `run`, whose end of the line is `channel`; what it prints goes where this prints."""
+    """Start the trainer of `run` with its end of the connection, `channel`; it inherits standard output and error."""
     environment = INHERITED | {
         "TQDM_DISABLE": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",

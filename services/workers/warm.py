@@ -1,8 +1,8 @@
-"""A worker before it has a session: loads what sessions with an arm need, and becomes the worker of one.
+"""A warm worker: loads what sessions with an arm need before there is one, then becomes that session's worker.
 
 `python -P -m services.workers.warm DATA_DIR`; standard input is a socket pair (services.live.warm has the other end
-and the packets). No device is opened, no lock taken. It leaves when its console is gone, after IDLE_S, and where
-memory runs low; of all processes the kernel's killer takes it first.
+and the packets). Opens no device and takes no lock. Exits when its console is gone, after IDLE_S, and when memory
+runs low; the kernel's out-of-memory killer prefers it to any other process.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from services.workers.inference import child
 from services.workers.process.environment import prepare
 
 IDLE_S = 900.0
-"""A form that is left open this long is not about to start a session."""
-LOOK_S = 2.0
-"""How often it looks at the memory."""
+"""Seconds without an order after which the process exits."""
+MEMORY_POLL_S = 2.0
+"""Seconds between checks of free memory."""
 LOADS = (
     "services.workers.arm.devices",
     "services.workers.arm.control_loop",
@@ -52,28 +52,28 @@ LOADS = (
     "services.workers.evaluation.setup",
     "services.workers.evaluation.strategy",
 )
-"""What the sessions load once they run (`record`, `evaluate`, `bench`), and with it torch and LeRobot."""
+"""Modules that `record`, `evaluate` and `bench` import once they run; they bring torch and LeRobot."""
 SIMULATED = ("services.sim.bench", "services.sim.devices")
 LOADED = "loaded"
-"""Printed once all is loaded for a bench."""
+"""Printed once everything is loaded for a bench."""
 OOM_FIRST = 1000
 _OOM = Path("/proc/self/oom_score_adj")
 
 
 class Loader:
-    """Loads in a thread of its own: an order is answered at once, and a session that needs a module waits for it."""
+    """Imports on its own thread, so that an order is answered at once; a session waits for the imports it needs."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self._wanted: list[Profile] = []
         self._loaded: list[Profile] = []
         self._wake = threading.Condition()
-        self.over = False
-        """A session runs: what fails to load now is the session's to tell."""
+        self.session_started = False
+        """Set once a session runs, which then reports import errors itself."""
         threading.Thread(target=self._run, name="loader", daemon=True).start()
 
     def load(self, profile: Profile) -> None:
-        """Load for this bench, after what is being loaded."""
+        """Load for this bench, after the current import."""
         with self._wake:
             self._wanted.append(profile)
             self._wake.notify()
@@ -82,18 +82,18 @@ class Loader:
         try:
             for name in LOADS:
                 importlib.import_module(name)
-            while not self.over:
+            while not self.session_started:
                 self._load_bench(self._next())
                 gc.collect()
-                gc.freeze()  # as the session would: searching all this for garbage takes 200 ms
+                gc.freeze()  # or each collection searches all of this, which takes 200 ms
                 print(LOADED, flush=True)
         except BaseException:
-            if not self.over:
+            if not self.session_started:
                 traceback.print_exc()
                 os._exit(1)
 
     def _next(self) -> Profile:
-        """The newest bench that was asked for and is not loaded."""
+        """Wait for the newest requested bench that is not loaded."""
         with self._wake:
             while not self._wanted or self._wanted[-1] in self._loaded:
                 self._wake.wait()
@@ -102,7 +102,7 @@ class Loader:
             return self._loaded[-1]
 
     def _load_bench(self, profile: Profile) -> None:
-        """The drivers of its devices; the world of a simulated one is started where none runs, and left alone."""
+        """Load the drivers of the bench's devices; start the world of a simulated bench unless it runs."""
         from services.workers.arm.devices import load_drivers
 
         if profile.simulated:
@@ -110,58 +110,58 @@ class Loader:
                 importlib.import_module(name)
             from services.sim.launch import ensure_world
 
-            with suppress(ConnectionError):  # the session says why
+            with suppress(ConnectionError):  # the session reports it
                 ensure_world(self._data_dir).close()
         load_drivers(profile)
 
 
 def main(argv: list[str]) -> int:
-    """Wait for an order; returns without one when there is no more reason to wait."""
+    """Wait for an order and carry it out; exits without one if there is no reason to wait any longer."""
     data_dir = Path(argv[1])
     prepare(data_dir)
-    score = _first_to_go()
-    line = socket.socket(fileno=0)
-    order = _wait(line, Loader(data_dir))
+    score = _prefer_for_oom_kill()
+    connection = socket.socket(fileno=0)
+    order = _wait(connection, Loader(data_dir))
     if order is None or not _restore(score):
-        os._exit(0)  # whatever is still being loaded
-    line.send(TAKEN)
-    _become(line, order)
+        os._exit(0)  # without waiting for the loader
+    connection.send(TAKEN)
+    _become(connection, order)
     return 0
 
 
-def _wait(line: socket.socket, loader: Loader) -> Become | None:
-    """The session to become; None when the console is gone, nothing came for long, or memory is low."""
+def _wait(connection: socket.socket, loader: Loader) -> Become | None:
+    """The session to become; None if the console is gone, IDLE_S has passed, or memory is low."""
     until = time.monotonic() + IDLE_S
     while time.monotonic() < until:
-        if not select.select([line], [], [], LOOK_S)[0]:
+        if not select.select([connection], [], [], MEMORY_POLL_S)[0]:
             if free_bytes() < SPARE_BYTES:
                 print("memory is low: no worker waits", file=sys.stderr)
                 return None
             continue
-        match _read(line):
+        match _read(connection):
             case Prepare(profile=profile, policy=policy):
                 until = time.monotonic() + IDLE_S
                 loader.load(profile)
                 if policy is not None and free_bytes() >= NEEDS_BYTES:
                     child.warm_up(policy)
             case Become() as order if order.module in SESSIONS and RunFolder(Path(order.run)).request.exists():
-                loader.over = True
+                loader.session_started = True
                 return order
             case _:
                 return None
     return None
 
 
-def _read(line: socket.socket) -> Order | None:
-    """What the console says; None when it is gone or says what cannot be read."""
+def _read(connection: socket.socket) -> Order | None:
+    """The console's next order; None if it is gone or the packet cannot be decoded."""
     try:
-        return decode(line.recv(PACKET))
+        return decode(connection.recv(PACKET))
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def _first_to_go() -> str:
-    """Where memory runs out, the kernel takes this process before any that does something; returns what it was."""
+def _prefer_for_oom_kill() -> str:
+    """Make the out-of-memory killer choose this process first; returns the previous score."""
     score = ""
     with suppress(OSError):
         score = _OOM.read_text().strip()
@@ -170,7 +170,7 @@ def _first_to_go() -> str:
 
 
 def _restore(score: str) -> bool:
-    """Whether the kernel treats this process as it would a cold worker again."""
+    """Restore the out-of-memory score; returns whether that succeeded."""
     if score:
         with suppress(OSError):
             _OOM.write_text(score)
@@ -179,12 +179,12 @@ def _restore(score: str) -> bool:
     return True
 
 
-def _become(line: socket.socket, order: Become) -> None:
-    """Be what `python -P -m MODULE RUN` is; does not return where that exits."""
+def _become(connection: socket.socket, order: Become) -> None:
+    """Run as `python -P -m MODULE RUN` would; does not return if that exits."""
     run = RunFolder(Path(order.run))
     if order.module != "services.workers.evaluate":
         child.cool_down()
-    line.detach()
+    connection.detach()
     sys.stdout.flush()
     sys.stderr.flush()
     null = os.open(os.devnull, os.O_RDONLY)

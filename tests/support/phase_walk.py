@@ -249,10 +249,10 @@ class Workers:
         waiting = self.mailbox.drain()
         if waiting:
             if case.kind is SessionKind.TRAIN:
-                self.supervisor()._obey(waiting[0])
+                self.supervisor()._handle(waiting[0])
             else:
                 loop = self.loop(case)
-                loop.commands.obey(waiting[0])
+                loop.commands.handle(waiting[0])
                 loop.close()
         return answers.get(timeout=10)
 

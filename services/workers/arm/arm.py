@@ -1,4 +1,4 @@
-"""One arm under control: hold, align, follow, go, rest, release; each tick gives the next goal.
+"""The motion state machine of one arm: hold, align, follow, go, rest, release; each tick returns the next goal.
 
 Poses map motor names to degrees (the gripper to 0..100).
 """
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
 
 SETTLE_S = 1.5
-"""How long a way-point may take to be reached after its goal was sent; then the next one is tried."""
+"""Seconds a way-point may take to be reached after its goal was sent; then the next one is tried."""
 LAG = 15.0
-"""Degrees that the arm may lie behind its goal; beyond, the goal waits: a blocked arm must not leap when freed."""
+"""Degrees the arm may lag its goal; beyond this the goal waits, so that a blocked arm does not leap when freed."""
 TRIES = 3
-"""How often a pose is read before the bus counts as failing: a serial bus loses a packet now and then."""
+"""Reads of a pose before the bus counts as failing: a serial bus loses a packet now and then."""
 
 
 class Mode(Enum):
@@ -35,7 +35,7 @@ class Mode(Enum):
 
 
 class Arm:
-    """Commands one robot. Only the control loop's thread may call it. `guide` is what it follows, for people.
+    """Commands one robot, on the control loop's thread only. `guide` names what it follows, as shown to people.
 
     Every goal that the arm moves to by itself is at most one speed-limited step from the goal before, and
     the first is one step from the measured pose.
@@ -53,12 +53,12 @@ class Arm:
         self._waited = 0
         self._path: list[Pose] = []
 
-    # --- what may be asked ------------------------------------------------------------------------
+    # --- commands ---------------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """Goal := measured pose, at once.
+        """Set the goal to the measured pose at once.
 
-        Raises what the bus raises; the mode is HOLD all the same, and `unheld` stays set until a tick manages it.
+        Raises what the bus raises; the mode is HOLD even then, and `unheld` stays set until a tick succeeds.
         """
         self._path = []
         if self.mode is not Mode.LIMP:
@@ -69,15 +69,15 @@ class Arm:
 
     def align(self, measured: Pose) -> None:
         """Ramp to the leader, then follow it."""
-        self._stiffen(measured)
+        self._ensure_torque(measured)
         self.mode, self.goal, self._waited, self.trouble = Mode.ALIGN, dict(measured), 0, ""
 
     def follow(self) -> None:
-        """Follow from the next tick on; the caller has seen that the guide agrees with the goal."""
+        """Follow from the next tick on. The caller has checked that the guide agrees with the goal."""
         self.mode, self.trouble = Mode.FOLLOW, ""
 
     def rest(self, measured: Pose) -> None:
-        """Ramp along the path to rest, then hold there. Raises KeyError on a rest pose of another robot."""
+        """Ramp along the path to rest, then hold there. Raises KeyError for a rest pose of another robot."""
         self._begin(Mode.REST, measured, rest_path(measured, self.motion))
 
     def go(self, measured: Pose, path: list[Pose]) -> None:
@@ -86,11 +86,11 @@ class Arm:
 
     def _begin(self, mode: Mode, measured: Pose, path: list[Pose]) -> None:
         self._path = path
-        self._stiffen(measured)
+        self._ensure_torque(measured)
         self.mode, self.goal, self._waited, self.trouble = mode, dict(measured), 0, ""
 
     def cut_torque(self) -> None:
-        """Cut torque. The caller has lowered the arm first. Raises AttributeError where the robot has no such way."""
+        """Cut torque; the caller has lowered the arm. Raises AttributeError if the robot cannot cut torque."""
         bus = getattr(self.devices.robot, "bus", None)
         if bus is None or not hasattr(bus, "disable_torque"):
             raise AttributeError(f"{self.devices.robot.name} has no motors bus that can cut torque")
@@ -104,20 +104,20 @@ class Arm:
 
     @property
     def at_rest(self) -> bool:
-        """Whether the way to rest is done; its last pose counts only when the arm is measured there."""
+        """Whether the path to rest is complete; the last pose counts only once the arm is measured there."""
         return self.mode is Mode.REST and not self._path
 
     @property
     def arrived(self) -> bool:
-        """Whether the way that `go` was given is done."""
+        """Whether the path given to `go` is complete."""
         return self.mode is Mode.GO and not self._path
 
     def measure(self) -> Pose:
-        """The measured pose, read now, without the cameras where the robot allows it."""
+        """The pose, measured now; does not read cameras if the robot allows it. Raises what the driver raises."""
         for tries_left in reversed(range(TRIES)):
             try:
                 return self._read()
-            except Exception:  # drivers raise what they like
+            except Exception:  # drivers may raise anything
                 if not tries_left:
                     raise
         raise AssertionError("unreachable")
@@ -139,7 +139,7 @@ class Arm:
     # --- each control period ----------------------------------------------------------------------
 
     def tick(self, measured: Pose, leader: Pose) -> Pose | None:
-        """The goal of this period, or None when there is no torque. Changes the mode when one is done."""
+        """Return the goal of this period; None without torque. Changes the mode when a motion completes."""
         self.leader = leader
         if self.mode is Mode.HOLD and (self.unheld or not self.goal):
             self.goal, self.unheld = dict(measured), False
@@ -160,7 +160,7 @@ class Arm:
             self._waited = 0
             return
         self._waited += 1
-        lag, name = distance(self.leader, measured, but=self.motion.gripper)  # it may hold something
+        lag, name = distance(self.leader, measured, but=self.motion.gripper)  # the gripper may hold something
         if lag <= 2 * self.motion.agree_within:
             self.mode, self.trouble = Mode.FOLLOW, ""
         elif self._waited > self._settle:
@@ -179,7 +179,7 @@ class Arm:
         if not self._path:
             return
         if self._blocked(measured):
-            if len(self._path) > 1 and self.trouble:  # this way-point cannot be reached: from here to the next one
+            if len(self._path) > 1 and self.trouble:  # unreachable way-point: skip it
                 self._path.pop(0)
                 self.goal, self._waited, self.trouble = dict(measured), 0, ""
             return
@@ -200,7 +200,7 @@ class Arm:
             self.trouble = f"the arm does not reach {where}: {name} stays {off:.0f} degrees off"
 
     def _blocked(self, measured: Pose) -> bool:
-        """Whether the arm lies so far behind its goal that the goal has to wait for it."""
+        """Whether the arm lags its goal so far that the goal has to wait."""
         lag, name = distance(self.goal, measured, but=self.motion.gripper)
         if lag <= LAG:
             return False
@@ -209,8 +209,8 @@ class Arm:
             self.trouble = f"the arm does not come along: {name} is {lag:.0f} degrees behind the goal"
         return True
 
-    def _stiffen(self, measured: Pose) -> None:
-        """Torque on again after a release, holding."""
+    def _ensure_torque(self, measured: Pose) -> None:
+        """Enable torque again after a release, holding."""
         if self.mode is Mode.LIMP:
             self.send(measured)
             self.devices.robot.bus.enable_torque()

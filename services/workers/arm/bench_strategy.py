@@ -18,7 +18,7 @@ FIRST: Mapping[Purpose, protocol.Command] = {
     Purpose.REST: protocol.GoToRest(),
     Purpose.RELEASE: protocol.Release(confirmed=True),
 }
-"""What was asked for by a key or a shell verb."""
+"""The first command of a session, by its purpose."""
 RELEASED = {Phase.RELEASED: "torque is off"}
 ENDS_IN: Mapping[Purpose, Mapping[Phase, str]] = {
     Purpose.REST: {Phase.RESTED: "the arm is at rest", **RELEASED},
@@ -28,7 +28,7 @@ ENDS_IN: Mapping[Purpose, Mapping[Phase, str]] = {
 
 
 class BenchStrategy(Strategy):
-    """Begins with what was asked for, and ends by itself when that is done: at rest, or released."""
+    """Starts with the purpose's command; rest and release sessions end by themselves once done."""
 
     kind = SessionKind.BENCH
 
@@ -36,10 +36,10 @@ class BenchStrategy(Strategy):
         self._first, self.ends_in = FIRST.get(purpose), ENDS_IN.get(purpose, {})
 
     def setup(self, context: ArmContext) -> protocol.Command | None:
-        """Nothing has to be opened."""
+        """Return the purpose's command."""
         self._context = context
         return self._first
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
-        """The leader."""
+        """The leader's pose."""
         return self._context.read_leader()

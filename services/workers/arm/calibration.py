@@ -1,4 +1,4 @@
-"""Which calibration the arms have: fingerprints of the files that LeRobot keeps it in."""
+"""Fingerprints of the arms' calibration files, as LeRobot keeps them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def fingerprints(devices: dict[str, Any]) -> dict[str, str]:
     """SHA-256 (hexadecimal) of each calibration file's bytes, by the name of its device.
 
     LeRobot (0.6.1, robots/robot.py, teleoperators/teleoperator.py) keeps one file per arm, `calibration_fpath`. A
-    device of two arms has none itself: its arms are attributes (utils/bimanual.py), and count as `follower left_arm`. A
-    device without a file, such as a simulated one, has no fingerprint.
+    bimanual device has none itself: its arms are attributes (utils/bimanual.py), named like `follower left_arm` here.
+    Devices without a file, such as simulated ones, are left out.
     """
     files = {name: path for device, part in devices.items() for name, path in _files(device, part)}
     return {name: digest for name, path in files.items() if (digest := _digest(path))}

@@ -1,4 +1,4 @@
-"""The arm of one session: in which phase it is, and what the control loop, commands and strategy ask of it."""
+"""The arm and phase of one session, shared by control loop, commands and strategy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from services.live.phases import Phase, moves
 from services.live.protocol import Code
 from services.live.reasons import AlarmSource, Step, StopCause
 from services.workers.arm.arm import Arm, Mode
+from services.workers.arm.debounce import Debounce
 from services.workers.arm.device_guard import DeviceGuard
-from services.workers.arm.haste import Haste
 from services.workers.arm.monitor import Monitor
 from services.workers.arm.motion import Pose
 from services.workers.process.context import Context
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ArmContext:
-    """Belongs to the control loop's thread. Whatever sends the arm another way forgets the start that waits."""
+    """Use on the control loop's thread. Any command that redirects the arm cancels a pending start."""
 
     def __init__(
         self, worker: Context, devices: Devices, profile: Profile, strategy: Strategy, *, fps: int, lockstep: bool
@@ -35,9 +35,9 @@ class ArmContext:
         self.arm = Arm(devices, profile.motion, fps, guide=strategy.guided_by)
         self.monitor = Monitor(devices, profile, worker.journal, fps)
         self.guard = DeviceGuard(
-            worker.journal, strategy.recovery_hint, failed=self._device_failed, works=self._device_works
+            worker.journal, strategy.recovery_hint, failed=self._device_failed, recovered=self._device_recovered
         )
-        self.haste = Haste(lockstep=lockstep)
+        self.debounce = Debounce(lockstep=lockstep)
         self.phase, self.detail, self.since = Phase.STARTING, "", time.monotonic()
         self._step = Step.NONE
         self.pose: Pose = {}
@@ -46,29 +46,29 @@ class ArmContext:
         self.ending: SessionStatus | None = None
         self.end_reason = ""
         self.waiting = 0
-        """The take or trial that begins as soon as the strategy lets it; 0 where none waits."""
+        """Number of the take or trial whose start is pending, else 0."""
         self.releasing = False
         self._unwatched = False
-        self._gave_up_resting = False
+        self._rest_alarmed = False
         self._strategy = strategy
 
     # --- facts ------------------------------------------------------------------------------------
 
     def now(self) -> float:
-        """Seconds of this session's clock: steps in lockstep, else monotonic time."""
+        """The session's clock in seconds: simulated time in lockstep, else monotonic time."""
         return self.ticks / self.fps if self.lockstep else time.monotonic()
 
-    def tell(self, event: ev.Event, then: Callable[[], None] | None = None) -> None:
-        """Make a fact durable; `then` is called once it is on disk."""
-        self.worker.journal.tell(event, then=then)
+    def emit(self, event: ev.Event, then: Callable[[], None] | None = None) -> None:
+        """Append an event to the journal; `then` is called once it is on disk."""
+        self.worker.journal.emit(event, then=then)
 
     @property
     def driven(self) -> bool:
-        """Whether a console drives."""
+        """Whether a driving console is attached."""
         return self.worker.server.driven
 
     def obstacles(self) -> Mapping[Code, str]:
-        """What stands in the way of the arm's own commands, in words."""
+        """What prevents the arm's own commands now: code to message."""
         found = {}
         if self.ending is not None:
             found[Code.ENDING] = "the session ends"
@@ -81,33 +81,33 @@ class ArmContext:
         return found
 
     def enter(self, phase: Phase, detail: str = "") -> None:
-        """Change the phase and say so."""
+        """Change the phase and publish it."""
         step = Step.NONE if self.ending is None else Step.ENDING
         if (phase, detail, step) == (self.phase, self.detail, self._step):
             return
         if phase is not self.phase:
             self.since = time.monotonic()
         self.phase, self.detail, self._step = phase, detail, step
-        self.tell(ev.PhaseChanged(phase=phase.value, detail=detail, step=step))
+        self.emit(ev.PhaseChanged(phase=phase.value, detail=detail, step=step))
         if self.ending is None and phase in self._strategy.ends_in:
             self.ending, self.end_reason = SessionStatus.FINISHED, self._strategy.ends_in[phase]
 
     # --- devices ----------------------------------------------------------------------------------
 
     def read_leader(self) -> Pose | None:
-        """Where the leader is; {} without a leader, None where it cannot be read."""
+        """The leader's pose; {} without a leader, None if it cannot be read."""
         teleop = self.devices.teleop
         if teleop is None:
             return {}
         action = self.guard.call("leader", teleop.get_action)
         return None if action is None else self.arm.pose_of(action)
 
-    def tell_devices(self, what: str, number: int) -> None:
-        """A simulated bench wants to know which take or trial begins and ends; a person at a real one does."""
+    def notify_devices(self, what: str, number: int) -> None:
+        """Call the hook `what` (`take_started`, `take_ended`) of devices that have it, i.e. of a simulated bench."""
         self.guard.hook("follower", self.devices.all(), what, number)
 
-    def _device_works(self, source: str) -> None:
-        if source == "follower":  # it may have fallen while it was away: never back to the goal from before
+    def _device_recovered(self, source: str) -> None:
+        if source == "follower":  # the arm may have fallen meanwhile: do not jump back to the old goal
             self.arm.unheld = True
 
     def _device_failed(self, source: str, text: str) -> None:
@@ -118,13 +118,13 @@ class ArmContext:
     # --- hold -------------------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """Hold where it is, in whatever phase; what that means is for the caller to say."""
+        """Hold the measured pose; does not change the phase."""
         self.guard.call("follower", self.arm.hold)
 
     def stop(self, cause: StopCause, why: str = "") -> None:
-        """Hold, whatever the arm does. A second stop changes nothing, where the first one got through.
+        """Hold, whatever the arm is doing. A repeated stop has no effect if the first one reached the arm.
 
-        `why` says it for people where the cause is not enough.
+        `why` explains the stop to people if the cause is not enough.
         """
         self.waiting = 0
         if self.arm.mode is Mode.LIMP:
@@ -133,78 +133,77 @@ class ArmContext:
         if self.arm.mode is not Mode.HOLD or self.arm.unheld or self.phase is Phase.STARTING:
             self.hold()
         also = self._strategy.on_stop(why or cause, self._ended_by(cause))
-        if self._stop_shows:
-            self.tell(ev.Held(cause=cause, why=why))
+        if self._stop_enters_held:
+            self.emit(ev.Held(cause=cause, why=why))
             self.enter(Phase.HELD, f"holding; {also}" if also else "holding")
 
     def _ended_by(self, cause: StopCause) -> EndedBy:
-        """How a stop for this cause ends a take or trial."""
+        """What a take or trial is marked as ended by, for this cause."""
         if cause is StopCause.DRIVER_GONE:
             return EndedBy.DRIVER
         return EndedBy.FAILED if self.guard.trouble else EndedBy.STOPPED
 
     @property
-    def _stop_shows(self) -> bool:
-        """Whether a stop makes the phase HELD: while a verdict is due it means that the verdict moves nothing."""
+    def _stop_enters_held(self) -> bool:
+        """Whether a stop enters HELD; in JUDGING it does, so that the verdict does not move the arm."""
         return self.phase is Phase.JUDGING or moves(self._strategy.kind, self.phase)
 
     def lose_driver(self) -> None:
-        """The driving console is gone: nothing begins any more, what nobody watches holds."""
+        """The driving console is gone: cancel a pending start, and hold in `needs_driver` phases unless ending."""
         self.waiting, self._unwatched = 0, True
         self._hold_unwatched()
 
     def watch(self) -> None:
-        """Called each period: as long as the lost driver has no successor, no phase begins that needs one."""
+        """Called each period: until somebody drives again, also hold in `needs_driver` phases that begin."""
         self._unwatched = self._unwatched and not self.driven
         if self._unwatched:
             self._hold_unwatched()
 
     def _hold_unwatched(self) -> None:
-        """An end goes on."""
         ends = self.ending is not None and self.phase in (Phase.RESTING, Phase.RELEASING)
         if self.phase in self._strategy.needs_driver and not ends:
             self.stop(StopCause.DRIVER_GONE)
 
     def finish(self, status: SessionStatus, reason: str) -> None:
-        """End the session in order: hold, save, rest, let go."""
+        """End the session in order: hold, save, rest, disconnect."""
         self.waiting = 0
         if self.arm.mode is not Mode.LIMP and self.arm.mode is not Mode.HOLD:
             self.hold()
         self._strategy.on_stop(reason, EndedBy.ENDED)
         self.ending, self.end_reason = status, reason
-        self.enter(Phase.HELD if self._stop_shows else self.phase, "ending the session")
+        self.enter(Phase.HELD if self._stop_enters_held else self.phase, "ending the session")
 
-    def end_no_more(self) -> None:
-        """An end that was asked for was taken back: the session goes on in the phase that it is in."""
+    def cancel_end(self) -> None:
+        """After a stop cancelled the end: publish the phase again without the ENDING step."""
         if self.ending is None and self._step is Step.ENDING:
             self.enter(self.phase, "holding" if self.phase is Phase.HELD else "")
 
     # --- move -------------------------------------------------------------------------------------
 
     def start(self, number: int) -> None:
-        """Begin that take or trial now, or as soon as the strategy lets it: when the one before is saved."""
+        """Start take or trial `number` as soon as the strategy can: once the previous one is saved."""
         self.waiting = number
-        self.begin_what_waits()
+        self.try_pending_start()
 
-    def begin_what_waits(self) -> None:
-        """Called each period."""
+    def try_pending_start(self) -> None:
+        """Try a pending start; called each period."""
         number, self.waiting = self.waiting, 0
         if number and not self._strategy.begin(number):
             self.waiting = number
 
     def align(self) -> None:
-        """Ramp to what the arm follows, then follow it."""
+        """Ramp to the guide, then follow it."""
         self.arm.align(self.arm.measure())
         self.enter(Phase.ALIGNING, "the follower moves to the leader: hold the leader still")
 
     def rest(self, detail: str, measured: Pose | None = None) -> None:
-        """Go to rest, from the pose measured this period unless it is given."""
+        """Go to rest, from `measured` or else from this period's pose."""
         self.waiting = 0
         self.arm.rest(self.pose if measured is None else measured)
         self.enter(Phase.RESTING, detail)
 
     def release(self) -> None:
-        """Lower the arm to rest, where that is taught, then cut torque."""
+        """Lower the arm to rest if a rest pose is taught, then cut torque."""
         self.waiting = 0
         if not self.arm.can_rest:
             self.cut_torque()
@@ -214,21 +213,21 @@ class ArmContext:
         self.enter(Phase.RELEASING, "the arm is lowered to rest, then torque is cut")
 
     def cut_torque(self) -> None:
-        """The arm lies at rest, or a person bears it."""
+        """Cut torque. The arm must be at rest or supported by a person."""
         self.releasing = False
         self.guard.call("follower", self.arm.cut_torque)
         if self.arm.mode is Mode.LIMP:
             self.enter(Phase.RELEASED, "torque is off: the arm can be moved by hand")
 
     def give_up_resting(self) -> None:
-        """The arm is blocked: hold it there, torque on, and leave the rest to a person."""
-        text, self._gave_up_resting = self.arm.trouble, True
-        self.tell(ev.AlarmRaised(source=AlarmSource.REST, text=text, answer="free the arm, then g or F again"))
+        """The arm is blocked on its way to rest: hold with torque on and raise an alarm."""
+        text, self._rest_alarmed = self.arm.trouble, True
+        self.emit(ev.AlarmRaised(source=AlarmSource.REST, text=text, answer="free the arm, then g or F again"))
         self.ending = None
         self.stop(StopCause.BLOCKED, text)
 
-    def rest_is_possible_again(self) -> None:
-        """It moves freely: the alarm is over."""
-        if self._gave_up_resting:
-            self._gave_up_resting = False
-            self.tell(ev.AlarmCleared(source=AlarmSource.REST))
+    def clear_rest_alarm(self) -> None:
+        """Clear the alarm of `give_up_resting`, if raised."""
+        if self._rest_alarmed:
+            self._rest_alarmed = False
+            self.emit(ev.AlarmCleared(source=AlarmSource.REST))

@@ -1,6 +1,6 @@
-"""The control loop of a session with an arm: its period, its devices, its orderly end.
+"""The control loop of a session with an arm: timing, devices, orderly end.
 
-What the arm is for is said by a Strategy; what both ask of the arm is an ArmContext.
+A Strategy decides what the arm does; loop and strategy share an ArmContext.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
 
 REST_WITHIN = 10.0
-"""Degrees from the taught rest pose, as measured, within which torque may be cut."""
+"""Torque may be cut if the measured pose is within this many degrees of the taught rest pose."""
 TRACE = "LAB_CONSOLE_TRACE"
-"""Set for benchmarks: the start of every control period is written to the run's trace.txt at the end."""
+"""Environment variable for benchmarks: if set, trace.txt in the run folder gets the start of every control period."""
 
 
 class ControlLoop:
-    """Runs the arm at `fps` until the session is over. Every method belongs to the control loop's thread."""
+    """Runs the arm at `fps` until the session ends. Call every method on the control loop's thread."""
 
     def __init__(
         self, worker: Context, devices: Devices, profile: Profile, strategy: Strategy, *, fps: int, lockstep: bool
@@ -45,27 +45,27 @@ class ControlLoop:
         self._trace: list[int] | None = [] if os.environ.get(TRACE) else None
         self._pacer = Pacer(fps, self._trace)
         self._telemeter = Telemeter(worker.server)
-        self._over = False
+        self._done = False
         self._guide: Pose = {}
         self._frames: dict[str, Any] = {}
 
     # --- from start to end ------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Hold, then tick until over."""
+        """Hold, then run control periods until the session ends."""
         self.context.hold()
         try:
             first = self._strategy.setup(self.context)
             self.context.enter(Phase.IDLE, "holding")
             self._worker.mailbox.open = True
-            self._begin_with(first)
+            self._start_with(first)
             gc.collect()
-            gc.freeze()  # what LeRobot and torch made need never be searched again: that takes 50 ms and more
+            gc.freeze()  # or each collection searches all objects of LeRobot and torch, which takes 50 ms or more
             self._pacer.restart()
-            while not self._over:
+            while not self._done:
                 self.step()
         except BaseException:
-            self.context.hold()  # whatever went wrong here, the arm stays where it is
+            self.context.hold()  # on any error the arm stays where it is
             raise
         finally:
             self._worker.mailbox.open = False
@@ -73,30 +73,30 @@ class ControlLoop:
             self.close()
 
     def close(self) -> None:
-        """Let telemetry and trace go."""
+        """Stop telemetry and write the trace."""
         self._telemeter.close()
         if self._trace:
             (self._worker.run.root / "trace.txt").write_text("\n".join(map(str, self._trace)))
 
-    def _begin_with(self, first: protocol.Command | None) -> None:
-        """The command that the session was started for, unless somebody regretted it or nobody is there to watch."""
+    def _start_with(self, first: protocol.Command | None) -> None:
+        """Dispatch the session's first command, unless it was stopped meanwhile or would follow without a driver."""
         mailbox = self._worker.mailbox
         unwatched = isinstance(first, protocol.Follow) and not self.context.driven
         if first is None or mailbox.stopped or mailbox.terminate or unwatched:
             return
         try:
             self.commands.dispatch(first, lambda: None)
-        except Refused as refused:  # it cannot be done: end, the arm as it is
-            self.context.ending, self.context.end_reason, self._over = SessionStatus.ABORTED, str(refused), True
+        except Refused as refused:  # it cannot be obeyed: end without moving the arm
+            self.context.ending, self.context.end_reason, self._done = SessionStatus.ABORTED, str(refused), True
 
     @property
     def outcome(self) -> tuple[SessionStatus, str]:
-        """How the session ended, once it is over."""
+        """The session's status and end reason; valid once `run` has returned."""
         return self.context.ending or SessionStatus.ABORTED, self.context.end_reason
 
     @property
     def may_cut_torque(self) -> bool:
-        """Whether the arm lies at rest or is limp, so that cutting torque drops nothing."""
+        """Whether the arm is at rest or already limp, so that cutting torque does not drop it."""
         arm, motion = self.context.arm, self.context.profile.motion
         if arm.mode is Mode.LIMP:
             return True
@@ -106,14 +106,14 @@ class ControlLoop:
     # --- one period -------------------------------------------------------------------------------
 
     def step(self) -> None:
-        """Wait for the next period or a command, obey, tick."""
+        """Wait for the next period or a command, handle commands, tick."""
         mailbox = self._worker.mailbox
         if not self.context.lockstep:
             due = self._pacer.wait(mailbox.wake)
         else:
-            due = not self._quiet or not mailbox.wake.wait(1 / RATE_HZ)
+            due = not self._paused or not mailbox.wake.wait(1 / RATE_HZ)
         for received in mailbox.drain():
-            self.commands.obey(received)
+            self.commands.handle(received)
         if mailbox.driver_lost:
             mailbox.driver_lost = False
             self.context.lose_driver()
@@ -122,20 +122,20 @@ class ControlLoop:
             mailbox.terminate = False
             if self.context.ending is None:
                 self.context.finish(SessionStatus.ABORTED, "asked to end (SIGTERM)")
-        self.context.begin_what_waits()
-        if self.context.lockstep and self._quiet:
+        self.context.try_pending_start()
+        if self.context.lockstep and self._paused:
             self._report()
         elif due:
             self.tick()
 
     @property
-    def _quiet(self) -> bool:
-        """In lockstep: whether nothing needs a step now."""
+    def _paused(self) -> bool:
+        """In lockstep: whether no step is needed now."""
         moving = self.context.phase in (Phase.ALIGNING, Phase.RESTING, Phase.RELEASING)
         return not moving and self.context.ending is None and not self._strategy.needs_steps
 
     def tick(self) -> None:
-        """One control period: observe, decide, command, look after things."""
+        """One control period: observe, decide, command, monitor."""
         context = self.context
         context.ticks += 1
         observation, pose = self._observe()
@@ -146,29 +146,29 @@ class ControlLoop:
             action = self._send(context.arm.tick(pose, self._guide or dict(pose)))
             if action is not None and observation is not None and guide is not None:
                 self._strategy.tick(observation, action)
-            context.monitor.look(self._frames, context.arm, pose, context.now())
-        self._move_on()
+            context.monitor.update(self._frames, context.arm, pose, context.now())
+        self._advance_phase()
         if context.ticks % max(1, context.fps // RATE_HZ) == 0 or context.lockstep:
             self._report()
 
     def _observe(self) -> tuple[dict[str, Any] | None, Pose | None]:
-        """The observation and the measured pose; a dead camera takes the first, not the second."""
+        """The observation and the measured pose, each None if unreadable; a dead camera costs only the observation."""
         guard, arm = self.context.guard, self.context.arm
         try:
             observation: dict[str, Any] = self._devices.robot.get_observation()
-        except Exception as error:  # drivers raise what they like
+        except Exception as error:  # drivers may raise anything
             pose = guard.call("follower", arm.measure)
             if pose is not None:
-                guard.fail("observation", error)
+                guard.mark_failed("observation", error)
             self._frames = {}
             return None, pose
         for source in ("observation", "follower"):
-            guard.worked(source)
+            guard.mark_working(source)
         self._frames = {n: observation[n] for n in self._devices.cameras if n in observation}
         return observation, arm.pose_of(observation)
 
     def _send(self, goal: Pose | None) -> dict[str, Any] | None:
-        """Command the goal; the action as it was sent, None where there is no torque or it did not get through."""
+        """Command the goal. Returns the action sent; None if torque is off or sending failed."""
         if goal is None:
             return None
         action = {f"{n}.pos": v for n, v in goal.items()}
@@ -177,60 +177,60 @@ class ControlLoop:
             return None
         return action
 
-    # --- what follows from where the arm is now ---------------------------------------------------
+    # --- phase changes ----------------------------------------------------------------------------
 
-    def _move_on(self) -> None:
+    def _advance_phase(self) -> None:
         arm = self.context.arm
         phase = self.context.phase
         if phase is Phase.ALIGNING:
-            self._aligned()
+            self._check_alignment()
         elif arm.mode is Mode.ALIGN and (phase.following or phase is Phase.RUNNING):
-            self._align_again(arm.trouble)
+            self._realign(arm.trouble)
         elif phase in (Phase.RESTING, Phase.RELEASING):
             if arm.at_rest:
-                self._arrive()
+                self._finish_rest()
             elif arm.trouble:
                 self.context.give_up_resting()
         if self.context.ending is not None and not self._strategy.busy:
-            self._end_step()
+            self._advance_end()
 
-    def _aligned(self) -> None:
+    def _check_alignment(self) -> None:
         if self.context.arm.mode is Mode.FOLLOW:
-            self.context.rest_is_possible_again()
+            self.context.clear_rest_alarm()
             self.context.enter(*self._strategy.settle(Phase.READY))
         elif self.context.arm.trouble:
             self.context.enter(Phase.ALIGNING, self.context.arm.trouble)
 
-    def _align_again(self, why: str) -> None:
-        """What the arm followed leapt away."""
+    def _realign(self, why: str) -> None:
+        """The guide jumped: align with it again."""
         self.context.waiting = 0
-        self._strategy.on_leap(why)
+        self._strategy.on_jump(why)
         if self.context.arm.mode is Mode.ALIGN:
             self.context.enter(Phase.ALIGNING, f"{why}: moving to it slowly")
 
-    def _arrive(self) -> None:
-        self.context.rest_is_possible_again()
+    def _finish_rest(self) -> None:
+        self.context.clear_rest_alarm()
         if self.context.releasing:
             self.context.cut_torque()
         else:
             self.context.enter(*self._strategy.settle(Phase.RESTED))
 
-    def _end_step(self) -> None:
+    def _advance_end(self) -> None:
         context = self.context
         resting = context.phase in (Phase.RESTING, Phase.RELEASING)
         if context.arm.mode is Mode.LIMP or context.arm.at_rest or context.guard.failing("follower"):
-            self._over = True
+            self._done = True
         elif not context.arm.can_rest:
             context.end_reason += "; no rest pose is taught, so the arm holds with torque on"
-            self._over = True
-        elif not resting:  # a rest pose of another robot was refused at connect
+            self._done = True
+        elif not resting:  # cannot raise KeyError: connect refuses a rest pose of another robot
             context.rest("the arm goes to rest, then the session ends")
 
-    # --- what watchers see ------------------------------------------------------------------------
+    # --- telemetry --------------------------------------------------------------------------------
 
     def _report(self) -> None:
         context = self.context
-        context.monitor.tell_of_heat(context.phase)
+        context.monitor.update_hold_warning(context.phase)
         values = protocol.Telemetry(
             at=time.time(),
             joints=dict(context.pose),

@@ -1,4 +1,4 @@
-"""Calls to devices, which raise what they like: a failure is an alarm, told once until the device works again."""
+"""Guarded calls to devices, whose drivers may raise anything: a failure raises one alarm until the device recovers."""
 
 from __future__ import annotations
 
@@ -15,54 +15,59 @@ logger = logging.getLogger(__name__)
 
 
 class DeviceGuard:
-    """Tells the journal what fails and what works again, and its owner by `failed(source, text)` and `works(source)`.
+    """Journals failures and recoveries, and calls `failed(source, text)` and `recovered(source)`.
 
-    `recovery_hint` answers every alarm, for people.
+    `recovery_hint` is the answer shown with every alarm.
     """
 
     def __init__(
-        self, journal: Journal, recovery_hint: str, *, failed: Callable[[str, str], None], works: Callable[[str], None]
+        self,
+        journal: Journal,
+        recovery_hint: str,
+        *,
+        failed: Callable[[str, str], None],
+        recovered: Callable[[str], None],
     ) -> None:
         self._journal, self._recovery_hint = journal, recovery_hint
-        self._failed, self._works = failed, works
+        self._failed, self._recovered = failed, recovered
         self._failing: set[str] = set()
 
     @property
     def trouble(self) -> str:
-        """What does not work, as a reason to refuse; empty where everything does."""
+        """Which devices do not work, as a reason to refuse; empty if all do."""
         names = " and the ".join(sorted(self._failing))
         return f"the {names} does not work yet: see the alarm" if names else ""
 
     def failing(self, source: str) -> bool:
-        """Whether that device does not work."""
+        """Whether device `source` does not work."""
         return source in self._failing
 
     def call[T](self, source: str, call: Callable[[], T]) -> T | None:
-        """What the call returns; None where it raised. Trying again is for the caller."""
+        """The result of `call`; None if it raised. Does not retry."""
         try:
             result = call()
-        except Exception as error:  # drivers raise what they like; the arm must be held whatever it is
-            self.fail(source, error)
+        except Exception as error:  # drivers may raise anything, and the arm must be held in any case
+            self.mark_failed(source, error)
             return None
-        self.worked(source)
+        self.mark_working(source)
         return result
 
     def hook(self, source: str, devices: Iterable[Any], name: str, *values: object) -> None:
-        """Call a method that only some devices have: a simulated bench wants to know what a person sees."""
+        """Call method `name` of each device that has it; only simulated devices do."""
         for device in devices:
             method = getattr(device, name, None)
             if method is not None:
                 self.call(source, partial(method, *values))
 
-    def worked(self, source: str) -> None:
-        """It did just now."""
+    def mark_working(self, source: str) -> None:
+        """Note that `source` worked; clears its alarm."""
         if source in self._failing:
             self._failing.discard(source)
-            self._journal.tell(ev.AlarmCleared(source=AlarmSource(source)))
-            self._works(source)
+            self._journal.emit(ev.AlarmCleared(source=AlarmSource(source)))
+            self._recovered(source)
 
-    def fail(self, source: str, error: Exception) -> None:
-        """It did not."""
+    def mark_failed(self, source: str, error: Exception) -> None:
+        """Note that `source` failed; raises its alarm unless it is raised already."""
         if source in self._failing:
             return
         self._failing.add(source)
@@ -71,5 +76,5 @@ class DeviceGuard:
         text = lines[0] if lines else type(error).__name__
         if not text.startswith(source):
             text = f"{source}: {text}"
-        self._journal.tell(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._recovery_hint))
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._recovery_hint))
         self._failed(source, text)

@@ -1,4 +1,4 @@
-"""Robot, leader and cameras of a bench, built from LeRobot's own configuration and connected without a jump."""
+"""Builds robot, leader and cameras from LeRobot configurations, and connects them without moving the arm."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from services.workers.arm.calibration import fingerprints
 from services.workers.process.environment import load_libusb
 from sessions.facts import BenchConnected
 
-HOME = {  # where the usual types live, so that not every robot of LeRobot need be imported
+MODULE_OF = {  # common types, so that not every device package of LeRobot has to be imported
     "so100_follower": "lerobot.robots.so_follower",
     "so101_follower": "lerobot.robots.so_follower",
     "so100_leader": "lerobot.teleoperators.so_leader",
@@ -41,12 +41,12 @@ logger = logging.getLogger(__name__)
 
 
 class DeviceProblem(Exception):
-    """A device that cannot be used: which, why, and what to do, in a sentence."""
+    """A device that cannot be used; the message names it, the reason and what to do."""
 
 
 @dataclass
 class Devices:
-    """What is connected. `absent` maps the cameras that are not to a sentence each."""
+    """The connected devices. `absent` maps each camera that could not be connected to the reason."""
 
     robot: Robot
     teleop: Teleoperator | None
@@ -63,8 +63,8 @@ class Devices:
         return [key.removesuffix(".pos") for key in self.robot.action_features]
 
     @cached_property
-    def fact(self) -> BenchConnected:
-        """What the log keeps of the bench that answered."""
+    def bench_connected(self) -> BenchConnected:
+        """The event that describes this bench."""
         arms = {"follower": self.robot} | ({"leader": self.teleop} if self.teleop else {})
         return BenchConnected(
             robot=str(self.robot.robot_type),
@@ -74,16 +74,15 @@ class Devices:
         )
 
     def all(self) -> list[Any]:
-        """Every device, for hooks that a simulated one may have."""
+        """Robot, leader and cameras, for hooks that simulated devices have."""
         return [d for d in (self.robot, self.teleop, *self.cameras.values()) if d is not None]
 
 
 def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None], leader: bool = True) -> Devices:
-    """Build and connect. The arm holds where it is afterwards; a camera that fails is left out and told.
+    """Build and connect. Afterwards the arm holds its pose; a camera that fails is listed in `absent`.
 
-    With `arm_only` neither cameras nor leader are touched: they may be what hangs. Without `leader` that alone is not.
-
-    Raises DeviceProblem for a robot or leader that cannot be used.
+    With `arm_only` neither cameras nor leader are touched, since one of them may hang; without `leader`, not the
+    leader. Raises DeviceProblem if the robot or the leader cannot be used.
     """
     _load_plugins()
     robot, absent = _build_robot(profile, {} if arm_only else profile.cameras)
@@ -109,7 +108,7 @@ def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None]
 
 
 def _build_robot(profile: Profile, wanted: dict[str, dict[str, Any]]) -> tuple[Robot, dict[str, str]]:
-    """The robot with those cameras whose drivers load."""
+    """The robot with the cameras whose drivers load, and the others with the reason."""
     absent: dict[str, str] = {}
     table = {k: v for k, v in profile.robot.items() if k != "cameras"}
     config = _decode(RobotConfig, table, "follower", f"bench.{profile.name}.robot")
@@ -120,16 +119,16 @@ def _build_robot(profile: Profile, wanted: dict[str, dict[str, Any]]) -> tuple[R
             _check_paths(name, camera)
             make_cameras_from_configs({name: decoded})
             cameras[name] = decoded
-        except Exception as error:  # whatever a driver raises while it loads
-            absent[name] = _sentence(name, error)
+        except Exception as error:  # a driver may raise anything while it loads
+            absent[name] = _message(name, error)
     if hasattr(config, "cameras"):
         config.cameras = cameras
     _check_paths("follower", profile.robot)
-    config.disable_torque_on_disconnect = False  # torque is cut at rest, by us
+    config.disable_torque_on_disconnect = False  # `disconnect` decides
     try:
         return make_robot_from_config(config), absent
     except Exception as error:
-        raise DeviceProblem(_sentence("follower", error)) from error
+        raise DeviceProblem(_message("follower", error)) from error
 
 
 def _build_leader(profile: Profile) -> Teleoperator:
@@ -138,11 +137,11 @@ def _build_leader(profile: Profile) -> Teleoperator:
     try:
         return make_teleoperator_from_config(config)
     except Exception as error:
-        raise DeviceProblem(_sentence("leader", error)) from error
+        raise DeviceProblem(_message("leader", error)) from error
 
 
 def _decode(base: Any, table: Mapping[str, Any], device: str, where: str) -> Any:
-    """LeRobot's config object of a dictionary, by draccus as LeRobot's own command line does it."""
+    """A LeRobot config object, decoded from `table` as on LeRobot's command line. Raises DeviceProblem."""
     kind = str(table.get("type", ""))
     _register(base, kind)
     if kind not in base.get_known_choices():
@@ -150,16 +149,16 @@ def _decode(base: Any, table: Mapping[str, Any], device: str, where: str) -> Any
         raise DeviceProblem(f"{device}: {where}.type: LeRobot knows no {kind!r}; it knows {known}")
     try:
         return draccus.decode(base, dict(table))
-    except Exception as error:  # draccus raises several kinds
+    except Exception as error:  # draccus may raise several types
         raise DeviceProblem(f"{device}: {where}: {_first_line(error)}") from error
 
 
 def _register(base: Any, kind: str) -> None:
-    """Import the module that registers `kind`; when it is not known which, all that can be imported."""
+    """Import the module that registers `kind`; if unknown, every module that can be imported."""
     if kind in base.get_known_choices():
         return
-    if kind in HOME:
-        importlib.import_module(HOME[kind])
+    if kind in MODULE_OF:
+        importlib.import_module(MODULE_OF[kind])
         return
     package = {RobotConfig: lerobot.robots, TeleoperatorConfig: lerobot.teleoperators}.get(base, lerobot.cameras)
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
@@ -172,18 +171,18 @@ def _register(base: Any, kind: str) -> None:
 
 @cache
 def _load_plugins() -> None:
-    """Drivers from other packages, and the library that RealSense's needs. Once is enough."""
+    """Load third-party device plugins, and libusb for RealSense. Once."""
     with suppress(Exception):
         load_libusb()
     register_third_party_plugins()
 
 
 def load_drivers(profile: Profile) -> None:
-    """Import what `connect` will need at this bench; it opens nothing. What cannot be imported, `connect` tells of."""
+    """Import what `connect` needs for this bench; opens nothing. Import errors are left for `connect` to report."""
     _load_plugins()
     tables = [(RobotConfig, profile.robot), (TeleoperatorConfig, profile.teleop)]
     for base, table in tables + [(CameraConfig, camera) for camera in profile.cameras.values()]:
-        with suppress(Exception):  # whatever a driver raises while it loads
+        with suppress(Exception):  # a driver may raise anything while it loads
             _register(base, str(table.get("type", "")))
 
 
@@ -195,7 +194,10 @@ def _check_paths(device: str, table: Mapping[str, Any]) -> None:
 
 
 def _connect_cameras(robot: Robot, absent: dict[str, str]) -> dict[str, Any] | None:
-    """Connect each camera by itself; the robot is left without any, so that its connect cannot fail on one."""
+    """Connect each camera separately, and take them off the robot, so that its own connect cannot fail on one.
+
+    None if the robot has no cameras.
+    """
     if not hasattr(robot, "cameras"):
         return None
     connected = {}
@@ -203,8 +205,8 @@ def _connect_cameras(robot: Robot, absent: dict[str, str]) -> dict[str, Any] | N
         try:
             camera.connect()
             connected[name] = camera
-        except Exception as error:  # drivers raise what they like
-            absent[name] = _sentence(name, error)
+        except Exception as error:  # drivers may raise anything
+            absent[name] = _message(name, error)
     robot.cameras = {}
     return connected
 
@@ -215,7 +217,7 @@ def _connect(device: Any, name: str, table: Mapping[str, Any]) -> None:
         device.connect(calibrate=False)
         calibrated = device.is_calibrated
     except Exception as error:
-        raise DeviceProblem(_sentence(name, error)) from error
+        raise DeviceProblem(_message(name, error)) from error
     if not calibrated:
         with suppress(Exception):
             device.disconnect()
@@ -247,11 +249,11 @@ def _check_rest(robot: Robot, profile: Profile) -> None:
 
 
 def keep_holding(robot: Robot) -> None:
-    """Let connecting never drop or jerk the arm: every torque-on holds, and an arm that is held stays so.
+    """Patch the robot so that connecting never drops or jerks the arm: enabling torque always holds the current pose.
 
     LeRobot's `configure()` (robots/so_follower/so_follower.py) runs inside `torque_disabled()`
-    (motors/motors_bus.py): it would drop an arm that an earlier worker left holding, and then enables
-    torque without a goal, so that servos jump to the one they had before.
+    (motors/motors_bus.py): it would drop an arm that an earlier worker left holding, and it enables
+    torque without setting a goal, so that servos jump to their previous one.
     """
     bus = getattr(robot, "bus", None)
     if not isinstance(bus, SerialMotorsBus):
@@ -267,7 +269,7 @@ def keep_holding(robot: Robot) -> None:
 
     def configure_unless_held() -> None:
         if any(bus.sync_read("Torque_Enable", normalize=False).values()):
-            enable_holding()  # one servo may have let go for its own protection; the others bear the arm
+            enable_holding()  # one servo may have cut its torque to protect itself; the others hold the arm
         else:
             configure()
 
@@ -276,7 +278,7 @@ def keep_holding(robot: Robot) -> None:
 
 
 def disconnect(devices: Devices, *, cut_torque: bool) -> None:
-    """Let go of everything; torque is cut only when asked. Never raises."""
+    """Disconnect everything; cuts torque only if `cut_torque`. Never raises."""
     config = getattr(devices.robot, "config", None)
     if config is not None:
         config.disable_torque_on_disconnect = cut_torque
@@ -285,11 +287,11 @@ def disconnect(devices: Devices, *, cut_torque: bool) -> None:
             continue
         try:
             device.disconnect()
-        except Exception as error:  # a pulled cable must not keep the rest from being let go
+        except Exception as error:  # an unplugged cable must not prevent disconnecting the rest
             logger.warning("%s: %s", device, error)
 
 
-def _sentence(device: str, error: Exception) -> str:
+def _message(device: str, error: Exception) -> str:
     return str(error) if isinstance(error, DeviceProblem) else f"{device}: {_first_line(error)}"
 
 

@@ -13,15 +13,15 @@ Features = dict[str, dict[str, Any]]
 def dataset_features(robot: Any) -> Features:
     """The dataset features of `robot`: `observation.state`, one `observation.images.*` per camera, `action`.
 
-    What the robot lists in `environment_features` (a simulated bench's cube) becomes
-    `observation.environment_state`, float32 (n,), instead of a part of the joints' state: LeRobot's
-    `hw_to_dataset_features` (utils/feature_utils.py) knows no such split.
+    Values in the robot's `environment_features` (a simulated bench's cube) become
+    `observation.environment_state`, float32 (n,), instead of a part of `observation.state`; LeRobot's
+    `hw_to_dataset_features` (utils/feature_utils.py) does not make that distinction.
     """
-    apart = set(getattr(robot, "environment_features", ()))
-    own = {name: kind for name, kind in robot.observation_features.items() if name not in apart}
+    environment = set(getattr(robot, "environment_features", ()))
+    own = {name: kind for name, kind in robot.observation_features.items() if name not in environment}
     observed: Features = hw_to_dataset_features(own, OBS_STR)
-    if apart:
-        names = [name for name in robot.observation_features if name in apart]
+    if environment:
+        names = [name for name in robot.observation_features if name in environment]
         observed[OBS_ENV_STATE] = {"dtype": "float32", "shape": (len(names),), "names": names}
     features: Features = combine_feature_dicts(observed, hw_to_dataset_features(robot.action_features, ACTION))
     return features

@@ -1,4 +1,4 @@
-"""What the control loop looks after besides moving: cameras, a follower that is stuck, servo heat, the disk."""
+"""Monitors cameras, a stuck follower, servo heat and disk space from the control loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DISK_EVERY_S = 5.0
 
 
 class Monitor:
-    """Judges each period's frames and poses, and tells the journal what changed."""
+    """Checks each period's frames and poses, and journals changes."""
 
     def __init__(self, devices: Devices, profile: Profile, journal: Journal, fps: int) -> None:
         self._journal, self._motion = journal, profile.motion
@@ -43,31 +43,31 @@ class Monitor:
         self.take = 0
         for name, why in devices.absent.items():
             answer = "connect it and start the session again"
-            journal.tell(ev.AlarmRaised(source=AlarmSource(name), text=why, answer=answer))
+            journal.emit(ev.AlarmRaised(source=AlarmSource(name), text=why, answer=answer))
 
-    def keep_an_eye_on(self, folder: str) -> None:
-        """The folder whose disk is reported."""
+    def watch_disk(self, folder: str) -> None:
+        """Report the free space of this folder's disk."""
         self._folder = folder
 
-    def look(self, frames: dict[str, Any], arm: Arm, measured: Pose, now: float) -> None:
-        """One control period, `now` in seconds of the session's clock."""
+    def update(self, frames: dict[str, Any], arm: Arm, measured: Pose, now: float) -> None:
+        """Check one control period; `now` is the session's clock in seconds."""
         for name, health in self._cameras.items():
             if name in frames and health.update(frames[name], now):
-                self._tell_of_camera(name, health, now)
+                self._report_camera(name, health, now)
         commanded = arm.goal if arm.mode is not Mode.LIMP and arm.goal else measured
         period = Period(commanded, measured, self._motion.gripper)
         for check in self._motion_checks:
             if check.update(period, now):
-                self._tell_of_motion()
+                self._report_motion()
 
     @property
     def bad_cameras(self) -> list[tuple[str, str]]:
-        """Cameras that do not show a fresh, lit picture, and which check says so."""
+        """(name, state) of each camera that does not show a fresh, lit picture."""
         return [(name, health.state) for name, health in self._cameras.items() if health.state != LIT]
 
     @property
     def flags(self) -> list[str]:
-        """What a take that is recorded now is flagged with."""
+        """Quality flags of a take recorded now."""
         cameras = [f"{name} {state}" for name, state in self.bad_cameras]
         return cameras + [check.flag for check in self._motion_checks if check.active]
 
@@ -89,8 +89,8 @@ class Monitor:
                 self._disk = (time.monotonic(), 0)
         return self._disk[1]
 
-    def tell_of_heat(self, phase: Phase) -> None:
-        """Warn once when the arm has held for long: servos heat up under load."""
+    def update_hold_warning(self, phase: Phase) -> None:
+        """Warn once if the arm has held for too long: servos heat up under load."""
         check = self._held_long
         if not check.update(phase in (Phase.HELD, Phase.IDLE, Phase.JUDGING), time.monotonic()):
             return
@@ -98,21 +98,21 @@ class Monitor:
             minutes = self._motion.hold_warning_s / 60
             text = f"the arm has held for {minutes:.0f} min: its servos heat up"
             answer = "g goes to rest, R releases"
-            self._journal.tell(ev.AlarmRaised(source=AlarmSource(check.name), text=text, answer=answer))
+            self._journal.emit(ev.AlarmRaised(source=AlarmSource(check.name), text=text, answer=answer))
         else:
-            self._journal.tell(ev.AlarmCleared(source=AlarmSource(check.name)))
+            self._journal.emit(ev.AlarmCleared(source=AlarmSource(check.name)))
 
-    def _tell_of_camera(self, name: str, health: CameraHealth, now: float) -> None:
+    def _report_camera(self, name: str, health: CameraHealth, now: float) -> None:
         if health.state == LIT:
-            self._journal.tell(ev.CameraRecovered(camera=name))
+            self._journal.emit(ev.CameraRecovered(camera=name))
             return
         since = time.time() - (now - health.since)
-        self._journal.tell(ev.CameraAlarmed(camera=name, state=health.state, since=since, take=self.take))
+        self._journal.emit(ev.CameraAlarmed(camera=name, state=health.state, since=since, take=self.take))
 
-    def _tell_of_motion(self) -> None:
-        """The alarm of motion is that of the first check that finds fault."""
+    def _report_motion(self) -> None:
+        """Raise the motion alarm of the first active check, or clear it."""
         worst = next((c for c in self._motion_checks if c.active), None)
         if worst is not None:
-            self._journal.tell(ev.AlarmRaised(source=AlarmSource.MOTION, text=worst.text, answer=worst.answer))
+            self._journal.emit(ev.AlarmRaised(source=AlarmSource.MOTION, text=worst.text, answer=worst.answer))
         else:
-            self._journal.tell(ev.AlarmCleared(source=AlarmSource.MOTION))
+            self._journal.emit(ev.AlarmCleared(source=AlarmSource.MOTION))

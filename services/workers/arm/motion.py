@@ -1,4 +1,4 @@
-"""How the arm moves by itself: ramps below the joint speed limit, and the path to rest. Pure.
+"""Motions of the arm by itself: ramps below the joint speed limit, paths to rest and start. Pure.
 
 Poses map motor names to degrees (the gripper to 0..100), as LeRobot's motors bus gives them.
 """
@@ -20,7 +20,7 @@ def speed_limits(motion: Motion, names: list[str], fps: int) -> Pose:
 def step_towards(goal: Pose, target: Pose, limits: Pose) -> Pose:
     """The next goal on the straight line (in joint space) from `goal` to `target`.
 
-    No motor steps further than its limit, and all arrive together. Motors that `target` leaves out stay.
+    No motor steps further than its limit, and all arrive together. Motors missing from `target` stay.
     """
     share = max((abs(target[n] - goal[n]) / limits[n] for n in goal if n in target), default=0.0)
     if share <= 1.0:
@@ -35,9 +35,9 @@ def distance(a: Pose, b: Pose, *, but: str = "") -> tuple[float, str]:
 
 
 def rest_path(measured: Pose, motion: Motion) -> list[Pose]:
-    """Targets on the way to rest: open the gripper, lift, way-points, rest; empty when it is there already.
+    """Targets on the path to rest: open the gripper, lift, way-points, rest; empty if the arm is there already.
 
-    Each target is a whole pose. Raises KeyError where the rest pose names a motor that the robot lacks.
+    Each target is a whole pose. Raises KeyError if the rest pose names a motor that the robot lacks.
     """
     unknown = sorted({n for pose in (motion.rest, motion.lift, *motion.waypoints) for n in pose} - set(measured))
     if unknown:
@@ -55,9 +55,9 @@ def rest_path(measured: Pose, motion: Motion) -> list[Pose]:
 
 
 def start_path(measured: Pose, start: Pose, motion: Motion) -> list[Pose]:
-    """Targets on the way to where trials begin: lift, the way-points to rest backwards, then `start`.
+    """Targets on the path to the start pose of trials: lift, the way-points to rest in reverse, then `start`.
 
-    Empty where the arm is there already (the gripper apart), or where `start` names no motor of the robot.
+    Empty if the arm is there already (gripper aside), or if `start` names no motor of the robot.
     """
     known = {name: value for name, value in start.items() if name in measured}
     if not known or distance(measured, known, but=motion.gripper)[0] <= motion.agree_within:
@@ -72,9 +72,9 @@ def start_path(measured: Pose, start: Pose, motion: Motion) -> list[Pose]:
 
 
 def _lifted(pose: Pose, motion: Motion) -> Pose:
-    """`pose` with the lift added, but no motor beyond the poses that the way to rest visits anyway.
+    """`pose` with the lift added, each motor limited to the range that the path to rest visits anyway.
 
-    An arm that hangs at a stop must not be sent past it.
+    An arm at a joint stop must not be sent past it.
     """
     visited = (pose, *motion.waypoints, motion.rest)
     lifted = {}

@@ -1,4 +1,4 @@
-"""Pacing on an absolute deadline: periods do not drift, and a stop wakes the loop at once."""
+"""Paces the control loop by absolute deadlines: periods do not drift, and a stop wakes the loop at once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 from collections import deque
 
 SPIN_S = 0.0012
-"""The last stretch before a deadline is spun, since a sleep may overshoot by about as much."""
+"""Seconds before a deadline in which to spin, since a sleep may overshoot by about as much."""
 
 
 class Pacer:
     """`wait` returns at start + n / fps. Missed deadlines are skipped and counted in `late`."""
 
     def __init__(self, fps: int, trace: list[int] | None = None) -> None:
-        """`trace`, where given, gets each period's start in nanoseconds of the monotonic clock."""
+        """`trace`, if given, receives each period's start in nanoseconds of the monotonic clock."""
         self.period = 1.0 / fps
         self._trace = trace
         self.late = 0
@@ -23,7 +23,7 @@ class Pacer:
         self._last = 0.0
 
     def wait(self, wake: threading.Event) -> bool:
-        """Wait for the next deadline. True when it came, False when `wake` was set before it."""
+        """Wait for the next deadline. True once it is reached, False if `wake` was set before."""
         deadline = self._next + self.period
         while (left := deadline - time.perf_counter()) > SPIN_S:
             if wake.wait(left - SPIN_S):
@@ -45,7 +45,7 @@ class Pacer:
         self._last = now
 
     def restart(self) -> None:
-        """Begin anew from now, e.g. after a pause that was meant."""
+        """Count deadlines from now, e.g. after an intended pause."""
         self._next = time.perf_counter()
         self._last = 0.0
 

@@ -1,4 +1,4 @@
-"""A worker with an arm: takes the locks, connects the bench, runs the control loop, disconnects in order."""
+"""Runs a session with an arm: locks, connects, runs the control loop, disconnects."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def run_armed(
     arm_only: bool = False,
     leader: bool = True,
 ) -> End:
-    """Lock, load, connect, run, disconnect. Torque is cut at the end only where the arm lies at rest or is limp.
+    """Lock, load, connect, run, disconnect. Torque is cut at the end only if the arm is at rest or limp.
 
-    With `arm_only` the follower alone is locked and connected; without `leader`, follower and cameras. `load`
-    imports what the strategy needs, before the arm is connected, and returns its maker. Raises CannotStart where a
-    device is held by somebody else or cannot be used.
+    With `arm_only` only the follower is locked and connected; without `leader`, follower and cameras. `load`
+    imports what the strategy needs, before the arm is connected, and returns a function that makes it. Raises
+    CannotStart if a device is held by another session or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
         _lock(context, request, stack, arm_only=arm_only, leader=leader and not arm_only)
         context.progress("loading LeRobot")
-        from services.workers.arm import devices as dev  # after the locks: it loads torch and LeRobot
+        from services.workers.arm import devices as dev  # imports torch and LeRobot, so only after the locks
         from services.workers.arm.control_loop import ControlLoop
 
         make = load()
@@ -48,12 +48,12 @@ def run_armed(
             devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=context.progress)
         except dev.DeviceProblem as problem:
             raise CannotStart(str(problem)) from problem
-        context.journal.tell(devices.fact)
+        context.journal.emit(devices.bench_connected)
         loop = None
         try:
             strategy = make(context, devices)
             loop = ControlLoop(context, devices, profile, strategy, fps=request.fps, lockstep=request.lockstep)
-            loop.context.monitor.keep_an_eye_on(str(data_dir))
+            loop.context.monitor.watch_disk(str(data_dir))
             loop.run()
         finally:
             dev.disconnect(devices, cut_torque=loop is not None and loop.may_cut_torque)

@@ -1,19 +1,17 @@
-"""What one kind of session does with the arm: recording, evaluating and benching are strategies of one control loop.
+"""The interface of a kind of session: recording, evaluation and bench are strategies of one control loop.
 
-The loop (`control_loop`) owns period, devices, hold, rest, release and stop; a strategy says what the arm follows, what
-becomes of each period and which commands beyond the arm's it obeys. It asks the loop for everything else through the
-ArmContext that `setup` gives it. The division follows LeRobot's `rollout/` (strategies/base.py, context.py), but the
-loop is the loop's: a stop must reach the arm whatever a strategy does.
+The loop (`control_loop`) owns timing, devices, hold, rest, release and stop. A strategy provides the pose to follow,
+handles each period's data, and handles the commands beyond the arm's own; it reaches everything else through the
+ArmContext passed to `setup`. The division follows LeRobot's `rollout/` (strategies/base.py, context.py), except that a
+strategy cannot replace the loop: a stop must reach the arm whatever a strategy does.
 
-What comes later, and where it goes without another hook:
-- A label on a take (a strategy of the demonstrator, say): a field of the command that starts or marks it, obeyed by
-  RecordStrategy.command, and a field of the event that `Recorder.start` is given.
-- A person takes over from the policy (DAgger): EvaluateStrategy.guide returns `ArmContext.read_leader()` instead of
-  the policy's action, ramped as a trial's beginning is; the takeover is a command, who drove a column of `tick`.
-- Blinded policies in an A/B comparison: EvaluateStrategy is given several ActionSources and `begin` picks one per
-  trial; TrialStarted names its checkpoint, and what the console may show of it is for the console to decide.
-- A warm worker: a process that has LeRobot loaded calls `body` of `services.workers.record`, `evaluate` or `bench`;
-  a strategy is made, and opens what it needs, only after that.
+Where planned features fit without another hook:
+- A label on a take (the demonstrator's strategy, for example): a field of the command that starts or marks it,
+  handled by RecordStrategy.command, and a field of the event passed to `Recorder.start`.
+- Takeover from the policy by a person (DAgger): a command; EvaluateStrategy.guide returns `ArmContext.read_leader()`
+  instead of the policy's action, ramped like the start of a trial, and `tick` records who drove.
+- Blinded policies in an A/B comparison: EvaluateStrategy gets several ActionSources and `begin` picks one per trial;
+  TrialStarted names its checkpoint, and the console decides what to show of it.
 """
 
 from __future__ import annotations
@@ -32,65 +30,65 @@ from sessions.models import EndedBy, SessionKind
 
 
 class Strategy(ABC):
-    """Every method is called on the control loop's thread. What is not overridden means that nothing is added."""
+    """Methods are called on the control loop's thread. Those not abstract are optional to override."""
 
     kind: SessionKind
     guided_by = "the leader"
-    """What the arm follows, for people."""
+    """Name of what the arm follows, as shown to people."""
     recovery_hint = "p resumes when it is back"
-    """What answers a device that failed, for people."""
+    """The answer shown with a device's alarm."""
     needs_driver: frozenset[Phase] = FOLLOWING | {Phase.ALIGNING}
-    """Phases in which the arm holds when the driving console is gone."""
+    """Phases in which the loss of the driving console makes the arm hold."""
     ends_in: Mapping[Phase, str] = {}
-    """Phases in which the session has done what it was asked for and ends by itself: why, for people."""
+    """Phases that complete the session, which then ends by itself; the value is the end reason."""
 
     @abstractmethod
     def setup(self, context: ArmContext) -> protocol.Command | None:
-        """Called once while the worker still starts; the arm holds. The command to begin with, if any."""
+        """Called once during start-up, while the arm holds. Returns the first command, if any."""
 
     @abstractmethod
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
-        """What the arm follows this period, {} where that is its own pose; None where it cannot be read.
+        """The pose to follow this period; {} to keep the arm's own, None if it cannot be read.
 
-        `observation` is None where a camera is dead.
+        `observation` is None if a camera is dead.
         """
 
     def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:  # noqa: B027
-        """Called after each period in which everything was read and the goal, `action`, was sent."""
+        """Called after each period in which everything was read and the goal `action` was sent."""
 
     def reasons(self, command: protocol.Command) -> Mapping[Code, str]:
-        """Why `command` would not be obeyed now, in words, by the code that says so.
+        """Messages for a refusal of `command`, by code.
 
-        The obstacles that the table of phases knows only where they stand; WRONG_PHASE and MEANINGLESS always, where
-        there is more to say than the loop says by itself.
+        Other codes only while the obstacle exists, since they cause a refusal; WRONG_PHASE and MEANINGLESS at any
+        time, as more specific messages than the loop's own.
         """
         return {}
 
     def command(self, command: protocol.Command, done: Callable[[], None]) -> bool:
-        """Obey what the table of phases lets through. False where `done` answers, once the fact is on disk.
+        """Handle a command that the phase table allows. False if `done` will answer it, once the event is on disk.
 
         Raises Refused.
         """
         raise Refused(f"{type(command).__name__} means nothing in this session", Code.MEANINGLESS)
 
     def begin(self, number: int) -> bool:
-        """The start that waits (`ArmContext.start`): False where it has to wait on. Tried each period."""
+        """Start take or trial `number` (see `ArmContext.start`). False to be called again next period."""
         return True
 
     def settle(self, phase: Phase) -> tuple[Phase, str]:
-        """The arm has aligned (READY) or is at rest (RESTED): which phase that is here, and what to say in it."""
-        says = "at rest, torque on" if phase is Phase.RESTED else f"following {self.guided_by}"
-        return phase, says
+        """The phase and detail to enter once the arm has aligned (`phase` READY) or is at rest (RESTED)."""
+        detail = "at rest, torque on" if phase is Phase.RESTED else f"following {self.guided_by}"
+        return phase, detail
 
     def on_stop(self, why: str, ended_by: EndedBy) -> str:
-        """The arm was told to hold. What else that meant, for people.
+        """Called after the arm was commanded to hold. Returns any further effect, to show to the operator.
 
-        `why` says what for, for people; `ended_by` how it ends a take or trial.
+        `why` is the reason to show; `ended_by` is how it ends a running take or trial.
         """
         return ""
 
-    def on_leap(self, why: str) -> None:  # noqa: B027
-        """What the arm follows leapt away while it was followed; the arm aligns with it again, unless it is held."""
+    def on_jump(self, why: str) -> None:  # noqa: B027
+        """The guide jumped while it was followed; the arm aligns with it again, unless it is held."""
 
     @property
     def busy(self) -> bool:
@@ -99,12 +97,12 @@ class Strategy(ABC):
 
     @property
     def needs_steps(self) -> bool:
-        """In lockstep: whether time has to pass, though the arm neither aligns nor goes anywhere by itself."""
+        """In lockstep: whether time must advance although the arm is not moving by itself."""
         return False
 
     def telemetry(self) -> dict[str, Any]:
-        """Fields of the telemetry beyond the arm's."""
+        """Additional fields of the telemetry."""
         return {}
 
     def end(self) -> None:  # noqa: B027
-        """Called once, after the last period, whatever ended the session, even `setup`: save what is left."""
+        """Save what is left. Called once after the last period, whatever ended the session, even a failed `setup`."""

@@ -1,4 +1,4 @@
-"""What happens before the first frame: create a dataset, or check that the bench fits an existing one."""
+"""Creates a dataset, or checks that the bench can continue an existing one."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from services.workers.dataset.recovery import Recovery, sync_file
 from sessions.files import sync_folder
 
 _OWN_FILES = {"meta", "data", "videos", "images", QUARANTINE, SIDECAR}
-"""What the folder of a dataset without episodes may hold; anything else is somebody's."""
+"""What the folder of a dataset without episodes may hold; anything else is foreign."""
 
 
 def create_dataset(
     root: Path, repo_id: str, fps: int, features: dict[str, dict[str, Any]], robot_type: str | None
 ) -> Recovery | None:
-    """Create an empty dataset at `root`; what is there goes to quarantine. All or nothing.
+    """Create an empty dataset at `root`, moving its previous contents to quarantine. All or nothing.
 
     Raises DatasetProblem if the folder holds foreign files, or if LeRobot or the disk refuses.
 
-    LeRobot insists on making the folder, so it makes one beside `root`, which holds only info.json.
+    LeRobot insists on creating the folder itself, so it creates one beside `root`, with only info.json in it.
     """
     foreign = sorted(
         p.name for p in _children(root) if p.name not in _OWN_FILES and not p.name.startswith(("tmp", "."))
@@ -81,7 +81,7 @@ def refuse_differences(
 def differences(
     info: dict[str, Any], fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]
 ) -> list[str]:
-    """What keeps the bench from continuing the dataset that `info` describes, one phrase each."""
+    """The reasons why the bench cannot continue the dataset that `info` describes, one phrase each."""
     found = []
     if info["fps"] != fps:
         found.append(f"it has {info['fps']} fps, the bench {fps}")
@@ -93,9 +93,9 @@ def differences(
     found += [f"it lacks {key}, which the bench has" for key in ours if key not in theirs]
     for key in theirs.keys() & ours.keys():
         for trait in ("dtype", "shape", "names"):
-            there, here = _plain(theirs[key].get(trait)), _plain(ours[key].get(trait))
-            if there != here:
-                found.append(f"its {key} has {trait} {there}, the bench's {here}")
+            its, benchs = _plain(theirs[key].get(trait)), _plain(ours[key].get(trait))
+            if its != benchs:
+                found.append(f"its {key} has {trait} {its}, the bench's {benchs}")
     return found
 
 
@@ -108,7 +108,7 @@ def _children(folder: Path) -> list[Path]:
 
 
 def reason_of(error: Exception) -> str:
-    """What LeRobot or the system raised, as text for the operator."""
+    """An error of LeRobot or the system as text for the operator."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error) or type(error).__name__

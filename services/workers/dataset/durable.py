@@ -77,7 +77,7 @@ class SavedEpisode:
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """How the cameras are encoded. LeRobot does not keep this, so every open passes it.
+    """How the cameras are encoded. LeRobot does not store this, so it is passed at every open.
 
     `queue` is how many frames of each camera may wait in memory; `options` are further fields of LeRobot's
     RGBEncoderConfig (crf, g, pix_fmt, extra_options).
@@ -176,7 +176,7 @@ class DurableDataset:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Frames of the running (or last) take that repeat an earlier one for want of room, by video key."""
+        """Frames of the running (or last) take that repeat an earlier one because the queue was full, by video key."""
         return self._encoder.dropped() if self._encoder else {}
 
     def encoder_queue(self) -> tuple[int, int]:
@@ -241,7 +241,7 @@ class DurableDataset:
         self._rows = 0
 
     def reopen(self) -> None:
-        """Try to use a dataset again that is out of use. Raises DatasetProblem if it still cannot be used."""
+        """Recover and reopen a dataset that is out of use. Raises DatasetProblem if it still cannot be used."""
         if self._dataset is None:
             try:
                 recover(self.root, reason=self._broken)

@@ -1,4 +1,4 @@
-"""One colour camera's encoder thread: LeRobot's, without what delays the control loop.
+"""A colour camera's encoder thread: LeRobot's, without the work that delays the control loop.
 
 LeRobot's `_CameraEncoderThread.run` (datasets/video_utils.py) holds the interpreter lock for about 5 ms per
 640x480 frame: PIL converts it, and running quantiles sort it into 5,000 bins. Two cameras at 30 Hz delay a
@@ -47,10 +47,10 @@ class PixelCounts:
         total = self._counts.sum(axis=1)
         mean = self._counts @ levels / total
         variance = self._counts @ levels**2 / total - mean**2
-        seen = self._counts > 0
+        present = self._counts > 0
         found: Statistics = {
-            "min": seen.argmax(axis=1).astype(np.float64),
-            "max": 255.0 - seen[:, ::-1].argmax(axis=1),
+            "min": present.argmax(axis=1).astype(np.float64),
+            "max": 255.0 - present[:, ::-1].argmax(axis=1),
             "mean": mean,
             "std": np.sqrt(np.maximum(variance, 0.0)),
             "count": total[:1],
@@ -72,7 +72,7 @@ class ColourEncoderThread(_CameraEncoderThread):
         logging.getLogger("libav").setLevel(av.logging.WARNING)
         try:
             counts = self._encode()
-        except Exception as error:  # whatever the encoder raises has to reach the saving thread
+        except Exception as error:  # any encoder error has to reach the saving thread
             logger.error("encoder of %s: %s", self.video_path, error)
             with contextlib.suppress(Exception):
                 self._container.close()

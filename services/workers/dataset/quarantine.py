@@ -17,14 +17,14 @@ REASON = "reason.txt"
 
 @dataclass
 class Quarantine:
-    """One folder `quarantine/<timestamp>` of the dataset, made when the first file goes there."""
+    """One folder `quarantine/<timestamp>` of the dataset, created with the first file."""
 
     root: Path
     moved: list[str] = field(default_factory=list)
 
     @cached_property
     def folder(self) -> Path:
-        """The folder, unused by any other recovery."""
+        """A folder that no other recovery uses."""
         base = self.root / QUARANTINE / time.strftime("%Y%m%d-%H%M%S")
         for number in range(1000):
             folder = base.with_name(f"{base.name}-{number}") if number else base

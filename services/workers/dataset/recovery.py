@@ -1,4 +1,4 @@
-"""Which episodes of a dataset are whole, and recovery after a crash, which sets aside the rest.
+"""Finds the whole episodes of a dataset, and recovers it after a crash by setting aside the rest.
 
 The committed episodes are the rows of the readable `meta/episodes` files, contiguous from episode 0, whose data
 and video files exist and can be read. All other files of a recorder go to `<root>/quarantine/<timestamp>/`; nothing is
@@ -151,7 +151,7 @@ class Survey:
 
     @cached_property
     def stats_right(self) -> bool:
-        """Whether stats.json covers exactly the whole episodes' rows (and does not exist if there are none)."""
+        """Whether stats.json covers exactly the rows of the whole episodes (and is missing if there are none)."""
         stats = _read_json(self.root / STATS)
         if not self.episodes:
             return not (self.root / STATS).exists()
@@ -211,9 +211,9 @@ class Survey:
 
     @cached_property
     def _columns(self) -> list[str]:
-        place = ("chunk_index", "file_index")
-        columns = ["episode_index", "length", *(f"data/{p}" for p in place)]
-        return columns + [f"videos/{key}/{p}" for key in self._video_keys for p in (*place, "to_timestamp")]
+        location = ("chunk_index", "file_index")
+        columns = ["episode_index", "length", *(f"data/{name}" for name in location)]
+        return columns + [f"videos/{key}/{name}" for key in self._video_keys for name in (*location, "to_timestamp")]
 
     def _row(self, path: Path, values: dict[str, Any]) -> Row:
         data = self.info["data_path"].format(
@@ -231,13 +231,13 @@ class Survey:
         return Row(values["episode_index"], values["length"], path, self.root / data, videos)
 
     def _whole(self) -> list[bool]:
-        """For each row, whether its data rows and its part of every video are there."""
+        """For each row, whether its data rows and its part of every video exist."""
         whole, used = [], defaultdict[Path, int](int)
         for row in self.rows:
             used[row.data_file] += row.length
-            there = used[row.data_file] <= self._rows_in(row.data_file)
+            has_data = used[row.data_file] <= self._rows_in(row.data_file)
             fps = self.info["fps"]
-            whole.append(there and all(self._frames_in(v) + 0.5 >= end * fps for v, end in row.videos.items()))
+            whole.append(has_data and all(self._frames_in(v) + 0.5 >= end * fps for v, end in row.videos.items()))
         return whole
 
     def _rows_in(self, path: Path) -> int:
@@ -281,7 +281,7 @@ def recover(root: Path, *, reason: str = "", cut: bool = False, into: Quarantine
 
 
 def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarantine | None = None) -> Recovery:
-    """What `recover` does after the survey; `into` is a quarantine begun already."""
+    """The part of `recover` after the survey; `into` is an already started quarantine, if any."""
     if survey.beyond and not cut:
         raise DatasetProblem(_refusal(survey))
     root, quarantine = survey.root, into or Quarantine(survey.root)
@@ -307,7 +307,7 @@ def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarant
 def write_backups(root: Path) -> None:
     """Back up the two files that LeRobot rewrites in place, in case a kill damages them.
 
-    The tasks first: an info.json.bak of N episodes says that N episodes are committed.
+    Tasks first, since an info.json.bak with N episodes means that N episodes are committed.
     """
     for original, backup in ((TASKS, TASKS_BACKUP), (INFO, INFO_BACKUP)):
         with suppress(FileNotFoundError):

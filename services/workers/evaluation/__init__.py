@@ -1,1 +1,1 @@
-"""The evaluation worker's session: trials, approach, oracle."""
+"""The evaluation worker's session: trials, approach to the start pose, oracle."""

@@ -1,4 +1,4 @@
-"""How a trial begins: the arm goes to where it should, the policy says what it would do there, and both agree first."""
+"""The start of a trial: the arm moves to the start pose, and the policy's first action must be close to it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from services.workers.arm.arm import Arm
 from services.workers.arm.motion import Pose, distance, start_path
 from services.workers.inference.action_source import ActionSource, PolicyFailed
 
-TRIES = 5
-"""How often the arm goes to where the policy wants to begin, before that counts as a failure."""
+MAX_ATTEMPTS = 5
+"""Moves towards the policy's first action before the trial counts as impossible to start."""
 APPROACH_S = 90.0
-"""How long the way to where a trial begins may take, a policy that is loaded again included."""
+"""Seconds that the approach may take, including a reload of the policy."""
 
 
 class Stranded(Exception):
-    """The trial cannot begin: why, for people, and what answers it."""
+    """The trial cannot begin. `str()` is the reason and `answer` what to do, both for the operator."""
 
     def __init__(self, why: str, answer: str = "see the log") -> None:
         super().__init__(why)
@@ -25,20 +25,21 @@ class Stranded(Exception):
 
 
 class Approach:
-    """The way to where trials begin. Belongs to the control loop's thread.
+    """Moves the arm to the start of a trial. Use on the control loop's thread.
 
-    An action of a policy is no reason to cross the table: beyond `jump_limit` of where the demonstrations began (or,
-    where that is not known, of where the arm is) the arm goes only after a person was told how far, and started again.
+    A policy's action alone must not send the arm across the table: beyond `jump_limit` from where the demonstrations
+    began (or, if unknown, from where the arm is) it moves only after the operator was shown the distance and
+    started the trial again.
     """
 
     def __init__(self, arm: Arm, action_source: ActionSource, motion: Motion, start: Pose, *, trusting: bool) -> None:
-        """`start` is where trials begin, empty where that is not known; `trusting`: nobody is there to be asked."""
+        """`start` is where trials begin, empty if unknown. If `trusting`, nobody can confirm, so the arm may go far."""
         self._arm, self._action_source, self._motion, self._trusting = arm, action_source, motion, trusting
-        self._start, self._told = dict(start), bool(start)
-        self._places = [dict(start)] if start else []
-        self._offered: Pose = {}
-        self._here: Pose = {}
-        self._tries, self._revived = 0, False
+        self._start, self._start_known = dict(start), bool(start)
+        self._allowed_starts = [dict(start)] if start else []
+        self._proposed: Pose = {}
+        self._path_end: Pose = {}
+        self._attempts, self._restarted = 0, False
         self._seed: int | None = None
         self._since = 0.0
         self.first: dict[str, Any] | None = None
@@ -49,26 +50,26 @@ class Approach:
         """Whether the policy is being loaded again."""
         return self._action_source.policy.ready is None
 
-    def set_out(self, measured: Pose, seed: int | None) -> None:
-        """Move to where trials begin; a policy that died loads again meanwhile."""
-        self._tries, self._revived, self.first, self._seed = 0, False, None, seed
-        if self._offered:  # started again, that is: agreed, and need not be asked again
-            self._places.append(self._offered)
-            self._offered = {}
+    def begin(self, measured: Pose, seed: int | None) -> None:
+        """Start moving to the start pose; a policy that died is reloaded meanwhile."""
+        self._attempts, self._restarted, self.first, self._seed = 0, False, None, seed
+        if self._proposed:  # starting again confirms the proposal
+            self._allowed_starts.append(self._proposed)
+            self._proposed = {}
         self._since = time.monotonic()
         self._action_source.ensure_running()
-        goal = self._start or (self._places[-1] if self._places else {})
+        goal = self._start or (self._allowed_starts[-1] if self._allowed_starts else {})
         path = start_path(measured, goal, self._motion)
-        self._here = path[-1] if path else dict(measured)
+        self._path_end = path[-1] if path else dict(measured)
         self._arm.go(measured, path)
 
     def step(self, observation: dict[str, Any], measured: Pose) -> bool | None:
-        """Each period: None on the way; at its end whether the trial has to begin ramped. Raises Stranded."""
+        """Advance one period. None until the trial can begin; then whether it must begin ramped. Raises Stranded."""
         try:
             return self._step(observation, measured)
         except PolicyFailed as failure:
-            if failure.died and not self._revived:
-                self._revived, self.first = True, None
+            if failure.died and not self._restarted:
+                self._restarted, self.first = True, None
                 self._action_source.ensure_running()
                 return None
             raise Stranded(str(failure) or self._action_source.policy.last_words()) from failure
@@ -82,54 +83,62 @@ class Approach:
         if not self._arm.arrived:
             return None
         if self.first is None:
-            self._ask(observation)
+            self._request_first(observation)
         first = self._action_source.first() if self.first is not None else None
-        return None if first is None else self._agree(first, measured)
+        return None if first is None else self._compare(first, measured)
 
-    def _ask(self, observation: dict[str, Any]) -> None:
-        """Have the policy think from here, as soon as it can."""
+    def _request_first(self, observation: dict[str, Any]) -> None:
+        """Request the first actions for this observation, once the policy is idle."""
         if self._action_source.idle:
             self.first = observation
             self._action_source.begin_trial(observation, self._seed)
 
-    def _agree(self, first: Pose, measured: Pose) -> bool | None:
-        """Begin where the first action is near the goal, else ramp to it; one that runs away is followed slowly."""
+    def _compare(self, first: Pose, measured: Pose) -> bool | None:
+        """Accept a first action close to the goal; else move towards it and ask again, or accept it ramped.
+
+        None while moving. Raises Stranded if it stays too far away.
+        """
         motion = self._motion
         off, name = distance(first, self._arm.goal, but=motion.gripper)
         if off <= motion.agree_within:
-            return self._found(ramped=False)
-        near = self._near(first)
-        if near and self._tries < TRIES:
-            self._tries, self.first = self._tries + 1, None
+            return self._accept(ramped=False)
+        near = self._may_go(first)
+        if near and self._attempts < MAX_ATTEMPTS:
+            self._attempts, self.first = self._attempts + 1, None
             self._arm.go(measured, [first])
             return None
         if off <= motion.jump_limit:
-            return self._found(ramped=True)
+            return self._accept(ramped=True)
         if near:
             raise Stranded(f"the policy begins {off:.0f} degrees away at {name}, wherever the arm waits for it")
-        raise self._offer(first)
+        raise self._propose(first)
 
-    def _near(self, first: Pose) -> bool:
-        """Whether the arm may go there by itself."""
-        return self._trusting or self._way(first)[0] <= self._motion.jump_limit
+    def _may_go(self, first: Pose) -> bool:
+        """Whether the arm may move there without confirmation."""
+        return self._trusting or self._distance_to_start(first)[0] <= self._motion.jump_limit
 
-    def _way(self, first: Pose) -> tuple[float, str]:
-        """How far it is, and at which joint, from the nearest place where a trial may begin."""
-        return min(distance(first, place, but=self._motion.gripper) for place in self._places or [self._here])
+    def _distance_to_start(self, first: Pose) -> tuple[float, str]:
+        """Degrees from the nearest allowed start, and the joint that is furthest off."""
+        starts = self._allowed_starts or [self._path_end]
+        return min(distance(first, start, but=self._motion.gripper) for start in starts)
 
-    def _offer(self, first: Pose) -> Stranded:
-        """Whoever starts the trial again has agreed to this way."""
-        self._offered = dict(first)
-        far, name = self._way(first)
-        where = "where its demonstrations began" if self._told else "the arm, and where it learnt to begin is not known"
+    def _propose(self, first: Pose) -> Stranded:
+        """Remember `first` as an allowed start if the operator starts again; returns the error that asks for it."""
+        self._proposed = dict(first)
+        far, name = self._distance_to_start(first)
+        where = (
+            "where its demonstrations began"
+            if self._start_known
+            else "the arm, and where it learnt to begin is not known"
+        )
         keys = "g, then space" if self._arm.can_rest else "space"
         return Stranded(
             f"the policy wants to begin {far:.0f} degrees from {where}: {name} at {first[name]:.0f}",
             f"check calibration and checkpoint; {keys} lets it go there slowly",
         )
 
-    def _found(self, *, ramped: bool) -> bool:
+    def _accept(self, *, ramped: bool) -> bool:
         if not self._start:
-            self._start = dict(self._arm.goal)  # the next trials begin here, too
-            self._places.append(self._start)
+            self._start = dict(self._arm.goal)  # later trials begin here too
+            self._allowed_starts.append(self._start)
         return ramped

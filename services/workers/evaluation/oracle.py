@@ -1,15 +1,15 @@
-"""The judge of the simulated bench: it knows where the cube is."""
+"""The simulated bench's judge, which knows where the cube is."""
 
 from __future__ import annotations
 
 from services.sim.client import World
 
 STEADY_S = 0.5
-"""How long the cube has to lie in the bowl, so that one that rolls through is no success."""
+"""Seconds the cube must stay in the bowl, so that one that rolls through does not count."""
 
 
 class Oracle:
-    """Looks once per control period. Raises ConnectionError when the bench is gone."""
+    """Called once per control period. Raises ConnectionError if the bench is gone."""
 
     def __init__(self, fps: int) -> None:
         self._needed = max(1, round(STEADY_S * fps))
@@ -17,11 +17,11 @@ class Oracle:
         self._world: World | None = None
 
     def begin(self) -> None:
-        """A trial begins."""
+        """Start counting for a new trial."""
         self._steady = 0
 
     def success(self) -> bool:
-        """Whether the cube has lain in the bowl for long enough."""
+        """Whether the cube has been in the bowl for STEADY_S. Call once per period."""
         if self._world is None:
             from services.sim import bench  # only a simulated bench has an oracle
 
@@ -30,7 +30,7 @@ class Oracle:
         return self._steady >= self._needed
 
     def close(self) -> None:
-        """Let the bench go."""
+        """Disconnect from the bench."""
         if self._world is not None:
             self._world.close()
             self._world = None

@@ -1,4 +1,4 @@
-"""What an evaluation needs before its first period: a policy that fits the bench and is loaded, and a dataset."""
+"""Prepares an evaluation before its first period: checks and loads the policy, opens the rollout dataset."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from services.workers.recording.open_takes import encoder_of, open_takes
 from services.workers.recording.takes import Takes
 
 
-def fitting(checkpoint: Checkpoint, devices: Devices, fps: int) -> tuple[Features, tuple[str, ...]]:
-    """The bench's features, without absent cameras, and what differs without harm. Raises CannotStart with all else."""
-    gone = {IMAGES + name: why for name, why in devices.absent.items()}
-    features = {key: feature for key, feature in dataset_features(devices.robot).items() if key not in gone}
+def matched_features(checkpoint: Checkpoint, devices: Devices, fps: int) -> tuple[Features, tuple[str, ...]]:
+    """The bench's features without absent cameras, and harmless differences. Raises CannotStart with all other ones."""
+    absent = {IMAGES + name: why for name, why in devices.absent.items()}
+    features = {key: feature for key, feature in dataset_features(devices.robot).items() if key not in absent}
     rates = {name: rate for name, camera in devices.cameras.items() if (rate := getattr(camera, "fps", None))}
     found = fit(checkpoint, features, fps=fps, rates=rates)
     if found.problems:
-        missed = [gone[name] for name in taken(checkpoint, gone).values()]
-        raise CannotStart(f"{checkpoint.label} does not fit this bench: {'; '.join((*found.problems, *missed))}")
+        missing = [absent[name] for name in taken(checkpoint, absent).values()]
+        raise CannotStart(f"{checkpoint.label} does not fit this bench: {'; '.join((*found.problems, *missing))}")
     return features, found.notes
 
 
 def load_policy(
     context: Context, request: EvalRequest, policy: Policy, features: Features, robot_type: str | None
 ) -> ActionSource:
-    """Wait until the policy, which loads since the worker began, can act here. Raises CannotStart."""
+    """Wait until the policy, which has been loading since the worker started, is ready. Raises CannotStart."""
     context.progress("loading the policy")
     inputs = _inputs(policy, features)
     policy.open({key: feature for key, feature in features.items() if key in inputs}, robot_type)
@@ -48,21 +48,23 @@ def load_policy(
 
 
 def _inputs(policy: Policy, features: Features) -> set[str]:
-    """What the policy gets, by the bench's names; all that is observed, where it does not say what it looks at."""
+    """The policy's inputs by the bench's names; all observations if the checkpoint does not list its inputs."""
     observed = {key for key in features if key.startswith("observation.")}
     return set(taken(policy.checkpoint, features).values()) or observed
 
 
-def loaded(checkpoint: Checkpoint, policy: Policy, features: Features, notes: tuple[str, ...]) -> ev.PolicyLoaded:
-    """What is told of the policy once it can act on the bench's `features`."""
+def policy_loaded(
+    checkpoint: Checkpoint, policy: Policy, features: Features, notes: tuple[str, ...]
+) -> ev.PolicyLoaded:
+    """The event that describes the loaded policy."""
     assert policy.loaded is not None
-    seen = [name for name in taken(checkpoint, features).values() if name.startswith(IMAGES)]
+    images = [name for name in taken(checkpoint, features).values() if name.startswith(IMAGES)]
     return ev.PolicyLoaded(
         checkpoint=str(checkpoint.path),
         policy=policy.loaded.policy,
         device=policy.loaded.device,
         parameters=policy.loaded.parameters,
-        cameras=tuple(name.removeprefix(IMAGES) for name in seen),
+        cameras=tuple(name.removeprefix(IMAGES) for name in images),
         actions_per_inference=policy.loaded.steps,
         start_pose=start_pose(checkpoint),
         notes=notes,
@@ -70,13 +72,13 @@ def loaded(checkpoint: Checkpoint, policy: Policy, features: Features, notes: tu
 
 
 def start_pose(checkpoint: Checkpoint) -> dict[str, float]:
-    """Where its trials begin, by motor; empty where that is not known."""
+    """Start pose of its trials by motor, in degrees; empty if unknown."""
     return {name.removesuffix(".pos"): value for name, value in checkpoint.provenance.start_pose.items()}
 
 
 def open_rollouts(context: Context, devices: Devices, request: EvalRequest, root: Path, features: Features) -> Takes:
-    """The dataset that the trials' motion goes into. Raises CannotStart."""
-    encoder, bench = encoder_of(request.profile.recording), devices.fact
+    """Open the dataset for the trials' motion. Raises CannotStart."""
+    encoder, bench = encoder_of(request.profile.recording), devices.bench_connected
     try:
         return open_takes(context, request, root, features=features, bench=bench, encoder=encoder)
     except (DatasetProblem, OSError) as error:

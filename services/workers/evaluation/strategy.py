@@ -1,4 +1,4 @@
-"""Evaluation: how a trial begins, what ends it, and what a verdict does."""
+"""The evaluation strategy: starts and ends trials, records them, handles verdicts."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from services.workers.recording.takes import Takes
 from sessions.models import EndedBy, SessionKind, SessionStatus, Verdict
 
 BETWEEN = (Phase.RUNNING, Phase.JUDGING, Phase.IDLE, Phase.RESTED, Phase.DONE)
-"""Phases that a verdict, or its undoing, changes at once: nothing moves by itself in them."""
+"""Phases that a verdict, or undoing one, changes at once, since the arm is not moving by itself."""
 
 
 class EvaluateStrategy(Strategy):
-    """Trials, each started by a command: the arm goes to where it begins, then follows the policy."""
+    """Runs trials, each started by a command: the arm moves to the start pose, then follows the policy."""
 
     kind = SessionKind.EVAL
     guided_by = "the policy"
     recovery_hint = "g goes to rest when it is back"
     needs_driver = frozenset({Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING})
-    """Nobody watches: whatever moves holds, and the trial is left pending."""
+    """Nobody watches: a moving arm holds, and the trial is left pending."""
 
     def __init__(self, request: EvalRequest, *, takes: Takes, action_source: ActionSource, start: Pose) -> None:
-        """`start` is where trials begin, empty where that is not known."""
+        """`start` is the start pose of trials, empty if unknown."""
         self._request, self._takes, self._action_source, self._start_pose = request, takes, action_source, start
         self.trials = Trials(request.trials)
         self._oracle = Oracle(request.fps) if request.judge == ORACLE else None
@@ -46,7 +46,7 @@ class EvaluateStrategy(Strategy):
         self._alarmed = self._ramped = False
 
     def setup(self, context: ArmContext) -> protocol.Command | None:
-        """Policy and dataset are open already."""
+        """Policy and dataset are open already; there is no first command."""
         self._context, self._recorder = context, Recorder(context, self._takes)
         trusting = self._oracle is not None
         motion = context.profile.motion
@@ -56,7 +56,7 @@ class EvaluateStrategy(Strategy):
     # --- commands ---------------------------------------------------------------------------------
 
     def reasons(self, command: protocol.Command) -> Mapping[Code, str]:
-        """What the number of the trial says, else what the phase does."""
+        """A wrong trial number is the reason, else the phase."""
         try:
             self.trials.check(command)
         except Refused as refused:
@@ -73,7 +73,7 @@ class EvaluateStrategy(Strategy):
         return {}
 
     def command(self, command: protocol.Command, done: Callable[[], None]) -> bool:
-        """Start and end trials; verdicts are answered when they are on disk."""
+        """Start and end trials; verdicts are answered once they are on disk."""
         self.trials.check(command)
         match command:
             case protocol.StartTrial(trial=trial):
@@ -88,7 +88,7 @@ class EvaluateStrategy(Strategy):
             case protocol.UndoVerdict(trial=trial):
                 self._undo(trial, done)
             case protocol.AnnotateTrial(trial=trial, failure_mode=mode):
-                self._context.tell(ev.TrialAnnotated(trial=trial, failure_mode=mode), then=done)
+                self._context.emit(ev.TrialAnnotated(trial=trial, failure_mode=mode), then=done)
             case _:
                 return super().command(command, done)
         return False
@@ -97,42 +97,42 @@ class EvaluateStrategy(Strategy):
         self._recorder.check()
         if self._context.guard.trouble:
             raise Refused(self._context.guard.trouble, Code.TROUBLE)
-        self._context.haste.check_after_stop()
-        self._context.haste.check_burst()
+        self._context.debounce.check_after_stop()
+        self._context.debounce.check_burst()
         if not self._context.driven:
             raise Refused("no console drives: a trial needs somebody who watches", Code.NOT_DRIVING)
         if self._context.waiting:
             raise Refused(f"trial {trial} starts as soon as the one before is saved", Code.WAITS)
 
     def _judge(self, trial: int, verdict: Verdict, judge: str, done: Callable[[], None] | None = None) -> None:
-        """The verdict on the running trial, which ends by it, or the pending one; the arm then goes to rest."""
+        """Record the verdict; it ends a running trial. The arm then goes to rest."""
         if self.trials.running:
             self._context.hold()
             self._end_take(EndedBy.VERDICT)
         self.trials.verdicts[trial] = verdict
-        self._context.tell(ev.TrialJudged(trial=trial, verdict=verdict, judge=judge), then=done)
+        self._context.emit(ev.TrialJudged(trial=trial, verdict=verdict, judge=judge), then=done)
         self._takes.judge(trial, verdict)
         if self._context.ending is not None:
             return
         if self._context.phase in (Phase.RUNNING, Phase.JUDGING) and self._context.arm.can_rest:
             self._context.rest(f"trial {trial} is judged: the arm goes to rest")
         else:
-            self._say_what_comes()
+            self._announce_next()
 
     def _undo(self, trial: int, done: Callable[[], None]) -> None:
         if self._context.waiting:
             raise Refused(f"trial {self.trials.next} has begun: the verdict before it stays", Code.WAITS)
         del self.trials.verdicts[trial]
-        self._context.tell(ev.VerdictUndone(trial=trial), then=done)
+        self._context.emit(ev.VerdictUndone(trial=trial), then=done)
         self._takes.judge(trial, None)
-        self._say_what_comes()
+        self._announce_next()
 
-    def _say_what_comes(self) -> None:
+    def _announce_next(self) -> None:
         if self._context.phase in BETWEEN:
             self._context.enter(*self.settle(Phase.RESTED))
 
     def settle(self, phase: Phase) -> tuple[Phase, str]:
-        """Done, or what the next key means."""
+        """DONE if enough trials are judged, else the phase with what comes next."""
         if self.trials.pending:
             detail = f"trial {self.trials.pending} waits for its verdict"
         elif self.trials.reached:
@@ -141,76 +141,76 @@ class EvaluateStrategy(Strategy):
             detail = f"trial {self.trials.next} comes next"
         return Phase.RESTED if self._context.arm.at_rest else Phase.IDLE, detail
 
-    # --- how a trial begins -----------------------------------------------------------------------
+    # --- starting a trial -------------------------------------------------------------------------
 
     def begin(self, number: int) -> bool:
-        """Once the trial before is saved: the scene is laid out, the arm sets out."""
-        if self._takes.problem:  # the trial before could not be saved, and neither could this one
+        """Once the previous trial is saved, set up the scene and start moving to the start pose."""
+        if self._takes.problem:  # the previous trial could not be saved: drop this start
             return True
         if not self._recorder.free:
             return False
         if self._alarmed:
             self._alarmed = False
-            self._context.tell(ev.AlarmCleared(source=AlarmSource.POLICY))
-        self._context.tell_devices("take_started", number)
+            self._context.emit(ev.AlarmCleared(source=AlarmSource.POLICY))
+        self._context.notify_devices("take_started", number)
         measured = self._context.guard.call("follower", self._context.arm.measure)
-        if measured is not None:  # else that has stopped everything
+        if measured is not None:  # else the guard has stopped the arm
             seed = self._request.seed
-            self._approach.set_out(measured, None if seed is None else seed + number)
-            self._say_how_far()
+            self._approach.begin(measured, None if seed is None else seed + number)
+            self._announce_approach()
         return True
 
-    def _say_how_far(self) -> None:
-        loads, moves = "the policy is being loaded again", "the arm moves to where the trial begins"
-        self._context.enter(Phase.ALIGNING, loads if self._approach.reloads else moves)
+    def _announce_approach(self) -> None:
+        loading, moving = "the policy is being loaded again", "the arm moves to where the trial begins"
+        self._context.enter(Phase.ALIGNING, loading if self._approach.reloads else moving)
 
-    def _come_near(self, observation: dict[str, Any]) -> None:
-        """On the way to where the trial begins."""
+    def _step_approach(self, observation: dict[str, Any]) -> None:
+        """Advance the approach; begin the trial once it is complete."""
         try:
             ramped = self._approach.step(observation, self._context.pose)
         except Stranded as why:
-            self._cannot_begin(str(why), why.answer)
+            self._abandon_start(str(why), why.answer)
             return
         if ramped is not None:
             self._begin_trial(ramped=ramped)
         else:
-            self._say_how_far()
+            self._announce_approach()
 
     def _begin_trial(self, *, ramped: bool) -> None:
-        """The first recorded frame is the observation that the first actions were made from.
+        """Start the trial; its first recorded frame is the observation that the first actions were computed from.
 
-        `ramped`: the arm moves below its speed limit until it agrees with the policy, then follows it.
+        If `ramped`, the arm moves below its speed limit until it agrees with the policy, then follows it.
         """
         self._ramped = ramped
         trial = self.trials.begin()
         checkpoint = str(self._action_source.policy.checkpoint.path)
         started = ev.TrialStarted(trial=trial, checkpoint=checkpoint, condition=self._request.condition)
-        self._recorder.start(trial, started, accepted=False)  # until it is judged a success
+        self._recorder.start(trial, started, accepted=False)  # accepted only once judged a success
         if self._oracle is not None:
             self._oracle.begin()
         self._context.arm.follow()
         self._context.enter(Phase.RUNNING, f"trial {trial}")
 
-    def _cannot_begin(self, why: str, answer: str) -> None:
+    def _abandon_start(self, why: str, answer: str) -> None:
         self._alarm(why, answer)
         self._context.stop(StopCause.STRANDED, why)
-        self._context.haste.stopped()  # a key that was on its way agrees to nothing
+        self._context.debounce.note_stop()  # a key pressed before this was shown must not confirm it
         if self._oracle is not None:
             self._context.finish(SessionStatus.ABORTED, why)
 
     def _alarm(self, why: str, answer: str) -> None:
         self._alarmed = True
-        self._context.tell(ev.AlarmRaised(source=AlarmSource.POLICY, text=why, answer=answer))
+        self._context.emit(ev.AlarmRaised(source=AlarmSource.POLICY, text=why, answer=answer))
 
     # --- each period ------------------------------------------------------------------------------
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
-        """What the policy says while a trial runs; the goal stays where it says nothing yet."""
+        """The policy's action while a trial runs, or the unchanged goal if there is none yet; else {}."""
         if observation is None:
             return {}
         try:
             if self._context.phase is Phase.ALIGNING:
-                self._come_near(observation)
+                self._step_approach(observation)
             if self._context.phase is Phase.RUNNING:
                 return self._paced(self._action_source.act(observation) or dict(self._context.arm.goal))
         except PolicyFailed as failure:
@@ -218,20 +218,20 @@ class EvaluateStrategy(Strategy):
         return {}
 
     def _paced(self, action: Pose) -> Pose:
-        """The action, or while a trial begins ramped one speed-limited step towards it."""
+        """The action, or during a ramped start one speed-limited step towards it."""
         arm, motion = self._context.arm, self._context.profile.motion
         if self._ramped and distance(action, arm.goal, but=motion.gripper)[0] <= motion.agree_within:
             self._ramped = False
         return step_towards(arm.goal, action, arm.limits) if self._ramped else action
 
     def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
-        """Record, and see whether the trial is over."""
+        """Record the frame; end the trial on success, timeout or trouble."""
         if self.trials.running and self._context.arm.mode is Mode.FOLLOW:
             first, self._approach.first = self._approach.first, None
             self._recorder.add(observation if first is None else first, action)
-            self._see_the_end()
+            self._check_end()
 
-    def _see_the_end(self) -> None:
+    def _check_end(self) -> None:
         trial, oracle = self.trials.running, self._oracle
         if self._takes.trouble:
             why = f"the trial cannot be saved: {self._takes.trouble}"
@@ -244,12 +244,12 @@ class EvaluateStrategy(Strategy):
             if oracle is not None:
                 self._judge(trial, Verdict.FAILURE, ORACLE)
 
-    # --- how it ends ------------------------------------------------------------------------------
+    # --- ending a trial ---------------------------------------------------------------------------
 
     def _finish_trial(self, reason: EndedBy, detail: str, why: str = "") -> None:
-        """Hold; the verdict is pending."""
+        """Hold and end the running trial; its verdict is pending."""
         self._context.hold()
-        if self.trials.running:  # else holding failed, and that ended it
+        if self.trials.running:  # else the hold failed, which ended the trial
             self._end_take(reason, why)
             self._context.enter(Phase.JUDGING, detail)
 
@@ -261,7 +261,7 @@ class EvaluateStrategy(Strategy):
         self._recorder.end(reason, ended)
 
     def _policy_failed(self, failure: PolicyFailed) -> None:
-        """The arm holds first. What the policy did wrong is a failure to the oracle; its death nobody can judge."""
+        """Hold and end the trial. The oracle judges a bad action a failure; a dead process ends its session."""
         trial, policy = self.trials.running, self._action_source.policy
         why = str(failure)
         if not why:
@@ -274,33 +274,33 @@ class EvaluateStrategy(Strategy):
         elif self._oracle is not None and self.trials.pending == trial:
             self._judge(trial, Verdict.FAILURE, ORACLE)
 
-    def on_leap(self, why: str) -> None:
-        """The policy jumped."""
+    def on_jump(self, why: str) -> None:
+        """End the trial."""
         self._policy_failed(PolicyFailed(why))
 
     def on_stop(self, why: str, ended_by: EndedBy) -> str:
-        """A trial that runs ends here and waits for its verdict; one that was about to begin does not."""
+        """End a running trial, which then waits for its verdict; cancel one that was about to begin."""
         if self._context.phase is Phase.ALIGNING:
-            self._context.tell_devices("take_ended", self.trials.next)
+            self._context.notify_devices("take_ended", self.trials.next)
         if not self.trials.running:
             return ""
         self._end_take(ended_by, why if ended_by is EndedBy.FAILED else "")
         return f"trial {self.trials.started} waits for its verdict"
 
-    # --- what the loop asks -----------------------------------------------------------------------
+    # --- queries of the loop ----------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
-        """A trial is being saved."""
+        """Whether a trial is being saved."""
         return not self._recorder.free
 
     @property
     def needs_steps(self) -> bool:
-        """Time passes while the policy drives, and stands still while anybody decides."""
+        """Whether the policy drives; time stands still while a person or the oracle decides."""
         return self._context.phase is Phase.RUNNING
 
     def telemetry(self) -> dict[str, Any]:
-        """The trial's clock, the policy's pace and the encoder's queue."""
+        """Trial time, policy timing and encoder queue."""
         queue = self._action_source.queue
         return self._recorder.telemetry() | {
             "infer_ms": self._action_source.policy.infer_ms,
@@ -309,7 +309,7 @@ class EvaluateStrategy(Strategy):
         }
 
     def end(self) -> None:
-        """Save what is left and close the dataset."""
+        """End a running trial, wait until it is saved, and close the dataset and the oracle."""
         self._end_take(EndedBy.ENDED)
         self._takes.close()
         if self._oracle is not None:

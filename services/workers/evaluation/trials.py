@@ -1,4 +1,4 @@
-"""The trials of one session and their verdicts: what may come next. Pure."""
+"""The trials of one session, their verdicts, and which command is allowed next. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sessions.models import Verdict
 
 @dataclass
 class Trials:
-    """`started` counts attempts from 1; the last one is `running`, waits for its verdict (`pending`), or has one."""
+    """`started` counts attempts from 1; the last is `running`, waits for its verdict (`pending`), or has one."""
 
     target: int
     started: int = 0
@@ -21,33 +21,33 @@ class Trials:
 
     @property
     def next(self) -> int:
-        """The number of the trial to come."""
+        """The next trial's number."""
         return self.started + 1
 
     @property
     def pending(self) -> int:
-        """The trial that has ended without a verdict, else 0."""
+        """The ended trial that has no verdict yet, else 0."""
         return self.started if self.started and not self.running and self.started not in self.verdicts else 0
 
     @property
     def judged(self) -> int:
-        """Trials that count: void ones are repeated."""
+        """Trials with a verdict other than void; void ones are repeated."""
         return sum(v is not Verdict.VOID for v in self.verdicts.values())
 
     @property
     def reached(self) -> bool:
-        """Whether enough of them are judged."""
+        """Whether `target` trials are judged; never if the target is 0."""
         return 0 < self.target <= self.judged
 
     def begin(self) -> int:
-        """The next trial runs; its number."""
+        """Start the next trial; returns its number."""
         self.started = self.running = self.next
         return self.started
 
-    # --- what is refused, each with Refused -------------------------------------------------------
+    # --- checks, each of which raises Refused -----------------------------------------------------
 
     def check_start(self, trial: int) -> None:
-        """The next one comes next, and not before the last has its verdict."""
+        """Trial numbers are consecutive, and the last trial must have its verdict."""
         if self.pending:
             words = f"trial {self.pending} waits for its verdict: s success, f failure, v void"
             raise Refused(words, Code.PENDING_VERDICT)
@@ -57,12 +57,12 @@ class Trials:
             raise Refused(f"trial {self.next} comes next, not {trial}", Code.WRONG_NUMBER)
 
     def check_running(self, trial: int) -> None:
-        """It is the one that runs."""
+        """It must be running."""
         if not trial or self.running != trial:
             raise Refused(f"trial {trial} is not running", Code.WRONG_NUMBER)
 
     def check_judge(self, trial: int) -> None:
-        """It runs, or has ended without a verdict."""
+        """It must be running, or ended without a verdict."""
         if trial in self.verdicts:
             words = f"trial {trial} has its verdict, {self.verdicts[trial].value}: u takes the last one back"
             raise Refused(words, Code.NO_TRIAL)
@@ -70,20 +70,20 @@ class Trials:
             raise Refused(f"there is no trial {trial} to judge", Code.NO_TRIAL)
 
     def check_undo(self, trial: int) -> None:
-        """It is the last one, and has a verdict."""
+        """It must be the last one and have a verdict."""
         if trial != self.started or not trial:
             raise Refused(f"trial {trial} is not the last one: its verdict stays", Code.NO_VERDICT)
         if trial not in self.verdicts:
             raise Refused(f"trial {trial} has no verdict to take back", Code.NO_VERDICT)
 
     def check_annotate(self, trial: int) -> None:
-        """It has failed."""
+        """It must be judged a failure."""
         if self.verdicts.get(trial) is not Verdict.FAILURE:
             words = f"trial {trial} is not judged a failure: how it failed belongs to those"
             raise Refused(words, Code.NO_FAILURE)
 
     def check(self, command: protocol.Command) -> None:
-        """Whether its number fits."""
+        """Check the trial number of any command that has one."""
         match command:
             case protocol.StartTrial(trial=trial):
                 self.check_start(trial)

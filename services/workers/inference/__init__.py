@@ -1,1 +1,1 @@
-"""A policy at work: its own process, and the control loop's end of it."""
+"""Policy inference: the policy's process, and the control loop's side of it."""

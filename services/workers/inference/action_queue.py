@@ -1,4 +1,4 @@
-"""Which action each control period gets: chunks in, one action out per period. Pure."""
+"""Queues the policy's actions: chunks in, one action out per control period. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ActionQueue:
     """Actions waiting to be sent, of a policy that uses `steps` of each inference.
 
     An observation is taken while actions of the previous chunk are left; those sent since then are skipped in the
-    new chunk, so that it continues where the arm is. Periods without an action, in which the arm stood, are not
+    new chunk, so that it continues where the arm is. Periods without an action, in which the arm did not move, are not
     skipped. A policy that gives one action per observation (`steps` 1) is never aligned.
     """
 

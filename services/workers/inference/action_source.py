@@ -48,11 +48,11 @@ class ActionSource:
 
     @property
     def idle(self) -> bool:
-        """Whether it takes a request: it is loaded and has answered the previous one."""
-        self._listen()
+        """Whether the policy is loaded and has answered the previous request."""
+        self._poll()
         if self._lockstep and self.policy.ready is None:
             self.policy.poll(0.2)
-            self._listen()
+            self._poll()
         return self.policy.ready is not None and not self.policy.busy
 
     def begin_trial(self, observation: dict[str, Any], seed: int | None) -> None:
@@ -63,8 +63,8 @@ class ActionSource:
         self._ask(observation)
 
     def first(self) -> Pose | None:
-        """The first action, None until it is there. Raises PolicyFailed."""
-        self._listen()
+        """The first action; None until it arrives. Raises PolicyFailed."""
+        self._poll()
         self._waited_periods += 1
         if self._waited_periods > ANSWER_LIMIT_S * self._fps:
             raise self._give_up(f"the policy has not answered for {ANSWER_LIMIT_S:g} s")
@@ -73,7 +73,7 @@ class ActionSource:
 
     def act(self, observation: dict[str, Any]) -> Pose | None:
         """The action of this period; None if there is none yet. Raises PolicyFailed."""
-        self._listen()
+        self._poll()
         due = not self.queue if self._lockstep else len(self.queue) <= self.queue.lead
         if due and not self.policy.busy:
             self._ask(observation)
@@ -92,7 +92,7 @@ class ActionSource:
         self.policy.give_up(why)
         return PolicyFailed(why)
 
-    def _listen(self) -> None:
+    def _poll(self) -> None:
         self.policy.poll()
         if self.policy.dead:
             raise PolicyFailed("", died=True)

@@ -1,4 +1,4 @@
-"""Starts policy processes. Each waits on its standard input for its order; one may be started before it is needed."""
+"""Starts policy processes. Each waits on standard input for its order; one may be started in advance."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ PACKET = 1 << 16
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Load LeRobot, and the code of this type of policy where it is named."""
+    """Load LeRobot, and the code of this type of policy if named."""
 
     policy: str = ""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Serve the policy in this pretrained_model folder. With it come three file descriptors: the socket and the
-    memory of the control loop, and the file to write to from now on.
+    """Serve the policy in this pretrained_model folder.
+
+    Sent with three file descriptors: the control loop's socket, its shared memory, and the log file for output.
     """
 
     checkpoint: str
 
 
-Told = Load | Order
-_told: msgspec.json.Decoder[Told] = msgspec.json.Decoder(Told)
-decode = _told.decode
+Message = Load | Order
+_messages: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+decode = _messages.decode
 
 
 class Child(Protocol):
-    """A process that was started: what is needed of subprocess.Popen."""
+    """A started process: the part of subprocess.Popen that is needed."""
 
     pid: int
 
@@ -45,46 +46,47 @@ class Child(Protocol):
         """SIGKILL."""
 
 
-class Waiting:
-    """A policy process without an order. It dies with this one."""
+class WaitingProcess:
+    """A policy process without an order. It dies with this process."""
 
     def __init__(self) -> None:
-        """Raises OSError."""
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        """Start the process. Raises OSError."""
+        self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         argv = [sys.executable, "-P", "-m", "services.workers.inference.policy_server", str(os.getpid())]
         try:
             with theirs:
                 self.process = subprocess.Popen(argv, stdin=theirs.fileno(), stdout=sys.stderr)
         except OSError:
-            self._line.close()
+            self._connection.close()
             raise
 
     def load(self, policy: str) -> None:
-        """Have it load what such a policy needs, after what it loads already."""
+        """Have it load what this type of policy needs, after what it is loading already."""
         with suppress(OSError):
-            self._line.send(msgspec.json.encode(Load(policy=policy)))
+            self._connection.send(msgspec.json.encode(Load(policy=policy)))
 
     def order(self, order: Order, *, socket_fd: int, memory_fd: int) -> Child:
-        """Give it its order. Raises OSError where it is gone."""
-        with self._line:
-            socket.send_fds(self._line, [msgspec.json.encode(order)], [socket_fd, memory_fd, sys.stderr.fileno()])
+        """Send the order; returns the process. Raises OSError if it is gone."""
+        descriptors = [socket_fd, memory_fd, sys.stderr.fileno()]
+        with self._connection:
+            socket.send_fds(self._connection, [msgspec.json.encode(order)], descriptors)
         return self.process
 
     def end(self) -> None:
-        """It is gone when this returns."""
-        self._line.close()
+        """Kill the process and wait for its end."""
+        self._connection.close()
         self.process.kill()
         self.process.wait()
 
 
-_warm: list[Waiting] = []
-"""The one that was started before it is needed, if there is one."""
+_warm: list[WaitingProcess] = []
+"""The process started in advance, if any."""
 
 
 def spawn(order: Order, *, socket_fd: int, memory_fd: int) -> Child:
-    """A process with this order: the warm one, once, else a new one. It writes to this process's standard error.
+    """Give the order to the warm process, else to a new one. It writes to this process's standard error.
 
-    Raises OSError where none can be started.
+    Raises OSError if none can be started.
     """
     if _warm:
         warm = _warm.pop()
@@ -92,19 +94,19 @@ def spawn(order: Order, *, socket_fd: int, memory_fd: int) -> Child:
             return warm.order(order, socket_fd=socket_fd, memory_fd=memory_fd)
         except OSError:  # it is gone
             warm.end()
-    return Waiting().order(order, socket_fd=socket_fd, memory_fd=memory_fd)
+    return WaitingProcess().order(order, socket_fd=socket_fd, memory_fd=memory_fd)
 
 
 def warm_up(policy: str) -> None:
-    """Have a process ready for policies of this type, if it is named, and of any other."""
+    """Start a process in advance unless there is one, and load this type of policy if named."""
     if not _warm:
         with suppress(OSError):
-            _warm.append(Waiting())
+            _warm.append(WaitingProcess())
     for warm in _warm:
         warm.load(policy)
 
 
 def cool_down() -> None:
-    """End the process that nobody needs."""
+    """End the warm process, if any."""
     while _warm:
         _warm.pop().end()

@@ -1,4 +1,4 @@
-"""The control loop's side of the policy process: starts it, sends observations, and never waits unless asked to."""
+"""The control loop's side of the policy process: starts it, sends observations, and waits only on request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAST_WORDS_S = 0.05
 
 
 class Policy:
-    """One checkpoint in a process of its own, started again on demand. Belongs to the control loop's thread.
+    """One checkpoint in a separate process, restarted on demand. Use on the control loop's thread.
 
     `loaded` and `ready` are its messages, None until they arrive; `failure` says why it is dead.
     """

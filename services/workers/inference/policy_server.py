@@ -1,10 +1,10 @@
-"""The policy's own process: loads a checkpoint with LeRobot, and turns observations into actions on request.
+"""The policy process: loads a checkpoint with LeRobot, and turns observations into actions on request.
 
 A separate process, so that neither Python's lock nor a crash nor an out-of-memory kill of the policy touches the
 process that holds the arm. It dies with that process.
 
-`python -P -m services.workers.inference.policy_server PARENT`; its order comes by standard input, a socket pair of
-which `services.workers.inference.child` has the other end.
+`python -P -m services.workers.inference.policy_server PARENT`; the order arrives on standard input, a socket pair
+whose other end is in `services.workers.inference.child`.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Service:
     def __init__(self, connection: socket.socket, memory: int, runner: Runner) -> None:
         self._connection, self._memory, self._runner = connection, memory, runner
         self._frame: inference_protocol.Frame = {}
-        self._with = {"task": "", "robot_type": ""}
+        self._context = {"task": "", "robot_type": ""}
 
     def run(self) -> None:
         """Serve until the connection closes. Raises whatever the policy raises."""
@@ -157,7 +157,7 @@ class Service:
     def _open(self, wanted: inference_protocol.Open) -> None:
         """Map the memory and run twice, since the first inference is slower than later ones."""
         self._frame = inference_protocol.views(mmap.mmap(self._memory, wanted.size), wanted.parts)
-        self._with = {"task": wanted.task, "robot_type": wanted.robot_type}
+        self._context = {"task": wanted.task, "robot_type": wanted.robot_type}
         ms = 0.0
         for _ in range(2):
             self._runner.reset()
@@ -173,7 +173,7 @@ class Service:
     def _timed(self, rows: int) -> tuple[NDArray[np.float32], float]:
         began = time.perf_counter()
         copied = {key: value.copy() for key, value in self._frame.items()}
-        actions = self._runner.act(copied, rows=rows, **self._with)
+        actions = self._runner.act(copied, rows=rows, **self._context)
         return actions, 1000 * (time.perf_counter() - began)
 
 
@@ -194,22 +194,22 @@ def explain(error: BaseException) -> str:
 def main(argv: list[str]) -> int:
     """Wait for the order, import what it will need, then serve it."""
     begin(int(argv[1]))
-    line = socket.socket(fileno=0)
+    connection = socket.socket(fileno=0)
     while True:
-        packet, descriptors, _, _ = socket.recv_fds(line, child.PACKET, 3)
-        if not packet:  # the worker needs none
+        packet, descriptors, _, _ = socket.recv_fds(connection, child.PACKET, 3)
+        if not packet:  # the worker needs no policy
             return 0
         match child.decode(packet):
             case child.Load(policy=policy):
                 _load_code(policy)
             case child.Order() as order:
                 socket_fd, memory_fd, log = descriptors
-                _write_to(line, log)
+                _redirect_output(connection, log)
                 return serve(order, socket_fd=socket_fd, memory_fd=memory_fd)
 
 
 def begin(parent: int) -> None:
-    """Set what every policy process has: its parent's death ends it, and its session decides otherwise."""
+    """Configure the process: it dies with its parent, ignores signals, and yields to the control loop."""
     die_with(parent)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the session decides when it ends
@@ -244,17 +244,17 @@ def _load_code(policy: str) -> None:
 
 
 def _spare_the_collector() -> None:
-    """Otherwise each collection visits all objects of torch and LeRobot: 200 ms."""
+    """Exclude all present objects from garbage collection, which would take 200 ms each time."""
     gc.collect()
     gc.freeze()
 
 
-def _write_to(line: socket.socket, log: int) -> None:
-    """Standard output and error go to `log` from now on; there is no more input."""
+def _redirect_output(connection: socket.socket, log: int) -> None:
+    """Send standard output and error to `log`, and replace standard input by /dev/null."""
     sys.stdout.flush()
     sys.stderr.flush()
     null = os.open(os.devnull, os.O_RDONLY)
-    line.detach()
+    connection.detach()
     for target, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, target)
     os.close(null)
@@ -263,16 +263,16 @@ def _write_to(line: socket.socket, log: int) -> None:
 
 def serve(order: child.Order, *, socket_fd: int, memory_fd: int) -> int:
     """Load the policy, report it, serve; reports an error before it ends. Returns the exit status."""
-    line = socket.socket(fileno=socket_fd)
+    connection = socket.socket(fileno=socket_fd)
     try:
         runner = Runner(Path(order.checkpoint))
-        line.send(inference_protocol.encode(runner.facts()))
-        Service(line, memory_fd, runner).run()
+        connection.send(inference_protocol.encode(runner.facts()))
+        Service(connection, memory_fd, runner).run()
     except (BrokenPipeError, ConnectionResetError):  # the control loop is gone
         return 0
     except Exception as error:  # LeRobot may raise anything, and the session has to know
         logger.exception("the policy failed")
-        line.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
+        connection.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""What every worker has at hand."""
+"""A worker's run folder, journal, socket server and mailbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.workers.process.server import Server
 
 @dataclass(frozen=True)
 class Context:
-    """Its run, its journal, its socket, its mailbox."""
+    """Shared by all parts of one worker."""
 
     run: RunFolder
     journal: Journal
@@ -23,12 +23,12 @@ class Context:
     mailbox: Mailbox
 
     def progress(self, detail: str) -> None:
-        """Say what is being loaded or connected while the worker starts."""
-        self.journal.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail=detail))
+        """Report what is being loaded or connected during start-up."""
+        self.journal.emit(ev.PhaseChanged(phase=Phase.STARTING.value, detail=detail))
 
 
 def remark(command: protocol.AddNote | protocol.SetTag) -> ev.Event:
-    """The event of a person's remark, in any session."""
+    """The event of a note or tag, in any kind of session."""
     if isinstance(command, protocol.AddNote):
         return ev.NoteAdded(text=command.text, author=command.author)
     return ev.TagAdded(tag=command.tag) if command.present else ev.TagRemoved(tag=command.tag)

@@ -1,4 +1,4 @@
-"""What a worker sets before LeRobot is imported. Import this first; it imports nothing heavy."""
+"""Process settings to make before LeRobot is imported. Import this module first; it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def prepare(data_dir: Path) -> None:
-    """One BLAS thread (others delay the control loop), quiet encoders, no display, temporary files beside the data."""
+    """Set one BLAS thread (more delay the control loop), quiet encoders, no display, temporary files near the data."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("SVT_LOG", "1")
@@ -25,14 +25,14 @@ def prepare(data_dir: Path) -> None:
 
 
 def _temporary_folder(data_dir: Path) -> Path:
-    """On the datasets' file system, since LeRobot moves remuxed videos out of it (shutil.move)."""
+    """A folder on the datasets' file system, since LeRobot moves remuxed videos out of it (shutil.move)."""
     path = data_dir / "tmp"
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def load_libusb() -> None:
-    """Where the system has no libusb-1.0, load the one of the libusb-package wheel, so that pyrealsense2 imports."""
+    """Load libusb-1.0 from the libusb-package wheel if the system has none, so that pyrealsense2 can be imported."""
     if find_library("usb-1.0"):
         return
     import libusb_package

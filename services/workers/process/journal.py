@@ -1,4 +1,4 @@
-"""The worker's own end of events.jsonl: numbers, fsyncs and publishes on a thread of its own."""
+"""Appends a worker's events to events.jsonl: numbers, fsyncs and publishes them on its own thread."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Entry:
 
 
 class Journal:
-    """Events in the order told; published only once they are on disk. The control loop never waits for it."""
+    """Keeps events in order and publishes each only once it is on disk. `emit` never blocks the control loop."""
 
     def __init__(self, log: EventLog, publish: Callable[[ev.Event], None]) -> None:
         self._log, self._publish = log, publish
@@ -37,12 +37,12 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def tell(self, event: ev.Event, then: Callable[[], None] | None = None) -> None:
-        """Hand the event over; returns at once. `then` is called on the journal's thread once it is on disk."""
+    def emit(self, event: ev.Event, then: Callable[[], None] | None = None) -> None:
+        """Queue an event; returns at once. `then` is called on the journal's thread once the event is on disk."""
         self._put(event, then)
 
     def commit(self, event: ev.Event) -> None:
-        """Return when the event is on disk. Not for the control loop."""
+        """Append an event and wait until it is on disk. Not for the control loop."""
         self._put(event).done.wait()
 
     def _put(self, event: ev.Event, then: Callable[[], None] | None = None) -> _Entry:
@@ -51,36 +51,36 @@ class Journal:
         return entry
 
     def close(self) -> None:
-        """Write what is left and let the lock go."""
+        """Write what is left and release the log's lock."""
         self._queue.put(None)
         self._thread.join()
         self._log.close()
 
     def _run(self) -> None:
-        while batch := self._waiting():
+        while batch := self._next_batch():
             written: list[tuple[_Entry, ev.Event]] = []
             for entry in batch:
                 try:
-                    event = self._log.append(entry.event, sync=entry is batch[-1])  # one fsync for all that waited
-                except OSError:  # those before it need not wait until there is room for this one
+                    event = self._log.append(entry.event, sync=entry is batch[-1])  # one fsync for the batch
+                except OSError:  # publish the events before it now: this one may wait long for disk space
                     if written:
-                        self._keep_trying(self._log.sync)
-                        self._announce(written)
+                        self._retry(self._log.sync)
+                        self._publish_written(written)
                         written = []
-                    event = self._keep_trying(partial(self._log.append, entry.event))
+                    event = self._retry(partial(self._log.append, entry.event))
                 written.append((entry, event))
-            self._announce(written)
+            self._publish_written(written)
 
-    def _announce(self, written: list[tuple[_Entry, ev.Event]]) -> None:
-        """Publish and answer what is on disk."""
+    def _publish_written(self, written: list[tuple[_Entry, ev.Event]]) -> None:
+        """Publish and acknowledge events that are on disk."""
         for entry, event in written:
             self._publish(event)
             entry.done.set()
             if entry.then is not None:
                 entry.then()
 
-    def _waiting(self) -> list[_Entry]:
-        """Waits for the next entry; with it comes whatever else was told meanwhile. Empty at the end."""
+    def _next_batch(self) -> list[_Entry]:
+        """Wait for the next entry; returns it with all others queued by then. Empty at the end."""
         batch: list[_Entry] = []
         entry = self._queue.get()
         while entry is not None:
@@ -89,23 +89,23 @@ class Journal:
                 return batch
             entry = self._queue.get()
         if batch:
-            self._queue.put(None)  # the end, for the next time
+            self._queue.put(None)  # the end marker, for the next call
         return batch
 
-    def _keep_trying[Done](self, act: Callable[[], Done]) -> Done:
-        """Do it until the disk lets it: meanwhile the fact waits in memory, and watchers are told."""
-        told = False
+    def _retry[Done](self, act: Callable[[], Done]) -> Done:
+        """Repeat `act` until the disk accepts it, with an alarm to the attached consoles meanwhile."""
+        alarmed = False
         while True:
             try:
                 done = act()
             except OSError as error:
                 logger.error("events.jsonl: %s", error)
-                if not told:
+                if not alarmed:
                     text = f"events cannot be written: {error.strerror}; free the disk, nothing is lost yet"
                     self._publish(ev.AlarmRaised(source=AlarmSource.DISK, text=text, at=time.time()))
-                    told = True
+                    alarmed = True
                 time.sleep(RETRY_S)
                 continue
-            if told:
+            if alarmed:
                 self._publish(ev.AlarmCleared(source=AlarmSource.DISK))
             return done

@@ -1,4 +1,4 @@
-"""From the server's thread to the control loop: commands, and what else should wake it."""
+"""Passes commands, and other reasons to wake up, from the server's thread to the control loop."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from services.workers.process.server import Received
 
 
 class Refused(Exception):
-    """A command that is not obeyed: why, and what to do instead; `code` says it to whoever sent the command."""
+    """A command was refused. The message says why and what to do instead; `code` is the same for programs."""
 
-    def __init__(self, words: str, code: Code = Code.WRONG_PHASE) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, code: Code = Code.WRONG_PHASE) -> None:
+        super().__init__(message)
         self.code = code
 
 
 class Mailbox:
-    """Commands in order of arrival. Before the loop runs and after it, `open` is False and nothing can move."""
+    """Commands in order of arrival. While `open` is False, before and after the loop runs, nothing can move."""
 
     def __init__(self) -> None:
         self.wake = threading.Event()
@@ -30,10 +30,10 @@ class Mailbox:
         self._received: queue.SimpleQueue[Received] = queue.SimpleQueue()
 
     def receive(self, received: Received) -> None:
-        """Called on the server's thread."""
+        """Queue a command, or answer it if the mailbox is closed. Called on the server's thread."""
         if not self.open and not isinstance(received.command, protocol.AddNote | protocol.SetTag):
             if isinstance(received.command, protocol.Stop):
-                self.stopped = True  # and nothing may move when the start is over
+                self.stopped = True  # nothing may move once start-up is over
                 received.accept("nothing moves yet")
             else:
                 received.refuse("the session is still starting, or it ends: nothing was done", Code.NOT_READY)
@@ -42,16 +42,16 @@ class Mailbox:
         self.wake.set()
 
     def lose_driver(self) -> None:
-        """Called on the server's thread when the driving console is gone."""
+        """Note that the driving console is gone. Called on the server's thread."""
         self.driver_lost = True
         self.wake.set()
 
-    def ask_to_end(self) -> None:
-        """Called from the signal handler of SIGTERM: it may not take the lock of `wake`, which the loop may hold."""
+    def request_end(self) -> None:
+        """Ask the loop to end. Called from a signal handler, so it must not take the lock of `wake`."""
         self.terminate = True
 
     def drain(self) -> list[Received]:
-        """What has arrived, stops first."""
+        """All commands that have arrived, stops first."""
         self.wake.clear()
         received = []
         while not self._received.empty():

@@ -1,4 +1,4 @@
-"""A worker's frame: its events, its socket, its signals, its end. What it does inside is the caller's."""
+"""Runs a worker process around a session's `body`: events, socket, signals, end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class CannotStart(Exception):
-    """The session ends before anything moved; says why and what to do."""
+    """The session ends before anything has moved; the message says why and what to do."""
 
 
 End = tuple[SessionStatus, str]
@@ -56,10 +56,10 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
     mailbox = Mailbox()
     server = Server(run, receive=mailbox.receive, driver_lost=mailbox.lose_driver)
     journal = Journal(log, server.publish)
-    signal.signal(signal.SIGTERM, lambda *_: mailbox.ask_to_end())
+    signal.signal(signal.SIGTERM, lambda *_: mailbox.request_end())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it has no terminal; a hang-up is not for it
-    journal.tell(_started(run, request))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a worker outlives the terminal that started it
+    journal.emit(_started(run, request))
     status, reason = _run(body, Context(run, journal, server, mailbox), request)
     journal.commit(ev.SessionEnded(status=status, reason=reason))
     server.stop()
@@ -70,19 +70,19 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
 def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequest) -> End:
     try:
         _open(context.server)
-        context.journal.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail="loading LeRobot"))
+        context.journal.emit(ev.PhaseChanged(phase=Phase.STARTING.value, detail="loading LeRobot"))
         return body(context, request)
     except CannotStart as error:
         logger.error("%s", error)
         return SessionStatus.ABORTED, str(error)
-    except Exception as error:  # the last line of defence: the session must say how it ended
+    except Exception as error:  # the session must report how it ended, whatever the error
         logger.exception("the worker failed")
         first = next(iter(str(error).splitlines()), "")
         return SessionStatus.CRASHED, f"{type(error).__name__}: {first}"
 
 
 def _open(server: Server) -> None:
-    """Raises CannotStart: a worker that no console reaches cannot be stopped, so it does not begin."""
+    """Open the socket. Raises CannotStart, since a worker that no console can reach cannot be stopped."""
     try:
         server.start()
     except (OSError, FolderProblem) as error:
@@ -108,7 +108,7 @@ def _version(distribution: str) -> str:
 
 
 def _git_commit() -> str | None:
-    """HEAD of the working directory; None where git finds no commit, is missing, refuses or takes too long."""
+    """HEAD of the working directory; None if git finds no commit, is missing, fails or takes too long."""
     command = ["git", "rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_PATIENCE_S)

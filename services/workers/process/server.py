@@ -1,7 +1,7 @@
-"""The worker's socket: who is attached, who drives, what goes to whom. A thread of its own, on asyncio.
+"""The worker's socket server: attached consoles, the driver, and delivery. Runs asyncio on its own thread.
 
-It never makes the worker wait: everything it is given is handed to its loop. A client that does not read
-loses telemetry first and the connection next; it finds the events it missed in events.jsonl.
+It never blocks the worker: everything is handed to the server's event loop. A client that does not read
+loses telemetry first and then its connection; it can find the missed events in events.jsonl.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from services.live import protocol
 from services.live.protocol import Code
 
 TELEMETRY_BACKLOG = 128 * 1024
-"""Bytes waiting for a client above which it gets no telemetry."""
-HOPELESS_BACKLOG = 4 * 1024 * 1024
-"""Bytes waiting for a client above which it is disconnected."""
+"""A client with more unsent bytes than this gets no telemetry."""
+DISCONNECT_BACKLOG = 4 * 1024 * 1024
+"""A client with more unsent bytes than this is disconnected."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,33 +41,33 @@ class Client:
     name: str = ""
     wants_to_drive: bool = False
     quiet: bool = False
-    heard: float = field(default_factory=time.monotonic)
+    last_received: float = field(default_factory=time.monotonic)
     previews: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        """Its name, made unique."""
+        """The client's name, made unique."""
         return f"{self.name}#{self.key}"
 
 
 @dataclass(frozen=True)
 class Received:
-    """A command for the session, with the way to answer it."""
+    """A command for the session, and the callback that answers it."""
 
     command: protocol.Command
     answer: Callable[[Code, str], None]
 
-    def accept(self, words: str = "") -> None:
-        """It is obeyed; `words` say what else it meant, for people."""
-        self.answer(Code.OK, words)
+    def accept(self, message: str = "") -> None:
+        """Answer that it is obeyed; `message` tells the operator of any further effect."""
+        self.answer(Code.OK, message)
 
-    def refuse(self, words: str, code: Code) -> None:
-        """It is not; `words` say why and what to do, for people."""
-        self.answer(code, words)
+    def refuse(self, message: str, code: Code) -> None:
+        """Answer that it is refused; `message` tells the operator why and what to do."""
+        self.answer(code, message)
 
 
 class Server:
-    """Accepts consoles on the run's socket. `receive` and `driver_lost` are called on the server's thread."""
+    """Serves consoles on the run's socket. Calls `receive` and `driver_lost` on the server's thread."""
 
     def __init__(self, run: RunFolder, *, receive: Callable[[Received], None], driver_lost: Callable[[], None]) -> None:
         self._run = run
@@ -81,14 +81,14 @@ class Server:
         self._thread = threading.Thread(target=self._main, name="server", daemon=True)
 
     def start(self) -> None:
-        """Open the socket. Raises OSError or FolderProblem where it cannot be bound."""
+        """Open the socket. Raises OSError or FolderProblem if it cannot be bound."""
         self._thread.start()
         self._ready.wait()
         if self._failure:
             raise self._failure
 
     def stop(self) -> None:
-        """Close every connection after what was published has gone out, and remove the socket."""
+        """Close every connection once its data is sent, and remove the socket."""
         if self._failure or not self._thread.is_alive():  # it never opened
             return
         with suppress(RuntimeError):
@@ -97,8 +97,8 @@ class Server:
         self._thread.join(timeout=2)
 
     def publish(self, event: ev.Event) -> None:
-        """Send a durable event to everybody."""
-        self._hand_over(self._broadcast, protocol.encode(event))
+        """Send a durable event to every attached console."""
+        self._schedule(self._broadcast, protocol.encode(event))
 
     def telemetry(self, make: Callable[[dict[str, tuple[int, int]]], protocol.Telemetry]) -> None:
         """Send telemetry; `make` builds it for one client's preview sizes, once per distinct sizes."""
@@ -109,7 +109,7 @@ class Server:
             sizes = tuple(sorted(client.previews.items()))
             if sizes not in lines:
                 lines[sizes] = protocol.encode(make(client.previews))
-            self._hand_over(self._offer, client, lines[sizes])
+            self._schedule(self._offer, client, lines[sizes])
 
     @property
     def watchers(self) -> int:
@@ -121,8 +121,8 @@ class Server:
         """Whether a driver is attached."""
         return self._driver is not None
 
-    def _hand_over(self, call: Callable[..., None], *args: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+    def _schedule(self, call: Callable[..., None], *args: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(call, *args)
 
     # --- on the server's thread -----------------------------------------------------------------
@@ -131,7 +131,7 @@ class Server:
         asyncio.set_event_loop(self._loop)
         try:
             path, server = self._open()
-        except Exception as error:  # whatever it is: whoever starts this thread waits to hear of it
+        except Exception as error:  # `start` waits for it and raises it
             self._failure = error
             return
         finally:
@@ -158,8 +158,8 @@ class Server:
         self._clients[client.key] = client
         try:
             while line := await reader.readline():
-                self._line(client, line)
-        except ValueError:  # a line over the limit: say so and let go
+                self._handle_line(client, line)
+        except ValueError:  # a line over the limit
             text = f"a line may have {protocol.LINE_LIMIT} bytes; the connection is closed"
             self._answer(client, 0, Code.MALFORMED, text)
         except OSError:
@@ -167,8 +167,8 @@ class Server:
         finally:
             self._drop(client)
 
-    def _line(self, client: Client, line: bytes) -> None:
-        client.heard = time.monotonic()
+    def _handle_line(self, client: Client, line: bytes) -> None:
+        client.last_received = time.monotonic()
         try:
             command = protocol.decode_command(line)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -183,22 +183,22 @@ class Server:
                 self._pass_control(client)
                 self._answer(client, command.id)
             case protocol.SetPreviews():
-                client.previews = {k: v for k, v in command.sizes.items() if _sane(v)}
+                client.previews = {k: v for k, v in command.sizes.items() if _is_valid_size(v)}
                 self._answer(client, command.id)
             case protocol.Stop() | protocol.AddNote() | protocol.SetTag():
-                self._pass_on(client, command)
+                self._forward(client, command)
             case _ if client is self._driver:
-                self._pass_on(client, command)
+                self._forward(client, command)
             case _ if self._driver is None and client.wants_to_drive:  # e.g. a console that hung for a while
                 self._pass_control(client)
-                self._pass_on(client, command)
+                self._forward(client, command)
             case _:
                 who = f"{self._driver.name} drives" if self._driver else "nobody drives"
                 self._answer(client, command.id, Code.NOT_DRIVING, f"{who}: take over first (T)")
 
-    def _pass_on(self, client: Client, command: protocol.Command) -> None:
+    def _forward(self, client: Client, command: protocol.Command) -> None:
         def answer(code: Code, words: str) -> None:
-            self._hand_over(self._answer, client, command.id, code, words)
+            self._schedule(self._answer, client, command.id, code, words)
 
         self._receive(Received(command, answer))
 
@@ -246,7 +246,7 @@ class Server:
     def _send(self, client: Client, line: bytes) -> None:
         if client.writer.is_closing():
             return
-        if client.writer.transport.get_write_buffer_size() > HOPELESS_BACKLOG:
+        if client.writer.transport.get_write_buffer_size() > DISCONNECT_BACKLOG:
             logger.warning("client %s does not read: disconnected", client.label)
             client.writer.transport.abort()
             return
@@ -269,9 +269,9 @@ class Server:
             before = time.monotonic()
             await asyncio.sleep(pause)
             if time.monotonic() - before > 2 * pause:
-                continue  # this process was busy itself (loading, collecting garbage): first read what came meanwhile
+                continue  # this process was blocked (imports, garbage collection): first read what arrived meanwhile
             driver = self._driver
-            if driver and time.monotonic() - driver.heard > protocol.DRIVER_LOST_S:
+            if driver and time.monotonic() - driver.last_received > protocol.DRIVER_LOST_S:
                 logger.warning("no heartbeat from %s", driver.label)
                 self._lose_driver()
 
@@ -283,12 +283,12 @@ class Server:
         await asyncio.sleep(0.02)
 
 
-def _sane(size: tuple[int, int]) -> bool:
+def _is_valid_size(size: tuple[int, int]) -> bool:
     return 0 < size[0] <= 320 and 0 < size[1] <= 240
 
 
 def _id_of(line: bytes) -> int:
-    """The id of a command that is malformed otherwise, so that its sender can be answered; else 0."""
+    """The id of an otherwise malformed command, so that it can be answered; 0 if it has none."""
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
         number = msgspec.json.decode(line, type=dict[str, object]).get("id", 0)
         return number if isinstance(number, int) else 0

@@ -1,4 +1,4 @@
-"""Telemetry and pictures, five times a second, on a thread of its own: never the control loop's work."""
+"""Sends telemetry and pictures at RATE_HZ, on its own thread so that the control loop never does that work."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ RATE_HZ = 5
 
 @dataclass(frozen=True)
 class Sample:
-    """What the control loop hands over: the values, and the latest frame (uint8, H x W x 3, RGB) of each camera."""
+    """Telemetry values and the latest frame (uint8, H x W x 3, RGB) of each camera."""
 
     values: protocol.Telemetry
     frames: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 class Telemeter:
-    """Scales pictures to what each console asked for and sends them; the newest sample wins."""
+    """Scales pictures to each console's preview size and sends them."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -38,7 +38,7 @@ class Telemeter:
         self._thread.start()
 
     def offer(self, sample: Sample) -> None:
-        """Hand over a sample; dropped while the one before is still being sent."""
+        """Hand over a sample; it is dropped if the previous one is still queued."""
         if self._samples.empty():
             self._samples.put_nowait(sample)
 

@@ -1,1 +1,1 @@
-"""The recording worker's session: takes."""
+"""The recording worker's session: the strategy, and takes that become episodes."""

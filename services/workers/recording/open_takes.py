@@ -1,4 +1,4 @@
-"""The dataset that takes go into: opened or resumed, repaired where that is needed."""
+"""Opens or resumes the dataset for takes, repairing it if needed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def open_takes(
     encoder: EncoderSettings,
     resume: bool = False,
 ) -> Takes:
-    """Says what was recovered, and what is there. Raises DatasetProblem or OSError with what forbids recording."""
+    """Open the dataset and emit what was recovered and what it holds. Raises DatasetProblem or OSError."""
     worker.progress("opening the dataset")
     dataset = DurableDataset.open(
         root,
@@ -39,18 +39,18 @@ def open_takes(
         resume=resume,
     )
     if dataset.recovery is not None:
-        worker.journal.tell(dataset.recovery.event())
+        worker.journal.emit(dataset.recovery.event())
     keep_calibration(root, worker.run.id, bench.calibration)
     marks = read_marks(root)
     accepted = sum(marks[i].accepted if i in marks else True for i in range(dataset.episodes))
-    there = ev.DatasetOpened(episodes=dataset.episodes, accepted=accepted, resumed=dataset.episodes > 0)
-    worker.journal.tell(there)
+    opened = ev.DatasetOpened(episodes=dataset.episodes, accepted=accepted, resumed=dataset.episodes > 0)
+    worker.journal.emit(opened)
     journal, session = worker.journal, worker.run.id
     return Takes(dataset, journal, features=features, task=request.task, session=session, fps=request.fps)
 
 
 def encoder_of(recording: Recording, settings: Mapping[str, Any] | None = None) -> EncoderSettings:
-    """The bench's encoder, and what `--set dataset.*` says of it in LeRobot's own keys."""
+    """The bench's encoder settings, overridden by `--set dataset.*` (`settings`, with LeRobot's keys)."""
     settings = settings or {}
     options = {"vcodec": recording.vcodec, "preset": recording.preset, **settings.get("rgb_encoder", {})}
     return EncoderSettings(

@@ -1,4 +1,4 @@
-"""What a take and a trial have in common while they are recorded: frames, flags, who is told of start and end."""
+"""Records a take or a trial: frames, flags, and notices of start and end to monitor and devices."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from sessions.models import EndedBy
 
 
 class Recorder:
-    """Records one take after the other from the control loop. `takes` saves them beside it."""
+    """Records takes one after the other. Use on the control loop's thread; `takes` saves them on its own."""
 
     def __init__(self, context: ArmContext, takes: Takes) -> None:
         self._context, self.takes = context, takes
 
     @property
     def running(self) -> int:
-        """The take that is recorded; 0 between takes."""
+        """The take being recorded; 0 between takes."""
         return self.takes.running
 
     def check(self) -> None:
-        """Raises Refused where nothing can be saved; that is tried again."""
+        """Raises Refused if the dataset is out of use, and tries to reopen it."""
         if self.takes.problem:
             self.takes.try_again()
             raise Refused(f"{self.takes.problem}; trying again", Code.TROUBLE)
 
     @property
     def free(self) -> bool:
-        """Whether the take before is saved, or lost for good."""
+        """Whether the previous take is saved or lost."""
         return not self.takes.saving
 
     def start(self, take: int, started: ev.Event, *, accepted: bool = True) -> None:
-        """Begin take number `take`; `started` tells it."""
+        """Begin take number `take`; `started` is its event."""
         self._context.monitor.take = take
         self.takes.start(take, started, accepted=accepted)
         self._flag()
 
     def add(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
-        """One frame, and what the monitor finds wrong in it."""
+        """Record one frame, and flag what the monitor finds wrong in it."""
         self.takes.add(observation, action)
         self._flag()
 
@@ -50,14 +50,14 @@ class Recorder:
             self.takes.flag(flag)
 
     def end(self, reason: EndedBy, ended: ev.Event) -> None:
-        """End the running take and have it saved; returns at once. `ended` tells it."""
+        """End the running take and have it saved; returns at once. `ended` is its event."""
         take = self.takes.running
         self.takes.end(reason, ended)
         self._context.monitor.take = 0
-        self._context.tell_devices("take_ended", take)
+        self._context.notify_devices("take_ended", take)
 
     def telemetry(self) -> dict[str, Any]:
-        """The take's clock and the encoder's queue."""
+        """Take time and encoder queue."""
         depth, capacity = self.takes.queue_depth()
         return {
             "take_frames": self.takes.frames,

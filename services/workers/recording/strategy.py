@@ -1,4 +1,4 @@
-"""Recording: when a take may start, what ends it, and what follows."""
+"""The recording strategy: starts and ends takes, and decides what follows them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from sessions.models import EndedBy, SessionKind
 
 
 class RecordStrategy(Strategy):
-    """Takes of a fixed length, started by a command each; the arm follows on between them, unrecorded."""
+    """Records takes of limited length, each started by a command; between them the arm follows unrecorded."""
 
     kind = SessionKind.RECORD
     needs_driver = Strategy.needs_driver - {Phase.RECORDING}
-    """A take goes on to its end, since a person holds the leader; the arm holds after it."""
+    """A take continues to its end, since a person holds the leader; then the arm holds."""
 
     def __init__(self, request: RecordRequest, open_takes: Callable[[], Takes]) -> None:
         """`open_takes` opens the dataset, or raises DatasetProblem or OSError."""
@@ -38,7 +38,7 @@ class RecordStrategy(Strategy):
         self._reset_left = 0
 
     def setup(self, context: ArmContext) -> protocol.Command | None:
-        """Open the dataset. What forbids recording is an alarm and a refusal later, not an arm that falls."""
+        """Open the dataset. A problem becomes an alarm and later refusals: ending here would drop the arm."""
         self._context = context
         if context.devices.absent:
             self._problem = "; ".join(context.devices.absent.values())
@@ -47,17 +47,17 @@ class RecordStrategy(Strategy):
             self._recorder = Recorder(context, self._open_takes())
         except (DatasetProblem, OSError) as error:
             self._problem = str(error)
-            context.tell(ev.AlarmRaised(source=AlarmSource.DATASET, text=self._problem, answer="F ends the session"))
+            context.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=self._problem, answer="F ends the session"))
         return None
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
-        """The leader."""
+        """The leader's pose."""
         return self._context.read_leader()
 
     # --- commands ---------------------------------------------------------------------------------
 
     def reasons(self, command: protocol.Command) -> Mapping[Code, str]:
-        """Takes that cannot start, are not running, or are not there."""
+        """Why a take cannot start, end or be marked."""
         match command:
             case protocol.StartTake():
                 wrong = f"the arm is {self._context.phase.value}: a take starts while the follower follows"
@@ -90,27 +90,27 @@ class RecordStrategy(Strategy):
         recorder.check()
         if take != self._last_take + 1:
             raise Refused(f"take {self._last_take + 1} comes next, not {take}", Code.WRONG_NUMBER)
-        self._context.haste.check_burst()
+        self._context.debounce.check_burst()
         if self._context.waiting:
             raise Refused(f"take {take} starts as soon as the one before is saved", Code.WAITS)
 
     # --- takes ------------------------------------------------------------------------------------
 
     def begin(self, number: int) -> bool:
-        """Once the take before is saved; in lockstep, once the scene is back, too."""
+        """Start once the previous take is saved and, in lockstep, the scene is reset."""
         recorder = self._recorder
-        if recorder is None or recorder.takes.problem:  # the one before could not be saved, and neither could this one
+        if recorder is None or recorder.takes.problem:  # the previous take could not be saved: drop this start
             return True
         if not recorder.free or (self._context.lockstep and self._reset_left):
             return False
         self._last_take = number
         recorder.start(number, ev.TakeStarted(take=number))
-        self._context.tell_devices("take_started", number)
+        self._context.notify_devices("take_started", number)
         self._context.enter(Phase.RECORDING, f"take {number}")
         return True
 
     def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
-        """Record, and end the take at its length."""
+        """Record the frame; end the take at its time limit or on trouble."""
         recorder, phase = self._recorder, self._context.phase
         if recorder is None:
             return
@@ -139,10 +139,10 @@ class RecordStrategy(Strategy):
     def _reached(self) -> bool:
         return self._recorder is not None and 0 < self._request.episodes <= self._recorder.takes.accepted
 
-    # --- what the loop asks -----------------------------------------------------------------------
+    # --- queries of the loop ----------------------------------------------------------------------
 
     def settle(self, phase: Phase) -> tuple[Phase, str]:
-        """Where it follows: ready for the next take, or done."""
+        """While following: READY for the next take, or DONE."""
         if phase is not Phase.READY:
             return super().settle(phase)
         if self._reached:
@@ -150,35 +150,35 @@ class RecordStrategy(Strategy):
         return Phase.READY, f"take {self._last_take + 1} comes next"
 
     def on_stop(self, why: str, ended_by: EndedBy) -> str:
-        """A take that is running ends here and is saved, as rejected unless the session ends in order."""
+        """End a running take and save it, as rejected unless the session ends in order."""
         if self._recorder is None or not self._recorder.running:
             return ""
         self._end_take(self._recorder, ended_by)
         return "" if ended_by is EndedBy.ENDED else f"take {self._last_take} is saved as rejected, r takes it back"
 
-    def on_leap(self, why: str) -> None:
-        """A leap of the leader spoils the take."""
+    def on_jump(self, why: str) -> None:
+        """Flag and end the running take."""
         if self._recorder is not None and self._recorder.running:
             self._recorder.takes.flag("leader jumped")
             self._end_take(self._recorder, EndedBy.FAILED)
 
     @property
     def busy(self) -> bool:
-        """A take is being saved."""
+        """Whether a take is being saved."""
         return self._recorder is not None and not self._recorder.free
 
     @property
     def needs_steps(self) -> bool:
-        """While recording and saving, during the reset, and for a start that waits."""
+        """While recording, saving or resetting, and for a pending start."""
         waits = self._context.phase.following and bool(self._reset_left or self._context.waiting)
         return self._context.phase is Phase.RECORDING or self.busy or waits
 
     def telemetry(self) -> dict[str, Any]:
-        """The take's clock and the encoder's queue."""
+        """Take time and encoder queue."""
         return self._recorder.telemetry() if self._recorder else {}
 
     def end(self) -> None:
-        """Save what is left and close the dataset."""
+        """End a running take, wait until it is saved, and close the dataset."""
         if self._recorder is not None:
             self._end_take(self._recorder, EndedBy.ENDED)
             self._recorder.takes.close()

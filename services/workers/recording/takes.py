@@ -1,4 +1,4 @@
-"""Takes become episodes: frames go in from the control loop, saving runs beside it on a thread of its own."""
+"""Takes of a session: the control loop adds frames, a saver thread turns finished takes into episodes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ from services.workers.process.journal import Journal
 from sessions.models import EndedBy, Verdict
 
 SPOILED = (EndedBy.STOPPED, EndedBy.FAILED, EndedBy.DRIVER)
-"""Ends that flag a take with their name, and reject it until a person takes that back."""
+"""Ends that flag a take and reject it, until a person accepts it."""
 
 logger = logging.getLogger(__name__)
 
 
 class Takes:
-    """The takes of one session. All but the saver's own work is called from the control loop's thread."""
+    """The takes of one session. Public methods are called on the control loop's thread.
+
+    `problem` says why the dataset is out of use; empty if it is usable.
+    """
 
     def __init__(
         self,
@@ -51,23 +54,23 @@ class Takes:
         self.frames = 0
         self.saving = 0
         self._flags: set[str] = set()
-        self._thread = threading.Thread(target=self._work, name="saver", daemon=True)
+        self._thread = threading.Thread(target=self._run_saver, name="saver", daemon=True)
         self._thread.start()
 
     @property
     def accepted(self) -> int:
-        """How many takes of this session are saved and accepted."""
+        """Takes of this session that are saved and accepted."""
         return sum(self._marks.get(take, True) for take in list(self._saved))
 
     def start(self, take: int, started: ev.Event, *, accepted: bool = True) -> None:
-        """Begin take number `take`, accepted or not unless `mark` says otherwise. The one before is saved."""
+        """Begin take number `take`; `accepted` is its mark until `mark` changes it. The previous take must be saved."""
         self.running, self.frames, self._flags = take, 0, set()
         if not accepted:
             self._marks[take] = False
-        self._journal.tell(started)
+        self._journal.emit(started)
 
     def add(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
-        """One frame of the running take, in LeRobot's feature names and units."""
+        """Add a frame to the running take, with LeRobot's feature names and units."""
         frame = build_dataset_frame(self._features, observation, prefix=OBS_STR)
         frame |= build_dataset_frame(self._features, action, prefix=ACTION)
         self._dataset.add_frame(frame, self._task)
@@ -83,30 +86,30 @@ class Takes:
         take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
         if reason in SPOILED:
             flags = (*flags, reason.value)
-            if self._marks.get(take, True):  # a person who took it back before did not know that it would be spoiled
+            if self._marks.get(take, True):  # a person who accepted it earlier did not know that it would be spoiled
                 self.mark(take, False)
         self.running, at = 0, time.perf_counter()
-        self._journal.tell(ended)
+        self._journal.emit(ended)
         self.saving = take
         self._jobs.put(lambda: self._save(take, frames, flags, at))
 
     def has(self, take: int) -> bool:
-        """Whether there is a take of that number: running, being saved or saved."""
+        """Whether take `take` is running, being saved or saved."""
         return take > 0 and (take in (self.running, self.saving) or take in self._saved)
 
     def mark(self, take: int, accepted: bool) -> bool:
-        """Accept or reject a take of this session; False where there is none of that number."""
+        """Accept or reject a take of this session; False if there is no such take."""
         if not self.has(take):
             return False
         self._marks[take] = accepted
         if take in (self.running, self.saving):
-            self._journal.tell(ev.TakeMarked(take=take, accepted=accepted))
+            self._journal.emit(ev.TakeMarked(take=take, accepted=accepted))
         if take != self.running:
             self._jobs.put(lambda: self._mark_saved(take, accepted))
         return True
 
     def judge(self, take: int, verdict: Verdict | None) -> None:
-        """Write the verdict on a take of this session (None: taken back) beside its episode, once that is saved."""
+        """Write the verdict (None: undone) into the mark of the take's episode, once that is saved."""
         accepted = counts_as_demonstration(verdict)
         changes, self._marks[take] = self._marks.get(take, True) is not accepted, accepted
 
@@ -118,15 +121,15 @@ class Takes:
 
     @property
     def trouble(self) -> str:
-        """Why the running take cannot be saved, as soon as it is known; else nothing."""
+        """Why the running take cannot be saved, as soon as that is known; else empty."""
         return self._dataset.trouble or ""
 
     def queue_depth(self) -> tuple[int, int]:
-        """Frames waiting for the encoder, and how many may wait."""
+        """Frames waiting for the encoder, and the queue's capacity."""
         return self._dataset.encoder_queue()
 
     def dropped(self) -> int:
-        """Frames that the running take's videos repeat, since the encoder could not keep up."""
+        """Frames dropped from the running take's videos because the encoder could not keep up."""
         return sum(self._dataset.dropped.values())
 
     def close(self) -> None:
@@ -137,14 +140,14 @@ class Takes:
 
     # --- on the saver's thread --------------------------------------------------------------------
 
-    def _work(self) -> None:
+    def _run_saver(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
-            except Exception as error:  # the saver must outlive whatever a job raises: the next take needs it
+            except Exception as error:  # the saver must survive any error: the next take needs it
                 logger.exception("the saver")
                 self.problem = f"{type(error).__name__}: {error}"
-                self._journal.tell(ev.AlarmRaised(source=AlarmSource.DATASET, text=f"saving failed: {self.problem}"))
+                self._journal.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=f"saving failed: {self.problem}"))
 
     def _save(self, take: int, frames: int, flags: tuple[str, ...], ended: float) -> None:
         try:
@@ -166,21 +169,21 @@ class Takes:
                     flags=saved.flags,
                 )
             )
-            self._settle_alarm()
+            self._clear_alarm()
         except TakeNotSaved as error:
             logger.exception("take %d", take)
             self._journal.commit(ev.TakeLost(take=take, reason=error.reason, where=str(error.where)))
             text = f"take {take} could not be saved: {error.reason}"
             answer = f"its files lie in {error.where}" if error.where else "nothing of it was written"
             self._alarmed = True
-            self._journal.tell(ev.AlarmRaised(source=AlarmSource.DATASET, text=text, answer=answer))
+            self._journal.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=text, answer=answer))
             if not error.usable:
                 self._reopen()
         finally:
             self.saving = 0
 
     def _reopen(self) -> None:
-        """A dataset out of use (a full disk, say) is tried again until the session ends or it works."""
+        """Try to use a dataset again that is out of use, e.g. after a full disk."""
         try:
             self._dataset.reopen()
         except DatasetProblem as problem:
@@ -188,15 +191,15 @@ class Takes:
             self.problem = str(problem)
         else:
             self.problem = ""
-            self._settle_alarm()
+            self._clear_alarm()
 
-    def _settle_alarm(self) -> None:
+    def _clear_alarm(self) -> None:
         if self._alarmed:
             self._alarmed = False
-            self._journal.tell(ev.AlarmCleared(source=AlarmSource.DATASET))
+            self._journal.emit(ev.AlarmCleared(source=AlarmSource.DATASET))
 
     def try_again(self) -> None:
-        """Have a dataset that is out of use reopened."""
+        """Have the saver reopen a dataset that is out of use."""
         self._jobs.put(self._reopen)
 
     def _mark_saved(self, take: int, accepted: bool) -> None:
@@ -204,7 +207,7 @@ class Takes:
             self._journal.commit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted))
 
     def _change_mark(self, take: int, **changes: Any) -> bool:
-        """Change the mark of a take's episode; False where it could not be saved, or the mark cannot be written."""
+        """Change the mark of a take's episode; False if the take was not saved or the mark cannot be written."""
         index = self._saved.get(take)
         if index is None:
             return False
@@ -213,6 +216,6 @@ class Takes:
             write_mark(self._dataset.root, index, msgspec.structs.replace(mark, **changes))
         except OSError as error:
             text = f"take {take} keeps its mark: {error.strerror}"
-            self._journal.tell(ev.AlarmRaised(source=AlarmSource.MARKS, text=text))
+            self._journal.emit(ev.AlarmRaised(source=AlarmSource.MARKS, text=text))
             return False
         return True

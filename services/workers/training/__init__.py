@@ -1,1 +1,1 @@
-"""A training: the light worker that owns the session, and the process that runs LeRobot's loop."""
+"""A training: the supervisor that owns the session, and the trainer process that runs LeRobot's loop."""

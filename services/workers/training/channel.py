@@ -23,7 +23,7 @@ class Channel:
         self._stops = 0
         threading.Thread(target=self._listen, name="stop-requests", daemon=True).start()
 
-    def tell(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         """Send a message now."""
         try:
             with self._sending:
@@ -33,7 +33,7 @@ class Channel:
 
     def progress(self, detail: str) -> None:
         """Report what happens before the first step."""
-        self.tell(ev.PhaseChanged(phase=Phase.STARTING.value, detail=detail))
+        self.send(ev.PhaseChanged(phase=Phase.STARTING.value, detail=detail))
 
     @property
     def stop_requested(self) -> bool:

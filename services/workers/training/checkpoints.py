@@ -1,4 +1,4 @@
-"""Writing checkpoints, so that each is whole or absent, and the facts that the console keeps beside the policy."""
+"""Writes checkpoints so that each is whole or absent, with the facts that the console keeps beside the policy."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def value_names(features: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[st
 
 
 def start_pose(root: Path, episodes: Sequence[int], joints: Sequence[str]) -> dict[str, float]:
-    """The median pose, by motor, of these episodes' first frames; empty if `joints` are no motors' positions.
+    """The median pose, by motor, of these episodes' first frames; empty if `joints` are not motor positions.
 
     `joints` name the values of `observation.state`; positions end in `.pos` (LeRobot: robots/so_follower).
     """

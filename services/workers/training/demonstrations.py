@@ -20,8 +20,8 @@ from services.workers.training.checkpoints import start_pose, value_names
 class Demonstrations:
     """The accepted `episodes` of `total`; `names` are the values of each numeric feature, in order.
 
-    `start_pose` is the median pose (degrees) in which they begin, empty if the dataset does not say; `calibrations` are
-    those that they were recorded with, by session and arm, as far as the dataset says.
+    `start_pose` is the median pose (degrees) in which they begin, empty if the dataset does not have it; `calibrations`
+    are the arms' calibrations while recording, by session and arm, as far as known.
     """
 
     root: Path
@@ -43,8 +43,8 @@ def read_demonstrations(request: TrainRequest, channel: Channel) -> Demonstratio
     marks = read_marks(root)
     episodes = tuple(i for i in range(survey.episodes) if marks.accepted(i))
     if not episodes:
-        some = f"none of its {survey.episodes} episodes is accepted" if survey.episodes else "it holds no episode"
-        raise DatasetProblem(f"dataset {request.dataset} cannot be trained on: {some}")
+        reason = f"none of its {survey.episodes} episodes is accepted" if survey.episodes else "it holds no episode"
+        raise DatasetProblem(f"dataset {request.dataset} cannot be trained on: {reason}")
     features: dict[str, dict[str, Any]] = survey.info["features"]
     names = value_names(features)
     pose = start_pose(root, episodes, names.get(JOINTS, ()))
@@ -57,7 +57,7 @@ def _recovered(root: Path, channel: Channel) -> Survey:
     """The dataset's survey once it is whole; sends an event if it had to be repaired."""
     survey = Survey(root)
     if not survey.healthy:
-        channel.tell(repair(survey, reason="found at the start of a training").event())
+        channel.send(repair(survey, reason="found at the start of a training").event())
         survey = Survey(root)
     return survey
 
@@ -65,7 +65,7 @@ def _recovered(root: Path, channel: Channel) -> Survey:
 def provenance(
     run: RunFolder,
     request: TrainRequest,
-    of: Demonstrations,
+    demonstrations: Demonstrations,
     *,
     meta: Any,
     episodes: tuple[int, ...],
@@ -80,14 +80,14 @@ def provenance(
     return Provenance(
         session=run.id,
         dataset=request.dataset,
-        dataset_root=str(of.root),
+        dataset_root=str(demonstrations.root),
         tasks=tuple(dict.fromkeys(task for i in episodes for task in tasks[i])),
         fps=int(meta.fps),
         robot_type=meta.robot_type or "",
-        names={key: values for key, values in of.names.items() if key in inputs or key == ACTION},
+        names={key: values for key, values in demonstrations.names.items() if key in inputs or key == ACTION},
         cameras=tuple(key.removeprefix(IMAGES) for key in inputs if key.startswith(IMAGES)),
         excluded_cameras=request.exclude_cameras,
         episodes=episodes,
-        start_pose=of.start_pose,
-        calibrations=of.calibrations,
+        start_pose=demonstrations.start_pose,
+        calibrations=demonstrations.calibrations,
     )

@@ -1,4 +1,4 @@
-"""Why a training cannot start or go on, as one sentence with what to do next."""
+"""Explains why a training cannot start or go on, as one sentence with what to do next."""
 
 from __future__ import annotations
 

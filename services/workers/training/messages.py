@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Something about the training that is no event of the session."""
+    """A message about the training that is not an event of the session."""
 
 
 class DatasetRead(Fact, frozen=True, kw_only=True, tag=True):
@@ -92,7 +92,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(line: bytes) -> Message:
-    """The message of a line. Raises msgspec.DecodeError if it is none."""
+    """The message in a line. Raises msgspec.DecodeError if it is not one."""
     return _decoder.decode(line)
 
 

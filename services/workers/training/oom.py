@@ -1,4 +1,4 @@
-"""The kernel's counters of out-of-memory kills, since a killed process's parent is not notified."""
+"""Reads the kernel's counters of out-of-memory kills, since a killed process's parent is not notified."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def remove_partial(output: Path) -> None:
 def remove_abandoned(folder: DataFolder) -> None:
     """Remove the partial checkpoints of every training that is not running.
 
-    Nobody writes to a folder that no live run is named after, and nobody will: a training takes only a free name. If a
-    live run's request cannot be read, or nobody can see whether a run lives, all stay.
+    A folder that belongs to no live run is safe to clean: a new training takes only a free name. If a live run's
+    request cannot be read, or it is unknown whether a run is live, all stay.
     """
     try:
         requests = [read_request(run) for run in run_folders(folder) if is_held(run.events)]

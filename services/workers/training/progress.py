@@ -1,4 +1,4 @@
-"""A training's progress in its supervisor: metrics.jsonl, progress events, and an alarm if the loss is no number."""
+"""A training's progress in its supervisor: metrics.jsonl, progress events, and an alarm if the loss is not finite."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Progress:
 
     @property
     def trouble(self) -> str:
-        """`the loss is NaN since step 320`; empty while it is a number."""
+        """For example `the loss is NaN since step 320`; empty while loss and gradient are finite."""
         parts = (f"{WATCHED[k]} is {SPELLED.get(v, v)} since step {at}" for k, (v, at) in self._odd.items())
         return " and ".join(parts)
 
     def begin(self, started: ev.TrainingStarted) -> None:
         """Note that the first step comes next."""
         self._started = started
-        self._context.journal.tell(started)
+        self._context.journal.emit(started)
 
     def reach(self, step: int) -> None:
         """Note the steps done; samples and epochs follow from them."""
@@ -88,14 +88,14 @@ class Progress:
         self._kept_at = time.monotonic()
         if self._started is not None and self._now != self._kept:
             self._kept = self._now
-            self._context.journal.tell(self._now)
+            self._context.journal.emit(self._now)
 
     def close(self) -> None:
         """Close metrics.jsonl and keep the last progress."""
         self._metrics.close()
         if self._metrics.trouble:
             text = f"metrics.jsonl may lack the last points: {self._metrics.trouble}"
-            self._context.journal.tell(ev.AlarmRaised(source=AlarmSource.METRICS, text=text))
+            self._context.journal.emit(ev.AlarmRaised(source=AlarmSource.METRICS, text=text))
         self.keep()
 
     def _watch_disk(self) -> None:
@@ -106,14 +106,14 @@ class Progress:
         self._disk_alarm = not self._disk_alarm
         text = f"metrics cannot be written: {self._metrics.trouble}; they wait in memory"
         alarm = ev.AlarmRaised(source=AlarmSource.METRICS, text=text, answer="free the disk")
-        self._context.journal.tell(alarm if self._disk_alarm else ev.AlarmCleared(source=AlarmSource.METRICS))
+        self._context.journal.emit(alarm if self._disk_alarm else ev.AlarmCleared(source=AlarmSource.METRICS))
 
     def _watch_loss(self, point: Logged) -> None:
-        """Raise one alarm when the loss or gradient is no longer a number; the training goes on until it is stopped."""
+        """Raise one alarm when the loss or gradient is no longer finite; the training goes on until it is stopped."""
         before = bool(self._odd)
         self._odd = {k: self._odd.get(k, (point.odd[k], point.step)) for k in WATCHED if k in point.odd}
         if self._odd and not before:
             answer = "stop it and train again with a lower learning rate (--set policy.optimizer_lr=...)"
-            self._context.journal.tell(ev.AlarmRaised(source=AlarmSource.LOSS, text=self.trouble, answer=answer))
+            self._context.journal.emit(ev.AlarmRaised(source=AlarmSource.LOSS, text=self.trouble, answer=answer))
         elif before and not self._odd:
-            self._context.journal.tell(ev.AlarmCleared(source=AlarmSource.LOSS))
+            self._context.journal.emit(ev.AlarmCleared(source=AlarmSource.LOSS))

@@ -23,7 +23,7 @@ class StopTimeout:
         self._since = float("inf")
         self._stopping = self._alarmed = False
 
-    def heard(self) -> None:
+    def note_message(self) -> None:
         """Note that the trainer sent a message."""
         if self._stopping:
             self._since = time.monotonic()
@@ -60,7 +60,7 @@ class StopTimeout:
         self._alarmed = silent
         text, since = f"trainer silent, {doing}", time.time() - self.seconds
         alarm = ev.AlarmRaised(source=AlarmSource.TRAINER, text=text, answer="S again kills the trainer", at=since)
-        self._journal.tell(alarm if silent else ev.AlarmCleared(source=AlarmSource.TRAINER))
+        self._journal.emit(alarm if silent else ev.AlarmCleared(source=AlarmSource.TRAINER))
 
 
 def _patience(step_s: float) -> float:

@@ -1,4 +1,4 @@
-"""Supervises a trainer: turns its messages into events, passes on stops, and says how it ended. Loads no torch."""
+"""Supervises a trainer: turns its messages into events, forwards stops, reports its end. Imports no torch."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Supervisor:
         try:
             while self.trainer.poll() is None:
                 mailbox.wake.wait(POLL_S)
-                self._turn()
+                self._poll_once()
                 if time.monotonic() > self._leave_by:
                     logger.warning("the trainer did not exit after its last message: killed")
                     self.trainer.kill()
@@ -90,7 +90,7 @@ class Supervisor:
             self.trainer.kill()
         code = self.trainer.wait()
         self._reader.join(timeout=2)
-        self._turn()
+        self._poll_once()
         self.progress.close()
         if self.started is not None:
             remove_partial(Path(self.started.output_dir))
@@ -106,11 +106,11 @@ class Supervisor:
             silent_s=self.killed_after,
         ).outcome()
 
-    def _turn(self) -> None:
+    def _poll_once(self) -> None:
         while not self._messages.empty():  # first: a message that has arrived means that the trainer is not silent
             self._receive(self._messages.get())
         for received in self.context.mailbox.drain():
-            self._obey(received)
+            self._handle(received)
         if self.context.mailbox.terminate:
             self.context.mailbox.terminate = False
             self._stop(SIGTERM)
@@ -119,10 +119,10 @@ class Supervisor:
 
     # --- commands ---------------------------------------------------------------------------------
 
-    def _obey(self, received: Received) -> None:
+    def _handle(self, received: Received) -> None:
         match received.command:
             case protocol.AddNote() | protocol.SetTag() as command:
-                self.context.journal.tell(remark(command), then=received.accept)
+                self.context.journal.emit(remark(command), then=received.accept)
             case protocol.Stop():
                 received.accept("nothing moves here: this is a training")
             case protocol.Finish():
@@ -157,7 +157,7 @@ class Supervisor:
         phase, detail = Phase.TRAINING, "stopping: a checkpoint is saved after the step in progress"
         if self._saving:
             phase, detail = Phase.SAVING, "stopping: once this checkpoint is saved"
-        self.context.journal.tell(ev.PhaseChanged(phase=phase.value, detail=detail, step=Step.STOPPING))
+        self.context.journal.emit(ev.PhaseChanged(phase=phase.value, detail=detail, step=Step.STOPPING))
 
     def _kill(self) -> str:
         """Kill the trainer. Saved checkpoints stay whole: each is renamed only once it is complete."""
@@ -184,7 +184,7 @@ class Supervisor:
 
     def _receive(self, message: Message) -> None:
         journal = self.context.journal
-        self._stop_timeout.heard()
+        self._stop_timeout.note_message()
         match message:
             case Logged():
                 self.progress.log(message)
@@ -202,9 +202,9 @@ class Supervisor:
             case ev.CheckpointSaved():
                 self.progress.reach(message.step)
                 self.progress.keep()
-                journal.tell(message)
+                journal.emit(message)
             case ev.PhaseChanged():
                 self._saving = message.phase == Phase.SAVING
-                journal.tell(message)
+                journal.emit(message)
             case _:
-                journal.tell(message)
+                journal.emit(message)

@@ -1,4 +1,4 @@
-"""The trainer: LeRobot's own training loop, in a process of its own. Launched by `services.workers.train` only.
+"""The trainer: LeRobot's training loop in a separate process. Launched by `services.workers.train` only.
 
 `python -P -m services.workers.training.trainer RUN_FOLDER DESCRIPTOR PARENT`: the descriptor is its connection to
 the supervisor, whose process is PARENT. It ends with its supervisor, or when that stops it.
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def main(argv: list[str]) -> int:
-    """Train as the run's request says; returns the exit status."""
+    """Run the training that the run's request describes; returns the exit status."""
     run, connection = RunFolder(Path(argv[1])), socket.socket(fileno=int(argv[2]))
     die_with(int(argv[3]))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     assert isinstance(request, TrainRequest)
     channel = Channel(connection)
     end = _end_of(run, request, channel)
-    channel.tell(end)
+    channel.send(end)
     return 0 if end.outcome in (Outcome.FINISHED, Outcome.STOPPED) else 1
 
 

@@ -64,8 +64,8 @@ class TrainingRun:
     def train(self) -> Ended:
         """Train to the end, or to a stop. Raises whatever LeRobot raises, and ConfigProblem."""
         output = DataFolder(Path(self.request.data_dir)).trainings / self.request.name
-        of = self.demonstrations
-        self.config = train_config.build(self.request, root=of.root, output=output, episodes=of.episodes)
+        root, episodes = self.demonstrations.root, self.demonstrations.episodes
+        self.config = train_config.build(self.request, root=root, output=output, episodes=episodes)
         self.channel.progress("reading the dataset")
         sys.argv = ["lerobot-train"]  # TrainPipelineConfig.validate() reads it (configs/train.py)
         try:
@@ -83,7 +83,7 @@ class TrainingRun:
         """Release the dataset, whose episodes are fixed now; the policy gets their statistics."""
         self._dataset, self._episodes = dataset, normalization.trained_episodes(dataset)
         normalization.narrow(dataset, self._episodes)
-        self.channel.tell(DatasetRead())
+        self.channel.send(DatasetRead())
         self.channel.progress("building the policy")
 
     def policy_made(self, policy: Any) -> None:
@@ -104,7 +104,7 @@ class TrainingRun:
         config, resolved = self.config, self.config.to_dict()
         del resolved["dataset"]["episodes"]  # `episodes` has them, and a line's length is limited
         self.begun = True
-        self.channel.tell(
+        self.channel.send(
             ev.TrainingStarted(
                 policy=config.policy.type,
                 output_dir=str(config.output_dir),
@@ -146,7 +146,7 @@ class TrainingRun:
             self._send_step()  # a sign of life: waiting for disk space is not hanging
             began = time.monotonic()
         seconds = time.monotonic() - began
-        self.channel.tell(
+        self.channel.send(
             ev.CheckpointSaved(step=self.step, path=str(checkpoint), bytes=size, seconds=seconds, loss=self._loss)
         )
         self._enter_phase(Phase.TRAINING)
@@ -162,7 +162,7 @@ class TrainingRun:
         """Send a log point at full precision."""
         values = {k: float(v) for k, v in metrics.items() if k not in ("steps", "samples", "episodes", "epochs")}
         self._loss = loss if isfinite(loss := values["loss"]) else None
-        self.channel.tell(
+        self.channel.send(
             logged(
                 step=int(metrics["steps"]), at=time.time(), samples=int(metrics["samples"]),
                 epochs=float(metrics["epochs"]), metrics=values,
@@ -188,7 +188,7 @@ class TrainingRun:
             return None
         if self._failed:
             self._failed = ""
-            self.channel.tell(ev.AlarmCleared(source=AlarmSource.CHECKPOINT))
+            self.channel.send(ev.AlarmCleared(source=AlarmSource.CHECKPOINT))
         return size
 
     def _link(self, checkpoint: Path) -> None:
@@ -199,13 +199,13 @@ class TrainingRun:
             logger.exception("the link to %s", checkpoint)
             self._unlinked = True
             text = f"`last` does not point at the checkpoint of step {self.step}: {cannot_write(error)}"
-            self.channel.tell(
+            self.channel.send(
                 ev.AlarmRaised(source=AlarmSource.LAST, text=text, answer="the checkpoint is saved; free the disk")
             )
             return
         if self._unlinked:
             self._unlinked = False
-            self.channel.tell(ev.AlarmCleared(source=AlarmSource.LAST))
+            self.channel.send(ev.AlarmCleared(source=AlarmSource.LAST))
 
     def _alarm_unsaved(self, reason: str) -> None:
         """Raise an alarm: what was not saved, why, and what happens next. Once per checkpoint."""
@@ -215,12 +215,12 @@ class TrainingRun:
         self._failed = failed
         next_one = "it will be tried again" if self._last else "training goes on to the next checkpoint"
         answer = "free the disk; stopping twice gives it up" if self._last else "free the disk"
-        self.channel.tell(ev.AlarmRaised(source=AlarmSource.CHECKPOINT, text=f"{failed}; {next_one}", answer=answer))
+        self.channel.send(ev.AlarmRaised(source=AlarmSource.CHECKPOINT, text=f"{failed}; {next_one}", answer=answer))
 
     def _send_step(self) -> None:
         self._step_sent_at = time.monotonic()
         samples = self.step * self.config.batch_size
-        self.channel.tell(Stepped(step=self.step, samples=samples, epochs=samples / self._dataset.num_frames))
+        self.channel.send(Stepped(step=self.step, samples=samples, epochs=samples / self._dataset.num_frames))
 
     def _enter_phase(self, phase: Phase, detail: str = "") -> None:
-        self.channel.tell(ev.PhaseChanged(phase=phase.value, detail=detail))
+        self.channel.send(ev.PhaseChanged(phase=phase.value, detail=detail))

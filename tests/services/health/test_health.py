@@ -207,12 +207,12 @@ def reddish() -> NDArray[np.uint8]:
 def test_a_check_costs_one_class_and_one_line_of_registration() -> None:
     """The alarm, the flags, the telemetry, the offline check and lab.toml all have it."""
     events: list[ev.Event] = []
-    journal = SimpleNamespace(tell=events.append)
+    journal = SimpleNamespace(emit=events.append)
     devices = SimpleNamespace(absent={}, cameras={"wrist": SimpleNamespace(fps=FPS)})
     monitor = Monitor(devices, load_benches(built_in=True).pick("sim"), journal, FPS)  # type: ignore[arg-type]
     arm = SimpleNamespace(goal={}, mode=None)
     for index in range(30):
-        monitor.look({"wrist": reddish()}, arm, {}, index / FPS)  # type: ignore[arg-type]
+        monitor.update({"wrist": reddish()}, arm, {}, index / FPS)  # type: ignore[arg-type]
     assert [(e.camera, e.state) for e in events if isinstance(e, ev.CameraAlarmed)] == [("wrist", "red")]
     assert monitor.flags == ["wrist red"]
     assert monitor.views(1.0)["wrist"].state == "red"

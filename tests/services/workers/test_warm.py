@@ -141,7 +141,7 @@ def test_it_holds_nothing_and_goes_first_where_memory_runs_out(kept: Rig) -> Non
 class Loads:
     """A loader that has nothing to do."""
 
-    over = False
+    session_started = False
 
     def load(self, profile: Any) -> None: ...
 
@@ -160,7 +160,7 @@ def waits(rig: Rig, *, say: bytes | None = None) -> Any:
 def test_it_leaves_with_its_console_after_a_while_where_memory_is_low_and_at_words_it_does_not_know(
     kept: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warm_worker, "LOOK_S", 0.01)
+    monkeypatch.setattr(warm_worker, "MEMORY_POLL_S", 0.01)
     assert waits(kept, say=b"") is None
     for odd in (b"{", warm_order(kept, module="services.workers.train"), warm_order(kept, run="/nowhere")):
         assert waits(kept, say=odd) is None

@@ -50,7 +50,7 @@ def test_the_files_are_those_that_lerobot_reads_for_an_so101(home: Path) -> None
     robot = make_robot_from_config(SO101FollowerConfig(port="/dev/null", id="blue"))
     teleop = make_teleoperator_from_config(SO101LeaderConfig(port="/dev/null", id="white"))
     assert robot.calibration["gripper"].homing_offset == 11, "it is the file that LeRobot calibrates with"
-    fact = Devices(robot, teleop).fact
+    fact = Devices(robot, teleop).bench_connected
     assert fact.calibration == {"follower": follower, "leader": leader}
     assert (fact.robot, fact.leader, fact.cameras) == ("so_follower", "so_leader", ())
 

@@ -172,7 +172,7 @@ def test_a_stop_wakes_the_loop_in_mid_period(workers: Workers) -> None:
     began = time.monotonic()
     assert answers.ask(protocol.Stop()) == (Code.OK, "")
     assert time.monotonic() - began < 0.3
-    loop._over = True
+    loop._done = True
     thread.join(10)
 
 
@@ -186,7 +186,7 @@ def test_after_a_stop_nothing_moves_for_a_second(workers: Workers) -> None:
         assert code is Code.TOO_SOON and "a moment ago" in words
     time.sleep(1.05)
     assert answers.ask(protocol.Follow()) == (Code.OK, "")
-    loop._over = True
+    loop._done = True
     thread.join(10)
 
 
@@ -198,7 +198,7 @@ AWAY: dict[str, Callable[[ControlLoop], object]] = {
     "release": lambda loop: loop.context.release(),
     "finish": lambda loop: loop.context.finish(SessionStatus.FINISHED, "over"),
     "no driver": lambda loop: loop.context.lose_driver(),
-    "leap": lambda loop: loop._align_again("the leader jumped"),
+    "leap": lambda loop: loop._realign("the leader jumped"),
 }
 
 
@@ -312,7 +312,7 @@ def test_torque_that_cannot_be_cut_is_not_called_off(workers: Workers) -> None:
     thread, _ = running(loop)
     until(lambda: loop.context.phase is Phase.HELD)
     assert thread.is_alive() and loop.context.ending is None, "the arm has torque: the session goes on holding it"
-    loop._over = True
+    loop._done = True
     thread.join(10)
     until(lambda: any("the bus does not answer" in e.text for e in told(workers, ev.AlarmRaised)))
     assert Phase.RELEASED.value not in [e.phase for e in told(workers, ev.PhaseChanged)]

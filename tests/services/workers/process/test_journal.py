@@ -42,7 +42,7 @@ def test_what_waits_for_a_slow_disk_shares_one_fsync_and_keeps_its_order(
     journal = Journal(EventLog(run), publish)
     answered: list[int] = []
     for number in range(20):
-        journal.tell(ev.TagAdded(tag=str(number)), then=lambda n=number: answered.append(n))  # type: ignore[misc]
+        journal.emit(ev.TagAdded(tag=str(number)), then=lambda n=number: answered.append(n))  # type: ignore[misc]
     disk_is_free.set()
     journal.close()
     assert published == [(str(n), n + 1) for n in range(20)]
@@ -74,7 +74,7 @@ def test_a_verdict_is_published_and_answered_though_the_note_behind_it_finds_no_
     names = ("first", "verdict", "note", "last")
     journal = Journal(EventLog(run), publish=published.append)
     for name, event in zip(names, told, strict=True):
-        journal.tell(event, then=lambda n=name: answered.append(n))  # type: ignore[misc]
+        journal.emit(event, then=lambda n=name: answered.append(n))  # type: ignore[misc]
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, before[1]))
     try:
@@ -119,7 +119,7 @@ def test_what_cannot_be_synced_is_not_published(tmp_path: Path, monkeypatch: pyt
     log = Full(run)
     journal = Journal(log, publish=published.append)
     for event in (ev.TagAdded(tag="a"), ev.TrialJudged(trial=1, verdict=Verdict.FAILURE), ev.NoteAdded(text="long")):
-        journal.tell(event)
+        journal.emit(event)
     begin.set()
     wait_until(lambda: any(isinstance(e, ev.TrialJudged) for e in published))
     assert failures == [False, False]

@@ -115,7 +115,7 @@ async def test_what_happens_before_the_worker_knows_of_a_console_reaches_it_all_
     await link.attach()
     worker.journal.commit(ev.TakeStarted(take=1))  # after the file was read, before the worker sends this console any
     assert (await link.until(lambda s: s.take == 1, 5)).take == 1
-    worker.journal.tell(ev.TakeStarted(take=2))
+    worker.journal.emit(ev.TakeStarted(take=2))
     await link.until(lambda s: s.take == 2, 5)
     assert [e.take for e in told if isinstance(e, ev.TakeStarted)] == [1, 2]
     await link.close()
@@ -192,12 +192,12 @@ async def test_a_training_of_fifty_thousand_episodes_reaches_whoever_watches(wor
         episodes=tuple(range(50_000)), episodes_total=50_000, config={"policy": {"dim_model": 512}},
     )  # fmt: skip
     assert len(protocol.encode(started)) < protocol.LINE_LIMIT / 2
-    worker.journal.tell(started)
+    worker.journal.emit(started)
     state = await anna.until(lambda s: s.training is not None, 5)
     assert state.training is not None and len(state.training.started.episodes) == 50_000
     late = Link(worker.run, name="late")
     assert (await late.attach()).training == state.training
-    worker.journal.tell(ev.TakeStarted(take=1))
+    worker.journal.emit(ev.TakeStarted(take=1))
     assert await late.until(lambda s: s.take == 1, 5)
     await late.close()
     assert not anna.lost
@@ -205,12 +205,12 @@ async def test_a_training_of_fifty_thousand_episodes_reaches_whoever_watches(wor
 
 async def test_events_told_before_and_after_attaching_are_seen_once_each(worker: Worker) -> None:
     for number in range(50):
-        worker.journal.tell(ev.TakeStarted(take=number + 1))
+        worker.journal.emit(ev.TakeStarted(take=number + 1))
     seen: list[int] = []
     link = Link(worker.run, name="late", on_event=lambda e, s: seen.append(e.seq))
     attaching = asyncio.create_task(link.attach())
     for number in range(50, 100):
-        worker.journal.tell(ev.TakeStarted(take=number + 1))
+        worker.journal.emit(ev.TakeStarted(take=number + 1))
         await asyncio.sleep(0)
     await attaching
     await link.until(lambda s: s.take == 100, 5)
@@ -228,7 +228,7 @@ async def test_a_client_that_does_not_read_loses_telemetry_and_delays_nobody(wor
     began = time.monotonic()
     for number in range(200):  # 16 MB, far more than a socket buffers
         worker.server.telemetry(lambda sizes: picture)
-        worker.journal.tell(ev.TakeStarted(take=number + 1))
+        worker.journal.emit(ev.TakeStarted(take=number + 1))
         await asyncio.sleep(0)
     await anna.until(lambda s: s.take == 200, 10)
     assert time.monotonic() - began < 10

@@ -209,7 +209,7 @@ def test_a_disk_that_fails_at_the_end_is_reported_and_ends_nothing(
 
     sent: list[ev.Event] = []
     context: Any = SimpleNamespace(
-        run=RunFolder(tmp_path), journal=SimpleNamespace(tell=sent.append), server=SimpleNamespace(publish=sent.append)
+        run=RunFolder(tmp_path), journal=SimpleNamespace(emit=sent.append), server=SimpleNamespace(publish=sent.append)
     )
     progress = Progress(context)
     progress.begin(started(tmp_path))
@@ -322,7 +322,7 @@ def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> No
     from services.workers.training import training_run
 
     sent: list[Any] = []
-    channel: Any = SimpleNamespace(tell=sent.append, stop_requested=True, wait=lambda seconds: False)
+    channel: Any = SimpleNamespace(send=sent.append, stop_requested=True, wait=lambda seconds: False)
     run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, channel)  # type: ignore[arg-type]
     run.config, run.step = SimpleNamespace(steps=100, batch_size=8), 20
     run._dataset = SimpleNamespace(num_frames=80)
@@ -346,7 +346,7 @@ def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> 
     from services.workers.training import training_run
 
     sent: list[Any] = []
-    channel: Any = SimpleNamespace(tell=sent.append, stop_requested=True)
+    channel: Any = SimpleNamespace(send=sent.append, stop_requested=True)
     run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, channel)  # type: ignore[arg-type]
     run.config, run.step = SimpleNamespace(steps=100), 20
     last = tmp_path / "last"
@@ -394,7 +394,7 @@ def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.Mon
     now = 1000.0
     monkeypatch.setattr(stop_timeout, "time", SimpleNamespace(monotonic=lambda: now, time=lambda: 5000.0 + now))
     sent: list[Any] = []
-    timeout = StopTimeout(SimpleNamespace(tell=sent.append))  # type: ignore[arg-type]
+    timeout = StopTimeout(SimpleNamespace(emit=sent.append))  # type: ignore[arg-type]
     now += 100
     assert not timeout.too_long(0.1)  # no stop was requested
     timeout.start()
@@ -402,7 +402,7 @@ def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.Mon
     assert timeout.warning(0.1) == (
         "it is stopping already and has been silent for 12 s; S again in 18 s kills the trainer if it stays silent"
     )
-    timeout.heard()
+    timeout.note_message()
     now += 29
     timeout.update_alarm(0.1, "at step 3")
     assert not sent
@@ -410,7 +410,7 @@ def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.Mon
     assert timeout.too_long(0.1) and not timeout.too_long(20.0), "a slow step needs its time"
     timeout.update_alarm(0.1, "at step 3")
     timeout.update_alarm(0.1, "at step 3")
-    timeout.heard()
+    timeout.note_message()
     timeout.update_alarm(0.1, "at step 4")
     raised, cleared = sent
     assert (raised.text, raised.answer) == ("trainer silent, at step 3", "S again kills the trainer")
