@@ -1,1 +1,1 @@
-"""The simulated bench: an SO-101 of primitives, a cube, a bowl, two painted cameras, a scripted leader."""
+"""The simulated bench: an SO-101 made of primitives, a cube, a bowl, two painted cameras, a scripted leader."""

@@ -1,4 +1,4 @@
-"""The worker's one entry to the simulated bench: `prepare` it, then make devices as for hardware."""
+"""The worker's entry point to the simulated bench: call `prepare`, then create devices as for hardware."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def prepare(data_dir: Path, settings: Mapping[str, Any], *, lockstep: bool, fps:
 
     In real time this starts the world process unless one runs; a running world keeps its pose, goals and
     torque and applies the settings. In lockstep it makes a new bench in this process.
-    Raises SettingsProblem (names key and reason) and ConnectionError (says why the world did not start).
+    Raises SettingsProblem (with key and reason) and ConnectionError (with the reason why the world did not start).
     """
     decoded = sim_settings.decode(settings)
     importlib.import_module("services.sim.config_devices")
@@ -32,7 +32,7 @@ def prepare(data_dir: Path, settings: Mapping[str, Any], *, lockstep: bool, fps:
         return
     try:
         _apply(data_dir, settings, fps)
-    except ConnectionError:  # the world was just leaving: start another one
+    except ConnectionError:  # the world was just exiting: start another one
         _apply(data_dir, settings, fps)
     _chosen[:] = [data_dir.resolve()]
 

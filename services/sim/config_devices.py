@@ -29,7 +29,7 @@ class SimCameraConfig(CameraConfig):
 @RobotConfig.register_subclass("sim_so101_follower")
 @dataclass(kw_only=True)
 class SimFollowerConfig(RobotConfig):
-    """As LeRobot's SO-101 follower, without a port."""
+    """Like LeRobot's SO-101 follower, without a port."""
 
     disable_torque_on_disconnect: bool = True
     max_relative_target: float | dict[str, float] | None = None
@@ -41,4 +41,4 @@ class SimFollowerConfig(RobotConfig):
 @TeleoperatorConfig.register_subclass("sim_so101_leader")
 @dataclass(kw_only=True)
 class SimLeaderConfig(TeleoperatorConfig):
-    """As LeRobot's SO-101 leader, without a port."""
+    """Like LeRobot's SO-101 leader, without a port."""

@@ -92,7 +92,7 @@ class SimFollower(Robot):
         """Nothing to do."""
 
     def configure(self) -> None:
-        """Goal := measured pose, then torque on."""
+        """Set the goal to the measured pose, then enable torque."""
         self.bus.sync_write("Goal_Position", self.bus.sync_read("Present_Position"))
         self.bus.enable_torque()
 

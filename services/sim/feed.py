@@ -1,4 +1,4 @@
-"""What a camera delivers: the painted picture, or what its configured fault makes of it."""
+"""A simulated camera's pictures, with its configured faults applied."""
 
 from __future__ import annotations
 

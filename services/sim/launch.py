@@ -1,4 +1,4 @@
-"""Start the world of a data folder, once."""
+"""Starts the world of a data folder, once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.sim.place import Place, place_of
 
 START_S = 15.0
 BUSY = 3
-"""The exit status of a world that found another one in its data folder."""
+"""Exit status of a world whose data folder already has one."""
 
 
 def ensure_world(data_dir: str | os.PathLike[str]) -> WorldClient:

@@ -60,7 +60,7 @@ class LockstepWorld:
         return _LocalCamera(self.stage, view, width, height)
 
     def close(self) -> None:
-        """Nothing to unplug."""
+        """Do nothing: the bench belongs to this process."""
 
 
 class _LocalCamera:

@@ -1,4 +1,4 @@
-"""Where the world of a data folder keeps its socket, shared memory, lock and log."""
+"""Paths of a data folder's world: socket, shared memory, lock and log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Place:
 
     @property
     def log(self) -> Path:
-        """What the world prints."""
+        """The world's output."""
         return self.data_dir / "sim" / "world.log"
 
 

@@ -64,7 +64,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`problem` says what caused `error`: a device, the settings or the request."""
+    """The answer to a request; `problem` is the cause of `error`: a device, the settings or the request."""
 
     error: str = ""
     problem: Literal["", "device", "settings", "request"] = ""

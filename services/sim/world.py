@@ -2,8 +2,8 @@
 
 `python -P -m services.sim.world DATA_DIR` returns when its world is ready (status 0), when another world
 holds the data folder (3), or after printing an error (1). The world steps physics against the wall clock, keeps its
-last goals when nobody commands it, and leaves on SIGTERM, on request, when nobody has been connected for
-LAB_CONSOLE_SIM_IDLE_S seconds (600), and when its data folder is gone.
+last goals when nobody commands it, and exits on SIGTERM, on request, when nobody has been connected for
+LAB_CONSOLE_SIM_IDLE_S seconds (default 600), and when its data folder is gone.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class World:
         self._leaving = ""
 
     def leave(self, reason: str) -> None:
-        """End at the next turn."""
+        """Stop `run` at its next turn."""
         self._leaving = self._leaving or reason
 
     def run(self) -> str:
@@ -157,7 +157,7 @@ class World:
 
     def _answer(self, client: _Client, line: bytes) -> Reply:
         try:
-            return self._obey(client, msgspec.json.decode(line, type=Request))
+            return self._handle(client, msgspec.json.decode(line, type=Request))
         except DeviceFault as error:
             return Reply(str(error), "device")
         except SettingsProblem as error:
@@ -165,7 +165,7 @@ class World:
         except (ValueError, TypeError) as error:
             return Reply(f"the simulated bench does not understand {line[:80]!r}: {error}", "request")
 
-    def _obey(self, client: _Client, request: Request) -> Reply:
+    def _handle(self, client: _Client, request: Request) -> Reply:
         stage = self._stage
         match request.op:
             case "joints":
@@ -219,7 +219,7 @@ class World:
             self._memory.write_state(PainterState(views, stage.index, stage.take, stage.frame, qpos))
 
     def _update_painter(self) -> None:
-        """The painter runs while somebody watches."""
+        """Start or stop the painter, which runs while a client watches a view."""
         watched = any(client.view for client in self._clients)
         if watched and not self._painter:
             self._painter = camera_process.start(self._memory, self._stage.settings)
@@ -235,7 +235,7 @@ class World:
 
 
 def main(argv: list[str]) -> int:
-    """Start a world in a process of its own; returns when it is ready or has failed."""
+    """Start a world in a separate process; returns once it is ready or has failed."""
     if len(argv) != 2:
         print(f"usage: {Path(argv[0]).name} DATA_DIR", file=sys.stderr)
         return 2
@@ -259,7 +259,7 @@ def main(argv: list[str]) -> int:
 
 
 def _live(place: Place, report: int) -> int:
-    """Take the lock and run the world until it leaves."""
+    """Take the lock and run the world until it exits; returns the exit status."""
     place.lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = Lock(place.lock)
