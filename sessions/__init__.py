@@ -1,1 +1,1 @@
-"""The log: what a session was, kept in one TinyDB file."""
+"""The log of sessions: documents, their store (one TinyDB file) and statistics."""

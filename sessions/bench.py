@@ -1,6 +1,6 @@
-"""A bench as its sessions ran on it: robot, leader, cameras, and how the arm may move by itself.
+"""The bench profile as a session stores it: robot, leader, cameras, limits on motion.
 
-Plain shapes, read as they were written: what lab.toml may say is checked in `services.bench.profiles`.
+Structs without checks, so that old files can be read; `services.bench.profiles` validates lab.toml.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 class Motion(msgspec.Struct, frozen=True, kw_only=True):
     """How the arm may move by itself: degrees and degrees per second; the gripper in percent of its range.
 
-    `rest` and `waypoints` map motor names to positions; without `rest` the arm holds where it is at the end.
+    `rest` and `waypoints` map motor names to positions; without `rest` the arm holds its pose at the end.
     `lift` is added to motors before the arm moves to rest (on an SO-101 a negative shoulder_lift raises it).
     """
 
@@ -52,8 +52,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """One bench. `robot` and `teleop` are LeRobot's own config dictionaries, handed to LeRobot unchanged.
 
-    `failure_modes` are what a failed trial may be annotated with: the keys 1 to 9. `health` holds thresholds by check
-    (services/health), those that differ from its own.
+    `failure_modes` are the annotations for a failed trial, on the keys 1 to 9. `health` overrides default thresholds,
+    by check (services/health).
     """
 
     robot: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The session document: what the log keeps of one session. It embeds the facts as they were told, and copies none."""
+"""The session document: the log's record of one session. It embeds the session's events instead of copying fields."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from sessions.requests import AnyRequest
 from sessions.times import utc
 
 SCHEMA_VERSION = 2
-"""1 had each fact copied into the document; `sessions.upgrade` reads it.
+"""Version 1 copied each field into the document; `sessions.upgrade` reads it.
 
-New keys need no higher number, a new kind of request does: who does not know it takes the file for damaged.
+New keys need no new version. A new kind of request does: older consoles would take the file for damaged.
 """
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """A training: how it began, how far it came, and what it left. Its curves are in metrics.jsonl."""
+    """A training: its start, latest progress and checkpoints. Its curves are in metrics.jsonl."""
 
     started: TrainingStarted
     progress: TrainingProgressed | None = None
@@ -44,7 +44,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def epochs(self) -> float:
-        """How often each frame was seen."""
+        """Passes over the dataset."""
         return self.progress.epochs if self.progress else 0.0
 
     @property
@@ -59,17 +59,17 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loss(self) -> float | None:
-        """The last one logged; None before the first, or where it was no number."""
+        """The last logged loss; None before the first, or if it was not finite."""
         return self.metrics.get("loss")
 
     @property
     def progressed_at(self) -> float:
-        """When it told of its progress last: Unix time."""
+        """Unix time of the latest progress."""
         return self.progress.at if self.progress else self.started.at
 
     @property
     def step_seconds(self) -> float:
-        """What a step takes: as logged last, else the mean so far; 0 where neither is known."""
+        """Seconds per step, as last logged or else the mean so far; 0 if unknown."""
         logged = self.metrics.get("update_s", 0.0) + self.metrics.get("dataloading_s", 0.0)
         if logged > 0:
             return logged
@@ -78,16 +78,16 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds to the last step, checkpoints not counted; None where the pace is not known yet."""
+        """Seconds to the last step, without checkpoints; None while the pace is unknown."""
         pace = self.step_seconds
         return max(0, self.started.steps - self.step) * pace if pace else None
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One session as the log keeps it. Times within are Unix seconds; `alarms` are the texts of the last ones.
+    """One session in the log. Times are Unix seconds; `alarms` are the texts of the last alarms.
 
-    `connected` is null where the bench never answered, and for a training; `lost` are takes that became no episode;
-    `policy` is what an evaluation ran; `last_seq` is the newest event in here.
+    `connected` is null if the bench never answered, and for a training; `lost` are takes that could not be saved;
+    `policy` is the policy of an evaluation; `last_seq` is the newest event included.
     """
 
     started: SessionStarted
@@ -103,26 +103,26 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     last_seq: int = 0
 
-    # -- what everybody asks ----------------------------------------------------------------------
+    # -- derived values ---------------------------------------------------------------------------
 
     @property
     def id(self) -> str:
-        """Its name, which begins with the time."""
+        """The session's id, which begins with its start time."""
         return self.started.id
 
     @property
     def request(self) -> AnyRequest:
-        """What it was asked to do."""
+        """The request that started it."""
         return self.started.request
 
     @property
     def kind(self) -> SessionKind:
-        """What it was for."""
+        """The kind of session."""
         return self.started.kind
 
     @property
     def status(self) -> SessionStatus:
-        """How it stands."""
+        """The current status."""
         return self.ended.status if self.ended else SessionStatus.RUNNING
 
     @property
@@ -132,69 +132,69 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def started_utc(self) -> str:
-        """ISO 8601, UTC."""
+        """Start time, ISO 8601 UTC."""
         return utc(self.started.at)
 
     @property
     def ended_utc(self) -> str | None:
-        """ISO 8601, UTC; None while it runs."""
+        """End time, ISO 8601 UTC; None while it runs, or if unknown."""
         return utc(self.ended.at) if self.ended and self.ended.at else None
 
     @property
     def operator(self) -> str:
-        """Who asked for it."""
+        """The operator who started it."""
         return self.started.operator
 
     @property
     def host(self) -> str:
-        """The machine that it ran on."""
+        """The machine it ran on."""
         return self.started.host
 
     @property
     def bench(self) -> str:
-        """The bench that it ran on; empty for a training."""
+        """The bench it ran on; empty for a training."""
         return self.started.bench
 
     @property
     def task(self) -> str:
-        """The instruction that dataset and policy got."""
+        """The instruction given to dataset and policy."""
         return self.started.task
 
     @property
     def dataset(self) -> str:
-        """The dataset that it wrote or read."""
+        """The dataset it wrote or read."""
         return self.started.dataset
 
     @property
     def dataset_root(self) -> str:
-        """Where that dataset lay."""
+        """That dataset's folder."""
         return self.started.dataset_root
 
     @property
     def checkpoint(self) -> str:
-        """What an evaluation ran: a pretrained_model folder."""
+        """The pretrained_model folder of an evaluation."""
         return self.request.checkpoint
 
     @property
     def trained_in(self) -> str:
-        """The session that made that checkpoint; empty where unknown."""
+        """The session that trained that checkpoint; empty if unknown."""
         return self.request.trained_in
 
     @property
     def target(self) -> int:
-        """How many accepted episodes, steps or judged trials it was to reach; 0 where nothing is counted."""
+        """Target number of accepted episodes, steps or judged trials; 0 for none."""
         return self.started.target
 
     @property
     def accepted(self) -> int:
-        """How many of the episodes are accepted."""
+        """Number of accepted episodes."""
         return sum(e.accepted for e in self.episodes)
 
     @property
     def rejected(self) -> int:
-        """How many of the episodes are rejected."""
+        """Number of rejected episodes."""
         return len(self.episodes) - self.accepted
 
     def count(self, verdict: Verdict) -> int:
-        """How many trials have this verdict."""
+        """Number of trials with this verdict."""
         return sum(t.verdict is verdict for t in self.trials)

@@ -1,6 +1,6 @@
-"""The facts that the log's document keeps as they were told: events that it embeds whole.
+"""The events that the log's document embeds unchanged.
 
-All the other events of a session are in `services.live.events`, which reads and writes the lines.
+All other events of a session are in `services.live.events`, which also encodes and decodes them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from sessions.requests import AnyRequest
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """`seq` counts from 1 without gaps within a session; `at` is Unix time in seconds."""
+    """Base of all events. `seq` counts from 1 without gaps within a session; `at` is Unix time in seconds."""
 
     seq: int = 0
     at: float = 0.0
 
 
 class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
-    """A worker began: what it was asked to do, and with which versions it does it."""
+    """A worker started: its request, process and software versions."""
 
     id: str
     pid: int
@@ -33,17 +33,17 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
 
     @property
     def kind(self) -> SessionKind:
-        """What the session is for."""
+        """The kind of session."""
         return self.request.kind
 
     @property
     def operator(self) -> str:
-        """Who asked for it."""
+        """The operator who started it."""
         return self.request.operator
 
     @property
     def profile(self) -> Profile | None:
-        """The bench that it runs on; None for a training."""
+        """The bench it runs on; None for a training."""
         return self.request.profile
 
     @property
@@ -53,31 +53,31 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
 
     @property
     def task(self) -> str:
-        """The instruction that dataset and policy get."""
+        """The instruction given to dataset and policy."""
         return self.request.task
 
     @property
     def dataset(self) -> str:
-        """The dataset that it writes or reads."""
+        """The dataset it writes or reads."""
         return self.request.dataset
 
     @property
     def dataset_root(self) -> str:
-        """Where that dataset lies."""
+        """That dataset's folder."""
         return self.request.dataset_root
 
     @property
     def target(self) -> int:
-        """How many accepted episodes, steps or judged trials it is to reach; 0 where nothing is counted."""
+        """Target number of accepted episodes, steps or judged trials; 0 for none."""
         return self.request.target
 
 
 class BenchConnected(Event, frozen=True, kw_only=True, tag=True):
-    """The bench answers: `robot` and `leader` by the names of their LeRobot types, and the `cameras` that work.
+    """The bench is connected: `robot` and `leader` are LeRobot type names, `cameras` those that work.
 
-    `leader` is empty where the session needs none. `calibration` holds the SHA-256 (hexadecimal) of each arm's
-    calibration file, by arm: `follower`, `leader`, or such as `follower left_arm` on a robot of two; empty where there
-    is no such file, as on the simulated bench.
+    `leader` is empty if the session needs none. `calibration` maps each arm (`follower`, `leader`, or for a bimanual
+    robot names like `follower left_arm`) to the SHA-256 (hexadecimal) of its calibration file; arms without such a
+    file, as on the simulated bench, are left out.
     """
 
     robot: str
@@ -87,7 +87,7 @@ class BenchConnected(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TakeLost(Event, frozen=True, kw_only=True, tag=True):
-    """A take, or a trial's motion, could not become an episode; what there is of it lies in `where`."""
+    """A take, or a trial's motion, could not be saved as an episode; `where` is the folder with its remains, if any."""
 
     take: int
     reason: str
@@ -95,10 +95,10 @@ class TakeLost(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
-    """The first step comes next; everything as LeRobot resolved it.
+    """The first training step is next; all values are as LeRobot resolved them.
 
-    `episodes` are those trained on, without what LeRobot holds out; `config` is its TrainPipelineConfig but for
-    `dataset.episodes`, which would be nearly the same numbers again (older files have both).
+    `episodes` are those trained on, without held-out ones; `config` is LeRobot's TrainPipelineConfig without
+    `dataset.episodes`, which would repeat nearly the same numbers (older files have both).
     """
 
     policy: str
@@ -118,10 +118,10 @@ class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class TrainingProgressed(Event, frozen=True, kw_only=True, tag=True):
-    """How far it is: about once a second on the socket only (seq 0), durable every 30 s and at the end.
+    """Progress of a training: about once a second on the socket only (seq 0), durable every 30 s and at the end.
 
     `points` counts the lines of metrics.jsonl; `metrics` holds the last logged values under LeRobot's names
-    (loss, lr, grad_norm, update_s, dataloading_s, samples_per_s, ...), those that are not finite left out.
+    (loss, lr, grad_norm, update_s, dataloading_s, samples_per_s, ...), without those that are not finite.
     """
 
     step: int
@@ -132,7 +132,7 @@ class TrainingProgressed(Event, frozen=True, kw_only=True, tag=True):
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True, tag=True):
-    """A checkpoint is complete and on disk for good; `path` holds pretrained_model/ and training_state/."""
+    """A checkpoint is complete and durable; `path` holds pretrained_model/ and training_state/."""
 
     step: int
     path: str
@@ -142,9 +142,9 @@ class CheckpointSaved(Event, frozen=True, kw_only=True, tag=True):
 
 
 class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
-    """The policy fits the bench and can act. `start_pose` is where its trials begin (degrees), if that is known.
+    """The policy fits the bench and is ready. `start_pose` is the start pose of its trials in degrees, if known.
 
-    `notes` say in words what differs without harm (a camera that it does not look at, ...).
+    `notes` describe harmless differences (a camera that the policy does not use, ...).
     """
 
     checkpoint: str

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic writes and safe opening of files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 def open_to_read(path: Path, flags: int = 0) -> int:
-    """A descriptor of the file at `path`. What is no file (a folder, a pipe) is an error, and never waited for.
+    """Open the regular file at `path`; returns the descriptor. Never blocks.
 
-    Raises OSError.
+    Raises OSError, also for anything that is not a regular file (a folder, a pipe).
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -23,9 +23,9 @@ def open_to_read(path: Path, flags: int = 0) -> int:
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write beside, fsync, rename, fsync the folder: a reader sees the old or the new file, never half.
+    """Write a temporary file, fsync, rename, fsync the folder: readers see the old or the new file, never a part.
 
-    Raises OSError (and leaves nothing behind) where the folder cannot be written.
+    Raises OSError, leaving nothing behind, if the file cannot be written.
     """
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

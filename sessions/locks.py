@@ -1,7 +1,8 @@
-"""Locks between processes: an flock on a file that says who holds it.
+"""Locks between processes: an flock on a file that names its holder.
 
-The kernel lets a lock go with the process that holds it, however that ends. The file stays: removing it would let two
-in at once. Every version of the console locks the same files in the same way, so that two of them exclude each other.
+The kernel releases a lock when its holder's process ends, for whatever reason. The file stays: removing it would let
+two processes in at once. Every version of the console locks the same files in the same way, so that they exclude
+each other.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ LONGEST_HOLDER = 4096
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """Who holds a lock, as its file tells it: JSON. `since` is Unix time; pid 0 means that nobody knows.
+    """The holder of a lock, stored in its file as JSON. `since` is Unix time; pid 0 means unknown.
 
-    `str()` is for people and not escaped: the file may be anybody's.
+    `str()` is for people and is not escaped, although any user may have written the file.
     """
 
     pid: int = 0
@@ -45,14 +46,14 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
             return "another process"
         who = f"session {self.session}" if self.session else "another process"
         who = who.replace("session session ", "session ", 1)  # a dataset's, as older versions wrote it
-        told = {"bench": self.bench, "operator": self.operator, "user": self.user, "pid": self.pid}
-        told |= {"host": self.host} if self.host != socket.gethostname() else {}
+        details = {"bench": self.bench, "operator": self.operator, "user": self.user, "pid": self.pid}
+        details |= {"host": self.host} if self.host != socket.gethostname() else {}
         since = time.strftime("since %H:%M %Z", time.localtime(self.since))
-        return f"{who} ({', '.join([*(f'{name} {value}' for name, value in told.items() if value), since])})"
+        return f"{who} ({', '.join([*(f'{name} {value}' for name, value in details.items() if value), since])})"
 
 
 def this_process(*, session: str = "", bench: str = "", operator: str = "") -> Holder:
-    """The process that calls, as a holder from now on."""
+    """The calling process as a holder, from now on."""
     return Holder(
         pid=os.getpid(),
         user=user_name(),
@@ -65,7 +66,7 @@ def this_process(*, session: str = "", bench: str = "", operator: str = "") -> H
 
 
 def user_name() -> str:
-    """The name of the user that this process runs as, or their number."""
+    """The name of this process's user, or else the user id."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -73,7 +74,7 @@ def user_name() -> str:
 
 
 class LockBusy(Exception):
-    """Somebody else holds the lock: `holder`."""
+    """The lock is held by `holder`."""
 
     def __init__(self, path: Path, holder: Holder) -> None:
         super().__init__(f"{path} is locked by {holder}")
@@ -83,12 +84,11 @@ class LockBusy(Exception):
 class Lock:
     """Held from construction to `release`, which may be called more than once.
 
-    The file is made for every user where it is missing, in a folder like /tmp too; where it belongs to another user
-    and cannot be written, it is locked all the same. With `opened`, a descriptor that is the lock's from now on, that
-    file is locked and nothing is written to it. A child that this process forks holds nothing, and neither its end
-    nor its `release` frees the lock.
+    A missing file is created for all users, also in a folder like /tmp; a file of another user that cannot be written
+    is locked without writing to it. With `opened`, a descriptor that the lock then owns, that file is locked and
+    nothing is written to it. Forked children do not hold the lock, and neither their end nor their `release` frees it.
 
-    Raises LockBusy when the lock is still held after `patience_s`, OSError where the file cannot be opened or locked.
+    Raises LockBusy if the lock is still held after `patience_s`, OSError if the file cannot be opened or locked.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Lock:
         try:
             self._take(patience_s)
             if self._writable:
-                self._say(msgspec.json.encode(holder or this_process()))
+                self._write_holder(msgspec.json.encode(holder or this_process()))
         except BaseException:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -113,14 +113,14 @@ class Lock:
                 raise LockBusy(self.path, _read(self.descriptor))
             time.sleep(POLL_S)
 
-    def _say(self, data: bytes) -> None:
-        """The lock does not depend on it: a full disk keeps nobody from holding what is free."""
+    def _write_holder(self, data: bytes) -> None:
+        """Write the holder. Errors are ignored: a full disk must not prevent anybody from taking a free lock."""
         with suppress(OSError):
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, data, 0)
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor < 0:
             return
@@ -129,12 +129,14 @@ class Lock:
             if self._writable:
                 with suppress(OSError):
                     os.ftruncate(descriptor, 0)
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that another language forked may share it
+            fcntl.flock(
+                descriptor, fcntl.LOCK_UN
+            )  # explicitly, since a child forked by native code may share the descriptor
         finally:
             os.close(descriptor)
 
     def _forget(self) -> None:
-        """Leave the lock to the parent."""
+        """Close the descriptor in a forked child without releasing the parent's lock."""
         descriptor, self.descriptor = self.descriptor, -1
         with suppress(OSError):
             os.close(descriptor)
@@ -165,16 +167,16 @@ os.register_at_fork(after_in_child=_forget_all)
 
 
 def holder_of(path: Path) -> Holder | None:
-    """Who holds the lock at `path`; None where it is free. Changes nothing.
+    """The holder of the lock at `path`; None if it is free. Changes nothing.
 
-    Raises OSError where that cannot be seen.
+    Raises OSError if the file cannot be opened or checked.
     """
     with _reading(path, os.O_NOFOLLOW) as descriptor:
         return _read(descriptor) if descriptor is not None and not _flock(descriptor, fcntl.LOCK_SH) else None
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock at `path`, a file with content of its own. Raises OSError as `holder_of`."""
+    """Whether the file at `path`, which may have any content, is locked. Raises OSError as `holder_of` does."""
     with _reading(path) as descriptor:
         return descriptor is not None and not _flock(descriptor, fcntl.LOCK_SH)
 
@@ -193,10 +195,10 @@ def _reading(path: Path, flags: int = 0) -> Iterator[int | None]:
 
 
 def _open(path: Path) -> tuple[int, bool]:
-    """The lock's file, made for everybody where it is missing, and whether it can be written.
+    """Open the lock's file, or create it for all users; also returns whether it can be written.
 
-    In a sticky folder Linux refuses O_CREAT on somebody else's file (fs.protected_regular), so an existing
-    one is opened without; O_EXCL where it is missing, so that its mode is set once, by its maker.
+    In a sticky folder Linux refuses O_CREAT on another user's file (fs.protected_regular), so an existing file is
+    opened without it; a missing file is created with O_EXCL, so that only its creator sets its mode.
     """
     plain = os.O_CLOEXEC | os.O_NOFOLLOW
     try:
@@ -207,9 +209,9 @@ def _open(path: Path) -> tuple[int, bool]:
         pass
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | plain, 0o666)
-    except FileExistsError:  # somebody else was faster
+    except FileExistsError:  # another process created it meanwhile
         return os.open(path, os.O_RDWR | plain), True
-    with suppress(OSError):  # of a file system without modes
+    with suppress(OSError):  # a file system without modes
         os.fchmod(descriptor, 0o666)  # whatever the umask
     return descriptor, True
 
@@ -223,7 +225,7 @@ def _flock(descriptor: int, kind: int) -> bool:
 
 
 def _read(descriptor: int) -> Holder:
-    """What the file says; an unknown holder where its writer said nothing readable."""
+    """The holder named in the file; an unknown one if the content is unreadable."""
     try:
         return msgspec.json.decode(os.pread(descriptor, LONGEST_HOLDER, 0), type=Holder)
     except (msgspec.MsgspecError, UnicodeDecodeError, OSError):

@@ -1,4 +1,4 @@
-"""The words of a session: its kind and status, and what its takes, trials and notes come to."""
+"""A session's basic types: kind, status, verdict, episode, trial, note."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sessions.open_enum import OpenEnum
 
 
 class SessionKind(StrEnum):
-    """What a session was for."""
+    """The kind of session."""
 
     RECORD = "record"
     TRAIN = "train"
@@ -19,7 +19,7 @@ class SessionKind(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """How a session stands; `crashed` means that its worker vanished without an end."""
+    """The status of a session; `crashed` means that its worker failed or vanished without an end."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -28,7 +28,7 @@ class SessionStatus(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a person (or the simulated bench's oracle) says of a trial; a void one is repeated and counts nowhere."""
+    """How a person (or the simulated bench's oracle) judges a trial; a void trial is repeated and never counts."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """A saved take: `index` counts in the dataset (from 0), `take` in the session (from 1)."""
+    """A saved take: `index` is its number in the dataset (from 0), `take` in the session (from 1)."""
 
     index: int
     take: int
@@ -50,27 +50,27 @@ class EndedBy(OpenEnum):
     """What ended a take or a trial."""
 
     RUNNING = ""
-    """Nothing yet."""
+    """It has not ended."""
     KEY = "key"
     TIME = "time"
     STOPPED = "stopped"
     """The arm was stopped."""
     FAILED = "failed"
-    """A device, the policy or the disk."""
+    """A device, the policy or the disk failed."""
     DRIVER = "driver"
     """The driving console was lost."""
     ENDED = "ended"
-    """The session's end."""
+    """The session ended."""
     VERDICT = "verdict"
     ORACLE = "oracle"
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """One eval attempt; `index` counts attempts in the session from 1.
+    """One attempt of an evaluation; `index` counts attempts in the session from 1.
 
-    `ended_by` is empty while it runs; `why` says what failed. `judge` is an operator or `oracle`. `episode_index`
-    counts in the rollout dataset, None where the motion was not saved. `checkpoint` is the policy that drove,
-    `condition` what the operator called what it was tried under.
+    `ended_by` is empty while it runs; `why` is what failed. `judge` is an operator or `oracle`. `episode_index` is its
+    number in the rollout dataset, None if the motion was not saved. `checkpoint` is the policy that was run,
+    `condition` the operator's name for the conditions of the trial.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""Enums whose unknown values survive: a word of another version is read, kept and written as it is."""
+"""Enums that keep unknown values: a value from another version is read, kept and written unchanged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class OpenEnum(StrEnum):
-    """Equal to none of its members, a word that this version does not know is still a value of the enum."""
+    """A string enum that accepts unknown values; they equal none of its members."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -19,5 +19,5 @@ class OpenEnum(StrEnum):
 
     @property
     def known(self) -> bool:
-        """Whether this version has a member of that value."""
+        """Whether this version has a member with this value."""
         return any(self is member for member in type(self))

@@ -1,4 +1,4 @@
-"""What a session is asked to do. The console writes it, the worker obeys it, and the log keeps it whole."""
+"""Requests, which start sessions. The console writes one, the worker reads it, and the log keeps it unchanged."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sessions.bench import Profile
 from sessions.models import SessionKind
 
 ORACLE = "oracle"
-"""The judge of the simulated bench, which sees the cube in the bowl."""
+"""Name of the simulated bench's judge, which checks whether the cube is in the bowl."""
 
 
 class Purpose(StrEnum):
-    """What a bench worker starts with; every one of them can go on to the others by command."""
+    """The first action of a bench session; commands can switch to any other."""
 
     TELEOPERATE = "teleoperate"
     REST = "rest"
@@ -27,7 +27,7 @@ class Purpose(StrEnum):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What every session is asked. A property is empty where a kind of session has no such field."""
+    """The common part of all requests. A property is empty if this kind of session has no such field."""
 
     kind: ClassVar[SessionKind]
     data_dir: str
@@ -35,37 +35,37 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def profile(self) -> Profile | None:
-        """The bench that it runs on."""
+        """The bench it runs on."""
         return None
 
     @property
     def task(self) -> str:
-        """The instruction that dataset and policy get."""
+        """The instruction given to dataset and policy."""
         return ""
 
     @property
     def dataset(self) -> str:
-        """The dataset that it writes or reads, a name below `datasets/`."""
+        """The dataset it writes or reads, a name below `datasets/`."""
         return ""
 
     @property
     def dataset_root(self) -> str:
-        """Where that dataset lies; empty where there is none, or where nobody remembers."""
+        """That dataset's folder; empty if there is none or it is unknown."""
         return str(Path(self.data_dir) / "datasets" / self.dataset) if self.dataset and self.data_dir else ""
 
     @property
     def checkpoint(self) -> str:
-        """The policy that it runs: a pretrained_model folder."""
+        """The policy it runs: a pretrained_model folder."""
         return ""
 
     @property
     def trained_in(self) -> str:
-        """The session that made that checkpoint, where it is known."""
+        """The session that trained that checkpoint, if known."""
         return ""
 
     @property
     def fps(self) -> int:
-        """How often a second the arm is commanded."""
+        """Commands to the arm per second."""
         return 0
 
     @property
@@ -75,22 +75,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def target(self) -> int:
-        """How many accepted episodes, steps or judged trials it is to reach; 0 where nothing is counted."""
+        """Target number of accepted episodes, steps or judged trials; 0 for none."""
         return 0
 
     @property
     def attempt_seconds(self) -> float:
-        """How long a take or a trial may last."""
+        """Maximum length of a take or trial in seconds."""
         return 0.0
 
     @property
     def reset_seconds(self) -> float:
-        """How long the scene may take to be set up again."""
+        """Time to reset the scene between takes, in seconds."""
         return 0.0
 
 
 class ArmRequest(Request, frozen=True, kw_only=True):
-    """What moves an arm, `fps` times a second."""
+    """The request of a session with an arm, which is commanded `fps` times a second."""
 
     profile: Profile
     fps: int = 30
@@ -120,12 +120,12 @@ class RecordRequest(ArmRequest, frozen=True, kw_only=True, tag="record"):
 
     @property
     def attempt_seconds(self) -> float:
-        """A take's."""
+        """Maximum length of a take."""
         return self.episode_seconds
 
 
 class BenchRequest(ArmRequest, frozen=True, kw_only=True, tag="bench"):
-    """Move the arm without recording. `rescue` says that the worker before it had to be killed."""
+    """Move the arm without recording. `rescue`: the previous worker had to be killed."""
 
     kind = SessionKind.BENCH
     purpose: Purpose
@@ -160,9 +160,9 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     """Let the policy in `checkpoint` (a pretrained_model folder) try `task`, until `trials` trials are judged.
 
     Each trial's motion becomes an episode of `dataset`, whose name begins with `rollout_`. `judge` is ORACLE on the
-    simulated bench, else empty. `condition` says under which condition its trials run, in the operator's own words:
-    the light, the object, the place. `trained_in` is the session that made the checkpoint, where it is known. `fps` is
-    the rate that the policy learnt at, the bench's own where that is not told.
+    simulated bench, else empty. `condition` is the operator's own description of the trials' conditions: light,
+    object, place. `trained_in` is the session that trained the checkpoint, if known. `fps` is the rate of the
+    policy's training data, or the bench's if unknown.
     """
 
     kind = SessionKind.EVAL
@@ -183,7 +183,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
 
     @property
     def attempt_seconds(self) -> float:
-        """A trial's."""
+        """Maximum length of a trial."""
         return self.trial_seconds
 
 

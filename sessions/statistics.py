@@ -1,7 +1,7 @@
-"""What a few trials tell: the interval in which a success rate lies.
+"""The confidence interval of a success rate.
 
-Written out instead of taken from scipy.stats, whose import takes seconds: a verdict's effect on the screen must not
-wait for it. A test holds it against scipy's own.
+Implemented here because importing scipy.stats takes seconds, for which a verdict's effect on the screen must not
+wait. A test compares it with scipy's.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from math import sqrt
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """The Wilson score interval of a rate, both ends in 0..1; (0, 1) before the first trial.
 
-    As scipy.stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson") gives it.
-    Raises ValueError where there are more successes than trials, or less than none.
+    Same as scipy.stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson").
+    Raises ValueError unless 0 <= successes <= trials and 0 < confidence < 1.
     """
     if not 0 <= successes <= trials:
         raise ValueError(f"{successes} of {trials} trials cannot have succeeded")
@@ -34,6 +34,6 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
 
 @lru_cache(maxsize=8)
 def _z(confidence: float) -> float:
-    from statistics import NormalDist  # brings fractions and decimal, which no first paint should wait for
+    from statistics import NormalDist  # slow import (fractions, decimal), not needed for the first paint
 
     return NormalDist().inv_cdf((1 + confidence) / 2)

@@ -1,7 +1,7 @@
 """sessions.json: the log's TinyDB file. This module is the only one that opens it.
 
 Several processes may read and write it. A write is one read-modify-write under a lock, put in place by
-rename; a reader needs no lock and sees the old or the new file. Layout, for a stock TinyDB too:
+rename; a reader needs no lock and sees the old or the new file. The layout is a stock TinyDB's:
 `{"schema": {"1": {"version": 2}}, "sessions": {id: document}, "folded": {run: mark}}`.
 """
 
@@ -30,21 +30,21 @@ from sessions.locks import Lock, LockBusy
 
 LOCK_PATIENCE_S = 10.0
 STAMP = {"1": {"version": SCHEMA_VERSION}}
-"""The schema's table, as a stock TinyDB has it."""
+"""The table with the schema version, in TinyDB's layout."""
 
 Tables = dict[str, dict[str, Any]]
 
 
 class StoreProblem(Exception):
-    """The log's file cannot be used: names the file, the reason and what to do."""
+    """The log's file cannot be used; the message names the file, the reason and what to do."""
 
 
 class NewerStore(StoreProblem):
-    """The file was written by a newer lab console; it is left as it is."""
+    """The file was written by a newer lab console; it was left unchanged."""
 
 
 class CorruptStore(StoreProblem):
-    """The file was damaged for `reason` and now lies at `kept_as`; the store begins empty."""
+    """The file was damaged (`reason`) and was renamed to `kept_as`; the store is now empty."""
 
     def __init__(self, path: Path, reason: str, kept_as: Path) -> None:
         super().__init__(f"{path.name} was damaged ({reason}) and was set aside as {kept_as.name}")
@@ -52,7 +52,7 @@ class CorruptStore(StoreProblem):
 
 
 class FoldMark(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run's events are in the log: size (bytes) and mtime (ns) of their file, and if it has ended."""
+    """How much of a run's events is in the log: size (bytes) and mtime (ns) of the file, and whether it has ended."""
 
     size: int
     mtime_ns: int
@@ -60,10 +60,10 @@ class FoldMark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionStore:
-    """The sessions by id. Values given out are the caller's own. Use one store per thread.
+    """The sessions by id. Returned values are copies. Use one store per thread.
 
-    Any call may raise StoreProblem; CorruptStore among them means that a damaged file was set aside just
-    now, so that the next call finds an empty store.
+    Any call may raise StoreProblem. CorruptStore means that a damaged file was just set aside, so that the next call
+    finds an empty store.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,32 +74,32 @@ class SessionStore:
         self._folded = cast(_StringTable, self._db.table("folded"))
 
     def put(self, *sessions: Session, folded: Mapping[str, FoldMark] | None = None) -> None:
-        """Store documents and fold marks in one write; what is stored already costs none.
+        """Store documents and fold marks in one write, or none if all are stored already.
 
-        A document never replaces one of the same session that knows more events.
+        A document never replaces one of the same session that includes more events.
         """
         if not sessions and not folded:
             return
 
         def change() -> None:
-            with self._storage.exclusively():
-                news = {s.id: d for s in sessions if self._is_news(s.id, d := _document(s))}
+            with self._storage.transaction():
+                newer = {s.id: d for s in sessions if self._is_newer(s.id, d := _document(s))}
                 marks = {run: m for run, m in _marks(folded).items() if self._folded.row(run) != m}
-                for table, documents in ((self._sessions, news), (self._folded, marks)):
+                for table, documents in ((self._sessions, newer), (self._folded, marks)):
                     if documents:
                         table.store(documents)
 
         self._guarded(change)
 
-    def _is_news(self, session_id: str, document: dict[str, Any]) -> bool:
+    def _is_newer(self, session_id: str, document: dict[str, Any]) -> bool:
         stored = self._sessions.row(session_id)
         return stored is None or (stored != document and stored["last_seq"] <= document["last_seq"])
 
     def update(self, session_id: str, change: Callable[[Session], Session]) -> Session:
-        """Replace a session by `change(session)`, under the lock throughout. Raises KeyError without one."""
+        """Replace a session by `change(session)`, all under the lock. Raises KeyError if there is no such session."""
 
         def apply() -> Session:
-            with self._storage.exclusively():
+            with self._storage.transaction():
                 session = self.get(session_id)
                 if session is None:
                     raise KeyError(session_id)
@@ -124,7 +124,7 @@ class SessionStore:
         return sorted(sessions, key=lambda s: (s.started.at, s.id), reverse=True)
 
     def folded(self, runs: Iterable[str] | None = None) -> dict[str, FoldMark]:
-        """How far the events of these runs (without `runs`: of all) are in here."""
+        """The fold marks of these runs, or of all runs."""
 
         def read() -> dict[str, FoldMark]:
             if runs is None:
@@ -134,19 +134,19 @@ class SessionStore:
         return self._guarded(read)
 
     def replace_all(self, sessions: Iterable[Session], *, folded: Mapping[str, FoldMark] | None = None) -> None:
-        """Let the store hold exactly these sessions and marks; a damaged file is set aside first."""
+        """Make the store hold exactly these sessions and marks; a damaged file is set aside first."""
         documents = {s.id: _document(s) for s in sessions}
         marks = _marks(folded)
 
         def change() -> None:
-            with self._storage.exclusively():
-                self._sessions.store(documents, instead=True)
-                self._folded.store(marks, instead=True)
+            with self._storage.transaction():
+                self._sessions.store(documents, clear_first=True)
+                self._folded.store(marks, clear_first=True)
 
         self._guarded(change)
 
     def close(self) -> None:
-        """Let the cached file go."""
+        """Close the cached file."""
         self._db.close()
 
     def __enter__(self) -> SessionStore:
@@ -156,13 +156,13 @@ class SessionStore:
         self.close()
 
     def _guarded[T](self, use: Callable[[], T]) -> T:
-        """`use()`; a damaged file is set aside by whoever holds the lock, after a second look under it."""
+        """Call `use`; if the file is damaged, check again under the lock and set it aside. Raises CorruptStore."""
         try:
             return use()
         except _Damage as damage:
             reason = str(damage)
         try:
-            with self._storage.exclusively():
+            with self._storage.transaction():
                 return use()
         except _Damage as damage:
             raise self._storage.set_aside(str(damage)) from damage
@@ -174,12 +174,12 @@ class SessionStore:
 
 
 def _document(session: Session) -> dict[str, Any]:
-    """The session as plain JSON values, sharing nothing with it."""
+    """The session as plain JSON values, copied."""
     return cast(dict[str, Any], orjson.loads(msgspec.json.encode(session)))
 
 
 def _session(document: Mapping[str, Any]) -> Session:
-    """The typed session of a stored document, sharing nothing with it."""
+    """The session of a stored document, copied. Raises _Damage."""
     try:
         return _sessions.decode(orjson.dumps(document))
     except msgspec.ValidationError as error:
@@ -201,12 +201,12 @@ _sessions = msgspec.json.Decoder(Session)
 
 
 class _Damage(Exception):
-    """What is wrong with the file's content."""
+    """The file's content is damaged; the message says how."""
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """The tables as read from a file that stays open, so that its inode number is given to no other."""
+class _CachedFile:
+    """The tables of a file that is kept open, so that its inode number is not reused."""
 
     fd: int
     identity: tuple[int, ...]
@@ -218,19 +218,19 @@ def _identity(info: os.stat_result) -> tuple[int, ...]:
 
 
 class _AtomicStorage(Storage):
-    """TinyDB's tables in one file that is whole at any moment, with a cache that a stat validates.
+    """TinyDB's tables in one file that is always whole, with a cache that is validated by stat.
 
-    Writes are collected until the outermost `exclusively` ends, then put in place once.
+    Writes are collected until the outermost `transaction` ends, then put in place once.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: _Seen | None = None
+        self._cached: _CachedFile | None = None
         self._inside = False
         self._unwritten: Tables | None = None
 
     @contextmanager
-    def exclusively(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """One read-modify-write. An error inside leaves the file as it was and drops the cache."""
         if self._inside:
             yield
@@ -260,32 +260,32 @@ class _AtomicStorage(Storage):
             raise _problem(self.path, "written", error) from error
 
     def read(self) -> Tables | None:
-        """The tables, or None without a file: the cache itself, which TinyDB changes in place under the lock."""
+        """The tables, None without a file. Returns the cache itself, which TinyDB changes in place under the lock."""
         if self._unwritten is not None:
             return self._unwritten
         try:
-            if self._seen is None or self._seen.identity != _identity(self.path.stat()):
+            if self._cached is None or self._cached.identity != _identity(self.path.stat()):
                 self.forget()
-                self._seen = self._load()
+                self._cached = self._load()
         except FileNotFoundError:
             self.forget()
             return None
         except OSError as error:
             raise _problem(self.path, "read", error) from error
-        return self._seen.tables
+        return self._cached.tables
 
-    def _load(self) -> _Seen:
+    def _load(self) -> _CachedFile:
         fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             info = os.fstat(fd)
             with open(fd, "rb", closefd=False) as file:
-                return _Seen(fd, _identity(info), _parse(self.path, file.read()))
+                return _CachedFile(fd, _identity(info), _parse(self.path, file.read()))
         except BaseException:
             os.close(fd)
             raise
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
-        """Take the tables to be written when `exclusively` ends."""
+        """Keep the tables, to be written when `transaction` ends."""
         self._unwritten = data
 
     def _replace(self, tables: Tables) -> None:
@@ -296,10 +296,10 @@ class _AtomicStorage(Storage):
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise _problem(self.path, "written", error) from error
-        self._seen = _Seen(fd, _identity(os.fstat(fd)), stamped)
+        self._cached = _CachedFile(fd, _identity(os.fstat(fd)), stamped)
 
     def set_aside(self, reason: str) -> CorruptStore:
-        """Rename the damaged file, which the caller looked at under the lock; returns what to raise."""
+        """Rename the damaged file, which the caller has checked under the lock; returns the error to raise."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         first = self.path.with_name(f"{self.path.name}.corrupt-{stamp}")
         others = (first.with_name(f"{first.name}-{n}") for n in itertools.count(2))
@@ -312,17 +312,17 @@ class _AtomicStorage(Storage):
 
     def forget(self) -> None:
         """Drop the cache."""
-        if self._seen is not None:
-            os.close(self._seen.fd)
-            self._seen = None
+        if self._cached is not None:
+            os.close(self._cached.fd)
+            self._cached = None
 
     def close(self) -> None:
-        """Let the cached file go."""
+        """Close the cached file."""
         self.forget()
 
 
 def _parse(path: Path, data: bytes) -> Tables:
-    """The tables of a file. Raises _Damage, or NewerStore."""
+    """The tables of a file. Raises _Damage or NewerStore."""
     try:
         tables = orjson.loads(data)
         version = tables["schema"]["1"]["version"]
@@ -345,7 +345,7 @@ def _parse(path: Path, data: bytes) -> Tables:
 
 
 def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
-    """The document in today's form; what is none stays as it is, for the decoder to say what is wrong."""
+    """The document in the current form; one that cannot be converted is left for the decoder to reject."""
     try:
         return upgrade.session(row)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -369,22 +369,22 @@ class _StringTable(Table):
     document_id_class = str  # type: ignore[assignment]
 
     def row(self, row_id: str) -> dict[str, Any] | None:
-        """A stored document; look at it only, its inner values are the cache's."""
+        """A stored document. Read-only: its inner values belong to the cache."""
         return cast("dict[str, Any] | None", self.get(doc_id=cast(Any, row_id)))
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        """Every stored document by id; look at them only."""
+        """Every stored document by id. Read-only."""
         return {str(document.doc_id): document for document in self}
 
     def _update_table(self, updater: Callable[[dict[Any, Any]], None]) -> None:
-        with cast(_AtomicStorage, self._storage).exclusively():
+        with cast(_AtomicStorage, self._storage).transaction():
             super()._update_table(updater)
 
-    def store(self, documents: Mapping[str, dict[str, Any]], *, instead: bool = False) -> None:
-        """Insert or replace whole documents by id; with `instead` the table then holds nothing else."""
+    def store(self, documents: Mapping[str, dict[str, Any]], *, clear_first: bool = False) -> None:
+        """Insert or replace whole documents by id; with `clear_first`, after removing all others."""
 
         def update(rows: dict[Any, Any]) -> None:
-            if instead:
+            if clear_first:
                 rows.clear()
             rows.update(documents)
 

@@ -1,7 +1,7 @@
-"""How trials are counted.
+"""Numbering of trials.
 
-A trial's number is its place among those that count, so that `trial 7 of 20` means what it says; a void one is
-repeated under the same number. Events, commands and `sessions --json` count attempts.
+A trial's number is its position among those that count, as in `trial 7 of 20`; a void trial is repeated under the
+same number. Events, commands and `sessions --json` number attempts instead.
 """
 
 from __future__ import annotations

@@ -403,6 +403,6 @@ def test_a_full_disk_is_said_and_changes_nothing(store: SessionStore, path: Path
 def test_a_lock_that_nobody_lets_go_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sessions.store.LOCK_PATIENCE_S", 0.05)
     with SessionStore(path) as holder, SessionStore(path) as other:
-        with holder._storage.exclusively(), pytest.raises(StoreProblem, match=r"over 0\.05 s by another process"):
+        with holder._storage.transaction(), pytest.raises(StoreProblem, match=r"over 0\.05 s by another process"):
             other.put(session(1))
         other.put(session(1))
