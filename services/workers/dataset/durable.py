@@ -29,17 +29,8 @@ from services.datasets.summary import INFO
 from services.workers.dataset import lerobot_hooks
 from services.workers.dataset.create import create_dataset, reason_of, refuse_differences
 from services.workers.dataset.quarantine import Quarantine
-from services.workers.dataset.recovery import (
-    STATS,
-    TASKS,
-    Recovery,
-    Survey,
-    count_frames,
-    recover,
-    repair,
-    sync_file,
-    write_backups,
-)
+from services.workers.dataset.recovery import Recovery, recover, repair, sync_file, write_backups
+from services.workers.dataset.survey import STATS, TASKS, Survey, count_frames
 from sessions.files import sync_folder
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from services.datasets.lock import DatasetProblem
 from services.datasets.marks import read_calibrations, read_marks
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
-from services.workers.dataset.recovery import Survey, repair
+from services.workers.dataset.recovery import repair
+from services.workers.dataset.survey import Survey
 from services.workers.training.channel import Channel
 from services.workers.training.checkpoints import start_pose, value_names
 

@@ -16,7 +16,8 @@ import pytest
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import SIDECAR, Mark, read_marks
 from services.datasets.summary import INFO
-from services.workers.dataset.recovery import STATS, TASKS, Recovery, Survey, recover
+from services.workers.dataset.recovery import Recovery, recover
+from services.workers.dataset.survey import STATS, TASKS, Survey
 from tests.support.demos import FRAMES, check_readable, open_demo, record, tree
 from tests.support.doomed import Doomed
 
