@@ -8,14 +8,14 @@ import signal
 import sys
 import time
 
-from console.commands.exits import START_PATIENCE_S, report_lost, run_to_end
+from console.commands.exits import READY_PATIENCE_S, report_lost, run_to_end
 from console.commands.following import following
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services import arm_commands
 from services.bench.profiles import Profile, load_benches
 from services.folders import DataFolder, RunFolder, data_folder
-from services.live.client import Client
+from services.live.client import ATTACH_PATIENCE_S, START_PATIENCE_S, Client
 from services.live.link import LinkLost
 from services.live.phases import Phase
 from services.live.protocol import Code
@@ -78,8 +78,8 @@ async def _hold_without_worker(folder: DataFolder, profile: Profile) -> int:
 async def _await_hold(run: RunFolder) -> int:
     client = Client(run, name="lab-console hold", drive=False)
     try:
-        await client.attach()
-        state = await client.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
+        await client.attach(START_PATIENCE_S)
+        state = await client.until(lambda s: s.phase is not Phase.STARTING, READY_PATIENCE_S)
     except (LinkLost, TimeoutError) as error:
         return report_lost(run, error)
     finally:
@@ -126,14 +126,14 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
     goal = Phase.RESTED if purpose is Purpose.REST else Phase.RELEASED
     try:
         async with following(run, printer, name=f"lab-console {purpose.value}") as client:
-            await client.attach()
+            await client.attach(ATTACH_PATIENCE_S if running else START_PATIENCE_S)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, arm_commands.hold, client, StopCause.INTERRUPT)
             if running is not None and (refused := await _ask(client, purpose)):
                 complain(refused)
                 return FAILED
-            state = await client.until(lambda s: s.phase in (goal, Phase.HELD) or not s.running, START_PATIENCE_S + 60)
+            state = await client.until(lambda s: s.phase in (goal, Phase.HELD) or not s.running, READY_PATIENCE_S + 60)
             if running is None and state.running:
                 state = await client.until(lambda s: not s.running, 30)
     except (LinkLost, TimeoutError) as error:
@@ -161,8 +161,8 @@ async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None
     run = running or arm_commands.begin(folder, profile, Purpose.HOLD)
     client = Client(run, name="lab-console rest --teach", drive=running is None)
     try:
-        await client.attach()
-        await client.until(lambda s: s.phase is not Phase.STARTING, START_PATIENCE_S)
+        await client.attach(ATTACH_PATIENCE_S if running else START_PATIENCE_S)
+        await client.until(lambda s: s.phase is not Phase.STARTING, READY_PATIENCE_S)
         give_up = time.monotonic() + 5
         while _pose_is_missing(client) and time.monotonic() < give_up:  # noqa: ASYNC110  (telemetry has no event)
             await asyncio.sleep(0.05)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from console.commands.exits import START_PATIENCE_S
+from console.commands.exits import READY_PATIENCE_S
 from console.commands.following import following
 from console.commands.interrupts import Interrupts
 from console.commands.printer import Printer
 from services import arm_commands
 from services.folders import RunFolder
-from services.live.client import Client
+from services.live.client import START_PATIENCE_S, Client
 from services.live.phases import Phase
 from services.live.snapshots import Snapshot
 from sessions.models import SessionStatus
@@ -40,7 +40,7 @@ class Driven:
         return self.state.end_reason if by_itself or not self.failure else self.failure
 
 
-async def drive(run: RunFolder, work: Work, *, name: str, ending: str, patience_s: float = START_PATIENCE_S) -> Driven:
+async def drive(run: RunFolder, work: Work, *, name: str, ending: str, patience_s: float = READY_PATIENCE_S) -> Driven:
     """Attach, run `work`, then end the session in order.
 
     An arm that was stopped keeps holding: only a person moves it again. Raises LinkLost, or TimeoutError if the

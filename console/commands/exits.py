@@ -15,8 +15,8 @@ from services.live.launch import log_tail
 from services.live.snapshots import Snapshot, replay
 from services.text import clean
 
-START_PATIENCE_S = 90.0
-"""LeRobot loads in 6 to 10 s; a cold disk may take a minute."""
+READY_PATIENCE_S = 90.0
+"""How long a worker may take until the arm holds: LeRobot loads in 6 to 10 s, from a cold disk in a minute."""
 
 
 def show_log(run: RunFolder) -> None:

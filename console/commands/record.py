@@ -9,7 +9,7 @@ import termios
 import time
 
 from console.commands.drive import drive, still_running_hint
-from console.commands.exits import START_PATIENCE_S, fold, report_lost, run_to_end
+from console.commands.exits import READY_PATIENCE_S, fold, report_lost, run_to_end
 from console.commands.interrupts import Interrupts
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import apply_settings, load_benches
@@ -84,7 +84,7 @@ async def _takes(client: Client, interrupts: Interrupts, *, by_key: bool) -> str
             answer = await done if done else None
             if answer is not None and not answer.ok:
                 return answer.error
-            await _until_phase_changes(client, state.phase, START_PATIENCE_S)
+            await _until_phase_changes(client, state.phase, READY_PATIENCE_S)
         elif state.phase is Phase.HELD:
             return f"the arm holds: {state.held}"
         else:

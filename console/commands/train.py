@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from console.commands.exits import START_PATIENCE_S, fold, report_lost, run_to_end, show_log
+from console.commands.exits import fold, report_lost, run_to_end, show_log
 from console.commands.following import following
 from console.commands.interrupts import Interrupts
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import load_benches
 from services.folders import DataFolder, RunFolder, data_folder
+from services.live.client import START_PATIENCE_S
 from services.live.link import LinkLost
 from services.live.snapshots import Snapshot
 from services.refusal import Refusal

@@ -157,7 +157,7 @@ class BenchScreen(LabScreen):
         if action in ("open", "move"):
             return bool(self.query_one(TodayPanel).rows)
         if action == "attach":
-            return self.query_one(TodayPanel).attachable is not None
+            return self._attachable is not None
         if action in ("teleoperate", "rest", "release", "hold") and self._arm_in_use:
             return False
         return super().check_action(action, parameters)
@@ -176,8 +176,16 @@ class BenchScreen(LabScreen):
         message.stop()
         self.redraw()
 
-    def action_attach(self) -> None:
+    @property
+    def _attachable(self) -> Running | None:
+        """What `attach` attaches to; while a session starts here, nothing but a training."""
         item = self.query_one(TodayPanel).attachable
+        started = item.snapshot.started if item else None
+        trains = started is not None and started.kind is SessionKind.TRAIN
+        return item if trains or not self.desk.starting else None
+
+    def action_attach(self) -> None:
+        item = self._attachable
         if item is not None:
             started = item.snapshot.started
             self.desk.join(item.run, started.kind if started else None)
@@ -189,7 +197,7 @@ class BenchScreen(LabScreen):
         if (session := panel.chosen_session) is not None:
             self.desk.opened = session.id
             self.app.switch_mode("log")
-        elif panel.attachable is not None:
+        elif self._attachable is not None:
             self.action_attach()
         elif panel.chosen_running is not None:
             self._show_screen_of(panel.chosen_running)

@@ -41,8 +41,8 @@ class Trace:
 class PlotSpec:
     """One plot. Its title shows the value, marks and hidden points of the first trace.
 
-    `x` gives the x values, increasing; `log` is whether the key for logarithmic axes affects this plot; `written`
-    formats a value for the title.
+    `x` gives the x values, increasing; `log` is whether the key for logarithmic axes affects this plot;
+    `format_value` formats a value for the title.
     """
 
     id: str

@@ -70,11 +70,12 @@ class Client(Link):
         return self.snapshot.running and (self.connected or self._recovering)
 
     async def attach(self, patience_s: float = ATTACH_PATIENCE_S) -> Snapshot:
-        """As Link.attach. Before LinkLost is raised, the session's end is read and `on_lost` called."""
+        """As Link.attach. Before LinkLost is raised, the session's end is read and `on_lost` called, unless closed."""
         try:
             return await super().attach(patience_s)
         except LinkLost as lost:
-            await self._conclude(str(lost))
+            if not self._closed:
+                await self._conclude("" if self.snapshot.status is SessionStatus.FINISHED else str(lost))
             raise
 
     async def read_end(self) -> Snapshot:
@@ -112,7 +113,7 @@ class Client(Link):
 
     async def _recover(self, why: str) -> None:
         """Re-attach while the worker is alive; drive again only if this client did, so as not to take over."""
-        self._drive = self._drive and (self.welcome is None or self.driving)
+        self._drive = self._drive if self.welcome is None else self.driving
         self.welcome = None
         await asyncio.sleep(REATTACH_PAUSE_S)
         try:

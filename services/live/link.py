@@ -17,6 +17,8 @@ from services.live.snapshots import Snapshot, advance, replay
 
 Answered = asyncio.Future[protocol.Answer]
 
+DETACHED = "detached"
+
 
 class LinkLost(Exception):
     """There is no connection to the worker (any more); the message says why."""
@@ -54,7 +56,7 @@ class Link:
         self._ids = itertools.count(1)
         self._attached_by = 0
         self._size_read = 0
-        self._attached = False
+        self._attached = self._closed = False
         self._answers: dict[int, asyncio.Future[protocol.Answer]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -105,7 +107,11 @@ class Link:
         while True:
             try:
                 path = str(self.run.socket)
-                reader, self._writer = await asyncio.open_unix_connection(path, limit=protocol.LINE_LIMIT)
+                reader, writer = await asyncio.open_unix_connection(path, limit=protocol.LINE_LIMIT)
+                if self._closed:
+                    writer.close()
+                    raise LinkLost(DETACHED)
+                self._writer = writer
                 self._attached_by = next(self._ids)
                 self._write(protocol.Attach(id=self._attached_by, name=self._name, drive=self._drive))
                 return reader
@@ -113,6 +119,8 @@ class Link:
                 raise LinkLost(str(problem)) from problem
             except OSError as error:
                 self.dead = self._cannot_answer()
+                if self._closed:
+                    raise LinkLost(DETACHED) from error
                 if self.dead or loop.time() > give_up:
                     raise LinkLost(self._why_no_answer()) from error
                 await asyncio.sleep(0.05)
@@ -245,7 +253,7 @@ class Link:
 
     async def close(self) -> None:
         """Detach; the worker keeps running."""
-        self.lost = self.lost or "detached"
+        self._closed, self.lost = True, self.lost or DETACHED
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

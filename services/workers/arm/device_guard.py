@@ -36,7 +36,8 @@ class DeviceGuard:
     def trouble(self) -> str:
         """Which devices do not work, as a reason to refuse; empty if all do."""
         names = " and the ".join(sorted(self._failing))
-        return f"the {names} does not work yet: see the alarm" if names else ""
+        verb = "does" if len(self._failing) == 1 else "do"
+        return f"the {names} {verb} not work yet: see the alarm" if names else ""
 
     def failing(self, source: str) -> bool:
         """Whether device `source` does not work."""

@@ -120,6 +120,42 @@ async def test_who_watched_attaches_again_without_taking_the_wheel(worker: FakeW
     assert [command.drive for command in attached] == [True, False]
 
 
+async def test_who_took_over_drives_again_after_another_break(worker: FakeWorker, attach: Attach) -> None:
+    await attach(worker)
+    client, ears = await attach(worker, name="bo")
+    cut(worker)
+    await eventually(lambda: ears.reattached and client.welcome is not None)
+    assert (await client.ask(protocol.TakeOver())).ok
+    await eventually(lambda: client.driving)
+    cut(worker)
+    await eventually(lambda: len(ears.reattached) == 2)
+    attached = [command for command in worker.heard_of(protocol.Attach) if command.name == "bo"]
+    assert [command.drive for command in attached] == [True, False, True]
+
+
+async def test_who_closes_before_the_worker_listens_never_reaches_it(folder: DataFolder) -> None:
+    worker = FakeWorker(folder)
+    called: list[object] = []
+    client = Client(worker.run, name="anna", on_welcome=called.append, on_lost=called.append)
+    attaching = asyncio.create_task(client.attach(SOON_S))
+    await asyncio.sleep(0.2)
+    await client.close()
+    await worker.start()
+    with pytest.raises(LinkLost, match="detached"):
+        await attaching
+    await asyncio.sleep(0.2)
+    assert not worker.heard_of(protocol.Attach) and not called and not client.connected
+    await worker.stop()
+
+
+async def test_a_session_that_finished_before_anybody_came_is_over_and_not_lost(folder: DataFolder) -> None:
+    run = write_run(folder, session_id(1), started(session_id(1)), ended())
+    lost: list[str] = []
+    with pytest.raises(LinkLost):
+        await Client(run, name="anna", on_lost=lost.append).attach()
+    assert lost == [""]
+
+
 async def test_a_command_that_was_not_answered_is_not_sent_again(worker: FakeWorker, attach: Attach) -> None:
     client, ears = await attach(worker)
     worker.mute.add(protocol.Follow)
