@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: lab-console demo        (opens the simulated bench; no robot needed)",
     )
     top.add_argument("--data-dir", metavar="DIR", help="where sessions, runs and datasets are (or LAB_CONSOLE_HOME)")
-    top.add_argument("--bench", metavar="NAME", help="the bench of lab.toml to sit at (default: its `default`)")
+    top.add_argument("--bench", metavar="NAME", help="the bench of lab.toml to use (default: its `default`)")
     top.add_argument("--version", action="store_true", help="print the versions and leave")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND")
     _record(verbs)
@@ -61,7 +61,7 @@ def _record(verbs: _Verbs) -> None:
     add("--episode-seconds", type=float, metavar="S", help="length of a take (default: the bench's)")
     add("--reset-seconds", type=float, metavar="S", help="time to put the scene back (default: the bench's)")
     add("--fps", type=int, metavar="HZ", help="frames and control periods per second (default: the bench's, 30)")
-    add("--operator", metavar="NAME", help="who sits at the leader (default: the first of lab.toml)")
+    add("--operator", metavar="NAME", help="who demonstrates (default: the first of lab.toml)")
     add("--seed", type=int, metavar="N", help="seed of the simulated bench")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--resume", action="store_true", help="go on with a dataset that exists")

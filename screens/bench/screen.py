@@ -53,7 +53,7 @@ class BenchScreen(LabScreen):
         NOTE_KEY,
         Binding("a", "attach", "attach", id="bench.attach", tooltip="Attach to the chosen session that runs"),
         Binding("enter", "open", "open", id="bench.open", tooltip="Open the chosen session, or attach"),
-        Binding("b", "choose_bench", "other bench", id="bench.choose", tooltip="Sit at another bench of lab.toml"),
+        Binding("b", "choose_bench", "other bench", id="bench.choose", tooltip="Use another bench of lab.toml"),
         Binding("H", "hold", "hold", id="bench.hold", tooltip="Start a worker that holds the arm where it is"),
         Binding("up", "move(-1)", "up", show=False, id="bench.up", tooltip="The row above"),
         Binding("down", "move(1)", "down", show=False, id="bench.down", tooltip="The row below"),
@@ -229,7 +229,7 @@ class BenchScreen(LabScreen):
 
         names = list(self.desk.benches.profiles)
         choices = [Choice(str(at), clean(name), str(at)) for at, name in enumerate(names[:9], 1)]
-        self.app.push_screen(Question(self.desk, "Sit at which bench?", [], choices), self._use_bench)
+        self.app.push_screen(Question(self.desk, "Use which bench?", [], choices), self._use_bench)
 
     def _use_bench(self, answer: str | None) -> None:
         if answer:

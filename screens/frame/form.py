@@ -109,7 +109,7 @@ class Form(Vertical):
         """The key of this form's last values, per kind of form and bench."""
         return f"{type(self).__name__} {self.desk.profile.name}"
 
-    @work(exclusive=True, group="sits")
+    @work(exclusive=True, group="operator")
     async def _warn_if_in_use(self) -> None:
         """Show at once what would be refused at the start: a returning operator may look for that session."""
         holder = await asyncio.to_thread(self._arm_holder)

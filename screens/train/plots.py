@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from services.training.curves import Curves, Mark, Reading
+    from services.training.curves import CurveMark, Curves, Reading
 
 
 def steps(curves: Curves) -> NDArray[np.int64]:
@@ -112,7 +112,7 @@ def _not_drawn(curves: Curves, spec: PlotSpec, *, log: bool) -> list[tuple[str, 
     return parts
 
 
-def mark_text(marks: tuple[Mark, ...], newest: int) -> str:
+def mark_text(marks: tuple[CurveMark, ...], newest: int) -> str:
     """`NaN since step 320`, `infinite at step 40 (+2 more)`."""
     last = marks[-1]
     if last.last == newest:

@@ -13,7 +13,7 @@ from rich.cells import cell_len, chop_cells
 
 from screens.views.interval import interval_bar
 from screens.views.signs import STYLES, signs
-from services.log.sections import Mark, Page, Row, Section, Value
+from services.log.sections import Page, Row, Section, Symbol, Value
 from services.tone import Tone
 
 type Span = tuple[str, str]
@@ -186,20 +186,20 @@ def _style(value: Value) -> str:
     return f"bold {tone}".strip() if value.strong else tone
 
 
-def _sign(mark: Mark | None) -> str:
+def _sign(mark: Symbol | None) -> str:
     s = signs()
     match mark:
         case None:
             return ""
-        case Mark.YES:
+        case Symbol.YES:
             return s.yes
-        case Mark.NO:
+        case Symbol.NO:
             return s.no
-        case Mark.VOID:
+        case Symbol.VOID:
             return s.void
-        case Mark.WARNING:
+        case Symbol.WARNING:
             return s.warning
-        case Mark.LIVE:
+        case Symbol.LIVE:
             return s.live
-        case Mark.OPEN:
+        case Symbol.OPEN:
             return s.dot

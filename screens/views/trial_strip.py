@@ -14,11 +14,11 @@ from sessions.models import Trial, Verdict
 from sessions.trials import place
 
 RAISED = "¹²³⁴⁵⁶⁷⁸⁹"
-Mark = tuple[int, str, str, str]
+TrialMark = tuple[int, str, str, str]
 """Number, sign, tone variable, raised digit of the failure mode."""
 
 
-def trial_marks(snapshot: Snapshot) -> list[Mark]:
+def trial_marks(snapshot: Snapshot) -> list[TrialMark]:
     """A mark for every attempt of the session, in order."""
     raised = RAISED if signs().unicode else [f"/{digit}" for digit in range(1, 10)]
     digits = dict(zip(modes(snapshot), raised, strict=False))

@@ -12,7 +12,7 @@ from datetime import tzinfo
 
 from services.checkpoints.checkpoint import label
 from services.log.headline import headline, local, policy_of, rate
-from services.log.sections import Interval, Mark, Page, Row, Section, Value, quiet, row, section, text
+from services.log.sections import Interval, Page, Row, Section, Symbol, Value, quiet, row, section, text
 from services.text import clean
 from services.tone import Tone
 from services.units import number, plural, size, value
@@ -34,10 +34,10 @@ def page(session: Session, zone: tzinfo | None = None) -> Page:
 
 
 _STATES = {
-    SessionStatus.FINISHED: (Tone.SUCCESS, Mark.YES),
-    SessionStatus.ABORTED: (Tone.WARNING, Mark.VOID),
-    SessionStatus.CRASHED: (Tone.DANGER, Mark.NO),
-    SessionStatus.RUNNING: (Tone.ACCENT, Mark.LIVE),
+    SessionStatus.FINISHED: (Tone.SUCCESS, Symbol.YES),
+    SessionStatus.ABORTED: (Tone.WARNING, Symbol.VOID),
+    SessionStatus.CRASHED: (Tone.DANGER, Symbol.NO),
+    SessionStatus.RUNNING: (Tone.ACCENT, Symbol.LIVE),
 }
 
 
@@ -49,9 +49,9 @@ def state(session: Session) -> Value:
 
 
 _VERDICTS = {
-    Verdict.SUCCESS: (Tone.SUCCESS, Mark.YES),
-    Verdict.FAILURE: (Tone.DANGER, Mark.NO),
-    Verdict.VOID: (Tone.QUIET, Mark.VOID),
+    Verdict.SUCCESS: (Tone.SUCCESS, Symbol.YES),
+    Verdict.FAILURE: (Tone.DANGER, Symbol.NO),
+    Verdict.VOID: (Tone.QUIET, Symbol.VOID),
 }
 
 
@@ -105,7 +105,7 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
 def _remarks(session: Session) -> Section:
     """Tags, alarms and notes."""
     rows = [row("tags", *(f"#{tag}" for tag in session.tags))]
-    rows += [row("alarms", text(alarm, Tone.WARNING, Mark.WARNING)) for alarm in session.alarms]
+    rows += [row("alarms", text(alarm, Tone.WARNING, Symbol.WARNING)) for alarm in session.alarms]
     for note in session.notes:
         when = clean(note.at_utc).replace("T", " ").rstrip("Z")
         rows.append(row("notes", note.text, quiet(f"{note.author or 'unsigned'}, {when} UTC")))
@@ -123,7 +123,7 @@ def _lost(session: Session) -> list[Row]:
     for lost in session.lost:
         trial = session.kind is SessionKind.EVAL
         name = f"motion of trial {place(session.trials, lost.take)}" if trial else f"take {lost.take}"
-        why = text(f"{name}: {lost.reason}", Tone.WARNING, Mark.WARNING)
+        why = text(f"{name}: {lost.reason}", Tone.WARNING, Symbol.WARNING)
         rows.append(row("lost", why, quiet(f"what there is of it: {lost.where}" if lost.where else "")))
     return rows
 
@@ -150,14 +150,14 @@ def _recording_rows(session: Session) -> list[Row]:
 
 
 def _flags(episode: Episode) -> Value:
-    return text(f"episode {episode.index}: {', '.join(episode.flags)}", Tone.WARNING, Mark.WARNING)
+    return text(f"episode {episode.index}: {', '.join(episode.flags)}", Tone.WARNING, Symbol.WARNING)
 
 
 def _episode(episode: Episode) -> Row:
     """An episode by its number in the dataset, with its length."""
-    tone, mark = (Tone.SUCCESS, Mark.YES) if episode.accepted else (Tone.DANGER, Mark.NO)
+    tone, mark = (Tone.SUCCESS, Symbol.YES) if episode.accepted else (Tone.DANGER, Symbol.NO)
     if episode.accepted and episode.flags:
-        tone, mark = Tone.WARNING, Mark.WARNING
+        tone, mark = Tone.WARNING, Symbol.WARNING
     return row(str(episode.index), text("", tone, mark, strong=True), quiet(f"{number(round(episode.seconds, 1))} s"))
 
 
@@ -320,7 +320,7 @@ def _trials(session: Session) -> list[Row]:
 
 def _trial(trial: Trial, number: int, policy: str, condition: str) -> Row:
     """A trial by its number among those that count, as on the screen during the session; columns may be empty."""
-    tone, mark = _VERDICTS[trial.verdict] if trial.verdict else (Tone.WARNING, Mark.OPEN)
+    tone, mark = _VERDICTS[trial.verdict] if trial.verdict else (Tone.WARNING, Symbol.OPEN)
     episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved"
     columns = [
         text("", tone, mark, strong=True), text(f"{trial.seconds:.1f} s"), quiet(trial.ended_by), quiet(episode),

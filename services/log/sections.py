@@ -12,7 +12,7 @@ from services.tone import Tone
 from sessions.statistics import wilson
 
 
-class Mark(StrEnum):
+class Symbol(StrEnum):
     """A sign before a value, so that no meaning depends on colour; each terminal draws its own signs."""
 
     YES = "yes"
@@ -28,7 +28,7 @@ class Value(msgspec.Struct, frozen=True):
 
     text: str
     tone: Tone = Tone.PLAIN
-    mark: Mark | None = None
+    mark: Symbol | None = None
     strong: bool = False
 
 
@@ -90,7 +90,7 @@ def as_json(page: Page) -> bytes:
 # -- constructors -------------------------------------------------------------------------------------
 
 
-def text(words: object, tone: Tone = Tone.PLAIN, mark: Mark | None = None, *, strong: bool = False) -> Value:
+def text(words: object, tone: Tone = Tone.PLAIN, mark: Symbol | None = None, *, strong: bool = False) -> Value:
     """A value of cleaned text. The only entry for text from outside."""
     return Value(clean(str(words)).strip(), tone, mark, strong)
 

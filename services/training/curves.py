@@ -67,7 +67,7 @@ _decoder = msgspec.json.Decoder(_Point)
 
 
 @dataclass(frozen=True)
-class Mark:
+class CurveMark:
     """Successive points that cannot be drawn: `what` is NaN or infinite; `first` and `last` are their steps."""
 
     metric: Metric
@@ -104,7 +104,7 @@ class Curves:
         self._steps: NDArray[np.int64] = np.empty(256, dtype=np.int64)
         self._at: Column = np.empty(256)
         self._columns: dict[Metric, Column] = {metric: np.empty(256) for metric in Metric}
-        self._marks: dict[Metric, list[Mark]] = {}
+        self._marks: dict[Metric, list[CurveMark]] = {}
         self._mean, self._seen = float("nan"), 0
 
     # --- reading --------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ class Curves:
         if marks and marks[-1].what == what and marks[-1].last == before:
             marks[-1] = replace(marks[-1], last=step, count=marks[-1].count + 1)
         else:
-            marks.append(Mark(metric, what, step, step))
+            marks.append(CurveMark(metric, what, step, step))
 
     # --- access ---------------------------------------------------------------------------------
 
@@ -210,7 +210,7 @@ class Curves:
         """One value per point, NaN if it cannot be drawn; a view."""
         return self._columns[metric][: self._count]
 
-    def marks(self, metric: Metric) -> tuple[Mark, ...]:
+    def marks(self, metric: Metric) -> tuple[CurveMark, ...]:
         """A metric's values that are not finite, in the order of their steps."""
         return tuple(self._marks.get(metric, ()))
 

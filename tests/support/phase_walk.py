@@ -214,14 +214,14 @@ class Workers:
         from services.workers.process.context import Context
         from services.workers.process.journal import Journal
         from services.workers.process.mailbox import Mailbox
-        from services.workers.process.server import Client, Server
+        from services.workers.process.server import Connection, Server
 
         self.folder = DataFolder(root).create()
         run = RunFolder(self.folder.runs / "20260101-000000-walk")
         run.root.mkdir(parents=True)
         self.mailbox = Mailbox()
         server = Server(run, receive=self.mailbox.receive, driver_lost=self.mailbox.lose_driver)
-        server._driver = Client(1, None)  # type: ignore[arg-type]
+        server._driver = Connection(1, None)  # type: ignore[arg-type]
         self.journal = Journal(EventLog(run), lambda _: None)
         self.context = Context(run, self.journal, server, self.mailbox)
 

@@ -33,7 +33,7 @@ _UNREADABLE = (OSError, pa.ArrowException)
 
 
 @dataclass(frozen=True)
-class Row:
+class EpisodeRow:
     """One episode's row in `meta/episodes`. `videos` is {video file: last second of the episode in it}."""
 
     index: int
@@ -61,7 +61,7 @@ class Survey:
             raise DatasetProblem(f"dataset {root.name} has {problem or version_problem('2.1')}")
         self.rows = self._read_rows()
         whole = self._whole()
-        self.committed: list[Row] = []
+        self.committed: list[EpisodeRow] = []
         for row, ok in zip(self.rows, whole, strict=True):
             if not ok or row.index != len(self.committed):
                 break
@@ -151,9 +151,9 @@ class Survey:
         """Read tasks.parquet again when `tasks` is next used: it was replaced or removed."""
         self.__dict__.pop("tasks", None)
 
-    def _read_rows(self) -> list[Row]:
+    def _read_rows(self) -> list[EpisodeRow]:
         """Every readable row, in LeRobot's order (files sorted by name)."""
-        rows: list[Row] = []
+        rows: list[EpisodeRow] = []
         for path in sorted(self.root.glob("meta/episodes/*/*.parquet")):
             try:
                 with pq.ParquetFile(path) as file:
@@ -185,7 +185,7 @@ class Survey:
         columns = ["episode_index", "length", *(f"data/{name}" for name in location)]
         return columns + [f"videos/{key}/{name}" for key in self._video_keys for name in (*location, "to_timestamp")]
 
-    def _row(self, path: Path, values: dict[str, Any]) -> Row:
+    def _row(self, path: Path, values: dict[str, Any]) -> EpisodeRow:
         data = self.info["data_path"].format(
             chunk_index=values["data/chunk_index"], file_index=values["data/file_index"]
         )
@@ -198,7 +198,7 @@ class Survey:
             ): float(values[f"videos/{key}/to_timestamp"])
             for key in self._video_keys
         }
-        return Row(values["episode_index"], values["length"], path, self.root / data, videos)
+        return EpisodeRow(values["episode_index"], values["length"], path, self.root / data, videos)
 
     def _whole(self) -> list[bool]:
         """For each row, whether its data rows and its part of every video exist."""

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class Client:
+class Connection:
     """One connection."""
 
     key: int
@@ -72,9 +72,9 @@ class Server:
     def __init__(self, run: RunFolder, *, receive: Callable[[Received], None], driver_lost: Callable[[], None]) -> None:
         self._run = run
         self._receive, self._driver_lost = receive, driver_lost
-        self._clients: dict[int, Client] = {}
+        self._clients: dict[int, Connection] = {}
         self._keys = itertools.count(1)
-        self._driver: Client | None = None
+        self._driver: Connection | None = None
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._failure: Exception | None = None
@@ -154,7 +154,7 @@ class Server:
         return path, server
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = Client(next(self._keys), writer)
+        client = Connection(next(self._keys), writer)
         self._clients[client.key] = client
         try:
             while line := await reader.readline():
@@ -167,7 +167,7 @@ class Server:
         finally:
             self._drop(client)
 
-    def _handle_line(self, client: Client, line: bytes) -> None:
+    def _handle_line(self, client: Connection, line: bytes) -> None:
         client.last_received = time.monotonic()
         try:
             command = protocol.decode_command(line)
@@ -196,13 +196,13 @@ class Server:
                 who = f"{self._driver.name} drives" if self._driver else "nobody drives"
                 self._answer(client, command.id, Code.NOT_DRIVING, f"{who}: take over first (T)")
 
-    def _forward(self, client: Client, command: protocol.Command) -> None:
+    def _forward(self, client: Connection, command: protocol.Command) -> None:
         def answer(code: Code, words: str) -> None:
             self._schedule(self._answer, client, command.id, code, words)
 
         self._receive(Received(command, answer))
 
-    def _attach(self, client: Client, command: protocol.Attach) -> None:
+    def _attach(self, client: Connection, command: protocol.Attach) -> None:
         client.name = command.name[:80] or "console"
         client.wants_to_drive, client.quiet = command.drive, command.quiet
         if command.drive and self._driver is None:
@@ -211,13 +211,13 @@ class Server:
             self._welcome(client)
         self._answer(client, command.id)
 
-    def _pass_control(self, client: Client | None) -> None:
+    def _pass_control(self, client: Connection | None) -> None:
         self._driver = client
         for other in self._clients.values():
             if other.name:
                 self._welcome(other)
 
-    def _welcome(self, client: Client) -> None:
+    def _welcome(self, client: Connection) -> None:
         if client.quiet:
             return
         driver = self._driver
@@ -230,7 +230,7 @@ class Server:
         )
         self._send(client, protocol.encode(welcome))
 
-    def _answer(self, client: Client, command_id: int, code: Code = Code.OK, words: str = "") -> None:
+    def _answer(self, client: Connection, command_id: int, code: Code = Code.OK, words: str = "") -> None:
         answer = protocol.Answer(id=command_id, ok=code is Code.OK, error=words, code=code)
         self._send(client, protocol.encode(answer))
 
@@ -239,11 +239,11 @@ class Server:
             if client.name and not client.quiet:
                 self._send(client, line)
 
-    def _offer(self, client: Client, line: bytes) -> None:
+    def _offer(self, client: Connection, line: bytes) -> None:
         if client.writer.transport.get_write_buffer_size() < TELEMETRY_BACKLOG:
             self._send(client, line)
 
-    def _send(self, client: Client, line: bytes) -> None:
+    def _send(self, client: Connection, line: bytes) -> None:
         if client.writer.is_closing():
             return
         if client.writer.transport.get_write_buffer_size() > DISCONNECT_BACKLOG:
@@ -252,7 +252,7 @@ class Server:
             return
         client.writer.write(line)
 
-    def _drop(self, client: Client) -> None:
+    def _drop(self, client: Connection) -> None:
         self._clients.pop(client.key, None)
         with suppress(OSError):
             client.writer.close()

@@ -15,7 +15,7 @@ import msgspec
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
-from services.live.phases import Phase
+from services.live.phases import Phase, refusal
 from services.live.protocol import Code
 from services.live.reasons import Step
 from services.live.requests import TrainRequest
@@ -30,6 +30,7 @@ from services.workers.training.partial_checkpoints import remove_abandoned, remo
 from services.workers.training.progress import Progress
 from services.workers.training.stop_timeout import StopTimeout
 from sessions.locks import Lock
+from sessions.models import SessionKind
 
 POLL_S = 0.25
 GRACE_S = 20.0
@@ -120,6 +121,10 @@ class Supervisor:
     # --- commands ---------------------------------------------------------------------------------
 
     def _handle(self, received: Received) -> None:
+        if refusal(SessionKind.TRAIN, type(received.command), self._phase, set()) is not Code.OK:
+            means_nothing = f"{type(received.command).__name__} means nothing in a training"
+            received.refuse(f"{means_nothing}: it can only be stopped, with a checkpoint", Code.MEANINGLESS)
+            return
         match received.command:
             case protocol.AddNote() | protocol.SetTag() as command:
                 self.context.journal.emit(remark(command), then=received.accept)
@@ -127,9 +132,6 @@ class Supervisor:
                 received.accept("nothing moves here: this is a training")
             case protocol.Finish():
                 received.accept(self._stop(OPERATOR))
-            case other:
-                means_nothing = f"{type(other).__name__} means nothing in a training"
-                received.refuse(f"{means_nothing}: it can only be stopped, with a checkpoint", Code.MEANINGLESS)
 
     def _stop(self, stop: StopRequest) -> str:
         """Request a checkpoint and the end; before the first step, end at once. Again: kill a trainer that hangs.
@@ -165,6 +167,10 @@ class Supervisor:
         logger.warning("the trainer was silent for %.0f s after a stop was requested: killed", self.killed_after)
         self.trainer.kill()
         return f"the trainer did not react for {duration(self.killed_after)}: it is killed"
+
+    @property
+    def _phase(self) -> Phase:
+        return Phase.SAVING if self._saving else Phase.TRAINING
 
     @property
     def _doing(self) -> str:

@@ -106,7 +106,7 @@ async def test_another_benchs_session_and_a_training_do_not_matter_to_the_form(o
         await FakeWorker(console.folder, profile=load_benches(built_in=True).pick("sim-state")).start()
         await (training := FakeTraining(console.folder)).begin()
         await open_form(console)
-        await console.app.workers.wait_for_complete([w for w in console.app.workers if w.group == "sits"])
+        await console.app.workers.wait_for_complete([w for w in console.app.workers if w.group == "operator"])
         assert console.text("#refusal") == ""
         assert training.run in live_runs(console.folder)
 

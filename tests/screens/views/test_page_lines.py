@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from screens.views.page_lines import lines
 from services.log.page import page
-from services.log.sections import Mark, Page, Row, Section, Value
+from services.log.sections import Page, Row, Section, Symbol, Value
 from services.tone import Tone
 from sessions import upgrade
 from sessions.document import Session
@@ -57,13 +57,13 @@ def test_a_path_that_is_too_long_breaks_behind_a_slash() -> None:
 
 def test_a_name_stands_once_and_its_values_below_each_other() -> None:
     facts = Section("facts", (Row("alarms", (Value("one"),)), Row("alarms", (Value("two"), Value("three")))))
-    drawn = shown(Page("x", Value("finished", mark=Mark.YES), (facts,)), 74)
+    drawn = shown(Page("x", Value("finished", mark=Symbol.YES), (facts,)), 74)
     assert drawn == ["✓ finished", "", "alarms      one", "            two · three"]
 
 
 def table(*texts: str) -> Page:
     rows = [
-        Row(str(at), (Value("", Tone.SUCCESS, Mark.YES), Value(f"{at}.0 s"), Value(t))) for at, t in enumerate(texts)
+        Row(str(at), (Value("", Tone.SUCCESS, Symbol.YES), Value(f"{at}.0 s"), Value(t))) for at, t in enumerate(texts)
     ]
     return Page("x", Value("running"), (Section("trials", tuple(rows), table=True),))
 

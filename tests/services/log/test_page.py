@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.live import events as ev
 from services.log.page import page
-from services.log.sections import Interval, Mark, Page, Row, Value, as_json
+from services.log.sections import Interval, Page, Row, Symbol, Value, as_json
 from services.tone import Tone
 from sessions.document import Session
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
@@ -46,7 +46,7 @@ def section(made: Page, name: str) -> list[Row]:
 def test_every_kind_has_a_page_even_with_nothing_in_it(kind: SessionKind) -> None:
     bench = {} if kind is SessionKind.TRAIN else {"bench": ""}
     made = page(a_session(kind, "x", host="", status=SessionStatus.RUNNING, **bench), UTC)
-    assert made.state == Value("running", Tone.ACCENT, Mark.LIVE, strong=True)
+    assert made.state == Value("running", Tone.ACCENT, Symbol.LIVE, strong=True)
     assert rows(made, "kind")[0].text == kind.value
     assert rows(made, "operator")[0].text == "not told"
     assert all(row.values for section in made.sections for row in section.rows)
@@ -64,9 +64,9 @@ def test_a_recordings_page_marks_episodes_and_says_why_some_are_flagged() -> Non
     assert [row.text for row in rows(made, "flagged")] == ["episode 8: wrist black, late", "episode 9: late"]
     table = section(made, "episodes")
     assert [(row.name, row.values[0].mark, row.values[0].tone) for row in table] == [
-        ("7", Mark.YES, Tone.SUCCESS),
-        ("8", Mark.WARNING, Tone.WARNING),
-        ("9", Mark.NO, Tone.DANGER),
+        ("7", Symbol.YES, Tone.SUCCESS),
+        ("8", Symbol.WARNING, Tone.WARNING),
+        ("9", Symbol.NO, Tone.DANGER),
     ]
 
 
@@ -85,10 +85,10 @@ def test_an_evaluations_page_has_the_interval_as_numbers_and_every_trial() -> No
     assert judged == "2 of 4, 1 success, 1 failure, 1 void, 1 without a verdict, by tg, an"
     told = [(row.name, row.values[0].mark, row.text) for row in section(made, "trials")]
     assert told == [
-        ("1", Mark.YES, "6.2 s, verdict, episode 0"),
-        ("2", Mark.VOID, "0.0 s, stopped, episode 1"),
-        ("2", Mark.NO, "0.0 s, time, not saved, grasps air"),  # the void one is repeated under its number
-        ("3", Mark.OPEN, "0.0 s, failed, not saved, no action for 2 s"),
+        ("1", Symbol.YES, "6.2 s, verdict, episode 0"),
+        ("2", Symbol.VOID, "0.0 s, stopped, episode 1"),
+        ("2", Symbol.NO, "0.0 s, time, not saved, grasps air"),  # the void one is repeated under its number
+        ("3", Symbol.OPEN, "0.0 s, failed, not saved, no action for 2 s"),
     ]
 
 
@@ -112,7 +112,7 @@ def test_lost_takes_say_why_and_where_what_is_left_lies() -> None:
     ]
     trials = (Trial(index=1, verdict=Verdict.VOID), Trial(index=2, verdict=Verdict.SUCCESS))
     told = rows(page(a_session(SessionKind.EVAL, lost=lost[:1], trials=trials), UTC), "lost")
-    assert told[0].values[0] == Value("motion of trial 1: the disk is full", Tone.WARNING, Mark.WARNING)
+    assert told[0].values[0] == Value("motion of trial 1: the disk is full", Tone.WARNING, Symbol.WARNING)
 
 
 def test_an_evaluations_page_tells_what_was_loaded_and_under_which_condition_it_was_to_run() -> None:
@@ -157,7 +157,7 @@ def test_the_json_of_a_page_is_the_page() -> None:
     first = loaded["sections"][0]
     for keys in (loaded, first, first["rows"][0], first["rows"][0]["values"][0], loaded["state"]):
         assert all(key in documented for key in keys)
-    assert all(f"{word.value}" in documented for kind in (Tone, Mark) for word in kind)
+    assert all(f"{word.value}" in documented for kind in (Tone, Symbol) for word in kind)
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60), st.sampled_from(list(SessionKind)))
