@@ -53,7 +53,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """One bench. `robot` and `teleop` are LeRobot's own config dictionaries, handed to LeRobot unchanged.
 
     `failure_modes` are the annotations for a failed trial, on the keys 1 to 9. `health` overrides default thresholds,
-    by check (services/health).
+    by check (services/health). `plugins` are the packages and Hub repositories whose code a checkpoint may run besides
+    LeRobot's own.
     """
 
     robot: dict[str, Any]
@@ -65,6 +66,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[Task, ...] = ()
     failure_modes: tuple[str, ...] = ("grasps air", "drops it", "misses the bowl", "does not move")
     health: dict[str, Any] = {}
+    plugins: tuple[str, ...] = ()
     sim: dict[str, Any] | None = None
 
     @property

@@ -137,6 +137,7 @@ class TrainRequest(Request, frozen=True, kw_only=True, tag="train"):
 
     `name` is the folder below `outputs/train/`. `settings` are `KEY=VALUE` with keys of LeRobot's
     TrainPipelineConfig (configs/train.py). Rejected episodes are left out by the worker, under the dataset's lock.
+    `plugins` are the packages and Hub repositories whose code a pretrained policy may run besides LeRobot's own.
     """
 
     kind = SessionKind.TRAIN
@@ -149,6 +150,7 @@ class TrainRequest(Request, frozen=True, kw_only=True, tag="train"):
     save_freq: int = 20_000
     exclude_cameras: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
 
     @property
     def target(self) -> int:

@@ -37,6 +37,7 @@ def train(options: argparse.Namespace) -> int:
             settings=options.settings,
             operator=options.operator or next(iter(profile.operators), ""),
             name=options.name,
+            plugins=profile.plugins,
         )
     except Refusal as refusal:
         complain(refusal)

@@ -111,6 +111,7 @@ class TrainForm(Form):
             settings=self._settings(),
             operator=self.desk.operator,
             name=self.value("name"),
+            plugins=self.desk.profile.plugins,
         )
 
     def _optional_number(self, name: str) -> int | None:

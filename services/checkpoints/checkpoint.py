@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from services.checkpoints.foreign_code import ForeignCode, check_code
 from services.checkpoints.preprocessor import Preprocessor, read_preprocessor
 from services.checkpoints.safetensors import whole
 from services.folders import DataFolder, RunFolder
@@ -148,27 +150,28 @@ def label(path: str | Path) -> str:
 # -- finding ----------------------------------------------------------------------------------------
 
 
-def resolve(folder: DataFolder, wanted: str) -> Checkpoint:
+def resolve(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> Checkpoint:
     """The checkpoint that `wanted` refers to. Raises CheckpointProblem.
 
     `wanted` is the path of a pretrained_model folder, a checkpoint, or a training's output (its newest complete
     checkpoint); or a training's name, or its session's id or the beginning of one, each with an optional `@STEP`.
+    `plugins` as for `read`.
     """
     wanted = wanted.strip()
     if not wanted:
         raise CheckpointProblem("a checkpoint is needed: a path, a training's name, or its session's id")
     for path in (_home(wanted), folder.root / wanted):
         if _exists(path):
-            return read(path)
+            return read(path, plugins)
     name, _, step = (part.strip() for part in wanted.partition("@"))
     if name and Path(name).name == name and _exists(folder.trainings / name):
-        return _of_training(folder.trainings / name, step, f"training {name}")
+        return _of_training(folder.trainings / name, step, f"training {name}", plugins)
     runs = sorted(folder.runs.glob(f"{name}*")) if SESSION_START.fullmatch(name) else []
     if not runs:
         raise CheckpointProblem(f"there is no {wanted!r}: a path, NAME or NAME@STEP of a training, or a session's id")
     if len(runs) > 1:
         raise CheckpointProblem(f"{name!r} fits {len(runs)} sessions: write more of the id")
-    return _of_session(RunFolder(runs[0]), step)
+    return _of_session(RunFolder(runs[0]), step, plugins)
 
 
 def _home(wanted: str) -> Path:
@@ -186,22 +189,22 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _of_session(run: RunFolder, step: str) -> Checkpoint:
+def _of_session(run: RunFolder, step: str, plugins: Collection[str]) -> Checkpoint:
     state = replay(read_events(run.events)).training
     if state is None:
         raise CheckpointProblem(f"session {run.id} is not a training that reached its first step")
-    return _of_training(Path(state.started.output_dir), step, f"session {run.id}")
+    return _of_training(Path(state.started.output_dir), step, f"session {run.id}", plugins)
 
 
-def _of_training(output: Path, step: str, who: str) -> Checkpoint:
+def _of_training(output: Path, step: str, who: str, plugins: Collection[str]) -> Checkpoint:
     """The newest checkpoint, or that of `step`."""
     if not step:
-        return read(output)
+        return read(output, plugins)
     chosen = [p for p in complete(output) if int(p.name) == int(step)] if step.isdecimal() else []
     if not chosen:
         there = ", ".join(p.name for p in complete(output)) or "none"
         raise CheckpointProblem(f"{who} has no complete checkpoint of step {step}; it has: {there}")
-    return read(chosen[0])
+    return read(chosen[0], plugins)
 
 
 def newest(folder: DataFolder) -> list[str]:
@@ -267,11 +270,14 @@ def _weights_missing(pretrained: Path) -> str:
     return "" if whole(weights) else f"its {weights.name} is cut short"
 
 
-def read(path: Path) -> Checkpoint:
-    """The policy at `path` (pretrained_model, checkpoint, or training output). Raises CheckpointProblem."""
+def read(path: Path, plugins: Collection[str] = ()) -> Checkpoint:
+    """The policy at `path` (pretrained_model, checkpoint, or training output). Raises CheckpointProblem.
+
+    One that would run code from elsewhere is refused; `plugins` are those that lab.toml trusts.
+    """
     path = path.resolve()
     if (path / CONFIG).is_file():
-        return _read(path)
+        return _read(path, plugins)
     if (path / PRETRAINED).is_dir() or (path / STATE).is_dir():
         if lack := missing(path):
             others = [p.name for p in complete(path.parent.parent)]
@@ -280,18 +286,22 @@ def read(path: Path) -> Checkpoint:
                 f"checkpoint {path} is incomplete: {lack} (its training died while writing it); {use}, or name its "
                 f"{PRETRAINED} folder to run what there is"
             )
-        return _read(path / PRETRAINED)
+        return _read(path / PRETRAINED, plugins)
     if (path / CHECKPOINTS).is_dir():
         found = complete(path)
         if not found:
             raise CheckpointProblem(f"{path} holds no complete checkpoint yet")
-        return _read(found[-1] / PRETRAINED)
+        return _read(found[-1] / PRETRAINED, plugins)
     raise CheckpointProblem(f"{path} is not a checkpoint: it has neither {CONFIG} nor {PRETRAINED}")
 
 
-def _read(pretrained: Path) -> Checkpoint:
+def _read(pretrained: Path, plugins: Collection[str]) -> Checkpoint:
     if lack := _weights_missing(pretrained):
         raise CheckpointProblem(f"checkpoint {pretrained} cannot be loaded: {lack}")
+    try:
+        check_code(pretrained, plugins)
+    except ForeignCode as foreign:
+        raise CheckpointProblem(f"checkpoint {pretrained} is not loaded: {foreign}") from foreign
     try:
         config = msgspec.json.decode((pretrained / CONFIG).read_bytes(), type=_Config)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:

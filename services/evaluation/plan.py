@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def plan(
 
     Raises Refusal with the reason.
     """
-    found = find(folder, checkpoint)
+    found = find(folder, checkpoint, profile.plugins)
     named = {t.name: t.text for t in profile.tasks}
     request = EvalRequest(
         data_dir=str(folder.root),
@@ -78,10 +79,10 @@ def plan(
     return request
 
 
-def find(folder: DataFolder, wanted: str) -> Checkpoint:
+def find(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> Checkpoint:
     """The checkpoint that a path or a session's id refers to. Raises Refusal."""
     try:
-        return resolve(folder, wanted)
+        return resolve(folder, wanted, plugins)
     except CheckpointProblem as problem:
         raise Refusal(str(problem)) from problem
 
@@ -97,7 +98,7 @@ def inspect(folder: DataFolder, profile: Profile, text: str) -> Inspection:
     Reads disk, so not on an event loop.
     """
     try:
-        found = resolve(folder, text)
+        found = resolve(folder, text, profile.plugins)
     except (CheckpointProblem, OSError, ValueError) as problem:
         return Inspection(problem=str(problem))
     task = next(iter(found.provenance.tasks), "")

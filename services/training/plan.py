@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,15 +63,16 @@ def plan(
     settings: Sequence[str] = (),
     operator: str = "",
     name: str = "",
+    plugins: Collection[str] = (),
 ) -> TrainRequest:
     """A checked request. Raises Refusal with the reason.
 
     If `log_freq` and `save_freq` are None, about a hundred points are logged and five checkpoints saved, and never
-    fewer than with LeRobot's defaults.
+    fewer than with LeRobot's defaults. `plugins` are what a pretrained policy may run besides LeRobot's own code.
     """
     summary = _dataset(folder, dataset.strip())
     _check_numbers(steps=steps, batch_size=batch_size, log_freq=log_freq, save_freq=save_freq)
-    chosen, short = _policy(folder, policy.strip())
+    chosen, short = _policy(folder, policy.strip(), plugins)
     return TrainRequest(
         data_dir=str(folder.root),
         dataset=dataset.strip(),
@@ -84,6 +85,7 @@ def plan(
         exclude_cameras=_cameras_left_out(summary, exclude_cameras),
         settings=tuple(_setting(text) for text in settings),
         operator=operator,
+        plugins=tuple(plugins),
     )
 
 
@@ -132,7 +134,7 @@ def _check_numbers(**numbers: int | None) -> None:
             raise Refusal(f"{name.replace('_', ' ')} must be at least {least.get(name, 1)}, not {value}")
 
 
-def _policy(folder: DataFolder, policy: str) -> tuple[str, str]:
+def _policy(folder: DataFolder, policy: str, plugins: Collection[str]) -> tuple[str, str]:
     """The policy to train (a type, a Hub id, or the pretrained_model folder of a path) and a short name for it."""
     types = policies.known()
     if not policy:
@@ -142,7 +144,7 @@ def _policy(folder: DataFolder, policy: str) -> tuple[str, str]:
     path = Path(policy).expanduser()
     for candidate in (path, folder.root / policy):
         if candidate.exists():
-            return _pretrained(candidate)
+            return _pretrained(candidate, plugins)
     if path.is_absolute() or policy.startswith(".") or policy.count("/") > 1:
         raise Refusal(f"there is no pretrained policy at {policy}")
     if "/" in policy or policies.plugins():
@@ -152,9 +154,9 @@ def _policy(folder: DataFolder, policy: str) -> tuple[str, str]:
     raise Refusal(f"LeRobot knows no policy {policy!r}: {hint}")
 
 
-def _pretrained(path: Path) -> tuple[str, str]:
+def _pretrained(path: Path, plugins: Collection[str]) -> tuple[str, str]:
     try:
-        found = checkpoints.read(path)
+        found = checkpoints.read(path, plugins)
     except checkpoints.CheckpointProblem as problem:
         raise Refusal(str(problem)) from problem
     return str(found.path), found.policy

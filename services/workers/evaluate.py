@@ -24,14 +24,14 @@ def body(context: Context, request: EvalRequest) -> End:
     root = Path(request.data_dir) / "datasets" / request.dataset
     root.parent.mkdir(parents=True, exist_ok=True)
     try:
-        checkpoint = checkpoints.read(Path(request.checkpoint))
+        checkpoint = checkpoints.read(Path(request.checkpoint), request.profile.plugins)
         lock = dataset_lock(root, context.run.id, operator=request.operator)
     except (DatasetBusy, checkpoints.CheckpointProblem) as problem:
         raise CannotStart(str(problem)) from problem
     # Imports numpy, so only after the worker's environment is set.
     from services.workers.inference.policy_process import Policy
 
-    policy = Policy(checkpoint, task=request.task)
+    policy = Policy(checkpoint, task=request.task, plugins=request.profile.plugins)
     with lock:
         is_new = not root.exists()
         try:

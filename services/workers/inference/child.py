@@ -27,6 +27,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """
 
     checkpoint: str
+    plugins: tuple[str, ...] = ()
+    """What it may run besides LeRobot's own code."""
 
 
 Message = Load | Order

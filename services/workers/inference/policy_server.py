@@ -26,9 +26,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.checkpoints.foreign_code import check_code
 from services.child_process import die_with
 from services.workers.inference import child
 from services.workers.inference import protocol as inference_protocol
+from services.workers.process.step_guard import guard_steps
 
 NICE = 5
 """The control loop's process goes first."""
@@ -44,9 +46,11 @@ logger = logging.getLogger(__name__)
 class Runner:
     """A loaded policy with its processors, as LeRobot's own rollout uses them (common/control_utils.py)."""
 
-    def __init__(self, checkpoint: Path) -> None:
-        """Raises whatever LeRobot raises on a policy that cannot be loaded."""
+    def __init__(self, checkpoint: Path, plugins: tuple[str, ...] = ()) -> None:
+        """Raises ForeignCode, and whatever LeRobot raises on a policy that cannot be loaded."""
+        check_code(checkpoint, plugins)
         load_lerobot()
+        guard_steps(plugins)
         import torch
         from lerobot.configs.policies import PreTrainedConfig
         from lerobot.policies.factory import make_pre_post_processors
@@ -265,7 +269,7 @@ def serve(order: child.Order, *, socket_fd: int, memory_fd: int) -> int:
     """Load the policy, report it, serve; reports an error before it ends. Returns the exit status."""
     connection = socket.socket(fileno=socket_fd)
     try:
-        runner = Runner(Path(order.checkpoint))
+        runner = Runner(Path(order.checkpoint), order.plugins)
         connection.send(inference_protocol.encode(runner.facts()))
         Service(connection, memory_fd, runner).run()
     except (BrokenPipeError, ConnectionResetError):  # the control loop is gone

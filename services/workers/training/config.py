@@ -21,6 +21,7 @@ import draccus
 import lerobot.policies
 from draccus import cfgparsing
 from draccus.utils import DraccusException, ParsingError, deflatten
+from huggingface_hub import snapshot_download
 from lerobot.configs.policies import PreTrainedConfig
 from lerobot.configs.train import TrainPipelineConfig
 from lerobot.datasets.io_utils import load_info
@@ -28,7 +29,9 @@ from lerobot.utils.constants import OBS_ENV_STATE
 from lerobot.utils.feature_utils import dataset_to_policy_features
 from lerobot.utils.import_utils import register_third_party_plugins
 
+from services.checkpoints.foreign_code import ForeignCode, check_code
 from services.live.requests import TrainRequest
+from services.workers.process.step_guard import guard_steps
 
 assert lerobot.policies  # importing it registers the policy types
 IMAGES = "observation.images."
@@ -43,11 +46,12 @@ class ConfigProblem(Exception):
 def build(request: TrainRequest, *, root: Path, output: Path, episodes: Sequence[int]) -> TrainPipelineConfig:
     """The configuration of this training. Raises ConfigProblem."""
     register_third_party_plugins()
+    guard_steps(request.plugins)
     with _quiet():
         given = dict(text.split("=", 1) for text in request.settings)
         of_policy = {k.removeprefix("policy."): v for k, v in given.items() if k.startswith("policy.")}
         others = {k: v for k, v in given.items() if not k.startswith("policy.")}
-        policy = _policy(request.policy, of_policy)
+        policy = _policy(request.policy, of_policy, request.plugins)
         _check_keys(TrainPipelineConfig, others)
         _check_preset(others, type(policy))
         values = _nested(_defaults(request, root, output) | others)
@@ -109,14 +113,14 @@ def _check_stream(config: TrainPipelineConfig, root: Path, episodes: Sequence[in
 # -- the policy -------------------------------------------------------------------------------------
 
 
-def _policy(wanted: str, settings: Mapping[str, str]) -> PreTrainedConfig:
+def _policy(wanted: str, settings: Mapping[str, str], plugins: Sequence[str]) -> PreTrainedConfig:
     """A fresh policy of a registered type, or the pretrained one of a path or Hub id, with the operator's keys."""
     types = PreTrainedConfig.get_known_choices()
     base: dict[str, Any] = {}
     if wanted in types:
         kind = types[wanted]
     else:
-        pretrained = _pretrained(wanted, tuple(types))
+        pretrained = _pretrained(wanted, tuple(types), plugins)
         kind, base = type(pretrained), draccus.encode(pretrained)
         base.pop("type", None)
         base["pretrained_path"] = wanted
@@ -126,9 +130,14 @@ def _policy(wanted: str, settings: Mapping[str, str]) -> PreTrainedConfig:
     return config
 
 
-def _pretrained(wanted: str, types: Sequence[str]) -> PreTrainedConfig:
+def _pretrained(wanted: str, types: Sequence[str], plugins: Sequence[str]) -> PreTrainedConfig:
     if "/" not in wanted:
         raise ConfigProblem(f"no policy {wanted!r} is registered, not even by a plug-in; there are {', '.join(types)}")
+    local = Path(wanted) if Path(wanted).is_dir() else Path(snapshot_download(wanted, allow_patterns=["*.json"]))
+    try:
+        check_code(local, plugins)
+    except ForeignCode as foreign:
+        raise ConfigProblem(f"{wanted} is not loaded: {foreign}") from foreign
     config: PreTrainedConfig = PreTrainedConfig.from_pretrained(wanted)
     return config
 

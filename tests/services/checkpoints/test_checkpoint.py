@@ -188,12 +188,12 @@ def test_the_newest_of_each_training_comes_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"[]", b"\xff", b'{"steps": 3}', b'{"steps": [{"registry_name": 7}]}',
+        b"[]", b'{"steps": 3}',
         b'{"steps": [{"registry_name": "rename_observations_processor", "config": {"rename_map": [1]}}]}',
         b'{"steps": [{"registry_name": "normalizer_processor", "state_file": "/nowhere/at/all"}]}',
     ],
 )  # fmt: skip
-def test_a_preprocessor_that_cannot_be_read_is_empty(tmp_path: Path, content: bytes) -> None:
+def test_a_preprocessor_that_tells_nothing_is_empty(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, 100) / "pretrained_model"
     (path / "policy_preprocessor.json").write_bytes(content)
     found = checkpoints.read(path)

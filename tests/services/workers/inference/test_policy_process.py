@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,3 +160,18 @@ def test_weights_that_cannot_be_had_offline_are_reported() -> None:
         said = explain(error)
     assert "needs files from the Hugging Face Hub that are not on this machine" in said
     assert "HF_HUB_OFFLINE" in said
+
+
+def test_a_step_of_others_is_refused_though_the_console_did_not_look(tmp_path: Path, looking: Path) -> None:
+    path = tmp_path / "000010" / "pretrained_model"
+    shutil.copytree(looking, path)
+    policy = Policy(checkpoints.read(path), task="pick")
+    step = {"class": "os.system", "config": {"command": f"touch {tmp_path / 'mark'}"}}
+    (path / "policy_preprocessor.json").write_text(json.dumps({"name": "p", "steps": [step]}))
+    policy.start()
+    try:
+        wait(policy)
+        assert "step 1 of policy_preprocessor.json names the class 'os.system'" in policy.last_words()
+    finally:
+        policy.close()
+    assert not (tmp_path / "mark").exists()

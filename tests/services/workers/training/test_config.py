@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from services.folders import DataFolder
 from services.live.requests import TrainRequest
 from services.workers.training import config as train_config
 from services.workers.training.config import ConfigProblem
+from tests.services.checkpoints.test_checkpoint import write as write_checkpoint
 from tests.support.trainings import make_dataset
 
 FRONT, WRIST, JOINTS = "observation.images.front", "observation.images.wrist", "observation.state"
@@ -125,3 +127,12 @@ def test_an_optimizer_of_ones_own_takes_the_place_of_the_preset(roots: dict[str,
 def test_a_policy_of_no_plug_in_is_named(roots: dict[str, Path]) -> None:
     with pytest.raises(ConfigProblem, match="no policy 'mystery' is registered, not even by a plug-in"):
         build(roots, policy="mystery")
+
+
+def test_a_pretrained_policy_that_runs_foreign_code_is_refused(roots: dict[str, Path], tmp_path: Path) -> None:
+    pretrained = write_checkpoint(tmp_path, 100) / "pretrained_model"
+    step = {"class": "os.system", "config": {"command": f"touch {tmp_path / 'mark'}"}}
+    (pretrained / "policy_postprocessor.json").write_text(json.dumps({"name": "p", "steps": [step]}))
+    with pytest.raises(ConfigProblem, match=r"is not loaded: step 1 of policy_postprocessor\.json names the class"):
+        build(roots, policy=str(pretrained))
+    assert not (tmp_path / "mark").exists()
