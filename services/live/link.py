@@ -165,8 +165,16 @@ class Link:
             if self._on_welcome:
                 self._on_welcome(message)
         elif not message.seq or message.seq > self.snapshot.last_seq:  # 0: valid, but not on disk, such as a full one
-            self._apply(message)
+            self._apply_next(message)
         self._changed.set()
+
+    def _apply_next(self, event: ev.Event) -> None:
+        """Apply an event; first read the file if one before it was not sent, because it exceeds the line limit."""
+        if event.seq > self.snapshot.last_seq + 1:
+            with suppress(OSError):
+                self._catch_up()
+        if not event.seq or event.seq > self.snapshot.last_seq:
+            self._apply(event)
 
     def _apply(self, event: ev.Event) -> None:
         self.snapshot = advance(self.snapshot, event)
@@ -227,6 +235,10 @@ class Link:
         future.add_done_callback(lambda f: f.cancelled() or f.exception())  # no warning if the caller ignores it
         if not self.connected:
             future.set_exception(LinkLost(self.lost or "not attached"))
+            return future
+        if words := protocol.too_long(command):
+            refused = protocol.Answer(id=numbered.id, ok=False, error=words, code=protocol.Code.TOO_LONG)
+            future.set_result(refused)
             return future
         self._answers[numbered.id] = future
         self._write(numbered)

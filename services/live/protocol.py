@@ -16,6 +16,9 @@ LINE_LIMIT = 1024 * 1024
 The longest message is TrainingStarted, which lists its episodes: there is room for over 100,000.
 """
 
+NOTE_LIMIT, TEXT_LIMIT = 10_000, 500
+"""Characters that a note may have, and any other text of a command: what it becomes must fit into a line."""
+
 HEARTBEAT_S = 0.25
 """Interval between heartbeats of the driving console's event loop."""
 DRIVER_LOST_S = 1.0
@@ -178,6 +181,8 @@ class Code(OpenEnum):
     """From an older worker, which sends no code."""
 
     MALFORMED = "malformed"
+    TOO_LONG = "too_long"
+    """A text in it is longer than a session takes."""
     NOT_DRIVING = "not_driving"
     """Another console drives, or none."""
     NOT_READY = "not_ready"
@@ -299,6 +304,20 @@ def encode(message: Command | Event | Answer | Welcome | Telemetry) -> bytes:
 def decode_command(line: bytes) -> AnyCommand:
     """Decode a command. Raises msgspec.DecodeError, with the reason, for anything else."""
     return _commands.decode(line)
+
+
+def too_long(command: Command) -> str:
+    """Which text of the command is longer than a session takes, as a sentence; empty where none is, and for a Stop."""
+    if isinstance(command, Stop):
+        return ""
+    for name in command.__struct_fields__:
+        value = getattr(command, name)
+        note = isinstance(command, AddNote) and name == "text"
+        limit = NOTE_LIMIT if note else TEXT_LIMIT
+        if isinstance(value, str) and len(value) > limit:
+            what = "the note" if note else f"the {name.replace('_', ' ')}"
+            return f"{what} has {len(value):,} characters, and a session takes {limit:,}: shorten it"
+    return ""
 
 
 def decode_message(line: bytes) -> AnyMessage:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 
 from services.live import protocol
 from services.live.protocol import Code
 from services.workers.process.server import Received
+
+AT_ONCE = 16
+"""Commands that one period obeys, besides stops."""
 
 
 class Refused(Exception):
@@ -28,6 +32,7 @@ class Mailbox:
         self.terminate = False
         self.stopped = False
         self._received: queue.SimpleQueue[Received] = queue.SimpleQueue()
+        self._waiting: deque[Received] = deque()
 
     def receive(self, received: Received) -> None:
         """Queue a command, or answer it if the mailbox is closed. Called on the server's thread."""
@@ -51,9 +56,13 @@ class Mailbox:
         self.terminate = True
 
     def drain(self) -> list[Received]:
-        """All commands that have arrived, stops first."""
+        """The commands that have arrived: every stop first, then at most AT_ONCE others; the rest wait."""
         self.wake.clear()
-        received = []
+        stops: list[Received] = []
         while not self._received.empty():
-            received.append(self._received.get())
-        return sorted(received, key=lambda r: not isinstance(r.command, protocol.Stop))
+            received = self._received.get()
+            (stops if isinstance(received.command, protocol.Stop) else self._waiting).append(received)
+        others = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+        if self._waiting:
+            self.wake.set()
+        return stops + others

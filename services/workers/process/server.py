@@ -10,11 +10,14 @@ import asyncio
 import itertools
 import logging
 import os
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,11 +26,23 @@ from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.protocol import Code
+from services.workers.process.throttle import FOR_ALL, UNCOUNTED, Bucket, Inbox, cost
 
 TELEMETRY_BACKLOG = 128 * 1024
 """A client with more unsent bytes than this gets no telemetry."""
 DISCONNECT_BACKLOG = 4 * 1024 * 1024
 """A client with more unsent bytes than this is disconnected."""
+MOST_CLIENTS = 64
+"""Connections at a time; for another one, who is least missed is disconnected."""
+ACCEPTED_AT_ONCE, MAY_WAIT = 2, 128
+"""New connections taken in one turn of the loop, and how many more may wait for theirs."""
+TAKEN_BACK = (
+    protocol.Follow, protocol.StartTake, protocol.StartTrial, protocol.GoToRest, protocol.Release, protocol.Finish,
+)  # fmt: skip
+"""What a stop takes back where it waits still: it was sent before the stop, and would move the arm after it."""
+MOVES = re.compile("|".join(kind.__name__ for kind in TAKEN_BACK).encode())
+CROWD_S = 10.0
+"""How often the log says that there are too many connections."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +56,9 @@ class Connection:
     name: str = ""
     wants_to_drive: bool = False
     quiet: bool = False
+    inbox: Inbox = field(default_factory=Inbox)
+    stops: list[int] = field(default_factory=list)
+    """Ids of stops that wait for the answer to the first of them."""
     last_received: float = field(default_factory=time.monotonic)
     previews: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -48,6 +66,10 @@ class Connection:
     def label(self) -> str:
         """The client's name, made unique."""
         return f"{self.name}#{self.key}"
+
+    def hear(self) -> None:
+        """Something came from it."""
+        self.last_received = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,8 @@ class Server:
         self._run = run
         self._receive, self._driver_lost = receive, driver_lost
         self._clients: dict[int, Connection] = {}
+        self._for_all = Bucket(FOR_ALL)
+        self._crowded_at = -CROWD_S
         self._keys = itertools.count(1)
         self._driver: Connection | None = None
         self._loop = asyncio.new_event_loop()
@@ -97,8 +121,10 @@ class Server:
         self._thread.join(timeout=2)
 
     def publish(self, event: ev.Event) -> None:
-        """Send a durable event to every attached console."""
-        self._schedule(self._broadcast, protocol.encode(event))
+        """Send a durable event to every attached console. One over the line limit is read from the file by them."""
+        line = protocol.encode(event)
+        if len(line) <= protocol.LINE_LIMIT:
+            self._schedule(self._broadcast, line)
 
     def telemetry(self, make: Callable[[dict[str, tuple[int, int]]], protocol.Telemetry]) -> None:
         """Send telemetry; `make` builds it for one client's preview sizes, once per distinct sizes."""
@@ -140,7 +166,10 @@ class Server:
         self._loop.run_forever()
         watching.cancel()
         server.close()
-        self._loop.run_until_complete(asyncio.gather(watching, return_exceptions=True))
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         with suppress(OSError):
             path.unlink()
 
@@ -148,31 +177,102 @@ class Server:
         path = self._run.socket
         with suppress(FileNotFoundError):
             path.unlink()
-        opening = asyncio.start_unix_server(self._serve, path=str(path), limit=protocol.LINE_LIMIT)
+        opening = asyncio.start_unix_server(self._serve, path=str(path), backlog=ACCEPTED_AT_ONCE)
         server = self._loop.run_until_complete(opening)
+        with socket.socket(fileno=os.dup(server.sockets[0].fileno())) as listening:
+            listening.listen(MAY_WAIT)
         os.chmod(path, 0o600)
         return path, server
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Connection(next(self._keys), writer)
+        self._make_room()
         self._clients[client.key] = client
+        obeying = self._loop.create_task(self._obey(client))
         try:
-            while line := await reader.readline():
-                self._handle_line(client, line)
-        except ValueError:  # a line over the limit
+            await client.inbox.fill(reader, partial(self._stop_at_once, client), client.hear)
+            await obeying
+        except ValueError:  # a line over the limit: say so and let go
             text = f"a line may have {protocol.LINE_LIMIT} bytes; the connection is closed"
             self._answer(client, 0, Code.MALFORMED, text)
         except OSError:
             pass
         finally:
+            obeying.cancel()
             self._drop(client)
 
+    async def _obey(self, client: Connection) -> None:
+        """Obey what the client sends, one line a turn of the loop, so that everybody's turn comes."""
+        while (line := await client.inbox.next(partial(self._wait, client))) is not None:
+            self._handle_line(client, line)
+            await asyncio.sleep(0)
+
+    def _wait(self, client: Connection, line: bytes) -> float:
+        """Seconds that the line has to wait; 0 and it is counted."""
+        price = cost(line)
+        free = client is self._driver or (client.inbox.taken < UNCOUNTED and price < 2)
+        if not free and (seconds := self._for_all.wait(price)):
+            return seconds
+        return client.inbox.bucket.wait(price)
+
+    def _make_room(self) -> None:
+        """Disconnect a client where there are too many: who said no name, who floods, who watches longest."""
+        while len(self._clients) >= MOST_CLIENTS:
+            others = [c for c in self._clients.values() if c is not self._driver]
+            least = min(others, key=lambda c: (bool(c.name), -c.inbox.held_up, c.quiet, c.key))
+            if time.monotonic() - self._crowded_at > CROWD_S:
+                self._crowded_at = time.monotonic()
+                logger.warning("%d connections: some are disconnected, first %s", len(self._clients), least.label)
+            least.writer.transport.abort()
+            self._drop(least)
+
+    def _stop_at_once(self, client: Connection, line: bytes) -> bool:
+        """Obey a Stop before all that waits; False where the line is none."""
+        try:
+            command = protocol.decode_command(line)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return False
+        if not isinstance(command, protocol.Stop):
+            return False
+        command = msgspec.structs.replace(command, why=command.why[: protocol.TEXT_LIMIT])
+        client.stops.append(command.id)
+        if len(client.stops) == 1:  # the others are answered with it
+            for other in self._clients.values():
+                self._take_back(other)
+            self._receive(Received(command, partial(self._schedule, self._answer_stops, client)))
+        return True
+
+    def _take_back(self, client: Connection) -> None:
+        """Refuse what the client sent before the stop, waits still and would move the arm."""
+        kept = []
+        for line in client.inbox.lines:
+            if not MOVES.search(line):
+                kept.append(line)
+                continue
+            command = None
+            with suppress(msgspec.DecodeError, ValueError, RecursionError):
+                command = protocol.decode_command(line)
+            if isinstance(command, TAKEN_BACK):
+                self._answer(client, command.id, Code.TOO_SOON, "a stop came: once more, and it is obeyed")
+            else:
+                kept.append(line)
+        if len(kept) < len(client.inbox.lines):
+            client.inbox.lines.clear()
+            client.inbox.lines.extend(kept)
+
+    def _answer_stops(self, client: Connection, code: Code, words: str) -> None:
+        answered, client.stops = client.stops, []
+        answers = (protocol.Answer(id=n, ok=code is Code.OK, error=words, code=code) for n in answered)
+        self._send(client, b"".join(map(protocol.encode, answers)))
+
     def _handle_line(self, client: Connection, line: bytes) -> None:
-        client.last_received = time.monotonic()
         try:
             command = protocol.decode_command(line)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             self._answer(client, _id_of(line), Code.MALFORMED, f"not a command: {error}")
+            return
+        if words := protocol.too_long(command):
+            self._answer(client, command.id, Code.TOO_LONG, words)
             return
         match command:
             case protocol.Heartbeat():
