@@ -77,6 +77,14 @@ def read_marks(root: Path) -> Marks:
     return Marks(_marks_in(document), message)
 
 
+def peek_marks(root: Path) -> Marks:
+    """The marks without touching the file: none where it cannot be read."""
+    try:
+        return Marks(_marks_in(_peek(root / SIDECAR) or _empty_sidecar()))
+    except OSError:
+        return Marks()
+
+
 def write_mark(root: Path, episode_index: int, mark: Mark) -> str:
     """Store one mark durably, keeping everything else in the sidecar, including keys of newer consoles.
 

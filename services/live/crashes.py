@@ -52,14 +52,17 @@ def crash_at(at: float) -> ev.SessionEnded:
 
 
 def _update_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
-    """Update the rollouts' marks to the verdicts, which are written to the events first. Returns the changes.
+    """Make marks and events agree, each with the one that is written first. Returns the changes.
 
-    Marks of a dataset that is in use or gone stay as they are: the log is right regardless.
+    A verdict is written to the events first, a person's mark of a take to the dataset. Marks of a dataset that is in
+    use or gone stay as they are: the log is right regardless.
     """
     root = Path(snapshot.started.dataset_root if snapshot.started else "")
-    saved = [(trial.episode_index, trial) for trial in snapshot.trials if trial.episode_index is not None]
-    if not saved or not root.is_absolute() or not root.is_dir():
+    if not root.is_absolute() or not root.is_dir():
         return []
+    if not snapshot.trials:
+        return _marks_of_takes(run, snapshot, root)
+    saved = [(trial.episode_index, trial) for trial in snapshot.trials if trial.episode_index is not None]
     from services.datasets.lock import DatasetProblem, dataset_lock
     from services.datasets.marks import judge_mark
 
@@ -69,3 +72,17 @@ def _update_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
             mark = judge_mark(root, index, trial.verdict, session=run.id, take=trial.index)
             changed += [ev.EpisodeMarked(index=index, accepted=mark.accepted)] if mark is not None else []
     return changed
+
+
+def _marks_of_takes(run: RunFolder, snapshot: Snapshot, root: Path) -> list[ev.Event]:
+    """The marks of the session's takes that reached the dataset and not the events."""
+    from services.datasets.marks import peek_marks
+
+    marks = peek_marks(root)
+    own = {index: mark for index, mark in marks.items() if mark.session == run.id}
+    saved = [(episode, own.get(episode.index)) for episode in snapshot.episodes]
+    return [
+        ev.EpisodeMarked(index=episode.index, accepted=mark.accepted)
+        for episode, mark in saved
+        if mark is not None and mark.take == episode.take and mark.accepted is not episode.accepted
+    ]

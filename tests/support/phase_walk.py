@@ -190,6 +190,7 @@ class FakeDataset:
 
     def __init__(self, root: Path) -> None:
         self.root, self.saved = root, 0
+        root.mkdir(exist_ok=True)
         self.trouble: str | None = None
         self.dropped: dict[str, int] = {}
 

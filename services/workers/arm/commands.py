@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from services.live import protocol
 from services.live.phases import Phase, refusal
@@ -13,7 +12,7 @@ from services.workers.arm.context import ArmContext
 from services.workers.arm.strategy import Strategy
 from services.workers.process.context import remark
 from services.workers.process.mailbox import Refused
-from services.workers.process.server import Received
+from services.workers.process.server import Received, Reply
 from sessions.models import SessionStatus
 
 HINTS = {Phase.RECORDING: "end the take first", Phase.RUNNING: "end the trial first"}
@@ -31,7 +30,7 @@ class ArmCommands:
     def handle(self, received: Received) -> None:
         """Carry out a command and answer it."""
         try:
-            if self.dispatch(received.command, received.accept):
+            if self.dispatch(received.command, received):
                 received.accept()
         except Refused as refused:
             received.refuse(str(refused), refused.code)
@@ -39,8 +38,8 @@ class ArmCommands:
             logger.exception("%r", received.command)
             received.refuse(f"{type(received.command).__name__} failed: {error}", Code.FAILED)
 
-    def dispatch(self, command: protocol.Command, done: Callable[[], None]) -> bool:
-        """Carry out a command. False if `done` will answer it, once the event is on disk. Raises Refused."""
+    def dispatch(self, command: protocol.Command, reply: Reply) -> bool:
+        """Carry out a command. False if `reply` is given later, once the event is on disk. Raises Refused."""
         if isinstance(command, protocol.Stop):  # never refused by a check
             self._stop(command)
             return True
@@ -59,10 +58,10 @@ class ArmCommands:
                 self._context.debounce.check_after_stop()
                 self._context.finish(SessionStatus.FINISHED, "finished by the operator")
             case protocol.AddNote() | protocol.SetTag():
-                self._context.emit(remark(command), then=done)
+                self._context.emit(remark(command), then=reply.accept)
                 return False
             case _:
-                answered = self._strategy.command(command, done)
+                answered = self._strategy.command(command, reply)
                 self._context.debounce.note_key()
                 return answered
         return True

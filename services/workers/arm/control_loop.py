@@ -21,6 +21,7 @@ from services.workers.arm.pacing import Pacer
 from services.workers.arm.strategy import Strategy
 from services.workers.process.context import Context
 from services.workers.process.mailbox import Refused
+from services.workers.process.server import NoReply
 from services.workers.process.telemetry import RATE_HZ, Sample, Telemeter
 from sessions.models import SessionStatus
 
@@ -85,7 +86,7 @@ class ControlLoop:
         if first is None or mailbox.stopped or mailbox.terminate or unwatched:
             return
         try:
-            self.commands.dispatch(first, lambda: None)
+            self.commands.dispatch(first, NoReply())
         except Refused as refused:  # it cannot be obeyed: end without moving the arm
             self.context.ending, self.context.end_reason, self._done = SessionStatus.ABORTED, str(refused), True
 

@@ -17,7 +17,7 @@ Where planned features fit without another hook:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from services.live import protocol
@@ -26,6 +26,7 @@ from services.live.protocol import Code
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
 from services.workers.process.mailbox import Refused
+from services.workers.process.server import Reply
 from sessions.models import EndedBy, SessionKind
 
 
@@ -64,8 +65,8 @@ class Strategy(ABC):
         """
         return {}
 
-    def command(self, command: protocol.Command, done: Callable[[], None]) -> bool:
-        """Handle a command that the phase table allows. False if `done` will answer it, once the event is on disk.
+    def command(self, command: protocol.Command, reply: Reply) -> bool:
+        """Handle a command that the phase table allows. False if `reply` is given later, once the event is on disk.
 
         Raises Refused.
         """

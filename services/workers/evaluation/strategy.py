@@ -20,6 +20,7 @@ from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.trials import Trials
 from services.workers.inference.action_source import ActionSource, PolicyFailed
 from services.workers.process.mailbox import Refused
+from services.workers.process.server import Reply
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
 from sessions.models import EndedBy, SessionKind, SessionStatus, Verdict
@@ -72,7 +73,7 @@ class EvaluateStrategy(Strategy):
                 return {Code.WRONG_PHASE: "a trial begins: stop it first"}
         return {}
 
-    def command(self, command: protocol.Command, done: Callable[[], None]) -> bool:
+    def command(self, command: protocol.Command, reply: Reply) -> bool:
         """Start and end trials; verdicts are answered once they are on disk."""
         self.trials.check(command)
         match command:
@@ -84,13 +85,13 @@ class EvaluateStrategy(Strategy):
                 self._finish_trial(EndedBy.KEY, f"trial {trial} waits for its verdict")
                 return True
             case protocol.JudgeTrial(trial=trial, verdict=verdict, judge=judge):
-                self._judge(trial, verdict, judge or self._request.operator, done)
+                self._judge(trial, verdict, judge or self._request.operator, reply.accept)
             case protocol.UndoVerdict(trial=trial):
-                self._undo(trial, done)
+                self._undo(trial, reply.accept)
             case protocol.AnnotateTrial(trial=trial, failure_mode=mode):
-                self._context.emit(ev.TrialAnnotated(trial=trial, failure_mode=mode), then=done)
+                self._context.emit(ev.TrialAnnotated(trial=trial, failure_mode=mode), then=reply.accept)
             case _:
-                return super().command(command, done)
+                return super().command(command, reply)
         return False
 
     def _check_start(self, trial: int) -> None:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol as TypingProtocol
 
 import msgspec
 
@@ -70,6 +71,27 @@ class Connection:
     def hear(self) -> None:
         """Something came from it."""
         self.last_received = time.monotonic()
+
+
+class Reply(TypingProtocol):
+    """Answers a command, once."""
+
+    def accept(self, message: str = "") -> None:
+        """Answer that it is obeyed, and that whatever it made durable is on disk."""
+
+    def refuse(self, message: str, code: Code) -> None:
+        """Answer that it is refused; `message` tells the operator why and what to do."""
+
+
+class NoReply:
+    """For commands that no client waits for."""
+
+    def accept(self, message: str = "") -> None:
+        """Do nothing."""
+
+    def refuse(self, message: str, code: Code) -> None:
+        """Log why."""
+        logger.warning("refused: %s", message)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
 from services.workers.arm.strategy import Strategy
 from services.workers.process.mailbox import Refused
+from services.workers.process.server import Reply
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
 from sessions.models import EndedBy, SessionKind
@@ -68,7 +69,7 @@ class RecordStrategy(Strategy):
                 return {Code.NO_TAKE: f"there is no take {take} in this session"}
         return {}
 
-    def command(self, command: protocol.Command, done: Callable[[], None]) -> bool:
+    def command(self, command: protocol.Command, reply: Reply) -> bool:
         """Start, end and mark takes."""
         if self._recorder is None:
             raise Refused(self._problem, Code.TROUBLE)
@@ -81,9 +82,10 @@ class RecordStrategy(Strategy):
                     raise Refused(f"take {take} is not running", Code.WRONG_NUMBER)
                 self._end_take(self._recorder, EndedBy.KEY)
             case protocol.MarkTake(take=take, accepted=accepted):
-                self._recorder.takes.mark(take, accepted)
+                self._recorder.takes.mark(take, accepted, reply)
+                return False
             case _:
-                return super().command(command, done)
+                return super().command(command, reply)
         return True
 
     def _check_start(self, recorder: Recorder, take: int) -> None:

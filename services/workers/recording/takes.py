@@ -16,9 +16,11 @@ from lerobot.utils.feature_utils import build_dataset_frame
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import Mark, counts_as_demonstration, read_marks, write_mark
 from services.live import events as ev
+from services.live.protocol import Code
 from services.live.reasons import AlarmSource
 from services.workers.dataset.durable import DurableDataset, TakeNotSaved
 from services.workers.process.journal import Journal
+from services.workers.process.server import NoReply, Reply
 from sessions.models import EndedBy, Verdict
 
 SPOILED = (EndedBy.STOPPED, EndedBy.FAILED, EndedBy.DRIVER)
@@ -97,16 +99,20 @@ class Takes:
         """Whether take `take` is running, being saved or saved."""
         return take > 0 and (take in (self.running, self.saving) or take in self._saved)
 
-    def mark(self, take: int, accepted: bool) -> bool:
-        """Accept or reject a take of this session; False if there is no such take."""
-        if not self.has(take):
-            return False
-        self._marks[take] = accepted
-        if take in (self.running, self.saving):
+    def mark(self, take: int, accepted: bool, reply: Reply | None = None) -> None:
+        """Accept or reject a take of this session, which there is.
+
+        Answered once it is on disk: that of a running take in the events, that of a saved one in the dataset's marks
+        and in the events, that of one that is being saved as soon as it is saved.
+        """
+        before, self._marks[take] = self._marks.get(take, True), accepted
+        answer = reply or NoReply()
+        if take == self.running:
+            self._journal.emit(ev.TakeMarked(take=take, accepted=accepted), then=answer.accept)
+            return
+        if take == self.saving:
             self._journal.emit(ev.TakeMarked(take=take, accepted=accepted))
-        if take != self.running:
-            self._jobs.put(lambda: self._mark_saved(take, accepted))
-        return True
+        self._jobs.put(lambda: self._mark_saved(take, accepted, before, answer))
 
     def judge(self, take: int, verdict: Verdict | None) -> None:
         """Write the verdict (None: undone) into the mark of the take's episode, once that is saved."""
@@ -114,7 +120,7 @@ class Takes:
         changes, self._marks[take] = self._marks.get(take, True) is not accepted, accepted
 
         def write() -> None:
-            if self._change_mark(take, verdict=verdict, accepted=accepted) and changes:
+            if not self._change_mark(take, verdict=verdict, accepted=accepted) and changes:
                 self._journal.commit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted))
 
         self._jobs.put(write)
@@ -202,20 +208,24 @@ class Takes:
         """Have the saver reopen a dataset that is out of use."""
         self._jobs.put(self._reopen)
 
-    def _mark_saved(self, take: int, accepted: bool) -> None:
-        if self._change_mark(take, accepted=accepted):
-            self._journal.commit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted))
+    def _mark_saved(self, take: int, accepted: bool, before: bool, reply: Reply) -> None:
+        """The dataset's mark first, which a training reads, then the event, then the answer."""
+        if problem := self._change_mark(take, accepted=accepted):
+            self._marks[take] = before
+            reply.refuse(problem, Code.FAILED)
+            return
+        self._journal.emit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted), then=reply.accept)
 
-    def _change_mark(self, take: int, **changes: Any) -> bool:
-        """Change the mark of a take's episode; False if the take was not saved or the mark cannot be written."""
+    def _change_mark(self, take: int, **changes: Any) -> str:
+        """Change the mark of a take's episode; why that was not possible, empty where it was."""
         index = self._saved.get(take)
         if index is None:
-            return False
+            return f"take {take} was not saved: there is nothing to mark"
         try:
             mark = read_marks(self._dataset.root).get(index, Mark())
             write_mark(self._dataset.root, index, msgspec.structs.replace(mark, **changes))
         except OSError as error:
             text = f"take {take} keeps its mark: {error.strerror}"
             self._journal.emit(ev.AlarmRaised(source=AlarmSource.MARKS, text=text))
-            return False
-        return True
+            return text
+        return ""

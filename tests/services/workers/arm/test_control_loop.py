@@ -25,7 +25,7 @@ from services.workers.arm.control_loop import ControlLoop
 from services.workers.arm.motion import Pose
 from services.workers.arm.strategy import Strategy
 from services.workers.process.mailbox import Refused
-from services.workers.process.server import Received
+from services.workers.process.server import NoReply, Received
 from sessions.models import EndedBy, SessionKind, SessionStatus
 from tests.support.phase_walk import REST, Case, Workers
 
@@ -331,7 +331,7 @@ def test_whoever_stops_an_end_takes_it_back_in_whatever_phase(workers: Workers) 
     for phase in (Phase.RESTED, Phase.HELD, Phase.READY):
         context.enter(phase, "where it is")
         context.finish(SessionStatus.FINISHED, "finished by the operator")
-        loop.commands.dispatch(protocol.Stop(), lambda: None)
+        loop.commands.dispatch(protocol.Stop(), NoReply())
     loop.close()
     assert steps(workers) == [
         ("rested", ""), ("rested", Step.ENDING), ("rested", ""),
@@ -345,10 +345,10 @@ def test_an_arm_whose_session_ends_follows_nobody_until_the_end_is_stopped(worke
     loop = workers.loop(Case(SessionKind.RECORD, Phase.HELD))
     loop.context.finish(SessionStatus.FINISHED, "finished by the operator")
     with pytest.raises(Refused) as refused:
-        loop.commands.dispatch(protocol.Follow(), lambda: None)
+        loop.commands.dispatch(protocol.Follow(), NoReply())
     assert refused.value.code is Code.ENDING and "the session ends" in str(refused.value)
-    loop.commands.dispatch(protocol.Stop(), lambda: None)
+    loop.commands.dispatch(protocol.Stop(), NoReply())
     with pytest.raises(Refused) as refused:  # now only because the stop was a moment ago
-        loop.commands.dispatch(protocol.Follow(), lambda: None)
+        loop.commands.dispatch(protocol.Follow(), NoReply())
     assert refused.value.code is Code.TOO_SOON
     loop.close()

@@ -6,15 +6,20 @@ import asyncio
 import os
 import random
 import signal
+from pathlib import Path
 
 import pytest
 
+from services.datasets.marks import SIDECAR, Mark, read_marks, write_mark
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
-from services.live.event_log import read_events
+from services.live.crashes import close_crashed
+from services.live.event_log import EventLog, read_events
 from services.live.phases import Phase
-from tests.support.rig import Rig, follow, gone, take, wait_until
+from services.live.snapshots import replay
+from tests.support.rig import Rig, finish, follow, gone, press, take, wait_until
+from tests.support.runs import session_id, started
 
 KILLS = 20
 SESSION = {"episode_seconds": 0.5, "reset_seconds": 0.0, "lockstep": True, "episodes": 50, "resume": True}
@@ -94,3 +99,65 @@ def check_dataset(rig: Rig, acknowledged: dict[int, int]) -> None:
     fold(rig.folder)
     statuses = [s.status.value for s in SessionStore(rig.folder.sessions_file).all()]
     assert statuses.count("crashed") >= KILLS
+
+
+MARK_KILLS = 4
+
+
+@pytest.mark.parametrize("while_saving", [False, True], ids=["saved", "being saved"])
+async def test_a_mark_that_was_answered_is_in_the_dataset_and_in_the_log(quick_rig: Rig, while_saving: bool) -> None:
+    chance = random.Random(3)
+    for number in range(MARK_KILLS):
+        run = quick_rig.record(**SESSION)
+        async with quick_rig.attached(run) as link:
+            await follow(link)
+            if while_saving:
+                await link.ask(protocol.StartTake(take=1))
+                await link.until(lambda s: s.unsaved_take == 1, 30)
+            else:
+                await take(link)
+            answer = await link.ask(protocol.MarkTake(take=1, accepted=False))
+            assert answer.ok, answer.error
+            await asyncio.sleep(chance.choice((0.0, 0.0, 0.001, 0.01)))
+            os.kill(quick_rig.pid(run), signal.SIGKILL)
+        wait_until(gone(run))
+        episode = close_crashed(run).episodes[0]
+        mark = read_marks(quick_rig.folder.datasets / "demo")[episode.index]
+        assert (mark.session, mark.accepted, episode.accepted) == (run.id, False, False), f"kill {number + 1}"
+
+
+async def test_a_mark_that_cannot_be_written_is_refused(quick_rig: Rig) -> None:
+    run = quick_rig.record(**SESSION)
+    root = quick_rig.folder.datasets / "demo"
+    async with quick_rig.attached(run) as link:
+        await follow(link)
+        await take(link)
+        sidecar = root / SIDECAR
+        sidecar.rename(root / "aside")
+        sidecar.mkdir()  # what cannot be replaced by a file, whoever tries
+        answer = await link.ask(protocol.MarkTake(take=1, accepted=False))
+        assert not answer.ok and "take 1 keeps its mark" in answer.error
+        sidecar.rmdir()
+        (root / "aside").rename(sidecar)
+        assert link.snapshot.episodes[0].accepted
+        await press(link, lambda: protocol.MarkTake(take=1, accepted=False))
+        assert not (await link.until(lambda s: not s.episodes[0].accepted, 5)).episodes[0].accepted
+        assert not read_marks(root)[0].accepted
+        await finish(link)
+
+
+def test_what_reached_the_dataset_and_not_the_events_is_told_when_the_session_is_closed(tmp_path: Path) -> None:
+    root = tmp_path / "datasets" / "demo"
+    root.mkdir(parents=True)
+    run = RunFolder(tmp_path / "runs" / session_id(1))
+    run.root.mkdir(parents=True)
+    facts = [
+        ev.EpisodeSaved(take=take, index=take + 3, frames=9, seconds=1, accepted=True, save_ms=1) for take in (1, 2)
+    ]
+    with EventLog(run) as log:
+        for event in (started(run.id, data_dir=str(tmp_path), dataset="demo"), *facts):
+            log.append(event)
+    write_mark(root, 4, Mark(accepted=False, session=run.id, take=1))
+    write_mark(root, 5, Mark(accepted=False, session="another", take=2))
+    assert [e.accepted for e in close_crashed(run).episodes] == [False, True]
+    assert [e.accepted for e in replay(read_events(run.events)).episodes] == [False, True]
