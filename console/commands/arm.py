@@ -127,9 +127,7 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
     try:
         async with following(run, printer, name=f"lab-console {purpose.value}") as client:
             await client.attach(ATTACH_PATIENCE_S if running else START_PATIENCE_S)
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, arm_commands.hold, client, StopCause.INTERRUPT)
+            _hold_then_detach(client)
             if running is not None and (refused := await _ask(client, purpose)):
                 complain(refused)
                 return FAILED
@@ -144,6 +142,23 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
     if state.running:
         complain(f"session {run.id} goes on holding it: `lab-console attach {run.id}`, or rest or release again")
     return FAILED
+
+
+def _hold_then_detach(client: Client) -> None:
+    """From now on the first Ctrl-C holds the arm, the second detaches."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    held = False
+
+    def interrupt() -> None:
+        nonlocal held
+        if not held:
+            held = True
+            arm_commands.hold(client, StopCause.INTERRUPT)
+        elif task is not None:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
 
 
 async def _ask(client: Client, purpose: Purpose) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -13,10 +14,14 @@ from services import arm_commands
 from services.folders import RunFolder
 from services.live.client import START_PATIENCE_S, Client
 from services.live.phases import Phase
+from services.live.reasons import AlarmSource
 from services.live.snapshots import Snapshot
 from sessions.models import SessionStatus
 
 END_PATIENCE_S = 120.0
+FULL_PATIENCE_S = 15.0
+"""How long a full disk may keep the events before the session is ended: nobody may be there to free it."""
+FULL = "the disk is full, and the session's events cannot be written"
 Work = Callable[[Client, Interrupts], Awaitable[str]]
 """Drives the session; returns an error message, or an empty string."""
 
@@ -58,7 +63,7 @@ async def drive(run: RunFolder, work: Work, *, name: str, ending: str, patience_
 
 
 async def _drive(client: Client, work: Work, interrupts: Interrupts) -> Driven:
-    failure = await work(client, interrupts)
+    failure = await _unless_disk_is_full(client, work, interrupts)
     if client.snapshot.running and not interrupts.asked:
         if client.snapshot.phase is Phase.HELD:
             return Driven(client.snapshot, failure)
@@ -66,6 +71,36 @@ async def _drive(client: Client, work: Work, interrupts: Interrupts) -> Driven:
         if not answer.ok and not client.may_command:  # another console drives now; otherwise it is ending already
             return Driven(client.snapshot, failure or answer.error)
     return Driven(await client.until(lambda s: not s.running, END_PATIENCE_S), failure)
+
+
+async def _unless_disk_is_full(client: Client, work: Work, interrupts: Interrupts) -> str:
+    """Run `work`; if the disk stays full meanwhile, have the worker end. Returns an error message, or nothing."""
+    working = asyncio.ensure_future(work(client, interrupts))
+    watching = asyncio.ensure_future(_until_disk_stays_full(client))
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        if working.done() or watching.exception() is not None:
+            return await working
+        interrupts.end(f"{FULL}: ending; what was acknowledged is kept")
+        return FULL
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _until_disk_stays_full(client: Client) -> None:
+    """Return once events could not be written for FULL_PATIENCE_S. Raises LinkLost."""
+    while True:
+        await client.until(_is_full)
+        try:
+            await client.until(lambda s: not _is_full(s), FULL_PATIENCE_S)
+        except TimeoutError:
+            return
+
+
+def _is_full(state: Snapshot) -> bool:
+    return any(alarm.source is AlarmSource.DISK for alarm in state.alarms)
 
 
 def still_running_hint(run: RunFolder, driven: Driven) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -40,11 +41,16 @@ def report_lost(run: RunFolder, error: Exception) -> int:
 
 def run_to_end(work: Coroutine[Any, Any, int]) -> int:
     """Run a verb in a new event loop; a second Ctrl-C cancels it, which detaches."""
+    return asyncio.run(_or_detached(work))
+
+
+async def _or_detached(work: Coroutine[Any, Any, int]) -> int:
+    """A verb that is cancelled leaves at once: asyncio would first wait for its threads, which may wait for a disk."""
     try:
-        return asyncio.run(work)
+        return await work
     except asyncio.CancelledError:
-        print("detached; the session goes on: `lab-console attach`")
-        return FAILED
+        print("detached; the session goes on: `lab-console attach`", flush=True)
+        os._exit(FAILED)
 
 
 async def fold(folder: DataFolder) -> None:

@@ -36,16 +36,24 @@ class Interrupts:
         elif self._task is not None:
             self._loop.call_soon(self._task.cancel)
 
+    def end(self, why: str) -> None:
+        """Ask the worker to end, as a first signal does, and print why."""
+        if not self.asked:
+            self.asked = 1
+            self._say(f"{why} (Ctrl-C detaches)")
+            self._ask()
+
     def _ask(self) -> None:
         """Ask the worker to end, by commands or by SIGTERM, as soon as its process is known."""
-        welcome = self._client.welcome
-        if welcome is None:
+        welcome, started = self._client.welcome, self._client.snapshot.started
+        pid = welcome.pid if welcome else started.pid if started else 0
+        if not pid or (self._finish and welcome is None):
             self._later = self._loop.call_later(0.1, self._ask)
         elif self._finish:
             self._client.send(protocol.TakeOver())
             self._client.send(protocol.Finish())
         elif is_live(self._client.run):
-            os.kill(welcome.pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGTERM)
 
     def close(self) -> None:
         """Restore the default signal handlers."""

@@ -18,9 +18,12 @@ from services.live import intents
 from services.live.client import Client
 from services.live.link import LinkLost
 from services.live.phases import Phase
+from services.live.snapshots import Snapshot
 from services.recording import plan as recording
 from services.refusal import Refusal
 
+LOST_IN_A_ROW = 2
+"""Takes that are lost one after the other before the verb gives up: the next one would be, too."""
 ENDING = "ending: the arm holds, the take is saved, then it goes to rest"
 
 
@@ -78,8 +81,9 @@ async def _takes(client: Client, interrupts: Interrupts, *, by_key: bool) -> str
     while client.snapshot.running and not client.snapshot.reached and not interrupts.asked:
         state = client.snapshot
         if state.phase is Phase.IDLE or state.phase in (Phase.READY, Phase.RESET):
-            if by_key or state.phase is not Phase.IDLE:
-                await _until_scene_is_reset(client, by_key=by_key)
+            waits = by_key or state.phase is not Phase.IDLE
+            if waits and not await _until_scene_is_reset(client, by_key=by_key):
+                return "the terminal gives no more input, and every take starts by a key"
             done = recording.start_or_end_take(client)
             answer = await done if done else None
             if answer is not None and not answer.ok:
@@ -90,7 +94,16 @@ async def _takes(client: Client, interrupts: Interrupts, *, by_key: bool) -> str
         else:
             await _until_phase_changes(client, state.phase)
         await _until_saved(client)
+        if lost := _lost_in_a_row(client.snapshot):
+            return f"{LOST_IN_A_ROW} takes in a row could not be saved: {lost}"
     return ""
+
+
+def _lost_in_a_row(state: Snapshot) -> str:
+    """Why the last takes could not be saved, if all of the last LOST_IN_A_ROW were lost; otherwise empty."""
+    lost = {entry.take: entry.reason for entry in state.lost}
+    last = [lost.get(take, "") for take in range(state.take, state.take - LOST_IN_A_ROW, -1)]
+    return last[0] if all(last) and not state.unsaved_take else ""
 
 
 async def _until_phase_changes(client: Client, phase: Phase, timeout_s: float | None = None) -> None:
@@ -101,14 +114,27 @@ async def _until_saved(client: Client) -> None:
     await client.until(lambda s: not s.unsaved_take or not s.running, 150)
 
 
-async def _until_scene_is_reset(client: Client, *, by_key: bool) -> None:
-    """Wait for the operator's Enter at a robot, for the reset time on the simulated bench."""
+async def _until_scene_is_reset(client: Client, *, by_key: bool) -> bool:
+    """Wait for the operator's Enter at a robot, for the reset time on the simulated bench. False at the input's end."""
     started = client.snapshot.started
     if by_key:
         take = intents.next_take(client.snapshot)
         print(f"press Enter to {'align the arms' if client.snapshot.phase is Phase.IDLE else f'start take {take}'}")
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # discard what was typed before the prompt
-        await asyncio.to_thread(sys.stdin.readline)
-    elif started and not started.request.lockstep and client.snapshot.phase is Phase.RESET:
+        return bool(await _line())
+    if started and not started.request.lockstep and client.snapshot.phase is Phase.RESET:
         left = started.request.reset_seconds - (time.time() - client.snapshot.phase_since)
         await asyncio.sleep(max(0.6, left))
+    return True
+
+
+async def _line() -> str:
+    """A line from the terminal; empty at its end. No thread waits for it, which could not be left behind."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return sys.stdin.readline()

@@ -50,10 +50,20 @@ def _try_to_start_scribe(folder: DataFolder, run: RunFolder) -> None:
             log.write(f"lab-console: {why}\n")
 
 
+_spawned: dict[str, subprocess.Popen[bytes]] = {}
+"""The workers that this process started, by session id."""
+
+
+def exit_status(run: RunFolder) -> int | None:
+    """The exit status of a worker that this process started; None if it runs, or another process started it."""
+    worker = _spawned.get(run.id)
+    return None if worker is None else worker.poll()
+
+
 def spawn(run: RunFolder, module: str) -> None:
     """Start `python -P -m module RUN` detached (-P: no module from the operator's working directory)."""
     with run.log.open("ab") as log:
-        subprocess.Popen(
+        _spawned[run.id] = subprocess.Popen(
             [sys.executable, "-P", "-m", module, str(run.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -13,6 +13,7 @@ from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import is_live, read_events
+from services.live.launch import exit_status
 from services.live.snapshots import Snapshot, advance, replay
 
 Answered = asyncio.Future[protocol.Answer]
@@ -127,13 +128,18 @@ class Link:
 
     def _cannot_answer(self) -> bool:
         """Whether the session is over, or its worker started and vanished. Updates the snapshot from the events."""
+        exited = exit_status(self.run) is not None
         with suppress(OSError):
             self._read_events()
-        return not self.snapshot.running or (self.snapshot.started is not None and not is_live(self.run))
+        begun = self.snapshot.started is not None
+        return not self.snapshot.running or exited or (begun and not is_live(self.run))
 
     def _why_no_answer(self) -> str:
         if not self.snapshot.running and self.snapshot.end_reason:
             return self.snapshot.end_reason
+        status = exit_status(self.run)
+        if status is not None and self.snapshot.started is None:
+            return f"the worker of session {self.run.id} ended before its first event (exit status {status})"
         return f"no worker answers for session {self.run.id}"
 
     async def _read(self, reader: asyncio.StreamReader) -> None:

@@ -15,8 +15,13 @@ import msgspec
 from services.live import events as ev
 from services.live.event_log import EventLog
 from services.live.reasons import AlarmSource
+from sessions.models import SessionStatus
 
 RETRY_S = 1.0
+END_PATIENCE_S = 5.0
+"""How long a session that was told to end waits for a full disk."""
+LAST_PATIENCE_S = 60.0
+"""How long one that ends by itself does: the operator may free the disk meanwhile."""
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +33,20 @@ class _Entry:
     done: threading.Event = field(default_factory=threading.Event)
 
 
+class _GaveUp(Exception):
+    """The disk is full, and the session was told to end."""
+
+
 class Journal:
     """Keeps events in order and publishes each only once it is on disk. `emit` never blocks the control loop."""
+
+    gave_up = False
+    """Whether events could not be written, and the session ends without them."""
 
     def __init__(self, log: EventLog, publish: Callable[[ev.Event], None]) -> None:
         self._log, self._publish = log, publish
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -42,8 +55,12 @@ class Journal:
         self._put(event, then)
 
     def commit(self, event: ev.Event) -> None:
-        """Append an event and wait until it is on disk. Not for the control loop."""
+        """Append an event and wait until it is on disk, or given up. Not for the control loop."""
         self._put(event).done.wait()
+
+    def end_within(self, seconds: float) -> None:
+        """From now on give up what the disk still refuses after `seconds`. A signal handler may call it."""
+        self._give_up_at = min(self._give_up_at, time.monotonic() + seconds)
 
     def _put(self, event: ev.Event, then: Callable[[], None] | None = None) -> _Entry:
         entry = _Entry(msgspec.structs.replace(event, at=event.at or time.time()), then)
@@ -58,18 +75,37 @@ class Journal:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            written: list[tuple[_Entry, ev.Event]] = []
-            for entry in batch:
-                try:
-                    event = self._log.append(entry.event, sync=entry is batch[-1])  # one fsync for the batch
-                except OSError:  # publish the events before it now: this one may wait long for disk space
-                    if written:
-                        self._retry(self._log.sync)
-                        self._publish_written(written)
-                        written = []
-                    event = self._retry(partial(self._log.append, entry.event))
-                written.append((entry, event))
-            self._publish_written(written)
+            try:
+                self._write(batch)
+            except _GaveUp:
+                self.gave_up = True
+                for entry in batch:
+                    self._let_go(entry)
+
+    def _write(self, batch: list[_Entry]) -> None:
+        """Write, then publish and acknowledge. Raises _GaveUp."""
+        written: list[tuple[_Entry, ev.Event]] = []
+        for entry in batch:
+            try:
+                event = self._log.append(entry.event, sync=entry is batch[-1])  # one fsync for the batch
+            except OSError:  # publish the events before it now: this one may wait long for disk space
+                if written:
+                    self._retry(self._log.sync)
+                    self._publish_written(written)
+                    written = []
+                event = self._retry(partial(self._log.append, entry.event))
+            written.append((entry, event))
+        self._publish_written(written)
+
+    def _let_go(self, entry: _Entry) -> None:
+        """An event that is not written is never acknowledged. That the session ends is said all the same."""
+        if entry.done.is_set():
+            return
+        if isinstance(entry.event, ev.SessionEnded):
+            reason = f"{entry.event.reason}; the disk is full: the log lacks the end, what was acknowledged is kept"
+            status = SessionStatus.CRASHED if entry.event.status is SessionStatus.CRASHED else SessionStatus.ABORTED
+            self._publish(msgspec.structs.replace(entry.event, status=status, reason=reason))
+        entry.done.set()
 
     def _publish_written(self, written: list[tuple[_Entry, ev.Event]]) -> None:
         """Publish and acknowledge events that are on disk."""
@@ -104,7 +140,9 @@ class Journal:
                     text = f"events cannot be written: {error.strerror}; free the disk, nothing is lost yet"
                     self._publish(ev.AlarmRaised(source=AlarmSource.DISK, text=text, at=time.time()))
                     alarmed = True
-                time.sleep(RETRY_S)
+                if time.monotonic() > self._give_up_at:
+                    raise _GaveUp from error
+                time.sleep(min(RETRY_S, max(0.05, self._give_up_at - time.monotonic())))
                 continue
             if alarmed:
                 self._publish(ev.AlarmCleared(source=AlarmSource.DISK))

@@ -21,7 +21,7 @@ from services.live.phases import Phase
 from services.live.requests import AnyRequest, read_request
 from services.workers.process.context import Context
 from services.workers.process.environment import prepare
-from services.workers.process.journal import Journal
+from services.workers.process.journal import END_PATIENCE_S, LAST_PATIENCE_S, Journal
 from services.workers.process.mailbox import Mailbox
 from services.workers.process.server import Server
 from sessions.models import SessionStatus
@@ -56,15 +56,21 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
     mailbox = Mailbox()
     server = Server(run, receive=mailbox.receive, driver_lost=mailbox.lose_driver)
     journal = Journal(log, server.publish)
-    signal.signal(signal.SIGTERM, lambda *_: mailbox.request_end())
+
+    def end(*_: object) -> None:
+        mailbox.request_end()
+        journal.end_within(END_PATIENCE_S)
+
+    signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a worker outlives the terminal that started it
     journal.emit(_started(run, request))
     status, reason = _run(body, Context(run, journal, server, mailbox), request)
+    journal.end_within(LAST_PATIENCE_S)
     journal.commit(ev.SessionEnded(status=status, reason=reason))
     server.stop()
     journal.close()
-    return 0 if status is SessionStatus.FINISHED else 1
+    return 0 if status is SessionStatus.FINISHED and not journal.gave_up else 1
 
 
 def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequest) -> End:

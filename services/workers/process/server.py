@@ -217,7 +217,7 @@ class Server:
         except ValueError:  # a line over the limit: say so and let go
             text = f"a line may have {protocol.LINE_LIMIT} bytes; the connection is closed"
             self._answer(client, 0, Code.MALFORMED, text)
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # gone, or this server ends
             pass
         finally:
             obeying.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from services.live import events as ev
 from services.live.event_log import EventLog, read_events
 from services.workers.process import journal as journals
 from services.workers.process.journal import Journal
-from sessions.models import Verdict
+from sessions.models import SessionStatus, Verdict
 from tests.support.rig import wait_until
 
 
@@ -126,3 +127,33 @@ def test_what_cannot_be_synced_is_not_published(tmp_path: Path, monkeypatch: pyt
     log.full = False
     journal.close()
     assert [e.seq for e in published if e.seq] == [1, 2, 3]
+
+
+def test_what_a_full_disk_refuses_is_given_up_once_the_session_is_to_end_and_never_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = DataFolder(tmp_path).create().run("20260217-142000-0001")
+    run.root.mkdir()
+    published: list[ev.Event] = []
+    acknowledged: list[str] = []
+    journal = Journal(EventLog(run), publish=published.append)
+    journal.commit(ev.TagAdded(tag="kept"))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (run.events.stat().st_size, hard))  # the kernel refuses every more byte
+    monkeypatch.setattr(journals, "RETRY_S", 0.02)
+    try:
+        journal.emit(ev.NoteAdded(text="lost"), then=lambda: acknowledged.append("lost"))
+        wait_until(lambda: any(isinstance(e, ev.AlarmRaised) for e in published))
+        time.sleep(0.1)
+        assert not journal.gave_up, "nobody said that the session ends: it waits"
+        journal.end_within(0.1)
+        journal.commit(ev.SessionEnded(status=SessionStatus.FINISHED, reason="finished by the operator"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        journal.close()
+    assert journal.gave_up and not acknowledged
+    end = published[-1]
+    assert isinstance(end, ev.SessionEnded) and end.seq == 0 and end.status is SessionStatus.ABORTED
+    assert end.reason.startswith("finished by the operator; the disk is full")
+    assert [type(e).__name__ for e in read_events(run.events)] == ["TagAdded"]
+    assert not any(isinstance(e, ev.NoteAdded) for e in published)

@@ -80,9 +80,9 @@ async def test_a_stop_goes_before_whatever_its_sender_sent_before_it(worker: Wor
 
 
 async def test_what_would_move_the_arm_is_taken_back_by_a_stop_that_came_after_it(worker: Worker, anna: Link) -> None:
-    first = [anna.tell(protocol.AddNote(text="x")) for _ in range(150)]
-    moves = [anna.tell(protocol.StartTake(take=1)), anna.tell(protocol.Follow()), anna.tell(protocol.Finish())]
-    note = anna.tell(protocol.AddNote(text="stays"))
+    first = [anna.send(protocol.AddNote(text="x")) for _ in range(150)]
+    moves = [anna.send(protocol.StartTake(take=1)), anna.send(protocol.Follow()), anna.send(protocol.Finish())]
+    note = anna.send(protocol.AddNote(text="stays"))
     with connect(worker) as line:
         await asyncio.sleep(0.05)
         line.sendall(lines(protocol.Stop(id=1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
 from pathlib import Path
 
@@ -161,3 +162,22 @@ def test_what_reached_the_dataset_and_not_the_events_is_told_when_the_session_is
     write_mark(root, 5, Mark(accepted=False, session="another", take=2))
     assert [e.accepted for e in close_crashed(run).episodes] == [False, True]
     assert [e.accepted for e in replay(read_events(run.events)).episodes] == [False, True]
+
+
+async def test_sigterm_ends_a_worker_whose_disk_is_full_and_says_what_is_kept(quick_rig: Rig) -> None:
+    run = quick_rig.record(**SESSION)
+    async with quick_rig.attached(run) as link:
+        await follow(link)
+        await take(link)
+        pid = quick_rig.pid(run)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (run.events.stat().st_size, resource.RLIM_INFINITY))
+        answer = await link.ask(protocol.AddNote(text="does not fit"), timeout_s=1.0)
+        assert not answer.ok, "nothing is acknowledged that is not on disk"
+        state = await link.until(lambda s: bool(s.alarms), 5)
+        assert "events cannot be written" in state.alarms[-1].text
+        os.kill(pid, signal.SIGTERM)
+        state = await link.until(lambda s: not s.running, 20)
+    assert "the disk is full" in state.end_reason and "what was acknowledged is kept" in state.end_reason
+    wait_until(gone(run), 5)
+    assert [e.accepted for e in close_crashed(run).episodes] == [True]
+    assert len(read_marks(quick_rig.folder.datasets / "demo")) == 1
