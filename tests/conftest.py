@@ -54,7 +54,7 @@ WITH_REAL_WORKERS = (
 )
 SLOW = (
     "journeys/", "lerobot_seams/", "test_phases.py",
-    "services/sim/test_world.py", "services/sim/test_demonstrations.py",
+    "services/sim/test_world.py", "services/sim/test_demonstrations.py", "services/sim/servos/",
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
         "arm/test_bench_session.py", "training/test_supervisor.py", "training/test_normalization.py", "test_warm.py",

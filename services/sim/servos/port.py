@@ -1,0 +1,75 @@
+"""A serial port that is a pseudo-terminal behind a link, so that it can be pulled out and come back elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pty
+import tty
+from contextlib import suppress
+from pathlib import Path
+
+
+class Port:
+    """`link` points to the terminal while it is plugged in. The raw slave stays open: a host may come and go."""
+
+    def __init__(self, link: Path) -> None:
+        self.link = link
+        self.master = -1
+        self._slave = self._spare = -1
+        self.plug()
+
+    @property
+    def plugged(self) -> bool:
+        """Whether it is there."""
+        return self.master >= 0
+
+    def plug(self) -> None:
+        """Plug it in; the link's target is another one than the last time."""
+        if self.plugged:
+            return
+        self.master, self._slave = pty.openpty()
+        if self._spare >= 0:
+            os.close(self._spare)
+        self._spare = -1
+        tty.setraw(self._slave)
+        os.set_blocking(self.master, False)
+        fresh = self.link.with_name(f".{self.link.name}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(os.ttyname(self._slave))
+        fresh.replace(self.link)
+
+    def unplug(self) -> None:
+        """Pull it out: the link goes, and both ends close."""
+        if not self.plugged:
+            return
+        self.link.unlink(missing_ok=True)
+        name = os.ttyname(self._slave)
+        os.close(self._slave)
+        os.close(self.master)
+        self.master = self._slave = -1
+        spare, other = pty.openpty()  # it takes the number, so that the next one gets another
+        taken = os.ttyname(other) == name
+        os.close(other)
+        if taken:
+            self._spare = spare
+        else:
+            os.close(spare)
+
+    def read(self) -> bytes:
+        """What the host wrote; nothing where it wrote nothing."""
+        try:
+            return os.read(self.master, 4096)
+        except (BlockingIOError, OSError):
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """To the host; what it does not take is lost, as on a wire."""
+        with suppress(BlockingIOError, OSError):
+            os.write(self.master, data)
+
+    def close(self) -> None:
+        """Take it away."""
+        self.unplug()
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
