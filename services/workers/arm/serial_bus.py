@@ -1,0 +1,254 @@
+"""LeRobot's serial motors bus, made dependable: no stale answers, retries, named silence, a port that comes back.
+
+What LeRobot 0.6.1 does by itself (motors/motors_bus.py, motors/feetech/feetech.py, scservo_sdk): an answer that comes
+after its time-out stays in the receive buffer, since `clearPort` only flushes what was sent, and is taken for the
+answer to the next question; a serial error leaves the port `is_using` for good; a lost packet fails a whole connect; an
+error bit counts as a failure though the servo obeyed. tests/lerobot_seams/test_serial_bus.py looks for each of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from lerobot.motors.motors_bus import SerialMotorsBus
+from serial.tools import list_ports
+
+RETRIES = 2
+"""How often a packet is asked for again."""
+CONFIGURING_RETRIES = 7
+"""The same while connecting, where nothing waits: 1 % of loss must not fail one of some hundred packets."""
+REOPEN_EVERY_S = 0.5
+PING_MS = 12.0
+"""How long a servo may take to say that it is there; an answer takes 1 or 2 ms, LeRobot waits for 50."""
+
+ID, LENGTH, INSTRUCTION, READ_LENGTH = 2, 3, 4, 6
+"""Where in a packet (scservo_sdk/protocol_packet_handler.py)."""
+READS = (0x02, 0x82)
+BITS = {1: "voltage", 2: "angle sensor", 4: "overheated", 8: "overcurrent", 32: "overloaded"}
+
+logger = logging.getLogger(__name__)
+
+
+class NoAnswer(ConnectionError):
+    """Servos that do not answer, after every retry; names them."""
+
+
+class Unplugged(ConnectionError):
+    """The port is gone, or is not open again yet."""
+
+
+def dependable(bus: SerialMotorsBus, device: str) -> SerialBus:
+    """The bus, rewired once."""
+    if bus not in _known:
+        _known[bus] = SerialBus(bus, device)
+    return _known[bus]
+
+
+class SerialBus:
+    """Rewires one bus of LeRobot's in place; `device` is what people call it. Belongs to the control loop's thread.
+
+    Afterwards the bus's own reads and writes raise NoAnswer or Unplugged where they failed; an error bit is kept in
+    `errors` (by motor) instead of raised.
+    """
+
+    def __init__(self, bus: SerialMotorsBus, device: str) -> None:
+        self.bus, self.device = bus, device
+        self.errors: dict[str, int] = {}
+        self.silent = False
+        """Whether the last question stayed without an answer: the next one is then asked only once."""
+        self._retries = RETRIES
+        self._gone, self._next_try = False, 0.0
+        self._serial_number = _serial_number(bus.port)
+        self._expects = 0
+        """Bytes that the answer to the question in hand carries."""
+        self._wire_port()
+        self._wire_packets()
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Many retries per packet, while nothing waits for the answer."""
+        self._retries, self.silent = CONFIGURING_RETRIES, False
+        try:
+            yield
+        finally:
+            self._retries = RETRIES
+
+    # --- the port ---------------------------------------------------------------------------------
+
+    def _wire_port(self) -> None:
+        port, packets = self.bus.port_handler, self.bus.packet_handler
+        flush, send, receive = port.clearPort, packets.txPacket, packets.rxPacket
+
+        def clear() -> None:
+            port.ser.reset_input_buffer()  # what comes late answers nothing any more
+            flush()
+
+        def send_plugged(handler: Any, packet: list[int]) -> Any:
+            if self._gone:
+                self._reopen()
+            self._expects = packet[READ_LENGTH] if packet[INSTRUCTION] in READS else 0
+            with self._noticing():
+                return send(handler, packet)
+
+        def receive_plugged(handler: Any) -> Any:
+            while True:  # an answer of another length is the late answer to another question
+                with self._noticing():
+                    packet, result = receive(handler)
+                if result != self.bus._comm_success or packet[LENGTH] - 2 == self._expects:
+                    return packet, result
+
+        port.clearPort = clear
+        packets.txPacket, packets.rxPacket = send_plugged, receive_plugged
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """A port that raises is gone: pyserial and termios raise what they like then."""
+        try:
+            yield
+        except (OSError, termios.error, TypeError) as error:
+            logger.warning("%s: its port failed: %s", self.device, error)
+            self._gone, self._next_try = True, time.monotonic() + REOPEN_EVERY_S
+            with suppress(Exception):
+                self.bus.port_handler.ser.close()
+            raise self._unplugged() from error
+        finally:
+            if self._gone:
+                self.bus.port_handler.is_using = False
+
+    def _unplugged(self, why: str = "") -> Unplugged:
+        return Unplugged(f"the {self.device} was unplugged{why}")
+
+    def _reopen(self) -> None:
+        """Open the port where the device is back: the same path, or where its USB serial number is now."""
+        now = time.monotonic()
+        if now < self._next_try:
+            raise self._unplugged()
+        self._next_try = now + REOPEN_EVERY_S
+        path = self._find()
+        if path is None:
+            raise self._unplugged()
+        port = self.bus.port_handler
+        port.is_open, port.port_name = False, path
+        self._gone = False  # the questions below go through
+        try:
+            with self._noticing():
+                port.openPort()
+            same = bool(self.bus.is_calibrated)
+        except Exception as error:
+            self._gone = True
+            raise self._unplugged("; it is back, but does not answer yet") from error
+        if not same:
+            self._gone = True
+            raise self._unplugged(f": the arm at {path} now has another calibration, it is not the one from before")
+        logger.info("%s: back at %s", self.device, path)
+
+    def _find(self) -> str | None:
+        if self._serial_number:
+            found = (p.device for p in list_ports.comports() if p.serial_number == self._serial_number)
+            return next(found, None)
+        return self.bus.port if Path(self.bus.port).exists() else None
+
+    # --- packets ----------------------------------------------------------------------------------
+
+    def _wire_packets(self) -> None:
+        bus = self.bus
+        read, write, sync_read, ping = bus._read, bus._write, bus._sync_read, bus.packet_handler.ping
+
+        def read_well(address: int, length: int, motor_id: int, **options: Any) -> Any:
+            raises, value, comm, error = self._ask(read, options, address, length, motor_id)
+            self._check(comm, error, motor_id, raises)
+            return value, comm, bus._no_error
+
+        def write_well(address: int, length: int, motor_id: int, value: int, **options: Any) -> Any:
+            raises, comm, error = self._ask(write, options, address, length, motor_id, value)
+            self._check(comm, error, motor_id, raises)
+            return comm, bus._no_error
+
+        def sync_read_well(address: int, length: int, motor_ids: list[int], **options: Any) -> Any:
+            raises, values, comm = self._ask(sync_read, options, address, length, motor_ids)
+            self._check(comm, 0, None, raises)
+            return values, comm
+
+        def ping_well(port: Any, motor_id: int) -> Any:
+            for _ in range(1 + self._tries(0)):
+                number, comm, error = ping(port, motor_id)
+                if comm == bus._comm_success:
+                    break
+            self._keep(motor_id, error)
+            return number, comm, bus._no_error
+
+        bus._read, bus._write, bus._sync_read = read_well, write_well, sync_read_well
+        bus.packet_handler.ping = ping_well
+
+    def _tries(self, wanted: int) -> int:
+        return 0 if self.silent else max(wanted, self._retries)
+
+    def _ask(self, call: Callable[..., Any], options: dict[str, Any], *question: Any) -> tuple[Any, ...]:
+        """Whether the caller wants to be raised at, and what the call gave."""
+        raises = options.get("raise_on_error", True)
+        tries = self._tries(options.get("num_retry", 0))
+        return raises, *call(*question, **{**options, "num_retry": tries, "raise_on_error": False})
+
+    def _keep(self, motor_id: int, error: int) -> None:
+        motor = self.bus._id_to_name_dict.get(motor_id)
+        if motor is not None:
+            self.errors[motor] = error
+
+    def _check(self, comm: int, error: int, motor_id: int | None, raises: bool) -> None:
+        answered = comm == self.bus._comm_success
+        if answered and motor_id is not None:
+            self._keep(motor_id, error)
+        first, self.silent = not answered and not self.silent, not answered
+        if answered or not raises:
+            return
+        result = self.bus.packet_handler.getTxRxResult(comm)
+        if motor_id is not None:
+            raise NoAnswer(f"{self.device}: {self.name(motor_id)} does not answer") from ConnectionError(result)
+        raise NoAnswer(self._who_is_silent(first)) from ConnectionError(result)
+
+    def name(self, motor_id: int) -> str:
+        """A motor for people: `gripper (6)`."""
+        return f"{self.bus._id_to_name_dict.get(motor_id, 'servo')} ({motor_id})"
+
+    def _who_is_silent(self, first: bool) -> str:
+        """Ask each servo by itself, once per silence: a stop must not wait for it again and again."""
+        if not first:
+            return f"{self.device}: its servos do not answer"
+        silent = [motor_id for motor_id in self.bus.ids if not self._is_there(motor_id)]
+        if not silent:
+            return f"{self.device}: answers get lost or come late"
+        if len(silent) == len(self.bus.ids):
+            return f"{self.device}: none of its servos answers; do they have power?"
+        names = " and ".join(self.name(motor_id) for motor_id in silent)
+        return f"{self.device}: {names} {'does' if len(silent) == 1 else 'do'} not answer"
+
+    def _is_there(self, motor_id: int) -> bool:
+        port, packets = self.bus.port_handler, self.bus.packet_handler
+        patient = port.setPacketTimeout
+
+        def hurried(length: int) -> None:
+            patient(length)
+            port.packet_timeout = min(port.packet_timeout, PING_MS)
+
+        port.setPacketTimeout = hurried
+        try:
+            _, comm, _ = packets.ping(port, motor_id)
+        finally:
+            port.setPacketTimeout = patient
+        return bool(comm == self.bus._comm_success)
+
+
+_known: WeakKeyDictionary[SerialMotorsBus, SerialBus] = WeakKeyDictionary()
+
+
+def _serial_number(path: str) -> str:
+    """The USB serial number of the device behind `path`; empty where it has none."""
+    real = str(Path(path).resolve())
+    return next((p.serial_number or "" for p in list_ports.comports() if p.device in (path, real)), "")

@@ -1,0 +1,154 @@
+"""What `services.workers.arm.serial_bus` mends in LeRobot's Feetech bus: that it is still so, and that it is mended."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import scservo_sdk
+from scservo_sdk.port_handler import PortHandler
+from scservo_sdk.protocol_packet_handler import protocol_packet_handler
+
+from services.sim.servos import control
+from services.sim.servos.emulator import START, Emulator
+from services.workers.arm.motors import Motors
+from services.workers.arm.serial_bus import NoAnswer, Unplugged, dependable
+from tests.support.servos import emulated, follower, torque
+
+
+@pytest.fixture
+def bench() -> Iterator[Emulator]:
+    with emulated("follower") as made:
+        yield made
+
+
+@pytest.fixture
+def robot(bench: Emulator) -> Iterator[Any]:
+    made = follower(bench)
+    dependable(made.bus, "follower")
+    made.connect(calibrate=False)
+    yield made
+    if made.is_connected:
+        made.bus.port_handler.closePort()
+
+
+def test_the_sdk_is_as_it_was_when_it_was_mended() -> None:
+    """Each of these is replaced or leant on: read serial_bus.py again when one of them changes."""
+    assert inspect.getsource(PortHandler.clearPort).split() == ["def", "clearPort(self):", "self.ser.flush()"]
+    sent = inspect.getsource(protocol_packet_handler.txPacket)
+    assert "port.clearPort()" in sent and "if port.is_using" in sent
+    for name in ("txPacket(port, txpacket)", "rxPacket(port)"):
+        assert f"self.{name}" in inspect.getsource(protocol_packet_handler.txRxPacket)
+    assert "self.rxPacket(port)" in inspect.getsource(protocol_packet_handler.readRx)
+    assert "self.txPacket(port, txpacket)" in inspect.getsource(protocol_packet_handler.syncReadTx)
+    assert "self.ph.readRx(self.port" in inspect.getsource(scservo_sdk.GroupSyncRead.rxPacket)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_late_answer_makes_nothing_stale(bench: Emulator, robot: Any, count: int) -> None:
+    bench.do(control.Delay(arm="follower", seconds=0.08, count=count))
+    for _ in range(count):
+        try:
+            robot.bus.sync_read("Present_Position")
+        except NoAnswer:
+            pass
+        time.sleep(0.09)
+    robot.bus.write("Goal_Position", "shoulder_pan", START + 300, normalize=False)
+    time.sleep(0.4)
+    read = robot.bus.sync_read("Present_Position", normalize=False)
+    assert read["shoulder_pan"] == pytest.approx(START + 300, abs=3)
+
+
+def test_a_late_answer_to_another_question_is_not_taken_for_this_one(bench: Emulator, robot: Any) -> None:
+    """The torque's one byte and its checksum would read as a position."""
+    bench.do(control.Delay(arm="follower", seconds=0.06))
+    sent = robot.bus.packet_handler.readTx(robot.bus.port_handler, 1, 40, 1)
+    assert sent == 0
+    robot.bus.port_handler.is_using = False
+    time.sleep(0.03)
+    packets, clear = robot.bus.packet_handler, robot.bus.port_handler.clearPort
+    robot.bus.port_handler.clearPort = lambda: (
+        clear(),
+        time.sleep(0.05),
+    )  # it comes right after the buffer was emptied
+    data, result, _ = packets.readTxRx(robot.bus.port_handler, 1, 56, 2)
+    assert result == 0 and data[0] | data[1] << 8 == pytest.approx(START, abs=2)
+
+
+@pytest.mark.parametrize("loss", [{"drop": 0.01}, {"corrupt": 0.01}])
+def test_packets_that_get_lost_fail_no_connect(bench: Emulator, loss: dict[str, float]) -> None:
+    bench.do(control.Loss(arm="follower", **loss))
+    for _ in range(30):
+        robot = follower(bench)
+        with dependable(robot.bus, "follower").patient():
+            robot.connect(calibrate=False)
+        robot.bus.port_handler.closePort()
+
+
+def test_an_error_bit_is_kept_and_fails_nothing_that_got_through(bench: Emulator, robot: Any) -> None:
+    bench.do(control.ErrorBits(arm="follower", servo=2))
+    motors = Motors(robot)
+    assert motors.switch_off().all_off and torque(bench) == "000000"
+    assert motors.complaints == "shoulder_lift is overloaded"
+    bench.do(control.ErrorBits(arm="follower", servo=2, bits=0))
+    assert motors.grip().all_on and torque(bench) == "111111" and motors.complaints == ""
+
+
+def test_what_stays_on_is_named(bench: Emulator, robot: Any) -> None:
+    bench.do(control.Mute(arm="follower", servos=(3, 6)))
+    said = Motors(robot).switch_off()
+    assert torque(bench) == "001001"
+    assert said.named(None) == ["elbow_flex", "gripper"] and not said.all_off
+    assert said.words == "torque is off, not known of elbow_flex and gripper"
+
+
+def test_whoever_is_silent_is_named_once_and_then_asked_only_once(bench: Emulator, robot: Any) -> None:
+    bench.do(control.Mute(arm="follower", servos=(6,)))
+    with pytest.raises(NoAnswer, match=r"follower: gripper \(6\) does not answer"):
+        robot.bus.sync_read("Present_Position", num_retry=2)
+    began = time.monotonic()
+    with pytest.raises(NoAnswer):
+        robot.bus.sync_read("Present_Position", num_retry=2)
+    assert time.monotonic() - began < 0.1
+    bench.do(control.Silence(arm="follower", seconds=0.4))
+    bench.do(control.Mute(arm="follower"))
+    time.sleep(0.45)
+    robot.bus.sync_read("Present_Position")
+    bench.do(control.Silence(arm="follower"))
+    with pytest.raises(NoAnswer, match="none of its servos answers"):
+        robot.bus.sync_read("Present_Position")
+
+
+def test_a_pulled_port_is_said_and_opened_again_when_it_is_back(bench: Emulator, robot: Any) -> None:
+    bench.do(control.Unplug(arm="follower"))
+    for _ in range(3):
+        with pytest.raises(Unplugged, match="the follower was unplugged"):
+            robot.bus.sync_read("Present_Position")
+    bench.do(control.Plug(arm="follower"))
+    time.sleep(0.6)
+    assert robot.bus.sync_read("Present_Position", normalize=False)["gripper"] == pytest.approx(START, abs=1)
+
+
+def test_another_arm_at_the_same_port_is_not_taken_for_the_one_before(bench: Emulator, robot: Any) -> None:
+    bench.do(control.Unplug(arm="follower"))
+    with pytest.raises(Unplugged):
+        robot.bus.sync_read("Present_Position")
+    bench.do(control.SetRegister(arm="follower", servo=4, address=9, value=777))
+    bench.do(control.Plug(arm="follower"))
+    time.sleep(0.6)
+    with pytest.raises(Unplugged, match="another calibration"):
+        robot.bus.sync_read("Present_Position")
+
+
+@pytest.mark.parametrize("ticks", [1000, 1001, 1777, 2345, 2999, 3000])
+def test_goals_that_are_read_and_sent_again_stay_the_very_same(bench: Emulator, robot: Any, ticks: int) -> None:
+    for motor in robot.bus.motors:
+        robot.bus.write("Goal_Position", motor, ticks, normalize=False)
+    for _ in range(3):
+        goal = Motors(robot).goal()
+        assert goal is not None
+        robot.send_action({f"{name}.pos": value for name, value in goal.items()})
+        assert set(robot.bus.sync_read("Goal_Position", normalize=False).values()) == {ticks}
