@@ -57,7 +57,8 @@ SLOW = (
     "services/sim/test_world.py", "services/sim/test_demonstrations.py", "services/sim/servos/",
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
-        "arm/test_bench_session.py", "training/test_supervisor.py", "training/test_normalization.py", "test_warm.py",
+        "arm/test_bench_session.py", "arm/test_torque.py",
+        "training/test_supervisor.py", "training/test_normalization.py", "test_warm.py",
     )),
 )  # fmt: skip
 """Real workers, training, pseudo-terminals, and whatever imports LeRobot: `-m "not slow"` leaves them out."""

@@ -35,6 +35,7 @@ TONES = {
     Phase.HELD: Tone.WARNING,
     Phase.RESTING: Tone.WARNING,
     Phase.RELEASING: Tone.WARNING,
+    Phase.LIMP: Tone.DANGER,
 }
 
 
@@ -49,6 +50,7 @@ SENTENCES = {
     Phase.RESTED: "the arm stands at rest, torque is on",
     Phase.RELEASING: "the arm is lowered, then torque goes off: stand by",
     Phase.RELEASED: "torque is off: the arm can be moved by hand",
+    Phase.LIMP: "the arm lost its torque: support it, then Esc holds it where it is",
     Phase.ENDED: "the session is over",
 }
 

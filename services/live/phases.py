@@ -39,6 +39,8 @@ class Phase(StrEnum):
     RESTED = "rested"
     RELEASING = "releasing"
     RELEASED = "released"
+    LIMP = "limp"
+    """Some or all motors lost their torque by themselves."""
     ENDED = "ended"
 
     @property
@@ -117,7 +119,7 @@ def _arm(at_rest: frozenset[Phase], acting: Phase | None = None) -> Rules:
     busy = frozenset({acting}) if acting else frozenset()
     return {
         **_ALWAYS,
-        protocol.Stop: (Rule(ALL, unoffered=ALL - {Phase.STARTING} - (MOVING - at_rest)),),
+        protocol.Stop: (Rule(ALL, unoffered=ALL - {Phase.STARTING, Phase.LIMP} - (MOVING - at_rest)),),
         protocol.Finish: (Rule(OPEN, unoffered=busy),),
     }
 
@@ -125,7 +127,7 @@ def _arm(at_rest: frozenset[Phase], acting: Phase | None = None) -> Rules:
 _GUIDED_ARM: Rules = {
     protocol.Follow: (Rule(STILL | {Phase.RELEASED}, unless=(Code.NO_LEADER, Code.ENDING)),),
     protocol.GoToRest: (Rule(_GUIDED, (Code.NO_REST_POSE,), unoffered=_ALIGNING | _RESTING | {Phase.RESTED}),),
-    protocol.Release: (Rule(_GUIDED, unoffered=_ALIGNING | _RESTING),),
+    protocol.Release: (Rule(_GUIDED | {Phase.LIMP}, unoffered=_ALIGNING | _RESTING),),
 }
 
 TABLE: Mapping[SessionKind, Rules] = {
@@ -140,7 +142,7 @@ TABLE: Mapping[SessionKind, Rules] = {
     SessionKind.EVAL: {
         **_arm(AT_REST[SessionKind.EVAL], Phase.RUNNING),
         protocol.GoToRest: (Rule(_DRIVEN, (Code.NO_REST_POSE,), unoffered=_RESTING | {Phase.RESTED, Phase.DONE}),),
-        protocol.Release: (Rule(_DRIVEN, unoffered=_RESTING),),
+        protocol.Release: (Rule(_DRIVEN | {Phase.LIMP}, unoffered=_RESTING),),
         protocol.StartTrial: (
             Rule(
                 frozenset({Phase.IDLE, Phase.RESTED, Phase.DONE, Phase.RELEASED}),

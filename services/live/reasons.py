@@ -35,6 +35,7 @@ class AlarmSource(OpenEnum):
     LEADER = "leader"
     OBSERVATION = "observation"
     MOTION = "motion"
+    TORQUE = "torque"
     HEAT = "heat"
     REST = "rest"
     POLICY = "policy"

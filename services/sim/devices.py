@@ -92,7 +92,9 @@ class SimFollower(Robot):
         """Nothing to do."""
 
     def configure(self) -> None:
-        """Set the goal to the measured pose, then enable torque."""
+        """Goal := measured pose, then torque on; an arm with torque keeps the goal that it has."""
+        if all(self.bus.sync_read("Torque_Enable").values()):
+            return
         self.bus.sync_write("Goal_Position", self.bus.sync_read("Present_Position"))
         self.bus.enable_torque()
 

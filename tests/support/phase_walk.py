@@ -24,7 +24,7 @@ from services.live.snapshots import Snapshot, replay
 from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.facts import started
 
-ARM = {Phase.STARTING, Phase.IDLE, Phase.HELD, Phase.RESTING, Phase.RESTED, Phase.RELEASING, Phase.RELEASED}
+ARM = {Phase.STARTING, Phase.IDLE, Phase.HELD, Phase.RESTING, Phase.RESTED, Phase.RELEASING, Phase.RELEASED, Phase.LIMP}
 PHASES = {
     SessionKind.BENCH: ARM | {Phase.ALIGNING, Phase.READY, Phase.ENDED},
     SessionKind.RECORD: ARM | FOLLOWING | {Phase.ALIGNING, Phase.ENDED},
@@ -153,15 +153,16 @@ class Bus:
 
     def __init__(self) -> None:
         self.pose = dict(REST)
+        self.torque = True
 
-    def sync_read(self, _: str) -> dict[str, float]:
-        return dict(self.pose)
+    def sync_read(self, what: str) -> dict[str, float]:
+        return dict.fromkeys(self.pose, float(self.torque)) if what == "Torque_Enable" else dict(self.pose)
 
     def disable_torque(self) -> None:
-        pass
+        self.torque = False
 
     def enable_torque(self) -> None:
-        pass
+        self.torque = True
 
 
 class FakeRobot:

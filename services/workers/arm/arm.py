@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from services.bench.profiles import Motion
 from services.workers.arm.motion import Pose, distance, rest_path, speed_limits, step_towards
+from services.workers.arm.motors import Motors, TorqueProblem
+from services.workers.arm.serial_bus import NoAnswer, Unplugged
+from services.workers.arm.stance import Stance
 
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
@@ -32,45 +35,87 @@ class Mode(Enum):
     GO = auto()
     REST = auto()
     LIMP = auto()
+    """Torque was cut on purpose."""
+    LOST = auto()
+    """Some or all motors lost their torque by themselves; nothing is sent until somebody has it hold again."""
 
 
 class Arm:
     """Commands one robot, on the control loop's thread only. `guide` names what it follows, as shown to people.
 
     Every goal that the arm moves to by itself is at most one speed-limited step from the goal before, and
-    the first is one step from the measured pose.
+    the first is one step from where the arm stands: its goal where it is near it, else its measured pose (`Stance`).
     """
 
     def __init__(self, devices: Devices, motion: Motion, fps: int, *, guide: str = "the leader") -> None:
         self.devices, self.motion, self.guide = devices, motion, guide
+        self.motors = Motors(devices.robot)
         self.mode = Mode.HOLD
         self.goal: Pose = {}
         self.leader: Pose = {}
         self.limits = speed_limits(motion, devices.motors, fps)
         self.trouble = ""
         self.unheld = False
+        self._stance = Stance(motion.gripper, fps)
         self._settle = max(1, round(SETTLE_S * fps))
         self._waited = 0
         self._path: list[Pose] = []
 
     # --- commands ---------------------------------------------------------------------------------
 
+    def adopt(self, goal: Pose) -> None:
+        """Hold at the goals that the motors have already; nothing is sent."""
+        self.mode, self.goal, self.unheld, self._path = Mode.HOLD, dict(goal), False, []
+
     def hold(self) -> None:
-        """Set the goal to the measured pose at once.
+        """Stay where the arm stands, at once; without torque nothing is sent.
 
         Raises what the bus raises; the mode is HOLD even then, and `unheld` stays set until a tick succeeds.
         """
         self._path = []
-        if self.mode is not Mode.LIMP:
+        if self.has_torque:
             self.mode, self.unheld = Mode.HOLD, True
-            self.goal = self.measure()
+            self.goal = self._stance.at(self.goal, self.measure())
             self.send(self.goal)
             self.unheld = False
 
+    def hold_again(self) -> None:
+        """Hold after a loss of torque: goal := measured where it was lost, then torque on.
+
+        Raises TorqueProblem where some motors stay limp, and what the bus raises.
+        """
+        measured = self.measure()
+        lost = self.motors.torque()
+        self._grip(measured, lost.named(False) + lost.named(None))
+        goal = self.motors.goal() or self._stance.at(self.goal, measured)
+        self.adopt(goal)
+
+    def lost_torque(self) -> bool:
+        """Read the torque; whether it is gone since the last time, anywhere."""
+        torque = self.motors.torque()
+        if not self.has_torque or not torque.named(False):
+            return False
+        self.mode, self._path = Mode.LOST, []
+        return True
+
+    def note(self, measured: Pose) -> None:
+        """How the arm stands, in a period without a tick."""
+        self._stance.note(measured)
+
+    @property
+    def learn_stance(self) -> int:
+        """Periods after which it is known whether the gripper squeezes or moves."""
+        return self._stance.periods
+
+    @property
+    def has_torque(self) -> bool:
+        """Whether the arm should have torque, as far as is known."""
+        return self.mode not in (Mode.LIMP, Mode.LOST)
+
     def align(self, measured: Pose) -> None:
         """Ramp to the leader, then follow it."""
-        self._ensure_torque(measured)
-        self.mode, self.goal, self._waited, self.trouble = Mode.ALIGN, dict(measured), 0, ""
+        self.goal = self._start(measured)
+        self.mode, self._waited, self.trouble = Mode.ALIGN, 0, ""
 
     def follow(self) -> None:
         """Follow from the next tick on. The caller has checked that the guide agrees with the goal."""
@@ -85,17 +130,22 @@ class Arm:
         self._begin(Mode.GO, measured, list(path))
 
     def _begin(self, mode: Mode, measured: Pose, path: list[Pose]) -> None:
+        self.goal = self._start(measured)
         self._path = path
-        self._ensure_torque(measured)
-        self.mode, self.goal, self._waited, self.trouble = mode, dict(measured), 0, ""
+        self.mode, self._waited, self.trouble = mode, 0, ""
 
     def cut_torque(self) -> None:
-        """Cut torque; the caller has lowered the arm. Raises AttributeError if the robot cannot cut torque."""
-        bus = getattr(self.devices.robot, "bus", None)
-        if bus is None or not hasattr(bus, "disable_torque"):
-            raise AttributeError(f"{self.devices.robot.name} has no motors bus that can cut torque")
-        bus.disable_torque()
-        self.mode = Mode.LIMP
+        """Cut torque. The caller has lowered the arm first.
+
+        Raises AttributeError where the robot has no such way, TorqueProblem where some motors did not obey.
+        """
+        torque = self.motors.switch_off()
+        if torque.all_off:
+            self.mode = Mode.LIMP
+            return
+        if torque.named(False):
+            self.mode = Mode.LOST
+        raise TorqueProblem(f"torque could not be cut: {torque.words}")
 
     @property
     def can_rest(self) -> bool:
@@ -117,6 +167,8 @@ class Arm:
         for tries_left in reversed(range(TRIES)):
             try:
                 return self._read()
+            except (NoAnswer, Unplugged):  # asked again and again already
+                raise
             except Exception:  # drivers may raise anything
                 if not tries_left:
                     raise
@@ -141,8 +193,9 @@ class Arm:
     def tick(self, measured: Pose, leader: Pose) -> Pose | None:
         """Return the goal of this period; None without torque. Changes the mode when a motion completes."""
         self.leader = leader
+        self._stance.note(measured)
         if self.mode is Mode.HOLD and (self.unheld or not self.goal):
-            self.goal, self.unheld = dict(measured), False
+            self.goal, self.unheld = self._stance.at(self.goal, measured), False
         step: Callable[[Pose], None] = {
             Mode.ALIGN: self._align,
             Mode.FOLLOW: self._follow,
@@ -150,7 +203,7 @@ class Arm:
             Mode.REST: self._go,
         }.get(self.mode, lambda _: None)
         step(measured)
-        return None if self.mode is Mode.LIMP else self.goal
+        return self.goal if self.has_torque else None
 
     def _align(self, measured: Pose) -> None:
         if self._blocked(measured):
@@ -209,8 +262,18 @@ class Arm:
             self.trouble = f"the arm does not come along: {name} is {lag:.0f} degrees behind the goal"
         return True
 
-    def _ensure_torque(self, measured: Pose) -> None:
-        """Enable torque again after a release, holding."""
-        if self.mode is Mode.LIMP:
+    def _start(self, measured: Pose) -> Pose:
+        """Where a move begins; torque comes on again after a release, holding. Raises TorqueProblem."""
+        if self.has_torque:
+            return self._stance.at(self.goal, measured)
+        self._grip(measured, None)
+        return dict(measured)
+
+    def _grip(self, measured: Pose, names: list[str] | None) -> None:
+        """Torque on without a jump. Raises TorqueProblem; the mode is LOST then."""
+        if not self.motors.one_by_one:
             self.send(measured)
-            self.devices.robot.bus.enable_torque()
+        torque = self.motors.grip(names)
+        if not torque.all_on:
+            self.mode = Mode.LOST if torque.named(True) else self.mode
+            raise TorqueProblem(f"torque did not come on everywhere: {torque.words}")

@@ -34,6 +34,7 @@ class BenchStrategy(Strategy):
 
     def __init__(self, purpose: Purpose) -> None:
         self._first, self.ends_in = FIRST.get(purpose), ENDS_IN.get(purpose, {})
+        self.stops_first = purpose is Purpose.HOLD
 
     def setup(self, context: ArmContext) -> protocol.Command | None:
         """Return the purpose's command."""

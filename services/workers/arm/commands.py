@@ -9,6 +9,8 @@ from services.live.phases import Phase, refusal
 from services.live.protocol import Code
 from services.workers.arm.arm import Mode
 from services.workers.arm.context import ArmContext
+from services.workers.arm.device_problem import first_line
+from services.workers.arm.motors import TorqueProblem
 from services.workers.arm.strategy import Strategy
 from services.workers.process.context import remark
 from services.workers.process.mailbox import Refused
@@ -34,7 +36,9 @@ class ArmCommands:
                 received.accept()
         except Refused as refused:
             received.refuse(str(refused), refused.code)
-        except Exception as error:  # an error in one command must not end a session with an arm
+        except TorqueProblem as problem:  # told already
+            received.refuse(str(problem), Code.TROUBLE)
+        except Exception as error:  # a fault in one command must not end a session with an arm
             logger.exception("%r", received.command)
             received.refuse(f"{type(received.command).__name__} failed: {error}", Code.FAILED)
 
@@ -70,11 +74,21 @@ class ArmCommands:
         """Stop, cancelling an end in progress. Raises Refused if the hold did not reach the arm."""
         self._context.debounce.note_stop()
         self._context.ending = None
-        self._context.stop(stop.cause, stop.why)
+        if self._context.arm.mode is Mode.LOST:
+            self._hold_again(stop)
+        else:
+            self._context.stop(stop.cause, stop.why)
         self._context.cancel_end()
         if self._context.arm.unheld and self._context.arm.mode is Mode.HOLD:
             words = "the follower does not answer, the hold did not reach it: CUT THE POWER if it moves"
             raise Refused(words, Code.TROUBLE)
+
+    def _hold_again(self, stop: protocol.Stop) -> None:
+        try:
+            self._context.hold_again(stop.cause, stop.why)
+        except Exception as error:  # drivers may raise anything
+            words = f"{first_line(error)}; the arm is not held: support it, or CUT THE POWER if it moves"
+            raise Refused(words, Code.TROUBLE) from error
 
     def _follow(self) -> None:
         if self._context.guard.trouble:

@@ -16,6 +16,8 @@ from services.workers.arm.debounce import Debounce
 from services.workers.arm.device_guard import DeviceGuard
 from services.workers.arm.monitor import Monitor
 from services.workers.arm.motion import Pose
+from services.workers.arm.motors import TorqueProblem
+from services.workers.arm.torque_watch import HOLD_ANSWER, TorqueWatch
 from services.workers.process.context import Context
 from sessions.models import EndedBy, SessionStatus
 
@@ -37,6 +39,7 @@ class ArmContext:
         self.guard = DeviceGuard(
             worker.journal, strategy.recovery_hint, failed=self._device_failed, recovered=self._device_recovered
         )
+        self.torque = TorqueWatch(self.arm, worker.journal, self._lose_torque)
         self.debounce = Debounce(lockstep=lockstep)
         self.phase, self.detail, self.since = Phase.STARTING, "", time.monotonic()
         self._step = Step.NONE
@@ -107,8 +110,9 @@ class ArmContext:
         self.guard.hook("follower", self.devices.all(), what, number)
 
     def _device_recovered(self, source: str) -> None:
-        if source == "follower":  # the arm may have fallen meanwhile: do not jump back to the old goal
+        if source == "follower":  # it may have fallen while it was away: never back to a goal that is far now
             self.arm.unheld = True
+            self.torque.hurry()
 
     def _device_failed(self, source: str, text: str) -> None:
         ways_down = self.phase in (Phase.RESTING, Phase.RELEASING)
@@ -117,17 +121,36 @@ class ArmContext:
 
     # --- hold -------------------------------------------------------------------------------------
 
+    def begin(self, *, stop: bool) -> None:
+        """Take the arm over as it is: an arm with torque keeps the goals that it has, without a write.
+
+        With `stop`, whatever it does is stopped first. A robot that cannot be asked is held where it is measured.
+        """
+        arm = self.arm
+        lost, goal = arm.lost_torque(), arm.motors.goal()
+        if lost or not arm.motors.last.motors or goal is None:
+            self.hold()
+            return
+        arm.adopt(goal)
+        for _ in range(arm.learn_stance if stop and not self.lockstep else 0):
+            arm.note(self.guard.call("follower", arm.measure) or {})
+            time.sleep(1 / self.fps)
+        if stop:
+            self.hold()
+
     def hold(self) -> None:
-        """Hold the measured pose; does not change the phase."""
-        self.guard.call("follower", self.arm.hold)
+        """Hold where it is, in whatever phase; what that means is for the caller to say."""
+        if self.arm.has_torque:
+            self.guard.call("follower", self.arm.hold)
 
     def stop(self, cause: StopCause, why: str = "") -> None:
         """Hold, whatever the arm is doing. A repeated stop has no effect if the first one reached the arm.
 
-        `why` explains the stop to people if the cause is not enough.
+        Without torque nothing is held: `hold_again` is for a person to ask. `why` says it for people where the cause
+        is not enough.
         """
         self.waiting = 0
-        if self.arm.mode is Mode.LIMP:
+        if not self.arm.has_torque:
             return
         self.releasing = False
         if self.arm.mode is not Mode.HOLD or self.arm.unheld or self.phase is Phase.STARTING:
@@ -135,7 +158,30 @@ class ArmContext:
         also = self._strategy.on_stop(why or cause, self._ended_by(cause))
         if self._stop_enters_held:
             self.emit(ev.Held(cause=cause, why=why))
-            self.enter(Phase.HELD, f"holding; {also}" if also else "holding")
+            self.enter(Phase.HELD, "; ".join(part for part in (self.hold_words, also) if part))
+
+    @property
+    def hold_words(self) -> str:
+        """What is known of the hold."""
+        return "the hold did not reach the follower: it does not answer" if self.arm.unheld else "holding"
+
+    def held_after_all(self) -> None:
+        """The follower answers again and was given its goal."""
+        if self.phase is Phase.HELD and self.arm.mode is Mode.HOLD:
+            self.enter(Phase.HELD, self.hold_words)
+
+    def hold_again(self, cause: StopCause, why: str = "") -> None:
+        """Hold after a loss of torque, as a person asked. Raises TorqueProblem or what the bus raises."""
+        self.arm.hold_again()
+        self.torque.holds()
+        self.emit(ev.Held(cause=cause, why=why))
+        self.enter(Phase.HELD, self.hold_words)
+
+    def _lose_torque(self, text: str) -> None:
+        """Some motors have no torque any more: the arm is not held, whatever it did."""
+        self.waiting, self.releasing = 0, False
+        self._strategy.on_stop(text, EndedBy.FAILED)
+        self.enter(Phase.LIMP, self.arm.motors.last.words)
 
     def _ended_by(self, cause: StopCause) -> EndedBy:
         """What a take or trial is marked as ended by, for this cause."""
@@ -167,8 +213,8 @@ class ArmContext:
     def finish(self, status: SessionStatus, reason: str) -> None:
         """End the session in order: hold, save, rest, disconnect."""
         self.waiting = 0
-        if self.arm.mode is not Mode.LIMP and self.arm.mode is not Mode.HOLD:
-            self.hold()
+        if self.arm.mode is not Mode.HOLD:
+            self.hold()  # where it has torque
         self._strategy.on_stop(reason, EndedBy.ENDED)
         self.ending, self.end_reason = status, reason
         self.enter(Phase.HELD if self._stop_enters_held else self.phase, "ending the session")
@@ -192,9 +238,20 @@ class ArmContext:
             self.waiting = number
 
     def align(self) -> None:
-        """Ramp to the guide, then follow it."""
-        self.arm.align(self.arm.measure())
+        """Ramp to what the arm follows, then follow it. Raises TorqueProblem where torque does not come on."""
+        self._start(self.arm.align, self.arm.measure())
         self.enter(Phase.ALIGNING, "the follower moves to the leader: hold the leader still")
+
+    def _start(self, move: Callable[[Pose], None], measured: Pose) -> None:
+        """Begin a move; where torque came on only in part, say so, and raise TorqueProblem."""
+        try:
+            move(measured)
+        except TorqueProblem as problem:
+            if self.arm.mode is Mode.LOST:
+                self.torque.tell(str(problem), HOLD_ANSWER)
+                self._lose_torque(str(problem))
+            raise
+        self.torque.holds()
 
     def rest(self, detail: str, measured: Pose | None = None) -> None:
         """Go to rest, from `measured` or else from this period's pose."""
@@ -205,7 +262,7 @@ class ArmContext:
     def release(self) -> None:
         """Lower the arm to rest if a rest pose is taught, then cut torque."""
         self.waiting = 0
-        if not self.arm.can_rest:
+        if not self.arm.can_rest or not self.arm.has_torque:  # nothing lowers an arm without torque
             self.cut_torque()
             return
         self.arm.rest(self.arm.measure())
@@ -213,10 +270,18 @@ class ArmContext:
         self.enter(Phase.RELEASING, "the arm is lowered to rest, then torque is cut")
 
     def cut_torque(self) -> None:
-        """Cut torque. The arm must be at rest or supported by a person."""
+        """The arm lies at rest, or a person bears it. Called off only where every motor said so."""
         self.releasing = False
-        self.guard.call("follower", self.arm.cut_torque)
+        try:
+            self.guard.call("follower", self.arm.cut_torque, but=TorqueProblem)
+        except TorqueProblem as problem:
+            self.torque.tell(str(problem), "R tries again; else cut the power")
+            if self.arm.mode is Mode.LOST:
+                self._lose_torque(str(problem))
+            else:
+                self.stop(StopCause.DEVICE, str(problem))
         if self.arm.mode is Mode.LIMP:
+            self.torque.holds()
             self.enter(Phase.RELEASED, "torque is off: the arm can be moved by hand")
 
     def give_up_resting(self) -> None:

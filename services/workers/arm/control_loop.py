@@ -53,11 +53,14 @@ class ControlLoop:
     # --- from start to end ------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Hold, then run control periods until the session ends."""
-        self.context.hold()
+        """Hold, then tick until over."""
+        self.context.begin(stop=self._strategy.stops_first)
         try:
             first = self._strategy.setup(self.context)
-            self.context.enter(Phase.IDLE, "holding")
+            if self.context.arm.mode is Mode.LOST:
+                self.context.torque.tell_of_loss()
+            else:
+                self.context.enter(Phase.IDLE, "holding")
             self._worker.mailbox.open = True
             self._start_with(first)
             gc.collect()
@@ -148,6 +151,7 @@ class ControlLoop:
             if action is not None and observation is not None and guide is not None:
                 self._strategy.tick(observation, action)
             context.monitor.update(self._frames, context.arm, pose, context.now())
+            context.torque.look(context.now())
         self._advance_phase()
         if context.ticks % max(1, context.fps // RATE_HZ) == 0 or context.lockstep:
             self._report()
@@ -176,6 +180,7 @@ class ControlLoop:
         if self.context.guard.call("follower", lambda: self._devices.robot.send_action(action)) is None:
             self.context.arm.unheld = True
             return None
+        self.context.held_after_all()
         return action
 
     # --- phase changes ----------------------------------------------------------------------------
@@ -217,15 +222,23 @@ class ControlLoop:
             self.context.enter(*self._strategy.settle(Phase.RESTED))
 
     def _advance_end(self) -> None:
-        context = self.context
+        context, arm = self.context, self.context.arm
         resting = context.phase in (Phase.RESTING, Phase.RELEASING)
-        if context.arm.mode is Mode.LIMP or context.arm.at_rest or context.guard.failing("follower"):
+        if context.guard.failing("follower"):
+            self._end_away("the follower does not answer, the arm was not brought to rest")
+        elif arm.mode is Mode.LOST:
+            self._end_away("the arm had lost its torque, it was not brought to rest")
+        elif arm.mode is Mode.LIMP or arm.at_rest:
             self._done = True
-        elif not context.arm.can_rest:
-            context.end_reason += "; no rest pose is taught, so the arm holds with torque on"
+        elif not arm.can_rest:
+            context.end_reason += "; no rest pose is taught, the arm stays where it is"
             self._done = True
-        elif not resting:  # cannot raise KeyError: connect refuses a rest pose of another robot
+        elif not resting:  # a rest pose of another robot was refused at connect
             context.rest("the arm goes to rest, then the session ends")
+
+    def _end_away(self, why: str) -> None:
+        """The session ends with the arm elsewhere than it should be: that is no orderly end, whoever asked for it."""
+        self.context.ending, self.context.end_reason, self._done = SessionStatus.ABORTED, why, True
 
     # --- telemetry --------------------------------------------------------------------------------
 
@@ -236,7 +249,7 @@ class ControlLoop:
             at=time.time(),
             joints=dict(context.pose),
             leader=dict(self._guide),
-            torque=context.arm.mode is not Mode.LIMP,
+            torque=context.arm.has_torque and context.arm.motors.last.all_on,
             loop_hz=self._pacer.rate(),
             loop_p99_ms=self._pacer.p99_ms(),
             late=self._pacer.late,

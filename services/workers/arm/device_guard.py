@@ -9,6 +9,7 @@ from typing import Any
 
 from services.live import events as ev
 from services.live.reasons import AlarmSource
+from services.workers.arm.serial_bus import Unplugged
 from services.workers.process.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,12 @@ class DeviceGuard:
         """Whether device `source` does not work."""
         return source in self._failing
 
-    def call[T](self, source: str, call: Callable[[], T]) -> T | None:
-        """The result of `call`; None if it raised. Does not retry."""
+    def call[T](self, source: str, call: Callable[[], T], *, but: type[Exception] | tuple[()] = ()) -> T | None:
+        """The result of `call`; None if it raised. Does not retry. Exceptions of type `but` pass through."""
         try:
             result = call()
+        except but:
+            raise
         except Exception as error:  # drivers may raise anything, and the arm must be held in any case
             self.mark_failed(source, error)
             return None
@@ -75,7 +78,9 @@ class DeviceGuard:
         logger.exception("%s", source)
         lines = str(error).strip().splitlines()
         text = lines[0] if lines else type(error).__name__
-        if not text.startswith(source):
+        pulled = isinstance(error, Unplugged)
+        if not pulled and not text.startswith(source):
             text = f"{source}: {text}"
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._recovery_hint))
+        answer = "plug it in again; once it answers, p resumes" if pulled else self._recovery_hint
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=answer))
         self._failed(source, text)

@@ -17,13 +17,15 @@ import lerobot.cameras
 import lerobot.robots
 import lerobot.teleoperators
 from lerobot.cameras import CameraConfig, make_cameras_from_configs
-from lerobot.motors.motors_bus import SerialMotorsBus
 from lerobot.robots import Robot, RobotConfig, make_robot_from_config
 from lerobot.teleoperators import Teleoperator, TeleoperatorConfig, make_teleoperator_from_config
 from lerobot.utils.import_utils import register_third_party_plugins
 
 from services.bench.profiles import Profile
 from services.workers.arm.calibration import fingerprints
+from services.workers.arm.connect_arm import as_found, close_ports, connect_arm, leave_torque_alone, take_hold
+from services.workers.arm.device_problem import DeviceProblem, first_line, sentence
+from services.workers.arm.motors import Motors, Torque, arms_of
 from services.workers.process.environment import load_libusb
 from sessions.facts import BenchConnected
 
@@ -38,10 +40,6 @@ MODULE_OF = {  # common types, so that not every device package of LeRobot has t
 PATH_KEYS = ("port", "index_or_path")
 
 logger = logging.getLogger(__name__)
-
-
-class DeviceProblem(Exception):
-    """A device that cannot be used; the message names it, the reason and what to do."""
 
 
 @dataclass
@@ -82,28 +80,31 @@ def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None]
     """Build and connect. Afterwards the arm holds its pose; a camera that fails is listed in `absent`.
 
     With `arm_only` neither cameras nor leader are touched, since one of them may hang; without `leader`, not the
-    leader. Raises DeviceProblem if the robot or the leader cannot be used.
+    leader. Torque is enabled last: a failure leaves it as it was found. Raises DeviceProblem if the robot or the
+    leader cannot be used.
     """
     _load_plugins()
     robot, absent = _build_robot(profile, {} if arm_only else profile.cameras)
-    keep_holding(robot)
+    leave_torque_alone(robot)
     progress("connecting the cameras")
     cameras = _connect_cameras(robot, absent)
     progress("connecting the follower")
-    _connect(robot, "follower", profile.robot)
+    connect_arm(robot, "follower", profile.robot)
     if cameras is not None:
         robot.cameras = cameras
-    _check_rest(robot, profile)
     teleop = None
-    if leader and not arm_only and profile.teleop:
-        progress("connecting the leader")
-        try:
+    try:
+        _check_rest(robot, profile)
+        if leader and not arm_only and profile.teleop:
+            progress("connecting the leader")
             teleop = _build_leader(profile)
-            _connect(teleop, "leader", profile.teleop)
+            connect_arm(teleop, "leader", profile.teleop)
             _check_match(robot, teleop)
-        except DeviceProblem:
-            disconnect(Devices(robot, None), cut_torque=False)
-            raise
+        take_hold(robot)
+    except DeviceProblem as problem:
+        whole = f"{problem}{as_found(robot)}"
+        disconnect(Devices(robot, teleop), cut_torque=False)
+        raise DeviceProblem(whole) from problem
     return Devices(robot, teleop, absent)
 
 
@@ -120,7 +121,7 @@ def _build_robot(profile: Profile, wanted: dict[str, dict[str, Any]]) -> tuple[R
             make_cameras_from_configs({name: decoded})
             cameras[name] = decoded
         except Exception as error:  # a driver may raise anything while it loads
-            absent[name] = _message(name, error)
+            absent[name] = sentence(name, error)
     if hasattr(config, "cameras"):
         config.cameras = cameras
     _check_paths("follower", profile.robot)
@@ -128,7 +129,7 @@ def _build_robot(profile: Profile, wanted: dict[str, dict[str, Any]]) -> tuple[R
     try:
         return make_robot_from_config(config), absent
     except Exception as error:
-        raise DeviceProblem(_message("follower", error)) from error
+        raise DeviceProblem(sentence("follower", error)) from error
 
 
 def _build_leader(profile: Profile) -> Teleoperator:
@@ -137,7 +138,7 @@ def _build_leader(profile: Profile) -> Teleoperator:
     try:
         return make_teleoperator_from_config(config)
     except Exception as error:
-        raise DeviceProblem(_message("leader", error)) from error
+        raise DeviceProblem(sentence("leader", error)) from error
 
 
 def _decode(base: Any, table: Mapping[str, Any], device: str, where: str) -> Any:
@@ -150,7 +151,7 @@ def _decode(base: Any, table: Mapping[str, Any], device: str, where: str) -> Any
     try:
         return draccus.decode(base, dict(table))
     except Exception as error:  # draccus may raise several types
-        raise DeviceProblem(f"{device}: {where}: {_first_line(error)}") from error
+        raise DeviceProblem(f"{device}: {where}: {first_line(error)}") from error
 
 
 def _register(base: Any, kind: str) -> None:
@@ -206,27 +207,9 @@ def _connect_cameras(robot: Robot, absent: dict[str, str]) -> dict[str, Any] | N
             camera.connect()
             connected[name] = camera
         except Exception as error:  # drivers may raise anything
-            absent[name] = _message(name, error)
+            absent[name] = sentence(name, error)
     robot.cameras = {}
     return connected
-
-
-def _connect(device: Any, name: str, table: Mapping[str, Any]) -> None:
-    """Connect without LeRobot's calibration prompt. Raises DeviceProblem."""
-    try:
-        device.connect(calibrate=False)
-        calibrated = device.is_calibrated
-    except Exception as error:
-        raise DeviceProblem(_message(name, error)) from error
-    if not calibrated:
-        with suppress(Exception):
-            device.disconnect()
-        kind = "robot" if name == "follower" else "teleop"
-        raise DeviceProblem(
-            f"{name}: not calibrated, or its motors hold another calibration than {device.calibration_fpath}; "
-            f"run `lerobot-calibrate --{kind}.type={table['type']} --{kind}.port={table.get('port', '...')} "
-            f"--{kind}.id={table.get('id')}`"
-        )
 
 
 def _check_match(robot: Robot, teleop: Teleoperator) -> None:
@@ -248,40 +231,18 @@ def _check_rest(robot: Robot, profile: Profile) -> None:
         )
 
 
-def keep_holding(robot: Robot) -> None:
-    """Patch the robot so that connecting never drops or jerks the arm: enabling torque always holds the current pose.
-
-    LeRobot's `configure()` (robots/so_follower/so_follower.py) runs inside `torque_disabled()`
-    (motors/motors_bus.py): it would drop an arm that an earlier worker left holding, and it enables
-    torque without setting a goal, so that servos jump to their previous one.
-    """
-    bus = getattr(robot, "bus", None)
-    if not isinstance(bus, SerialMotorsBus):
-        return
-    enable, configure = bus.enable_torque, robot.configure
-
-    def hold_here() -> None:
-        bus.sync_write("Goal_Position", bus.sync_read("Present_Position", normalize=False), normalize=False)
-
-    def enable_holding(*args: Any, **kwargs: Any) -> None:
-        hold_here()
-        enable(*args, **kwargs)
-
-    def configure_unless_held() -> None:
-        if any(bus.sync_read("Torque_Enable", normalize=False).values()):
-            enable_holding()  # one servo may have cut its torque to protect itself; the others hold the arm
-        else:
-            configure()
-
-    bus.enable_torque = enable_holding
-    robot.configure = configure_unless_held
-
-
-def disconnect(devices: Devices, *, cut_torque: bool) -> None:
-    """Disconnect everything; cuts torque only if `cut_torque`. Never raises."""
-    config = getattr(devices.robot, "config", None)
-    if config is not None:
-        config.disable_torque_on_disconnect = cut_torque
+def disconnect(devices: Devices, *, cut_torque: bool) -> Torque:
+    """Disconnect everything; cuts torque only if `cut_torque`. Returns the torque as last read. Never raises."""
+    motors = Motors(devices.robot)
+    try:
+        torque = motors.switch_off() if cut_torque else motors.torque()
+    except Exception as error:  # drivers may raise anything
+        logger.warning("%s: %s", devices.robot, error)
+        torque = motors.torque()
+    for part in arms_of(devices.robot).values() or [devices.robot]:
+        config = getattr(part, "config", None)
+        if config is not None:  # if the motors cannot be asked, LeRobot cuts torque
+            config.disable_torque_on_disconnect = cut_torque and not motors.one_by_one
     for device in (devices.robot, devices.teleop):
         if device is None:
             continue
@@ -289,11 +250,5 @@ def disconnect(devices: Devices, *, cut_torque: bool) -> None:
             device.disconnect()
         except Exception as error:  # an unplugged cable must not prevent disconnecting the rest
             logger.warning("%s: %s", device, error)
-
-
-def _message(device: str, error: Exception) -> str:
-    return str(error) if isinstance(error, DeviceProblem) else f"{device}: {_first_line(error)}"
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            close_ports(device)
+    return torque

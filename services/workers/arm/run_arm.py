@@ -11,9 +11,11 @@ from services.bench.device_locks import DeviceBusy, DeviceLocks, device_keys
 from services.live.requests import ArmRequest
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End
+from sessions.models import SessionStatus
 
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
+    from services.workers.arm.motors import Torque
     from services.workers.arm.strategy import Strategy
 
 
@@ -40,13 +42,14 @@ def run_armed(
         context.progress("loading LeRobot")
         from services.workers.arm import devices as dev  # imports torch and LeRobot, so only after the locks
         from services.workers.arm.control_loop import ControlLoop
+        from services.workers.arm.device_problem import DeviceProblem
 
         make = load()
         if profile.sim is not None:
             _prepare_simulation(context, request)
         try:
             devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=context.progress)
-        except dev.DeviceProblem as problem:
+        except DeviceProblem as problem:
             raise CannotStart(str(problem)) from problem
         context.journal.emit(devices.bench_connected)
         loop = None
@@ -56,8 +59,16 @@ def run_armed(
             loop.context.monitor.watch_disk(str(data_dir))
             loop.run()
         finally:
-            dev.disconnect(devices, cut_torque=loop is not None and loop.may_cut_torque)
-        return loop.outcome
+            cut = loop is not None and loop.may_cut_torque
+            torque = dev.disconnect(devices, cut_torque=cut)
+        return _end(*loop.outcome, torque, cut=cut)
+
+
+def _end(status: SessionStatus, reason: str, torque: Torque, *, cut: bool) -> End:
+    """The outcome, with the torque that the motors last reported if the arm was not made limp as planned."""
+    if cut and torque.motors and not torque.all_off:
+        return SessionStatus.ABORTED, f"{reason}; torque could not be cut: {torque.words}"
+    return status, reason if cut else f"{reason}; {torque.words}"
 
 
 def _lock(context: Context, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> None:

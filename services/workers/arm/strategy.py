@@ -40,6 +40,8 @@ class Strategy(ABC):
     """The answer shown with a device's alarm."""
     needs_driver: frozenset[Phase] = FOLLOWING | {Phase.ALIGNING}
     """Phases in which the loss of the driving console makes the arm hold."""
+    stops_first = False
+    """Whether the session begins by stopping the arm, which may still be moving."""
     ends_in: Mapping[Phase, str] = {}
     """Phases that complete the session, which then ends by itself; the value is the end reason."""
 

@@ -1,0 +1,131 @@
+"""Connecting an arm without a jump: settings, then calibration, then everything else, and torque last.
+
+LeRobot's `configure()` (0.6.1, robots/so_follower/so_follower.py) runs inside `torque_disabled()`
+(motors/motors_bus.py): it would drop an arm that an earlier worker left holding, and at its end, even where it failed,
+enables torque without a goal, so that servos jump to the one they had before.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+from lerobot.motors.motors_bus import SerialMotorsBus
+
+from services.workers.arm.device_problem import DeviceProblem, sentence
+from services.workers.arm.motors import Motors, Torque, arms_of
+from services.workers.arm.serial_bus import dependable
+
+CONNECTS = 3
+"""How often a whole connect is tried; each packet of it is retried by itself."""
+PAUSE_S = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+def connect_arm(device: Any, name: str, table: Mapping[str, Any]) -> None:
+    """Connect without LeRobot's calibration prompt; servos' torque stays as it is.
+
+    Raises DeviceProblem, with the ports closed again.
+    """
+    buses = [part.bus for part in arms_of(device).values() if isinstance(part.bus, SerialMotorsBus)]
+    for bus in buses:
+        dependable(bus, name)
+    for tries_left in reversed(range(CONNECTS)):
+        try:
+            with _patient(buses, name):
+                device.connect(calibrate=False)
+                calibrated = device.is_calibrated
+            break
+        except Exception as error:  # drivers raise what they like
+            torque = Motors(device, name).torque() if buses and all(bus.is_connected for bus in buses) else None
+            close_ports(device)
+            if not tries_left:
+                raise DeviceProblem(sentence(name, error) + _as_found(name, torque)) from error
+            logger.warning("%s: connecting failed, trying again: %s", name, error)
+            time.sleep(PAUSE_S)
+    if not calibrated:
+        torque = Motors(device, name).torque()
+        close_ports(device)
+        kind = "robot" if name == "follower" else "teleop"
+        raise DeviceProblem(
+            f"{name}: not calibrated, or its motors hold another calibration than {device.calibration_fpath}; "
+            f"run `lerobot-calibrate --{kind}.type={table['type']} --{kind}.port={table.get('port', '...')} "
+            f"--{kind}.id={table.get('id')}`" + _as_found(name, torque)
+        )
+
+
+def leave_torque_alone(robot: Any) -> None:
+    """Let `connect` write settings to a limp arm only, and switch no torque."""
+    for part in arms_of(robot).values():
+        if isinstance(part.bus, SerialMotorsBus):
+            part.configure = _configure_limp(part)
+
+
+def _configure_limp(part: Any) -> Any:
+    bus, configure = part.bus, part.configure
+
+    def configure_limp() -> None:
+        if any(bus.sync_read("Torque_Enable").values()):
+            return  # it may bear a load; where one servo let go, the others do
+        bus.enable_torque = lambda *_, **__: None
+        try:
+            configure()
+        finally:
+            del bus.enable_torque
+
+    return configure_limp
+
+
+def take_hold(robot: Any) -> None:
+    """Torque on where it is off, goal := measured first; the goals of motors with torque are left alone.
+
+    Raises DeviceProblem where an arm that was limp cannot hold; it is limp again then. An arm that held in part goes
+    on doing so: its session says what is limp.
+    """
+    motors = Motors(robot)
+    if not motors.one_by_one:
+        return
+    found = motors.torque()
+    limp = found.named(False) + found.named(None)
+    if not limp or (torque := motors.grip(limp)).all_on or found.named(True):
+        return
+    motors.switch_off()
+    names = " and ".join(torque.named(False) + torque.named(None))
+    raise DeviceProblem(f"follower: torque did not come on at {names}")
+
+
+def as_found(robot: Any) -> str:
+    """What to add to a problem: the follower was not touched, and whether it holds."""
+    return _as_found("follower", Motors(robot).torque())
+
+
+def _as_found(name: str, torque: Torque | None) -> str:
+    if torque is None or not torque.motors or name != "follower":
+        return ""
+    return f". The follower is as it was found: {torque.words}"
+
+
+@contextmanager
+def _patient(buses: list[Any], name: str) -> Iterator[None]:
+    with ExitStack() as stack:
+        for bus in buses:
+            stack.enter_context(dependable(bus, name).patient())
+        yield
+
+
+def close_ports(device: Any) -> None:
+    """Close what a failed connect opened, and switch nothing. Never raises."""
+    parts = arms_of(device)
+    for part in parts.values():
+        with suppress(Exception):
+            if isinstance(part.bus, SerialMotorsBus):
+                part.bus.port_handler.closePort()
+            else:
+                part.disconnect()
+    if not parts:
+        with suppress(Exception):
+            device.disconnect()

@@ -1,0 +1,51 @@
+"""Where an arm is told to stand when it stops: at its last goal where it stands near it, else where it is measured.
+
+A loaded joint hangs a few degrees off its goal. Goal := measured would lower it by as much again with every stop, and
+open a gripper that squeezes an object: its goal lies beyond what it can reach.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from services.workers.arm.motion import Pose
+
+NEAR = 5.0
+"""Degrees (percent) off its goal at which a joint still stands at it: a load's sag, the lag of a move."""
+STILL = 1.5
+"""Percent that a gripper may have moved in STILL_S to count as squeezing, not closing."""
+STILL_S = 0.2
+
+
+class Stance:
+    """Knows how the gripper moved lately. Smaller is more closed, as LeRobot counts it."""
+
+    def __init__(self, gripper: str, fps: int) -> None:
+        self._gripper = gripper
+        self._recent: deque[float] = deque(maxlen=max(2, round(STILL_S * fps)))
+
+    @property
+    def periods(self) -> int:
+        """How many it takes to know."""
+        return self._recent.maxlen or 0
+
+    def note(self, measured: Pose) -> None:
+        """The pose of one control period."""
+        if self._gripper in measured:
+            self._recent.append(measured[self._gripper])
+
+    def at(self, goal: Pose, measured: Pose) -> Pose:
+        """The goal that keeps each joint where it stands; a joint without a goal stands where it is measured."""
+        return {name: goal[name] if self._stands(name, goal, value) else value for name, value in measured.items()}
+
+    def _stands(self, name: str, goal: Pose, measured: float) -> bool:
+        if name not in goal:
+            return False
+        if abs(goal[name] - measured) <= NEAR:
+            return True
+        return name == self._gripper and goal[name] < measured and self._still
+
+    @property
+    def _still(self) -> bool:
+        full = len(self._recent) == self._recent.maxlen
+        return full and max(self._recent) - min(self._recent) <= STILL
