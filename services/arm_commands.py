@@ -58,6 +58,20 @@ async def hold_answered(link: Link, cause: StopCause, timeout_s: float = 1.0) ->
         return None
 
 
+async def holds(link: Link, since: float, timeout_s: float = 2.0) -> bool:
+    """Whether the worker reports, in telemetry later than `since` (Unix time), that every motor has torque.
+
+    The worker reads torque anew after each stop. Without telemetry in time, nothing is known, so False.
+    """
+    give_up = time.monotonic() + timeout_s
+    while time.monotonic() < give_up:
+        telemetry = link.telemetry
+        if telemetry is not None and telemetry.at > since:
+            return telemetry.torque
+        await asyncio.sleep(0.02)
+    return False
+
+
 def go_to_rest(link: Link) -> Answered:
     """Open the gripper, lift, move to rest."""
     return link.send(protocol.GoToRest())

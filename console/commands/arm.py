@@ -53,13 +53,13 @@ async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
     try:
         await client.attach(patience_s=1.0)
         answer = await arm_commands.hold_answered(client, StopCause.HOLD_VERB)
+        took_ms = 1000 * (time.monotonic() - began)
+        if answer is not None and answer.ok:
+            return await _report_hold(client, f"session {run.id} holds (answered after {took_ms:.0f} ms)")
     except LinkLost:
         answer = None
     finally:
         await client.close()
-    if answer is not None and answer.ok:
-        print(f"session {run.id} holds (answered after {1000 * (time.monotonic() - began):.0f} ms)")
-        return OK
     pid = client.welcome.pid if client.welcome else client.snapshot.started.pid if client.snapshot.started else 0
     if answer is not None or not pid:
         complain(f"session {run.id}: {answer.error if answer else 'it is only starting; nothing moves yet'}")
@@ -80,15 +80,27 @@ async def _await_hold(run: RunFolder) -> int:
     try:
         await client.attach(START_PATIENCE_S)
         state = await client.until(lambda s: s.phase is not Phase.STARTING, READY_PATIENCE_S)
+        if not state.running:
+            complain(state.end_reason)
+            return FAILED
+        goes_on = "`lab-console rest`, `lab-console release` or `lab-console attach` go on"
+        return await _report_hold(client, f"session {run.id} holds the arm; {goes_on}")
     except (LinkLost, TimeoutError) as error:
         return report_lost(run, error)
     finally:
         await client.close()
-    if not state.running:
-        complain(state.end_reason)
-        return FAILED
-    print(f"session {run.id} holds the arm; `lab-console rest`, `lab-console release` or `lab-console attach` go on")
-    return OK
+
+
+async def _report_hold(client: Client, says: str) -> int:
+    """Print `says` if the motors report torque after the stop; else why not."""
+    if await arm_commands.holds(client, time.time()):
+        print(says)
+        return OK
+    state = client.snapshot
+    known = client.telemetry is not None and not client.telemetry.torque
+    why = "torque is not on at every motor" if known else "no measurement confirms the hold"
+    complain(f"session {client.run.id}: NOT HELD, {why}; the arm is {state.phase.value}: {state.detail}")
+    return FAILED
 
 
 # --- rest and release -------------------------------------------------------------------------------
@@ -128,10 +140,15 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
         async with following(run, printer, name=f"lab-console {purpose.value}") as client:
             await client.attach(ATTACH_PATIENCE_S if running else START_PATIENCE_S)
             _hold_then_detach(client)
+            before = client.snapshot.phase_since
             if running is not None and (refused := await _ask(client, purpose)):
                 complain(refused)
                 return FAILED
-            state = await client.until(lambda s: s.phase in (goal, Phase.HELD) or not s.running, READY_PATIENCE_S + 60)
+            # the answer comes before the events: HELD may still be the phase from before the move
+            ends = (goal, Phase.HELD, Phase.LIMP)
+            state = await client.until(
+                lambda s: (s.phase in ends and s.phase_since != before) or not s.running, READY_PATIENCE_S + 60
+            )
             if running is None and state.running:
                 state = await client.until(lambda s: not s.running, 30)
     except (LinkLost, TimeoutError) as error:

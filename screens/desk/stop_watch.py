@@ -32,13 +32,18 @@ class StopWatch:
             return forward
 
         self.line.on_held = on_loop(self._on_held)
-        self.line.on_refused = on_loop(self.desk.refuse)
+        self.line.on_refused = on_loop(self._on_refused)
         self.line.on_silent = on_loop(self._on_silent)
         self.line.on_dead = on_loop(self._on_dead)
 
     def _on_held(self, ms: float) -> None:
         self.desk.held_ms = ms
         self.desk.post(lambda: StopAnswered(ms))
+
+    def _on_refused(self, words: str) -> None:
+        """It is an answer: NO ANSWER goes, and the reason stays."""
+        self.desk.post(lambda: StopAnswered(None))
+        self.desk.refuse(words)
 
     def _on_silent(self, pid: int) -> None:
         self.desk.bells.play("alarm")

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from screens.desk.desk import Desk
 from screens.views import keys
+from screens.views.phase_view import HOLD_AGAIN, holds
 from screens.views.signs import clean, signs
 from screens.views.trials import cameras_used
 from services.checkpoints.checkpoint import label
@@ -90,6 +91,8 @@ def banner(desk: Desk, width: int, *, typing: bool = False) -> StatusLine:
     snapshot = desk.snapshot
     if desk.live and snapshot.phase is Phase.HELD:
         return StatusLine(_held(desk, width, typing), Tone.WARNING)
+    if desk.live and snapshot.phase is Phase.LIMP:
+        return StatusLine(f"{signs().warning} NOT HELD{dot}{clean(snapshot.detail)}{dot}{HOLD_AGAIN}", Tone.DANGER)
     if desk.watching:
         return StatusLine(f"{signs().void} {_driver(desk)}", Tone.ACCENT)
     if not desk.live and desk.lost_reason:
@@ -111,6 +114,8 @@ def _held(desk: Desk, width: int, typing: bool) -> str:
     after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
     answers = _answers(desk) if desk.driving else _driver(desk)
     answers = "Esc leaves the form, then keys act" if typing else answers
+    if not holds(snapshot):
+        return f"{signs().warning} STOPPED {held}{dot}the follower does not answer: whether it holds is not known"
     whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{answers}"
     return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{answers}{dot}{held}"
 

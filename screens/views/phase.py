@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from screens.views import keys
-from screens.views.phase_view import SENTENCES, TONES, PhaseView, ended, word
+from screens.views.phase_view import HOLD_AGAIN, SENTENCES, TONES, PhaseView, ended, word
 from screens.views.signs import clean, signs
 from services.live.intents import ALIGNS, pause, take
 from services.live.phases import Phase, offered
@@ -45,6 +45,8 @@ def _with_key(snapshot: Snapshot, sentence: str, driving: bool) -> str:
     if driving and pause(snapshot) and snapshot.phase is Phase.HELD:
         rests = f"; {keys.REST} goes to rest" if offered(snapshot, GoToRest) else ""
         return f"{detail} {signs().dot} {keys.PAUSE} follows again, slowly{rests}"
+    if snapshot.phase is Phase.LIMP:
+        return f"{detail} {signs().dot} {HOLD_AGAIN}"
     aligns = driving and snapshot.phase in ALIGNS and take(snapshot)
     return f"{detail} {signs().dot} {keys.TAKE} aligns with the leader" if aligns else detail
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from screens.views.signs import clean, signs
 from services.live.phases import Phase
+from services.live.reasons import AlarmSource
 from services.live.snapshots import Snapshot
 from services.tone import Tone
 from services.units import duration
@@ -50,9 +51,17 @@ SENTENCES = {
     Phase.RESTED: "the arm stands at rest, torque is on",
     Phase.RELEASING: "the arm is lowered, then torque goes off: stand by",
     Phase.RELEASED: "torque is off: the arm can be moved by hand",
-    Phase.LIMP: "the arm lost its torque: support it, then Esc holds it where it is",
+    Phase.LIMP: "the arm lost its torque",
     Phase.ENDED: "the session is over",
 }
+
+
+HOLD_AGAIN = "support the arm, then Esc holds it where it is"
+
+
+def holds(snapshot: Snapshot) -> bool:
+    """Whether a held arm is known to hold: the follower answers."""
+    return snapshot.phase is Phase.HELD and not any(a.source == AlarmSource.FOLLOWER for a in snapshot.alarms)
 
 
 def word(snapshot: Snapshot) -> str:

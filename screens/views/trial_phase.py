@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from screens.views import keys
-from screens.views.phase_view import SENTENCES, TONES, PhaseView, ended, word
+from screens.views.phase_view import HOLD_AGAIN, SENTENCES, TONES, PhaseView, ended, holds, word
 from screens.views.signs import clean, signs
 from screens.views.trials import by_oracle, how_it_ended, target, upcoming
 from services.live.phases import Phase, offered
@@ -114,7 +114,9 @@ def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
     phase, dot = snapshot.phase, f" {signs().dot} "
     detail = clean(snapshot.detail)
     sentence = detail or SENTENCES.get(phase, "")
-    if phase is Phase.HELD and not snapshot.ending:  # its detail may name a verdict that was given since
+    if phase is Phase.LIMP:
+        sentence = f"{sentence}{dot}{HOLD_AGAIN}"
+    if holds(snapshot) and not snapshot.ending:  # its detail may name a verdict that was given since
         sentence = SENTENCES[phase]
     match phase:
         case Phase.ALIGNING:

@@ -55,6 +55,7 @@ class FakeWorker:
         self.heard: list[protocol.Command] = []
         self.mute: set[type[protocol.Command]] = set()
         self.refuse: dict[type[protocol.Command], str] = {}
+        self.slow: dict[type[protocol.Command], float] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
         self.reached_at = 2
         self._clients: list[tuple[asyncio.StreamWriter, str]] = []
@@ -243,6 +244,7 @@ class FakeWorker:
                 self.heard.append(command)
                 if type(command) in self.mute:
                     continue
+                await asyncio.sleep(self.slow.get(type(command), 0.0))
                 why = self.refuse.get(type(command), "")
                 if not why:
                     self._obey(command, writer)

@@ -124,7 +124,7 @@ class ServoSession:
 
     def terminate(self) -> tuple[SessionStatus, str]:
         """As SIGTERM does."""
-        self.workers.mailbox.ask_to_end()
+        self.workers.mailbox.request_end()
         return self.end()
 
     def events(self, kind: type[ev.Event]) -> list[Any]:

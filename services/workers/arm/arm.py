@@ -238,7 +238,7 @@ class Arm:
             return
         target = self._path[0]
         self.goal = step_towards(self.goal, target, self.limits)
-        if distance(self.goal, target)[0] > 1e-6:
+        if distance(self.goal, target)[0] > 0:
             self._waited = 0
             return
         self._waited += 1

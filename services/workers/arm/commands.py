@@ -58,6 +58,8 @@ class ArmCommands:
             case protocol.Release():
                 self._context.debounce.check_after_stop()
                 self._context.release()
+                if self._context.arm.mode is Mode.LOST:
+                    raise Refused(self._context.detail, Code.TROUBLE)
             case protocol.Finish():
                 self._context.debounce.check_after_stop()
                 self._context.finish(SessionStatus.FINISHED, "finished by the operator")

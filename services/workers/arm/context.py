@@ -153,6 +153,7 @@ class ArmContext:
         if not self.arm.has_torque:
             return
         self.releasing = False
+        self.torque.hurry()
         if self.arm.mode is not Mode.HOLD or self.arm.unheld or self.phase is Phase.STARTING:
             self.hold()
         also = self._strategy.on_stop(why or cause, self._ended_by(cause))

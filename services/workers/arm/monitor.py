@@ -14,7 +14,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.reasons import AlarmSource
-from services.workers.arm.arm import Arm, Mode
+from services.workers.arm.arm import Arm
 from services.workers.arm.motion import Pose
 from services.workers.process.journal import Journal
 
@@ -54,7 +54,7 @@ class Monitor:
         for name, health in self._cameras.items():
             if name in frames and health.update(frames[name], now):
                 self._report_camera(name, health, now)
-        commanded = arm.goal if arm.mode is not Mode.LIMP and arm.goal else measured
+        commanded = arm.goal if arm.has_torque and arm.goal else measured
         period = Period(commanded, measured, self._motion.gripper)
         for check in self._motion_checks:
             if check.update(period, now):

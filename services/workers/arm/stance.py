@@ -43,9 +43,8 @@ class Stance:
             return False
         if abs(goal[name] - measured) <= NEAR:
             return True
-        return name == self._gripper and goal[name] < measured and self._still
+        return name == self._gripper and goal[name] < measured and self._is_still(measured)
 
-    @property
-    def _still(self) -> bool:
-        full = len(self._recent) == self._recent.maxlen
-        return full and max(self._recent) - min(self._recent) <= STILL
+    def _is_still(self, measured: float) -> bool:
+        moved = max(*self._recent, measured) - min(*self._recent, measured) if self._recent else 0.0
+        return len(self._recent) == self._recent.maxlen and moved <= STILL

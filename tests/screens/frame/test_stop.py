@@ -5,8 +5,10 @@ from __future__ import annotations
 import console.stop_key_driver as console_driver
 import services.arm_commands
 from screens.frame.dialogs import NoAnswer
+from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
+from services.live.reasons import AlarmSource, StopCause
 from services.live.stop_line import StopLine
 from sessions.models import SessionKind
 
@@ -48,6 +50,48 @@ async def test_silence_says_cut_the_power_and_a_rescue_worker_takes_over(open_co
         await console.until(lambda: not isinstance(console.app.screen, NoAnswer))
         assert asked == [worker.run.id]
         assert "R release" in console.keys
+
+
+async def test_a_stop_that_is_refused_late_was_answered_and_gives_the_keys_back(open_console, make_worker):
+    async with open_console(line=StopLine()) as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        worker.slow = {protocol.Stop: 0.45}  # three tries on a silent bus
+        worker.refuse = {protocol.Stop: "the follower does not answer, the hold did not reach it: CUT THE POWER"}
+        await console.attach(worker)
+        await console.press("x")
+        await console.until(lambda: isinstance(console.app.screen, NoAnswer))
+        await console.until(lambda: not isinstance(console.app.screen, NoAnswer))
+        await console.sees("the hold did not reach it: CUT THE POWER")
+        worker.refuse, worker.slow = {}, {}
+        worker.phase(Phase.HELD, "holding")
+        await console.press("p")
+        await console.until(lambda: any(isinstance(c, protocol.Follow) for c in worker.heard))
+
+
+async def test_a_lost_torque_is_not_called_held_and_esc_holds_again(open_console, make_worker):
+    async with open_console(line=StopLine()) as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        await console.attach(worker)
+        worker.phase(Phase.LIMP, "torque is off")
+        await console.sees("NOT HELD · torque is off · support the arm, then Esc holds it where it is")
+        assert "torque is on" not in console.text("#banner")
+        await console.press("escape")
+        await console.until(lambda: any(isinstance(c, protocol.Stop) for c in worker.heard))
+
+
+async def test_a_stop_that_did_not_reach_the_follower_is_not_called_a_hold(open_console, make_worker):
+    async with open_console(line=StopLine()) as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        await console.attach(worker)
+        worker.tell(ev.AlarmRaised(source=AlarmSource.FOLLOWER, text="the follower was unplugged"))
+        worker.tell(ev.Held(cause=StopCause.DEVICE, why="the follower was unplugged"))
+        worker.phase(Phase.HELD, "the hold did not reach the follower: it does not answer")
+        await console.sees("STOPPED (the follower was unplugged) · the follower does not answer: whether it holds")
+        worker.tell(ev.AlarmCleared(source=AlarmSource.FOLLOWER))
+        await console.sees("HELD (the follower was unplugged)")
 
 
 async def test_x_is_a_letter_only_while_keys_go_to_a_text(open_console, make_worker):
