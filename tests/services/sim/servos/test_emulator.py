@@ -18,7 +18,6 @@ from services.sim.servos.process import Servos
 from services.sim.servos.registers import GOAL_POSITION, HOMING_OFFSET, LOCK, MODEL, TORQUE_ENABLE, Registers
 from tests.support.servos import emulated, follower, leader, torque
 
-
 PATIENCE_MS = 250
 
 
