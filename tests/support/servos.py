@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from lerobot.motors.feetech import feetech
 from lerobot.robots.so_follower import SO101Follower, SO101FollowerConfig
 from lerobot.teleoperators.so_leader import SO101Leader, SO101LeaderConfig
 
@@ -30,6 +32,17 @@ def emulated(*arms: str, **options: Any) -> Iterator[Emulator]:
             yield emulator
         finally:
             emulator.close()
+
+
+def wait_longer(monkeypatch: pytest.MonkeyPatch, milliseconds: float = 200.0) -> None:
+    """Let LeRobot wait longer than 50 ms for an answer: on a busy machine the emulator may be later by itself."""
+    wait = feetech.patch_setPacketTimeout
+
+    def patiently(port: Any, length: int) -> None:
+        wait(port, length)
+        port.packet_timeout += milliseconds
+
+    monkeypatch.setattr(feetech, "patch_setPacketTimeout", patiently)
 
 
 def table(emulator: Emulator, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,8 @@ from services.sim.servos.port import Port
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 """Servo ids 1 to 6 of an SO-101, by LeRobot's names."""
 RANGE = (1000, 3000)
+NICE = -10
+"""Of the answering thread: its own lateness must not look like a servo's."""
 START = 2000
 """Where each servo of a new arm is: in the middle, LeRobot's 0 degrees."""
 
@@ -134,6 +137,8 @@ class Emulator:
         os.write(self._wake_write, b"x")
 
     def _run(self) -> None:
+        with suppress(OSError, AttributeError):  # only root may, and only Linux knows threads by a number
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while not self._over:
             with self._lock:
                 masters = {arm.port.master: arm for arm in self.arms.values() if arm.port.plugged}

@@ -23,8 +23,6 @@ from services.sim.servos.emulator import Emulator
 
 SOCKET, CALIBRATION, LOGS = "control", "calibration", "logs"
 START_S, ANSWER_S = 10.0, 5.0
-NICE = -5
-"""Its own lateness must not look like a servo's."""
 
 
 class Servos:
@@ -102,8 +100,6 @@ class _Inside:
 
 def serve(folder: Path, names: list[str]) -> None:
     """Run until standard input ends."""
-    with suppress(OSError):
-        os.nice(NICE)
     emulator = Emulator(folder, latency_s=float(os.environ.get("LAB_CONSOLE_SERVO_LATENCY", "0")))
     (folder / LOGS).mkdir(exist_ok=True)
     for word in names:

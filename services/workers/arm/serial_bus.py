@@ -25,7 +25,7 @@ RETRIES = 2
 CONFIGURING_RETRIES = 7
 """The same while connecting, where nothing waits: 1 % of loss must not fail one of some hundred packets."""
 REOPEN_EVERY_S = 0.5
-PING_MS = 12.0
+PING_MS = 20.0
 """How long a servo may take to say that it is there; an answer takes 1 or 2 ms, LeRobot waits for 50."""
 
 ID, LENGTH, INSTRUCTION, READ_LENGTH = 2, 3, 4, 6

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lerobot.motors.feetech import feetech
 
 from services.sim.servos import control
 from services.sim.servos.emulator import START, Emulator
@@ -16,21 +15,12 @@ from services.sim.servos.packets import Parser, status
 from services.sim.servos.plant import Drive, SimplePlant
 from services.sim.servos.process import Servos
 from services.sim.servos.registers import GOAL_POSITION, HOMING_OFFSET, LOCK, MODEL, TORQUE_ENABLE, Registers
-from tests.support.servos import emulated, follower, leader, torque
-
-PATIENCE_MS = 250
+from tests.support.servos import emulated, follower, leader, torque, wait_longer
 
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LeRobot waits 50 ms and asks once; on a busy machine this thread may be later than that by itself."""
-    wait = feetech.patch_setPacketTimeout
-
-    def wait_longer(port: Any, length: int) -> None:
-        wait(port, length)
-        port.packet_timeout += PATIENCE_MS
-
-    monkeypatch.setattr(feetech, "patch_setPacketTimeout", wait_longer)
+    wait_longer(monkeypatch)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from services.sim.servos.emulator import START, Emulator
 from services.sim.servos.registers import GOAL_POSITION, TORQUE_ENABLE
 from sessions.models import SessionStatus
 from tests.support.servo_session import REST, ServoSession, profile, until
-from tests.support.servos import emulated, goals_written, torque, torque_written
+from tests.support.servos import emulated, goals_written, torque, torque_written, wait_longer
 
 STOP = protocol.Stop(cause=StopCause.X)
 
@@ -28,6 +28,11 @@ STOP = protocol.Stop(cause=StopCause.X)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys are believed soon after a stop: not what is tested here, and it takes a second each time."""
     monkeypatch.setattr("services.workers.arm.debounce.AFTER_STOP_S", 0.2)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_longer(monkeypatch, 150.0)
 
 
 @pytest.fixture
@@ -55,10 +60,10 @@ def lost(session: ServoSession, seconds: float = 1.0) -> None:
 def test_a_power_cycle_is_noticed_told_and_answered_by_a_hold(bench: Emulator, session: ServoSession) -> None:
     session.follow()
     bench.do(control.Load(arm="follower", servo=2, sag=-20.0))
-    bench.do(control.Silence(arm="follower", seconds=0.5, power=True))
+    bench.do(control.Silence(arm="follower", seconds=1.5, power=True))
     until(lambda: session.context.phase is Phase.HELD)
     assert "did not reach" in session.context.detail, "nobody knows whether it holds"
-    time.sleep(0.5)
+    until(lambda: not bench.arms["follower"].chain.faults.unpowered)
     lost(session)
     assert torque(bench) == "000000"
     until(lambda: session.alarms(AlarmSource.TORQUE) == ["the arm lost its torque"])
@@ -303,9 +308,9 @@ def test_an_end_without_the_follower_is_not_the_operators(bench: Emulator, tmp_p
 
 def test_a_late_answer_in_a_session_shifts_nothing(bench: Emulator, session: ServoSession) -> None:
     session.follow()
-    bench.do(control.Delay(arm="leader", seconds=0.08))
-    bench.do(control.Delay(arm="follower", seconds=0.08))
-    time.sleep(0.4)
+    bench.do(control.Delay(arm="leader", seconds=0.25))
+    bench.do(control.Delay(arm="follower", seconds=0.25))
+    time.sleep(0.6)
     if session.context.phase is not Phase.READY:
         session.follow()
     bench.do(control.Hand(arm="leader", ticks=dict.fromkeys(range(1, 7), START + 100.0)))
