@@ -159,24 +159,24 @@ class ArmContext:
         also = self._strategy.on_stop(why or cause, self._ended_by(cause))
         if self._stop_enters_held:
             self.emit(ev.Held(cause=cause, why=why))
-            self.enter(Phase.HELD, "; ".join(part for part in (self.hold_words, also) if part))
+            self._enter_held(also)
 
-    @property
-    def hold_words(self) -> str:
-        """What is known of the hold."""
-        return "the hold did not reach the follower: it does not answer" if self.arm.unheld else "holding"
+    def _enter_held(self, also: str) -> None:
+        self._unreached = also if self.arm.unheld else None
+        words = "the hold did not reach the follower: it does not answer" if self.arm.unheld else "holding"
+        self.enter(Phase.HELD, f"{words}; {also}" if also else words)
 
-    def held_after_all(self) -> None:
-        """The follower answers again and was given its goal."""
-        if self.phase is Phase.HELD and self.arm.mode is Mode.HOLD:
-            self.enter(Phase.HELD, self.hold_words)
+    def confirm_hold(self) -> None:
+        """The goal was sent: a hold that had not reached the follower is one now."""
+        if self._unreached is not None and self.phase is Phase.HELD and self.arm.mode is Mode.HOLD:
+            self._enter_held(self._unreached)
 
     def hold_again(self, cause: StopCause, why: str = "") -> None:
         """Hold after a loss of torque, as a person asked. Raises TorqueProblem or what the bus raises."""
         self.arm.hold_again()
         self.torque.holds()
         self.emit(ev.Held(cause=cause, why=why))
-        self.enter(Phase.HELD, self.hold_words)
+        self._enter_held("")
 
     def _lose_torque(self, text: str) -> None:
         """Some motors have no torque any more: the arm is not held, whatever it did."""

@@ -180,7 +180,7 @@ class ControlLoop:
         if self.context.guard.call("follower", lambda: self._devices.robot.send_action(action)) is None:
             self.context.arm.unheld = True
             return None
-        self.context.held_after_all()
+        self.context.confirm_hold()
         return action
 
     # --- phase changes ----------------------------------------------------------------------------
