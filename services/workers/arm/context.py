@@ -43,6 +43,8 @@ class ArmContext:
         self.debounce = Debounce(lockstep=lockstep)
         self.phase, self.detail, self.since = Phase.STARTING, "", time.monotonic()
         self._step = Step.NONE
+        self._unreached: str | None = None
+        """What else a stop meant whose hold did not reach the follower; None if it did."""
         self.pose: Pose = {}
         """As measured this period."""
         self.ticks = 0
