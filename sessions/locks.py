@@ -201,19 +201,22 @@ def _open(path: Path) -> tuple[int, bool]:
     opened without it; a missing file is created with O_EXCL, so that only its creator sets its mode.
     """
     plain = os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        return os.open(path, os.O_RDWR | plain), True
-    except PermissionError:
-        return os.open(path, os.O_RDONLY | plain), False
-    except FileNotFoundError:
-        pass
+    with suppress(FileNotFoundError):
+        return _open_existing(path, plain)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | plain, 0o666)
     except FileExistsError:  # another process created it meanwhile
-        return os.open(path, os.O_RDWR | plain), True
+        return _open_existing(path, plain)
     with suppress(OSError):  # a file system without modes
         os.fchmod(descriptor, 0o666)  # whatever the umask
     return descriptor, True
+
+
+def _open_existing(path: Path, flags: int) -> tuple[int, bool]:
+    try:
+        return os.open(path, os.O_RDWR | flags), True
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | flags), False
 
 
 def _flock(descriptor: int, kind: int) -> bool:

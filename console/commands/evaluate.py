@@ -95,7 +95,7 @@ async def _trials(client: Client, interrupts: Interrupts) -> str:
                 return _held(state)
             continue
         if state.pending is not None:
-            return f"trial {state.pending.index} was stopped: a person has to judge it"
+            return f"trial {place(state.trials, state.pending.index)} was stopped: a person has to judge it"
         if state.phase is Phase.RELEASED:
             return "somebody released the arm"
         if why := await _start(client, intents.next_trial(state)):
@@ -124,7 +124,8 @@ def _waits(state: Snapshot) -> bool:
 
 
 def _held(state: Snapshot) -> str:
-    pending = f", and trial {state.pending.index} waits for its verdict by a person" if state.pending else ""
+    number = place(state.trials, state.pending.index) if state.pending else 0
+    pending = f", and trial {number} waits for its verdict by a person" if number else ""
     return f"the arm holds: {state.held or state.detail}{pending}"
 
 

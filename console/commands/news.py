@@ -7,8 +7,9 @@ from pathlib import Path
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
 from services.units import duration, size
-from sessions.facts import CheckpointSaved
+from sessions.facts import CheckpointSaved, TakeLost
 from sessions.models import Episode, SessionKind, Trial, Verdict
+from sessions.trials import place
 
 
 class News:
@@ -25,9 +26,8 @@ class News:
         notes = state.policy.notes if state.policy else ()
         lines = [f"note: {text}" for text in notes[self._notes :]]
         lines += [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
-        lines += [line for trial in state.trials if (line := self._verdict(trial))]
-        what = "the motion of trial" if evaluates else "take"
-        lines += [f"{what} {e.take} is not an episode: {e.reason} {e.where}".rstrip() for e in state.lost[self._lost :]]
+        lines += [line for trial in state.trials if (line := self._verdict(trial, place(state.trials, trial.index)))]
+        lines += [_lost(e, state.trials if evaluates else None) for e in state.lost[self._lost :]]
         checkpoints = state.training.checkpoints if state.training else ()
         lines += [_checkpoint(c) for c in checkpoints[self._checkpoints :]]
         lines += [f"ALARM {text}" for text in appended(self._alarms, state.alarm_history)]
@@ -35,16 +35,22 @@ class News:
         self._alarms, self._notes = state.alarm_history, len(notes)
         return lines
 
-    def _verdict(self, trial: Trial) -> str:
-        """A line if the trial's verdict or failure mode changed, else empty."""
+    def _verdict(self, trial: Trial, number: int) -> str:
+        """A line if the trial's verdict or failure mode changed, else empty; `number` is the one that screens show."""
         before = self._verdicts.get(trial.index, (None, ""))
         self._verdicts[trial.index] = now = (trial.verdict, trial.failure_mode)
         if now == before:
             return ""
         if trial.verdict is None:
-            return f"trial {trial.index}: its verdict is taken back"
+            return f"trial {number}: its verdict is taken back"
         how = ", ".join(word for word in (trial.judge, f"{trial.seconds:.1f} s", trial.failure_mode) if word)
-        return f"trial {trial.index}: {trial.verdict.value} ({how})"
+        return f"trial {number}: {trial.verdict.value} ({how})"
+
+
+def _lost(lost: TakeLost, trials: tuple[Trial, ...] | None) -> str:
+    """A line for a take, or for the motion of one of `trials`, that is not an episode."""
+    name = f"take {lost.take}" if trials is None else f"the motion of trial {place(trials, lost.take)}"
+    return f"{name} is not an episode: {lost.reason} {lost.where}".rstrip()
 
 
 def appended[T](before: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:

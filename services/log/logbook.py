@@ -199,7 +199,7 @@ def _mark_verdict(run: RunFolder, snapshot: Snapshot, trial: Trial, verdict: Ver
             mark = judge_mark(root, trial.episode_index, verdict, session=run.id, take=trial.index)
             if mark is not None:
                 _append(run, ev.EpisodeMarked(index=trial.episode_index, accepted=mark.accepted))
-    except (DatasetProblem, OSError) as problem:
+    except (DatasetProblem, LogBusy, OSError) as problem:
         raise LogbookProblem(f"the verdict is in the log, but not in the marks of {root.name}: {problem}") from problem
 
 

@@ -112,8 +112,11 @@ class Journal:
         for entry, event in written:
             self._publish(event)
             entry.done.set()
-            if entry.then is not None:
-                entry.then()
+            try:
+                if entry.then is not None:
+                    entry.then()
+            except Exception:  # an answer that cannot be sent must not end the journal
+                logger.exception("after %s", type(event).__name__)
 
     def _next_batch(self) -> list[_Entry]:
         """Wait for the next entry; returns it with all others queued by then. Empty at the end."""

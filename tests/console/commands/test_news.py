@@ -70,6 +70,16 @@ def test_a_verdict_is_told_with_its_judge_its_seconds_and_how_it_failed() -> Non
     assert news.of(state(*events, kind=kind)) == []
 
 
+def test_a_void_trial_is_repeated_under_its_number_as_on_the_screen() -> None:
+    events = (*a_trial(1), judged(1, Verdict.VOID), *a_trial(2), judged(2, Verdict.SUCCESS), *a_trial(3))
+    told = News().of(state(*events, ev.TakeLost(take=3, reason="disk full"), kind=SessionKind.EVAL))
+    assert told == [
+        "trial 1: void (oracle, 6.2 s)",
+        "trial 1: success (oracle, 6.2 s)",
+        "the motion of trial 2 is not an episode: disk full",
+    ]
+
+
 def test_what_differs_between_policy_and_bench_is_told_once() -> None:
     news = News()
     notes = ("the policy does not use top", "the checkpoint does not name its joints")

@@ -157,3 +157,17 @@ def test_what_a_full_disk_refuses_is_given_up_once_the_session_is_to_end_and_nev
     assert end.reason.startswith("finished by the operator; the disk is full")
     assert [type(e).__name__ for e in read_events(run.events)] == ["TagAdded"]
     assert not any(isinstance(e, ev.NoteAdded) for e in published)
+
+
+def test_an_answer_that_fails_does_not_end_the_journal(tmp_path: Path) -> None:
+    run = DataFolder(tmp_path).create().run("20260217-142000-0002")
+    run.root.mkdir()
+
+    def fail() -> None:
+        raise BrokenPipeError("nobody listens")
+
+    journal = Journal(EventLog(run), lambda _: None)
+    journal.emit(ev.TagAdded(tag="first"), then=fail)
+    journal.commit(ev.TagAdded(tag="second"))
+    journal.close()
+    assert [event.seq for event in read_events(run.events)] == [1, 2]
