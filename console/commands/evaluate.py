@@ -20,6 +20,7 @@ from services.live.snapshots import Snapshot
 from services.log.headline import verdict_counts
 from services.refusal import Refusal
 from sessions.models import Verdict
+from sessions.trials import place
 
 ENDING = "ending: the arm holds, the trial is saved without a verdict, then it goes to rest"
 LOAD_PATIENCE_S = 600.0
