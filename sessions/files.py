@@ -10,6 +10,37 @@ from contextlib import suppress
 from pathlib import Path
 
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a disk that has no room."""
+FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+"""Errors of a place that may be read, but not written."""
+
+
+def cannot_write(error: BaseException) -> bool:
+    """Whether the error says that this place cannot be written, for want of room or of permission."""
+    return isinstance(error, OSError) and error.errno in FULL | FORBIDDEN
+
+
+def why_unwritable(error: OSError) -> str:
+    """The error in a few words for people, with what mends it."""
+    match error.errno:
+        case errno.EROFS:
+            return "its file system is read-only"
+        case errno.EACCES | errno.EPERM:
+            return f"you may not write there ({error.strerror}): see to its owner and permissions"
+        case errno.EDQUOT:
+            return "your disk quota is used up: free some space"
+        case errno.ENOSPC | errno.EFBIG:
+            return "the disk is full: free some space"
+        case _:
+            return error.strerror or str(error)
+
+
+def writable(folder: Path) -> bool:
+    """Whether this process may add files to the folder, as far as the system tells without a try."""
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
 def open_to_read(path: Path, flags: int = 0) -> int:
     """Open the regular file at `path`; returns the descriptor. Never blocks.
 

@@ -21,7 +21,7 @@ from typing import Self
 
 import msgspec
 
-from sessions.files import open_to_read
+from sessions.files import cannot_write, open_to_read
 
 POLL_S = 0.005
 LONGEST_HOLDER = 4096
@@ -215,7 +215,9 @@ def _open(path: Path) -> tuple[int, bool]:
 def _open_existing(path: Path, flags: int) -> tuple[int, bool]:
     try:
         return os.open(path, os.O_RDWR | flags), True
-    except PermissionError:
+    except OSError as error:
+        if not cannot_write(error):
+            raise
         return os.open(path, os.O_RDONLY | flags), False
 
 

@@ -1,11 +1,16 @@
-"""A dataset's lock: one file beside its folder."""
+"""A dataset's lock: a file beside its folder, and no other recording's claim inside it."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
+from services.datasets.claim import Claimed, check_unclaimed
 from services.text import clean
-from sessions.locks import Lock, LockBusy, this_process
+from sessions.files import cannot_write
+from sessions.locks import Holder, Lock, LockBusy, this_process
 
 
 class DatasetProblem(Exception):
@@ -16,13 +21,52 @@ class DatasetBusy(DatasetProblem):
     """Another session holds the dataset."""
 
 
-def dataset_lock(root: Path, session: str, *, operator: str = "") -> Lock:
+class DatasetLock:
+    """Held from construction to `release`; use `dataset_lock`."""
+
+    def __init__(self, root: Path, holder: Holder, *, reading: bool) -> None:
+        with ExitStack() as stack:
+            for path in _paths(root):
+                try:
+                    stack.enter_context(Lock(path, holder))
+                except OSError as error:
+                    if not (reading and cannot_write(error)):
+                        raise
+            check_unclaimed(root)
+            self._held = stack.pop_all()
+
+    def release(self) -> None:
+        """Let the next one in."""
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def dataset_lock(root: Path, session: str, *, operator: str = "", reading: bool = False) -> DatasetLock:
     """Lock the dataset at `root` (which need not exist yet) for a session.
 
-    The lock is the sibling file `.<name>.lock`. Raises DatasetBusy naming the holder, or OSError.
+    The lock is the sibling file `.<name>.lock` of the folder that `root` leads to, and of `root` itself if that is a
+    link, since older versions lock that one. With `reading`, a folder that cannot be written needs no lock: nobody
+    records there. Raises DatasetBusy naming the holder, or OSError.
     """
-    root.parent.mkdir(parents=True, exist_ok=True)
+    if not reading:
+        root.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return Lock(root.parent / f".{root.name}.lock", this_process(session=session, operator=operator))
+        return DatasetLock(root, this_process(session=session, operator=operator), reading=reading)
     except LockBusy as busy:
         raise DatasetBusy(f"dataset {root.name} is in use by {clean(str(busy.holder))}; end that first") from busy
+    except Claimed as claimed:
+        raise DatasetBusy(f"dataset {root.name}: {clean(str(claimed))}") from claimed
+
+
+def _paths(root: Path) -> list[Path]:
+    """The files to lock: the one that every path with links leads to, then the one as spelled."""
+    found = root.resolve()
+    both = (found.parent / f".{found.name}.lock", root.parent.resolve() / f".{root.name}.lock")
+    return list(dict.fromkeys(both))

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from services.datasets.lock import DatasetLock
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
@@ -29,7 +30,6 @@ from services.workers.training.outcome import OPERATOR, SIGTERM, Ending, StopReq
 from services.workers.training.partial_checkpoints import remove_abandoned, remove_partial
 from services.workers.training.progress import Progress
 from services.workers.training.stop_timeout import StopTimeout
-from sessions.locks import Lock
 from sessions.models import SessionKind
 
 POLL_S = 0.25
@@ -56,7 +56,7 @@ class Supervisor:
     """One training from start to end. Every method runs on the worker's main thread, except `_read`."""
 
     def __init__(
-        self, context: Context, request: TrainRequest, lock: Lock, trainer: Trainer, channel: socket.socket
+        self, context: Context, request: TrainRequest, lock: DatasetLock, trainer: Trainer, channel: socket.socket
     ) -> None:
         self.context, self.request, self.lock = context, request, lock
         self.trainer, self.channel = trainer, channel
