@@ -12,6 +12,8 @@ import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -70,7 +72,7 @@ class Claim:
     """Held from construction to `release`. Raises Claimed, OSError."""
 
     def __init__(self, root: Path, session: str = "") -> None:
-        self.path = root / CLAIM
+        self.path, self.session = root / CLAIM, session
         self._words = _Words(token=secrets.token_hex(8), machine=machine(), holder=this_process(session=session))
         self._lock = self._take()
         self._write()
@@ -82,8 +84,8 @@ class Claim:
             try:
                 lock = Lock(self.path, opened=descriptor)
             except LockBusy:
-                words = _read(self.path) or _Words()
-                raise Claimed(f"it is in use by {words.holder}; end that first") from None
+                holder = (_read(self.path) or _Words()).holder
+                raise Claimed(f"it is in use by {holder}; end that first") from None
             words = _read(self.path)
             if words is not None and words.machine not in ("", machine()):
                 try:
@@ -124,10 +126,18 @@ class Claim:
                 self.path.unlink()
         self._lock.release()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
     def _is_there(self, lock: Lock) -> bool:
         """Whether the locked file is the one at the path."""
         try:
-            return os.path.samestat(os.fstat(lock.descriptor), os.stat(self.path, follow_symlinks=False))
+            return os.path.samestat(os.fstat(lock.descriptor), self.path.lstat())
         except OSError:
             return False
 

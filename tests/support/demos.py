@@ -41,7 +41,8 @@ def frame(episode: int, number: int) -> dict[str, Any]:
 
 def open_demo(root: Path, *, resume: bool = False, **changes: Any) -> Any:
     """The dataset at `root`, open for recording demos."""
-    from services.workers.dataset.durable import DurableDataset, EncoderSettings
+    from services.workers.dataset.durable import DurableDataset
+    from services.workers.dataset.encoder_settings import EncoderSettings
 
     asked = {"fps": FPS, "features": features(), "robot_type": "so101_follower", "encoder": EncoderSettings()}
     return DurableDataset.open(root, "lab/demo", resume=resume, **(asked | changes))

@@ -47,7 +47,8 @@ def make_dataset(
     wild: Sequence[int] = (),
 ) -> Path:
     """A dataset recorded as the console records one; returns its root. `wild` are episodes without cameras."""
-    from services.workers.dataset.durable import DurableDataset, EncoderSettings
+    from services.workers.dataset.durable import DurableDataset
+    from services.workers.dataset.encoder_settings import EncoderSettings
 
     root = folder.datasets / name
     root.parent.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,13 @@ from typing import Any
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.utils.constants import DEFAULT_FEATURES
 
+from services.datasets.claim import CLAIM
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import SIDECAR
 from services.datasets.summary import INFO, QUARANTINE
 from services.workers.dataset.quarantine import Quarantine
-from services.workers.dataset.recovery import Recovery, sync_file
+from services.workers.dataset.recorded_files import sync_file
+from services.workers.dataset.recovery import Recovery
 from sessions.files import sync_folder
 
 _OWN_FILES = {"meta", "data", "videos", "images", QUARANTINE, SIDECAR}
@@ -59,7 +61,7 @@ def _clear(root: Path) -> Recovery | None:
     """Quarantine everything in a folder without episodes; None if there was nothing to report."""
     quarantine = Quarantine(root)
     for path in _children(root):
-        if path.name != QUARANTINE:
+        if path.name not in (QUARANTINE, CLAIM):
             quarantine.take(path)
     quarantine.explain("this folder held no saved episode when a recording began in it")
     left = [name for name in quarantine.moved if name not in ("meta", SIDECAR)]

@@ -13,8 +13,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,18 @@ import numpy as np
 from lerobot.configs import RGBEncoderConfig
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-from services.datasets.lock import DatasetProblem
+from services.datasets.claim import Claim, Claimed, ClaimLost
+from services.datasets.lock import DatasetBusy, DatasetProblem
 from services.datasets.marks import Mark, begin_marks, write_mark
 from services.datasets.summary import INFO
+from services.text import clean
 from services.workers.dataset import lerobot_hooks
 from services.workers.dataset.create import create_dataset, reason_of, refuse_differences
+from services.workers.dataset.encoder_settings import EncoderSettings
 from services.workers.dataset.quarantine import Quarantine
-from services.workers.dataset.recovery import Recovery, recover, repair, sync_file, write_backups
+from services.workers.dataset.recorded_files import recorded_files, sync_all
+from services.workers.dataset.recovery import Recovery, recover, repair, write_backups
 from services.workers.dataset.survey import STATS, TASKS, Survey, count_frames
-from sessions.files import sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -66,28 +69,6 @@ class SavedEpisode:
     flags: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class EncoderSettings:
-    """How the cameras are encoded. LeRobot does not store this, so it is passed at every open.
-
-    `queue` is how many frames of each camera may wait in memory; `options` are further fields of LeRobot's
-    RGBEncoderConfig (crf, g, pix_fmt, extra_options).
-    """
-
-    vcodec: str = "h264"
-    preset: str | int | None = "ultrafast"
-    threads: int | None = 1
-    queue: int = 30
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def config(self) -> RGBEncoderConfig:
-        """LeRobot's encoder configuration. Raises DatasetProblem if this machine cannot encode so."""
-        try:
-            return RGBEncoderConfig(vcodec=self.vcodec, preset=self.preset, **self.options)
-        except (ValueError, TypeError) as error:
-            raise DatasetProblem(f"the video encoder {self.vcodec} cannot be used: {error}") from error
-
-
 class DurableDataset:
     """A dataset open for recording: `add_frame` for each frame, `save` after each take, `close` at the end.
 
@@ -95,10 +76,13 @@ class DurableDataset:
     one thread, `add_frame` may not be called on another.
     """
 
-    def __init__(self, root: Path, reopen: Callable[[], LeRobotDataset], recovery: Recovery | None) -> None:
+    def __init__(
+        self, root: Path, reopen: Callable[[], LeRobotDataset], recovery: Recovery | None, claim: Claim
+    ) -> None:
         """Use `open`."""
         self.root = root
         self.recovery = recovery
+        self._claim = claim
         self._reopen = reopen
         self._dataset: LeRobotDataset | None = None
         self._encoder: lerobot_hooks.SteadyEncoder | None = None
@@ -123,6 +107,7 @@ class DurableDataset:
         robot_type: str | None,
         encoder: EncoderSettings,
         resume: bool,
+        session: str = "",
     ) -> DurableDataset:
         """Create the dataset at `root`, or continue it after recovering from a crash (`.recovery`).
 
@@ -133,20 +118,16 @@ class DurableDataset:
         datasets.disable_progress_bars()
         lerobot_hooks.embed_only_images()
         config = encoder.config()
-        survey = Survey(root)
-        whole = survey.episodes + len(survey.beyond)
-        if whole:
-            if not resume:
-                raise DatasetProblem(
-                    f"dataset {root.name} exists with {whole} episodes; resume it (--resume) or choose another name"
-                )
-            refuse_differences(root, survey.info, fps, robot_type, features)
-            recovery = None if survey.healthy else repair(survey)
-        else:
-            recovery = create_dataset(root, repo_id, fps, features, robot_type)
-        write_backups(root)
-        begin_marks(root, survey.episodes)
-        return cls(root, _opener(root, repo_id, config, encoder), recovery)
+        with ExitStack() as stack:
+            claim = stack.enter_context(_claim(root, session)) if root.is_dir() else None
+            survey = Survey(root)
+            recovery = _prepare(survey, repo_id, fps, features, robot_type, resume=resume)
+            claim = claim or stack.enter_context(_claim(root, session))  # the folder is new
+            write_backups(root)
+            begin_marks(root, survey.episodes)
+            opened = cls(root, _opener(root, repo_id, config, encoder), recovery, claim)
+            stack.pop_all()
+        return opened
 
     # -- recording
 
@@ -204,7 +185,8 @@ class DurableDataset:
         """Make the running take an episode; blocks until it is durable.
 
         The mark is stored with the caller's `flags` and, if they apply, `dropped_frames` and
-        `slow_encoder`. Raises TakeNotSaved if it cannot be saved; its files are then in quarantine.
+        `slow_encoder`. Raises TakeNotSaved if it cannot be saved; its files are then in quarantine, unless another
+        recording claimed the dataset meanwhile: then nothing is touched that may be that one's.
         """
         if self._dataset is None:
             raise TakeNotSaved(self._broken, usable=False)
@@ -214,12 +196,19 @@ class DurableDataset:
         started, index, rows = time.perf_counter(), self._episodes, self._rows
         self._saving = True
         try:
+            self._claim.renew()
             self._encode(rows)
             noted = self._flags(flags, time.perf_counter() - started)
             mark = Mark(accepted=accepted, flags=noted, session=session, take=take, strategy=strategy)
             self._commit(index, mark)
+            self._claim.renew()
+        except ClaimLost as lost:
+            raise self._leave(lost) from lost
         except Exception as error:  # LeRobot may raise anything; the take's files must not stay
-            raise self._set_aside(reason_of(error)) from error
+            with suppress(ClaimLost):
+                self._claim.renew()
+                raise self._set_aside(reason_of(error)) from error
+            raise self._leave(error) from error
         finally:
             self._saving = False
         self._episodes, self._rows = index + 1, 0
@@ -235,6 +224,8 @@ class DurableDataset:
         """Recover and reopen a dataset that is out of use. Raises DatasetProblem if it still cannot be used."""
         if self._dataset is None:
             try:
+                self._claim.release()
+                self._claim = _claim(self.root, self._claim.session)
                 recover(self.root, reason=self._broken)
                 self._open_writer()
             except OSError as error:
@@ -243,12 +234,12 @@ class DurableDataset:
     def close(self) -> None:
         """End the recording; drops a running take (save it first)."""
         tempfile.tempdir = self._tempdir
-        if self._dataset is None:
-            return
-        if self._rows:
-            self.discard()
-        self._dataset.finalize()
-        self._dataset, self._broken = None, f"dataset {self.root.name} is closed"
+        if self._dataset is not None:
+            if self._rows:
+                self.discard()
+            self._dataset.finalize()
+            self._dataset, self._broken = None, f"dataset {self.root.name} is closed"
+        self._claim.release()
 
     # -- committing
 
@@ -259,7 +250,7 @@ class DurableDataset:
         self._episodes = dataset.meta.total_episodes
         self._fps = dataset.meta.fps
         self._video_keys = frozenset(dataset.meta.video_keys)
-        self._known = _recorded_files(self.root)
+        self._known = recorded_files(self.root)
         self._keep_committed()
         self._rows = 0
 
@@ -279,11 +270,12 @@ class DurableDataset:
         lerobot_hooks.close_data(self._dataset)
         files = self._new_files()
         rewritten = [self.root / name for name in (TASKS, STATS, INFO)]
-        _sync([*files, *rewritten], self.root)
+        sync_all([*files, *rewritten], self.root)
         write_mark(self.root, index, mark)
+        self._claim.renew()
         lerobot_hooks.commit_metadata(self._dataset)
         committed = self._new_files()
-        _sync([path for path in committed if path not in files], self.root)
+        sync_all([path for path in committed if path not in files], self.root)
         self._keep_committed()
         self._known.update(map(str, committed))
         with suppress(OSError):  # the episode is committed; recovery does not need a newer backup
@@ -304,7 +296,7 @@ class DurableDataset:
 
     def _new_files(self) -> list[Path]:
         """Recorded files since the last commit."""
-        return sorted(Path(path) for path in _recorded_files(self.root) - self._known)
+        return sorted(Path(path) for path in recorded_files(self.root) - self._known)
 
     def _flags(self, given: Iterable[str], encoding_s: float) -> tuple[str, ...]:
         noted = dict.fromkeys(given)
@@ -333,12 +325,50 @@ class DurableDataset:
             return TakeNotSaved(f"{reason}; the dataset could not be restored: {error}", quarantine.name, usable=False)
         return TakeNotSaved(reason, quarantine.name or (recovery.where if recovery else ""))
 
+    def _leave(self, why: Exception) -> TakeNotSaved:
+        """Keep the take's pictures, and touch nothing else: the dataset is another recording's by now."""
+        dataset, self._dataset = self._dataset, None
+        reason = f"dataset {self.root.name} has another recording: {clean(str(why))}; end one of the two"
+        self._broken, self._rows = reason, 0
+        folders = self._encoder.folders() if self._encoder else []
+        lerobot_hooks.disarm(dataset)
+        quarantine = Quarantine(self.root)
+        with suppress(OSError):
+            for folder in folders:
+                if folder.is_dir():
+                    quarantine.take(folder)
+            quarantine.explain(reason)
+        return TakeNotSaved(reason, quarantine.name, usable=False)
+
 
 class _OutOfStep(Exception):
     """A video whose number of frames differs from the rows."""
 
 
 # -- opening -------------------------------------------------------------------------------------------
+
+
+def _claim(root: Path, session: str) -> Claim:
+    """The claim on the folder. Raises DatasetBusy naming the recording that has it, OSError."""
+    try:
+        return Claim(root, session)
+    except Claimed as claimed:
+        raise DatasetBusy(f"dataset {root.name}: {clean(str(claimed))}") from claimed
+
+
+def _prepare(
+    survey: Survey, repo_id: str, fps: int, features: dict[str, dict[str, Any]], robot_type: str | None, *, resume: bool
+) -> Recovery | None:
+    """Make the folder ready for the next episode: repaired if it has episodes, else created anew."""
+    root, whole = survey.root, survey.episodes + len(survey.beyond)
+    if not whole:
+        return create_dataset(root, repo_id, fps, features, robot_type)
+    if not resume:
+        raise DatasetProblem(
+            f"dataset {root.name} exists with {whole} episodes; resume it (--resume) or choose another name"
+        )
+    refuse_differences(root, survey.info, fps, robot_type, features)
+    return None if survey.healthy else repair(survey)
 
 
 def _opener(
@@ -359,22 +389,3 @@ def _opener(
             )
 
     return reopen
-
-
-# -- files -----------------------------------------------------------------------------------------------
-
-
-def _recorded_files(root: Path) -> set[str]:
-    """Every data, metadata and video file of a recording, unfinished ones too, as LeRobot lays them out."""
-    walks = (os.walk(root / top) for top in ("data", "videos", "meta/episodes"))
-    return {f"{folder}/{name}" for walk in walks for folder, _, names in walk for name in names}
-
-
-def _sync(files: Iterable[Path], root: Path) -> None:
-    """Fsync files that LeRobot wrote, and the folders between them and the root."""
-    folders: set[Path] = set()
-    for path in files:
-        sync_file(path)
-        folders.update(parent for parent in path.parents if parent == root or root in parent.parents)
-    for folder in folders:
-        sync_folder(folder)

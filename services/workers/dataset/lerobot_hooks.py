@@ -223,6 +223,10 @@ class SteadyEncoder(StreamingVideoEncoder):
         self._episode_active = False
         self._closed = True
 
+    def folders(self) -> list[Path]:
+        """The temporary folders of the running take's videos."""
+        return [path.parent for path in self._video_paths.values()]
+
     def depth(self) -> int:
         """The fullest camera queue, in frames."""
         return max((frames.qsize() for frames in list(self._frame_queues.values())), default=0)

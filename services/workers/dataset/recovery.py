@@ -7,7 +7,6 @@ aggregate statistics.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from services.datasets.summary import INFO, INFO_BACKUP
 from services.live import events as ev
 from services.workers.dataset import episode_stats
 from services.workers.dataset.quarantine import Quarantine
+from services.workers.dataset.recorded_files import sync_file
 from services.workers.dataset.survey import STATS, TASKS, Survey
 from sessions.files import sync_folder, write_atomically
 
@@ -168,12 +168,3 @@ def _rebuild_info(survey: Survey) -> None:
         }
         write_atomically(survey.root / INFO, json.dumps(info, indent=4, ensure_ascii=False).encode())
     write_backups(survey.root)
-
-
-def sync_file(path: Path) -> None:
-    """Fsync a file that another library wrote."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

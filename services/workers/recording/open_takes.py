@@ -11,7 +11,8 @@ from services.datasets.marks import keep_calibration, read_marks
 from services.live import events as ev
 from services.live.requests import EvalRequest, RecordRequest
 from services.workers.arm.features import Features
-from services.workers.dataset.durable import DurableDataset, EncoderSettings
+from services.workers.dataset.durable import DurableDataset
+from services.workers.dataset.encoder_settings import EncoderSettings
 from services.workers.process.context import Context
 from services.workers.recording.takes import Takes
 from sessions.facts import BenchConnected
@@ -37,6 +38,7 @@ def open_takes(
         robot_type=bench.robot,
         encoder=encoder,
         resume=resume,
+        session=worker.run.id,
     )
     if dataset.recovery is not None:
         worker.journal.emit(dataset.recovery.event())

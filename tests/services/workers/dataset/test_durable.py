@@ -16,7 +16,8 @@ from services.datasets.lock import DatasetProblem
 from services.datasets.marks import Mark, read_marks
 from services.datasets.summary import summarize
 from services.workers.dataset import durable, lerobot_hooks
-from services.workers.dataset.durable import EncoderSettings, TakeNotSaved
+from services.workers.dataset.durable import TakeNotSaved
+from services.workers.dataset.encoder_settings import EncoderSettings
 from services.workers.dataset.recovery import recover
 from services.workers.dataset.survey import Survey
 from tests.support.demos import (

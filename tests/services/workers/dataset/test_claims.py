@@ -1,0 +1,115 @@
+"""Two recordings of one dataset that no lock keeps apart: what one acknowledged is never overwritten by the other."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from services.datasets import claim as claims
+from services.datasets.claim import CLAIM
+from services.datasets.lock import DatasetBusy, DatasetProblem
+from services.datasets.marks import read_marks
+from services.workers.dataset.durable import TakeNotSaved
+from services.workers.dataset.survey import Survey
+from sessions.locks import Lock
+from tests.support.demos import add_take, check_readable, frame, open_demo, record, tree
+from tests.support.mounts import bind, needs_mounts
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "datasets" / "demo"
+
+
+class LockOfAnotherKernel(Lock):
+    """What a file system without network-wide locks grants to everybody."""
+
+    def _take(self, patience_s: float) -> None:
+        pass
+
+
+@contextmanager
+def another_machine() -> Iterator[None]:
+    """Code inside runs as on another machine, whose kernel knows nothing of the locks here."""
+    with pytest.MonkeyPatch.context() as there:
+        there.setattr(claims, "machine", lambda: "another machine")
+        there.setattr(claims, "Lock", LockOfAnotherKernel)
+        yield
+
+
+def age(root: Path) -> None:
+    """Let the claim look abandoned."""
+    os.utime(root / CLAIM, (time.time() - claims.SILENT_S - 1,) * 2)
+
+
+@needs_mounts
+def test_a_second_recording_through_a_bind_mount_is_refused(root: Path, tmp_path: Path) -> None:
+    dataset = open_demo(root, session="first")
+    record(dataset, 1)
+    before = tree(root)
+    with bind(root, tmp_path / "mounted" / "demo") as other:
+        with pytest.raises(DatasetBusy, match="in use by session first"):
+            open_demo(other, resume=True)
+        assert tree(root) == before
+        record(dataset, 1)
+        dataset.close()
+        again = open_demo(other, resume=True)
+        record(again, 1)
+        again.close()
+    check_readable(root, 3)
+    assert not (root / CLAIM).exists()
+
+
+def test_a_recording_that_was_taken_over_acknowledges_nothing_and_changes_nothing(root: Path) -> None:
+    ours = open_demo(root, session="ours")
+    record(ours, 2)
+    add_take(ours)
+    age(root)
+    with another_machine():
+        theirs = open_demo(root, resume=True, session="theirs")
+        record(theirs, 1)
+    before = tree(root)
+    with pytest.raises(TakeNotSaved, match=r"session theirs.* records into it, too; end one of the two") as lost:
+        ours.save()
+    assert not lost.value.usable
+    after = tree(root)
+    pictures = {name for name in after if name.endswith("_streaming.mp4")}
+    assert len(pictures) == 2 and all(name.startswith("quarantine/") for name in pictures), "set aside, not deleted"
+    assert {n: c for n, c in after.items() if n not in pictures} == {
+        n: c for n, c in before.items() if n not in pictures
+    }
+    with pytest.raises(DatasetProblem, match="session theirs"):
+        ours.reopen()
+    with pytest.raises(DatasetProblem, match="another recording"):
+        ours.add_frame(frame(0, 0), "task")
+    with another_machine():
+        record(theirs, 1)
+        theirs.close()
+    ours.reopen()
+    record(ours, 1)
+    ours.close()
+    check_readable(root, 5)
+    assert Survey(root).healthy and set(read_marks(root)) == set(range(5))
+
+
+def test_a_claim_taken_over_in_the_middle_of_a_save_is_noticed_before_the_acknowledgement(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = open_demo(root)
+    record(dataset, 1)
+    add_take(dataset)
+    commit = dataset._commit
+
+    def interrupted(*args: object) -> None:
+        (root / CLAIM).write_bytes(b'{"token": "theirs", "machine": "another machine"}')
+        commit(*args)
+
+    monkeypatch.setattr(dataset, "_commit", interrupted)
+    with pytest.raises(TakeNotSaved, match="end one of the two"):
+        dataset.save()
+    assert Survey(root).episodes == 1
