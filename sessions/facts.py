@@ -98,7 +98,8 @@ class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
     """The first training step is next; all values are as LeRobot resolved them.
 
     `episodes` are those trained on, without held-out ones; `config` is LeRobot's TrainPipelineConfig without
-    `dataset.episodes`, which would repeat nearly the same numbers (older files have both).
+    `dataset.episodes`, which would repeat nearly the same numbers (older files have both). `notes` tell the operator
+    about the data, such as episodes without marks.
     """
 
     policy: str
@@ -115,6 +116,7 @@ class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
     log_freq: int = 0
     save_freq: int = 0
     config: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
 
 
 class TrainingProgressed(Event, frozen=True, kw_only=True, tag=True):

@@ -18,13 +18,15 @@ class News:
     def __init__(self) -> None:
         self._episodes = self._lost = self._checkpoints = self._notes = 0
         self._alarms: tuple[str, ...] = ()
+        self._recovered = ""
         self._verdicts: dict[int, tuple[Verdict | None, str]] = {}
 
     def of(self, state: Snapshot) -> list[str]:
         """The lines for what was not reported yet."""
         evaluates = state.started is not None and state.started.kind is SessionKind.EVAL
-        notes = state.policy.notes if state.policy else ()
+        notes = _notes(state)
         lines = [f"note: {text}" for text in notes[self._notes :]]
+        lines += [f"the dataset was repaired: {state.recovered}"] if state.recovered != self._recovered else []
         lines += [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
         lines += [line for trial in state.trials if (line := self._verdict(trial, place(state.trials, trial.index)))]
         lines += [_lost(e, state.trials if evaluates else None) for e in state.lost[self._lost :]]
@@ -32,7 +34,7 @@ class News:
         lines += [_checkpoint(c) for c in checkpoints[self._checkpoints :]]
         lines += [f"ALARM {text}" for text in appended(self._alarms, state.alarm_history)]
         self._episodes, self._lost, self._checkpoints = len(state.episodes), len(state.lost), len(checkpoints)
-        self._alarms, self._notes = state.alarm_history, len(notes)
+        self._alarms, self._notes, self._recovered = state.alarm_history, len(notes), state.recovered
         return lines
 
     def _verdict(self, trial: Trial, number: int) -> str:
@@ -60,6 +62,13 @@ def appended[T](before: tuple[T, ...], now: tuple[T, ...]) -> tuple[T, ...]:
         if now[: len(kept)] == kept:
             return now[len(kept) :]
     return now
+
+
+def _notes(state: Snapshot) -> tuple[str, ...]:
+    """What to know of the policy on this bench, or of the data of a training."""
+    if state.policy:
+        return state.policy.notes
+    return state.training.started.notes if state.training else ()
 
 
 def _episode(episode: Episode) -> str:

@@ -214,6 +214,7 @@ def data(snapshot: Snapshot, asked: TrainRequest | None) -> list[Content]:
     rows.append(Content(f"{used} of {plural(facts.episodes_total, 'episode')}{dot}{facts.frames:,} frames"))
     if used < facts.episodes_total:
         rows.append(Content.styled(f"{facts.episodes_total - used} left out: rejected, or held out", "$quiet"))
+    rows += [Content.styled(clean(note), "$warning") for note in facts.notes]
     cameras = ", ".join(clean(camera, 30) for camera in facts.cameras)
     rows.append(Content(f"looks at {cameras}" if cameras else "looks at no camera"))
     rows += _excluded(facts.excluded_cameras)

@@ -18,7 +18,8 @@ from sessions.models import Verdict
 
 SIDECAR = "lab-console.json"
 SIDECAR_SCHEMA = 1
-RECOVERED = "recovered"
+CONTENT = "content"
+"""The key of an episode's digest beside its mark."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +44,14 @@ class _Session(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Marks(Mapping[int, Mark]):
-    """The marks by episode index. `message` informs the operator about a sidecar that was set aside."""
+    """The marks by episode index. `contents` has the digest of a marked episode's values, where it was stored.
+
+    `message` informs the operator about a damaged sidecar.
+    """
 
     by_episode: dict[int, Mark] = field(default_factory=dict)
     message: str = ""
+    contents: dict[int, str] = field(default_factory=dict)
 
     def __getitem__(self, episode: int) -> Mark:
         return self.by_episode[episode]
@@ -68,30 +73,49 @@ class Marks(Mapping[int, Mark]):
 
 
 def read_marks(root: Path) -> Marks:
-    """All marks of the dataset; none if there is no sidecar.
+    """All marks of the dataset; none if there is no sidecar. Changes nothing; `message` reports a damaged sidecar.
 
-    A damaged sidecar is renamed to `lab-console.json.corrupt-<n>`, which `message` reports.
     Raises OSError if the file exists but the disk fails.
     """
-    document, message = _load_sidecar(root)
-    return Marks(_marks_in(document), message)
+    document = _peek(root / SIDECAR)
+    if document is not None:
+        return Marks(_marks_in(document), contents=_contents_in(document))
+    message = f"the marks of {root.name} ({SIDECAR}) cannot be read" if has_marks(root) else ""
+    return Marks(message=message)
 
 
 def peek_marks(root: Path) -> Marks:
-    """The marks without touching the file: none where it cannot be read."""
+    """As `read_marks`; none if the disk fails."""
     try:
-        return Marks(_marks_in(_peek(root / SIDECAR) or _empty_sidecar()))
+        return read_marks(root)
     except OSError:
         return Marks()
 
 
-def write_mark(root: Path, episode_index: int, mark: Mark) -> str:
+def write_mark(root: Path, episode_index: int, mark: Mark, content: str = "") -> str:
     """Store one mark durably, keeping everything else in the sidecar, including keys of newer consoles.
 
-    The caller holds the dataset's lock. Returns the message of `read_marks`, usually empty.
+    `content` is the digest of the episode's values (`services.datasets.content`); an empty one keeps what is stored.
+    A damaged sidecar is renamed to `lab-console.json.corrupt-<n>`; the returned message, usually empty, says so.
+    The caller holds the dataset's lock. Raises OSError.
     """
     document, message = _load_sidecar(root)
-    _put(document, episode_index, mark)
+    _put(document, episode_index, mark, content)
+    _store_sidecar(root, document)
+    return message
+
+
+def replace_marks(root: Path, marks: Mapping[int, Mark], contents: Mapping[int, str]) -> str:
+    """Let the sidecar hold exactly these marks, bound to these contents; its other keys stay.
+
+    Returns the message of `write_mark`. The caller holds the dataset's lock. Raises OSError.
+    """
+    document, message = _load_sidecar(root)
+    before, document["episodes"] = document["episodes"], {}
+    for index, mark in marks.items():
+        extra = before.get(str(index), {})
+        document["episodes"][str(index)] = dict(extra)
+        _put(document, index, mark, contents.get(index, ""))
     _store_sidecar(root, document)
     return message
 
@@ -143,39 +167,6 @@ def has_marks(root: Path) -> bool:
     return (root / SIDECAR).exists()
 
 
-def begin_marks(root: Path, episodes: int) -> None:
-    """Create a sidecar with all `episodes` accepted, if the dataset has none."""
-    if not has_marks(root):
-        document = _empty_sidecar()
-        for index in range(episodes):
-            _put(document, index, Mark())
-        _store_sidecar(root, document)
-
-
-def marks_fit(root: Path, episodes: int) -> bool:
-    """Whether every episode has a mark and every mark an episode; True if there is no sidecar."""
-    document = _peek(root / SIDECAR)
-    return not has_marks(root) or (document is not None and set(_marks_in(document)) == set(range(episodes)))
-
-
-def fit_marks(root: Path, episodes: int) -> str:
-    """Drop marks of episodes that do not exist; an episode without one becomes accepted, flagged recovered.
-
-    Returns the message of `read_marks`, empty if the sidecar could be read.
-    """
-    if marks_fit(root, episodes):
-        return ""
-    document, message = _load_sidecar(root)
-    marks = _marks_in(document)
-    for index in [i for i in marks if i >= episodes]:
-        del document["episodes"][str(index)]
-    for index in range(episodes):
-        if index not in marks:
-            _put(document, index, Mark(flags=(RECOVERED,)))
-    _store_sidecar(root, document)
-    return message
-
-
 def _empty_sidecar() -> dict[str, Any]:
     return {"schema": SIDECAR_SCHEMA, "episodes": {}}
 
@@ -210,10 +201,17 @@ def _marks_in(document: dict[str, Any]) -> dict[int, Mark]:
     return {int(key): msgspec.convert(entry, Mark) for key, entry in document["episodes"].items()}
 
 
-def _put(document: dict[str, Any], index: int, mark: Mark) -> None:
+def _contents_in(document: dict[str, Any]) -> dict[int, str]:
+    found = {int(key): entry.get(CONTENT) for key, entry in document["episodes"].items()}
+    return {index: content for index, content in found.items() if content and isinstance(content, str)}
+
+
+def _put(document: dict[str, Any], index: int, mark: Mark, content: str = "") -> None:
     """Update the episode's entry; its unknown keys stay."""
     entry = document["episodes"].setdefault(str(index), {})
     entry.update(msgspec.to_builtins(mark))
+    if content:
+        entry[CONTENT] = content
 
 
 def _store_sidecar(root: Path, document: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
 
 from services.datasets.marks import read_marks
 
@@ -23,15 +24,19 @@ INFO_BACKUP = "meta/info.json.bak"
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """A dataset at a glance. `bytes` is the size of all its files; `problem` is a sentence, or None."""
+    """A dataset at a glance. `marked` episodes have a mark; `bytes` is the size of all its files.
+
+    `fps` is whole unless the dataset says otherwise; `problem` is a sentence, or None.
+    """
 
     name: str
     root: Path
     episodes: int = 0
     accepted: int = 0
     rejected: int = 0
+    marked: int = 0
     frames: int = 0
-    fps: int = 0
+    fps: float = 0
     robot_type: str | None = None
     cameras: tuple[str, ...] = ()
     features: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +50,7 @@ class _Info(msgspec.Struct):
     """The fields read from `meta/info.json` (LeRobot: `datasets/utils.py`, DatasetInfo)."""
 
     codebase_version: str
-    fps: int
+    fps: float
     features: dict[str, dict[str, Any]]
     total_episodes: int = 0
     total_frames: int = 0
@@ -64,28 +69,30 @@ def summarize(root: Path, name: str | None = None) -> DatasetSummary:
     name = name or root.name
     try:
         size = _bytes_below(root)
-        info, problem = _read_info(root)
+        info, problem = _read_info(root, name)
         if info is None:
             return DatasetSummary(name, root, bytes=size, problem=problem)
         marks = read_marks(root)
     except OSError as error:
         return DatasetSummary(name, root, problem=f"{root} cannot be read: {error.strerror or error}")
     rejected = len(marks.rejected_of(info.total_episodes))
+    damaged = f"{marks.message}: put a copy back, or remove the file if every episode shall count"
     return DatasetSummary(
         name=name,
         root=root,
         episodes=info.total_episodes,
         accepted=info.total_episodes - rejected,
         rejected=rejected,
+        marked=sum(index < info.total_episodes for index in marks),
         frames=info.total_frames,
-        fps=info.fps,
+        fps=int(info.fps) if info.fps.is_integer() else info.fps,
         robot_type=info.robot_type,
         cameras=_cameras(info),
         features=info.features,
         tasks=info.total_tasks,
         bytes=size,
         version=info.codebase_version.removeprefix("v"),
-        problem=problem or marks.message or None,
+        problem=problem or (damaged if marks.message else None),
     )
 
 
@@ -99,25 +106,31 @@ def version_problem(version: str) -> str | None:
     return f"version {plain}: LeRobot 0.6.1 reads version 3 only"
 
 
-def _read_info(root: Path) -> tuple[_Info | None, str | None]:
+def _read_info(root: Path, name: str) -> tuple[_Info | None, str | None]:
     """info.json or its backup, and the dataset's problem if it has one."""
-    info, backup = _decode_info(root / INFO), _decode_info(root / INFO_BACKUP)
-    if info is None and backup is None:
-        torn = (root / INFO).exists()
-        return None, f"{INFO} cannot be read and has no backup" if torn else f"no {INFO}"
+    repair = f"`lab-console dataset {name} --repair`"
+    (info, problem), (backup, _) = _decode_info(root / INFO), _decode_info(root / INFO_BACKUP)
     if info is None:
-        return backup, f"{INFO} is missing or torn: resume recording once, which restores it"
-    problem = version_problem(info.codebase_version)
-    if not problem and backup and info.total_episodes == backup.total_episodes + 1:
-        return backup, "a take was being saved when its recorder died: resume recording once, which recovers it"
-    return info, problem
+        return backup, f"{problem}; {repair} restores it from its backup" if backup else problem
+    if old := version_problem(info.codebase_version):
+        return info, old
+    if backup and info.total_episodes == backup.total_episodes + 1:
+        return backup, f"a take was being saved when its recorder died: {repair}, or resume recording once"
+    return info, None
 
 
-def _decode_info(path: Path) -> _Info | None:
+def _decode_info(path: Path) -> tuple[_Info | None, str]:
+    """The file's fields, or what is wrong with it: one sentence for each kind of trouble."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Info)
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+        return msgspec.convert(orjson.loads(path.read_bytes()), _Info, strict=False), ""
+    except (FileNotFoundError, NotADirectoryError):
+        return None, f"no {INFO}"
+    except OSError as error:
+        return None, f"{INFO} cannot be read: {error.strerror or error}"
+    except orjson.JSONDecodeError:
+        return None, f"{INFO} is torn: it is no JSON"
+    except msgspec.ValidationError as error:
+        return None, f"{INFO} is not as LeRobot writes it: {error}"
 
 
 def _cameras(info: _Info) -> tuple[str, ...]:

@@ -200,6 +200,7 @@ def _training_data(training: Training) -> list[Row]:
     without = ", ".join(facts.excluded_cameras)
     return [
         row("learnt from", f"{used} of {plural(total, 'episode')}{left_out}", frames),
+        *(row("learnt from", text(note, Tone.WARNING)) for note in facts.notes),
         row(
             "cameras",
             ", ".join(facts.cameras) or "none",

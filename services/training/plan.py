@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from services.checkpoints import checkpoint as checkpoints
+from services.datasets.matching import EVERY_EPISODE_COUNTS
 from services.datasets.names import check_dataset_name
 from services.datasets.summary import DatasetSummary, summarize
 from services.folders import DataFolder, RunFolder
@@ -21,6 +22,7 @@ from services.live.requests import TrainRequest, read_request
 from services.live.running import live_runs
 from services.refusal import Refusal
 from services.training import policies
+from services.units import plural
 
 LONGEST_LOG, LONGEST_SAVE = 200, 20_000
 """The most steps between two log points, and between two checkpoints: LeRobot's defaults."""
@@ -90,10 +92,14 @@ def plan(
 
 
 def episodes_used(summary: DatasetSummary) -> str:
-    """How many of the dataset's episodes a training would read: `79 of 81 episodes, 2 rejected left out`."""
-    if not summary.rejected:
-        return f"{summary.episodes} episode{'' if summary.episodes == 1 else 's'}"
-    return f"{summary.accepted} of {summary.episodes} episodes, {summary.rejected} rejected left out"
+    """How many of the dataset's episodes a training would use: `79 of 81 episodes, 2 rejected left out`."""
+    if not summary.marked:
+        return f"{plural(summary.episodes, 'episode')}, {EVERY_EPISODE_COUNTS}"
+    used = plural(summary.episodes, "episode")
+    if summary.rejected:
+        used = f"{summary.accepted} of {used}, {summary.rejected} rejected left out"
+    unmarked = summary.episodes - summary.marked
+    return f"{used}; {unmarked} without a mark count" if unmarked else used
 
 
 def begin(folder: DataFolder, request: TrainRequest) -> RunFolder:

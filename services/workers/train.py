@@ -25,7 +25,7 @@ def body(context: Context, request: TrainRequest) -> End:
     if not root.is_dir():
         raise CannotStart(f"there is no dataset {request.dataset}")
     try:
-        lock = dataset_lock(root, context.run.id, operator=request.operator)
+        lock = dataset_lock(root, context.run.id, operator=request.operator, reading=True)
     except DatasetBusy as busy:
         raise CannotStart(str(busy)) from busy
     with lock:

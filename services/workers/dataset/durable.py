@@ -24,8 +24,10 @@ from lerobot.configs import RGBEncoderConfig
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
 from services.datasets.claim import Claim, Claimed, ClaimLost
+from services.datasets.content import contents
+from services.datasets.fitting import bind_marks
 from services.datasets.lock import DatasetBusy, DatasetProblem
-from services.datasets.marks import Mark, begin_marks, write_mark
+from services.datasets.marks import Mark, write_mark
 from services.datasets.summary import INFO
 from services.text import clean
 from services.workers.dataset import lerobot_hooks
@@ -124,7 +126,7 @@ class DurableDataset:
             recovery = _prepare(survey, repo_id, fps, features, robot_type, resume=resume)
             claim = claim or stack.enter_context(_claim(root, session))  # the folder is new
             write_backups(root)
-            begin_marks(root, survey.episodes)
+            bind_marks(root, survey.contents)
             opened = cls(root, _opener(root, repo_id, config, encoder), recovery, claim)
             stack.pop_all()
         return opened
@@ -271,7 +273,8 @@ class DurableDataset:
         files = self._new_files()
         rewritten = [self.root / name for name in (TASKS, STATS, INFO)]
         sync_all([*files, *rewritten], self.root)
-        write_mark(self.root, index, mark)
+        data = contents(path for path in files if path.is_relative_to(self.root / "data"))
+        write_mark(self.root, index, mark, data.get(index, ""))
         self._claim.renew()
         lerobot_hooks.commit_metadata(self._dataset)
         committed = self._new_files()

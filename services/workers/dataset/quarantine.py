@@ -21,6 +21,7 @@ class Quarantine:
 
     root: Path
     moved: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
 
     @cached_property
     def folder(self) -> Path:
@@ -36,15 +37,17 @@ class Quarantine:
     @property
     def name(self) -> str:
         """The folder's path relative to the dataset; empty if nothing was quarantined."""
-        return str(self.folder.relative_to(self.root)) if self.moved else ""
+        return str(self.folder.relative_to(self.root)) if self.moved or self.copied else ""
 
     def take(self, path: Path) -> None:
         """Move a file or folder there, keeping its relative path."""
-        path.replace(self._place(path))
+        path.replace(self._place(path, self.moved))
 
     def keep_copy(self, path: Path) -> None:
-        """Keep a copy of a file that is about to be replaced."""
-        place = self._place(path)
+        """Keep a copy of a file that is about to be replaced, if it exists."""
+        if not path.exists():
+            return
+        place = self._place(path, self.copied)
         try:
             place.hardlink_to(path)
         except OSError:  # a file system without links
@@ -52,17 +55,19 @@ class Quarantine:
 
     def explain(self, reason: str) -> None:
         """Write the reason into reason.txt and make everything durable; errors such as a full disk are ignored."""
-        if not self.moved:
+        if not self.name:
             return
-        lines = [reason, "", "set aside from here:", *self.moved, ""]
+        lines = [reason, ""]
+        lines += ["set aside from here:", *self.moved, ""] if self.moved else []
+        lines += ["rewritten, here as it was:", *self.copied, ""] if self.copied else []
         with suppress(OSError):
             write_atomically(self.folder / REASON, "\n".join(lines).encode())
-            for folder in {(self.root / name).parent for name in self.moved}:
+            for folder in {(self.root / name).parent for name in (*self.moved, *self.copied)}:
                 sync_folder(folder)
 
-    def _place(self, path: Path) -> Path:
+    def _place(self, path: Path, listed: list[str]) -> Path:
         relative = path.relative_to(self.root)
         place = self.folder / relative
         place.parent.mkdir(parents=True, exist_ok=True)
-        self.moved.append(str(relative))
+        listed.append(str(relative))
         return place

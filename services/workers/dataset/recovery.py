@@ -1,5 +1,7 @@
 """Recovers a dataset after a crash: keeps its committed episodes and sets aside the rest.
 
+What is rewritten is kept as it was beside what is set aside.
+
 All other files of a recorder go to `<root>/quarantine/<timestamp>/`; nothing is deleted. Imports LeRobot only to
 aggregate statistics.
 """
@@ -15,8 +17,9 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from services.datasets.fitting import fit_marks, marks_fit
 from services.datasets.lock import DatasetProblem
-from services.datasets.marks import fit_marks
+from services.datasets.marks import SIDECAR
 from services.datasets.summary import INFO, INFO_BACKUP
 from services.live import events as ev
 from services.workers.dataset import episode_stats
@@ -65,8 +68,8 @@ def recover(root: Path, *, reason: str = "", cut: bool = False, into: Quarantine
 def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarantine | None = None) -> Recovery:
     """The part of `recover` after the survey; `into` is an already started quarantine, if any."""
     if survey.beyond and not cut:
-        raise DatasetProblem(_refusal(survey))
-    root, quarantine = survey.root, into or Quarantine(survey.root)
+        raise DatasetProblem(survey.gap())
+    quarantine = into or Quarantine(survey.root)
     for path in survey.overfull:
         quarantine.keep_copy(path)
         _cut(path, survey)
@@ -75,12 +78,14 @@ def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarant
     if survey.episodes and survey.tasks is None:
         _restore_tasks(survey, quarantine)
     _rebuild_stats(survey, quarantine)
-    message = fit_marks(root, survey.episodes)
-    _rebuild_info(survey)
+    message = _fit_marks(survey, quarantine)
+    _rebuild_info(survey, quarantine)
     quarantine.explain(reason or "left by a recording that did not end properly")
     summary = f"recovered {survey.episodes} episodes, {survey.frames} frames"
     if quarantine.moved:
         summary += f"; {len(quarantine.moved)} files that belong to no episode are in {quarantine.name}"
+    if quarantine.copied:
+        summary += f"; {', '.join(quarantine.copied)} as before: {quarantine.name}"
     if message:
         summary += f"; {message}"
     return Recovery(survey.episodes, survey.frames, tuple(quarantine.moved), quarantine.name, summary)
@@ -96,21 +101,6 @@ def write_backups(root: Path) -> None:
             wanted = (root / original).read_bytes()
             if not (root / backup).exists() or (root / backup).read_bytes() != wanted:
                 write_atomically(root / backup, wanted)
-
-
-def _refusal(survey: Survey) -> str:
-    broken = next((r for p, r in enumerate(survey.rows) if r.index == p and r not in survey.committed), None)
-    which = f"episode {survey.episodes}"
-    if broken:
-        files = (broken.data_file, *broken.videos)
-        absent = [str(path.relative_to(survey.root)) for path in files if not path.exists()]
-        which += f" is broken ({'missing: ' + ', '.join(absent) if absent else 'a file cannot be read'})"
-    else:
-        which += " is missing"
-    return (
-        f"dataset {survey.root.name}: {which}, but {len(survey.beyond)} episodes after it are whole. "
-        "Put the file back from a copy; nothing was changed"
-    )
 
 
 def _cut(path: Path, survey: Survey) -> None:
@@ -132,8 +122,7 @@ def _restore_tasks(survey: Survey, quarantine: Quarantine) -> None:
         raise DatasetProblem(
             f"dataset {survey.root.name}: {TASKS} cannot be read and has no backup; restore it from a copy"
         ) from None
-    if (survey.root / TASKS).exists():
-        quarantine.keep_copy(survey.root / TASKS)
+    quarantine.keep_copy(survey.root / TASKS)
     write_atomically(survey.root / TASKS, backup)
     survey.reread_tasks()
 
@@ -147,6 +136,7 @@ def _rebuild_stats(survey: Survey, quarantine: Quarantine) -> None:
                 quarantine.take(leftover)
         survey.reread_tasks()
     elif not survey.stats_right and (per_episode := _episode_stats(survey)):
+        quarantine.keep_copy(path)
         stats = episode_stats.as_json(episode_stats.aggregate(per_episode))
         write_atomically(path, json.dumps(stats, indent=4, ensure_ascii=False).encode())
 
@@ -157,14 +147,29 @@ def _episode_stats(survey: Survey) -> list[dict[str, Any]]:
     return [s for s in episode_stats.rows(table.filter(pc.less(table["episode_index"], survey.episodes))) if s]
 
 
-def _rebuild_info(survey: Survey) -> None:
+def _is_lerobots(splits: Any) -> bool:
+    """Whether LeRobot's recorder wrote these splits: everything for training."""
+    return isinstance(splits, dict) and list(splits) == ["train"] and str(splits["train"]).startswith("0:")
+
+
+def _fit_marks(survey: Survey, quarantine: Quarantine) -> str:
+    if marks_fit(survey.root, survey.contents):
+        return ""
+    quarantine.keep_copy(survey.root / SIDECAR)
+    return fit_marks(survey.root, survey.contents)
+
+
+def _rebuild_info(survey: Survey, quarantine: Quarantine) -> None:
     """Write info.json last: until it is right, the next survey finds the dataset in need of recovery."""
     if survey.info and not survey.info_right:
+        quarantine.keep_copy(survey.root / INFO)
+        before = survey.info.get("splits")
         info = survey.info | {
             "total_episodes": survey.episodes,
             "total_frames": survey.frames,
             "total_tasks": survey.tasks or 0,
-            "splits": {"train": f"0:{survey.episodes}"} if survey.episodes else {},
         }
+        if not before or _is_lerobots(before):
+            info["splits"] = {"train": f"0:{survey.episodes}"} if survey.episodes else {}
         write_atomically(survey.root / INFO, json.dumps(info, indent=4, ensure_ascii=False).encode())
     write_backups(survey.root)

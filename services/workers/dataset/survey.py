@@ -3,11 +3,16 @@
 The committed episodes are the rows of the readable `meta/episodes` files, contiguous from episode 0, whose data
 and video files exist and can be read. Reads parquet and video headers only, does not import LeRobot, and never
 contacts the Hub (LeRobot would, for whatever it cannot read).
+
+A dataset may be anybody's. What a recorder leaves behind when it dies is told from what somebody put there: files in
+the places of a recording, temporary folders of videos, files that are torn, totals that do not fit the episodes. Other
+statistics, splits, task counts and files are their owner's.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,16 +24,24 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from services.datasets import content
+from services.datasets.fitting import marks_fit
 from services.datasets.lock import DatasetProblem
-from services.datasets.marks import SIDECAR, marks_fit
+from services.datasets.marks import SIDECAR, has_marks
 from services.datasets.summary import INFO, INFO_BACKUP, version_problem
 
 logger = logging.getLogger(__name__)
 
 STATS = "meta/stats.json"
 TASKS = "meta/tasks.parquet"
-_LEFTOVERS = ("tmp*", "images", f".{SIDECAR}.*", "meta/.*")
-"""What a kill leaves: LeRobot's temporary folders and images, and our half-written files."""
+DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+"""LeRobot's own templates, for an info.json that names none (`datasets/utils.py`)."""
+_RECORDED = ("data/chunk-*/file-*.parquet", "meta/episodes/chunk-*/file-*.parquet")
+_HALF_WRITTEN = (f".{SIDECAR}.????????", "meta/.info.json.*", "meta/.stats.json.*", "meta/.tasks.parquet.*")
+"""Names of `sessions.files.write_atomically`'s temporary files."""
+_TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}(\.(mp4|ffconcat))?|tmp-file-\d+\.parquet")
+"""Names of LeRobot's temporary files and folders (Python's tempfile), and of a file that is being cut."""
 _UNREADABLE = (OSError, pa.ArrowException)
 
 
@@ -52,6 +65,7 @@ class Survey:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.ours = has_marks(root)
         self._data_rows: dict[Path, int] = {}
         self._frames: dict[Path, int] = {}
         self.own_info = _read_json(root / INFO)
@@ -85,14 +99,19 @@ class Survey:
 
     @cached_property
     def strays(self) -> list[Path]:
-        """Files and folders of a recorder that belong to no whole episode."""
-        recorded = [
-            *self.root.glob("data/*/*.parquet"),
-            *self.root.glob("meta/episodes/*/*.parquet"),
-            *self.root.glob("videos/**/*.mp4"),
-        ]
-        loose = [path for pattern in _LEFTOVERS for path in self.root.glob(pattern)]
+        """What a recorder left that belongs to no whole episode."""
+        videos = (f"videos/{key}/chunk-*/file-*.mp4" for key in self._video_keys)
+        recorded = [path for pattern in (*_RECORDED, *videos) for path in self.root.glob(pattern)]
+        loose = [path for pattern in _HALF_WRITTEN for path in self.root.glob(pattern)]
+        loose += [path for path in self.root.glob("tmp*") if _is_temporary(path)]
+        loose += [path for path in self.root.glob("images/*/episode-*") if self._is_unsaved(path)]
         return sorted(path for path in recorded if path not in self.kept) + sorted(loose)
+
+    def _is_unsaved(self, folder: Path) -> bool:
+        """Whether these are the pictures of an episode that was being recorded."""
+        number = folder.name.removeprefix("episode-")
+        known = folder.parent.name in self.info.get("features", {})
+        return known and number.isdigit() and int(number) >= self.episodes
 
     @cached_property
     def overfull(self) -> list[Path]:
@@ -116,36 +135,86 @@ class Survey:
             return None
 
     @cached_property
-    def stats_right(self) -> bool:
-        """Whether stats.json covers exactly the rows of the whole episodes (and is missing if there are none)."""
-        stats = _read_json(self.root / STATS)
+    def stats(self) -> dict[str, Any] | None:
+        """stats.json; None if it is missing or torn."""
+        return _read_json(self.root / STATS)
+
+    @property
+    def stats_torn(self) -> bool:
+        """Whether stats.json cannot be read, is missing from a dataset of ours, or belongs to no episode at all."""
+        exists = (self.root / STATS).exists()
         if not self.episodes:
-            return not (self.root / STATS).exists()
+            return exists
+        return self.stats is None and (exists or self.ours)
+
+    @property
+    def stats_right(self) -> bool:
+        """Whether stats.json covers exactly the rows of the whole episodes, as far as it counts them."""
         try:
-            return stats is not None and int(stats["index"]["count"][0]) == self.frames
+            return not self.stats_torn and int((self.stats or {})["index"]["count"][0]) == self.frames
         except (KeyError, IndexError, TypeError, ValueError):
-            return False
+            return not self.stats_torn
 
     @property
     def info_right(self) -> bool:
-        """Whether info.json is readable and its totals are those of the whole episodes."""
+        """Whether info.json is readable and its totals are those of the whole episodes.
+
+        LeRobot numbers the next episode by them. The number of tasks it counts itself: only ours must be right.
+        """
         info = self.own_info
         return (
             info is not None
-            and (info.get("total_episodes"), info.get("total_frames")) == (self.episodes, self.frames)
-            and info.get("total_tasks") == (self.tasks or 0)
+            and (info.get("total_episodes", 0), info.get("total_frames", 0)) == (self.episodes, self.frames)
+            and (not self.ours or info.get("total_tasks", 0) == (self.tasks or 0))
         )
+
+    @cached_property
+    def contents(self) -> dict[int, str]:
+        """The digest of each whole episode's values (`services.datasets.content`)."""
+        found = content.contents(row.data_file for row in self.committed)
+        return {row.index: found.get(row.index, "") for row in self.committed}
 
     @property
     def healthy(self) -> bool:
-        """Whether there is nothing to recover."""
+        """Whether there is nothing to recover before the next episode is recorded."""
         return (
-            not (self.strays or self.overfull)
+            not (self.strays or self.overfull or self.stats_torn)
             and self.info_right
-            and self.stats_right
             and (self.tasks is not None or not self.episodes)
-            and marks_fit(self.root, self.episodes)
+            and marks_fit(self.root, self.contents)
         )
+
+    def gap(self) -> str:
+        """Which episode is broken or missing before others that are whole, in a sentence; empty if none is."""
+        if not self.beyond:
+            return ""
+        broken = next((r for p, r in enumerate(self.rows) if r.index == p and r not in self.committed), None)
+        which = f"episode {self.episodes}"
+        if broken:
+            files = (broken.data_file, *broken.videos)
+            absent = [str(path.relative_to(self.root)) for path in files if not path.exists()]
+            which += f" is broken ({'missing: ' + ', '.join(absent) if absent else 'a file cannot be read'})"
+        else:
+            which += " is missing"
+        return (
+            f"dataset {self.root.name}: {which}, but {len(self.beyond)} episodes after it are whole. "
+            "Put the file back from a copy; nothing was changed"
+        )
+
+    def unreadable(self) -> str:
+        """What LeRobot would stumble on if it read the dataset as it lies there, in a few words; empty if nothing."""
+        for path in (*self.root.glob("data/*/*.parquet"), *self.root.glob("meta/episodes/*/*.parquet")):
+            if self._rows_in(path) < 0:
+                return f"{path.relative_to(self.root)} cannot be read"
+        if self.own_info is None:
+            return f"{INFO} cannot be read"
+        if self.own_info.get("total_episodes", 0) > self.episodes:
+            return f"{INFO} counts {self.own_info['total_episodes']} episodes, and {self.episodes} are whole"
+        if self.episodes and self.tasks is None:
+            return f"{TASKS} cannot be read"
+        if self.episodes and self.stats is None:
+            return f"{STATS} cannot be read"
+        return ""
 
     def reread_tasks(self) -> None:
         """Read tasks.parquet again when `tasks` is next used: it was replaced or removed."""
@@ -186,12 +255,12 @@ class Survey:
         return columns + [f"videos/{key}/{name}" for key in self._video_keys for name in (*location, "to_timestamp")]
 
     def _row(self, path: Path, values: dict[str, Any]) -> EpisodeRow:
-        data = self.info["data_path"].format(
+        data = (self.info.get("data_path") or DATA_PATH).format(
             chunk_index=values["data/chunk_index"], file_index=values["data/file_index"]
         )
         videos = {
             self.root
-            / self.info["video_path"].format(
+            / (self.info.get("video_path") or VIDEO_PATH).format(
                 video_key=key,
                 chunk_index=values[f"videos/{key}/chunk_index"],
                 file_index=values[f"videos/{key}/file_index"],
@@ -201,12 +270,15 @@ class Survey:
         return EpisodeRow(values["episode_index"], values["length"], path, self.root / data, videos)
 
     def _whole(self) -> list[bool]:
-        """For each row, whether its data rows and its part of every video exist."""
+        """For each row, whether its data rows and its part of every video exist.
+
+        Of a video that is not ours no more is asked than that it can be read: LeRobot takes the nearest frame.
+        """
         whole, used = [], defaultdict[Path, int](int)
+        fps = self.info["fps"] if self.ours and self.rows else 0
         for row in self.rows:
             used[row.data_file] += row.length
             has_data = used[row.data_file] <= self._rows_in(row.data_file)
-            fps = self.info["fps"]
             whole.append(has_data and all(self._frames_in(v) + 0.5 >= end * fps for v, end in row.videos.items()))
         return whole
 
@@ -222,6 +294,15 @@ class Survey:
         if path not in self._frames:
             self._frames[path] = count_frames(path)
         return self._frames[path]
+
+
+def _is_temporary(path: Path) -> bool:
+    """Whether LeRobot's recorder, or a repair, left this: of folders those that hold nothing but videos in progress."""
+    if not path.is_dir():
+        return bool(_TEMPORARY.fullmatch(path.name))
+    names = [entry.name for entry in path.iterdir()]
+    unfinished = all(name.endswith("_streaming.mp4") for name in names)
+    return unfinished and bool(names or _TEMPORARY.fullmatch(path.name))
 
 
 def count_frames(video: Path) -> int:

@@ -90,11 +90,11 @@ def _sync(folder: Path) -> int:
 
 def value_names(features: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """The names of the numeric features' values, of features whose values the dataset names one by one."""
-    numeric = {key: f.get("names") for key, f in features.items() if f["dtype"] not in ("video", "image")}
+    numeric = {key: f.get("names") for key, f in features.items() if f.get("dtype") not in ("video", "image")}
     return {
         key: tuple(map(str, names))
         for key, names in numeric.items()
-        if isinstance(names, list | tuple) and len(names) == features[key]["shape"][0]
+        if isinstance(names, list | tuple) and [len(names)] == list(features[key].get("shape", ()))[:1]
     }
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from services.checkpoints.checkpoint import ACTION, IMAGES, JOINTS, Provenance
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import read_calibrations, read_marks
+from services.datasets.matching import Matched, match
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
-from services.workers.dataset.recovery import repair
 from services.workers.dataset.survey import Survey
 from services.workers.training.channel import Channel
 from services.workers.training.checkpoints import start_pose, value_names
@@ -22,7 +24,8 @@ class Demonstrations:
     """The accepted `episodes` of `total`; `names` are the values of each numeric feature, in order.
 
     `start_pose` is the median pose (degrees) in which they begin, empty if the dataset does not have it; `calibrations`
-    are the arms' calibrations while recording, by session and arm, as far as known.
+    are the arms' calibrations while recording, by session and arm, as far as known. `notes` say what the operator
+    should know of the marks.
     """
 
     root: Path
@@ -31,36 +34,60 @@ class Demonstrations:
     names: dict[str, tuple[str, ...]]
     start_pose: dict[str, float]
     calibrations: dict[str, dict[str, str]]
+    notes: tuple[str, ...] = ()
 
 
 def read_demonstrations(request: TrainRequest, channel: Channel) -> Demonstrations:
-    """Recover the dataset if needed, and choose its accepted episodes.
+    """Choose the dataset's accepted episodes. Nothing of it is changed: it may be anybody's.
 
     The supervisor holds the dataset's lock. Raises DatasetProblem.
     """
     channel.progress("checking the dataset")
     root = Path(request.data_dir) / "datasets" / request.dataset
-    survey = _recovered(root, channel)
-    marks = read_marks(root)
-    episodes = tuple(i for i in range(survey.episodes) if marks.accepted(i))
-    if not episodes:
-        reason = f"none of its {survey.episodes} episodes is accepted" if survey.episodes else "it holds no episode"
-        raise DatasetProblem(f"dataset {request.dataset} cannot be trained on: {reason}")
-    features: dict[str, dict[str, Any]] = survey.info["features"]
-    names = value_names(features)
-    pose = start_pose(root, episodes, names.get(JOINTS, ()))
-    recorders = {marks[index].session for index in episodes if index in marks}
-    calibrations = {session: arms for session, arms in read_calibrations(root).items() if session in recorders}
-    return Demonstrations(root, episodes, survey.episodes, names, pose, calibrations)
+    try:
+        survey = _readable(root, request.dataset)
+        matched = _marks_of(survey, request.dataset)
+        episodes = matched.accepted()
+        if not episodes:
+            reason = f"none of its {survey.episodes} episodes is accepted" if survey.episodes else "it holds no episode"
+            raise DatasetProblem(f"dataset {request.dataset} cannot be trained on: {reason}")
+        features: dict[str, dict[str, Any]] = survey.info["features"]
+        names = value_names(features)
+        pose = start_pose(root, episodes, names.get(JOINTS, ()))
+        recorders = {matched.marks[index].session for index in episodes if index in matched.marks}
+        calibrations = {session: arms for session, arms in read_calibrations(root).items() if session in recorders}
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetProblem(f"dataset {request.dataset} cannot be read: {error}") from error
+    return Demonstrations(root, episodes, survey.episodes, names, pose, calibrations, matched.notes())
 
 
-def _recovered(root: Path, channel: Channel) -> Survey:
-    """The dataset's survey once it is whole; sends an event if it had to be repaired."""
+def _readable(root: Path, name: str) -> Survey:
+    """The survey of a dataset that LeRobot can read as it lies there. Raises DatasetProblem."""
     survey = Survey(root)
-    if not survey.healthy:
-        channel.send(repair(survey, reason="found at the start of a training").event())
-        survey = Survey(root)
+    if survey.beyond:
+        raise DatasetProblem(survey.gap())
+    if why := survey.unreadable():
+        raise DatasetProblem(
+            f"dataset {name} cannot be trained on: {why}. A training changes nothing in it; if a recording ended "
+            f"badly, `lab-console dataset {name} --repair` keeps the whole episodes and sets the rest aside"
+        )
     return survey
+
+
+def _marks_of(survey: Survey, name: str) -> Matched:
+    """Each episode's own mark. Raises DatasetProblem if rejected episodes might be trained on."""
+    marks = read_marks(survey.root)
+    if marks.message:
+        raise DatasetProblem(f"{marks.message}: put a copy back, or remove the file if every episode shall count")
+    matched = match(marks, survey.contents)
+    if matched.doubtful:
+        numbers = ", ".join(map(str, matched.doubtful[:8]))
+        raise DatasetProblem(
+            f"dataset {name}: the marks reject episode {numbers}, but of other values: the episodes were edited or "
+            f"renumbered. `lab-console dataset {name}` shows the marks; with --carry-marks it looks for those of "
+            "these episodes, with --keep-marks it keeps them by number"
+        )
+    return matched
 
 
 def provenance(

@@ -117,6 +117,7 @@ class TrainingRun:
                 frames=int(self._dataset.num_frames),
                 cameras=tuple(k.removeprefix(IMAGES) for k in config.policy.image_features),
                 excluded_cameras=self.request.exclude_cameras,
+                notes=self.demonstrations.notes,
                 log_freq=config.log_freq,
                 save_freq=config.save_freq,
                 config=resolved,

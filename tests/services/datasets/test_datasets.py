@@ -16,9 +16,7 @@ from services.datasets.lock import DatasetBusy, dataset_lock
 from services.datasets.marks import (
     SIDECAR,
     Mark,
-    fit_marks,
     keep_calibration,
-    marks_fit,
     read_calibrations,
     read_marks,
     write_mark,
@@ -110,26 +108,19 @@ def test_marks_come_back_and_unknown_keys_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"episodes":{"x":{}}}', b'{"episodes":{"0":{"accepted":"?"}}}']
 )
-def test_an_unreadable_sidecar_is_set_aside_and_said_so(tmp_path: Path, content: bytes) -> None:
+def test_reading_leaves_an_unreadable_sidecar_where_it_is_and_says_so_each_time(tmp_path: Path, content: bytes) -> None:
     (tmp_path / SIDECAR).write_bytes(content)
-    marks = read_marks(tmp_path)
-    assert not marks
-    assert "lab-console.json.corrupt-1" in marks.message
-    assert (tmp_path / "lab-console.json.corrupt-1").read_bytes() == content
-    assert not read_marks(tmp_path).message
+    for _ in range(2):
+        marks = read_marks(tmp_path)
+        assert not marks and f"({SIDECAR}) cannot be read" in marks.message
+    assert [path.name for path in tmp_path.iterdir()] == [SIDECAR]
 
 
-def test_marks_are_fitted_to_the_episodes_there_are(tmp_path: Path) -> None:
-    for index in (0, 1, 5):
-        write_mark(tmp_path, index, Mark(accepted=False))
-    assert not marks_fit(tmp_path, 3)
-    fit_marks(tmp_path, 3)
-    assert dict(read_marks(tmp_path)) == {
-        0: Mark(accepted=False),
-        1: Mark(accepted=False),
-        2: Mark(flags=("recovered",)),
-    }
-    assert marks_fit(tmp_path, 3)
+def test_writing_sets_an_unreadable_sidecar_aside_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / SIDECAR).write_bytes(b"{")
+    assert "lab-console.json.corrupt-1" in write_mark(tmp_path, 0, Mark())
+    assert (tmp_path / "lab-console.json.corrupt-1").read_bytes() == b"{"
+    assert not write_mark(tmp_path, 0, Mark()) and not read_marks(tmp_path).message
 
 
 def test_a_dataset_is_summed_up_from_its_info_and_marks(tmp_path: Path) -> None:
@@ -157,11 +148,39 @@ def test_a_bad_dataset_says_its_problem_and_hides_none_of_the_others(tmp_path: P
     assert problems.pop("good") is None
     assert problems == {
         "old": "version 2.1: convert it with LeRobot's convert_dataset_v21_to_v30",
-        "odd": "meta/info.json cannot be read and has no backup",
+        "odd": "meta/info.json is not as LeRobot writes it: Expected `float`, got `str` - at `$.fps`",
         "empty": "no meta/info.json",
-        "torn": "meta/info.json is missing or torn: resume recording once, which restores it",
+        "torn": "meta/info.json is torn: it is no JSON; "
+        "`lab-console dataset torn --repair` restores it from its backup",
     }
     assert summarize(torn).episodes == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "fps"),
+    [({"fps": 30.0}, 30), ({"fps": "30"}, 30), ({"fps": 29.97}, 29.97), ({"total_videos": 3, "chunks": [1]}, 30)],
+)
+def test_an_info_of_another_tool_is_read_as_lerobot_reads_it(
+    tmp_path: Path, changes: dict[str, object], fps: float
+) -> None:
+    summary = summarize(make(tmp_path / "other", **changes))
+    assert (summary.fps, summary.episodes, summary.problem) == (fps, 3, None)
+    assert str(summary.fps) == str(fps)
+
+
+def test_keys_that_lerobot_has_a_default_for_may_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "meta").mkdir()
+    few = {key: INFO[key] for key in ("codebase_version", "fps", "features", "total_episodes")}
+    (tmp_path / datasets.INFO).write_bytes(orjson.dumps(few))
+    summary = summarize(tmp_path)
+    assert (summary.problem, summary.episodes, summary.marked, summary.robot_type) == (None, 3, 0, None)
+
+
+def test_a_damaged_sidecar_is_a_problem_until_somebody_decides(tmp_path: Path) -> None:
+    root = make(tmp_path / "pick")
+    (root / SIDECAR).write_bytes(b"{")
+    for _ in range(2):
+        assert "remove the file if every episode shall count" in str(summarize(root).problem)
 
 
 def test_a_save_that_was_cut_short_shows_the_committed_episodes(tmp_path: Path) -> None:
@@ -170,7 +189,7 @@ def test_a_save_that_was_cut_short_shows_the_committed_episodes(tmp_path: Path) 
     summary = summarize(root)
     assert summary.episodes == 3
     assert summary.problem is not None
-    assert "resume" in summary.problem
+    assert "lab-console dataset pick --repair" in summary.problem
 
 
 def test_the_newest_dataset_comes_first(tmp_path: Path) -> None:

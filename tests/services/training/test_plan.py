@@ -99,7 +99,7 @@ def test_a_dataset_that_cannot_be_read_is_refused(tmp_path: Path, info: dict[str
 
 def test_a_dataset_with_a_torn_info_is_refused(folder: DataFolder) -> None:
     (folder.datasets / "cubes/meta/info.json").write_text('{"fps": 3')
-    with pytest.raises(Refusal, match=r"cannot be trained on: meta/info\.json cannot be read"):
+    with pytest.raises(Refusal, match=r"cannot be trained on: meta/info\.json is torn"):
         plan(folder)
 
 
@@ -111,9 +111,15 @@ def test_a_dataset_without_an_accepted_episode_is_refused(folder: DataFolder) ->
 
 
 def test_the_episodes_that_would_be_used_are_reported(folder: DataFolder) -> None:
-    assert training.episodes_used(summarize(folder.datasets / "cubes")) == "3 episodes"
+    def used() -> str:
+        return training.episodes_used(summarize(folder.datasets / "cubes"))
+
+    assert used() == "3 episodes, no marks: every episode counts"
     write_mark(folder.datasets / "cubes", 1, Mark(accepted=False))
-    assert training.episodes_used(summarize(folder.datasets / "cubes")) == "2 of 3 episodes, 1 rejected left out"
+    assert used() == "2 of 3 episodes, 1 rejected left out; 2 without a mark count"
+    for index in (0, 2):
+        write_mark(folder.datasets / "cubes", index, Mark())
+    assert used() == "2 of 3 episodes, 1 rejected left out"
 
 
 def test_a_camera_is_left_out_once_and_settings_keep_their_values(folder: DataFolder) -> None:

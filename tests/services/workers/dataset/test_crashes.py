@@ -272,12 +272,16 @@ def test_orphans_and_temporary_folders_go_to_quarantine(healthy: Path) -> None:
 
 def test_marks_follow_the_episodes(healthy: Path) -> None:
     sidecar = orjson.loads((healthy / SIDECAR).read_bytes())
-    sidecar["episodes"]["3"] = sidecar["episodes"].pop("2")
-    (healthy / SIDECAR).write_bytes(orjson.dumps(sidecar))
-    recovered_ = recover(healthy)
-    assert recovered_ is not None
+    sidecar["episodes"]["3"] = sidecar["episodes"].pop("2") | {"session": "s"}
+    sidecar["episodes"]["1"] = {"content": "of an episode that is gone"}
+    before = orjson.dumps(sidecar)
+    (healthy / SIDECAR).write_bytes(before)
+    found = recovered(healthy)
     assert set(read_marks(healthy)) == {0, 1, 2}
-    assert read_marks(healthy)[2] == Mark(accepted=True, flags=("recovered",))
+    assert read_marks(healthy)[1] == Mark(accepted=True, flags=("recovered",))
+    assert read_marks(healthy)[2] == Mark(session="s"), "found by the episode's content"
+    assert (healthy / found.where / SIDECAR).read_bytes() == before
+    assert SIDECAR in found.summary and found.where in found.summary
 
 
 def test_unreadable_marks_are_set_aside_and_reported(healthy: Path) -> None:

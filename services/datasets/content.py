@@ -1,0 +1,85 @@
+"""What tells one episode from another, whatever its number and its file: a digest of its recorded values.
+
+LeRobot's delete, split and merge renumber episodes and write them into other files; their values stay bit for bit.
+Reads parquet (pyarrow), so import this only where a dataset is really looked into.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+EPISODE = "episode_index"
+_TELLING = ("observation.state", "action")
+"""The first of these that a dataset has is digested: states are edited least."""
+_NUMBERING = frozenset({EPISODE, "index", "frame_index", "task_index", "timestamp"})
+_LENGTH = 32
+"""Hexadecimal digits of a digest."""
+
+
+def contents(files: Iterable[Path]) -> dict[int, str]:
+    """The digest of each episode in these data files. An episode without numeric values has an empty one.
+
+    Raises OSError or pyarrow.ArrowException for a file that cannot be read.
+    """
+    found: dict[int, str] = {}
+    for path in sorted(set(files)):
+        found |= _of_file(path)
+    return found
+
+
+def data_files(root: Path) -> list[Path]:
+    """The dataset's data files, as LeRobot lays them out."""
+    return sorted(root.glob("data/*/*.parquet"))
+
+
+def _of_file(path: Path) -> dict[int, str]:
+    with pq.ParquetFile(path) as file:
+        columns = _columns(file.schema_arrow)
+        table = file.read(columns=[EPISODE, *columns])
+    numbers = table[EPISODE].to_numpy()
+    starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)] if len(numbers) else []
+    return {
+        int(numbers[start]): _digest(table.slice(start, end - start), columns)
+        for start, end in itertools.pairwise(starts)
+    }
+
+
+def _columns(schema: pa.Schema) -> list[str]:
+    """The columns to digest: the first telling one, else every numeric one that is no numbering."""
+    telling = next((name for name in _TELLING if name in schema.names), None)
+    if telling:
+        return [telling]
+    return sorted(f.name for f in schema if f.name not in _NUMBERING and _is_numeric(f.type))
+
+
+def _is_numeric(kind: Any) -> bool:
+    while pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind) or pa.types.is_large_list(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _digest(table: pa.Table, columns: list[str]) -> str:
+    if not columns:
+        return ""
+    digest = hashlib.sha256(f"{table.num_rows} rows".encode())
+    for name in columns:
+        digest.update(f"; {name}: ".encode())
+        digest.update(_values(table[name]).astype("<f8").tobytes())
+    return digest.hexdigest()[:_LENGTH]
+
+
+def _values(column: Any) -> Any:
+    """All numbers of the column in a row, however deep its lists."""
+    array = column.combine_chunks()
+    array = array.storage if isinstance(array, pa.ExtensionArray) else array
+    while hasattr(array, "flatten") and not pa.types.is_primitive(array.type):
+        array = array.flatten()
+    return np.asarray(array.to_numpy(zero_copy_only=False))
