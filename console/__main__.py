@@ -59,6 +59,8 @@ def _verb(name: str) -> Callable[[argparse.Namespace], int]:
             from console.commands.arm import rest as verb
         case "release":
             from console.commands.arm import release as verb
+        case "dataset":
+            from console.commands.dataset import dataset as verb
         case "show":
             from console.commands.show import show as verb
         case _:

@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     _record(verbs)
     _train(verbs)
     _eval(verbs)
+    _dataset(verbs)
     _sessions(verbs)
     _show(verbs)
     _verb(verbs, "attach", "open a running session again, here", "lab-console attach").add_argument(
@@ -130,6 +131,36 @@ def _eval(verbs: _Verbs) -> None:
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
     add("--dataset", default="", metavar="NAME", help="where the motion goes (default: rollout_, run and step)")
+
+
+def _dataset(verbs: _Verbs) -> None:
+    dataset = _verb(
+        verbs,
+        "dataset",
+        "look closely into a dataset; repair it after a crash, or carry marks over to it",
+        "lab-console dataset pick_place --carry-marks",
+    )
+    dataset.add_argument("name", metavar="NAME", help="the dataset's name, or owner/name")
+    act = dataset.add_mutually_exclusive_group()
+    act.add_argument(
+        "--repair",
+        action="store_true",
+        help="set aside what a recording left that ended badly, and keep the whole episodes; nothing is deleted",
+    )
+    act.add_argument(
+        "--carry-marks",
+        action="store_true",
+        help="find the marks of its episodes in other datasets, after LeRobot's delete, split or merge",
+    )
+    act.add_argument("--keep-marks", action="store_true", help="keep the marks by number although episodes were edited")
+    dataset.add_argument(
+        "--from",
+        action="append",
+        default=[],
+        dest="sources",
+        metavar="NAME",
+        help="carry marks over from this dataset only; may be repeated (default: every other one)",
+    )
 
 
 def _sessions(verbs: _Verbs) -> None:

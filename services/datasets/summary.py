@@ -60,7 +60,7 @@ class _Info(msgspec.Struct):
 
 def list_datasets(folder: Path) -> list[DatasetSummary]:
     """Every dataset below `folder` (`name` and `owner/name`), newest first; a bad one has a `problem`."""
-    roots = sorted(_dataset_folders(folder), key=_changed, reverse=True)
+    roots = sorted(dataset_folders(folder), key=_changed, reverse=True)
     return [summarize(root, name=str(root.relative_to(folder))) for root in roots]
 
 
@@ -138,7 +138,8 @@ def _cameras(info: _Info) -> tuple[str, ...]:
     return tuple(k.removeprefix(prefix) for k, f in info.features.items() if f.get("dtype") in ("video", "image"))
 
 
-def _dataset_folders(folder: Path) -> Iterator[Path]:
+def dataset_folders(folder: Path) -> Iterator[Path]:
+    """The roots of the datasets below `folder`, and folders that hold none."""
     for child in _folders_in(folder):
         if (child / "meta").is_dir():
             yield child

@@ -157,16 +157,16 @@ class Survey:
 
     @property
     def info_right(self) -> bool:
-        """Whether info.json is readable and its totals are those of the whole episodes.
-
-        LeRobot numbers the next episode by them. The number of tasks it counts itself: only ours must be right.
-        """
+        """Whether info.json is readable and its totals are those of the whole episodes: LeRobot numbers by them."""
         info = self.own_info
-        return (
-            info is not None
-            and (info.get("total_episodes", 0), info.get("total_frames", 0)) == (self.episodes, self.frames)
-            and (not self.ours or info.get("total_tasks", 0) == (self.tasks or 0))
-        )
+        totals = (self.episodes, self.frames)
+        return info is not None and (info.get("total_episodes"), info.get("total_frames")) == totals and self._counts
+
+    @property
+    def _counts(self) -> bool:
+        """Whether info.json counts tasks: LeRobot reads none from a file without a count. Ours must be exact."""
+        counted, tasks = (self.own_info or {}).get("total_tasks", 0), self.tasks or 0
+        return bool(counted == tasks if self.ours else counted or not tasks)
 
     @cached_property
     def contents(self) -> dict[int, str]:
@@ -214,6 +214,8 @@ class Survey:
             return f"{TASKS} cannot be read"
         if self.episodes and self.stats is None:
             return f"{STATS} cannot be read"
+        if self.tasks and not self.own_info.get("total_tasks"):
+            return f"{INFO} counts no tasks (`total_tasks`), so that LeRobot reads none"
         return ""
 
     def reread_tasks(self) -> None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from services.checkpoints.checkpoint import JOINTS, PRETRAINED, Provenance, missing, write_provenance
+from services.datasets.content import data_files
 from services.workers.training.partial_checkpoints import partial_path
 from sessions.files import sync_folder
 
@@ -106,7 +107,8 @@ def start_pose(root: Path, episodes: Sequence[int], joints: Sequence[str]) -> di
     if not joints or any(not name.endswith(".pos") for name in joints):
         return {}
     first = (pc.field("frame_index") == 0) & pc.field("episode_index").isin(list(episodes))
-    rows = pads.dataset(root / "data", format="parquet").to_table(columns=[JOINTS], filter=first)
+    files = [str(path) for path in data_files(root)]
+    rows = pads.dataset(files, format="parquet").to_table(columns=[JOINTS], filter=first)
     if not rows.num_rows:
         return {}
     median = np.median(np.array(rows[JOINTS].to_pylist(), dtype=float), axis=0)

@@ -19,6 +19,7 @@ import pytest
 
 import services.live.launch
 from services.checkpoints import checkpoint as checkpoints
+from services.datasets import care
 from services.datasets.lock import dataset_lock
 from services.datasets.marks import Mark, keep_calibration, write_mark
 from services.folders import RunFolder
@@ -325,13 +326,15 @@ def test_recording_may_go_on_while_a_training_runs(lab: Rig) -> None:
     over(lab, run)
 
 
-def test_a_dataset_left_by_a_crash_is_recovered_first(lab: Rig) -> None:
+def test_a_dataset_left_by_a_crash_is_refused_and_trains_once_it_is_repaired(lab: Rig) -> None:
     stray = lab.folder.datasets / "cubes" / "data" / "chunk-000" / "file-099.parquet"
     stray.write_bytes(b"PAR1 half")
-    run = train(lab.folder, steps=1)
-    assert over(lab, run).status is SessionStatus.FINISHED
-    (recovered,) = lab.events(run, ev.DatasetRecovered)
-    assert recovered.episodes == 3 and not stray.exists()
+    state = over(lab, train(lab.folder, steps=1))
+    assert state.status is SessionStatus.ABORTED and stray.exists()
+    assert "file-099.parquet cannot be read" in state.end_reason
+    assert "`lab-console dataset cubes --repair`" in state.end_reason
+    assert "recovered 3 episodes" in care.attend(lab.folder, "cubes", care.Act.REPAIR).done[0]
+    assert over(lab, train(lab.folder, steps=1)).status is SessionStatus.FINISHED and not stray.exists()
 
 
 # -- things that go wrong ---------------------------------------------------------------------------------------

@@ -1,0 +1,59 @@
+"""Carries marks over to a dataset that LeRobot made of others (delete, split, merge), by the episodes' contents.
+
+Reads parquet: see `services.datasets.content`. For whoever holds the dataset's lock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from services.datasets.content import contents, data_files
+from services.datasets.marks import Mark, Marks, read_marks, replace_marks
+from services.datasets.matching import match
+
+
+def carry_marks(root: Path, episodes: Mapping[int, str], sources: Iterable[Path]) -> dict[int, str]:
+    """Give each episode without a mark of its own that of the same episode in `sources`, in this order.
+
+    `episodes` are the contents of the dataset at `root`. Returns the source's name by episode. An episode whose marks
+    in one source disagree gets none. Raises OSError.
+    """
+    own = match(read_marks(root), episodes)
+    found, origin = dict(own.marks), dict[int, str]()
+    for source in sources:
+        known = _by_content(source)
+        for number in own.unmarked:
+            mark = known.get(episodes[number]) if number not in found else None
+            if mark is not None:
+                found[number], origin[number] = mark, source.name
+    if origin or own.moved:
+        replace_marks(root, found, episodes)
+    return origin
+
+
+def keep_marks(root: Path, episodes: Mapping[int, str]) -> int:
+    """Bind the marks to the episodes of their numbers, whatever these hold now; returns how many. Raises OSError."""
+    kept = {number: mark for number, mark in read_marks(root).by_episode.items() if number in episodes}
+    replace_marks(root, kept, episodes)
+    return len(kept)
+
+
+def _by_content(source: Path) -> dict[str, Mark]:
+    """The mark of each content, where the source has one that does not disagree with itself."""
+    marks = read_marks(source)
+    found: defaultdict[str, set[Mark]] = defaultdict(set)
+    for number, content in _contents_of(source, marks).items():
+        if number in marks and content:
+            found[content].add(marks[number])
+    return {content: next(iter(same)) for content, same in found.items() if len({m.accepted for m in same}) == 1}
+
+
+def _contents_of(source: Path, marks: Marks) -> dict[int, str]:
+    """What its marks are bound to; those of older versions to what the episodes of their numbers hold."""
+    if len(marks.contents) == len(marks):
+        return marks.contents
+    held = contents(data_files(source))
+    trusted = match(marks, held).marks
+    return {n: marks.contents.get(n) or held[n] for n in marks if n in marks.contents or n in trusted}
