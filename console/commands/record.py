@@ -18,6 +18,7 @@ from services.live import intents
 from services.live.client import Client
 from services.live.link import LinkLost
 from services.live.phases import Phase
+from services.live.reasons import AlarmSource
 from services.live.snapshots import Snapshot
 from services.recording import plan as recording
 from services.refusal import Refusal
@@ -80,6 +81,8 @@ async def _takes(client: Client, interrupts: Interrupts, *, by_key: bool) -> str
     """Drive the session until the target is reached; returns an error message, or an empty string."""
     while client.snapshot.running and not client.snapshot.reached and not interrupts.asked:
         state = client.snapshot
+        if problem := _dataset_problem(state):
+            return problem
         if state.phase is Phase.IDLE or state.phase in (Phase.READY, Phase.RESET):
             waits = by_key or state.phase is not Phase.IDLE
             if waits and not await _until_scene_is_reset(client, by_key=by_key):
@@ -104,6 +107,13 @@ def _lost_in_a_row(state: Snapshot) -> str:
     lost = {entry.take: entry.reason for entry in state.lost}
     last = [lost.get(take, "") for take in range(state.take, state.take - LOST_IN_A_ROW, -1)]
     return last[0] if all(last) and not state.unsaved_take else ""
+
+
+def _dataset_problem(state: Snapshot) -> str:
+    """Why no take can be recorded at all, known before the arm moves; empty later: a take may fail, the next not."""
+    if state.phase is not Phase.IDLE or state.take:
+        return ""
+    return next((alarm.text for alarm in state.alarms if alarm.source == AlarmSource.DATASET), "")
 
 
 async def _until_phase_changes(client: Client, phase: Phase, timeout_s: float | None = None) -> None:

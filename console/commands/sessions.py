@@ -16,7 +16,7 @@ from services.text import clean
 
 def sessions(options: argparse.Namespace) -> int:
     """List the log, as lines or as JSON; with `--schema`, print the JSON Schema of that list."""
-    from services.log import logbook
+    from services.log import damage, logbook
     from services.log.headline import headline
     from services.log.listing import as_json, schema
 
@@ -37,6 +37,8 @@ def sessions(options: argparse.Namespace) -> int:
         return FAILED
     if book.message:
         complain(book.message)
+        if not options.json:  # a script may read that one
+            damage.mark_shown(folder)
     chosen = [s for s in book.sessions if options.kind in (None, s.kind.value)]
     if options.json:
         _print(as_json(chosen))

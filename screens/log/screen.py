@@ -82,7 +82,7 @@ class LogScreen(AnnotationScreen, LabScreen):
 
     @work(group="log", exclusive=True)
     async def _fold(self) -> None:
-        from services.log import logbook
+        from services.log import damage, logbook
 
         try:
             book = await asyncio.to_thread(logbook.sessions, self.desk.folder)
@@ -91,6 +91,8 @@ class LogScreen(AnnotationScreen, LabScreen):
             self._problem = str(problem)
         self._loaded = True
         self._filter()
+        if self._problem and self.is_current:
+            await asyncio.to_thread(damage.mark_shown, self.desk.folder)
 
     def _filter(self) -> None:
         from services.log import logbook

@@ -12,6 +12,7 @@ from services.bench.profiles import FASTEST_HZ, Profile
 from services.checkpoints.checkpoint import Checkpoint, CheckpointProblem, resolve
 from services.checkpoints.compatibility import fit_cameras
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_rollout_name
+from services.datasets.place import check_writable
 from services.datasets.summary import summarize
 from services.folders import DataFolder, RunFolder
 from services.live import intents
@@ -146,6 +147,8 @@ def _check_dataset(datasets: Path, name: str) -> None:
         check_rollout_name(name)
     except ValueError as error:
         raise Refusal(str(error)) from error
+    if datasets.is_dir():
+        check_writable(datasets / name)
     if (datasets / name).exists() and (episodes := summarize(datasets / name).episodes):
         raise Refusal(f"dataset {name} exists with {episodes} episodes; choose another name")
 

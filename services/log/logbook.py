@@ -21,6 +21,7 @@ from services.live.crashes import close_crashed
 from services.live.event_log import EventLog, LogBusy, is_live
 from services.live.running import unreadable_runs
 from services.live.snapshots import Snapshot
+from services.log.damage import unseen
 from services.log.headline import counts, policy_of, subject
 from services.log.scribe import Scribe, fold
 from services.text import clean
@@ -61,8 +62,8 @@ def sessions(folder: DataFolder) -> Logbook:
             listed = scribe.sessions()
         except StoreProblem as problem:
             raise LogbookProblem(str(problem)) from problem
-        messages = [text for text in (scribe.message or message, unreadable_runs(scribe.unreadable)) if text]
-        return Logbook(tuple(listed), "; ".join(messages) or None)
+        texts = (scribe.message or message or unseen(folder), unreadable_runs(scribe.unreadable))
+        return Logbook(tuple(listed), "; ".join(text for text in texts if text) or None)
 
 
 # -- filter -----------------------------------------------------------------------------------------

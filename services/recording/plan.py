@@ -8,12 +8,14 @@ from typing import Any
 from services.arm_commands import send
 from services.bench.profiles import Profile
 from services.datasets.names import check_dataset_name
+from services.datasets.place import check_writable
 from services.datasets.summary import summarize
 from services.folders import DataFolder, RunFolder
 from services.live import intents
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import RecordRequest
+from services.recording.resuming import check_resumable
 from services.refusal import Refusal
 
 DATASET_KEYS = ("rgb_encoder", "encoder_threads", "encoder_queue_maxsize")
@@ -88,13 +90,23 @@ def _check(folder: DataFolder, request: RecordRequest) -> None:
         raise Refusal(f"bench {request.profile.name} has no [teleop]: recording needs a leader to follow")
     if request.lockstep and not request.profile.simulated:
         raise Refusal("lockstep drives the simulated bench only; leave --lockstep out on hardware")
-    if (folder.datasets / request.dataset).exists() and not request.resume:
-        summary = summarize(folder.datasets / request.dataset)
-        if summary.episodes:
-            raise Refusal(
-                f"dataset {request.dataset} exists with {summary.episodes} episodes; "
-                "resume it (--resume) or choose another name"
-            )
+    _check_dataset(folder, request)
+
+
+def _check_dataset(folder: DataFolder, request: RecordRequest) -> None:
+    """Raises Refusal if the dataset cannot be written, or not be continued as requested."""
+    root = folder.datasets / request.dataset
+    if folder.root.is_dir():
+        check_writable(root)
+    if not root.exists():
+        return
+    summary = summarize(root, request.dataset)
+    check_resumable(summary, request.profile, request.fps)
+    if summary.episodes and not request.resume:
+        raise Refusal(
+            f"dataset {request.dataset} exists with {summary.episodes} episodes; "
+            "resume it (--resume) or choose another name"
+        )
 
 
 def begin(folder: DataFolder, request: RecordRequest) -> RunFolder:

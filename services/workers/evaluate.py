@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.checkpoints import checkpoint as checkpoints
-from services.datasets.lock import DatasetBusy, dataset_lock
 from services.datasets.summary import QUARANTINE
 from services.live.requests import EvalRequest
 from services.workers.arm.run_arm import Make, run_armed
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
+from services.workers.recording.lock import lock_to_record
 
 if TYPE_CHECKING:
     from services.workers.inference.policy_process import Policy
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 def body(context: Context, request: EvalRequest) -> End:
     """Run one evaluation under its rollout dataset's lock; the policy loads while the bench connects."""
     root = Path(request.data_dir) / "datasets" / request.dataset
-    root.parent.mkdir(parents=True, exist_ok=True)
     try:
         checkpoint = checkpoints.read(Path(request.checkpoint), request.profile.plugins)
-        lock = dataset_lock(root, context.run.id, operator=request.operator)
-    except (DatasetBusy, checkpoints.CheckpointProblem) as problem:
+    except checkpoints.CheckpointProblem as problem:
         raise CannotStart(str(problem)) from problem
+    lock = lock_to_record(root, context, request)
     # Imports numpy, so only after the worker's environment is set.
     from services.workers.inference.policy_process import Policy
 

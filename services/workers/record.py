@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.datasets.lock import DatasetBusy, dataset_lock
 from services.live.requests import RecordRequest
 from services.workers.arm.run_arm import Make, run_armed
 from services.workers.process.context import Context
-from services.workers.process.run_worker import CannotStart, End, run_worker
+from services.workers.process.run_worker import End, run_worker
+from services.workers.recording.lock import lock_to_record
 
 if TYPE_CHECKING:
+    from lerobot.robots import Robot
+
     from services.workers.arm.devices import Devices
     from services.workers.recording.strategy import RecordStrategy
     from services.workers.recording.takes import Takes
@@ -21,11 +23,7 @@ if TYPE_CHECKING:
 def body(context: Context, request: RecordRequest) -> End:
     """Run one recording session under the dataset's lock."""
     root = Path(request.data_dir) / "datasets" / request.dataset
-    root.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = dataset_lock(root, context.run.id, operator=request.operator)
-    except DatasetBusy as busy:
-        raise CannotStart(str(busy)) from busy
+    lock = lock_to_record(root, context, request)
 
     def load() -> Make:
         from services.workers.arm.features import dataset_features
@@ -44,8 +42,14 @@ def body(context: Context, request: RecordRequest) -> End:
 
         return make
 
+    def check(robot: Robot) -> None:
+        from services.workers.arm.features import dataset_features
+        from services.workers.dataset.create import refuse_unfit
+
+        refuse_unfit(root, request.fps, robot.robot_type, dataset_features(robot))
+
     with lock:
-        return run_armed(context, request, load=load)
+        return run_armed(context, request, load=load, check=check)
 
 
 if __name__ == "__main__":

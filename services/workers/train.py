@@ -28,6 +28,8 @@ def body(context: Context, request: TrainRequest) -> End:
         lock = dataset_lock(root, context.run.id, operator=request.operator, reading=True)
     except DatasetBusy as busy:
         raise CannotStart(str(busy)) from busy
+    except OSError as error:
+        raise CannotStart(f"dataset {request.dataset} cannot be locked: {error}") from error
     with lock:
         ours, theirs = socket.socketpair()
         with theirs:

@@ -76,15 +76,25 @@ class Devices:
         return [d for d in (self.robot, self.teleop, *self.cameras.values()) if d is not None]
 
 
-def connect(profile: Profile, *, arm_only: bool, progress: Callable[[str], None], leader: bool = True) -> Devices:
+def connect(
+    profile: Profile,
+    *,
+    arm_only: bool,
+    progress: Callable[[str], None],
+    leader: bool = True,
+    check: Callable[[Robot], None] | None = None,
+) -> Devices:
     """Build and connect. Afterwards the arm holds its pose; a camera that fails is listed in `absent`.
 
     With `arm_only` neither cameras nor leader are touched, since one of them may hang; without `leader`, not the
-    leader. Torque is enabled last: a failure leaves it as it was found. Raises DeviceProblem if the robot or the
-    leader cannot be used.
+    leader. `check` looks at the robot before it is connected, and may raise what it likes, if no camera is absent.
+    Torque is enabled last: a failure leaves it as it was found. Raises DeviceProblem if the robot or the leader
+    cannot be used.
     """
     _load_plugins()
     robot, absent = _build_robot(profile, {} if arm_only else profile.cameras)
+    if check is not None and not absent:
+        check(robot)
     leave_torque_alone(robot)
     progress("connecting the cameras")
     cameras = _connect_cameras(robot, absent)

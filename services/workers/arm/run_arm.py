@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.bench.device_locks import DeviceBusy, DeviceLocks, device_keys
+from services.datasets.lock import DatasetProblem
 from services.live.requests import ArmRequest
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End
 from sessions.models import SessionStatus
 
 if TYPE_CHECKING:
+    from lerobot.robots import Robot
+
     from services.workers.arm.devices import Devices
     from services.workers.arm.motors import Torque
     from services.workers.arm.strategy import Strategy
@@ -29,12 +32,14 @@ def run_armed(
     load: Callable[[], Make],
     arm_only: bool = False,
     leader: bool = True,
+    check: Callable[[Robot], None] | None = None,
 ) -> End:
     """Lock, load, connect, run, disconnect. Torque is cut at the end only if the arm is at rest or limp.
 
     With `arm_only` only the follower is locked and connected; without `leader`, follower and cameras. `load`
-    imports what the strategy needs, before the arm is connected, and returns a function that makes it. Raises
-    CannotStart if a device is held by another session or cannot be used.
+    imports what the strategy needs, before the arm is connected, and returns a function that makes it; `check` raises
+    DatasetProblem for a robot that does not fit, before it is connected. Raises CannotStart if a device is held by
+    another session or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
@@ -48,8 +53,8 @@ def run_armed(
         if profile.sim is not None:
             _prepare_simulation(context, request)
         try:
-            devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=context.progress)
-        except DeviceProblem as problem:
+            devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=context.progress, check=check)
+        except (DeviceProblem, DatasetProblem) as problem:
             raise CannotStart(str(problem)) from problem
         context.journal.emit(devices.bench_connected)
         loop = None

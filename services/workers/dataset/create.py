@@ -16,6 +16,7 @@ from services.datasets.summary import INFO, QUARANTINE
 from services.workers.dataset.quarantine import Quarantine
 from services.workers.dataset.recorded_files import sync_file
 from services.workers.dataset.recovery import Recovery
+from services.workers.dataset.survey import read_info
 from sessions.files import sync_folder
 
 _OWN_FILES = {"meta", "data", "videos", "images", QUARANTINE, SIDECAR}
@@ -71,6 +72,13 @@ def _clear(root: Path) -> Recovery | None:
     return Recovery(0, 0, tuple(quarantine.moved), quarantine.name, summary)
 
 
+def refuse_unfit(root: Path, fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]) -> None:
+    """As `refuse_differences`, of a dataset that is not surveyed yet and may not exist; sizes unknown here are None."""
+    info = read_info(root)
+    if info.get("total_episodes") and "features" in info:
+        refuse_differences(root, info, fps, robot_type, features)
+
+
 def refuse_differences(
     root: Path, info: dict[str, Any], fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]
 ) -> None:
@@ -85,8 +93,8 @@ def differences(
 ) -> list[str]:
     """The reasons why the bench cannot continue the dataset that `info` describes, one phrase each."""
     found = []
-    if info["fps"] != fps:
-        found.append(f"it has {info['fps']} fps, the bench {fps}")
+    if info.get("fps") != fps:
+        found.append(f"it has {info.get('fps')} fps, the bench {fps}")
     if info.get("robot_type") != robot_type:
         found.append(f"it is of robot {info.get('robot_type')}, the bench is {robot_type}")
     theirs = {key: ft for key, ft in info["features"].items() if key not in DEFAULT_FEATURES}

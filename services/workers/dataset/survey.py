@@ -69,7 +69,7 @@ class Survey:
         self._data_rows: dict[Path, int] = {}
         self._frames: dict[Path, int] = {}
         self.own_info = _read_json(root / INFO)
-        self.info: dict[str, Any] = self.own_info or _read_json(root / INFO_BACKUP) or {}
+        self.info = self.own_info or read_info(root)
         problem = version_problem(str(self.info.get("codebase_version", "v3.0")))
         if problem or (root / "meta/episodes.jsonl").exists():
             raise DatasetProblem(f"dataset {root.name} has {problem or version_problem('2.1')}")
@@ -315,6 +315,11 @@ def count_frames(video: Path) -> int:
             return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
     except (OSError, IndexError, av.FFmpegError):
         return -1
+
+
+def read_info(root: Path) -> dict[str, Any]:
+    """info.json as it is, or its backup; empty if neither can be read."""
+    return _read_json(root / INFO) or _read_json(root / INFO_BACKUP) or {}
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from console.__main__ import main
 from services import folders
 from services.datasets.lock import dataset_lock
 from services.datasets.marks import Mark, read_marks, write_mark
@@ -21,7 +23,7 @@ from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog, read_events
-from services.log import logbook
+from services.log import damage, logbook, scribe
 from services.log.logbook import LogbookProblem, add_note, judge_trial, mark_episode, matching, set_tag
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
@@ -76,6 +78,29 @@ def test_a_rebuilt_log_says_so(folder: DataFolder) -> None:
     book = logbook.sessions(folder)
     assert len(book.sessions) == 1
     assert book.message is not None and "set aside as sessions.json.corrupt-" in book.message
+
+
+def test_damage_that_the_scribe_found_first_is_reported_until_people_had_a_day_to_see_it(
+    folder: DataFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(folder, ID)
+    logbook.sessions(folder)
+    folder.sessions_file.write_bytes(b"{torn")
+    assert "set aside" in scribe.fold(folder)
+    (kept,) = folder.root.glob("sessions.json.corrupt-*")
+    listing = ["--data-dir", str(folder.root), "sessions"]
+    for _ in range(2):
+        assert main([*listing, "--json"]) == 0
+        assert f"set aside as {kept.name}; the log was rebuilt" in capsys.readouterr().err
+    assert not (folder.root / damage.SEEN).exists(), "a script is nobody"
+    for _ in range(2):
+        assert main(listing) == 0
+        assert "remain in that file only" in capsys.readouterr().err
+    shown = json.loads((folder.root / damage.SEEN).read_bytes())
+    (folder.root / damage.SEEN).write_text(json.dumps({name: at - damage.DAY_S for name, at in shown.items()}))
+    assert main(listing) == 0 and capsys.readouterr().err == ""
+    kept.with_name("sessions.json.corrupt-later").write_bytes(b"?")
+    assert "corrupt-later" in str(logbook.sessions(folder).message)
 
 
 def test_a_full_disk_lists_everything_and_says_so(folder: DataFolder) -> None:

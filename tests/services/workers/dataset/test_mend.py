@@ -128,7 +128,9 @@ def test_a_foreign_dataset_is_looked_at_untouched_and_repaired_with_a_copy_of_wh
 
 
 @needs_mounts
-def test_a_read_only_dataset_is_looked_at_and_a_repair_says_why_it_cannot_be(folder: DataFolder, tmp_path: Path) -> None:
+def test_a_read_only_dataset_is_looked_at_and_a_repair_says_why_it_cannot_be(
+    folder: DataFolder, tmp_path: Path
+) -> None:
     with bind(folder.root, tmp_path / "mounted", read_only=True) as mounted:
         seen = DataFolder(mounted)
         assert look(seen, name="a").rejected == (1, 3)

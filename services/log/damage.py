@@ -1,0 +1,57 @@
+"""Damaged log files that were set aside: told to people until they had a day to see it.
+
+The scribe is mostly the first to find a damaged sessions.json, and nobody reads what it says. Each
+`sessions.json.corrupt-*` beside the log is told; when a person was first shown it is kept in a file of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from services.folders import DataFolder
+from sessions.files import write_atomically
+
+SEEN = "sessions.json.seen"
+DAY_S = 24 * 3600.0
+
+
+def unseen(folder: DataFolder) -> str:
+    """What people should know of damaged logs, in a sentence; empty if there are none or they have been seen."""
+    shown, now = _shown(folder), time.time()
+    names = [name for name in _set_aside(folder) if now - shown.get(name, now) < DAY_S]
+    if not names:
+        return ""
+    return (
+        f"sessions.json was damaged and set aside as {', '.join(names)}; the log was rebuilt from the runs under "
+        f"{folder.runs}; sessions whose run folder is gone remain in that file only"
+    )
+
+
+def mark_shown(folder: DataFolder) -> None:
+    """A person is shown it now. Where that cannot be written it is told again."""
+    shown, now = _shown(folder), time.time()
+    names = _set_aside(folder)
+    if set(names) - shown.keys():
+        with suppress(OSError):
+            kept = {name: shown.get(name, now) for name in names}
+            write_atomically(folder.root / SEEN, msgspec.json.encode(kept))
+
+
+def _set_aside(folder: DataFolder) -> list[str]:
+    return sorted(path.name for path in _file(folder).parent.glob(f"{_file(folder).name}.corrupt-*"))
+
+
+def _file(folder: DataFolder) -> Path:
+    """The log's file; what is set aside lies beside the one that a link leads to."""
+    return folder.sessions_file.resolve()
+
+
+def _shown(folder: DataFolder) -> dict[str, float]:
+    """When each was first shown (Unix time)."""
+    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return msgspec.json.decode((folder.root / SEEN).read_bytes(), type=dict[str, float])
+    return {}
