@@ -1,0 +1,157 @@
+"""What cannot be recorded into is refused by the plan: no worker starts, nothing connects, nothing moves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.bench.profiles import apply_settings, load_benches
+from services.datasets.marks import Mark, write_mark
+from services.folders import DataFolder
+from services.recording import plan as recording
+from services.recording.resuming import MOTORS
+from services.refusal import Refusal
+from tests.support.mounts import bind, needs_mounts
+
+NAMES = [f"{motor}.pos" for motor in MOTORS]
+ARM = {"dtype": "float32", "shape": [6], "names": NAMES}
+PICTURE = {"dtype": "video", "shape": [480, 640, 3], "names": ["height", "width", "channels"]}
+INFO = {
+    "codebase_version": "v3.0",
+    "fps": 30,
+    "robot_type": "sim_so101_follower",
+    "total_episodes": 3,
+    "total_frames": 90,
+    "features": {
+        "action": ARM,
+        "observation.state": ARM,
+        "observation.images.overhead": PICTURE,
+        "observation.images.wrist": PICTURE,
+    },
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    return DataFolder(tmp_path / "lab").create()
+
+
+def write(folder: DataFolder, name: str = "demo", **changes: Any) -> Path:
+    path = folder.datasets / name / "meta/info.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(INFO | changes))
+    return folder.datasets / name
+
+
+def plan(folder: DataFolder, *settings: str, **options: Any) -> Any:
+    profile = apply_settings(load_benches(built_in=True).pick("sim"), list(settings))[0]
+    return recording.plan(folder, profile, **({"dataset": "demo", "task": "pick", "resume": True} | options))
+
+
+@pytest.mark.parametrize("fps", [30, 30.0])
+def test_a_dataset_of_this_bench_is_resumed(folder: DataFolder, fps: float) -> None:
+    write(folder, fps=fps)
+    assert plan(folder).resume
+
+
+FEATURES = INFO["features"]
+OTHER = [f"joint_{n}.pos" for n in range(6)]
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"codebase_version": "v2.1"}, "version 2.1: convert it with LeRobot's convert_dataset_v21_to_v30"),
+        ({"fps": 12}, r"it has 12 fps, and this would record at 30 \(--fps\)"),
+        ({"fps": 29.97}, "it has 29.97 fps"),
+        ({"robot_type": "koch_follower"}, "it is of robot koch_follower, the bench's is sim_so101_follower"),
+        (
+            {"features": FEATURES | {"action": ARM | {"names": OTHER}}},
+            "its actions are joint_0.pos, .* bench",
+        ),
+        ({"features": FEATURES | {"observation.images.top": PICTURE}}, "it has camera top, which the bench does not"),
+        ({"features": {"action": ARM, "observation.images.wrist": PICTURE}}, "it lacks camera overhead"),
+        (
+            {"features": FEATURES | {"observation.images.wrist": PICTURE | {"shape": [96, 128, 3]}}},
+            r"its camera wrist has \[128, 96\] pixels, the bench's \[640, 480\]",
+        ),
+        ({"fps": 12, "robot_type": "koch_follower"}, "12 fps.*; it is of robot koch_follower"),
+        ({"features": "?"}, "meta/info.json is not as LeRobot writes it"),
+    ],
+)
+def test_a_dataset_of_elsewhere_is_refused_with_every_reason(
+    folder: DataFolder, changes: dict[str, Any], words: str, resume: bool
+) -> None:
+    write(folder, **changes)
+    with pytest.raises(Refusal, match=words):
+        plan(folder, resume=resume)
+
+
+def test_a_rate_that_is_asked_for_is_compared(folder: DataFolder) -> None:
+    write(folder, fps=12)
+    assert plan(folder, fps=12).fps == 12
+
+
+def test_a_robot_that_is_not_known_here_is_compared_by_the_worker(folder: DataFolder) -> None:
+    write(folder, robot_type="hexapod", features={"action": ARM | {"names": OTHER}})
+    assert plan(folder, "robot.type=lerobot_robot_hexapod").resume
+
+
+def test_a_recording_that_died_is_resumed_since_that_repairs_it(folder: DataFolder) -> None:
+    root = write(folder, total_episodes=4)
+    (root / "meta/info.json.bak").write_text(json.dumps(INFO))
+    write_mark(root, 0, Mark())
+    assert plan(folder).resume
+
+
+# -- places that cannot be written -----------------------------------------------------------------------------
+
+
+def mounted(folder: DataFolder) -> Iterator[str]:
+    with bind(folder.datasets, folder.datasets, read_only=True):
+        yield "its file system is read-only"
+
+
+def immutable(folder: DataFolder) -> Iterator[str]:
+    _chattr("+i", folder.datasets)
+    try:
+        yield "see to its owner and permissions"
+    finally:
+        _chattr("-i", folder.datasets)
+
+
+def _chattr(flag: str, path: Path) -> None:
+    if subprocess.run(["chattr", flag, path], capture_output=True).returncode:
+        pytest.skip("this user may not make folders immutable")
+
+
+@needs_mounts
+@pytest.mark.parametrize("close", [mounted, immutable])
+def test_a_folder_of_datasets_that_cannot_be_written_is_refused_at_once(
+    folder: DataFolder, close: Callable[[DataFolder], Iterator[str]]
+) -> None:
+    closed = close(folder)
+    words = next(closed)
+    try:
+        with pytest.raises(Refusal, match=f"datasets cannot be written: {words}"):
+            plan(folder, resume=False)
+    finally:
+        next(closed, None)
+    assert plan(folder, resume=False)
+
+
+@needs_mounts
+def test_a_read_only_dataset_behind_a_link_is_refused_at_once(folder: DataFolder, tmp_path: Path) -> None:
+    disk = DataFolder(tmp_path / "disk").create()
+    write(disk)
+    with bind(disk.root, tmp_path / "nas", read_only=True) as nas:
+        (folder.datasets / "demo").symlink_to(nas / "datasets/demo")
+        with pytest.raises(Refusal, match="its file system is read-only"):
+            plan(folder)
+        assert plan(folder, dataset="other")
