@@ -91,7 +91,7 @@ async def _takes(client: Client, interrupts: Interrupts, *, by_key: bool) -> str
             answer = await done if done else None
             if answer is not None and not answer.ok:
                 return answer.error
-            await _until_phase_changes(client, state.phase, READY_PATIENCE_S)
+            await _until_started(client, state)
         elif state.phase is Phase.HELD:
             return f"the arm holds: {state.held}"
         else:
@@ -116,8 +116,18 @@ def _dataset_problem(state: Snapshot) -> str:
     return next((alarm.text for alarm in state.alarms if alarm.source == AlarmSource.DATASET), "")
 
 
-async def _until_phase_changes(client: Client, phase: Phase, timeout_s: float | None = None) -> None:
-    await client.until(lambda s: s.phase is not phase, timeout_s)
+async def _until_started(client: Client, before: Snapshot) -> None:
+    """In lockstep a take may be over before anybody looks at its phase: then it is saved, or lost."""
+
+    def started(state: Snapshot) -> bool:
+        taken = (len(state.episodes), len(state.lost))
+        return state.phase is not before.phase or taken != (len(before.episodes), len(before.lost))
+
+    await client.until(started, READY_PATIENCE_S)
+
+
+async def _until_phase_changes(client: Client, phase: Phase) -> None:
+    await client.until(lambda s: s.phase is not phase)
 
 
 async def _until_saved(client: Client) -> None:

@@ -113,7 +113,7 @@ class SteadyEncoder(StreamingVideoEncoder):
 
     def __init__(self, stock: StreamingVideoEncoder, *, stalled_s: float = STALLED_S) -> None:
         super().__init__(
-            fps=stock.fps,
+            fps=round(stock.fps),  # info.json may say 30.0, and PyAV takes no float
             rgb_encoder=stock._rgb_encoder,
             depth_encoder=stock._depth_encoder,
             queue_maxsize=stock.queue_maxsize,

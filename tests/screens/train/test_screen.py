@@ -60,7 +60,7 @@ def a_dataset(folder, name="pick_place", episodes=81, cameras=("overhead", "wris
         "total_frames": 900,
     }
     (meta / "info.json").write_text(json.dumps(info))
-    marks = {"schema": 1, "episodes": {str(n): {"accepted": False} for n in rejected}}
+    marks = {"schema": 1, "episodes": {str(n): {"accepted": n not in rejected} for n in range(episodes)}}
     (folder.datasets / name / "lab-console.json").write_text(json.dumps(marks))
 
 
