@@ -54,7 +54,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     `failure_modes` are the annotations for a failed trial, on the keys 1 to 9. `health` overrides default thresholds,
     by check (services/health). `plugins` are the packages and Hub repositories whose code a checkpoint may run besides
-    LeRobot's own.
+    LeRobot's own. `share_runs`: other users of the machine may read the sessions' run folders.
     """
 
     robot: dict[str, Any]
@@ -67,6 +67,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     failure_modes: tuple[str, ...] = ("grasps air", "drops it", "misses the bowl", "does not move")
     health: dict[str, Any] = {}
     plugins: tuple[str, ...] = ()
+    share_runs: bool = False
     sim: dict[str, Any] | None = None
 
     @property

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,6 +42,12 @@ def writable(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
+_MADE = re.compile(r"[a-z0-9_]{8}")
+"""What mkstemp adds to a name."""
+LEFT_S = 600.0
+"""Age of a temporary file whose writer must be gone: a write takes milliseconds."""
+
+
 def open_to_read(path: Path, flags: int = 0) -> int:
     """Open the regular file at `path`; returns the descriptor. Never blocks.
 
@@ -55,8 +63,10 @@ def open_to_read(path: Path, flags: int = 0) -> int:
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a temporary file, fsync, rename, fsync the folder: readers see the old or the new file, never a part.
 
-    Raises OSError, leaving nothing behind, if the file cannot be written.
+    Raises OSError, leaving nothing behind, if the file cannot be written. What a killed writer of this file left is
+    removed.
     """
+    _sweep(path)
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(fd, "wb") as file:
@@ -70,6 +80,16 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             os.unlink(temporary)
         raise
     sync_folder(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Remove the temporary files of writers of `path` that are long gone; errors are ignored."""
+    prefix = f".{path.name}."
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            left = entry.name.startswith(prefix) and _MADE.fullmatch(entry.name.removeprefix(prefix))
+            if left and time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_S:
+                os.unlink(entry.path)
 
 
 def sync_folder(folder: Path) -> None:

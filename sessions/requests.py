@@ -84,6 +84,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return 0.0
 
     @property
+    def shared(self) -> bool:
+        """Whether other users of the machine may read the run folder."""
+        return False
+
+    @property
     def reset_seconds(self) -> float:
         """Time to reset the scene between takes, in seconds."""
         return 0.0
@@ -95,6 +100,11 @@ class ArmRequest(Request, frozen=True, kw_only=True):
     profile: Profile
     fps: int = 30
     lockstep: bool = False
+
+    @property
+    def shared(self) -> bool:
+        """As lab.toml says."""
+        return self.profile.share_runs
 
 
 class RecordRequest(ArmRequest, frozen=True, kw_only=True, tag="record"):
@@ -151,6 +161,7 @@ class TrainRequest(Request, frozen=True, kw_only=True, tag="train"):
     exclude_cameras: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    shared: bool = False
 
     @property
     def target(self) -> int:

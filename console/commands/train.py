@@ -38,6 +38,7 @@ def train(options: argparse.Namespace) -> int:
             operator=options.operator or next(iter(profile.operators), ""),
             name=options.name,
             plugins=profile.plugins,
+            shared=profile.share_runs,
         )
     except Refusal as refusal:
         complain(refusal)

@@ -112,6 +112,7 @@ class TrainForm(Form):
             operator=self.desk.operator,
             name=self.value("name"),
             plugins=self.desk.profile.plugins,
+            shared=self.desk.profile.share_runs,
         )
 
     def _optional_number(self, name: str) -> int | None:

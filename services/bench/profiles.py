@@ -72,12 +72,13 @@ class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The top level of a lab.toml. Its operators, tasks and plug-ins apply to every bench that names none."""
+    """The top level of a lab.toml. Its operators, tasks and the like apply to every bench that names none."""
 
     default: str = ""
     operators: tuple[str, ...] = ()
     tasks: tuple[CheckedTask, ...] = ()
     plugins: tuple[str, ...] = ()
+    share_runs: bool = False
     keymap: Any = msgspec.field(default_factory=dict)
     bench: dict[str, Any] = {}
 
@@ -171,7 +172,7 @@ def _decode(text: str, source: str) -> tuple[LabFile, dict[str, Profile]]:
     except tomllib.TOMLDecodeError as error:
         raise ProfileProblem(f"{source} is not valid TOML: {error}") from error
     tasks = msgspec.convert(lab.tasks, tuple[Task, ...], from_attributes=True)
-    shared = {"operators": lab.operators, "tasks": tasks, "plugins": lab.plugins}
+    shared = {"operators": lab.operators, "tasks": tasks, "plugins": lab.plugins, "share_runs": lab.share_runs}
     profiles = {}
     for name, table in lab.bench.items():
         profile = _profile(table, source, f"bench.{name}")

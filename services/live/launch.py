@@ -30,7 +30,7 @@ def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
     cannot be started is a warning on this module's logger and in `worker.log`.
     """
     run = folder.run(new_session_id())
-    run.root.mkdir(parents=True)
+    run.root.mkdir(mode=0o755 if request.shared else 0o700, parents=True)
     write_request(run, request)
     module = WORKERS[type(request).__name__]
     if not warm.hand_over(folder, run, module):

@@ -66,6 +66,7 @@ def plan(
     operator: str = "",
     name: str = "",
     plugins: Collection[str] = (),
+    shared: bool = False,
 ) -> TrainRequest:
     """A checked request. Raises Refusal with the reason.
 
@@ -88,6 +89,7 @@ def plan(
         settings=tuple(_setting(text) for text in settings),
         operator=operator,
         plugins=tuple(plugins),
+        shared=shared,
     )
 
 

@@ -24,6 +24,7 @@ from services.workers.process.environment import prepare
 from services.workers.process.journal import END_PATIENCE_S, LAST_PATIENCE_S, Journal
 from services.workers.process.mailbox import Mailbox
 from services.workers.process.server import Server
+from services.workers.process.temporary import temporary_folder
 from sessions.models import SessionStatus
 
 GIT_PATIENCE_S = 2.0
@@ -65,7 +66,8 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a worker outlives the terminal that started it
     journal.emit(_started(run, request))
-    status, reason = _run(body, Context(run, journal, server, mailbox), request)
+    with temporary_folder(run, Path(request.data_dir)):
+        status, reason = _run(body, Context(run, journal, server, mailbox), request)
     journal.end_within(LAST_PATIENCE_S)
     journal.commit(ev.SessionEnded(status=status, reason=reason))
     server.stop()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import time
 from pathlib import Path
 
 import pytest
 
+from services.bench.profiles import load_benches
 from services.folders import DataFolder
 from services.live import launch as launching
 from services.live.launch import launch, log_tail
-from services.live.requests import BenchRequest, Purpose
+from services.live.requests import BenchRequest, Purpose, TrainRequest
 from tests.support.fake_desk import sim_profile
 from tests.support.runs import make_folder
 
@@ -45,3 +48,27 @@ def test_a_worker_that_cannot_start_is_an_error(folder: DataFolder, monkeypatch:
     monkeypatch.setattr(launching.sys, "executable", str(folder.root / "no-python"))
     with pytest.raises(OSError, match="no-python"):
         launch(folder, request(folder))
+
+
+@pytest.mark.parametrize(("shared", "mode"), [(False, 0o700), (True, 0o755)])
+def test_a_run_folder_is_private_unless_lab_toml_shares_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool, mode: int
+) -> None:
+    lab = tmp_path / "lab.toml"
+    bench = '[bench.sim-state]\nrobot = { type = "sim_so101_follower" }\nsim = {}\n'
+    lab.write_text(f"{'share_runs = true' if shared else ''}\n{bench}")
+    profile = load_benches(lab).pick("sim-state")
+    folder = make_folder(tmp_path)
+    monkeypatch.setattr(launching, "spawn", lambda run, module: None)
+    monkeypatch.setattr(launching, "start_scribe", lambda folder: None)
+    before = os.umask(0o022)
+    try:
+        arm = BenchRequest(data_dir=str(folder.root), profile=profile, purpose=Purpose.HOLD)
+        train = TrainRequest(
+            data_dir=str(folder.root), dataset="d", policy="act", name="n", steps=1, shared=profile.share_runs
+        )
+        for request in (arm, train):
+            run = launching.launch(folder, request)
+            assert stat.S_IMODE(run.root.stat().st_mode) == mode
+    finally:
+        os.umask(before)
