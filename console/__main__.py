@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from console.grammar import parser
+from console.streams import clean_streams
 from console.terminal import prepare_terminal
 from services.bench.profiles import ProfileProblem, load_benches
 from services.folders import FolderProblem, data_folder, demo_folder
@@ -15,6 +16,15 @@ from services.folders import FolderProblem, data_folder, demo_folder
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 (failed), 2 (bad usage)."""
+    with clean_streams():
+        return _main(sys.argv[1:] if argv is None else argv)
+
+
+def _main(argv: Sequence[str]) -> int:
+    for text in argv:
+        if not _is_text(text):
+            complain(f"{text!r} is not UTF-8 text: names and texts are kept as UTF-8; set a UTF-8 locale, or rename it")
+            return BAD_USAGE
     options = parser().parse_args(argv)
     try:
         return _run(options)
@@ -26,6 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `lab-console sessions | head`
         sys.stderr.close()
         return FAILED
+
+
+def _is_text(argument: str) -> bool:
+    """Whether it can be kept: bytes that are no UTF-8 come as surrogates, which no file takes."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _run(options: argparse.Namespace) -> int:

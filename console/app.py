@@ -20,6 +20,7 @@ from textual.binding import Binding
 from textual.command import Provider
 from textual.widgets import Static
 
+from console.clean_paint import paint_clean
 from console.stop_key_driver import StopKeyDriver, set_stop_keys, set_text_entry
 from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
@@ -217,6 +218,7 @@ def build(
 
 def run(folder: DataFolder, benches: Benches, profile: Profile, *, demo: bool, attach: RunFolder | str | None) -> int:
     """Run the console until the operator leaves; returns the exit status."""
+    paint_clean()
     sys.setswitchinterval(0.001)  # the stop key's thread must not wait 5 ms for a redraw
     result = build(folder, benches, profile, demo=demo, attach=attach).run()
     return result or 0

@@ -17,3 +17,41 @@ def clean(text: str) -> str:
     return "".join(
         " " if c in "\n\r\t" else c for c in kept if c in "\n\r\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
     )
+
+
+_COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_JOINERS = "\u200c\u200d"
+"""Format characters that emoji and scripts need; they turn no line around."""
+_IN_JSON = re.compile(r"[\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+
+
+def without_controls(text: str, keep: str = "") -> str:
+    """`text` without control and bidirectional characters, except `keep`; every other character stays in its cell.
+
+    For the last place before the terminal, whatever was cleaned before. A surrogate (a byte that was no UTF-8), which
+    no stream can write, becomes `?`.
+    """
+    return text if text.isprintable() else "".join(kept for c in text if (kept := _kept(c, keep)))
+
+
+def _kept(c: str, keep: str) -> str:
+    if c in keep or c in _JOINERS:
+        return c
+    match unicodedata.category(c):
+        case "Cc" | "Cf":
+            return ""
+        case "Cs":
+            return "?"
+        case "Zl" | "Zp":
+            return " "
+    return c
+
+
+def plain(text: str) -> str:
+    """Text for a stream: lines and tabs stay, colours go with their codes, and no control character is left."""
+    return text if text.isprintable() else without_controls(_COLOURS.sub("", text), keep="\n\t")
+
+
+def escape_json(text: str) -> str:
+    """JSON text whose strings hold no control or bidirectional character: they are escaped there."""
+    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from console.commands.news import News, amount
+from console.streams import raw
 from services.live.phases import Phase
 from services.live.reasons import Step
 from services.live.snapshots import Snapshot
@@ -77,10 +78,13 @@ class Bar:
     """The phase, a bar, a count and the elapsed time; lines are printed above it."""
 
     def __init__(self) -> None:
+        from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         phase, count = (TextColumn(field, markup=False) for field in ("{task.description}", "{task.fields[count]}"))
-        self._progress: Any = Progress(phase, BarColumn(), count, TimeElapsedColumn())
+        self._progress: Any = Progress(
+            phase, BarColumn(), count, TimeElapsedColumn(), console=Console(file=raw(sys.stdout))
+        )
         self._task = self._progress.add_task("starting", total=None, count="")
         self._progress.start()
 

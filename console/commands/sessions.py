@@ -11,7 +11,7 @@ from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live.link import LinkLost
 from services.live.running import find_runs
-from services.text import clean
+from services.text import clean, escape_json
 
 
 def sessions(options: argparse.Namespace) -> int:
@@ -54,7 +54,7 @@ def sessions(options: argparse.Namespace) -> int:
 def _print(values: object) -> None:
     import orjson
 
-    print(orjson.dumps(values, option=orjson.OPT_INDENT_2).decode())
+    print(escape_json(orjson.dumps(values, option=orjson.OPT_INDENT_2).decode()))
 
 
 def find_live(folder: DataFolder, wanted: str | None) -> RunFolder:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import shutil
 import sys
 
 from console.exit import BAD_USAGE, FAILED, OK, complain
-from screens.views.page_lines import Line, lines
+from console.streams import raw
+from screens.views.page_lines import lines
 from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
 from services.folders import data_folder
 from services.log.logbook import LogbookProblem
@@ -17,6 +17,7 @@ from services.log.lookup import find
 from services.log.page import page
 from services.log.sections import Page, as_json
 from services.refusal import Refusal
+from services.text import escape_json, without_controls
 
 WIDTH = 80
 """Columns of the page where the output is not a terminal."""
@@ -45,25 +46,24 @@ def show(options: argparse.Namespace) -> int:
     if found.message:
         complain(found.message)
     made = page(found.session)
-    print(as_json(made).decode() if options.json else _text(made))
+    if options.json:
+        print(escape_json(as_json(made).decode()))
+    else:
+        print(_text(made), file=raw(sys.stdout))
     return OK
 
 
 def _text(made: Page) -> str:
     terminal = sys.stdout.isatty()
     use_signs(UNICODE if speaks_utf8() else ASCII)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # do not fail on a name that the terminal cannot encode
     width = shutil.get_terminal_size((WIDTH, 24)).columns if terminal else WIDTH
     coloured = terminal and not os.environ.get("NO_COLOR")
     drawn = [[(f"session {made.session}", "bold")], *lines(made, width)]
-    return "\n".join(_coloured(line) if coloured else "".join(text for text, _ in line) for line in drawn)
-
-
-def _coloured(line: Line) -> str:
-    return "".join(_styled(text, style) for text, style in line)
+    return "\n".join("".join(_styled(text, style if coloured else "") for text, style in line) for line in drawn)
 
 
 def _styled(text: str, style: str) -> str:
+    """The last place: `text` holds no control character, and the codes are ours."""
+    text = without_controls(text)
     codes = ";".join(COLOURS[word] for word in style.split() if word in COLOURS)
     return f"\x1b[{codes}m{text}\x1b[0m" if codes and text.strip() else text
