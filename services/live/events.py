@@ -132,7 +132,7 @@ class TrialAnnotated(Event, frozen=True, kw_only=True, tag=True):
 
 
 class Held(Event, frozen=True, kw_only=True, tag=True):
-    """The arm was stopped: goal := measured pose, torque on. `why` adds detail to the cause, for people."""
+    """The arm was told to hold where it stands. `why` adds detail to the cause, for people."""
 
     cause: StopCause
     why: str = ""

@@ -51,9 +51,10 @@ class Heartbeat(Command, frozen=True, kw_only=True, tag=True):
 
 
 class Stop(Command, frozen=True, kw_only=True, tag=True):
-    """Hold: goal := measured pose, at once. Any console may send it; answered when the hold is commanded.
+    """Hold, at once: each joint keeps its goal if it stands near it, else goal := measured.
 
-    `why` adds detail to the cause, for people.
+    Any console may send it; answered when the hold is commanded, refused if it did not reach the arm. `why` adds detail
+    to the cause, for people.
     """
 
     cause: StopCause = StopCause.KEY

@@ -81,6 +81,6 @@ class DeviceGuard:
         pulled = isinstance(error, Unplugged)
         if not pulled and not text.startswith(source):
             text = f"{source}: {text}"
-        answer = "plug it in again; once it answers, p resumes" if pulled else self._recovery_hint
+        answer = f"plug it in: {self._recovery_hint}" if pulled else self._recovery_hint
         self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=answer))
         self._failed(source, text)

@@ -1,0 +1,87 @@
+"""`hold`, `rest` and `release` report what was measured, whatever comes first: the answer or the event."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.commands.arm import _hold, _move
+from console.exit import FAILED, OK
+from services.bench.profiles import load_benches
+from services.folders import DataFolder
+from services.live import protocol
+from services.live.phases import Phase
+from services.live.requests import Purpose
+from sessions.models import SessionKind
+from tests.support.fake_desk import FakeWorker
+
+
+class LateWorker(FakeWorker):
+    """Answers a command before its events, as a real one does: they wait for the disk."""
+
+    outcome: tuple[Phase, ...] = (Phase.RESTING, Phase.RESTED)
+
+    def _obey(self, command: protocol.Command, writer: Any) -> None:
+        if isinstance(command, (protocol.GoToRest, protocol.Release)):
+            loop = asyncio.get_running_loop()
+            for n, phase in enumerate(self.outcome, start=1):
+                loop.call_later(0.1 * n, self.phase, phase)
+        else:
+            super()._obey(command, writer)
+
+
+@pytest.fixture
+async def worker(tmp_path: Path) -> AsyncIterator[LateWorker]:
+    made = LateWorker(DataFolder(tmp_path).create(), kind=SessionKind.BENCH, purpose="hold")
+    await made.start()
+    made.phase(Phase.HELD, "holding")
+    yield made
+    await made.stop()
+
+
+def profile() -> Any:
+    return load_benches(built_in=True).pick("sim")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "outcome", "status"),
+    [
+        (Purpose.REST, (Phase.RESTING, Phase.RESTED), OK),
+        (Purpose.REST, (Phase.RESTING, Phase.HELD), FAILED),
+        (Purpose.RELEASE, (Phase.RELEASING, Phase.RELEASED), OK),
+        (Purpose.RELEASE, (Phase.RELEASING, Phase.LIMP), FAILED),
+    ],
+)
+async def test_a_held_session_that_moves_is_waited_for(
+    worker: LateWorker, tmp_path: Path, purpose: Purpose, outcome: tuple[Phase, ...], status: int
+) -> None:
+    worker.outcome = outcome
+    assert await _move(DataFolder(tmp_path), profile(), purpose, worker.run) == status
+
+
+@pytest.mark.parametrize(("torque", "status", "words"), [(True, OK, "holds"), (False, FAILED, "NOT HELD")])
+async def test_hold_is_done_when_the_motors_say_so(
+    worker: LateWorker, tmp_path: Path, capsys: pytest.CaptureFixture[str], torque: bool, status: int, words: str
+) -> None:
+    async def report() -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            worker.telemetry(at=time.time(), torque=torque)
+
+    reports = asyncio.create_task(report())
+    assert await _hold(DataFolder(tmp_path), profile(), worker.run) == status
+    reports.cancel()
+    said = capsys.readouterr()
+    assert words in said.out + said.err
+
+
+async def test_a_hold_that_nothing_confirms_is_no_hold(
+    worker: LateWorker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await _hold(DataFolder(tmp_path), profile(), worker.run) == FAILED
+    assert "no measurement confirms" in capsys.readouterr().err
