@@ -81,6 +81,13 @@ class DeviceGuard:
         pulled = isinstance(error, Unplugged)
         if not pulled and not text.startswith(source):
             text = f"{source}: {text}"
-        answer = f"plug it in: {self._recovery_hint}" if pulled else self._recovery_hint
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=answer))
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._answer(source, pulled)))
         self._failed(source, text)
+
+    def _answer(self, source: str, pulled: bool) -> str:
+        """What helps: serial ports are opened again by themselves, LeRobot's cameras are not."""
+        if pulled:
+            return f"plug it in: {self._recovery_hint}"
+        if source == AlarmSource.OBSERVATION:
+            return f"{self._recovery_hint}; a camera that was unplugged works in the next session only"
+        return self._recovery_hint
