@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 EPISODE = "episode_index"
@@ -38,6 +39,17 @@ def contents(files: Iterable[Path]) -> dict[int, str]:
 def data_files(root: Path) -> list[Path]:
     """The dataset's data files, as LeRobot lays them out."""
     return sorted(root.glob("data/*/*.parquet"))
+
+
+def content_of(root: Path, episode: int) -> str:
+    """The digest of one episode; empty if the dataset has no such rows, or they cannot be read."""
+    try:
+        data = pads.dataset([str(path) for path in data_files(root)], format="parquet")
+        columns = _columns(data.schema)
+        table = data.to_table(columns=[EPISODE, *columns], filter=pads.field(EPISODE) == episode)
+    except (OSError, pa.ArrowException):
+        return ""
+    return _digest(table, columns) if table.num_rows else ""
 
 
 def _of_file(path: Path) -> dict[int, str]:

@@ -65,10 +65,13 @@ def _update_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
     saved = [(trial.episode_index, trial) for trial in snapshot.trials if trial.episode_index is not None]
     from services.datasets.lock import DatasetProblem, dataset_lock
     from services.datasets.marks import judge_mark
+    from services.datasets.renumbering import is_another
 
     changed: list[ev.Event] = []
     with suppress(DatasetProblem, OSError), dataset_lock(root, run.id):
         for index, trial in saved:
+            if is_another(root, index):
+                continue
             mark = judge_mark(root, index, trial.verdict, session=run.id, take=trial.index)
             changed += [ev.EpisodeMarked(index=index, accepted=mark.accepted)] if mark is not None else []
     return changed

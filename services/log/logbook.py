@@ -14,6 +14,7 @@ import msgspec
 
 from services.datasets.lock import DatasetProblem, dataset_lock
 from services.datasets.marks import Mark, judge_mark, read_marks, write_mark
+from services.datasets.renumbering import is_another
 from services.folders import DataFolder, FolderProblem, RunFolder
 from services.live import events as ev
 from services.live import protocol
@@ -197,6 +198,7 @@ def _mark_verdict(run: RunFolder, snapshot: Snapshot, trial: Trial, verdict: Ver
         return
     try:
         with dataset_lock(root, run.id):
+            _refuse_another(root, trial.episode_index)
             mark = judge_mark(root, trial.episode_index, verdict, session=run.id, take=trial.index)
             if mark is not None:
                 _append(run, ev.EpisodeMarked(index=trial.episode_index, accepted=mark.accepted))
@@ -216,12 +218,21 @@ def _mark_afterwards(run: RunFolder, snapshot: Snapshot, episode: Episode, *, ac
                 raise LogbookProblem(
                     f"episode {episode.index} of {root.name} is session {mark.session}'s by now: mark it there"
                 )
+            _refuse_another(root, episode.index)
             write_mark(root, episode.index, msgspec.structs.replace(mark, accepted=accepted))
             _append(run, ev.EpisodeMarked(index=episode.index, accepted=accepted))
     except (DatasetProblem, LogBusy) as problem:
         raise LogbookProblem(str(problem)) from problem
     except OSError as error:
         raise LogbookProblem(f"the marks in {root} cannot be written: {error.strerror or error}") from error
+
+
+def _refuse_another(root: Path, episode: int) -> None:
+    if is_another(root, episode):
+        raise DatasetProblem(
+            f"episode {episode} of {root.name} is not the one that was recorded under this number: its episodes were "
+            f"renumbered or edited; `lab-console dataset {root.name}` shows the marks"
+        )
 
 
 def _find(folder: DataFolder, session_id: str) -> tuple[RunFolder, Snapshot]:

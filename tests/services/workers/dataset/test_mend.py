@@ -16,12 +16,16 @@ from services.datasets.marks import SIDECAR, Mark, read_marks, write_mark
 from services.datasets.matching import EVERY_EPISODE_COUNTS
 from services.datasets.summary import INFO
 from services.folders import DataFolder
+from services.log.logbook import LogbookProblem, mark_episode
 from services.refusal import Refusal
 from services.workers.dataset.mend import report
 from services.workers.dataset.survey import STATS
 from tests.support import foreign
 from tests.support.mounts import bind, needs_mounts
+from tests.support.runs import ended, saved, session_id, started, write_run
 from tests.support.trainings import make_dataset
+
+ID = session_id(1)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +158,21 @@ def test_the_verb_prints_what_is_wrong_and_what_mends_it(
     assert "it cannot be trained on: data/chunk-000/file-009.parquet cannot be read" in out
     assert "--repair` keeps the whole episodes" in out
     assert main([*lab, "--from", "a"]) == 2 and main([*lab[:-1], "nowhere"]) == 2
+
+
+def test_an_episode_that_has_another_number_now_is_not_marked_under_the_old_one(folder: DataFolder) -> None:
+    root = folder.datasets / "a"
+    write_run(folder, ID, started(ID, dataset="a", data_dir=str(folder.root)), saved(0), saved(1), ended())
+    mark_episode(folder, ID, 1, accepted=True)
+    assert read_marks(root).accepted(1)
+    delete(folder, [0])
+    shutil.copy(root / SIDECAR, folder.datasets / "made")
+    shutil.rmtree(root)
+    (folder.datasets / "made").rename(root)
+    before = foreign.hashes(root)
+    with pytest.raises(LogbookProblem, match="episode 1 of a is not the one that was recorded under this number"):
+        mark_episode(folder, ID, 1, accepted=False)
+    assert foreign.hashes(root) == before
 
 
 def test_a_dataset_in_use_is_looked_at_and_not_changed(folder: DataFolder) -> None:
