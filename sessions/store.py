@@ -7,7 +7,6 @@ rename; a reader needs no lock and sees the old or the new file. The layout is a
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +24,7 @@ from tinydb.table import Table
 
 from sessions import upgrade
 from sessions.document import SCHEMA_VERSION, Session
-from sessions.files import write_atomically
+from sessions.files import FULL, write_atomically
 from sessions.locks import Lock, LockBusy
 
 LOCK_PATIENCE_S = 10.0
@@ -357,7 +356,7 @@ def _is_table(table: object) -> bool:
 
 
 def _problem(path: Path, done: str, error: OSError) -> StoreProblem:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    full = error.errno in FULL
     remedy = "free some disk space" if full else "see to its folder's owner and permissions"
     reason = error.strerror or str(error)
     return StoreProblem(f"{path} cannot be {done}: {reason}; {remedy}, or choose another with --data-dir")

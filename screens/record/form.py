@@ -82,6 +82,7 @@ class RecordForm(Form):
             self.show_about(f"{signs().warning} {clean(summary.problem)}")
         else:
             kept = f"{summary.accepted} accepted, {summary.rejected} rejected"
+            kept = kept if summary.marked else "no marks: all accepted"
             self.show_about(f"resumes it: {plural(summary.episodes, 'episode')} ({kept})")
 
     @on(Input.Changed, "#task")

@@ -16,9 +16,11 @@ from services.datasets.summary import INFO, QUARANTINE
 from services.workers.dataset.quarantine import Quarantine
 from services.workers.dataset.recorded_files import sync_file
 from services.workers.dataset.recovery import Recovery
-from services.workers.dataset.survey import read_info
+from services.workers.dataset.survey import STATS, read_info, read_json
 from sessions.files import sync_folder
 
+ADDED_UP = ("min", "max", "mean", "std", "count")
+"""What LeRobot aggregates of each feature."""
 _OWN_FILES = {"meta", "data", "videos", "images", QUARANTINE, SIDECAR}
 """What the folder of a dataset without episodes may hold; anything else is foreign."""
 
@@ -77,6 +79,22 @@ def refuse_unfit(root: Path, fps: int, robot_type: str | None, features: dict[st
     info = read_info(root)
     if info.get("total_episodes") and "features" in info:
         refuse_differences(root, info, fps, robot_type, features)
+        refuse_statistics(root)
+
+
+def refuse_statistics(root: Path) -> None:
+    """Raises DatasetProblem if LeRobot cannot add an episode to stats.json, which would cost every take.
+
+    It weights by each feature's count (`datasets/compute_stats.py`); statistics of another making may have none.
+    """
+    stats = read_json(root / STATS) or {}
+    lacking = {key: [name for name in ADDED_UP if name not in values] for key, values in stats.items()}
+    wrong = [f"{key} lacks {', '.join(names)}" for key, names in lacking.items() if names]
+    if wrong:
+        raise DatasetProblem(
+            f"dataset {root.name} cannot be resumed: no episode can be added to its {STATS} ({'; '.join(wrong[:3])}). "
+            "Make it anew with LeRobot's lerobot-edit-dataset (recompute_stats), or record into another dataset"
+        )
 
 
 def refuse_differences(

@@ -31,7 +31,7 @@ from services.datasets.marks import Mark, write_mark
 from services.datasets.summary import INFO
 from services.text import clean
 from services.workers.dataset import lerobot_hooks
-from services.workers.dataset.create import create_dataset, reason_of, refuse_differences
+from services.workers.dataset.create import create_dataset, reason_of, refuse_differences, refuse_statistics
 from services.workers.dataset.encoder_settings import EncoderSettings
 from services.workers.dataset.quarantine import Quarantine
 from services.workers.dataset.recorded_files import recorded_files, sync_all
@@ -371,6 +371,7 @@ def _prepare(
             f"dataset {root.name} exists with {whole} episodes; resume it (--resume) or choose another name"
         )
     refuse_differences(root, survey.info, fps, robot_type, features)
+    refuse_statistics(root)
     return None if survey.healthy else repair(survey)
 
 

@@ -68,7 +68,7 @@ class Survey:
         self.ours = has_marks(root)
         self._data_rows: dict[Path, int] = {}
         self._frames: dict[Path, int] = {}
-        self.own_info = _read_json(root / INFO)
+        self.own_info = read_json(root / INFO)
         self.info = self.own_info or read_info(root)
         problem = version_problem(str(self.info.get("codebase_version", "v3.0")))
         if problem or (root / "meta/episodes.jsonl").exists():
@@ -137,7 +137,7 @@ class Survey:
     @cached_property
     def stats(self) -> dict[str, Any] | None:
         """stats.json; None if it is missing or torn."""
-        return _read_json(self.root / STATS)
+        return read_json(self.root / STATS)
 
     @property
     def stats_torn(self) -> bool:
@@ -319,10 +319,11 @@ def count_frames(video: Path) -> int:
 
 def read_info(root: Path) -> dict[str, Any]:
     """info.json as it is, or its backup; empty if neither can be read."""
-    return _read_json(root / INFO) or _read_json(root / INFO_BACKUP) or {}
+    return read_json(root / INFO) or read_json(root / INFO_BACKUP) or {}
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None if it is missing, torn or something else."""
     try:
         value = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 
 from services.datasets.lock import DatasetProblem
 from services.live.requests import TrainRequest
+from sessions.files import FULL, why_unwritable
+from sessions.files import cannot_write as unwritable
 
 _MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc")
 _OFFLINE_KINDS = {
@@ -14,7 +15,6 @@ _OFFLINE_KINDS = {
     "RepositoryNotFoundError", "GatedRepoError",
 }  # fmt: skip
 _OFFLINE_TEXTS = ("couldn't connect to", "offline mode", "name or service not known", "cached files")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_explained(error: BaseException) -> bool:
@@ -54,9 +54,7 @@ def loader_was_killed(error: BaseException) -> bool:
 
 def disk_is_full(error: BaseException) -> bool:
     """Whether a file did not fit on the disk; safetensors reports that only as text."""
-    return any(
-        (isinstance(e, OSError) and e.errno in _FULL) or "no space left" in str(e).lower() for e in _chain(error)
-    )
+    return any((isinstance(e, OSError) and e.errno in FULL) or "no space left" in str(e).lower() for e in _chain(error))
 
 
 def unreachable(error: BaseException) -> bool:
@@ -67,7 +65,9 @@ def unreachable(error: BaseException) -> bool:
 
 def cannot_write(error: BaseException) -> str:
     """Why a checkpoint could not be written, in a few words."""
-    return "the disk is full" if disk_is_full(error) else _first(error)
+    if disk_is_full(error):
+        return "the disk is full"
+    return why_unwritable(error) if isinstance(error, OSError) and unwritable(error) else _first(error)
 
 
 def _offline(error: BaseException, request: TrainRequest) -> str:

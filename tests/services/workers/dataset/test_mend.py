@@ -11,13 +11,15 @@ import pytest
 from console.__main__ import main
 from services.datasets import care
 from services.datasets.care import Act, attend
-from services.datasets.lock import dataset_lock
+from services.datasets.lock import DatasetProblem, dataset_lock
 from services.datasets.marks import SIDECAR, Mark, read_marks, write_mark
 from services.datasets.matching import EVERY_EPISODE_COUNTS
 from services.datasets.summary import INFO
 from services.folders import DataFolder
 from services.log.logbook import LogbookProblem, mark_episode
 from services.refusal import Refusal
+from services.workers.dataset.durable import DurableDataset
+from services.workers.dataset.encoder_settings import EncoderSettings
 from services.workers.dataset.mend import report
 from services.workers.dataset.survey import STATS
 from tests.support import foreign
@@ -129,6 +131,18 @@ def test_a_foreign_dataset_is_looked_at_untouched_and_repaired_with_a_copy_of_wh
     assert {n: d for n, d in after.items() if n not in ours and not n.startswith("quarantine")} == {
         n: d for n, d in before.items() if n not in ours
     }
+
+
+def test_statistics_that_lerobot_cannot_add_to_are_refused_before_a_take_is_lost(tmp_path: Path) -> None:
+    features = {"observation.state": foreign.vector(), "action": foreign.vector()}
+    root = foreign.make(tmp_path / "made", features)
+    foreign.own_statistics(root)
+    before = foreign.hashes(root)
+    with pytest.raises(DatasetProblem, match=r"observation.state lacks count; action lacks count.*recompute_stats"):
+        DurableDataset.open(
+            root, "me/made", fps=30, features=features, robot_type="so_follower", encoder=EncoderSettings(), resume=True
+        )
+    assert foreign.hashes(root) == before
 
 
 @needs_mounts
