@@ -171,7 +171,7 @@ def _read_torque(bus: Any, *, one_by_one: bool) -> dict[str, bool | None]:
     except (KeyError, AttributeError):
         return {}  # no such register: it cannot be asked
     except Exception:  # drivers raise what they like
-        return {motor: _torque_of(bus, motor) if one_by_one else None for motor in bus.motors}
+        return {motor: _torque_of(bus, motor) if one_by_one else None for motor in getattr(bus, "motors", ())}
 
 
 def _torque_of(bus: Any, motor: str) -> bool | None:

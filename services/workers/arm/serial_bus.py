@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from lerobot.motors.feetech import FeetechMotorsBus
 from lerobot.motors.motors_bus import SerialMotorsBus
 from serial.tools import list_ports
 
@@ -65,6 +66,8 @@ class SerialBus:
         """Whether the last question stayed without an answer: the next one is then asked only once."""
         self._retries = RETRIES
         self._gone, self._next_try = False, 0.0
+        self._feetech = isinstance(bus, FeetechMotorsBus) and bus.protocol_version == 0
+        """Whether packets look as described here; others, such as Dynamixel's, are not looked into."""
         self._serial_number = _serial_number(bus.port)
         self._expects = 0
         """Bytes that the answer to the question in hand carries."""
@@ -93,15 +96,16 @@ class SerialBus:
         def send_plugged(handler: Any, packet: list[int]) -> Any:
             if self._gone:
                 self._reopen()
-            self._expects = packet[READ_LENGTH] if packet[INSTRUCTION] in READS else 0
+            self._expects = _answer_length(packet)
             with self._noticing():
                 return send(handler, packet)
 
-        def receive_plugged(handler: Any) -> Any:
+        def receive_plugged(handler: Any, *options: Any) -> Any:
             while True:  # an answer of another length is the late answer to another question
                 with self._noticing():
-                    packet, result = receive(handler)
-                if result != self.bus._comm_success or packet[LENGTH] - 2 == self._expects:
+                    packet, result = receive(handler, *options)
+                fits = not self._feetech or result != self.bus._comm_success or packet[LENGTH] - 2 == self._expects
+                if fits:
                     return packet, result
 
         port.clearPort = clear
@@ -246,6 +250,12 @@ class SerialBus:
 
 
 _known: WeakKeyDictionary[SerialMotorsBus, SerialBus] = WeakKeyDictionary()
+
+
+def _answer_length(packet: list[int]) -> int:
+    """Bytes of data that the answer to a packet of Feetech's protocol 0 carries."""
+    reads = len(packet) > READ_LENGTH and packet[INSTRUCTION] in READS
+    return packet[READ_LENGTH] if reads else 0
 
 
 def _serial_number(path: str) -> str:

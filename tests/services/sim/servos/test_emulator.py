@@ -38,7 +38,7 @@ def robot(bench: Emulator) -> Iterator[Any]:
         made.bus.port_handler.closePort()
 
 
-def settle(seconds: float = 0.5) -> None:
+def settle(seconds: float = 0.35) -> None:
     time.sleep(seconds)
 
 
