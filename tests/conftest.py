@@ -51,9 +51,10 @@ WITH_REAL_WORKERS = (
     "journeys/",
     *(f"{WORKERS}/{room}/" for room in ("arm", "process", "recording", "evaluation", "inference", "training")),
     f"{WORKERS}/test_warm.py",
+    "test_campaign.py",
 )
 SLOW = (
-    "journeys/", "lerobot_seams/", "test_phases.py",
+    "journeys/", "lerobot_seams/", "test_phases.py", "test_campaign.py",
     "services/sim/test_world.py", "services/sim/test_demonstrations.py", "services/sim/servos/",
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
