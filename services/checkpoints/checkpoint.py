@@ -18,6 +18,7 @@ import msgspec
 from services.checkpoints.foreign_code import ForeignCode, check_code
 from services.checkpoints.preprocessor import Preprocessor, read_preprocessor
 from services.checkpoints.safetensors import whole
+from services.datasets.cameras import IMAGES, camera_name
 from services.folders import DataFolder, RunFolder
 from services.live.event_log import read_events
 from services.live.snapshots import replay
@@ -26,7 +27,6 @@ from sessions.files import write_atomically
 CHECKPOINTS, PRETRAINED, STATE = "checkpoints", "pretrained_model", "training_state"
 CONFIG, WEIGHTS, SIDECAR = "config.json", "model.safetensors", "lab-console.json"
 ADAPTER = "adapter_model.safetensors"
-IMAGES = "observation.images."
 SESSION_START = re.compile(r"\d{8}[\w-]*")
 """The beginning of a session's id."""
 JOINTS, ACTION = "observation.state", "action"
@@ -127,7 +127,7 @@ class Checkpoint:
     def cameras(self) -> tuple[str, ...]:
         """The cameras that the policy uses, by their names in its training."""
         used = [next(iter(self.sources(k)), k) for k, f in self.needs.items() if f.type == "VISUAL"]
-        return tuple(name.removeprefix(IMAGES) for name in used)
+        return tuple(map(camera_name, used))
 
     @property
     def label(self) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.checkpoints.checkpoint import ACTION, IMAGES, JOINTS, Checkpoint, PolicyFeature
+from services.checkpoints.checkpoint import ACTION, JOINTS, Checkpoint, PolicyFeature
+from services.datasets.cameras import IMAGES, camera_name
 
 NO_RATES: Mapping[str, float] = {}
 
@@ -56,10 +57,10 @@ def fit(
             problems += differs
             notes += padded
     problems += _action(checkpoint, features)
-    unused = [k.removeprefix(IMAGES) for k in features if k.startswith(IMAGES) and k not in takes.values()]
+    unused = [camera_name(k) for k in features if k.startswith(IMAGES) and k not in takes.values()]
     if unused:
         notes.append(f"the policy does not use {', '.join(unused)}")
-    notes += _slow((name.removeprefix(IMAGES) for name in takes.values()), rates, fps)
+    notes += _slow((camera_name(name) for name in takes.values()), rates, fps)
     if not checkpoint.provenance.names:
         notes.append("the checkpoint does not name its joints: the bench's order is assumed")
     if fps and not checkpoint.provenance.fps:
@@ -74,7 +75,7 @@ def fit_cameras(checkpoint: Checkpoint, cameras: Mapping[str, Mapping[str, Any]]
     has = f"this bench has {', '.join(sorted(cameras))}" if cameras else "this bench has no camera"
     problems = [f"the policy needs camera {_camera(checkpoint, key)}; {has}" for key in gone]
     rates = {name: rate for name, table in cameras.items() if isinstance(rate := table.get("fps"), int | float)}
-    used = (name.removeprefix(IMAGES) for name in takes.values())
+    used = (camera_name(name) for name in takes.values())
     return Fit(tuple(problems), tuple(_slow(used, rates, fps)))
 
 
@@ -90,15 +91,15 @@ def _missing(checkpoint: Checkpoint, key: str, wanted: PolicyFeature) -> str:
 def _camera(checkpoint: Checkpoint, key: str) -> str:
     """The camera's name in the training, and the policy's own name if that differs."""
     name = next(iter(checkpoint.sources(key)), key)
-    own = key.removeprefix(IMAGES)
-    return own if name == key else f"{name.removeprefix(IMAGES)} (its own name for it is {own})"
+    own = camera_name(key)
+    return own if name == key else f"{camera_name(name)} (its own name for it is {own})"
 
 
 def _picture(name: str, wanted: PolicyFeature, given: Mapping[str, Any], *, resizes: bool) -> list[str]:
     size, learnt = tuple(given["shape"])[:2], wanted.shape[1:]
     if size == learnt:
         return []
-    differs = f"camera {name.removeprefix(IMAGES)} gives {_width_by_height(size)}, the policy"
+    differs = f"camera {camera_name(name)} gives {_width_by_height(size)}, the policy"
     if resizes:
         return [f"{differs}'s configuration says {_width_by_height(learnt)}: it resizes pictures itself"]
     return [f"{differs} was trained on {_width_by_height(learnt)}: set its width and height in lab.toml"]

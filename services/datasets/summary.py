@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from services.datasets.cameras import camera_keys
 from services.datasets.marks import read_marks
 
 QUARANTINE = "quarantine"
@@ -134,8 +135,7 @@ def _decode_info(path: Path) -> tuple[_Info | None, str]:
 
 
 def _cameras(info: _Info) -> tuple[str, ...]:
-    prefix = "observation.images."
-    return tuple(k.removeprefix(prefix) for k, f in info.features.items() if f.get("dtype") in ("video", "image"))
+    return tuple(camera_keys(info.features))
 
 
 def dataset_folders(folder: Path) -> Iterator[Path]:

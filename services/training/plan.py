@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from services.checkpoints import checkpoint as checkpoints
+from services.datasets.cameras import UnknownCamera, find_cameras
 from services.datasets.matching import EVERY_EPISODE_COUNTS
 from services.datasets.names import check_dataset_name
 from services.datasets.summary import DatasetSummary, summarize
@@ -198,11 +199,10 @@ def _names_taken(folder: DataFolder) -> set[str]:
 
 
 def _cameras_left_out(summary: DatasetSummary, cameras: Sequence[str]) -> tuple[str, ...]:
-    chosen = tuple(dict.fromkeys(name for camera in cameras if (name := camera.strip())))
-    unknown = [name for name in chosen if name not in summary.cameras]
-    if unknown:
-        has = f"it has {', '.join(summary.cameras)}" if summary.cameras else "it has no camera"
-        raise Refusal(f"dataset {summary.name} has no camera {unknown[0]!r} to leave out: {has}")
+    try:
+        chosen = find_cameras(summary.cameras, cameras)
+    except UnknownCamera as unknown:
+        raise Refusal(f"dataset {summary.name} has {unknown}") from unknown
     if chosen and len(chosen) == len(summary.cameras):
         raise Refusal(f"all cameras ({', '.join(summary.cameras)}) would be left out: keep at least one")
     return chosen

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.checkpoints.checkpoint import IMAGES, Checkpoint
+from services.checkpoints.checkpoint import Checkpoint
 from services.checkpoints.compatibility import fit, taken
+from services.datasets.cameras import IMAGES, camera_name
 from services.datasets.lock import DatasetProblem
 from services.live import events as ev
 from services.live.requests import EvalRequest
@@ -64,7 +65,7 @@ def policy_loaded(
         policy=policy.loaded.policy,
         device=policy.loaded.device,
         parameters=policy.loaded.parameters,
-        cameras=tuple(name.removeprefix(IMAGES) for name in images),
+        cameras=tuple(map(camera_name, images)),
         actions_per_inference=policy.loaded.steps,
         start_pose=start_pose(checkpoint),
         notes=notes,

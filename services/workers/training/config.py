@@ -12,7 +12,7 @@ import importlib
 import logging
 import os
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,11 @@ from lerobot.utils.feature_utils import dataset_to_policy_features
 from lerobot.utils.import_utils import register_third_party_plugins
 
 from services.checkpoints.foreign_code import ForeignCode, check_code
+from services.datasets.cameras import camera_keys
 from services.live.requests import TrainRequest
 from services.workers.process.step_guard import guard_steps
 
 assert lerobot.policies  # importing it registers the policy types
-IMAGES = "observation.images."
 LOADERS = 4
 """The most processes that decode frames: LeRobot's default."""
 
@@ -149,17 +149,39 @@ def _set_inputs(config: TrainPipelineConfig, request: TrainRequest, root: Path, 
     normalize what `normalization_mapping` does not name (`processor/normalize_processor.py`); ACT names no ENV.
     """
     policy = config.policy
-    left_out = {IMAGES + camera for camera in request.exclude_cameras}
     features = {k: {**f, "shape": tuple(f["shape"])} for k, f in load_info(root).features.items()}
+    left_out = _keys_left_out(request, features)
     if left_out and policy.input_features:  # a pretrained policy has its own names; the rename map leads to them
-        left_out |= {new for old, new in config.rename_map.items() if old in left_out}
-        policy.input_features = {k: f for k, f in policy.input_features.items() if k not in left_out}
+        own = {config.rename_map.get(key, key): name for key, name in left_out.items()}
+        unseen = [name for key, name in own.items() if key not in policy.input_features]
+        if unseen:
+            raise ConfigProblem(
+                f"--exclude-cameras {unseen[0]}: {request.policy} does not look at that camera, so there is nothing to "
+                f"leave out: it looks at {', '.join(policy.image_features) or 'no camera'}"
+            )
+        policy.input_features = {k: f for k, f in policy.input_features.items() if k not in own}
     elif left_out:
         every = dataset_to_policy_features(features)
         policy.input_features = {k: f for k, f in every.items() if k not in left_out and f.type.value != "ACTION"}
     modes = getattr(policy, "normalization_mapping", None)
     if modes and OBS_ENV_STATE in features and "ENV" not in modes and "STATE" in modes and not mapped:
         policy.normalization_mapping = {**modes, "ENV": modes["STATE"]}
+
+
+def _keys_left_out(request: TrainRequest, features: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The feature keys of the cameras to leave out, each with its name. Raises ConfigProblem."""
+    keys = camera_keys(features)
+    unknown = [name for name in request.exclude_cameras if name not in keys]
+    if unknown:
+        raise ConfigProblem(f"--exclude-cameras {unknown[0]}: dataset {request.dataset} has {', '.join(keys)}")
+    return {keys[name]: name for name in request.exclude_cameras}
+
+
+def cameras_left_out(
+    features: Mapping[str, Mapping[str, Any]], inputs: Collection[str], renames: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The dataset's cameras that are not among a policy's inputs; `renames` lead to the policy's names."""
+    return tuple(name for name, key in camera_keys(features).items() if renames.get(key, key) not in inputs)
 
 
 # -- keys and values ----------------------------------------------------------------------------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from services.checkpoints.checkpoint import ACTION, IMAGES, JOINTS, Provenance
+from services.checkpoints.checkpoint import ACTION, JOINTS, Provenance
+from services.datasets.cameras import camera_name
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import read_calibrations, read_marks
 from services.datasets.matching import Matched, match
@@ -97,12 +99,13 @@ def provenance(
     *,
     meta: Any,
     episodes: tuple[int, ...],
-    inputs: list[str],
+    inputs: Mapping[str, Any],
+    left_out: tuple[str, ...],
 ) -> Provenance:
     """What the console keeps beside each checkpoint.
 
     `meta` is LeRobot's LeRobotDatasetMetadata, `episodes` those that are trained on (LeRobot may hold some out),
-    `inputs` the policy's keys.
+    `inputs` the policy's features, `left_out` the dataset's cameras that are not among them.
     """
     tasks = meta.episodes["tasks"]
     return Provenance(
@@ -113,8 +116,8 @@ def provenance(
         fps=int(meta.fps),
         robot_type=meta.robot_type or "",
         names={key: values for key, values in demonstrations.names.items() if key in inputs or key == ACTION},
-        cameras=tuple(key.removeprefix(IMAGES) for key in inputs if key.startswith(IMAGES)),
-        excluded_cameras=request.exclude_cameras,
+        cameras=tuple(camera_name(key) for key, feature in inputs.items() if feature.type.value == "VISUAL"),
+        excluded_cameras=left_out,
         episodes=episodes,
         start_pose=demonstrations.start_pose,
         calibrations=demonstrations.calibrations,

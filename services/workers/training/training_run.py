@@ -12,7 +12,8 @@ from typing import Any
 
 from lerobot.scripts import lerobot_train
 
-from services.checkpoints.checkpoint import IMAGES, Provenance
+from services.checkpoints.checkpoint import Provenance
+from services.datasets.cameras import camera_name
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.phases import Phase
@@ -95,8 +96,18 @@ class TrainingRun:
             self.demonstrations,
             meta=self._dataset.meta,
             episodes=self._episodes,
-            inputs=list(self.config.policy.input_features),
+            inputs=self.config.policy.input_features,
+            left_out=self._left_out(),
         )
+
+    def _left_out(self) -> tuple[str, ...]:
+        """The dataset's cameras that the policy does not see. Raises ConfigProblem if it sees one left out."""
+        inputs = self.config.policy.input_features
+        left_out = train_config.cameras_left_out(self._dataset.meta.features, inputs, self.config.rename_map)
+        seen = [name for name in self.request.exclude_cameras if name not in left_out]
+        if seen:
+            raise train_config.ConfigProblem(f"--exclude-cameras {seen[0]}: LeRobot gives that camera to the policy")
+        return left_out
 
     def begins(self) -> None:
         """Create the output folder, and report what is trained, as LeRobot resolved it."""
@@ -115,9 +126,9 @@ class TrainingRun:
                 episodes=self._episodes,
                 episodes_total=self.demonstrations.total,
                 frames=int(self._dataset.num_frames),
-                cameras=tuple(k.removeprefix(IMAGES) for k in config.policy.image_features),
-                excluded_cameras=self.request.exclude_cameras,
                 notes=self.demonstrations.notes,
+                cameras=tuple(map(camera_name, config.policy.image_features)),
+                excluded_cameras=self._left_out(),
                 log_freq=config.log_freq,
                 save_freq=config.save_freq,
                 config=resolved,

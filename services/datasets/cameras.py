@@ -1,0 +1,58 @@
+"""The cameras of a dataset: their names for people, and the keys of their features. Names and keys meet here only.
+
+LeRobot keeps the camera `wrist` as `observation.images.wrist`. Other tools write `observation.image`,
+`observation.wrist_image` or `wrist_image` (pusht, LIBERO); such a camera's name is its whole key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+IMAGES = "observation.images."
+PICTURES = ("video", "image")
+"""The dtypes of a camera's feature."""
+COLOUR = 3
+_LAST = ("channel", "channels")
+"""The last dimension's name in features that are (height, width, channels); LeRobot's utils/feature_utils.py."""
+
+
+class UnknownCamera(Exception):
+    """A name that no camera has, or more than one; the message says which there are."""
+
+
+def camera_name(key: str) -> str:
+    """The name of the camera with this feature key."""
+    return key.removeprefix(IMAGES)
+
+
+def camera_keys(features: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The feature key of each camera by the camera's name, in the dataset's order."""
+    return {camera_name(key): key for key, feature in features.items() if feature.get("dtype") in PICTURES}
+
+
+def find_cameras(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """The cameras of `names` that `wanted` means: by name, by key, or by the last part of the key. Once each.
+
+    Raises UnknownCamera.
+    """
+    return tuple(dict.fromkeys(_find(names, stripped) for word in wanted if (stripped := word.strip())))
+
+
+def _find(names: Sequence[str], word: str) -> str:
+    if (name := camera_name(word)) in names:
+        return name
+    ends = [name for name in names if name.endswith(f".{word}")]
+    if len(ends) == 1:
+        return ends[0]
+    has = f"it has {', '.join(names)}" if names else "it has no camera"
+    raise UnknownCamera(f"no camera {word!r} to leave out: {has}")
+
+
+def channels(feature: Mapping[str, Any]) -> int:
+    """How many channels a camera's picture has: 3 in colour, 1 for a depth map; 0 if the feature does not say."""
+    shape, names = tuple(feature.get("shape") or ()), tuple(feature.get("names") or ())
+    if len(shape) != 3:
+        return 0
+    last = names[2] in _LAST if len(names) == 3 else shape[2] <= shape[0]
+    return int(shape[2] if last else shape[0])
