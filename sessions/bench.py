@@ -5,9 +5,14 @@ Structs without checks, so that old files can be read; `services.bench.profiles`
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
+
+CAMERAS, ARM_CONFIG = "cameras", "_arm_config"
+DEPTH = "_depth"
+"""What LeRobot appends to a camera's name for its depth map (0.6.1, robots/so_follower/so_follower.py)."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +39,15 @@ class Motion(msgspec.Struct, frozen=True, kw_only=True):
     rest: dict[str, float] = {}
     waypoints: tuple[dict[str, float], ...] = ()
     hold_warning_s: float = 300.0
+
+    def is_gripper(self, motor: str) -> bool:
+        """Whether a motor is the gripper: of the only arm, or of one of two (`left_gripper`)."""
+        return is_gripper(motor, self.gripper)
+
+
+def is_gripper(motor: str, gripper: str) -> bool:
+    """Whether `motor` is the motor `gripper` of the only arm, or of one of several (`left_gripper`)."""
+    return bool(gripper) and (motor == gripper or motor.endswith(f"_{gripper}"))
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,5 +91,57 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cameras(self) -> dict[str, dict[str, Any]]:
-        """The robot's cameras by name, as LeRobot's config dictionaries."""
-        return dict(self.robot.get("cameras") or {})
+        """The cameras by the names that the robot's observations give them, as LeRobot's config dictionaries."""
+        return {place.name: place.table for place in camera_places(self.robot)}
+
+    @property
+    def pictures(self) -> dict[str, dict[str, Any]]:
+        """The cameras' tables by the name of each picture: a camera with `use_depth` gives a depth map, too."""
+        found = {}
+        for name, table in self.cameras.items():
+            if table.get("use_rgb", True):
+                found[name] = table
+            if table.get("use_depth", False):
+                found[name + DEPTH] = table
+        return found
+
+
+class CameraPlace(NamedTuple):
+    """Where a robot's table has a camera: `keys` lead to it, `name` is what the robot's observations call it."""
+
+    name: str
+    keys: tuple[str, ...]
+    table: dict[str, Any]
+
+
+def camera_places(robot: Mapping[str, Any]) -> list[CameraPlace]:
+    """Every camera in a LeRobot robot config dictionary: the robot's own, and those of its arms.
+
+    LeRobot 0.6.1 (robots/bi_so_follower) calls the camera `wrist` in `left_arm_config` `left_wrist`, and leaves the
+    robot's own names as they are.
+    """
+    return list(_camera_places(robot))
+
+
+def _camera_places(robot: Mapping[str, Any]) -> Iterator[CameraPlace]:
+    for name, table in (robot.get(CAMERAS) or {}).items():
+        yield CameraPlace(name, (CAMERAS, name), table)
+    for key, arm in arm_tables(robot).items():
+        for name, table in (arm.get(CAMERAS) or {}).items():
+            yield CameraPlace(f"{arm_prefix(key)}{name}", (key, CAMERAS, name), table)
+
+
+def arm_tables(device: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The tables of a two-armed device's arms by key (`left_arm_config`); empty for a device of one arm."""
+    return {k: v for k, v in device.items() if k.endswith(ARM_CONFIG) and isinstance(v, Mapping)}
+
+
+def arm_prefix(key: str) -> str:
+    """The prefix of an arm's motors and cameras: `left_` for the table `left_arm_config`."""
+    return key.removesuffix(ARM_CONFIG) + "_"
+
+
+def without_cameras(robot: Mapping[str, Any]) -> dict[str, Any]:
+    """A LeRobot robot config dictionary without any camera."""
+    arms = {key: {k: v for k, v in arm.items() if k != CAMERAS} for key, arm in arm_tables(robot).items()}
+    return {k: v for k, v in robot.items() if k != CAMERAS} | arms

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from services.health.checks import Check, Thresholds, register
+from sessions.bench import is_gripper
 
 
 @dataclass(frozen=True)
 class Period:
-    """One control period: goal and measured pose (degrees; the gripper in percent), and which motor the gripper is."""
+    """One control period: goal and measured pose (degrees; grippers in percent), and an arm's gripper's name."""
 
     goal: dict[str, float]
     measured: dict[str, float]
@@ -50,7 +51,7 @@ class Stuck(MotionCheck):
         """Now, if a joint is too far from its goal."""
         limit = self.thresholds
         assert isinstance(limit, StuckThresholds)
-        off = ((abs(sample.goal[n] - sample.measured[n]), n) for n in sample.goal if n != sample.gripper)
+        off = ((abs(sample.goal[n] - sample.measured[n]), n) for n in sample.goal if not is_gripper(n, sample.gripper))
         worst, name = max(off, default=(0.0, ""))
         if worst <= limit.degrees:
             return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from services.bench.profiles import Motion
 from services.workers.arm.motion import Pose, distance, rest_path, speed_limits, step_towards
 from services.workers.arm.motors import Motors, TorqueProblem
+from services.workers.arm.parts import buses_of
 from services.workers.arm.serial_bus import NoAnswer, Unplugged
 from services.workers.arm.stance import Stance
 
@@ -163,7 +164,7 @@ class Arm:
         return self.mode is Mode.GO and not self._path
 
     def measure(self) -> Pose:
-        """The pose, measured now; does not read cameras if the robot allows it. Raises what the driver raises."""
+        """The pose of every arm, measured now; reads no camera. Raises what the driver raises."""
         for tries_left in reversed(range(TRIES)):
             try:
                 return self._read()
@@ -175,10 +176,8 @@ class Arm:
         raise AssertionError("unreachable")
 
     def _read(self) -> Pose:
-        bus = getattr(self.devices.robot, "bus", None)
-        if bus is not None and hasattr(bus, "sync_read"):
-            return {n: float(v) for n, v in bus.sync_read("Present_Position").items()}
-        return self.pose_of(self.devices.robot.get_observation())
+        buses = buses_of(self.devices.robot).items()
+        return {f"{p}{n}": float(v) for p, bus in buses for n, v in bus.sync_read("Present_Position").items()}
 
     def pose_of(self, values: dict[str, Any]) -> Pose:
         """The motors' part of an observation or action."""

@@ -1,12 +1,14 @@
-"""Fingerprints of the arms' calibration files, as LeRobot keeps them."""
+"""The arms' calibration files, as LeRobot keeps them: their fingerprints, and what mends one that does not fit."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from services.workers.arm.parts import arm_name, arms_of
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +25,12 @@ def fingerprints(devices: dict[str, Any]) -> dict[str, str]:
 
 
 def _files(name: str, device: Any) -> Iterator[tuple[str, Path]]:
-    yield name, device.calibration_fpath
-    for attribute, part in vars(device).items():
-        if isinstance(path := getattr(part, "calibration_fpath", None), Path):
-            yield f"{name} {attribute}", path
+    arms = arms_of(device)
+    if "" in arms or not arms:
+        yield name, device.calibration_fpath
+        return
+    for prefix, arm in arms.items():
+        yield f"{name} {prefix}arm", arm.calibration_fpath
 
 
 def _digest(path: Path) -> str:
@@ -37,3 +41,22 @@ def _digest(path: Path) -> str:
     except OSError as error:
         logger.warning("the calibration in %s cannot be read: %s", path, error)
         return ""
+
+
+def uncalibrated(device: Any, name: str, table: Mapping[str, Any]) -> str:
+    """Which arm of a device is not calibrated, which file is meant, and how to calibrate that arm alone.
+
+    `table` is the device's part of lab.toml. An arm of two is calibrated as a device of one arm, under the id that
+    LeRobot gives it (`ID_left`): that writes the file which the pair reads.
+    """
+    kind = "robot" if name == "follower" else "teleop"
+    arms = arms_of(device) or {"": device}
+    prefix, arm = next(((p, a) for p, a in arms.items() if not a.is_calibrated), next(iter(arms.items())))
+    config = getattr(arm, "config", None)
+    own = table["type"] if not prefix else getattr(config, "type", "...")
+    port = getattr(config, "port", None) or table.get("port", "...")
+    return (
+        f"{arm_name(name, prefix)}: not calibrated, or its motors hold another calibration than "
+        f"{arm.calibration_fpath}; run `lerobot-calibrate --{kind}.type={own} --{kind}.port={port} "
+        f"--{kind}.id={getattr(arm, 'id', None) or table.get('id')}`"
+    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from services.error_text import message
 from services.live import protocol
 from services.live.phases import Phase, refusal
 from services.live.protocol import Code
 from services.workers.arm.arm import Mode
 from services.workers.arm.context import ArmContext
-from services.workers.arm.device_problem import first_line
 from services.workers.arm.motors import TorqueProblem
 from services.workers.arm.strategy import Strategy
 from services.workers.process.context import remark
@@ -89,7 +89,7 @@ class ArmCommands:
         try:
             self._context.hold_again(stop.cause, stop.why)
         except Exception as error:  # drivers may raise anything
-            words = f"{first_line(error)}; the arm is not held: support it, or CUT THE POWER if it moves"
+            words = f"{message(error)}; the arm is not held: support it, or CUT THE POWER if it moves"
             raise Refused(words, Code.TROUBLE) from error
 
     def _follow(self) -> None:

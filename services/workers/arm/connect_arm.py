@@ -15,8 +15,10 @@ from typing import Any
 
 from lerobot.motors.motors_bus import SerialMotorsBus
 
+from services.workers.arm.calibration import uncalibrated
 from services.workers.arm.device_problem import DeviceProblem, sentence
-from services.workers.arm.motors import Motors, Torque, arms_of
+from services.workers.arm.motors import Motors, Torque
+from services.workers.arm.parts import arm_name, arms_of, buses_of
 from services.workers.arm.serial_bus import dependable
 
 CONNECTS = 3
@@ -31,31 +33,34 @@ def connect_arm(device: Any, name: str, table: Mapping[str, Any]) -> None:
 
     Raises DeviceProblem, with the ports closed again.
     """
-    buses = [part.bus for part in arms_of(device).values() if isinstance(part.bus, SerialMotorsBus)]
-    for bus in buses:
-        dependable(bus, name)
+    serial = {p: bus for p, bus in buses_of(device).items() if isinstance(bus, SerialMotorsBus)}
+    for prefix, bus in serial.items():
+        dependable(bus, arm_name(name, prefix))
+    buses = list(serial.values())
     for tries_left in reversed(range(CONNECTS)):
         try:
             with _patient(buses, name):
                 device.connect(calibrate=False)
-                calibrated = device.is_calibrated
+                reason = "" if device.is_calibrated else uncalibrated(device, name, table)
             break
         except Exception as error:  # drivers raise what they like
             torque = Motors(device, name).torque() if buses and all(bus.is_connected for bus in buses) else None
             close_ports(device)
             if not tries_left:
-                raise DeviceProblem(sentence(name, error) + _as_found(name, torque)) from error
+                raise DeviceProblem(_failed(device, name, error, table) + _as_found(name, torque)) from error
             logger.warning("%s: connecting failed, trying again: %s", name, error)
             time.sleep(PAUSE_S)
-    if not calibrated:
+    if reason:
         torque = Motors(device, name).torque()
         close_ports(device)
-        kind = "robot" if name == "follower" else "teleop"
-        raise DeviceProblem(
-            f"{name}: not calibrated, or its motors hold another calibration than {device.calibration_fpath}; "
-            f"run `lerobot-calibrate --{kind}.type={table['type']} --{kind}.port={table.get('port', '...')} "
-            f"--{kind}.id={table.get('id')}`" + _as_found(name, torque)
-        )
+        raise DeviceProblem(reason + _as_found(name, torque))
+
+
+def _failed(device: Any, name: str, error: Exception, table: Mapping[str, Any]) -> str:
+    """Which of the device's arms failed, and why: LeRobot connects one after the other."""
+    ports = {prefix: str(getattr(bus, "port", "")) for prefix, bus in buses_of(device).items()}
+    named = next((prefix for prefix, port in ports.items() if port and f"'{port}'" in str(error)), "")
+    return sentence(arm_name(name, named), error, ports.get(named) or str(table.get("port", "")))
 
 
 def leave_torque_alone(robot: Any) -> None:

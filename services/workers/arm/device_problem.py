@@ -1,18 +1,20 @@
-"""A device that cannot be used, in a sentence."""
+"""A device that cannot be used, as a sentence: which one, the whole reason, and what mends it."""
 
 from __future__ import annotations
 
+from services.error_text import whole_reason
+from services.workers.arm.remedies import remedy
+
 
 class DeviceProblem(Exception):
-    """A device that cannot be used: which, why, and what to do, in a sentence."""
+    """A device that cannot be used; the message names it, the reason and what to do."""
 
 
-def sentence(device: str, error: Exception) -> str:
-    """What is wrong with the device; a DeviceProblem says it already."""
-    text = first_line(error)
-    return str(error) if isinstance(error, DeviceProblem) or text.startswith(device) else f"{device}: {text}"
-
-
-def first_line(error: Exception) -> str:
-    """The first line that says something, or the kind of the error."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def sentence(device: str, error: Exception, path: str = "") -> str:
+    """What is wrong with `device`, whose port or file is `path` if known; a DeviceProblem says it already."""
+    if isinstance(error, DeviceProblem):
+        return str(error)
+    found = remedy(error, path)
+    text = found.reason or whole_reason(error)
+    named = text if text.startswith(device) else f"{device}: {text}"
+    return f"{named}; {found.answer}" if found.answer else named

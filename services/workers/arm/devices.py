@@ -22,11 +22,14 @@ from lerobot.teleoperators import Teleoperator, TeleoperatorConfig, make_teleope
 from lerobot.utils.import_utils import register_third_party_plugins
 
 from services.bench.profiles import Profile
+from services.error_text import message
 from services.workers.arm.calibration import fingerprints
 from services.workers.arm.connect_arm import as_found, close_ports, connect_arm, leave_torque_alone, take_hold
-from services.workers.arm.device_problem import DeviceProblem, first_line, sentence
-from services.workers.arm.motors import Motors, Torque, arms_of
+from services.workers.arm.device_problem import DeviceProblem, sentence
+from services.workers.arm.motors import Motors, Torque
+from services.workers.arm.parts import Cameras, arm_name, arms_of, check_robot
 from services.workers.process.environment import load_libusb
+from sessions.bench import ARM_CONFIG, CameraPlace, arm_prefix, arm_tables, camera_places, without_cameras
 from sessions.facts import BenchConnected
 
 MODULE_OF = {  # common types, so that not every device package of LeRobot has to be imported
@@ -52,8 +55,8 @@ class Devices:
 
     @property
     def cameras(self) -> dict[str, Any]:
-        """The connected cameras by name."""
-        return dict(getattr(self.robot, "cameras", {}))
+        """The connected cameras by the names that the robot's observations give them."""
+        return Cameras(self.robot).by_name()
 
     @property
     def motors(self) -> list[str]:
@@ -87,29 +90,31 @@ def connect(
     """Build and connect. Afterwards the arm holds its pose; a camera that fails is listed in `absent`.
 
     With `arm_only` neither cameras nor leader are touched, since one of them may hang; without `leader`, not the
-    leader. `check` looks at the robot before it is connected, and may raise what it likes, if no camera is absent.
-    Torque is enabled last: a failure leaves it as it was found. Raises DeviceProblem if the robot or the leader
-    cannot be used.
+    leader. What can be known before is refused before anything is connected; `check` looks at the robot then, and may
+    raise what it likes, if no camera is absent. Torque is enabled last: a failure leaves it as it was found. Raises
+    DeviceProblem if the robot or the leader cannot be used.
     """
     _load_plugins()
-    robot, absent = _build_robot(profile, {} if arm_only else profile.cameras)
+    robot, absent = _build_robot(profile, [] if arm_only else camera_places(profile.robot))
+    check_robot(robot)
+    _check_rest(robot, profile)
+    teleop = _build_leader(profile) if leader and not arm_only and profile.teleop else None
+    if teleop is not None:
+        _check_match(robot, teleop)
     if check is not None and not absent:
         check(robot)
     leave_torque_alone(robot)
     progress("connecting the cameras")
-    cameras = _connect_cameras(robot, absent)
+    cameras = Cameras(robot)
+    connected = _connect_cameras(cameras, absent)
     progress("connecting the follower")
     connect_arm(robot, "follower", profile.robot)
-    if cameras is not None:
-        robot.cameras = cameras
-    teleop = None
     try:
-        _check_rest(robot, profile)
-        if leader and not arm_only and profile.teleop:
+        cameras.keep(connected)
+        cameras.check()
+        if teleop is not None:
             progress("connecting the leader")
-            teleop = _build_leader(profile)
             connect_arm(teleop, "leader", profile.teleop)
-            _check_match(robot, teleop)
         take_hold(robot)
     except DeviceProblem as problem:
         whole = f"{problem}{as_found(robot)}"
@@ -118,28 +123,27 @@ def connect(
     return Devices(robot, teleop, absent)
 
 
-def _build_robot(profile: Profile, wanted: dict[str, dict[str, Any]]) -> tuple[Robot, dict[str, str]]:
+def _build_robot(profile: Profile, wanted: list[CameraPlace]) -> tuple[Robot, dict[str, str]]:
     """The robot with the cameras whose drivers load, and the others with the reason."""
     absent: dict[str, str] = {}
-    table = {k: v for k, v in profile.robot.items() if k != "cameras"}
-    config = _decode(RobotConfig, table, "follower", f"bench.{profile.name}.robot")
-    cameras: dict[str, CameraConfig] = {}
-    for name, camera in wanted.items():
+    config = _decode(RobotConfig, without_cameras(profile.robot), "follower", f"bench.{profile.name}.robot")
+    for place in wanted:
         try:
-            decoded = _decode(CameraConfig, dict(camera), name, f"bench.{profile.name}.robot.cameras.{name}")
-            _check_paths(name, camera)
-            make_cameras_from_configs({name: decoded})
-            cameras[name] = decoded
+            where = f"bench.{profile.name}.robot.{'.'.join(place.keys)}"
+            decoded = _decode(CameraConfig, dict(place.table), place.name, where)
+            _check_paths(place.name, place.table)
+            make_cameras_from_configs({place.name: decoded})
+            owner = getattr(config, place.keys[0]) if place.keys[0].endswith(ARM_CONFIG) else config
+            owner.cameras[place.keys[-1]] = decoded
         except Exception as error:  # a driver may raise anything while it loads
-            absent[name] = sentence(name, error)
-    if hasattr(config, "cameras"):
-        config.cameras = cameras
+            absent[place.name] = sentence(place.name, error, _camera_file(place.table.get("index_or_path")))
     _check_paths("follower", profile.robot)
-    config.disable_torque_on_disconnect = False  # `disconnect` decides
     try:
-        return make_robot_from_config(config), absent
+        robot = make_robot_from_config(config)
     except Exception as error:
         raise DeviceProblem(sentence("follower", error)) from error
+    _set_torque_cut(robot, False)  # `disconnect` decides
+    return robot, absent
 
 
 def _build_leader(profile: Profile) -> Teleoperator:
@@ -161,7 +165,7 @@ def _decode(base: Any, table: Mapping[str, Any], device: str, where: str) -> Any
     try:
         return draccus.decode(base, dict(table))
     except Exception as error:  # draccus may raise several types
-        raise DeviceProblem(f"{device}: {where}: {first_line(error)}") from error
+        raise DeviceProblem(f"{device}: {where}: {message(error)}") from error
 
 
 def _register(base: Any, kind: str) -> None:
@@ -198,28 +202,33 @@ def load_drivers(profile: Profile) -> None:
 
 
 def _check_paths(device: str, table: Mapping[str, Any]) -> None:
+    """Raises DeviceProblem if a port or device file of a device, or of one of its arms, does not exist."""
     for key in PATH_KEYS:
         path = table.get(key)
         if isinstance(path, str) and path.startswith("/") and not os.path.exists(path):
             raise DeviceProblem(f"{device}: {path} is not there; plug it in, or correct `{key}` in lab.toml")
+    for key, arm in arm_tables(table).items():
+        _check_paths(arm_name(device, arm_prefix(key)), arm)
 
 
-def _connect_cameras(robot: Robot, absent: dict[str, str]) -> dict[str, Any] | None:
-    """Connect each camera separately, and take them off the robot, so that its own connect cannot fail on one.
-
-    None if the robot has no cameras.
-    """
-    if not hasattr(robot, "cameras"):
-        return None
+def _connect_cameras(cameras: Cameras, absent: dict[str, str]) -> dict[str, Any]:
+    """Connect each camera separately, and take them off the robot, so that its own connect cannot fail on one."""
     connected = {}
-    for name, camera in robot.cameras.items():
+    for name, camera in cameras.by_name().items():
         try:
             camera.connect()
             connected[name] = camera
         except Exception as error:  # drivers may raise anything
-            absent[name] = sentence(name, error)
-    robot.cameras = {}
+            place = getattr(getattr(camera, "config", None), "index_or_path", None)
+            absent[name] = sentence(name, error, _camera_file(place))
+    cameras.keep({})
     return connected
+
+
+def _camera_file(place: object) -> str:
+    """The device file of LeRobot's `index_or_path`; empty for another camera."""
+    text = "" if place is None else str(place)
+    return f"/dev/video{text}" if text.isdecimal() else text if text.startswith("/") else ""
 
 
 def _check_match(robot: Robot, teleop: Teleoperator) -> None:
@@ -249,16 +258,20 @@ def disconnect(devices: Devices, *, cut_torque: bool) -> Torque:
     except Exception as error:  # drivers may raise anything
         logger.warning("%s: %s", devices.robot, error)
         torque = motors.torque()
-    for part in arms_of(devices.robot).values() or [devices.robot]:
-        config = getattr(part, "config", None)
-        if config is not None:  # if the motors cannot be asked, LeRobot cuts torque
-            config.disable_torque_on_disconnect = cut_torque and not motors.one_by_one
-    for device in (devices.robot, devices.teleop):
-        if device is None:
-            continue
+    _set_torque_cut(devices.robot, cut_torque and not motors.one_by_one)  # if they cannot be asked, LeRobot does it
+    whole = [device for device in (devices.robot, devices.teleop) if device is not None]
+    for device in [part for each in whole for part in arms_of(each).values() or [each]]:
         try:
             device.disconnect()
         except Exception as error:  # an unplugged cable must not prevent disconnecting the rest
             logger.warning("%s: %s", device, error)
             close_ports(device)
     return torque
+
+
+def _set_torque_cut(robot: Robot, cut: bool) -> None:
+    """Whether LeRobot's own disconnect cuts torque, of each arm."""
+    for part in (robot, *arms_of(robot).values()):
+        config = getattr(part, "config", None)
+        if config is not None:
+            config.disable_torque_on_disconnect = cut

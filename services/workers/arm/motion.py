@@ -6,6 +6,7 @@ Poses map motor names to degrees (the gripper to 0..100), as LeRobot's motors bu
 from __future__ import annotations
 
 from services.bench.profiles import Motion
+from sessions.bench import is_gripper
 
 Pose = dict[str, float]
 
@@ -13,7 +14,7 @@ Pose = dict[str, float]
 def speed_limits(motion: Motion, names: list[str], fps: int) -> Pose:
     """The largest step per control period of each motor, in its own unit."""
     return {
-        name: (motion.max_gripper_speed if name == motion.gripper else motion.max_joint_speed) / fps for name in names
+        name: (motion.max_gripper_speed if motion.is_gripper(name) else motion.max_joint_speed) / fps for name in names
     }
 
 
@@ -29,13 +30,13 @@ def step_towards(goal: Pose, target: Pose, limits: Pose) -> Pose:
 
 
 def distance(a: Pose, b: Pose, *, but: str = "") -> tuple[float, str]:
-    """The largest difference between two poses and the motor that has it, `but` left out."""
-    pairs = ((abs(a[n] - b[n]), n) for n in a if n in b and n != but)
+    """The largest difference between two poses and the motor that has it, the gripper `but` of each arm left out."""
+    pairs = ((abs(a[n] - b[n]), n) for n in a if n in b and not is_gripper(n, but))
     return max(pairs, default=(0.0, ""))
 
 
 def rest_path(measured: Pose, motion: Motion) -> list[Pose]:
-    """Targets on the path to rest: open the gripper, lift, way-points, rest; empty if the arm is there already.
+    """Targets on the path to rest: open each gripper, lift, way-points, rest; empty if the arm is there already.
 
     Each target is a whole pose. Raises KeyError if the rest pose names a motor that the robot lacks.
     """
@@ -45,8 +46,9 @@ def rest_path(measured: Pose, motion: Motion) -> list[Pose]:
     if not motion.rest or distance(measured, motion.rest)[0] <= motion.agree_within:
         return []
     path = [dict(measured)]
-    if motion.gripper in measured and measured[motion.gripper] < motion.gripper_open:
-        path.append({**path[-1], motion.gripper: motion.gripper_open})
+    closed = [n for n, value in measured.items() if motion.is_gripper(n) and value < motion.gripper_open]
+    if closed:
+        path.append(path[-1] | dict.fromkeys(closed, motion.gripper_open))
     if motion.lift:
         path.append(_lifted(path[-1], motion))
     for pose in (*motion.waypoints, motion.rest):

@@ -10,6 +10,7 @@ from typing import Any
 from lerobot.motors.motors_bus import SerialMotorsBus
 
 from services.workers.arm.motion import Pose
+from services.workers.arm.parts import arm_name, arms_of
 from services.workers.arm.serial_bus import BITS, dependable
 
 TRIES = 2
@@ -70,7 +71,7 @@ class Motors:
         self._robot = robot
         self._arms = arms_of(robot)
         self._serial = {
-            prefix: dependable(part.bus, f"{device} {prefix.rstrip('_')}".rstrip())
+            prefix: dependable(part.bus, arm_name(device, prefix))
             for prefix, part in self._arms.items()
             if isinstance(part.bus, SerialMotorsBus)
         }
@@ -151,18 +152,6 @@ class Motors:
             if not left or not self._serial:
                 break
         return self.last
-
-
-def arms_of(device: Any) -> dict[str, Any]:
-    """The parts of a device that have a motors bus, by the prefix of their motors in its features.
-
-    One arm is the device itself; LeRobot's devices of two arms have attributes (utils/bimanual.py), whose motors are
-    `left_gripper` and `right_gripper`.
-    """
-    if getattr(device, "bus", None) is not None:
-        return {"": device}
-    parts = {name: part for name, part in vars(device).items() if name.endswith("_arm")}
-    return {name.removesuffix("arm"): part for name, part in parts.items() if getattr(part, "bus", None) is not None}
 
 
 def _read_torque(bus: Any, *, one_by_one: bool) -> dict[str, bool | None]:

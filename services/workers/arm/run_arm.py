@@ -12,6 +12,7 @@ from services.datasets.lock import DatasetProblem
 from services.live.requests import ArmRequest
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End
+from sessions.bench import without_cameras
 from sessions.models import SessionStatus
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _end(status: SessionStatus, reason: str, torque: Torque, *, cut: bool) -> En
 
 def _lock(context: Context, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> None:
     profile = request.profile
-    robot = {k: v for k, v in profile.robot.items() if k != "cameras"} if arm_only else profile.robot
+    robot = without_cameras(profile.robot) if arm_only else profile.robot
     keys = device_keys(robot, profile.teleop if leader else {}, Path(request.data_dir))
     holder = {"session": context.run.id, "bench": profile.name, "operator": request.operator}
     try:

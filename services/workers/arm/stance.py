@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from services.workers.arm.motion import Pose
+from sessions.bench import is_gripper
 
 NEAR = 5.0
 """Degrees (percent) off its goal at which a joint still stands at it: a load's sag, the lag of a move."""
@@ -18,21 +19,22 @@ STILL_S = 0.2
 
 
 class Stance:
-    """Knows how the gripper moved lately. Smaller is more closed, as LeRobot counts it."""
+    """Knows how each arm's gripper moved lately. Smaller is more closed, as LeRobot counts it."""
 
     def __init__(self, gripper: str, fps: int) -> None:
-        self._gripper = gripper
-        self._recent: deque[float] = deque(maxlen=max(2, round(STILL_S * fps)))
+        self._gripper, self._periods = gripper, max(2, round(STILL_S * fps))
+        self._recent: dict[str, deque[float]] = {}
 
     @property
     def periods(self) -> int:
         """How many it takes to know."""
-        return self._recent.maxlen or 0
+        return self._periods
 
     def note(self, measured: Pose) -> None:
         """The pose of one control period."""
-        if self._gripper in measured:
-            self._recent.append(measured[self._gripper])
+        for name, value in measured.items():
+            if is_gripper(name, self._gripper):
+                self._recent.setdefault(name, deque(maxlen=self._periods)).append(value)
 
     def at(self, goal: Pose, measured: Pose) -> Pose:
         """The goal that keeps each joint where it stands; a joint without a goal stands where it is measured."""
@@ -43,8 +45,9 @@ class Stance:
             return False
         if abs(goal[name] - measured) <= NEAR:
             return True
-        return name == self._gripper and goal[name] < measured and self._is_still(measured)
+        return is_gripper(name, self._gripper) and goal[name] < measured and self._is_still(name, measured)
 
-    def _is_still(self, measured: float) -> bool:
-        moved = max(*self._recent, measured) - min(*self._recent, measured) if self._recent else 0.0
-        return len(self._recent) == self._recent.maxlen and moved <= STILL
+    def _is_still(self, name: str, measured: float) -> bool:
+        recent = self._recent.get(name, ())
+        moved = max(*recent, measured) - min(*recent, measured) if recent else 0.0
+        return len(recent) == self._periods and moved <= STILL

@@ -124,7 +124,7 @@ async def test_the_screen_watches_the_training_that_runs(open_console, make_trai
 async def test_a_plot_is_one_entry(open_console, make_training, monkeypatch):
     step = PlotSpec(
         "step", "seconds a step", (Trace("update_s", Ink.LINE), Trace("dataloading_s", Ink.RAW, beside="data")),
-        log=False, format_value=lambda seconds: f"{seconds:.1f} s",
+        log=False, written=lambda seconds: f"{seconds:.1f} s",
     )  # fmt: skip
     monkeypatch.setattr(plots, "PLOTS", (*plots.PLOTS, step))
     async with open_console() as console:
