@@ -28,6 +28,12 @@ def whole_reason(error: BaseException) -> str:
     return whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 3].rstrip()}..."
 
 
+def crash_reason(error: BaseException) -> str:
+    """The whole reason after the name of the error's class, for an error that nobody expected."""
+    text, name = whole_reason(error), type(error).__name__
+    return text if text.startswith(name) else f"{name}: {text}"
+
+
 def message(error: BaseException) -> str:
     """The error's own message in one paragraph, without its causes and without a full stop."""
     text = _FILE_OBJECT.sub(r"\1", str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views import keys
-from screens.views.signs import clean, fit, signs
+from screens.views.signs import clean, fit, fit_end, signs
 from services.bench.equipment import Equipment, Part
 from services.bench.profiles import Profile
 from services.health.checks import LIT
@@ -24,8 +24,13 @@ def part_line(part: Part, telemetry: Telemetry | None, width: int, *, uses_leade
     kind = min(24, max(14, width // 3 + 2))
     place = max(0, width - 11 - kind - len(state) - 2)
     where = part.where if place >= 6 else ""
-    name, kind_of = fit(part.name, 10) + " ", fit(part.type, kind - 1) + " "
-    return Content.assemble((name, "bold"), kind_of, (fit(where, place), "$quiet"), "  ", (state, tone))
+    name, kind_of = fit(_name(part), 10) + " ", fit(part.type, kind - 1) + " "
+    return Content.assemble((name, "bold"), kind_of, (fit_end(where, place), "$quiet"), "  ", (state, tone))
+
+
+def _name(part: Part) -> str:
+    """`follower`; of a device of two arms `follower L`, which fits where `left follower` would be cut."""
+    return f"{part.name} {part.prefix[0].upper()}" if part.prefix else part.name
 
 
 def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
@@ -43,7 +48,8 @@ def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
             f"{s.yes if good else s.warning} {clean(view.state)} {view.fps:4.1f} fps",
             "$success" if good else "bold $error",
         )
-    joints = telemetry.joints if part.name == "follower" else telemetry.leader
+    every = telemetry.joints if part.name == "follower" else telemetry.leader
+    joints = [name for name in every if name.startswith(part.prefix)]
     if not joints:
         return f"{s.no} no answer", "bold $error"
     torque = "" if part.name != "follower" else ", torque on" if telemetry.torque else ", torque off"

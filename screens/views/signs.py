@@ -95,6 +95,13 @@ def fit(text: str, width: int) -> str:
     return text.ljust(width)
 
 
+def fit_end(text: str, width: int) -> str:
+    """`text` cut at its beginning or padded to exactly `width` characters: paths of devices differ at their end."""
+    if len(text) > width:
+        return (signs().more if width else "") + text[len(text) - max(0, width - 1) :]
+    return text.ljust(width)
+
+
 def bar(part: float, width: int) -> tuple[str, str]:
     """The full and the empty part of a progress bar, together `width` cells; `part` is 0..1."""
     full = round(max(0.0, min(1.0, part)) * width)

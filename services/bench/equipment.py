@@ -10,6 +10,7 @@ from typing import Any
 from services.bench.profiles import Profile
 from services.folders import DataFolder
 from services.text import clean
+from sessions.bench import arm_prefix, arm_tables
 
 BYTES_PER_PIXEL = 0.06
 """Rough size of ultrafast h264 per pixel of a lab scene; good enough to estimate the hours that the disk lasts."""
@@ -17,13 +18,17 @@ BYTES_PER_PIXEL = 0.06
 
 @dataclass(frozen=True)
 class Part:
-    """One device of the bench. `present` is None if that is unknown without opening it."""
+    """One device of the bench, or one arm of a device of two. `present` is None if unknown without opening it.
+
+    `prefix` is that of the arm's motors (`left_`), empty for a device of one arm.
+    """
 
     name: str
     type: str
     where: str
     present: bool | None = None
     camera: bool = False
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,7 @@ class Equipment:
 
 def inspect(profile: Profile, folder: DataFolder) -> Equipment:
     """Check which device files exist, and the disk. Reads disk, so not on the event loop."""
-    parts = [_part("follower", profile.robot)]
-    if profile.teleop:
-        parts.append(_part("leader", profile.teleop))
+    parts = [*_arms("follower", profile.robot), *(_arms("leader", profile.teleop) if profile.teleop else ())]
     parts += [_part(name, config, camera=True) for name, config in profile.cameras.items()]
     rate = sum(_camera_rate(config) for config in profile.cameras.values())
     return Equipment(tuple(parts), _free(folder), rate)
@@ -52,7 +55,15 @@ def _free(folder: DataFolder) -> int:
         return 0
 
 
-def _part(name: str, config: dict[str, Any], *, camera: bool = False) -> Part:
+def _arms(name: str, config: dict[str, Any]) -> list[Part]:
+    """The device, or each of its arms with its own port."""
+    arms = arm_tables(config)
+    if not arms:
+        return [_part(name, config)]
+    return [_part(name, {"type": config.get("type", ""), **arm}, prefix=arm_prefix(key)) for key, arm in arms.items()]
+
+
+def _part(name: str, config: dict[str, Any], *, camera: bool = False, prefix: str = "") -> Part:
     where = next(
         (str(config[k]) for k in ("port", "index_or_path", "serial_number_or_name", "view") if k in config), ""
     )
@@ -60,7 +71,7 @@ def _part(name: str, config: dict[str, Any], *, camera: bool = False) -> Part:
         where = str(config.get("id", ""))
     present = os.path.exists(where) if where.startswith("/dev/") else None
     shape = f" {config['width']}x{config['height']}" if camera and "width" in config and "height" in config else ""
-    return Part(clean(name), clean(str(config.get("type", ""))) + shape, clean(where), present, camera)
+    return Part(clean(name), clean(str(config.get("type", ""))) + shape, clean(where), present, camera, prefix)
 
 
 def _camera_rate(config: dict[str, Any]) -> float:

@@ -28,7 +28,7 @@ class StripedCamera(Camera):
         self.dead = False
 
     def __str__(self) -> str:
-        return "StripedCamera(0)"
+        return f"StripedCamera({id(self)})"
 
     @property
     def is_connected(self) -> bool:

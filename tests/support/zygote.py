@@ -122,11 +122,13 @@ def main() -> None:
 
     import services.workers.training.training_run
     import tests.policies.modeling_copycat
+    import tests.support.stripedcamera
 
     for name in (*LOADS, *SIMULATED):
         import_module(name)
     assert services.workers.training.training_run
     assert tests.policies.modeling_copycat
+    assert tests.support.stripedcamera
     assert accelerate
     assert lerobot.policies.act.modeling_act
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies

@@ -190,7 +190,7 @@ class ArmContext:
         """What a take or trial is marked as ended by, for this cause."""
         if cause is StopCause.DRIVER_GONE:
             return EndedBy.DRIVER
-        return EndedBy.FAILED if self.guard.trouble else EndedBy.STOPPED
+        return EndedBy.FAILED if cause is StopCause.DEVICE or self.guard.trouble else EndedBy.STOPPED
 
     @property
     def _stop_enters_held(self) -> bool:

@@ -14,6 +14,7 @@ from services.bench.profiles import Profile
 from services.live import protocol
 from services.live.phases import Phase
 from services.workers.arm.arm import Mode
+from services.workers.arm.camera_trouble import camera_trouble
 from services.workers.arm.commands import ArmCommands
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance
@@ -164,13 +165,18 @@ class ControlLoop:
         except Exception as error:  # drivers may raise anything
             pose = guard.call("follower", arm.measure)
             if pose is not None:
-                guard.mark_failed("observation", error)
+                self._note_dead_camera(error)
             self._frames = {}
             return None, pose
         for source in ("observation", "follower"):
             guard.mark_working(source)
         self._frames = {n: observation[n] for n in self._devices.cameras if n in observation}
         return observation, arm.pose_of(observation)
+
+    def _note_dead_camera(self, error: Exception) -> None:
+        guard = self.context.guard
+        if not guard.failing("observation"):
+            guard.mark_failed("observation", camera_trouble(self._devices.cameras, error))
 
     def _send(self, goal: Pose | None) -> dict[str, Any] | None:
         """Command the goal. Returns the action sent; None if torque is off or sending failed."""

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from services.error_text import whole_reason
 from services.live import events as ev
 from services.live.reasons import AlarmSource
+from services.workers.arm.camera_trouble import CameraTrouble
+from services.workers.arm.device_problem import DeviceProblem
 from services.workers.arm.serial_bus import Unplugged
 from services.workers.process.journal import Journal
 
@@ -76,12 +79,12 @@ class DeviceGuard:
             return
         self._failing.add(source)
         logger.exception("%s", source)
-        lines = str(error).strip().splitlines()
-        text = lines[0] if lines else type(error).__name__
         pulled = isinstance(error, Unplugged)
-        if not pulled and not text.startswith(source):
+        text = whole_reason(error)
+        if not pulled and not isinstance(error, DeviceProblem) and not text.startswith(source):
             text = f"{source}: {text}"
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._answer(source, pulled)))
+        answer = (error.answer if isinstance(error, CameraTrouble) else "") or self._answer(source, pulled)
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=answer))
         self._failed(source, text)
 
     def _answer(self, source: str, pulled: bool) -> str:

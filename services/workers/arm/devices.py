@@ -24,6 +24,7 @@ from lerobot.utils.import_utils import register_third_party_plugins
 from services.bench.profiles import Profile
 from services.error_text import message
 from services.workers.arm.calibration import fingerprints
+from services.workers.arm.camera_trouble import check_plugged_in
 from services.workers.arm.connect_arm import as_found, close_ports, connect_arm, leave_torque_alone, take_hold
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
@@ -53,7 +54,7 @@ class Devices:
     teleop: Teleoperator | None
     absent: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def cameras(self) -> dict[str, Any]:
         """The connected cameras by the names that the robot's observations give them."""
         return Cameras(self.robot).by_name()
@@ -216,6 +217,7 @@ def _connect_cameras(cameras: Cameras, absent: dict[str, str]) -> dict[str, Any]
     connected = {}
     for name, camera in cameras.by_name().items():
         try:
+            check_plugged_in(camera)
             camera.connect()
             connected[name] = camera
         except Exception as error:  # drivers may raise anything

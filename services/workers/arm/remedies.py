@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.error_text import causes, message, whole_reason
+from services.error_text import causes, whole_reason
 from services.text import clean
 
 _DENIED, _GONE, _HELD = (errno.EACCES, errno.EPERM), (errno.ENOENT, errno.ENODEV, errno.ENXIO), (errno.EBUSY,)
@@ -49,8 +49,8 @@ def remedy(error: Exception, path: str) -> Remedy:
         return Remedy(whole_reason(error), f"{path} is open in {' and in '.join(holders)}: end that program first")
     if number in _HELD:
         return Remedy(answer=f"another program uses it: `fuser {path}` names it" if path else "")
-    if "Could not connect on port" in text and system is not None:
-        return Remedy(f"{path or 'its port'} cannot be opened: {message(system)}", _which_ports())
+    if "Could not connect on port" in str(error) and error.__cause__ is not None:
+        return Remedy(f"{path or 'its port'} cannot be opened: {whole_reason(error.__cause__)}", _which_ports())
     return Remedy()
 
 

@@ -13,6 +13,7 @@ from services.datasets.claim import CLAIM
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import SIDECAR
 from services.datasets.summary import INFO, QUARANTINE
+from services.error_text import whole_reason
 from services.workers.dataset.quarantine import Quarantine
 from services.workers.dataset.recorded_files import sync_file
 from services.workers.dataset.recovery import Recovery
@@ -139,4 +140,4 @@ def reason_of(error: Exception) -> str:
     """An error of LeRobot or the system as text for the operator."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error) or type(error).__name__
+    return whole_reason(error)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from services.checkpoints.foreign_code import check_code
 from services.child_process import die_with
+from services.error_text import whole_reason
 from services.workers.inference import child
 from services.workers.inference import protocol as inference_protocol
 from services.workers.process.step_guard import guard_steps
@@ -182,17 +183,17 @@ class Service:
 
 
 def explain(error: BaseException) -> str:
-    """The error's first line, or, if the Hub was needed and unreachable, what to do about that."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """The whole reason, or, if the Hub was needed and unreachable, what to do about that."""
+    whole = whole_reason(error)
     link: BaseException | None = error
     while link is not None:
         if type(link).__name__ in FROM_THE_HUB or "huggingface.co" in str(link):
             return (
-                f"it needs files from the Hugging Face Hub that are not on this machine ({first}); "
+                f"it needs files from the Hugging Face Hub that are not on this machine ({whole}); "
                 "load it once with a connection (HF_HUB_OFFLINE unset)"
             )
         link = link.__cause__ or link.__context__
-    return first
+    return whole
 
 
 def main(argv: list[str]) -> int:

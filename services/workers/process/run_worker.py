@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from services.error_text import crash_reason
 from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy
@@ -43,8 +44,8 @@ End = tuple[SessionStatus, str]
 def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
     """Run `body` as the worker of the run folder in argv[1]; returns the exit status.
 
-    Whatever `body` raises ends the session as crashed with the error's first line; the traceback goes to
-    worker.log, which is this process's standard error.
+    Whatever `body` raises ends the session as crashed with the whole reason; the traceback goes to worker.log, which
+    is this process's standard error.
     """
     run = RunFolder(Path(argv[1]))
     request = read_request(run)
@@ -85,8 +86,7 @@ def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequ
         return SessionStatus.ABORTED, str(error)
     except Exception as error:  # the session must report how it ended, whatever the error
         logger.exception("the worker failed")
-        first = next(iter(str(error).splitlines()), "")
-        return SessionStatus.CRASHED, f"{type(error).__name__}: {first}"
+        return SessionStatus.CRASHED, crash_reason(error)
 
 
 def _open(server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.datasets.lock import DatasetProblem
+from services.error_text import crash_reason, whole_reason
 from services.live.requests import TrainRequest
 from sessions.files import FULL, why_unwritable
 from sessions.files import cannot_write as unwritable
@@ -27,14 +28,14 @@ def explain(error: BaseException, request: TrainRequest) -> str:
     if is_explained(error):
         return str(error)
     if out_of_memory(error):
-        return f"out of memory: {_first(error)}; {advice(request)}"
+        return f"out of memory: {whole_reason(error)}; {advice(request)}"
     if disk_is_full(error):
-        return f"the disk is full: {_first(error)}; free it and train again"
+        return f"the disk is full: {whole_reason(error)}; free it and train again"
     if unreachable(error):
         return _offline(error, request)
     if isinstance(error, FileExistsError) and request.name in str(error):
         return f"a training {request.name} exists: choose another name"
-    return f"{type(error).__name__}: {_first(error)}"
+    return crash_reason(error)
 
 
 def advice(request: TrainRequest) -> str:
@@ -67,7 +68,7 @@ def cannot_write(error: BaseException) -> str:
     """Why a checkpoint could not be written, in a few words."""
     if disk_is_full(error):
         return "the disk is full"
-    return why_unwritable(error) if isinstance(error, OSError) and unwritable(error) else _first(error)
+    return why_unwritable(error) if isinstance(error, OSError) and unwritable(error) else whole_reason(error)
 
 
 def _offline(error: BaseException, request: TrainRequest) -> str:
@@ -79,7 +80,7 @@ def _offline(error: BaseException, request: TrainRequest) -> str:
         )
     return (
         f"initial weights of {request.policy} could not be fetched from the Hugging Face Hub "
-        f"({_first(error)}): start once with a network, or name a local copy of them with --policy or --set"
+        f"({whole_reason(error)}): start once with a network, or name a local copy of them with --policy or --set"
     )
 
 
@@ -94,9 +95,3 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _kinds(error: BaseException) -> set[str]:
     """The names of its classes, without Python's own (a broken pipe to a loader is a ConnectionError too)."""
     return {kind.__name__ for e in _chain(error) for kind in type(e).__mro__ if kind.__module__ != "builtins"}
-
-
-def _first(error: BaseException) -> str:
-    """The first line of its message, without a full stop."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")

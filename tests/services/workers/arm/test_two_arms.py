@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import services.live.launch
 import tests.support.stripedcamera  # noqa: F401  # registers the camera
 from services import arm_commands
 from services.bench.profiles import Profile
@@ -26,7 +25,6 @@ from services.workers.arm.features import dataset_features
 from services.workers.arm.motion import distance
 from sessions.bench import Motion
 from tests.support.rig import Rig, finish, follow, gone, press, take, wait_until
-from tests.support.zygote import Zygote
 
 CAMERA = {"type": "striped_camera", "width": 32, "height": 24, "fps": 30}
 ARMS = ("bench_left", "bench_right", "lead_left:leader", "lead_right:leader")
@@ -145,24 +143,15 @@ def test_each_gripper_is_left_out_where_an_object_may_keep_it_open() -> None:
 # --- a whole session ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def lab(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    """A rig whose workers know the striped camera."""
-    zygote = Zygote("import tests.support.stripedcamera")
-    monkeypatch.setattr(services.live.launch, "spawn", zygote.spawn)
-    yield rig
-    zygote.close()
-
-
 async def test_two_arms_are_recorded_with_their_cameras_while_a_gripper_holds_an_object(
-    lab: Rig, servos: Servos
+    quick_rig: Rig, servos: Servos
 ) -> None:
     bench = profile(servos, left={"wrist": CAMERA}, right={"wrist": CAMERA}, cameras={"top": CAMERA})
     servos.do(control.Block(arm="bench_left", servo=6, low=2000))
     closed = dict.fromkeys(range(1, 6), 2000.0) | {6: 1200.0}
     servos.do(control.Hand(arm="lead_left", ticks=closed))
-    run = lab.record(bench, task="Fold the cloth", episode_seconds=1.0, reset_seconds=0.1)
-    async with lab.attached(run) as link:
+    run = quick_rig.record(bench, task="Fold the cloth", episode_seconds=1.0, reset_seconds=0.1)
+    async with quick_rig.attached(run) as link:
         assert link.snapshot.phase is Phase.IDLE, link.snapshot.end_reason
         await follow(link)
         await take(link)
@@ -170,14 +159,14 @@ async def test_two_arms_are_recorded_with_their_cameras_while_a_gripper_holds_an
     assert [(e.accepted, e.flags) for e in state.episodes] == [(True, ())]
     assert state.alarm_history == ()
     assert both(servos) == ("111111", "111111"), "no rest pose is taught: the arms go on holding"
-    summary = summarize(lab.folder.datasets / "demo")
+    summary = summarize(quick_rig.folder.datasets / "demo")
     assert set(summary.cameras) == {"top", "left_wrist", "right_wrist"}
     assert {"left_gripper.pos", "right_gripper.pos"} <= set(summary.features["action"]["names"])
 
     before = torque_written(servos).count("00")
     await asyncio.to_thread(wait_until, gone(run))
-    hold = arm_commands.begin(lab.folder, bench, Purpose.HOLD)
-    async with lab.attached(hold) as link:
+    hold = arm_commands.begin(quick_rig.folder, bench, Purpose.HOLD)
+    async with quick_rig.attached(hold) as link:
         assert link.snapshot.phase is Phase.IDLE, link.snapshot.end_reason
         assert torque_written(servos).count("00") == before, "the new session let no servo go"
         await press(link, lambda: protocol.Release(confirmed=True))

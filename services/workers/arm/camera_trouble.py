@@ -1,0 +1,66 @@
+"""Cameras that are not there or stop: which one it is, and what to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from services.error_text import whole_reason
+from services.workers.arm.device_problem import DeviceProblem
+
+logger = logging.getLogger(__name__)
+
+REALSENSE = "RealSenseCamera"
+_FOR_GOOD = ("read thread is not running", "is not connected", "not connected")
+"""What LeRobot's cameras say (0.6.1, cameras/opencv, cameras/realsense) once they never deliver again by themselves."""
+RESTART = "F ends the session; plug the camera in and start again"
+
+
+class CameraTrouble(DeviceProblem):
+    """A connected camera does not deliver; `answer` says what to do, empty if it may come back by itself."""
+
+    def __init__(self, text: str, answer: str = "") -> None:
+        super().__init__(text)
+        self.answer = answer
+
+
+def check_plugged_in(camera: Any) -> None:
+    """Raises DeviceProblem for a RealSense that is not plugged in: LeRobot would try to open it for 15 s."""
+    if type(camera).__name__ != REALSENSE:
+        return
+    wanted = str(getattr(camera, "serial_number", ""))
+    try:
+        there = [str(found.get("id")) for found in type(camera).find_cameras()]
+    except Exception as error:  # the SDK may refuse to describe some other device
+        logger.info("RealSense cameras cannot be listed: %s", error)
+        return
+    if wanted not in there:
+        has = f"there is {', '.join(there)}" if there else "there is no RealSense camera at all"
+        name = f"no RealSense camera with serial number {wanted} is plugged in ({has})"
+        raise DeviceProblem(f"{name}; plug it into a USB 3 port, or correct `serial_number_or_name` in lab.toml")
+
+
+def camera_trouble(cameras: Mapping[str, Any], error: Exception) -> Exception:
+    """The error of an observation whose arm could be read, with the name of the camera that it comes from.
+
+    LeRobot's cameras begin their errors with themselves; of others, the first one that cannot be read is meant.
+    """
+    text = whole_reason(error)
+    name = next((n for n, camera in cameras.items() if str(camera) in text), None) or _unreadable(cameras)
+    if name is None:
+        return error
+    reason = text.replace(str(cameras[name]), "").strip(" :")
+    return CameraTrouble(f"{name}: no pictures ({reason})", RESTART if any(w in text for w in _FOR_GOOD) else "")
+
+
+def _unreadable(cameras: Mapping[str, Any]) -> str | None:
+    for name, camera in cameras.items():
+        try:
+            if getattr(camera, "use_rgb", True):
+                camera.read_latest()
+            if getattr(camera, "use_depth", False):
+                camera.read_latest_depth()
+        except Exception:  # drivers may raise anything
+            return name
+    return None
