@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from services.checkpoints.foreign_code import ForeignCode, check_code
-from services.checkpoints.preprocessor import Preprocessor, read_preprocessor
+from services.checkpoints.preprocessor import Normalizer, Preprocessor, read_preprocessor, read_unnormalizer
 from services.checkpoints.safetensors import whole
 from services.datasets.cameras import IMAGES, camera_name
 from services.folders import DataFolder, RunFolder
@@ -102,6 +102,7 @@ class Checkpoint:
     step: int | None = None
     provenance: Provenance = field(default_factory=Provenance)
     preprocessor: Preprocessor = field(default_factory=Preprocessor)
+    unnormalizer: Normalizer = field(default_factory=Normalizer)
     resizes: bool = False
     room: int = 0
 
@@ -315,6 +316,7 @@ def _read(pretrained: Path, plugins: Collection[str]) -> Checkpoint:
         step=int(name) if name.isdecimal() else None,
         provenance=read_provenance(pretrained),
         preprocessor=read_preprocessor(pretrained),
+        unnormalizer=read_unnormalizer(pretrained),
         resizes=config.resizes,
         room=padded if isinstance(padded, int) else 0,
     )

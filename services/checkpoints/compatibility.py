@@ -5,7 +5,7 @@ LeRobot itself checks little of this (rollout/context.py: one set of cameras is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,7 @@ def fit(
 
     `fps` is the rate of its loop, `rates` are its cameras' rates by name, as far as known.
     """
-    problems: list[str] = []
+    problems = list(_raw(checkpoint))
     notes: list[str] = []
     takes = taken(checkpoint, features)
     for key, wanted in checkpoint.needs.items():
@@ -74,9 +74,29 @@ def fit_cameras(checkpoint: Checkpoint, cameras: Mapping[str, Mapping[str, Any]]
     gone = [key for key, wanted in checkpoint.needs.items() if wanted.type == "VISUAL" and key not in takes]
     has = f"this bench has {', '.join(sorted(cameras))}" if cameras else "this bench has no camera"
     problems = [f"the policy needs camera {_camera(checkpoint, key)}; {has}" for key in gone]
+    problems += _raw(checkpoint)
     rates = {name: rate for name, table in cameras.items() if isinstance(rate := table.get("fps"), int | float)}
     used = (camera_name(name) for name in takes.values())
     return Fit(tuple(problems), tuple(_slow(used, rates, fps)))
+
+
+def _raw(checkpoint: Checkpoint) -> Iterator[str]:
+    """Problems with values that the processors should normalize and have no statistics for.
+
+    The policy would see raw degrees, and the arm would get numbers about 0 for degrees.
+    """
+    inputs, actions = checkpoint.preprocessor.normalizer, checkpoint.unnormalizer
+    unseen = [
+        k for k in checkpoint.needs if k in inputs.wanted and inputs.known.isdisjoint((k, *checkpoint.sources(k)))
+    ]
+    unsaid = [key for key in checkpoint.outputs if key in actions.wanted and key not in actions.known]
+    for part, missing, known in (("preprocessor", unseen, inputs.known), ("postprocessor", unsaid, actions.known)):
+        if missing:
+            has = f"it has those of {', '.join(sorted(known)[:6])}" if known else "it has none"
+            yield (
+                f"the policy's {part} has no statistics of {', '.join(missing)} ({has}), so it would not normalize: "
+                "convert it again with `python -m lerobot.processor.migrate_policy_normalization`, or train it anew"
+            )
 
 
 # -- sentences --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A policy's saved preprocessor: how it renames observations, and the features that it was trained on. No torch.
+"""A policy's saved processors: how they rename and normalize, and the features it was trained on. No torch.
 
 LeRobot 0.6.1 writes a pipeline as JSON, and each step's tensors into a file beside it (processor/pipeline.py). The
 first step renames observations to the policy's names (`rename_map` of the training, processor/rename_processor.py);
@@ -7,6 +7,8 @@ the normalizer keeps the statistics of each feature of the dataset, under the da
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,22 @@ import msgspec
 
 from services.checkpoints.safetensors import shapes
 
-PREPROCESSOR = "policy_preprocessor.json"
+PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor.json", "policy_postprocessor.json"
 RENAMES = "rename_observations_processor"
+_AS_IT_IS, _ACTION = "IDENTITY", "ACTION"
 NORMALIZES = "normalizer"
 """Occurs in the names of normalizing steps (`normalizer_processor`, `molmoact2_masked_normalizer`)."""
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """The features that normalizing steps should change, and those that they have statistics for.
+
+    LeRobot (processor/normalize_processor.py) leaves a feature without statistics as it is, without a word.
+    """
+
+    wanted: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,7 @@ class Preprocessor:
 
     renames: dict[str, str] = field(default_factory=dict)
     learnt: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    normalizer: Normalizer = Normalizer()
 
 
 class _Step(msgspec.Struct):
@@ -46,6 +61,34 @@ class _Renaming(msgspec.Struct):
     rename_map: dict[str, str] = {}
 
 
+class _Feature(msgspec.Struct):
+    type: str
+
+
+class _Normalizing(msgspec.Struct):
+    features: dict[str, _Feature] = {}
+    norm_map: dict[str, str] = {}
+    normalize_observation_keys: frozenset[str] | None = None
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The features with a mode other than IDENTITY; of observations, those that are chosen."""
+        chosen = self.normalize_observation_keys
+        return frozenset(
+            name
+            for name, feature in self.features.items()
+            if self._changes(feature.type) and (chosen is None or feature.type == _ACTION or name in chosen)
+        )
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """What an unnormalizing step changes: the action, whatever features it names."""
+        return frozenset({"action"} if self._changes(_ACTION) else ())
+
+    def _changes(self, kind: str) -> bool:
+        return self.norm_map.get(kind, _AS_IT_IS) != _AS_IT_IS
+
+
 def read_preprocessor(pretrained: Path) -> Preprocessor:
     """The preprocessor beside a policy; an empty one if it cannot be read, which the policy's process then reports."""
     try:
@@ -57,7 +100,32 @@ def read_preprocessor(pretrained: Path) -> Preprocessor:
     return Preprocessor(
         renames=next(iter(renamings), {}),
         learnt=_learnt(pretrained / Path(files[0]).name) if files else {},
+        normalizer=_normalizer(pretrained, steps),
     )
+
+
+def read_unnormalizer(pretrained: Path) -> Normalizer:
+    """What the postprocessor beside a policy turns back into the robot's units; empty if it cannot be read."""
+    try:
+        steps = msgspec.json.decode((pretrained / POSTPROCESSOR).read_bytes(), type=_Pipeline).steps
+        return _normalizer(pretrained, steps)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Normalizer()
+
+
+def _normalizer(pretrained: Path, steps: Iterable[_Step]) -> Normalizer:
+    """Both sides of all normalizing steps; a step whose configuration is its own is left to LeRobot."""
+    wanted: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    for step in steps:
+        if NORMALIZES not in step.registry_name:
+            continue
+        with suppress(msgspec.MsgspecError):
+            config = msgspec.convert(step.config, _Normalizing)
+            wanted |= config.actions if step.registry_name.startswith("un") else config.wanted
+        if step.state_file:
+            known |= _learnt(pretrained / Path(step.state_file).name).keys()
+    return Normalizer(wanted, known)
 
 
 def _learnt(statistics: Path) -> dict[str, tuple[int, ...]]:

@@ -269,3 +269,55 @@ def test_a_camera_slower_than_the_loop_is_a_note(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rate", [30, 60, None, 0, "15"])
 def test_a_camera_as_fast_as_the_loop_or_of_unknown_rate_is_not_spoken_of(tmp_path: Path, rate: object) -> None:
     assert fit_cameras(policy(tmp_path, image("wrist")), {"wrist": {"fps": rate}}, fps=30) == Fit()
+
+
+# --- statistics ---------------------------------------------------------------------------------------
+
+
+def rename_statistics(folder: Path, part: str, prefix: str) -> None:
+    """Give a processor's statistics the names that old or half migrated checkpoints have."""
+    from safetensors.numpy import load_file, save_file
+
+    (path,) = folder.glob(f"policy_{part}_*.safetensors")
+    save_file({f"{prefix}{name}": value for name, value in load_file(path).items()}, path)
+
+
+def raw(found: Fit) -> list[str]:
+    """The problems with statistics."""
+    return [problem for problem in found.problems if "statistics" in problem]
+
+
+def test_processors_without_statistics_of_the_policys_features_are_refused(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "000100", cameras={"wrist": (64, 48)}, cube=False)
+    found, given = checkpoints.read(folder), bench("wrist", width=64, height=48)
+    assert raw(fit(found, given)) == raw(fit_cameras(found, {"wrist": {}})) == []
+
+    rename_statistics(folder, "postprocessor", "so100.buffer.")
+    found = checkpoints.read(folder)
+    (problem,) = raw(fit(found, given))
+    assert problem.startswith(
+        "the policy's postprocessor has no statistics of action (it has those of so100.buffer.action"
+    )
+    assert "migrate_policy_normalization" in problem
+    assert raw(fit_cameras(found, {"wrist": {}})) == [problem], "it is known before a worker starts"
+
+    rename_statistics(folder, "preprocessor", "so100.buffer.")
+    first, second = raw(fit(checkpoints.read(folder), given))
+    assert "preprocessor has no statistics of observation.state, observation.images.wrist" in first
+    assert second == problem
+
+
+def test_processors_whose_statistics_are_missing_altogether_are_refused(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "000100", cube=True)
+    for path in folder.glob("policy_*processor_*.safetensors"):
+        path.unlink()
+    first, second = fit_cameras(checkpoints.read(folder), {}).problems
+    assert "no statistics of observation.state (it has none)" in first
+    assert "environment_state" not in first, "its mode is IDENTITY: ACT names no ENV"
+    assert "no statistics of action (it has none)" in second
+
+
+def test_statistics_under_the_datasets_names_fit_a_policy_that_renames(tmp_path: Path) -> None:
+    names = {"observation.images.wrist": "observation.images.camera1"}
+    folder = make_checkpoint(tmp_path / "000100", cameras={"camera1": (64, 48)}, cube=False, renames=names)
+    assert fit_cameras(checkpoints.read(folder), {"wrist": {}}).problems == ()
