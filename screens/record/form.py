@@ -39,9 +39,11 @@ class RecordForm(Form):
 
     def defaults(self) -> dict[str, str]:
         profile = self.desk.profile
+        from services.datasets.names import proposed_name
+
         task = profile.tasks[0].name if profile.tasks else ""
         return {
-            "dataset": task,
+            "dataset": proposed_name(task),
             "task": task,
             "operator": self.desk.operator,
             "episodes": str(profile.recording.episodes),

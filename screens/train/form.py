@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
+from textual.events import DescendantBlur, DescendantFocus
 from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Input
 
@@ -45,6 +46,9 @@ class TrainForm(Form):
         super().__init__(desk)
         self._known: dict[str, DatasetSummary] = {}
         self._cameras = LastItemSuggester()
+        self._types: Sequence[str] = ()
+        self._lacks: dict[str, str] = {}
+        self._hint = ""
 
     def defaults(self) -> dict[str, str]:
         """A small policy and batch; the console chooses the rest."""
@@ -59,11 +63,12 @@ class TrainForm(Form):
 
     @work(exclusive=True)
     async def _look(self) -> None:
-        from services.datasets.names import ROLLOUT
+        from services.datasets.names import is_recordable
         from services.datasets.summary import list_datasets
         from services.training import policies
 
         types = await asyncio.to_thread(policies.known)
+        lacks = await asyncio.to_thread(lambda: {name: policies.missing_extra(name) for name in types})
         found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
         if not self.has_fields:
             return
@@ -71,15 +76,15 @@ class TrainForm(Form):
         dataset = self.query_one("#dataset", Input)
         dataset.suggester = SuggestFromList(list(self._known), case_sensitive=True)
         self.query_one("#policy", Input).suggester = SuggestFromList(types, case_sensitive=False)
-        usable = [s.name for s in found if s.accepted and not s.problem and not s.name.startswith(ROLLOUT)]
+        usable = [s.name for s in found if s.accepted and not s.problem and is_recordable(s.name)]
         if not dataset.value and usable:
             dataset.value = usable[0]  # the newest demonstrations; rollouts are only used on request
         names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.accepted, 'episode')}" for s in found[:4])
         datasets = f"datasets here: {names}" if names else f"no dataset here yet: {keys.RECORD} records one"
-        self.show_known(
-            f"empty: chosen by the console {signs().dot} keys as KEY=VALUE KEY=VALUE {signs().dot} {datasets}"
-        )
-        self.show_dataset()
+        self._types, self._lacks = types, lacks
+        self._hint = f"empty: chosen by the console {signs().dot} keys as KEY=VALUE KEY=VALUE {signs().dot} {datasets}"
+        self.show_known(self._hint)
+        self.show_policy()
 
     @on(Input.Changed, "#dataset")
     def show_dataset(self) -> None:
@@ -92,6 +97,31 @@ class TrainForm(Form):
             self.show_about(f"{signs().warning} {clean(summary.problem)}")
         else:
             self.show_about(about(summary))
+
+    @on(DescendantFocus, "#policy")
+    def show_policies(self) -> None:
+        """Show the policies that there are, and how to install what one of them lacks."""
+        marked = [f"{name} (not installed)" if self._lacks.get(name) else name for name in self._types]
+        self.show_known(f"policies: {', '.join(marked)}" if marked else "")
+
+    @on(DescendantBlur, "#policy")
+    def show_hint_again(self) -> None:
+        """The line that was there before."""
+        self.show_known(self._hint)
+
+    @on(Input.Changed, "#policy")
+    def show_policy(self) -> None:
+        """Show how to install what the chosen policy needs; else what would be used of the dataset."""
+        if extra := self._lacks.get(self.value("policy")):
+            self.show_about(f"{signs().warning} {self.value('policy')} is not installed: {self._command(extra)}")
+        else:
+            self.show_dataset()
+
+    @staticmethod
+    def _command(extra: str) -> str:
+        from services.training import policies
+
+        return policies.install_command(extra)
 
     # --- the request ----------------------------------------------------------------------------
 

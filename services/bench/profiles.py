@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import platformdirs
 
+from services.bench.camera_names import check_camera_name
 from services.folders import APP
-from sessions.bench import Motion, Profile, Recording, Task
+from services.text import clean
+from sessions.bench import (
+    CAMERAS,
+    CameraPlace,
+    Motion,
+    Profile,
+    Recording,
+    Task,
+    arm_tables,
+    camera_places,
+)
 
 __all__ = [
     "BUILT_IN", "FASTEST_HZ", "Benches", "CheckedProfile", "Motion", "Profile", "ProfileProblem", "Recording", "Task",
@@ -66,9 +77,31 @@ class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=T
         for part, config in (("robot", self.robot), ("teleop", self.teleop)):
             if config and not isinstance(config.get("type"), str):
                 raise ValueError(f"{part} needs a `type`, the name of a LeRobot {part} such as so101_follower")
-        cameras = self.robot.get("cameras", {})
-        if not isinstance(cameras, Mapping) or not all(isinstance(c, Mapping) for c in cameras.values()):
-            raise ValueError("robot.cameras must be a table of cameras, each a table of LeRobot's keys")
+        _check_cameras("robot", self.robot.get(CAMERAS, {}))
+        for key, arm in arm_tables(self.robot).items():
+            _check_cameras(f"robot.{key}", arm.get(CAMERAS, {}))
+        _check_unlike(camera_places(self.robot))
+
+
+def _check_cameras(where: str, cameras: object) -> None:
+    """Raises ValueError for cameras that are no tables, or whose names no dataset can have."""
+    if not isinstance(cameras, Mapping) or not all(isinstance(c, Mapping) for c in cameras.values()):
+        raise ValueError(f"{where}.{CAMERAS} must be a table of cameras, each a table of LeRobot's keys")
+    for name in cameras:
+        try:
+            check_camera_name(name)
+        except ValueError as error:
+            raise ValueError(f'{where}.{CAMERAS}."{clean(name)}": {error}') from error
+
+
+def _check_unlike(places: Sequence[CameraPlace]) -> None:
+    """Raises ValueError if two cameras, of the robot and of an arm, have one name in its observations."""
+    known: dict[str, CameraPlace] = {}
+    for place in places:
+        if place.name in known:
+            first, second = (".".join(("robot", *p.keys)) for p in (known[place.name], place))
+            raise ValueError(f"{first} and {second} are both called {place.name} in the robot's observations")
+        known[place.name] = place
 
 
 class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

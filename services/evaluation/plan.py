@@ -11,7 +11,7 @@ from services.arm_commands import send
 from services.bench.profiles import FASTEST_HZ, Profile
 from services.checkpoints.checkpoint import Checkpoint, CheckpointProblem, resolve
 from services.checkpoints.compatibility import fit_cameras
-from services.datasets.names import LONGEST_NAME, ROLLOUT, check_rollout_name
+from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rollout_name
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
 from services.folders import DataFolder, RunFolder
@@ -144,6 +144,7 @@ def _check(folder: DataFolder, request: EvalRequest, checkpoint: Checkpoint) -> 
 
 def _check_dataset(datasets: Path, name: str) -> None:
     try:
+        check_path(datasets.parent)
         check_rollout_name(name)
     except ValueError as error:
         raise Refusal(str(error)) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.arm_commands import send
 from services.bench.profiles import Profile
-from services.datasets.names import check_dataset_name
+from services.datasets.names import check_dataset_name, check_path
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
 from services.folders import DataFolder, RunFolder
@@ -67,6 +67,7 @@ def _task_text(profile: Profile, task: str) -> str:
 
 def _check(folder: DataFolder, request: RecordRequest) -> None:
     try:
+        check_path(folder.root)
         check_dataset_name(request.dataset)
     except ValueError as error:
         raise Refusal(str(error)) from error

@@ -13,7 +13,7 @@ import msgspec
 from services.checkpoints import checkpoint as checkpoints
 from services.datasets.cameras import UnknownCamera, find_cameras
 from services.datasets.matching import EVERY_EPISODE_COUNTS
-from services.datasets.names import check_dataset_name
+from services.datasets.names import check_dataset_name, check_path
 from services.datasets.summary import DatasetSummary, summarize
 from services.folders import DataFolder, RunFolder
 from services.live import protocol
@@ -23,6 +23,7 @@ from services.live.requests import TrainRequest, read_request
 from services.live.running import live_runs
 from services.refusal import Refusal
 from services.training import policies
+from services.training.camera_fit import check_cameras
 from services.units import plural
 
 LONGEST_LOG, LONGEST_SAVE = 200, 20_000
@@ -77,6 +78,8 @@ def plan(
     summary = _dataset(folder, dataset.strip())
     _check_numbers(steps=steps, batch_size=batch_size, log_freq=log_freq, save_freq=save_freq)
     chosen, short = _policy(folder, policy.strip(), plugins)
+    left_out = _cameras_left_out(summary, exclude_cameras)
+    check_cameras(chosen, policies.known(), summary.features, left_out)
     return TrainRequest(
         data_dir=str(folder.root),
         dataset=dataset.strip(),
@@ -86,7 +89,7 @@ def plan(
         batch_size=batch_size,
         log_freq=min(LONGEST_LOG, max(1, steps // 100)) if log_freq is None else log_freq,
         save_freq=min(LONGEST_SAVE, max(1, steps // 5)) if save_freq is None else save_freq,
-        exclude_cameras=_cameras_left_out(summary, exclude_cameras),
+        exclude_cameras=left_out,
         settings=tuple(_setting(text) for text in settings),
         operator=operator,
         plugins=tuple(plugins),
@@ -121,6 +124,7 @@ def stop(link: Link) -> Answered:
 
 def _dataset(folder: DataFolder, name: str) -> DatasetSummary:
     try:
+        check_path(folder.root)
         check_dataset_name(name)
     except ValueError as error:
         raise Refusal(str(error)) from error
@@ -149,6 +153,7 @@ def _policy(folder: DataFolder, policy: str, plugins: Collection[str]) -> tuple[
     if not policy:
         raise Refusal(f"a policy is needed: {', '.join(types)}, or the path or Hub id of a pretrained one")
     if policy in types:
+        _check_installed(policy)
         return policy, policy
     path = Path(policy).expanduser()
     for candidate in (path, folder.root / policy):
@@ -163,11 +168,17 @@ def _policy(folder: DataFolder, policy: str, plugins: Collection[str]) -> tuple[
     raise Refusal(f"LeRobot knows no policy {policy!r}: {hint}")
 
 
+def _check_installed(policy: str) -> None:
+    if extra := policies.missing_extra(policy):
+        raise Refusal(f"policy {policy} needs packages that are not installed: {policies.install_command(extra)}")
+
+
 def _pretrained(path: Path, plugins: Collection[str]) -> tuple[str, str]:
     try:
         found = checkpoints.read(path, plugins)
     except checkpoints.CheckpointProblem as problem:
         raise Refusal(str(problem)) from problem
+    _check_installed(found.policy)
     return str(found.path), found.policy
 
 

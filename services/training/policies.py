@@ -8,6 +8,9 @@ from importlib import metadata, util
 from pathlib import Path
 
 _REGISTERED = re.compile(r"""^@PreTrainedConfig\.register_subclass\(\s*["']([\w-]+)["']""", re.MULTILINE)
+_REQUIRED = re.compile(r"""require_package\(\s*["']([\w.-]+)["']\s*,\s*extra=["']([\w-]+)["']""")
+ONLY_SOMETIMES = ("peft",)
+"""Packages that a policy needs for a way of training that is not chosen by its type (LoRA)."""
 PLUGIN = "lerobot_policy_"
 """The prefix of distributions that register further types when imported (LeRobot: utils/import_utils.py)."""
 
@@ -20,6 +23,33 @@ def known() -> tuple[str, ...]:
     """
     found = {name for path in _configurations() for name in _REGISTERED.findall(path.read_text("utf-8"))}
     return tuple(sorted(found))
+
+
+@cache
+def missing_extra(policy: str) -> str:
+    """The extra of LeRobot that brings what a policy type needs and is not installed, such as `diffusion`; else "".
+
+    Read from the calls of `require_package` in the policy's modules (LeRobot: utils/import_utils.py).
+    """
+    for path in _configurations():
+        if policy in _REGISTERED.findall(path.read_text("utf-8")):
+            found = (m for module in path.parent.glob("*.py") for m in _REQUIRED.findall(module.read_text("utf-8")))
+            missing = [extra for package, extra in found if package not in ONLY_SOMETIMES and not _installed(package)]
+            return missing[0] if missing else ""
+    return ""
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra of LeRobot, at the version that is installed."""
+    return f"uv pip install 'lerobot[{extra}]=={metadata.version('lerobot')}'"
+
+
+def _installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def plugins() -> tuple[str, ...]:

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from services.bench.profiles import ProfileProblem, apply_settings, example_toml, load_benches, write_example
+from services.bench.device_locks import device_keys
+from services.bench.equipment import inspect
+from services.bench.profiles import (
+    Profile,
+    ProfileProblem,
+    apply_settings,
+    example_toml,
+    load_benches,
+    write_example,
+)
+from services.folders import DataFolder
 
 
 def lab(tmp_path: Path, text: str) -> Path:
@@ -169,3 +179,72 @@ def test_an_unknown_bench_is_answered_with_the_known_ones() -> None:
 
 def test_the_example_is_commented() -> None:
     assert example_toml().count("#") > 15
+
+
+# --- cameras ------------------------------------------------------------------------------------------
+
+ROBOT = '[bench.b.robot]\ntype = "so101_follower"\n'
+TWO = """
+[bench.b.robot]
+type = "bi_so_follower"
+[bench.b.robot.cameras.top]
+type = "opencv"
+[bench.b.robot.left_arm_config.cameras.wrist]
+type = "opencv"
+[bench.b.robot.right_arm_config.cameras.wrist]
+type = "intelrealsense"
+use_depth = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("top/left", "no '/' (a slash)"),
+        (r"a\\b", "(a backslash)"),
+        ("", "a camera needs a name"),
+        ("..", "neither begins nor ends with a dot"),
+        ("wrist ", "neither begins nor ends with a dot or a space"),
+        (r"a\u001bb", "printable characters only"),
+        ("x" * 65, "at most 64 characters"),
+    ],
+)
+def test_a_camera_that_no_dataset_can_have_is_refused_where_it_is_named(tmp_path: Path, name: str, words: str) -> None:
+    text = refusal(tmp_path, f'{ROBOT}[bench.b.robot.cameras."{name}"]\ntype = "opencv"')
+    assert words in text
+    assert f"{tmp_path / 'lab.toml'}: bench.b: robot.cameras." in text
+
+
+def test_names_with_spaces_dots_and_accents_are_fine(tmp_path: Path) -> None:
+    names = ("front.left", "cam 1", "caméra[0]", "a,b", "Wrist")
+    tables = "".join(f'[bench.b.robot.cameras."{name}"]\ntype = "opencv"\n' for name in names)
+    assert tuple(load_benches(lab(tmp_path, ROBOT + tables)).pick("b").cameras) == names
+
+
+def test_the_cameras_of_two_arms_are_called_as_the_robots_observations_call_them(tmp_path: Path) -> None:
+    profile = load_benches(lab(tmp_path, TWO)).pick("b")
+    assert list(profile.cameras) == ["top", "left_wrist", "right_wrist"]
+    assert list(profile.pictures) == ["top", "left_wrist", "right_wrist", "right_wrist_depth"]
+    assert profile.cameras["right_wrist"]["type"] == "intelrealsense"
+
+
+def test_two_cameras_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = refusal(tmp_path, f'{TWO}[bench.b.robot.cameras.left_wrist]\ntype = "opencv"')
+    assert "robot.cameras.left_wrist and robot.left_arm_config.cameras.wrist are both called left_wrist" in text
+    text = refusal(tmp_path, f'{TWO}[bench.b.robot.left_arm_config.cameras."a/b"]\ntype = "opencv"')
+    assert 'robot.left_arm_config.cameras."a/b"' in text
+
+
+def test_each_arm_of_a_bench_of_two_has_its_own_port(tmp_path: Path) -> None:
+    ports = {f"{side}_arm_config": {"port": f"/dev/{side}"} for side in ("left", "right")}
+    profile = Profile(robot={"type": "bi_so_follower", **ports}, teleop={"type": "bi_so_leader", **ports})
+    parts = inspect(profile, DataFolder(tmp_path)).parts
+    assert [(part.name, part.prefix, part.where, part.present) for part in parts] == [
+        (name, f"{side}_", f"/dev/{side}", False) for name in ("follower", "leader") for side in ("left", "right")
+    ]
+    keys = device_keys(profile.robot, {"type": "bi_so_leader", "left_arm_config": {"port": "/dev/l"}}, tmp_path)
+    assert keys == {
+        "/dev/left": "left follower port /dev/left",
+        "/dev/right": "right follower port /dev/right",
+        "/dev/l": "left leader port /dev/l",
+    }

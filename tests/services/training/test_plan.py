@@ -153,12 +153,78 @@ def test_a_path_becomes_the_policy_in_it_and_half_a_checkpoint_is_refused(folder
         plan(folder, policy=str(half))
     pretrained = tmp_path / "mine/pretrained_model"
     pretrained.mkdir(parents=True)
-    (pretrained / "config.json").write_text('{"type": "diffusion"}')
+    (pretrained / "config.json").write_text('{"type": "vqbet"}')
     header = json.dumps({}).encode()
     (pretrained / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     request = plan(folder, policy=str(pretrained))
-    assert (request.policy, request.name) == (str(pretrained), "diffusion_cubes")
+    assert (request.policy, request.name) == (str(pretrained), "vqbet_cubes")
 
 
 def test_policies_are_known_without_loading_lerobot() -> None:
     assert {"act", "smolvla", "diffusion"} <= set(policies.known())
+
+
+# --- cameras ------------------------------------------------------------------------------------------
+
+
+def picture(height: int = 48, width: int = 64, channels: int = 3) -> dict[str, Any]:
+    return {"dtype": "video", "shape": [height, width, channels], "names": ["height", "width", "channels"]}
+
+
+def write_features(folder: DataFolder, name: str, **features: Any) -> None:
+    root = write_dataset(folder, name, cameras=())
+    info = json.loads((root / "meta/info.json").read_text())
+    info["features"] |= {key.replace("__", "."): feature for key, feature in features.items()}
+    (root / "meta/info.json").write_text(json.dumps(info))
+
+
+def test_a_camera_of_another_tool_is_left_out_by_its_key_or_the_end_of_it(folder: DataFolder) -> None:
+    write_features(folder, "pusht", observation__image=picture(), observation__wrist_image=picture())
+    for word in ("observation.wrist_image", "wrist_image"):
+        assert plan(folder, dataset="pusht", exclude_cameras=[word]).exclude_cameras == ("observation.wrist_image",)
+    with pytest.raises(Refusal, match=r"dataset pusht has no camera 'wrist' to leave out: it has observation.image"):
+        plan(folder, dataset="pusht", exclude_cameras=["wrist"])
+
+
+def test_a_depth_map_is_refused_before_the_start_with_what_leaves_it_out(folder: DataFolder) -> None:
+    top, depth = picture(), picture(channels=1)
+    write_features(folder, "deep", observation__images__top=top, observation__images__top_depth=depth)
+    with pytest.raises(Refusal, match=r"camera top_depth gives a depth map: .* --exclude-cameras top_depth$"):
+        plan(folder, dataset="deep")
+    assert plan(folder, dataset="deep", exclude_cameras=["top_depth"]).exclude_cameras == ("top_depth",)
+    write_features(folder, "dark", observation__images__top_depth=depth)
+    with pytest.raises(Refusal, match="record a colour camera, or choose another policy"):
+        plan(folder, dataset="dark")
+    assert plan(folder, dataset="dark", policy="tdmpc").policy == "tdmpc"
+
+
+def test_a_policy_of_one_camera_and_one_of_equal_pictures_say_what_to_leave_out(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "missing_extra", lambda policy: "")
+    with pytest.raises(Refusal, match=r"policy vqbet looks at one camera, .* --exclude-cameras wrist$"):
+        plan(folder, policy="vqbet")
+    write_features(folder, "odd", observation__images__a=picture(), observation__images__b=picture(height=96))
+    with pytest.raises(Refusal, match=r"those of b differ from a's: .* --exclude-cameras b$"):
+        plan(folder, dataset="odd", policy="diffusion")
+    assert plan(folder, dataset="odd", policy="diffusion", exclude_cameras=["b"]).exclude_cameras == ("b",)
+
+
+def test_a_policy_whose_packages_are_not_installed_is_refused_with_the_command_that_installs_them(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "_installed", lambda package: package != "diffusers")
+    policies.missing_extra.cache_clear()
+    try:
+        assert (policies.missing_extra("act"), policies.missing_extra("diffusion")) == ("", "diffusion")
+        with pytest.raises(Refusal, match=r"not installed: uv pip install 'lerobot\[diffusion\]==0\.6\.1'"):
+            plan(folder, policy="diffusion")
+    finally:
+        policies.missing_extra.cache_clear()
+
+
+def test_a_data_folder_that_lerobot_cannot_read_is_refused(tmp_path: Path) -> None:
+    made = make_folder(tmp_path / "lab[1]")
+    write_dataset(made)
+    with pytest.raises(Refusal, match=r"has '\[' in its path"):
+        plan(made)

@@ -136,3 +136,45 @@ def test_a_pretrained_policy_that_runs_foreign_code_is_refused(roots: dict[str, 
     with pytest.raises(ConfigProblem, match=r"is not loaded: step 1 of policy_postprocessor\.json names the class"):
         build(roots, policy=str(pretrained))
     assert not (tmp_path / "mark").exists()
+# --- cameras left out -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset as pusht's, whose cameras have no `images` in their keys."""
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    picture = {"dtype": "image", "shape": (24, 32, 3), "names": ["height", "width", "channels"]}
+    vector = {"dtype": "float32", "shape": (2,), "names": ["x", "y"]}
+    features = {"observation.state": vector, "action": vector}
+    features |= {"observation.image": picture, "observation.wrist_image": picture}
+    root = tmp_path_factory.mktemp("foreign") / "pusht"
+    LeRobotDataset.create("me/pusht", 10, features, root=root, use_videos=False).finalize()
+    return root
+
+
+def test_a_camera_of_another_tool_is_left_out_and_the_checkpoint_says_what_happened(foreign: Path) -> None:
+    def inputs(*left_out: str) -> tuple[list[str], tuple[str, ...]]:
+        config = build({"pusht": foreign}, dataset="pusht", exclude_cameras=left_out)
+        features = train_config.load_info(foreign).features
+        policy = config.policy.input_features or dict.fromkeys(k for k in features if k.startswith("observation."))
+        return sorted(policy), train_config.cameras_left_out(features, policy, config.rename_map)
+
+    assert inputs("observation.wrist_image") == (["observation.image", JOINTS], ("observation.wrist_image",))
+    assert inputs()[1] == ()
+    with pytest.raises(ConfigProblem, match=r"--exclude-cameras wrist: dataset pusht has observation.image"):
+        inputs("wrist")
+
+
+def test_leaving_out_what_a_pretrained_policy_does_not_look_at_is_refused(
+    roots: dict[str, Path], tmp_path: Path
+) -> None:
+    build(roots, exclude_cameras=("front",)).policy.save_pretrained(tmp_path)
+    with pytest.raises(ConfigProblem, match=r"--exclude-cameras front: .* does not look at that camera"):
+        build(roots, policy=f"{tmp_path}", exclude_cameras=("front",))
+
+
+def test_a_camera_that_a_rename_map_hides_counts_by_its_own_name(roots: dict[str, Path]) -> None:
+    features = train_config.load_info(roots["pictures"]).features
+    renames = {FRONT: "observation.images.camera1"}
+    assert train_config.cameras_left_out(features, ["observation.images.camera1"], renames) == ("wrist",)

@@ -1,0 +1,25 @@
+"""The rules for names of cameras: each becomes a part of a feature's key and of a folder's name in a dataset."""
+
+from __future__ import annotations
+
+LONGEST = 64
+_FORBIDDEN = {"/": "a slash", "\\": "a backslash"}
+
+
+def check_camera_name(name: str) -> None:
+    """Raises ValueError with the reason if no dataset can have a camera of this name.
+
+    LeRobot 0.6.1 refuses a slash in a feature's key, but only after the robot is connected
+    (datasets/utils.py, utils/feature_utils.py); it writes `videos/observation.images.NAME/`.
+    """
+    if not name.strip():
+        raise ValueError("a camera needs a name")
+    if len(name) > LONGEST:
+        raise ValueError(f"a camera's name has at most {LONGEST} characters, this one has {len(name)}")
+    if not name.isprintable():
+        raise ValueError("a camera's name has printable characters only")
+    for character, word in _FORBIDDEN.items():
+        if character in name:
+            raise ValueError(f"a camera's name has no {character!r} ({word}): datasets have a folder of that name")
+    if name.strip(" .") != name:
+        raise ValueError("a camera's name neither begins nor ends with a dot or a space")

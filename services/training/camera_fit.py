@@ -1,0 +1,56 @@
+"""Whether a type of policy takes a dataset's cameras, before a training starts. No torch.
+
+LeRobot 0.6.1 finds out late, by an error of torch in the first step or of `validate_features`
+(policies/*/configuration_*.py). tests/lerobot_seams/test_policy_seams.py checks that it still does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.datasets.cameras import COLOUR, camera_keys, channels
+from services.refusal import Refusal
+
+ANY_CHANNELS = ("tdmpc", "gaussian_actor")
+"""Policies of LeRobot whose first layer takes as many channels as the pictures have; the others take colour only."""
+ONE_CAMERA = ("tdmpc", "vqbet")
+ONE_SIZE = ("diffusion", "vqbet", "multi_task_dit")
+
+
+def check_cameras(
+    policy: str, types: Sequence[str], features: Mapping[str, Mapping[str, Any]], left_out: Sequence[str]
+) -> None:
+    """Raises Refusal if a policy of LeRobot's own `types` cannot take the cameras that are not left out."""
+    if policy not in types:
+        return
+    keys = {name: key for name, key in camera_keys(features).items() if name not in left_out}
+    _check_channels(policy, {name: channels(features[key]) for name, key in keys.items()}, left_out)
+    if policy in ONE_CAMERA and len(keys) > 1:
+        raise Refusal(
+            f"policy {policy} looks at one camera, and the dataset has {', '.join(keys)}: "
+            f"{_without(list(keys)[1:], left_out)}"
+        )
+    sizes = {name: tuple(features[key].get("shape") or ()) for name, key in keys.items()}
+    if policy in ONE_SIZE and len(set(sizes.values())) > 1:
+        first, *others = sizes
+        odd = [name for name in others if sizes[name] != sizes[first]]
+        raise Refusal(
+            f"policy {policy} takes pictures of one size, and those of {', '.join(odd)} differ from {first}'s: "
+            f"{_without(odd, left_out)}"
+        )
+
+
+def _check_channels(policy: str, found: Mapping[str, int], left_out: Sequence[str]) -> None:
+    strange = [name for name, count in found.items() if count not in (0, COLOUR)]
+    if policy in ANY_CHANNELS or not strange:
+        return
+    what = "a depth map" if found[strange[0]] == 1 else f"pictures of {found[strange[0]]} channels"
+    takes = f"policy {policy} takes colour pictures only, and camera {strange[0]} gives {what}"
+    if len(strange) == len(found):
+        raise Refusal(f"{takes}: record a colour camera, or choose another policy")
+    raise Refusal(f"{takes}: {_without(strange, left_out)}")
+
+
+def _without(more: Sequence[str], left_out: Sequence[str]) -> str:
+    return f"leave out what it cannot take with --exclude-cameras {','.join((*left_out, *more))}"
