@@ -97,13 +97,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def pictures(self) -> dict[str, dict[str, Any]]:
         """The cameras' tables by the name of each picture: a camera with `use_depth` gives a depth map, too."""
-        found = {}
-        for name, table in self.cameras.items():
-            if table.get("use_rgb", True):
-                found[name] = table
-            if table.get("use_depth", False):
-                found[name + DEPTH] = table
-        return found
+        return {name: place.table for place in camera_places(self.robot) for name in place.pictures}
 
 
 class CameraPlace(NamedTuple):
@@ -112,6 +106,12 @@ class CameraPlace(NamedTuple):
     name: str
     keys: tuple[str, ...]
     table: dict[str, Any]
+
+    @property
+    def pictures(self) -> list[str]:
+        """What the observations call its pictures: the name, and with `use_depth` that of the depth map."""
+        given = (self.table.get("use_rgb", True), self.name), (self.table.get("use_depth", False), self.name + DEPTH)
+        return [name for is_given, name in given if is_given]
 
 
 def camera_places(robot: Mapping[str, Any]) -> list[CameraPlace]:

@@ -95,13 +95,13 @@ def _check_cameras(where: str, cameras: object) -> None:
 
 
 def _check_unlike(places: Sequence[CameraPlace]) -> None:
-    """Raises ValueError if two cameras, of the robot and of an arm, have one name in its observations."""
+    """Raises ValueError if pictures of two cameras have one name in the robot's observations."""
     known: dict[str, CameraPlace] = {}
-    for place in places:
-        if place.name in known:
-            first, second = (".".join(("robot", *p.keys)) for p in (known[place.name], place))
-            raise ValueError(f"{first} and {second} are both called {place.name} in the robot's observations")
-        known[place.name] = place
+    for place, name in [(each, name) for each in places for name in each.pictures]:
+        if name in known:
+            first, second = (".".join(("robot", *p.keys)) for p in (known[name], place))
+            raise ValueError(f"{first} and {second} both give a picture called {name} in the robot's observations")
+        known[name] = place
 
 
 class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -104,7 +104,7 @@ def inspect(folder: DataFolder, profile: Profile, text: str) -> Inspection:
         return Inspection(problem=str(problem))
     task = next(iter(found.provenance.tasks), "")
     named = next((t.name for t in profile.tasks if t.text == task), task)
-    fits = fit_cameras(found, profile.cameras, fps=pace(found, profile))
+    fits = fit_cameras(found, profile.pictures, fps=pace(found, profile))
     return Inspection(checkpoint=found, problem="; ".join(fits.problems), notes=fits.notes, task=named)
 
 
@@ -123,7 +123,7 @@ def _check(folder: DataFolder, request: EvalRequest, checkpoint: Checkpoint) -> 
     profile = request.profile
     if not request.task:
         raise Refusal("a task is needed: the instruction text that the policy and the dataset get")
-    if problems := fit_cameras(checkpoint, profile.cameras).problems:
+    if problems := fit_cameras(checkpoint, profile.pictures).problems:
         raise Refusal(f"{checkpoint.label} does not fit bench {profile.name}: {'; '.join(problems)}")
     if not 0 < request.fps <= FASTEST_HZ:
         raise Refusal(f"{checkpoint.label} learnt at {request.fps} Hz: a control loop runs at 1 to {FASTEST_HZ} Hz")

@@ -34,6 +34,7 @@ class AlarmSource(OpenEnum):
     FOLLOWER = "follower"
     LEADER = "leader"
     OBSERVATION = "observation"
+    PORT = "port"
     MOTION = "motion"
     TORQUE = "torque"
     HEAT = "heat"

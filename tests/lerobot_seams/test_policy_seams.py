@@ -46,3 +46,49 @@ def test_a_smolvla_resizes_pads_and_does_without_the_cameras_that_it_does_not_ge
     pictures, masks = SmolVLAPolicy.prepare_images(itself, batch)
     assert ([tuple(p.shape) for p in pictures], [bool(m) for m in masks]) == ([(1, 3, 64, 64)] * 2, [True, False])
     assert SmolVLAPolicy.prepare_state(itself, batch).shape == (1, read(path).room)
+
+
+# --- cameras ------------------------------------------------------------------------------------------
+
+
+def inputs(*shapes: tuple[int, int, int]) -> dict[str, object]:
+    from lerobot.configs.types import FeatureType, PolicyFeature
+
+    state = {"observation.state": PolicyFeature(FeatureType.STATE, (6,))}
+    return state | {f"observation.images.{n}": PolicyFeature(FeatureType.VISUAL, s) for n, s in enumerate(shapes)}
+
+
+@pytest.mark.parametrize("policy", ["tdmpc", "vqbet", "diffusion", "multi_task_dit", "act"])
+def test_lerobot_itself_takes_as_many_cameras_and_sizes_as_are_refused_before_a_training(policy: str) -> None:
+    import lerobot.policies  # noqa: F401
+    from lerobot.policies.factory import make_policy_config
+
+    from services.training.camera_fit import ONE_CAMERA, ONE_SIZE
+
+    def refuses(*shapes: tuple[int, int, int]) -> bool:
+        config = make_policy_config(policy, device="cpu", push_to_hub=False)
+        config.input_features = inputs(*shapes)
+        try:
+            config.validate_features()
+        except ValueError:
+            return True
+        return False
+
+    square, other = (3, 96, 96), (3, 128, 128)
+    assert not refuses(square)
+    assert refuses(square, square) is (policy in ONE_CAMERA)
+    assert refuses(square, other) is (policy in (*ONE_CAMERA, *ONE_SIZE))
+
+
+def test_act_takes_no_depth_map() -> None:
+    import torch
+    from lerobot.configs.types import FeatureType, PolicyFeature
+    from lerobot.policies.act.modeling_act import ACTPolicy
+    from lerobot.policies.factory import make_policy_config
+
+    config = make_policy_config("act", device="cpu", pretrained_backbone_weights=None, dim_model=32, n_heads=2)
+    config.input_features = inputs((1, 32, 32))
+    config.output_features = {"action": PolicyFeature(FeatureType.ACTION, (6,))}
+    batch = {"observation.state": torch.zeros(1, 6), "observation.images.0": torch.zeros(1, 1, 32, 32)}
+    with pytest.raises(RuntimeError, match="channels"):
+        ACTPolicy(config).eval().predict_action_chunk(batch)

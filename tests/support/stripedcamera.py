@@ -18,6 +18,7 @@ class StripedCameraConfig(CameraConfig):
     use_depth: bool = False
     broken: str = ""
     """Why it does not connect."""
+    dies_after_s: float = 1e9
 
 
 class StripedCamera(Camera):
@@ -26,6 +27,7 @@ class StripedCamera(Camera):
         self.config, self.use_rgb, self.use_depth = config, config.use_rgb, config.use_depth
         self.connected = False
         self.dead = False
+        self._since = 0.0
 
     def __str__(self) -> str:
         return f"StripedCamera({id(self)})"
@@ -43,7 +45,7 @@ class StripedCamera(Camera):
             raise DeviceAlreadyConnectedError(f"{self} is already connected.")
         if self.config.broken:
             raise ConnectionError(self.config.broken)
-        self.connected = True
+        self.connected, self._since = True, time.monotonic()
 
     def read(self, color_mode: Any = None) -> Any:
         return self.read_latest()
@@ -68,7 +70,7 @@ class StripedCamera(Camera):
     def _check(self) -> None:
         if not self.connected:
             raise DeviceNotConnectedError(f"{self} is not connected.")
-        if self.dead:
+        if self.dead or time.monotonic() - self._since > self.config.dies_after_s:
             raise RuntimeError(f"{self} read thread is not running.")
 
     def disconnect(self) -> None:

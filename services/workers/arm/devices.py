@@ -28,7 +28,8 @@ from services.workers.arm.camera_trouble import check_plugged_in
 from services.workers.arm.connect_arm import as_found, close_ports, connect_arm, leave_torque_alone, take_hold
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
-from services.workers.arm.parts import Cameras, arm_name, arms_of, check_robot
+from services.workers.arm.parts import Cameras, arm_name, arms_of, buses_of, check_robot
+from services.workers.arm.remedies import shared_ports
 from services.workers.process.environment import load_libusb
 from sessions.bench import ARM_CONFIG, CameraPlace, arm_prefix, arm_tables, camera_places, without_cameras
 from sessions.facts import BenchConnected
@@ -53,6 +54,8 @@ class Devices:
     robot: Robot
     teleop: Teleoperator | None
     absent: dict[str, str] = field(default_factory=dict)
+    shared_ports: tuple[str, ...] = ()
+    """A sentence for each port that another program has open, too."""
 
     @cached_property
     def cameras(self) -> dict[str, Any]:
@@ -121,7 +124,8 @@ def connect(
         whole = f"{problem}{as_found(robot)}"
         disconnect(Devices(robot, teleop), cut_torque=False)
         raise DeviceProblem(whole) from problem
-    return Devices(robot, teleop, absent)
+    ports = [str(getattr(bus, "port", "")) for device in (robot, teleop) for bus in buses_of(device).values()]
+    return Devices(robot, teleop, absent, shared_ports(ports))
 
 
 def _build_robot(profile: Profile, wanted: list[CameraPlace]) -> tuple[Robot, dict[str, str]]:

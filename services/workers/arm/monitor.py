@@ -45,6 +45,9 @@ class Monitor:
             answer = "connect it and start the session again"
             journal.emit(ev.AlarmRaised(source=AlarmSource(name), text=why, answer=answer))
 
+        for text in devices.shared_ports:
+            journal.emit(ev.AlarmRaised(source=AlarmSource.PORT, text=text, answer="end that program"))
+
     def watch_disk(self, folder: str) -> None:
         """Report the free space of this folder's disk."""
         self._folder = folder

@@ -25,6 +25,8 @@ def arms_of(device: Any) -> dict[str, Any]:
 
     Each has a motors bus, `bus`. Empty for a device without one, such as a keyboard.
     """
+    if device is None:
+        return {}
     if getattr(device, "bus", None) is not None:
         return {"": device}
     parts = {name: part for name, part in vars(device).items() if name.endswith(ARM)}

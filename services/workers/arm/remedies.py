@@ -6,7 +6,7 @@ import errno
 import grp
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from services.text import clean
 
 _DENIED, _GONE, _HELD = (errno.EACCES, errno.EPERM), (errno.ENOENT, errno.ENODEV, errno.ENXIO), (errno.EBUSY,)
 _PORTS = ("serial/by-id/*", "ttyACM*", "ttyUSB*", "cu.usb*")
+_PSEUDO = "/dev/pts/"
+"""An emulated arm is a pseudo-terminal, whose other side is open in its emulator."""
 _MISSING_MOTOR = re.compile(r"^\s*- (\d+) \(expected model", re.MULTILINE)
 _FOUND_MOTORS = re.compile(r"Full found motor list[^\n]*\n\s*\{\s*\d", re.MULTILINE)
 
@@ -80,6 +82,15 @@ def _which_ports() -> str:
     found = sorted(str(path) for pattern in _PORTS for path in Path("/dev").glob(pattern))
     there = f"there is {', '.join(map(clean, found[:6]))}" if found else "no serial device is plugged in"
     return f"plug it in, or correct `port` in lab.toml ({there}; `lerobot-find-port` tells arms apart)"
+
+
+def shared_ports(ports: Iterable[str]) -> tuple[str, ...]:
+    """A sentence for each port that another program has open, too: both read the motors' answers, each a part."""
+    return tuple(
+        f"{port} is open in {' and in '.join(holders)}, too: answers of the motors get lost"
+        for port in ports
+        if port and not os.path.realpath(port).startswith(_PSEUDO) and (holders := list(held_by(port)))
+    )
 
 
 def held_by(path: str) -> Iterator[str]:

@@ -230,7 +230,9 @@ def test_the_cameras_of_two_arms_are_called_as_the_robots_observations_call_them
 
 def test_two_cameras_of_one_name_are_refused(tmp_path: Path) -> None:
     text = refusal(tmp_path, f'{TWO}[bench.b.robot.cameras.left_wrist]\ntype = "opencv"')
-    assert "robot.cameras.left_wrist and robot.left_arm_config.cameras.wrist are both called left_wrist" in text
+    assert "robot.cameras.left_wrist and robot.left_arm_config.cameras.wrist both give a picture called left_w" in text
+    text = refusal(tmp_path, f'{TWO}[bench.b.robot.cameras.right_wrist_depth]\ntype = "opencv"')
+    assert "both give a picture called right_wrist_depth" in text
     text = refusal(tmp_path, f'{TWO}[bench.b.robot.left_arm_config.cameras."a/b"]\ntype = "opencv"')
     assert 'robot.left_arm_config.cameras."a/b"' in text
 

@@ -19,7 +19,7 @@ from services.sim.servos.process import CALIBRATION, Servos
 from services.workers.arm import devices as dev
 from services.workers.arm.camera_trouble import RESTART, CameraTrouble, camera_trouble, check_plugged_in
 from services.workers.arm.device_problem import DeviceProblem, sentence
-from services.workers.arm.remedies import held_by
+from services.workers.arm.remedies import held_by, shared_ports
 from tests.support.stripedcamera import StripedCamera, StripedCameraConfig
 
 
@@ -46,8 +46,13 @@ def test_motors_that_do_not_answer_are_named_by_their_ids(servos: Servos) -> Non
     text = refusal(bench(servos))
     assert "Missing motor IDs: 3 (expected model: 777), 6 (expected model: 777)" in text
     assert "check the cable to motor 3" in text
-    servos.do(control.Mute(arm="blue", servos=(1, 2, 3, 4, 5, 6)))
-    assert "check the power supply" in refusal(bench(servos))
+
+
+def test_a_chain_of_which_no_motor_answers_needs_power() -> None:
+    missing = "".join(f"  - {n} (expected model: 777)\n" for n in range(1, 7))
+    text = f"FeetechMotorsBus motor check failed on port '/dev/x':\n\nMissing motor IDs:\n{missing}"
+    found = sentence("follower", RuntimeError(f"{text}\nFull found motor list (id: model_number):\n{{}}"), "/dev/x")
+    assert found.endswith("; no motor answers: check the power supply and the cable to the first motor")
 
 
 def test_motors_of_different_firmware_are_named_with_their_versions(servos: Servos) -> None:
@@ -111,10 +116,12 @@ def test_a_port_that_another_program_has_open_names_the_program(tmp_path: Path) 
         other.stdout.readline()
         found = list(held_by(str(path)))
         text = sentence("follower", ConnectionError("answers are garbled"), str(path))
+        (shared,) = shared_ports(["", str(path), "/dev/ttyNONE"])
         other.communicate(b"\n")
     assert len(found) == 1 and f"process {other.pid}" in found[0] and "python" in found[0]
     assert f"is open in process {other.pid}" in text and "end that program first" in text
-    assert not list(held_by(str(path)))
+    assert shared.startswith(f"{path} is open in process {other.pid} ")
+    assert not list(held_by(str(path))) and shared_ports([str(path)]) == ()
 
 
 def test_a_realsense_that_is_not_plugged_in_is_named_at_once() -> None:

@@ -13,6 +13,7 @@ import tests.support.stripedcamera  # noqa: F401  # registers the camera
 from services import arm_commands
 from services.bench.profiles import Profile
 from services.datasets.summary import summarize
+from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.requests import Purpose
@@ -20,10 +21,12 @@ from services.sim.servos import control
 from services.sim.servos.process import CALIBRATION, Servos
 from services.workers.arm import devices as dev
 from services.workers.arm.arm import Arm, Mode
+from services.workers.arm.camera_trouble import RESTART
 from services.workers.arm.device_problem import DeviceProblem
 from services.workers.arm.features import dataset_features
 from services.workers.arm.motion import distance
 from sessions.bench import Motion
+from sessions.models import EndedBy
 from tests.support.rig import Rig, finish, follow, gone, press, take, wait_until
 
 CAMERA = {"type": "striped_camera", "width": 32, "height": 24, "fps": 30}
@@ -172,3 +175,20 @@ async def test_two_arms_are_recorded_with_their_cameras_while_a_gripper_holds_an
         await press(link, lambda: protocol.Release(confirmed=True))
         await link.until(lambda s: not s.running, 30)
     assert both(servos) == ("000000", "000000")
+
+
+async def test_a_camera_that_stops_in_a_take_is_named_and_the_take_is_marked_as_failed(
+    quick_rig: Rig, servos: Servos
+) -> None:
+    bench = profile(servos, cameras={"top": CAMERA, "overhead": CAMERA | {"dies_after_s": 4.0}})
+    run = quick_rig.record(bench, task="Fold the cloth", episode_seconds=20.0)
+    async with quick_rig.attached(run) as link:
+        await follow(link)
+        state = await take(link)
+        assert [(a.text, a.answer) for a in state.alarms] == [
+            ("overhead: no pictures (read thread is not running)", RESTART)
+        ]
+        assert state.phase is Phase.HELD
+        assert (await finish(link)).episodes[0].accepted is False
+    (ended,) = quick_rig.events(run, ev.TakeEnded)
+    assert ended.reason is EndedBy.FAILED
