@@ -210,7 +210,7 @@ def test_a_check_costs_one_class_and_one_line_of_registration() -> None:
     journal = SimpleNamespace(emit=events.append)
     devices = SimpleNamespace(absent={}, shared_ports=(), cameras={"wrist": SimpleNamespace(fps=FPS)})
     monitor = Monitor(devices, load_benches(built_in=True).pick("sim"), journal, FPS)  # type: ignore[arg-type]
-    arm = SimpleNamespace(goal={}, mode=None)
+    arm = SimpleNamespace(goal={}, has_torque=False)
     for index in range(30):
         monitor.update({"wrist": reddish()}, arm, {}, index / FPS)  # type: ignore[arg-type]
     assert [(e.camera, e.state) for e in events if isinstance(e, ev.CameraAlarmed)] == [("wrist", "red")]

@@ -159,7 +159,7 @@ async def test_two_arms_are_recorded_with_their_cameras_while_a_gripper_holds_an
         await follow(link)
         await take(link)
         state = await finish(link)
-    assert [(e.accepted, e.flags) for e in state.episodes] == [(True, ())]
+    assert [(e.accepted, e.flags) for e in state.episodes] == [(True, ())], state.lost
     assert state.alarm_history == ()
     assert both(servos) == ("111111", "111111"), "no rest pose is taught: the arms go on holding"
     summary = summarize(quick_rig.folder.datasets / "demo")

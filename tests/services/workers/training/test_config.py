@@ -136,6 +136,8 @@ def test_a_pretrained_policy_that_runs_foreign_code_is_refused(roots: dict[str, 
     with pytest.raises(ConfigProblem, match=r"is not loaded: step 1 of policy_postprocessor\.json names the class"):
         build(roots, policy=str(pretrained))
     assert not (tmp_path / "mark").exists()
+
+
 # --- cameras left out -----------------------------------------------------------------------------------
 
 
