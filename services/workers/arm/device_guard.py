@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from services.error_text import whole_reason
 from services.live import events as ev
 from services.live.reasons import AlarmSource
 from services.workers.arm.camera_trouble import CameraTrouble
-from services.workers.arm.device_problem import DeviceProblem
+from services.workers.arm.device_problem import DeviceProblem, reason_of
 from services.workers.arm.serial_bus import Unplugged
 from services.workers.process.journal import Journal
 
@@ -80,7 +79,7 @@ class DeviceGuard:
         self._failing.add(source)
         logger.exception("%s", source)
         pulled = isinstance(error, Unplugged)
-        text = whole_reason(error)
+        text = reason_of(error)
         if not pulled and not isinstance(error, DeviceProblem) and not text.startswith(source):
             text = f"{source}: {text}"
         answer = (error.answer if isinstance(error, CameraTrouble) else "") or self._answer(source, pulled)
