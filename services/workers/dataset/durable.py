@@ -20,22 +20,22 @@ from typing import Any
 
 import datasets
 import numpy as np
-from lerobot.configs import RGBEncoderConfig
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-from services.datasets.claim import Claim, Claimed, ClaimLost
+from services.datasets.claim import Claim, ClaimLost
 from services.datasets.content import contents
 from services.datasets.fitting import bind_marks
-from services.datasets.lock import DatasetBusy, DatasetProblem
+from services.datasets.lock import DatasetProblem
 from services.datasets.marks import Mark, write_mark
 from services.datasets.summary import INFO
 from services.text import clean
 from services.workers.dataset import lerobot_hooks
-from services.workers.dataset.create import create_dataset, reason_of, refuse_differences, refuse_statistics
+from services.workers.dataset.create import reason_of
 from services.workers.dataset.encoder_settings import EncoderSettings
+from services.workers.dataset.opening import claim_dataset, opener, prepare
 from services.workers.dataset.quarantine import Quarantine
 from services.workers.dataset.recorded_files import recorded_files, sync_all
-from services.workers.dataset.recovery import Recovery, recover, repair, write_backups
+from services.workers.dataset.recovery import Recovery, recover, write_backups
 from services.workers.dataset.survey import STATS, TASKS, Survey, count_frames
 
 logger = logging.getLogger(__name__)
@@ -121,13 +121,13 @@ class DurableDataset:
         lerobot_hooks.embed_only_images()
         config = encoder.config()
         with ExitStack() as stack:
-            claim = stack.enter_context(_claim(root, session)) if root.is_dir() else None
+            claim = stack.enter_context(claim_dataset(root, session)) if root.is_dir() else None
             survey = Survey(root)
-            recovery = _prepare(survey, repo_id, fps, features, robot_type, resume=resume)
-            claim = claim or stack.enter_context(_claim(root, session))  # the folder is new
+            recovery = prepare(survey, repo_id, fps, features, robot_type, resume=resume)
+            claim = claim or stack.enter_context(claim_dataset(root, session))  # the folder is new
             write_backups(root)
             bind_marks(root, survey.contents)
-            opened = cls(root, _opener(root, repo_id, config, encoder), recovery, claim)
+            opened = cls(root, opener(root, repo_id, config, encoder), recovery, claim)
             stack.pop_all()
         return opened
 
@@ -227,11 +227,25 @@ class DurableDataset:
         if self._dataset is None:
             try:
                 self._claim.release()
-                self._claim = _claim(self.root, self._claim.session)
+                self._claim = claim_dataset(self.root, self._claim.session)
                 recover(self.root, reason=self._broken)
                 self._open_writer()
             except OSError as error:
                 raise DatasetProblem(f"dataset {self.root.name} cannot be used: {error}") from error
+
+    def renew_claim(self) -> str:
+        """Say that the recording goes on, at least every few minutes; why it cannot, if the dataset is another's now.
+
+        Not while `save` runs.
+        """
+        try:
+            self._claim.renew()
+        except ClaimLost as lost:
+            return self._taken_over(lost)
+        return ""
+
+    def _taken_over(self, why: Exception) -> str:
+        return f"dataset {self.root.name} has another recording: {clean(str(why))}; end one of the two"
 
     def close(self) -> None:
         """End the recording; drops a running take (save it first)."""
@@ -331,7 +345,7 @@ class DurableDataset:
     def _leave(self, why: Exception) -> TakeNotSaved:
         """Keep the take's pictures, and touch nothing else: the dataset is another recording's by now."""
         dataset, self._dataset = self._dataset, None
-        reason = f"dataset {self.root.name} has another recording: {clean(str(why))}; end one of the two"
+        reason = self._taken_over(why)
         self._broken, self._rows = reason, 0
         folders = self._encoder.folders() if self._encoder else []
         lerobot_hooks.disarm(dataset)
@@ -346,50 +360,3 @@ class DurableDataset:
 
 class _OutOfStep(Exception):
     """A video whose number of frames differs from the rows."""
-
-
-# -- opening -------------------------------------------------------------------------------------------
-
-
-def _claim(root: Path, session: str) -> Claim:
-    """The claim on the folder. Raises DatasetBusy naming the recording that has it, OSError."""
-    try:
-        return Claim(root, session)
-    except Claimed as claimed:
-        raise DatasetBusy(f"dataset {root.name}: {clean(str(claimed))}") from claimed
-
-
-def _prepare(
-    survey: Survey, repo_id: str, fps: int, features: dict[str, dict[str, Any]], robot_type: str | None, *, resume: bool
-) -> Recovery | None:
-    """Make the folder ready for the next episode: repaired if it has episodes, else created anew."""
-    root, whole = survey.root, survey.episodes + len(survey.beyond)
-    if not whole:
-        return create_dataset(root, repo_id, fps, features, robot_type)
-    if not resume:
-        raise DatasetProblem(
-            f"dataset {root.name} exists with {whole} episodes; resume it (--resume) or choose another name"
-        )
-    refuse_differences(root, survey.info, fps, robot_type, features)
-    refuse_statistics(root)
-    return None if survey.healthy else repair(survey)
-
-
-def _opener(
-    root: Path, repo_id: str, config: RGBEncoderConfig, encoder: EncoderSettings
-) -> Callable[[], LeRobotDataset]:
-    """A function that opens LeRobot's dataset at `root` for the next episode, always with the same encoder."""
-
-    def reopen() -> LeRobotDataset:
-        with lerobot_hooks.last_episode_only():
-            return LeRobotDataset.resume(
-                repo_id,
-                root=root,
-                video_backend="pyav",
-                rgb_encoder=config,
-                encoder_threads=encoder.threads,
-                streaming_encoding=True,
-                encoder_queue_maxsize=encoder.queue,
-            )
-
-    return reopen

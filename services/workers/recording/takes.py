@@ -26,6 +26,9 @@ from sessions.models import EndedBy, Verdict
 SPOILED = (EndedBy.STOPPED, EndedBy.FAILED, EndedBy.DRIVER)
 """Ends that flag a take and reject it, until a person accepts it."""
 
+CLAIM_S = 60.0
+"""How often the claim on the dataset is renewed between takes."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -147,13 +150,26 @@ class Takes:
     # --- on the saver's thread --------------------------------------------------------------------
 
     def _run_saver(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next_job()) is not None:
             try:
                 job()
             except Exception as error:  # the saver must survive any error: the next take needs it
                 logger.exception("the saver")
                 self.problem = f"{type(error).__name__}: {error}"
                 self._journal.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=f"saving failed: {self.problem}"))
+
+    def _next_job(self) -> Callable[[], None] | None:
+        """Wait for the next job, and meanwhile tell other machines that the recording goes on."""
+        while True:
+            try:
+                return self._jobs.get(timeout=CLAIM_S)
+            except queue.Empty:
+                self._renew_claim()
+
+    def _renew_claim(self) -> None:
+        if (lost := self._dataset.renew_claim()) and not self._alarmed:
+            self._alarmed = True
+            self._journal.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=lost, answer="no take would be saved"))
 
     def _save(self, take: int, frames: int, flags: tuple[str, ...], ended: float) -> None:
         try:

@@ -12,8 +12,9 @@ import pyarrow as pa
 from services.checkpoints.checkpoint import ACTION, JOINTS, Provenance
 from services.datasets.cameras import camera_name
 from services.datasets.lock import DatasetProblem
-from services.datasets.marks import read_calibrations, read_marks
+from services.datasets.marks import has_marks, read_calibrations, read_marks
 from services.datasets.matching import Matched, match
+from services.datasets.summary import dataset_folders
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
 from services.workers.dataset.survey import Survey
@@ -60,7 +61,7 @@ def read_demonstrations(request: TrainRequest, channel: Channel) -> Demonstratio
         calibrations = {session: arms for session, arms in read_calibrations(root).items() if session in recorders}
     except (OSError, pa.ArrowException) as error:
         raise DatasetProblem(f"dataset {request.dataset} cannot be read: {error}") from error
-    return Demonstrations(root, episodes, survey.episodes, names, pose, calibrations, matched.notes())
+    return Demonstrations(root, episodes, survey.episodes, names, pose, calibrations, _notes(matched, root, request))
 
 
 def _readable(root: Path, name: str) -> Survey:
@@ -90,6 +91,15 @@ def _marks_of(survey: Survey, name: str) -> Matched:
             "these episodes, with --keep-marks it keeps them by number"
         )
     return matched
+
+
+def _notes(matched: Matched, root: Path, request: TrainRequest) -> tuple[str, ...]:
+    """What to know of the marks; where there are none and other datasets have some, how to carry them over."""
+    others = dataset_folders(Path(request.data_dir) / "datasets")
+    if matched.marks or not any(has_marks(other) for other in others if other != root):
+        return matched.notes()
+    offer = f"`lab-console dataset {request.dataset} --carry-marks` looks for them in the other datasets here"
+    return (*matched.notes(), offer)
 
 
 def provenance(

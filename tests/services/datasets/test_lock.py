@@ -145,3 +145,22 @@ def test_a_reader_needs_no_lock_where_nobody_can_write(tmp_path: Path, root: Pat
         dataset_lock(seen, "training", reading=True).release()
         with pytest.raises(OSError, match="Read-only"):
             dataset_lock(seen, "recording")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_reader_without_permission_needs_no_lock_either(root: Path) -> None:
+    for folder in (root, *root.parents[:3]):
+        folder.chmod(0o755)
+    code = f"""
+import os
+from pathlib import Path
+from services.datasets.lock import dataset_lock
+os.setuid(65534)
+dataset_lock(Path({str(root)!r}), "training", reading=True).release()
+try:
+    dataset_lock(Path({str(root)!r}), "recording")
+except PermissionError as error:
+    print(error.strerror)
+"""
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert out.stdout.strip() == "Permission denied", out.stderr

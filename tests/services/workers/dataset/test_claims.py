@@ -14,11 +14,18 @@ from services.datasets import claim as claims
 from services.datasets.claim import CLAIM
 from services.datasets.lock import DatasetBusy, DatasetProblem
 from services.datasets.marks import read_marks
+from services.folders import RunFolder
+from services.live import events as ev
+from services.live.event_log import EventLog
 from services.workers.dataset.durable import TakeNotSaved
 from services.workers.dataset.survey import Survey
+from services.workers.process.journal import Journal
+from services.workers.recording import takes as takes_module
+from services.workers.recording.takes import Takes
 from sessions.locks import Lock
-from tests.support.demos import add_take, check_readable, frame, open_demo, record, tree
+from tests.support.demos import FPS, TASK, add_take, check_readable, features, frame, open_demo, record, tree
 from tests.support.mounts import bind, needs_mounts
+from tests.support.rig import wait_until
 
 
 @pytest.fixture
@@ -70,10 +77,13 @@ def test_a_recording_that_was_taken_over_acknowledges_nothing_and_changes_nothin
     record(ours, 2)
     add_take(ours)
     age(root)
+    assert not ours.renew_claim() and time.time() - (root / CLAIM).stat().st_mtime < claims.SILENT_S / 2
+    age(root)
     with another_machine():
         theirs = open_demo(root, resume=True, session="theirs")
         record(theirs, 1)
     before = tree(root)
+    assert "session theirs" in ours.renew_claim()
     with pytest.raises(TakeNotSaved, match=r"session theirs.* records into it, too; end one of the two") as lost:
         ours.save()
     assert not lost.value.usable
@@ -113,3 +123,22 @@ def test_a_claim_taken_over_in_the_middle_of_a_save_is_noticed_before_the_acknow
     with pytest.raises(TakeNotSaved, match="end one of the two"):
         dataset.save()
     assert Survey(root).episodes == 1
+
+
+def test_between_takes_the_claim_is_renewed_and_its_loss_is_an_alarm(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takes_module, "CLAIM_S", 0.05)
+    run, heard = RunFolder(tmp_path / "run"), list[ev.Event]()
+    run.root.mkdir()
+    journal = Journal(EventLog(run), heard.append)
+    takes = Takes(open_demo(root), journal, features=features(), task=TASK, session="ours", fps=FPS)
+    age(root)
+    wait_until(lambda: time.time() - (root / CLAIM).stat().st_mtime < claims.SILENT_S / 2)
+    holder = b'{"session": "theirs", "pid": 1}'
+    (root / CLAIM).write_bytes(b'{"token": "theirs", "machine": "another machine", "holder": ' + holder + b"}")
+    wait_until(lambda: bool(heard))
+    takes.close()
+    journal.close()
+    assert [type(event) for event in heard] == [ev.AlarmRaised], "once"
+    assert "session theirs" in str(heard[0])

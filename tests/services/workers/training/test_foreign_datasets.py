@@ -217,6 +217,11 @@ def test_rejected_episodes_are_left_out_after_lerobot_renumbered_them(
     bind_marks(source, Survey(source).contents)
     write_mark(source, 2, Mark(accepted=False))
     delete_episodes(LeRobotDataset("me/source", root=source), [0], output_dir=folder.datasets / "other")
+    told = learn(folder)[0].notes
+    assert told == (
+        EVERY_EPISODE_COUNTS,
+        "`lab-console dataset other --carry-marks` looks for them in the other datasets here",
+    )
     shutil.copy(source / "lab-console.json", folder.datasets / "other")
     demonstrations, _ = learn(folder)
     assert demonstrations.episodes == (0,), "number 1 is the one that was rejected as number 2"
