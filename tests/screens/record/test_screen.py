@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 from textual.widgets import Input
 
 from screens.frame.dialogs import Question, TextEntry
@@ -13,7 +14,9 @@ from screens.widgets.preview import Preview
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
+from sessions.bench import Task
 from sessions.models import SessionKind, SessionStatus
+from tests.support.fake_desk import sim_profile
 
 
 async def test_a_take_from_idle_to_saved(open_console, make_worker):
@@ -329,3 +332,14 @@ async def test_a_bench_session_leaves_no_form_on_record(open_console, make_worke
         await console.attach(worker)
         await console.until(lambda: console.word == "FOLLOWING")
         assert not console.screen.query(Input)
+
+
+async def test_the_forms_own_proposal_is_one_that_it_accepts(open_console):
+    tasks = (Task(name="pick and place", text="Pick up the cube and place it in the bowl"),)
+    profile = msgspec.structs.replace(sim_profile(), tasks=tasks)
+    async with open_console(profiles={"sim": profile}) as console:
+        console.app.switch_mode("record")
+        await console.until(lambda: bool(console.screen.query(RecordForm)) and bool(console.screen.query("#known")))
+        form = console.screen.query_one(RecordForm)
+        assert (form.value("dataset"), form.value("task")) == ("pick_and_place", "pick and place")
+        assert form.plan().dataset == "pick_and_place"

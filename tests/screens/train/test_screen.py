@@ -124,7 +124,7 @@ async def test_the_screen_watches_the_training_that_runs(open_console, make_trai
 async def test_a_plot_is_one_entry(open_console, make_training, monkeypatch):
     step = PlotSpec(
         "step", "seconds a step", (Trace("update_s", Ink.LINE), Trace("dataloading_s", Ink.RAW, beside="data")),
-        log=False, written=lambda seconds: f"{seconds:.1f} s",
+        log=False, format_value=lambda seconds: f"{seconds:.1f} s",
     )  # fmt: skip
     monkeypatch.setattr(plots, "PLOTS", (*plots.PLOTS, step))
     async with open_console() as console:
@@ -465,6 +465,26 @@ async def test_cameras_and_policies_are_suggested(open_console):
         assert await without.suggester.get_suggestion("overhead, w") == "overhead, wrist"
         assert await without.suggester.get_suggestion("wrist, w") is None
         assert await policy.suggester.get_suggestion("smol") == "smolvla"
+
+
+async def test_policies_whose_packages_are_missing_are_marked_with_what_installs_them(open_console, monkeypatch):
+    from services.training import policies
+
+    monkeypatch.setattr(policies, "missing_extra", lambda name: "wallx" if name == "wall_x" else "")
+    async with open_console(size=(200, 50)) as console:
+        a_dataset(console.folder)
+        await open_form(console)
+        await console.until(lambda: console.text("#about").startswith("79 of 81"))
+        hint = console.text("#known")
+        console.screen.query_one("#policy", Input).focus()
+        await console.until(lambda: console.text("#known").startswith("policies: act, "))
+        assert "wall_x (not installed)" in console.text("#known")
+        fill(console, policy="wall_x")
+        await console.until(lambda: "uv pip install 'lerobot[wallx]==0.6.1'" in console.text("#about"))
+        fill(console, policy="act")
+        await console.until(lambda: console.text("#about").startswith("79 of 81"))
+        console.screen.query_one("#steps", Input).focus()
+        await console.until(lambda: console.text("#known") == hint)
 
 
 REFUSALS = [
