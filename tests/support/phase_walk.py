@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -186,6 +187,14 @@ class FakeRobot:
         return action
 
 
+def _save_slowly(takes: Any) -> None:
+    """Take 1 is being saved until the saver has something else to do, and for two seconds at most."""
+    give_up = time.monotonic() + 2
+    while takes._jobs.empty() and time.monotonic() < give_up:
+        time.sleep(0.02)
+    takes._save(1, 9, (), time.perf_counter())
+
+
 class FakeDataset:
     """Takes every frame and saves it nowhere."""
 
@@ -306,6 +315,7 @@ class Workers:
                 takes.running, takes.frames = 1, 9
             case "saving":
                 takes.saving = 1
+                takes._jobs.put(lambda: _save_slowly(takes))
             case "saved" | "success" | "failure" | "void" | "pending":
                 takes._saved[1] = 0
         return takes
