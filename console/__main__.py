@@ -31,10 +31,13 @@ def _main(argv: Sequence[str]) -> int:
     except (ProfileProblem, FolderProblem) as problem:
         complain(problem)
         return BAD_USAGE if isinstance(problem, ProfileProblem) else FAILED
-    except KeyboardInterrupt:
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # `lab-console sessions | head`
+            sys.stderr.close()
+        else:
+            complain(f"{error.filename or 'this computer'}: {error.strerror or error}")
         return FAILED
-    except BrokenPipeError:  # `lab-console sessions | head`
-        sys.stderr.close()
+    except KeyboardInterrupt:
         return FAILED
 
 

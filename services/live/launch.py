@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
 
-from services.folders import DataFolder, RunFolder, new_session_id
+from services.folders import DataFolder, FolderProblem, RunFolder, new_session_id
 from services.live import warm
 from services.live.requests import AnyRequest, write_request
 from services.text import clean
+from sessions.files import why_unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +28,17 @@ def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
     """Start a worker detached from this terminal, using the warm one if there is one; returns before it is ready.
 
     The worker's standard output and error go to `worker.log`; it has its own session and no terminal,
-    so it survives this process and an SSH drop. Raises OSError if the worker cannot be started; a scribe that
-    cannot be started is a warning on this module's logger and in `worker.log`.
+    so it survives this process and an SSH drop. Raises FolderProblem if the run folder cannot be written, OSError if
+    the worker cannot be started; a scribe that cannot be started is a warning on this module's logger and in
+    `worker.log`.
     """
     run = folder.run(new_session_id())
-    run.root.mkdir(mode=0o755 if request.shared else 0o700, parents=True)
-    write_request(run, request)
+    try:
+        run.root.mkdir(mode=0o755 if request.shared else 0o700, parents=True)
+        write_request(run, request)
+    except OSError as error:
+        shutil.rmtree(run.root, ignore_errors=True)
+        raise FolderProblem(f"no session was started: {run.root} cannot be written: {why_unwritable(error)}") from error
     module = WORKERS[type(request).__name__]
     if not warm.hand_over(folder, run, module):
         spawn(run, module)

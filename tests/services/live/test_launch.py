@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import stat
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.bench.profiles import load_benches
-from services.folders import DataFolder
+from services.folders import DataFolder, FolderProblem
 from services.live import launch as launching
 from services.live.launch import launch, log_tail
 from services.live.requests import BenchRequest, Purpose, TrainRequest
@@ -72,3 +73,16 @@ def test_a_run_folder_is_private_unless_lab_toml_shares_it(
             assert stat.S_IMODE(run.root.stat().st_mode) == mode
     finally:
         os.umask(before)
+
+
+def test_a_full_disk_starts_no_session_and_leaves_no_folder(folder: DataFolder) -> None:
+    """The kernel refuses every byte of a file, as a full disk does."""
+    request = BenchRequest(data_dir=str(folder.root), profile=sim_profile(), purpose=Purpose.HOLD)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(FolderProblem, match=r"no session was started: .* cannot be written: the disk is full"):
+            launch(folder, request)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert not list(folder.runs.iterdir())
