@@ -33,6 +33,8 @@ TELEMETRY_BACKLOG = 128 * 1024
 """A client with more unsent bytes than this gets no telemetry."""
 DISCONNECT_BACKLOG = 4 * 1024 * 1024
 """A client with more unsent bytes than this is disconnected."""
+MOST_PREVIEWS = 32
+"""Cameras whose pictures one client may ask for."""
 MOST_CLIENTS = 64
 """Connections at a time; for another one, who is least missed is disconnected."""
 ACCEPTED_AT_ONCE, MAY_WAIT = 2, 128
@@ -305,7 +307,8 @@ class Server:
                 self._pass_control(client)
                 self._answer(client, command.id)
             case protocol.SetPreviews():
-                client.previews = {k: v for k, v in command.sizes.items() if _is_valid_size(v)}
+                valid = ((name, size) for name, size in command.sizes.items() if _is_valid_size(size))
+                client.previews = dict(itertools.islice(valid, MOST_PREVIEWS))
                 self._answer(client, command.id)
             case protocol.Stop() | protocol.AddNote() | protocol.SetTag():
                 self._forward(client, command)

@@ -213,3 +213,10 @@ def test_a_bucket_lets_two_seconds_worth_pass_and_then_its_rate(monkeypatch: pyt
         passed += bucket.wait(1) == 0.0
         now += 0.01
     assert 65 <= passed <= 75
+
+
+async def test_a_client_asks_for_the_pictures_of_a_bench_and_no_more(worker: Worker, anna: Link) -> None:
+    sizes = {f"camera{n}": (32, 24) for n in range(5000)} | {"big": (4000, 3000)}
+    assert (await anna.ask(protocol.SetPreviews(sizes=sizes))).ok
+    (client,) = worker.server._clients.values()
+    assert len(client.previews) == server.MOST_PREVIEWS and "big" not in client.previews
