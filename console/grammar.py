@@ -68,7 +68,7 @@ def _record(verbs: _Verbs) -> None:
     add("--resume", action="store_true", help="go on with a dataset that exists")
     _settings(
         record,
-        "any key of robot, teleop, dataset (LeRobot's), motion, recording or sim; may be repeated, "
+        "any key of robot, teleop, dataset (LeRobot's), motion, health, recording or sim; may be repeated, "
         "e.g. --set sim.strategy=nudge --set dataset.rgb_encoder.preset=fast",
     )
 
@@ -169,7 +169,7 @@ def _sessions(verbs: _Verbs) -> None:
     sessions.add_argument(
         "--json",
         action="store_true",
-        help="print a list of objects: id, kind, status, started_utc, dataset, ..., and everything else known of it",
+        help="print a list of objects: id, kind, status, started_utc, dataset and all else that is known (--schema)",
     )
     sessions.add_argument("--schema", action="store_true", help="with --json: print the JSON Schema of that list")
 

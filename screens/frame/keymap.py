@@ -88,7 +88,7 @@ def _key(keymap: Keymap, action: str, text: str) -> str:
     *modifiers, name = text.split("+") if len(text) > 1 else [text]
     if "alt" in modifiers:
         raise _problem(keymap, action, f"{text}: a terminal sends Alt with a key as Esc and the key, which is a stop")
-    name = _character_to_key(name) if len(name) == 1 else name
+    name = _character_to_key(name) if len(name) == 1 else name.lower()
     if not MODIFIERS.issuperset(modifiers) or (name not in _KEYS and len(format_key(name)) != 1):
         raise _problem(keymap, action, f"no key is called {text}; write such as F, ctrl+f, f8, space or pageup")
     if modifiers == ["shift"] and len(name) == 1:

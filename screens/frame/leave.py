@@ -10,6 +10,7 @@ from textual.app import App
 from screens.desk.desk import Desk
 from screens.frame.availability import may
 from screens.frame.dialogs import Choice, Question
+from screens.views.keys import keymap
 from sessions.models import SessionKind
 
 
@@ -19,7 +20,9 @@ class LeaveQuestion(Question):
     def __init__(self, desk: Desk) -> None:
         choices = [Choice("q", "leave it running: attach again from any console", "detach")]
         if may("finish", desk):
-            choices.append(Choice("F", "finish: the arm goes to rest, the session ends", "finish"))
+            choices.append(
+                Choice(keymap().get("session.finish", "F"), "finish: the arm goes to rest, the session ends", "finish")
+            )
         attempt = "A take that runs goes on to its end and is saved first."
         if desk.kind is SessionKind.EVAL:
             attempt = "A trial that runs ends at once and waits for its verdict."

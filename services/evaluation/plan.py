@@ -19,7 +19,7 @@ from services.live import intents
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import ORACLE, EvalRequest
-from services.refusal import Refusal
+from services.refusal import MOST_SEED, Refusal, check_number
 from sessions.models import Verdict
 
 TRIALS = 10
@@ -127,12 +127,9 @@ def _check(folder: DataFolder, request: EvalRequest, checkpoint: Checkpoint) -> 
         raise Refusal(f"{checkpoint.label} does not fit bench {profile.name}: {'; '.join(problems)}")
     if not 0 < request.fps <= FASTEST_HZ:
         raise Refusal(f"{checkpoint.label} learnt at {request.fps} Hz: a control loop runs at 1 to {FASTEST_HZ} Hz")
-    for name, value, least in (
-        ("trials", request.trials, 1),
-        ("trial seconds", request.trial_seconds, 2 / request.fps),
-    ):
-        if not least <= value < float("inf"):
-            raise Refusal(f"{name} must be at least {least:.3g}, not {value:g}")
+    check_number("trials", request.trials, 1)
+    check_number("trial seconds", request.trial_seconds, 2 / request.fps)
+    check_number("seed", request.seed or 0, 0, MOST_SEED)
     if request.judge not in ("", ORACLE):
         raise Refusal(f"--judge knows {ORACLE} only, not {request.judge!r}; without it a person judges, by key")
     if request.judge and not profile.simulated:

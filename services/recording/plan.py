@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from services.arm_commands import send
-from services.bench.profiles import Profile
+from services.bench.profiles import FASTEST_HZ, Profile
 from services.datasets.names import check_dataset_name, check_path
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
@@ -16,7 +15,7 @@ from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import RecordRequest
 from services.recording.resuming import check_resumable
-from services.refusal import Refusal
+from services.refusal import MOST_SEED, Refusal, check_number
 
 DATASET_KEYS = ("rgb_encoder", "encoder_threads", "encoder_queue_maxsize")
 """Keys of LeRobot's DatasetRecordConfig (configs/dataset.py) that `--set dataset.*` may set."""
@@ -49,7 +48,7 @@ def plan(
         episodes=defaults.episodes if episodes is None else episodes,
         episode_seconds=defaults.episode_seconds if episode_seconds is None else episode_seconds,
         reset_seconds=defaults.reset_seconds if reset_seconds is None else reset_seconds,
-        fps=fps or defaults.fps,
+        fps=defaults.fps if fps is None else fps,
         resume=resume,
         seed=seed,
         lockstep=lockstep,
@@ -71,14 +70,11 @@ def _check(folder: DataFolder, request: RecordRequest) -> None:
         check_dataset_name(request.dataset)
     except ValueError as error:
         raise Refusal(str(error)) from error
-    numbers: Sequence[tuple[str, float, float]] = (
-        ("episodes", request.episodes, 1),
-        ("episode seconds", request.episode_seconds, 2 / request.fps),
-        ("reset seconds", request.reset_seconds, 0),
-    )
-    for name, value, least in numbers:
-        if not least <= value < float("inf"):
-            raise Refusal(f"{name} must be at least {least:g}, not {value:g}")
+    check_number("fps", request.fps, 1, FASTEST_HZ)
+    check_number("episodes", request.episodes, 1)
+    check_number("episode seconds", request.episode_seconds, 2 / request.fps)
+    check_number("reset seconds", request.reset_seconds, 0)
+    check_number("seed", request.seed or 0, 0, MOST_SEED)
     unknown = set(request.settings) - set(DATASET_KEYS)
     if unknown:
         raise Refusal(

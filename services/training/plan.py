@@ -21,7 +21,7 @@ from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import TrainRequest, read_request
 from services.live.running import live_runs
-from services.refusal import Refusal
+from services.refusal import Refusal, check_number
 from services.training import policies
 from services.training.camera_fit import check_cameras
 from services.units import plural
@@ -143,8 +143,8 @@ def _dataset(folder: DataFolder, name: str) -> DatasetSummary:
 def _check_numbers(**numbers: int | None) -> None:
     least = {"save_freq": 0}  # 0: a checkpoint at the end only
     for name, value in numbers.items():
-        if value is not None and value < least.get(name, 1):
-            raise Refusal(f"{name.replace('_', ' ')} must be at least {least.get(name, 1)}, not {value}")
+        if value is not None:
+            check_number(name.replace("_", " "), value, least.get(name, 1))
 
 
 def _policy(folder: DataFolder, policy: str, plugins: Collection[str]) -> tuple[str, str]:

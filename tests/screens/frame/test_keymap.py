@@ -110,8 +110,8 @@ def test_every_answer_to_a_question_is_known_as_one():
     for path in Path(screens.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Choice":
-                texts = [n.value for n in ast.walk(node.args[0]) if isinstance(n, ast.Constant)]
-                found |= {key for text in texts for key in str(text).split(",")}
+                texts = [str(n.value) for n in ast.walk(node.args[0]) if isinstance(n, ast.Constant)]
+                found |= {key for text in texts if "." not in text for key in text.split(",")}  # else an action's name
     assert {"y", "enter", "q"} <= found <= ANSWERS
 
 
@@ -189,3 +189,18 @@ def test_a_binding_of_the_app_can_be_moved_too():
     bindings.apply_keymap(checked.keys)
     assert [(key, b.action) for key, b in bindings] == [("ctrl+x", "leave")]
     assert isinstance(APP[0], Binding)
+
+
+async def test_the_leave_question_offers_the_key_that_finishes(open_console, make_worker):
+    async with open_console(keymap={"session.finish": "ctrl+f"}) as console:
+        worker = await make_worker()
+        await console.attach(worker)
+        await console.press("q")
+        await console.sees("ctrl+f")
+        await console.press("ctrl+f")
+        await console.until(lambda: worker.heard_of(protocol.Finish))
+
+
+def test_a_function_key_may_be_written_as_it_is_shown():
+    checked = check(Keymap({"record.take": "F8"}, FILE), APP)
+    assert checked.keys["record.take"] == "f8"

@@ -62,6 +62,8 @@ def test_each_evaluation_of_a_checkpoint_gets_a_dataset_of_its_own(tmp_path: Pat
         ({"checkpoint": "nowhere"}, "NAME or NAME@STEP of a training, or a session's id"),
         ({"task": " "}, "a task is needed"),
         ({"trials": 0}, "trials must be at least 1"),
+        ({"trials": 2**64}, "trials must be at most 1000000000, not 1.84467e"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
         ({"trial_seconds": 0.0}, "trial seconds must be at least 0.0667"),
         ({"trial_seconds": float("nan")}, "trial seconds must be at least"),
         ({"judge": "anna"}, "--judge knows oracle only"),

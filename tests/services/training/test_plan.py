@@ -61,6 +61,7 @@ def test_a_plan_has_lerobots_defaults_made_to_measure(folder: DataFolder) -> Non
         ({"policy": "acts"}, "LeRobot knows no policy 'acts': did you mean act?"),
         ({"policy": "./nowhere"}, "no pretrained policy at ./nowhere"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
+        ({"steps": 10**22}, "steps must be at most 1000000000, not 1e+22"),
         ({"batch_size": 0}, "batch size must be at least 1"),
         ({"log_freq": 0}, "log freq must be at least 1"),
         ({"save_freq": -1}, "save freq must be at least 0"),
