@@ -116,7 +116,11 @@ def test_an_older_document_is_read_whole_though_its_run_is_gone(tmp_path: Path, 
     before = path.read_bytes()
     with SessionStore(path) as store:
         (session,) = store.all()
-    asked = request_ if not isinstance(request_, BenchRequest) else msgspec.structs.replace(request_, purpose="hold")
+    asked = (
+        request_
+        if not isinstance(request_, BenchRequest)
+        else msgspec.structs.replace(request_, purpose=Purpose.UNKNOWN)
+    )
     if isinstance(asked, RecordRequest | EvalRequest):  # what the documents of then never held
         seconds = "trial_seconds" if isinstance(asked, EvalRequest) else "episode_seconds"
         lost = {seconds: 15.0, "fps": 30} | ({} if isinstance(asked, EvalRequest) else {"reset_seconds": 5.0})

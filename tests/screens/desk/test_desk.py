@@ -31,7 +31,7 @@ async def test_a_scribe_that_cannot_start_is_said_and_the_session_is_attached_to
         (console.folder.root / "scribe.log").mkdir()
 
         def begin():
-            launch._follow(console.folder, worker.run)
+            launch._try_to_start_scribe(console.folder, worker.run)
             return worker.run
 
         console.desk.start(begin, SessionKind.RECORD)

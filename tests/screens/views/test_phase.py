@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from screens.views.phase import moment
+from screens.views.phase import phase_view
 from services.live import intents
 from services.live.reasons import Step
 from sessions.models import SessionKind
@@ -18,7 +18,7 @@ ARMS = [case for case in cases() if case.kind is SessionKind.RECORD]
 @pytest.mark.parametrize("case", ARMS, ids=str)
 def test_the_panel_names_no_key_that_does_nothing(case: Case) -> None:
     snapshot = dataclasses.replace(case.snapshot, step=Step.ENDING if case.ending else Step.NONE)
-    says = moment(snapshot, None, driving=True, now=0.0).says
+    says = phase_view(snapshot, None, driving=True, now=0.0).sentence
     if "follows again, slowly" in says:
         assert intents.pause(snapshot)
     if "aligns with the leader" in says:

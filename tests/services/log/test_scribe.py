@@ -298,7 +298,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def scribe_works(folder: DataFolder) -> bool:
-    lock = scribe_module._only_one(folder)
+    lock = scribe_module._exclusive_lock(folder)
     if lock is not None:
         lock.release()
     return lock is None
@@ -358,7 +358,7 @@ def test_a_scribe_closes_a_run_whose_worker_is_killed(folder: DataFolder) -> Non
 def test_a_second_scribe_leaves_at_once(folder: DataFolder) -> None:
     run = folder.run(ID)
     run.root.mkdir()
-    lock = scribe_module._only_one(folder)
+    lock = scribe_module._exclusive_lock(folder)
     assert lock is not None
     try:
         with EventLog(run) as log:

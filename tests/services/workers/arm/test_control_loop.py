@@ -263,7 +263,7 @@ def test_a_take_that_nobody_watches_holds_the_arm_however_it_ends(workers: Worke
     assert loop.context.phase is Phase.RECORDING
     if how == "a leader that leaps":
         loop.context.arm.align(dict(REST))
-        loop._align_again("the leader jumped 90 degrees at elbow_flex")
+        loop._realign("the leader jumped 90 degrees at elbow_flex")
     else:
         loop._strategy._end_take(loop._strategy._recorder, EndedBy.FAILED)
         loop.context.enter(Phase.RESET, "the take cannot be saved")
