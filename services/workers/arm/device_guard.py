@@ -11,7 +11,7 @@ from services.live import events as ev
 from services.live.reasons import AlarmSource
 from services.workers.arm.camera_trouble import CameraTrouble
 from services.workers.arm.device_problem import DeviceProblem, reason_of
-from services.workers.arm.serial_bus import Unplugged
+from services.workers.arm.serial_bus import NoAnswer, Unplugged
 from services.workers.process.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,8 @@ class DeviceGuard:
         logger.exception("%s", source)
         pulled = isinstance(error, Unplugged)
         text = reason_of(error)
-        if not pulled and not isinstance(error, DeviceProblem) and not text.startswith(source):
+        named = isinstance(error, DeviceProblem | NoAnswer | Unplugged)
+        if not named and not text.startswith(source):
             text = f"{source}: {text}"
         answer = (error.answer if isinstance(error, CameraTrouble) else "") or self._answer(source, pulled)
         self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=answer))

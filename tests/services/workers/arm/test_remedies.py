@@ -18,8 +18,10 @@ from services.sim.servos import control
 from services.sim.servos.process import CALIBRATION, Servos
 from services.workers.arm import devices as dev
 from services.workers.arm.camera_trouble import RESTART, CameraTrouble, camera_trouble, check_plugged_in
+from services.workers.arm.device_guard import DeviceGuard
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.remedies import held_by, shared_ports
+from services.workers.arm.serial_bus import NoAnswer
 from tests.support.stripedcamera import StripedCamera, StripedCameraConfig
 
 
@@ -148,3 +150,24 @@ def test_a_camera_that_stops_is_called_by_its_name_and_its_alarm_promises_nothin
     assert found.answer == RESTART
     anonymous = camera_trouble(cameras, RuntimeError("something else"))
     assert str(anonymous) == "overhead: no pictures (something else)"
+
+
+class Journal:
+    """Keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def emit(self, event: Any) -> None:
+        self.events.append(event)
+
+
+def test_an_alarm_about_a_motor_begins_with_the_arm_whatever_was_read_when_it_failed() -> None:
+    journal = Journal()
+    guard = DeviceGuard(journal, "p resumes", failed=lambda *_: None, recovered=lambda _: None)  # type: ignore[arg-type]
+    guard.mark_failed("observation", NoAnswer("follower left: gripper (6) does not answer"))
+    guard.mark_failed("leader", ConnectionError("lost\nat all"))
+    assert [event.text for event in journal.events] == [
+        "follower left: gripper (6) does not answer",
+        "leader: lost; at all",
+    ]
