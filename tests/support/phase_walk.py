@@ -242,7 +242,7 @@ class Workers:
 
     def answer(self, case: Case, command: protocol.Command) -> protocol.Answer | None:
         """What a worker in this case answers; None where nobody is there any more."""
-        from services.workers.process.server import Received
+        from services.workers.process.replies import Received
 
         answers: queue.Queue[protocol.Answer] = queue.Queue()
 

@@ -21,8 +21,8 @@ from services.sim.servos.emulator import JOINTS, Emulator
 from services.workers.arm.bench_strategy import BenchStrategy
 from services.workers.arm.context import ArmContext
 from services.workers.arm.run_arm import run_armed
+from services.workers.process.replies import Received
 from services.workers.process.run_worker import CannotStart
-from services.workers.process.server import Received
 from sessions.bench import Motion
 from sessions.models import SessionStatus
 from tests.support.phase_walk import Workers

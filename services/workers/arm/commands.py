@@ -14,7 +14,7 @@ from services.workers.arm.motors import TorqueProblem
 from services.workers.arm.strategy import Strategy
 from services.workers.process.context import remark
 from services.workers.process.mailbox import Refused
-from services.workers.process.server import Received, Reply
+from services.workers.process.replies import Received, Reply
 from sessions.models import SessionStatus
 
 HINTS = {Phase.RECORDING: "end the take first", Phase.RUNNING: "end the trial first"}

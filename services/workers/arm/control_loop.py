@@ -22,7 +22,7 @@ from services.workers.arm.pacing import Pacer
 from services.workers.arm.strategy import Strategy
 from services.workers.process.context import Context
 from services.workers.process.mailbox import Refused
-from services.workers.process.server import NoReply
+from services.workers.process.replies import NoReply
 from services.workers.process.telemetry import RATE_HZ, Sample, Telemeter
 from sessions.models import SessionStatus
 

@@ -26,7 +26,7 @@ from services.live.protocol import Code
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
 from services.workers.process.mailbox import Refused
-from services.workers.process.server import Reply
+from services.workers.process.replies import Reply
 from sessions.models import EndedBy, SessionKind
 
 

@@ -20,7 +20,7 @@ from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.trials import Trials
 from services.workers.inference.action_source import ActionSource, PolicyFailed
 from services.workers.process.mailbox import Refused
-from services.workers.process.server import Reply
+from services.workers.process.replies import Reply
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
 from sessions.models import EndedBy, SessionKind, SessionStatus, Verdict

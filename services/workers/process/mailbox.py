@@ -8,7 +8,7 @@ from collections import deque
 
 from services.live import protocol
 from services.live.protocol import Code
-from services.workers.process.server import Received
+from services.workers.process.replies import Received
 
 AT_ONCE = 16
 """Commands that one period obeys, besides stops."""

@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import logging
 import os
-import re
 import socket
 import threading
 import time
@@ -19,7 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol as TypingProtocol
 
 import msgspec
 
@@ -27,7 +25,8 @@ from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.protocol import Code
-from services.workers.process.throttle import FOR_ALL, UNCOUNTED, Bucket, Inbox, cost
+from services.workers.process.replies import Received
+from services.workers.process.throttle import FOR_ALL, MOVES, TAKEN_BACK, UNCOUNTED, Bucket, Inbox, cost
 
 TELEMETRY_BACKLOG = 128 * 1024
 """A client with more unsent bytes than this gets no telemetry."""
@@ -37,13 +36,10 @@ MOST_PREVIEWS = 32
 """Cameras whose pictures one client may ask for."""
 MOST_CLIENTS = 64
 """Connections at a time; for another one, who is least missed is disconnected."""
-ACCEPTED_AT_ONCE, MAY_WAIT = 2, 128
-"""New connections taken in one turn of the loop, and how many more may wait for theirs."""
-TAKEN_BACK = (
-    protocol.Follow, protocol.StartTake, protocol.StartTrial, protocol.GoToRest, protocol.Release, protocol.Finish,
-)  # fmt: skip
-"""What a stop takes back where it waits still: it was sent before the stop, and would move the arm after it."""
-MOVES = re.compile("|".join(kind.__name__ for kind in TAKEN_BACK).encode())
+MAY_WAIT = 32
+"""New connections that may wait until they are taken."""
+CROWD, CROWD_PAUSE_S = 16, 0.002
+"""Connections above which each new one is followed by a pause."""
 CROWD_S = 10.0
 """How often the log says that there are too many connections."""
 
@@ -73,43 +69,6 @@ class Connection:
     def hear(self) -> None:
         """Something came from it."""
         self.last_received = time.monotonic()
-
-
-class Reply(TypingProtocol):
-    """Answers a command, once."""
-
-    def accept(self, message: str = "") -> None:
-        """Answer that it is obeyed, and that whatever it made durable is on disk."""
-
-    def refuse(self, message: str, code: Code) -> None:
-        """Answer that it is refused; `message` tells the operator why and what to do."""
-
-
-class NoReply:
-    """For commands that no client waits for."""
-
-    def accept(self, message: str = "") -> None:
-        """Do nothing."""
-
-    def refuse(self, message: str, code: Code) -> None:
-        """Log why."""
-        logger.warning("refused: %s", message)
-
-
-@dataclass(frozen=True)
-class Received:
-    """A command for the session, and the callback that answers it."""
-
-    command: protocol.Command
-    answer: Callable[[Code, str], None]
-
-    def accept(self, message: str = "") -> None:
-        """Answer that it is obeyed; `message` tells the operator of any further effect."""
-        self.answer(Code.OK, message)
-
-    def refuse(self, message: str, code: Code) -> None:
-        """Answer that it is refused; `message` tells the operator why and what to do."""
-        self.answer(code, message)
 
 
 class Server:
@@ -180,33 +139,53 @@ class Server:
     def _main(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            path, server = self._open()
+            path, listening = self._open()
         except Exception as error:  # `start` waits for it and raises it
             self._failure = error
             return
         finally:
             self._ready.set()
-        watching = self._loop.create_task(self._watch_driver())
+        tasks = [self._loop.create_task(work) for work in (self._watch_driver(), self._accept(listening))]
         self._loop.run_forever()
-        watching.cancel()
-        server.close()
+        listening.close()
         left = asyncio.all_tasks(self._loop)
-        for task in left:
+        for task in (*tasks, *left):
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         with suppress(OSError):
             path.unlink()
 
-    def _open(self) -> tuple[Path, asyncio.Server]:
+    def _open(self) -> tuple[Path, socket.socket]:
         path = self._run.socket
         with suppress(FileNotFoundError):
             path.unlink()
-        opening = asyncio.start_unix_server(self._serve, path=str(path), backlog=ACCEPTED_AT_ONCE)
-        server = self._loop.run_until_complete(opening)
-        with socket.socket(fileno=os.dup(server.sockets[0].fileno())) as listening:
+        listening = socket.socket(socket.AF_UNIX)
+        try:
+            listening.setblocking(False)
+            listening.bind(str(path))
+            os.chmod(path, 0o600)
             listening.listen(MAY_WAIT)
-        os.chmod(path, 0o600)
-        return path, server
+        except OSError:
+            listening.close()
+            raise
+        return path, listening
+
+    async def _accept(self, listening: socket.socket) -> None:
+        """Take new connections, one at a time, and more slowly where there are many."""
+        serving: set[asyncio.Task[None]] = set()
+        while True:
+            try:
+                connection, _ = await self._loop.sock_accept(listening)
+                reader, writer = await asyncio.open_unix_connection(sock=connection)
+            except OSError as error:  # it is gone already, or this process has no descriptor left
+                logger.warning("a connection was not taken: %s", error)
+                await asyncio.sleep(0.1)
+                continue
+            task = self._loop.create_task(self._serve(reader, writer))
+            serving.add(task)
+            task.add_done_callback(serving.discard)
+            if len(self._clients) > CROWD:
+                await asyncio.sleep(CROWD_PAUSE_S)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Connection(next(self._keys), writer)

@@ -6,6 +6,7 @@ Whoever floods the worker's socket waits for himself. Nobody else's commands wai
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,11 @@ STOPS_AT_ONCE = 20
 PAUSE_S = 0.1
 LONG_PAUSE_S = 0.002
 """Between the chunks of a line that is longer than any that a console sends."""
+TAKEN_BACK = (
+    protocol.Follow, protocol.StartTake, protocol.StartTrial, protocol.GoToRest, protocol.Release, protocol.Finish,
+)  # fmt: skip
+"""What a stop takes back where it waits still: it was sent before the stop, and would move the arm after it."""
+MOVES = re.compile("|".join(kind.__name__ for kind in TAKEN_BACK).encode())
 _STOP = b'"Stop"'
 
 

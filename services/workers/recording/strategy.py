@@ -16,7 +16,7 @@ from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
 from services.workers.arm.strategy import Strategy
 from services.workers.process.mailbox import Refused
-from services.workers.process.server import Reply
+from services.workers.process.replies import Reply
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
 from sessions.models import EndedBy, SessionKind

@@ -20,7 +20,7 @@ from services.live.protocol import Code
 from services.live.reasons import AlarmSource
 from services.workers.dataset.durable import DurableDataset, TakeNotSaved
 from services.workers.process.journal import Journal
-from services.workers.process.server import NoReply, Reply
+from services.workers.process.replies import NoReply, Reply
 from sessions.models import EndedBy, Verdict
 
 SPOILED = (EndedBy.STOPPED, EndedBy.FAILED, EndedBy.DRIVER)

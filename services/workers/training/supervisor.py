@@ -22,8 +22,8 @@ from services.live.reasons import Step
 from services.live.requests import TrainRequest
 from services.units import duration
 from services.workers.process.context import Context, remark
+from services.workers.process.replies import Received
 from services.workers.process.run_worker import End
-from services.workers.process.server import Received
 from services.workers.training.messages import STOP, DatasetRead, Ended, Logged, Message, Stepped, decode
 from services.workers.training.oom import oom_kills
 from services.workers.training.outcome import OPERATOR, SIGTERM, Ending, StopRequest

@@ -25,7 +25,7 @@ from services.workers.arm.control_loop import ControlLoop
 from services.workers.arm.motion import Pose
 from services.workers.arm.strategy import Strategy
 from services.workers.process.mailbox import Refused
-from services.workers.process.server import NoReply, Received
+from services.workers.process.replies import NoReply, Received
 from sessions.models import EndedBy, SessionKind, SessionStatus
 from tests.support.phase_walk import REST, Case, Workers
 

@@ -21,7 +21,8 @@ from services.live.event_log import EventLog, LogBusy
 from services.live.link import Link, LinkLost
 from services.live.phases import Phase
 from services.workers.process.journal import Journal
-from services.workers.process.server import Received, Server
+from services.workers.process.replies import Received
+from services.workers.process.server import Server
 from sessions.models import SessionKind
 from tests.support.facts import SessionStatus, started
 

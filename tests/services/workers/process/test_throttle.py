@@ -18,7 +18,7 @@ from services.live.link import Link
 from services.live.protocol import Code
 from services.workers.process import mailbox, server, throttle
 from services.workers.process.mailbox import Mailbox
-from services.workers.process.server import Received
+from services.workers.process.replies import Received
 from services.workers.process.throttle import Bucket
 from tests.services.workers.process.test_server import Worker, attach, eventually
 
