@@ -21,13 +21,17 @@ from tests.support.checkpoints import make_checkpoint
 
 @pytest.fixture
 def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives the class back as it was."""
+    """LeRobot's own class, whatever an earlier test guarded, and afterwards as it was."""
     from lerobot.processor.pipeline import DataProcessorPipeline
 
+    own = DataProcessorPipeline.__dict__["_build_steps_from_config"]
+    if (build := getattr(DataProcessorPipeline, "_unguarded_build", None)) is not None:
+        own = staticmethod(build)
     monkeypatch.setattr(DataProcessorPipeline, "_unguarded_build", None, raising=False)
     monkeypatch.setattr(
         DataProcessorPipeline, "_build_steps_from_config", DataProcessorPipeline.__dict__["_build_steps_from_config"]
     )
+    DataProcessorPipeline._build_steps_from_config = own
 
 
 def test_every_step_that_lerobot_registers_is_found_in_its_text() -> None:
