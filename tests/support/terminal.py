@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -36,6 +37,7 @@ KEYS = {
     "ctrl+u": b"\x15",
 }
 
+SEQUENCES = re.compile(rb"(?=\x1b)")
 BECOME = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 """Makes the pseudo-terminal the controlling one, then becomes the program."""
 
@@ -115,8 +117,9 @@ class Terminal:
         """What the screen shows."""
         with self._lock:
             data, self._unread = bytes(self._unread), bytearray()
-            with suppress(Exception):  # pyte does not know every private mode
-                self._stream.feed(data)
+            for part in SEQUENCES.split(data):  # one that pyte does not know must not take what follows with it
+                with suppress(Exception):
+                    self._stream.feed(part)
             return "\n".join(line.rstrip() for line in self.screen.display)
 
     def wait_for(self, text: str, seconds: float = 10.0) -> str:
