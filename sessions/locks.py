@@ -13,6 +13,7 @@ import os
 import socket
 import time
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -81,7 +82,23 @@ class LockBusy(Exception):
         self.path, self.holder = path, holder
 
 
-class Lock:
+class Held(ABC):
+    """What is held from construction to `release`, which `with` calls."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let the next one in; may be called more than once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class Lock(Held):
     """Held from construction to `release`, which may be called more than once.
 
     A missing file is created for all users, also in a folder like /tmp; a file of another user that cannot be written
@@ -140,14 +157,6 @@ class Lock:
         descriptor, self.descriptor = self.descriptor, -1
         with suppress(OSError):
             os.close(descriptor)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
 
     def __del__(self) -> None:
         if getattr(self, "descriptor", -1) >= 0:

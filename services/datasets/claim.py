@@ -12,12 +12,11 @@ import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
-from sessions.locks import Holder, Lock, LockBusy, is_held, this_process
+from sessions.files import open_to_read
+from sessions.locks import Held, Holder, Lock, LockBusy, is_held, this_process
 
 CLAIM = ".lab-console.claim"
 SILENT_S = 600.0
@@ -68,7 +67,7 @@ def _check_age(words: _Words, touched: float) -> None:
         )
 
 
-class Claim:
+class Claim(Held):
     """Held from construction to `release`. Raises Claimed, OSError."""
 
     def __init__(self, root: Path, session: str = "") -> None:
@@ -126,14 +125,6 @@ class Claim:
                 self.path.unlink()
         self._lock.release()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
     def _is_there(self, lock: Lock) -> bool:
         """Whether the locked file is the one at the path."""
         try:
@@ -145,7 +136,7 @@ class Claim:
 def _read(path: Path) -> _Words | None:
     """What the claim at `path` says; None without one, nothing known where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open(open_to_read(path, os.O_NOFOLLOW), "rb") as file:
             return msgspec.json.decode(file.read(LONGEST), type=_Words)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from services.datasets.claim import Claimed, check_unclaimed
 from services.text import clean
 from sessions.files import cannot_write
-from sessions.locks import Holder, Lock, LockBusy, this_process
+from sessions.locks import Held, Holder, Lock, LockBusy, this_process
 
 
 class DatasetProblem(Exception):
@@ -21,7 +19,7 @@ class DatasetBusy(DatasetProblem):
     """Another session holds the dataset."""
 
 
-class DatasetLock:
+class DatasetLock(Held):
     """Held from construction to `release`; use `dataset_lock`."""
 
     def __init__(self, root: Path, holder: Holder, *, reading: bool) -> None:
@@ -38,14 +36,6 @@ class DatasetLock:
     def release(self) -> None:
         """Let the next one in."""
         self._held.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
 
 
 def dataset_lock(root: Path, session: str, *, operator: str = "", reading: bool = False) -> DatasetLock:

@@ -164,3 +164,16 @@ except PermissionError as error:
 """
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert out.stdout.strip() == "Permission denied", out.stderr
+
+
+def test_a_pipe_in_place_of_the_claim_keeps_nobody_waiting(root: Path) -> None:
+    os.mkfifo(root / CLAIM)
+    code = f"""
+from pathlib import Path
+from services.datasets.lock import dataset_lock
+dataset_lock(Path({str(root)!r}), "me").release()
+print("locked")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert done.stdout == "locked\n", done.stderr
+    assert (root / CLAIM).is_fifo(), "what is not ours stays"
