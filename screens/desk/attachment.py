@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from screens.desk.messages import SessionChanged, SnapshotArrived, TelemetryArrived
+from screens.desk.messages import SessionChanged, SnapshotArrived, StopAnswered, StopUnanswered, TelemetryArrived
 from screens.desk.notifier import Notifier
 from screens.views import keys
 from screens.views.signs import clean, signs
@@ -32,6 +32,8 @@ class Attachment(Notifier):
         self.started_here = False
         self.lost_reason = ""
         self.held_ms = 0.0
+        self.unanswered = ""
+        """What is being done about a stop that nothing answered; empty where none waits for its answer."""
         self._asked_for: SessionKind | None = None
         self._stop_line = stop_line
 
@@ -93,6 +95,18 @@ class Attachment(Notifier):
         if link is None or link.snapshot.status not in (SessionStatus.CRASHED, SessionStatus.RUNNING):
             return ()
         return tuple(clean(line, 200) for line in link.last_words)
+
+    # --- the stop key ---------------------------------------------------------------------------
+
+    def stop_unanswered(self, doing: str) -> None:
+        """Cover the screens with NO ANSWER until the stop is answered."""
+        self.unanswered = doing
+        self.post(StopUnanswered)
+
+    def stop_answered(self) -> None:
+        """Uncover them."""
+        self.unanswered = ""
+        self.post(StopAnswered)
 
     # --- attaching and detaching ----------------------------------------------------------------
 

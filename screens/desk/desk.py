@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from screens.desk.attachment import Attachment
-from screens.desk.messages import SessionChanged, StopAnswered
+from screens.desk.messages import SessionChanged
 from screens.desk.stop_watch import StopWatch
 from screens.desk.training_watch import TrainingWatch
 from screens.views import keys
@@ -129,7 +129,7 @@ class Desk(Attachment):
         profile, operator = self.profile, self.operator
         await self._launch(lambda: arm_commands.rescue(self.folder, run, pid, profile, operator), SessionKind.BENCH)
         if self.live:
-            self.post(lambda: StopAnswered(None))
+            self.stop_answered()
             self.notice(
                 f"a rescue worker holds the arm: {keys.RELEASE} releases it, {keys.REST} goes to rest", Tone.WARNING
             )

@@ -43,18 +43,12 @@ class Noticed(Message):
     tone: Tone = Tone.WARNING
 
 
-@dataclass
 class StopUnanswered(Message):
-    """Nothing answered the stop key; `doing` is what is being done about it."""
-
-    doing: str
+    """Nothing answered the stop key; `Desk.unanswered` is what is being done about it."""
 
 
-@dataclass
 class StopAnswered(Message):
-    """The arm holds, `ms` after the key; None: a rescue worker holds it."""
-
-    ms: float | None
+    """The stop key was answered, or a rescue worker holds the arm."""
 
 
 @dataclass

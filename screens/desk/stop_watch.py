@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from screens.desk.messages import StopAnswered, StopUnanswered
 from services.live.stop_line import StopLine
 
 if TYPE_CHECKING:
@@ -38,20 +37,20 @@ class StopWatch:
 
     def _on_held(self, ms: float) -> None:
         self.desk.held_ms = ms
-        self.desk.post(lambda: StopAnswered(ms))
+        self.desk.stop_answered()
 
     def _on_refused(self, words: str) -> None:
         """It is an answer: NO ANSWER goes, and the reason stays."""
-        self.desk.post(lambda: StopAnswered(None))
+        self.desk.stop_answered()
         self.desk.refuse(words)
 
     def _on_silent(self, pid: int) -> None:
         self.desk.bells.play("alarm")
-        self.desk.post(lambda: StopUnanswered("no answer to the stop key"))
+        self.desk.stop_unanswered("no answer to the stop key")
 
     def _on_dead(self, pid: int) -> None:
         link = self.desk.link
         if link is None or link.snapshot.running is False:
             return
-        self.desk.post(lambda: StopUnanswered("killing the worker and starting one that holds the arm"))
+        self.desk.stop_unanswered("killing the worker and starting one that holds the arm")
         self.desk.rescue(link.run, pid)

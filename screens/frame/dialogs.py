@@ -152,9 +152,7 @@ class KeyList(Dialog[None]):
 class NoAnswer(Dialog[None]):
     """The stop key got no answer. Stays until the arm holds, or until Esc when nothing can be stopped."""
 
-    def __init__(self, desk: Desk, doing: str) -> None:
-        super().__init__(desk)
-        self._doing = doing
+    _answered = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="no-answer"):
@@ -167,16 +165,26 @@ class NoAnswer(Dialog[None]):
         self.desk.watch(self)
         self.query_one("#no-answer-1", BigText).show("NO ANSWER")
         self.query_one("#no-answer-2", BigText).show("CUT THE POWER")
-        self.query_one("#doing", Line).show(clean(self._doing))
+        self.call_after_refresh(self._show_or_close)
+
+    def on_screen_resume(self) -> None:
+        self._show_or_close()
 
     def on_unmount(self) -> None:
         self.desk.unwatch(self)
 
     def on_stop_unanswered(self, message: StopUnanswered) -> None:
-        """Show the next step of the rescue."""
         message.stop()
-        self.query_one("#doing", Line).show(clean(message.doing))
+        self._show_or_close()
 
     def on_stop_answered(self, message: StopAnswered) -> None:
         message.stop()
-        self.dismiss()
+        self._show_or_close()
+
+    def _show_or_close(self) -> None:
+        """Show the rescue's step, or close: the answer may have come before this was mounted, or under a dialog."""
+        if self.desk.unanswered:
+            self.query_one("#doing", Line).show(clean(self.desk.unanswered))
+        elif self.is_active and not self._answered:
+            self._answered = True
+            self.dismiss()

@@ -145,7 +145,7 @@ class LabScreen(ArmActions, BoundScreen):
         from screens.frame.dialogs import NoAnswer
 
         if self.seen and not isinstance(self.app.screen, NoAnswer):
-            self.app.push_screen(NoAnswer(self.desk, message.doing))
+            self.app.push_screen(NoAnswer(self.desk))
 
     def on_stop_answered(self, message: StopAnswered) -> None:
         message.stop()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import console.stop_key_driver as console_driver
 import services.arm_commands
-from screens.frame.dialogs import NoAnswer
+from screens.desk.stop_watch import StopWatch
+from screens.frame.dialogs import Choice, NoAnswer, Question
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
@@ -67,6 +68,35 @@ async def test_a_stop_that_is_refused_late_was_answered_and_gives_the_keys_back(
         worker.phase(Phase.HELD, "holding")
         await console.press("p")
         await console.until(lambda: any(isinstance(c, protocol.Follow) for c in worker.heard))
+
+
+async def test_an_answer_that_comes_before_no_answer_is_drawn_gives_the_keys_back(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        await console.attach(worker)
+        watch = StopWatch(console.desk, StopLine())
+        watch._on_silent(1)  # after 200 ms
+        watch._on_held(248.0)
+        await console.pilot.pause()
+        await console.until(lambda: not isinstance(console.app.screen, NoAnswer))
+        await console.press("F")
+        await console.until(lambda: any(isinstance(c, protocol.Finish) for c in worker.heard))
+
+
+async def test_an_answer_under_another_dialog_is_not_missed(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        await console.attach(worker)
+        watch = StopWatch(console.desk, StopLine())
+        watch._on_silent(1)
+        await console.until(lambda: isinstance(console.app.screen, NoAnswer))
+        console.app.push_screen(Question(console.desk, "Sure?", [], [Choice("y", "yes", "yes")]))
+        await console.until(lambda: isinstance(console.app.screen, Question))
+        watch._on_held(300.0)
+        await console.press("y")
+        await console.until(lambda: not isinstance(console.app.screen, NoAnswer | Question))
 
 
 async def test_a_lost_torque_is_not_called_held_and_esc_holds_again(open_console, make_worker):
