@@ -70,7 +70,7 @@ class TypeAhead:
         if not self._app.screen_stack:
             return True
         screen = self._app.screen
-        if getattr(screen, "opening", False):  # BoundScreen.opening: what takes keys is not mounted yet
+        if getattr(screen, "keys_wait", False):  # BoundScreen.keys_wait
             return False
         nodes = [screen, *screen.walk_children(Widget)]
         return not self._app.message_queue_size and all(n.is_mounted and not n.message_queue_size for n in nodes)

@@ -79,9 +79,9 @@ class ArmSessionScreen(CameraViewsScreen):
         return not desk.live and (self._wants_form or desk.kind is not self.KIND)
 
     @property
-    def opening(self) -> bool:
+    def keys_wait(self) -> bool:
         """Whether the form's fields are still missing."""
-        return super().opening or (self.shows_form and not form_is_ready(self))
+        return super().keys_wait or (self.shows_form and not form_is_ready(self))
 
     def phase_view(self) -> PhaseView:
         """The phase panel's content."""

@@ -58,8 +58,8 @@ class BoundScreen(Screen[None]):
         self._bindings = _merged(BindingsMap(frame_keys()), self._bindings)
 
     @property
-    def opening(self) -> bool:
-        """Whether a widget that takes keys is about to be mounted: typed keys wait for it."""
+    def keys_wait(self) -> bool:
+        """Whether typed keys wait: what takes them is not mounted yet, or what they act on is not known yet."""
         return False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -93,9 +93,9 @@ class LabScreen(ArmActions, BoundScreen):
         return complete and self.is_mounted and self in self.app.screen_stack
 
     @property
-    def opening(self) -> bool:
-        """Whether the screen's own widgets are not mounted yet."""
-        return not self.seen
+    def keys_wait(self) -> bool:
+        """Whether the screen's own widgets are not mounted yet, or a command has no answer yet."""
+        return not self.seen or self.desk.awaiting
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size

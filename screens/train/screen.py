@@ -80,9 +80,9 @@ class TrainScreen(LabScreen):
         return not watch.starting and (self._wants_form or empty)
 
     @property
-    def opening(self) -> bool:
+    def keys_wait(self) -> bool:
         """Whether it is still unknown what runs, or the form's fields are missing."""
-        return super().opening or not self.desk.training.looked or (self.shows_form and not form_is_ready(self))
+        return super().keys_wait or not self.desk.training.looked or (self.shows_form and not form_is_ready(self))
 
     def on_training_changed(self, message: TrainingChanged) -> None:
         message.stop()

@@ -236,6 +236,28 @@ async def test_a_failure_mode_follows_the_failure_by_one_digit(open_console, mak
         assert console.text("#modes") == ""
 
 
+async def test_a_digit_typed_right_after_the_verdict_waits_for_it(open_console, make_eval):
+    async with open_console() as console:
+        worker = await make_eval()
+        await evaluate(console, worker)
+        worker.slow[protocol.JudgeTrial] = 0.4  # its answer follows the write to a slow disk
+        worker.trial()
+        await console.until(lambda: console.word == "JUDGE IT")
+        await console.press("f", "1")
+        await console.until(lambda: strip(console) == "1✗¹")
+
+
+async def test_a_worker_that_does_not_answer_holds_keys_up_for_a_second_only(open_console, make_eval):
+    async with open_console() as console:
+        worker = await make_eval()
+        await evaluate(console, worker)
+        worker.mute = {protocol.JudgeTrial}
+        worker.trial()
+        await console.until(lambda: console.word == "JUDGE IT")
+        await console.press("f", "f2")
+        await console.until(lambda: console.screen.id == "bench")
+
+
 async def test_undo_takes_the_last_verdict_back_until_the_next_trial(open_console, make_eval):
     async with open_console() as console:
         worker = await make_eval()

@@ -27,7 +27,7 @@ async def test_every_key_and_paste_lands_where_the_key_before_it_led(open_consol
 
 
 async def test_keys_for_a_screen_that_is_never_ready_act_all_the_same(open_console, monkeypatch):
-    monkeypatch.setattr(RecordScreen, "opening", property(lambda self: True))
+    monkeypatch.setattr(RecordScreen, "keys_wait", property(lambda self: True))
     monkeypatch.setattr(type_ahead, "PATIENCE_S", 0.05)
     async with open_console() as console:
         at_once(console, "f3", "f7", "f3", "escape", "f2")
