@@ -211,6 +211,9 @@ class FakeDataset:
     def discard(self) -> None:
         pass
 
+    def renew_claim(self) -> str:
+        return ""
+
     def encoder_queue(self) -> tuple[int, int]:
         return 0, 1
 
@@ -235,9 +238,12 @@ class Workers:
         server._driver = Connection(1, None)  # type: ignore[arg-type]
         self.journal = Journal(EventLog(run), lambda _: None)
         self.context = Context(run, self.journal, server, self.mailbox)
+        self._savers: list[Any] = []
 
     def close(self) -> None:
         """Write what is left."""
+        for takes in self._savers:
+            takes.close()
         self.journal.close()
 
     def answer(self, case: Case, command: protocol.Command) -> protocol.Answer | None:
@@ -310,6 +316,7 @@ class Workers:
         root = self.folder.datasets / "walk"
         dataset: Any = FakeDataset(root)
         takes = Takes(dataset, self.journal, features={}, task="t", session="s", fps=30)
+        self._savers.append(takes)
         match case.history:
             case "running":
                 takes.running, takes.frames = 1, 9

@@ -159,12 +159,11 @@ class Takes:
                 self._journal.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=f"saving failed: {self.problem}"))
 
     def _next_job(self) -> Callable[[], None] | None:
-        """Wait for the next job, and meanwhile tell other machines that the recording goes on."""
-        while True:
-            try:
-                return self._jobs.get(timeout=CLAIM_S)
-            except queue.Empty:
-                self._renew_claim()
+        """The next job; without one for a while, telling other machines that the recording goes on."""
+        try:
+            return self._jobs.get(timeout=CLAIM_S)
+        except queue.Empty:
+            return self._renew_claim
 
     def _renew_claim(self) -> None:
         if (lost := self._dataset.renew_claim()) and not self._alarmed:

@@ -142,3 +142,22 @@ def test_between_takes_the_claim_is_renewed_and_its_loss_is_an_alarm(
     journal.close()
     assert [type(event) for event in heard] == [ev.AlarmRaised], "once"
     assert "session theirs" in str(heard[0])
+
+
+def test_a_claim_that_cannot_be_read_again_does_not_end_the_saver(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takes_module, "CLAIM_S", 0.05)
+    run, heard = RunFolder(tmp_path / "run"), list[ev.Event]()
+    run.root.mkdir()
+    journal, dataset = Journal(EventLog(run), heard.append), open_demo(root)
+
+    def broken() -> None:
+        raise OSError("stale file handle")
+
+    monkeypatch.setattr(dataset._claim, "renew", broken)
+    takes = Takes(dataset, journal, features=features(), task=TASK, session="ours", fps=FPS)
+    wait_until(lambda: bool(heard))
+    assert "stale file handle" in str(heard[0]) and takes._thread.is_alive()
+    takes.close()
+    journal.close()
