@@ -17,6 +17,7 @@ from services.sim.servos import control
 from services.sim.servos.emulator import START, Emulator
 from services.workers.arm.motors import Motors
 from services.workers.arm.serial_bus import NoAnswer, Unplugged, dependable
+from tests.support.rig import wait_until
 from tests.support.servos import emulated, follower, torque
 
 
@@ -104,6 +105,14 @@ def test_what_stays_on_is_named(bench: Emulator, robot: Any) -> None:
     assert said.words == "torque is off, not known of elbow_flex and gripper"
 
 
+def answers(robot: Any) -> bool:
+    try:
+        robot.bus.sync_read("Present_Position")
+    except NoAnswer:
+        return False
+    return True
+
+
 def test_whoever_is_silent_is_named_once_and_then_asked_only_once(bench: Emulator, robot: Any) -> None:
     bench.do(control.Mute(arm="follower", servos=(6,)))
     with pytest.raises(NoAnswer, match=r"follower: gripper \(6\) does not answer"):
@@ -114,8 +123,7 @@ def test_whoever_is_silent_is_named_once_and_then_asked_only_once(bench: Emulato
     assert time.monotonic() - began < 0.1
     bench.do(control.Silence(arm="follower", seconds=0.4))
     bench.do(control.Mute(arm="follower"))
-    time.sleep(0.45)
-    robot.bus.sync_read("Present_Position")
+    wait_until(lambda: answers(robot), 3)
     bench.do(control.Silence(arm="follower"))
     with pytest.raises(NoAnswer, match="none of its servos answers"):
         robot.bus.sync_read("Present_Position")

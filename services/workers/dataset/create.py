@@ -90,7 +90,7 @@ def refuse_statistics(root: Path) -> None:
     """
     stats = read_json(root / STATS) or {}
     lacking = {key: [name for name in ADDED_UP if name not in values] for key, values in stats.items()}
-    wrong = [f"{key} lacks {', '.join(names)}" for key, names in lacking.items() if names]
+    wrong = [f"{key} lacks {', '.join(names)}" for key, names in sorted(lacking.items()) if names]
     if wrong:
         raise DatasetProblem(
             f"dataset {root.name} cannot be resumed: no episode can be added to its {STATS} ({'; '.join(wrong[:3])}). "

@@ -137,7 +137,7 @@ def test_statistics_that_lerobot_cannot_add_to_are_refused_before_a_take_is_lost
     root = foreign.make(tmp_path / "made", features)
     foreign.own_statistics(root)
     before = foreign.hashes(root)
-    with pytest.raises(DatasetProblem, match=r"observation.state lacks count; action lacks count.*recompute_stats"):
+    with pytest.raises(DatasetProblem, match=r"action lacks count; observation.state lacks count.*recompute_stats"):
         DurableDataset.open(
             root, "me/made", fps=30, features=features, robot_type="so_follower", encoder=EncoderSettings(), resume=True
         )
