@@ -15,7 +15,7 @@ from services.checkpoints.checkpoint import label
 from services.live import intents
 from services.live.phases import Phase
 from services.live.reasons import STOP_KEYS, AlarmSource
-from services.live.snapshots import Alarm, Snapshot
+from services.live.snapshots import LINGER_S, Alarm, Snapshot
 from services.tone import Tone
 from services.units import duration
 from sessions.models import SessionKind, SessionStatus
@@ -64,9 +64,13 @@ EVENT_ALARMS = frozenset({AlarmSource.POLICY, AlarmSource.REST})
 
 
 def alarm_line(snapshot: Snapshot, now: float) -> StatusLine:
-    """The newest alarm: what, since when, what to do about it; and how many more there are."""
+    """The newest alarm: what, since when, what to do about it; and how many more there are.
+
+    Where none stands, the last one that was cleared within LINGER_S, so that nobody misses a short one.
+    """
     if not snapshot.alarms:
-        return StatusLine("")
+        past = [a for a in snapshot.past_alarms if now - a.over < LINGER_S and a.source not in EVENT_ALARMS]
+        return _past_alarm(max(past, key=lambda a: a.over)) if past else StatusLine("")
     alarm = max(snapshot.alarms, key=lambda a: a.since)
     more = f"  (+{len(snapshot.alarms) - 1} more)" if len(snapshot.alarms) > 1 else ""
     return StatusLine(f"{signs().warning} {_alarm(alarm, now)}{more}", Tone.DANGER)
@@ -79,7 +83,17 @@ def _alarm(alarm: Alarm, now: float) -> str:
         ago = duration(now - alarm.since)
         since = f", {ago} ago" if alarm.source in EVENT_ALARMS else f" for {ago}"
     answer = f"{dot}{clean(alarm.answer)}" if alarm.answer else ""
-    return f"{clean(alarm.text)}{since}{answer}"
+    return f"{clean(alarm.text)}{since}{_times(alarm)}{answer}"
+
+
+def _past_alarm(alarm: Alarm) -> StatusLine:
+    lasted = f"{alarm.lasted:.1f} s" if alarm.lasted < 10 else duration(alarm.lasted)
+    text = f"{signs().warning} {clean(alarm.text)} {signs().dot} over after {lasted}{_times(alarm)}"
+    return StatusLine(text, Tone.WARNING)
+
+
+def _times(alarm: Alarm) -> str:
+    return f" ({alarm.times} times)" if alarm.times > 1 else ""
 
 
 def banner(desk: Desk, width: int, *, typing: bool = False) -> StatusLine:

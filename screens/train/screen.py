@@ -89,12 +89,11 @@ class TrainScreen(LabScreen):
         self.redraw()
 
     def alarm(self) -> StatusLine:
-        """The arm's alarms first, then the training's, then that it is stopping."""
+        """The arm's alarms first, then the training's, then that it is stopping, then what is over."""
         watch = self.desk.training
-        for line in (super().alarm(), alarm_line(watch.snapshot, self.now())):
-            if line.text:
-                return line
-        return StatusLine(watch.stopping, Tone.WARNING)
+        alarms = super().alarm(), alarm_line(watch.snapshot, self.now())
+        lines = (*(a for a in alarms if a.tone is Tone.DANGER), StatusLine(watch.stopping, Tone.WARNING), *alarms)
+        return next((line for line in lines if line.text), StatusLine(""))
 
     def draw(self) -> None:
         """Choose between form and training, and draw it."""

@@ -21,16 +21,25 @@ from sessions.times import utc
 
 ALARMS_KEPT = 100
 """Alarms kept in a session's document; a loose cable raises thousands."""
+LINGER_S = 4.0
+"""How long an alarm stays visible after it was cleared; one that is raised again within this time is counted."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that needs the operator: what, since when (Unix time), and what to press or do."""
+    """Something that needs the operator: what, since when (Unix time), and what to press or do.
+
+    `times` counts how often it was raised in short succession, `lasted` is the longest of those times in seconds, the
+    present one not included. `over` is when it was cleared (Unix time); 0 while it stands.
+    """
 
     source: AlarmSource
     text: str
     since: float
     answer: str = ""
+    times: int = 1
+    lasted: float = 0.0
+    over: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class Snapshot:
     held: str = ""
     held_by: StopCause | None = None
     alarms: tuple[Alarm, ...] = ()
+    past_alarms: tuple[Alarm, ...] = ()
+    """The last cleared alarm of each source, while it was cleared less than LINGER_S before the newest event."""
     alarm_history: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
@@ -166,7 +177,7 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
         case ev.Held():
             return replace(s, held=event.why or event.cause, held_by=event.cause)
         case ev.SessionEnded():
-            return replace(s, phase=Phase.ENDED, phase_since=event.at, ended=event, alarms=())
+            return replace(s, phase=Phase.ENDED, phase_since=event.at, ended=event, alarms=(), past_alarms=())
         case ev.TrainingStarted() | ev.TrainingProgressed() | ev.CheckpointSaved():
             return _train(s, event)
         case ev.TrialStarted() | ev.TrialEnded():
@@ -255,7 +266,7 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
             text = f"{event.camera}: {event.state}{during}"
             return _alarm(s, Alarm(AlarmSource(event.camera), text, event.since, f"{away}, w enlarges the picture"))
         case ev.AlarmCleared(source=source) | ev.CameraRecovered(camera=source):
-            return replace(s, alarms=tuple(a for a in s.alarms if a.source != source))
+            return _clear_alarm(s, source, event.at)
         case ev.NoteAdded():
             note = Note(text=event.text, author=event.author, at_utc=utc(event.at))
             return replace(s, notes=(*s.notes, note))
@@ -299,8 +310,28 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
 
 
 def _alarm(s: Snapshot, alarm: Alarm) -> Snapshot:
-    others = tuple(a for a in s.alarms if a.source != alarm.source)
-    return replace(s, alarms=(*others, alarm), alarm_history=(*s.alarm_history, alarm.text)[-ALARMS_KEPT:])
+    before = next((a for a in (*s.alarms, *s.past_alarms) if a.source == alarm.source), None)
+    if before is not None and not before.over:  # the same alarm with another text
+        alarm = replace(alarm, times=before.times, lasted=before.lasted)
+    elif before is not None and alarm.since - before.over < LINGER_S:
+        alarm = replace(alarm, times=before.times + 1, lasted=before.lasted)
+    others, past = _without(s.alarms, alarm.source), _without(s.past_alarms, alarm.source)
+    history = (*s.alarm_history, alarm.text)[-ALARMS_KEPT:]
+    return replace(s, alarms=(*others, alarm), past_alarms=past, alarm_history=history)
+
+
+def _clear_alarm(s: Snapshot, source: str, at: float) -> Snapshot:
+    cleared = next((a for a in s.alarms if a.source == source), None)
+    if cleared is None:
+        return s
+    lasted = max(cleared.lasted, at - cleared.since)
+    recent = tuple(a for a in _without(s.past_alarms, source) if at - a.over < LINGER_S)
+    past = (*recent, replace(cleared, lasted=lasted, over=at))
+    return replace(s, alarms=_without(s.alarms, source), past_alarms=past)
+
+
+def _without(alarms: tuple[Alarm, ...], source: str) -> tuple[Alarm, ...]:
+    return tuple(a for a in alarms if a.source != source)
 
 
 def _with_mark(episode: Episode, *, accepted: bool) -> Episode:

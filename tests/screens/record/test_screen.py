@@ -140,6 +140,20 @@ async def test_an_alarm_takes_its_line_and_moves_no_key(open_console, make_worke
         assert "r rejects the take" in console.text("#alarm")
 
 
+async def test_an_alarm_of_a_moment_stays_visible_with_how_long_and_how_often(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        worker.take()
+        await console.attach(worker)
+        for _ in range(3):
+            worker.tell(ev.AlarmRaised(source="follower", text="follower: no answer", answer="p resumes"))
+            worker.tell(ev.AlarmCleared(source="follower"))
+        await console.until(lambda: "follower: no answer · over after 0." in console.text("#alarm"))
+        assert "(3 times)" in console.text("#alarm") and "p resumes" not in console.text("#alarm")
+        worker.alarm_camera()
+        await console.until(lambda: "overhead: black" in console.text("#alarm"), "what stands comes first")
+
+
 async def test_after_a_stop_the_banner_says_what_holds(open_console, make_worker):
     async with open_console() as console:
         worker = await make_worker()

@@ -191,6 +191,25 @@ def test_alarms_of_one_source_replace_each_other_and_stay_in_the_history() -> No
     assert advance(state, ev.CameraRecovered(seq=9, camera="wrist")).alarms == state.alarms[1:]
 
 
+def test_an_alarm_that_comes_again_soon_is_counted_and_one_that_is_over_is_remembered_for_a_moment() -> None:
+    def raised(at: float) -> ev.AlarmRaised:
+        return ev.AlarmRaised(source="follower", text="follower: no answer", at=BEGAN + at)
+
+    def cleared(at: float) -> ev.AlarmCleared:
+        return ev.AlarmCleared(source="follower", at=BEGAN + at)
+
+    once = replay([raised(0.0), cleared(0.3)])
+    assert once.alarms == () and [(a.times, a.over) for a in once.past_alarms] == [(1, BEGAN + 0.3)]
+    assert once.past_alarms[0].lasted == pytest.approx(0.3)
+    thrice = replay([raised(1.0), cleared(1.2), raised(3.0)], once)
+    assert [(a.times, a.over) for a in thrice.alarms] == [(3, 0.0)] and thrice.past_alarms == ()
+    over = replay([cleared(3.1)], thrice)
+    assert over.past_alarms[0].times == 3 and over.past_alarms[0].lasted == pytest.approx(0.3)
+    later = replay([raised(60.0)], over)
+    assert [(a.times, a.lasted) for a in later.alarms] == [(1, 0.0)], "a minute later it is another one"
+    assert replay([ev.AlarmCleared(source="leader", at=BEGAN)]).past_alarms == ()
+
+
 def replace_text(source: str, text: str) -> ev.AlarmRaised:
     return ev.AlarmRaised(source=source, text=text)
 
