@@ -83,8 +83,11 @@ class RecordForm(Form):
         elif summary.problem:
             self.show_about(f"{signs().warning} {clean(summary.problem)}")
         else:
+            from services.datasets.matching import EVERY_EPISODE_COUNTS
+
             kept = f"{summary.accepted} accepted, {summary.rejected} rejected"
-            kept = kept if summary.marked else "no marks: all accepted"
+            doubtful = f", {len(summary.doubtful)} doubtful" if summary.doubtful else ""
+            kept = kept + doubtful if summary.marked or doubtful else EVERY_EPISODE_COUNTS
             self.show_about(f"resumes it: {plural(summary.episodes, 'episode')} ({kept})")
 
     @on(Input.Changed, "#task")

@@ -76,7 +76,7 @@ class TrainForm(Form):
         dataset = self.query_one("#dataset", Input)
         dataset.suggester = SuggestFromList(list(self._known), case_sensitive=True)
         self.query_one("#policy", Input).suggester = SuggestFromList(types, case_sensitive=False)
-        usable = [s.name for s in found if s.accepted and not s.problem and is_recordable(s.name)]
+        usable = [s.name for s in found if s.accepted and not (s.problem or s.doubtful) and is_recordable(s.name)]
         if not dataset.value and usable:
             dataset.value = usable[0]  # the newest demonstrations; rollouts are only used on request
         names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.accepted, 'episode')}" for s in found[:4])
@@ -93,8 +93,8 @@ class TrainForm(Form):
         self._cameras.items = summary.cameras if summary else ()
         if summary is None:
             self.show_about("there is no such dataset here" if self.value("dataset") and self._known else "")
-        elif summary.problem:
-            self.show_about(f"{signs().warning} {clean(summary.problem)}")
+        elif summary.problem or summary.doubtful:
+            self.show_about(f"{signs().warning} {clean(summary.problem or doubts(summary))}")
         else:
             self.show_about(about(summary))
 
@@ -166,6 +166,13 @@ def about(summary: DatasetSummary) -> str:
     cameras = ", ".join(clean(camera, 30) for camera in summary.cameras)
     has = f"{'cameras' if len(summary.cameras) > 1 else 'camera'} {cameras}" if cameras else "no camera"
     return f"{training.episodes_used(summary)} {signs().dot} {has}"
+
+
+def doubts(summary: DatasetSummary) -> str:
+    """Why a dataset with doubtful episodes is not trained on."""
+    from services.datasets.matching import why_doubtful
+
+    return why_doubtful(summary.name, summary.doubtful)
 
 
 def items(text: str) -> tuple[str, ...]:

@@ -1,20 +1,20 @@
 """What tells one episode from another, whatever its number and its file: a digest of its recorded values.
 
 LeRobot's delete, split and merge renumber episodes and write them into other files; their values stay bit for bit.
-Reads parquet (pyarrow), so import this only where a dataset is really looked into.
+Reads parquet (pyarrow), so import this only where a dataset is really looked into. A file is read once as long as
+its stamp stays: forms and lists look at every dataset again and again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 EPISODE = "episode_index"
@@ -23,6 +23,10 @@ _TELLING = ("observation.state", "action")
 _NUMBERING = frozenset({EPISODE, "index", "frame_index", "task_index", "timestamp"})
 _LENGTH = 32
 """Hexadecimal digits of a digest."""
+_MOST_KNOWN = 50_000
+_Stamp = tuple[int, int, int, int, int]
+_known: dict[Path, tuple[_Stamp, Mapping[int, str]]] = {}
+"""What each file held, and its stamp before it was read."""
 
 
 def contents(files: Iterable[Path]) -> dict[int, str]:
@@ -36,6 +40,23 @@ def contents(files: Iterable[Path]) -> dict[int, str]:
     return found
 
 
+def contents_of(root: Path, episodes: int) -> dict[int, str]:
+    """The digest of each of the dataset's first `episodes` episodes; empty for one without numeric values or rows.
+
+    A file that cannot be read matters only if it may hold one of them. Raises OSError.
+    """
+    found: dict[int, str] = {}
+    unreadable: list[Path] = []
+    for path in data_files(root):
+        try:
+            found |= _of_file(path)
+        except (OSError, pa.ArrowException):
+            unreadable.append(path)
+    if unreadable and not found.keys() >= set(range(episodes)):
+        raise OSError(f"{unreadable[0].relative_to(root)} is torn, or may not be read")
+    return {index: found.get(index, "") for index in range(episodes)}
+
+
 def data_files(root: Path) -> list[Path]:
     """The dataset's data files, as LeRobot lays them out."""
     return sorted(root.glob("data/*/*.parquet"))
@@ -43,6 +64,8 @@ def data_files(root: Path) -> list[Path]:
 
 def content_of(root: Path, episode: int) -> str:
     """The digest of one episode; empty if the dataset has no such rows, or they cannot be read."""
+    import pyarrow.dataset as pads  # slow to load, and needed here only
+
     try:
         data = pads.dataset([str(path) for path in data_files(root)], format="parquet")
         columns = _columns(data.schema)
@@ -52,7 +75,18 @@ def content_of(root: Path, episode: int) -> str:
     return _digest(table, columns) if table.num_rows else ""
 
 
-def _of_file(path: Path) -> dict[int, str]:
+def _of_file(path: Path) -> Mapping[int, str]:
+    info = path.stat()
+    stamp = info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+    known = _known.get(path)
+    if known is None or known[0] != stamp:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        known = _known[path] = stamp, _read(path)
+    return known[1]
+
+
+def _read(path: Path) -> dict[int, str]:
     with pq.ParquetFile(path) as file:
         columns = _columns(file.schema_arrow)
         table = file.read(columns=[EPISODE, *columns])

@@ -67,10 +67,6 @@ class Marks(Mapping[int, Mark]):
         mark = self.by_episode.get(episode)
         return mark is None or mark.accepted
 
-    def rejected_of(self, episodes: int) -> list[int]:
-        """The indices of the rejected ones among the first `episodes` episodes."""
-        return [i for i in range(episodes) if not self.accepted(i)]
-
 
 def read_marks(root: Path) -> Marks:
     """All marks of the dataset; none if there is no sidecar. Changes nothing; `message` reports a damaged sidecar.

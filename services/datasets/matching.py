@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.datasets.marks import Mark, Marks
@@ -32,8 +32,9 @@ class Matched:
         return tuple(index for index in range(self.episodes) if index not in self.marks)
 
     def accepted(self) -> tuple[int, ...]:
-        """The episodes that count."""
-        return tuple(i for i in range(self.episodes) if i not in self.marks or self.marks[i].accepted)
+        """The episodes that count: whoever trains on them must have seen to the doubtful ones, which do not."""
+        rejected = {i for i, mark in self.marks.items() if not mark.accepted}.union(self.doubtful)
+        return tuple(i for i in range(self.episodes) if i not in rejected)
 
     def notes(self) -> tuple[str, ...]:
         """What the operator should know, in sentences."""
@@ -47,6 +48,16 @@ class Matched:
         if self.unmarked:
             notes.append(f"{plural(len(self.unmarked), 'episode has', 'episodes have')} no mark: accepted")
         return tuple(notes)
+
+
+def why_doubtful(name: str, doubtful: Sequence[int]) -> str:
+    """Why the dataset of this name is not trained on while it has doubtful episodes, and what mends it."""
+    numbers = ", ".join(map(str, doubtful[:8])) + (f" and {len(doubtful) - 8} more" if len(doubtful) > 8 else "")
+    return (
+        f"the marks reject episode {numbers}, but of other values: the episodes were edited or renumbered. "
+        f"`lab-console dataset {name}` shows the marks; with --carry-marks it looks for those of these episodes, "
+        "with --keep-marks it keeps them by number"
+    )
 
 
 def match(marks: Marks, contents: Mapping[int, str]) -> Matched:

@@ -16,7 +16,8 @@ import msgspec
 import orjson
 
 from services.datasets.cameras import camera_keys
-from services.datasets.marks import read_marks
+from services.datasets.marks import Marks, read_marks
+from services.datasets.matching import Matched, match
 
 QUARANTINE = "quarantine"
 INFO = "meta/info.json"
@@ -25,9 +26,10 @@ INFO_BACKUP = "meta/info.json.bak"
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """A dataset at a glance. `marked` episodes have a mark; `bytes` is the size of all its files.
+    """A dataset at a glance. `marked` episodes have a mark of their own; `bytes` is the size of all its files.
 
-    `fps` is whole unless the dataset says otherwise; `problem` is a sentence, or None.
+    `doubtful` are episodes whose number is rejected with other values: neither accepted nor rejected. `fps` is whole
+    unless the dataset says otherwise; `problem` is a sentence, or None.
     """
 
     name: str
@@ -36,6 +38,7 @@ class DatasetSummary:
     accepted: int = 0
     rejected: int = 0
     marked: int = 0
+    doubtful: tuple[int, ...] = ()
     frames: int = 0
     fps: float = 0
     robot_type: str | None = None
@@ -76,15 +79,16 @@ def summarize(root: Path, name: str | None = None) -> DatasetSummary:
         marks = read_marks(root)
     except OSError as error:
         return DatasetSummary(name, root, problem=f"{root} cannot be read: {error.strerror or error}")
-    rejected = len(marks.rejected_of(info.total_episodes))
+    matched, unread = _own_marks(root, marks, info.total_episodes)
     damaged = f"{marks.message}: put a copy back, or remove the file if every episode shall count"
     return DatasetSummary(
         name=name,
         root=root,
         episodes=info.total_episodes,
-        accepted=info.total_episodes - rejected,
-        rejected=rejected,
-        marked=sum(index < info.total_episodes for index in marks),
+        accepted=len(matched.accepted()),
+        rejected=sum(not mark.accepted for mark in matched.marks.values()),
+        marked=len(matched.marks),
+        doubtful=matched.doubtful,
         frames=info.total_frames,
         fps=int(info.fps) if info.fps.is_integer() else info.fps,
         robot_type=info.robot_type,
@@ -93,8 +97,21 @@ def summarize(root: Path, name: str | None = None) -> DatasetSummary:
         tasks=info.total_tasks,
         bytes=size,
         version=info.codebase_version.removeprefix("v"),
-        problem=problem or (damaged if marks.message else None),
+        problem=problem or (damaged if marks.message else unread),
     )
+
+
+def _own_marks(root: Path, marks: Marks, episodes: int) -> tuple[Matched, str | None]:
+    """Whose mark is whose, by content as everywhere, and why that cannot be told. Without marks no data is read."""
+    contents = dict.fromkeys(range(episodes), "")
+    if not marks:
+        return match(marks, contents), None
+    from services.datasets.content import contents_of  # it loads pyarrow
+
+    try:
+        return match(marks, contents_of(root, episodes)), None
+    except OSError as error:
+        return match(Marks(), contents), f"its marks belong to episodes that cannot be read: {error.strerror or error}"
 
 
 def version_problem(version: str) -> str | None:

@@ -12,7 +12,7 @@ import msgspec
 
 from services.checkpoints import checkpoint as checkpoints
 from services.datasets.cameras import UnknownCamera, find_cameras
-from services.datasets.matching import EVERY_EPISODE_COUNTS
+from services.datasets.matching import EVERY_EPISODE_COUNTS, why_doubtful
 from services.datasets.names import check_dataset_name, check_path
 from services.datasets.summary import DatasetSummary, summarize
 from services.folders import DataFolder, RunFolder
@@ -133,6 +133,8 @@ def _dataset(folder: DataFolder, name: str) -> DatasetSummary:
         raise Refusal(f"there is no dataset {name} in {folder.datasets}; `lab-console record` makes one")
     if summary.problem:
         raise Refusal(f"dataset {name} cannot be trained on: {summary.problem}")
+    if summary.doubtful:
+        raise Refusal(f"dataset {name}: {why_doubtful(name, summary.doubtful)}")
     if not summary.episodes:
         raise Refusal(f"dataset {name} holds no episode yet: record some first")
     if not summary.accepted:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from services.bench.profiles import Recording
+from services.datasets.content import contents_of
 from services.datasets.marks import keep_calibration, read_marks
+from services.datasets.matching import match
 from services.live import events as ev
 from services.live.requests import EvalRequest, RecordRequest
 from services.workers.arm.features import Features
@@ -43,8 +45,7 @@ def open_takes(
     if dataset.recovery is not None:
         worker.journal.emit(dataset.recovery.event())
     keep_calibration(root, worker.run.id, bench.calibration)
-    marks = read_marks(root)
-    accepted = sum(marks[i].accepted if i in marks else True for i in range(dataset.episodes))
+    accepted = len(match(read_marks(root), contents_of(root, dataset.episodes)).accepted())
     opened = ev.DatasetOpened(episodes=dataset.episodes, accepted=accepted, resumed=dataset.episodes > 0)
     worker.journal.emit(opened)
     journal, session = worker.journal, worker.run.id

@@ -13,7 +13,7 @@ from services.checkpoints.checkpoint import ACTION, JOINTS, Provenance
 from services.datasets.cameras import camera_name
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import has_marks, read_calibrations, read_marks
-from services.datasets.matching import Matched, match
+from services.datasets.matching import Matched, match, why_doubtful
 from services.datasets.summary import dataset_folders
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
@@ -84,12 +84,7 @@ def _marks_of(survey: Survey, name: str) -> Matched:
         raise DatasetProblem(f"{marks.message}: put a copy back, or remove the file if every episode shall count")
     matched = match(marks, survey.contents)
     if matched.doubtful:
-        numbers = ", ".join(map(str, matched.doubtful[:8]))
-        raise DatasetProblem(
-            f"dataset {name}: the marks reject episode {numbers}, but of other values: the episodes were edited or "
-            f"renumbered. `lab-console dataset {name}` shows the marks; with --carry-marks it looks for those of "
-            "these episodes, with --keep-marks it keeps them by number"
-        )
+        raise DatasetProblem(f"dataset {name}: {why_doubtful(name, matched.doubtful)}")
     return matched
 
 

@@ -126,7 +126,7 @@ def test_writing_sets_an_unreadable_sidecar_aside_and_says_so(tmp_path: Path) ->
 def test_a_dataset_is_summed_up_from_its_info_and_marks(tmp_path: Path) -> None:
     root = make(tmp_path / "lab" / "pick")
     write_mark(root, 1, Mark(accepted=False))
-    write_mark(root, 7, Mark(accepted=False))
+    write_mark(root, 3, Mark(accepted=False))  # of a take that was being saved when its recorder died
     (summary,) = list_datasets(tmp_path)
     assert (summary.name, summary.episodes, summary.accepted, summary.rejected) == ("lab/pick", 3, 2, 1)
     assert (summary.frames, summary.fps, summary.robot_type, summary.tasks) == (540, 30, "so101_follower", 1)

@@ -14,7 +14,7 @@ from services.datasets.care import Act
 from services.datasets.lock import DatasetProblem, dataset_lock
 from services.datasets.marks import SIDECAR, Mark, read_marks, write_mark
 from services.datasets.matching import EVERY_EPISODE_COUNTS
-from services.datasets.summary import INFO
+from services.datasets.summary import INFO, summarize
 from services.folders import DataFolder
 from services.log.logbook import LogbookProblem, mark_episode
 from services.workers.dataset.durable import DurableDataset
@@ -72,6 +72,10 @@ def test_after_lerobots_delete_the_marks_are_carried_over(folder: DataFolder) ->
     found = look(folder)
     assert (found.marked, found.notes) == (0, (EVERY_EPISODE_COUNTS,))
     assert not (folder.datasets / "made" / SIDECAR).exists(), "looking writes nothing"
+    shutil.copy(folder.datasets / "a" / SIDECAR, folder.datasets / "made")
+    found, listed = look(folder), summarize(folder.datasets / "made")
+    assert found.rejected == (0, 2) and (listed.marked, listed.rejected) == (4, 2), "the list says so, too"
+    (folder.datasets / "made" / SIDECAR).unlink()
     carried = look(folder, Act.CARRY, "b", "a")
     assert (carried.done, carried.rejected) == (("4 marks carried over from a",), (0, 2))
     assert look(folder, Act.CARRY, "a").rejected == (0, 2), "once more changes nothing"
