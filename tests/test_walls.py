@@ -75,8 +75,8 @@ app.build(DataFolder(Path(sys.argv[1])), benches, benches.pick("sim"), demo=True
 NOT_BEFORE_IT = {
     *("screens", "console.furnish", "console.commands"),
     *(
-        set(modules_of("sessions")) - {"sessions", "sessions.bench", "sessions.open_enum"}
-    ),  # lab.toml, and the stop's cause
+        set(modules_of("sessions")) - {"sessions", "sessions.bench", "sessions.alarm_source", "sessions.open_enum"}
+    ),  # lab.toml with the names that it may not give, and the stop's cause
     *("services.live.events", "services.live.snapshots", "services.live.link", "services.live.stop_line"),
     *("services.log", "services.training", "services.checkpoints", "services.datasets", "services.arm_commands"),
     *("numpy", "scipy", "plotext", "tinydb", "orjson", "filelock", "psutil", "getpass", "tsdownsample", "jinja2"),

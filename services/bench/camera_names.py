@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from sessions.alarm_source import AlarmSource
+
 LONGEST = 64
+MOTOR = ".pos"
+"""How the robot's observations call a motor (LeRobot 0.6.1, robots/so_follower): `gripper.pos`."""
 _FORBIDDEN = {"/": "a slash", "\\": "a backslash"}
 
 
@@ -23,3 +27,21 @@ def check_camera_name(name: str) -> None:
             raise ValueError(f"a camera's name has no {character!r} ({word}): datasets have a folder of that name")
     if name.strip(" .") != name:
         raise ValueError("a camera's name neither begins nor ends with a dot or a space")
+
+
+def check_observed_name(name: str) -> None:
+    """Raises ValueError with the reason if a robot's observations cannot call a camera so.
+
+    An alarm about a camera carries its name, and one about a part of the session that part's (`AlarmSource`): the
+    alarms of a camera called `follower` would clear and replace those of the arm. A name ending in `.pos` would take
+    the place of a motor's position.
+    """
+    if AlarmSource(name).known:
+        raise ValueError(f"no camera can be called {name!r}: alarms about the {name} have that name; {_another(name)}")
+    if name.endswith(MOTOR):
+        free = name.removesuffix(MOTOR)
+        raise ValueError(f"no camera's name can end with {MOTOR!r}, as motors' positions do; {_another(free)}")
+
+
+def _another(name: str) -> str:
+    return f"call it {name}_camera, for example"

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from services.bench.camera_names import check_camera_name
+from services.bench.camera_names import check_camera_name, check_observed_name
 from services.folders import APP
 from services.text import clean
 from sessions.bench import (
@@ -80,6 +80,8 @@ class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=T
         _check_cameras("robot", self.robot.get(CAMERAS, {}))
         for key, arm in arm_tables(self.robot).items():
             _check_cameras(f"robot.{key}", arm.get(CAMERAS, {}))
+        for place in camera_places(self.robot):
+            _check_observed(place)
         _check_unlike(camera_places(self.robot))
 
 
@@ -92,6 +94,15 @@ def _check_cameras(where: str, cameras: object) -> None:
             check_camera_name(name)
         except ValueError as error:
             raise ValueError(f'{where}.{CAMERAS}."{clean(name)}": {error}') from error
+
+
+def _check_observed(place: CameraPlace) -> None:
+    """Raises ValueError for a camera that the robot's observations call like something else."""
+    for picture in place.pictures or [place.name]:
+        try:
+            check_observed_name(picture)
+        except ValueError as error:
+            raise ValueError(f"{'.'.join(('robot', *place.keys))}: {error}") from error
 
 
 def _check_unlike(places: Sequence[CameraPlace]) -> None:

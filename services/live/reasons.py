@@ -5,7 +5,10 @@ Texts for people are kept separately. The values match older files, which stored
 
 from __future__ import annotations
 
+from sessions.alarm_source import AlarmSource
 from sessions.open_enum import OpenEnum
+
+__all__ = ["STOP_KEYS", "AlarmSource", "Step", "StopCause"]
 
 
 class StopCause(OpenEnum):
@@ -26,29 +29,6 @@ class StopCause(OpenEnum):
 
 
 STOP_KEYS = frozenset({StopCause.ESC, StopCause.X, StopCause.KEY})
-
-
-class AlarmSource(OpenEnum):
-    """What an alarm is about: a part of the session, a device, or (any other value) the camera of that name."""
-
-    FOLLOWER = "follower"
-    LEADER = "leader"
-    OBSERVATION = "observation"
-    PORT = "port"
-    MOTION = "motion"
-    TORQUE = "torque"
-    HEAT = "heat"
-    REST = "rest"
-    POLICY = "policy"
-    ORACLE = "oracle"
-    DATASET = "dataset"
-    MARKS = "marks"
-    DISK = "disk"
-    TRAINER = "trainer"
-    METRICS = "metrics"
-    LOSS = "loss"
-    CHECKPOINT = "checkpoint"
-    LAST = "last"
 
 
 class Step(OpenEnum):

@@ -17,6 +17,7 @@ from services.bench.profiles import (
     write_example,
 )
 from services.folders import DataFolder
+from sessions.alarm_source import AlarmSource
 
 
 def lab(tmp_path: Path, text: str) -> Path:
@@ -213,6 +214,22 @@ def test_a_camera_that_no_dataset_can_have_is_refused_where_it_is_named(tmp_path
     text = refusal(tmp_path, f'{ROBOT}[bench.b.robot.cameras."{name}"]\ntype = "opencv"')
     assert words in text
     assert f"{tmp_path / 'lab.toml'}: bench.b: robot.cameras." in text
+
+
+@pytest.mark.parametrize("name", [*AlarmSource, "gripper.pos"])
+def test_a_camera_is_not_called_like_what_alarms_or_motors_are_called(tmp_path: Path, name: str) -> None:
+    text = refusal(tmp_path, f'{ROBOT}[bench.b.robot.cameras."{name}"]\ntype = "opencv"')
+    assert text.startswith(f"{tmp_path / 'lab.toml'}: bench.b: robot.cameras.{name}: no camera")
+    assert f"call it {name.removesuffix('.pos')}_camera, for example" in text
+
+
+def test_what_counts_is_what_the_robots_observations_call_a_camera(tmp_path: Path) -> None:
+    arm = '[bench.b.robot]\ntype = "bi_so_follower"\n[bench.b.robot.left_arm_config.cameras.'
+    left = load_benches(lab(tmp_path, f'{arm}motion]\ntype = "opencv"')).pick("b")
+    assert list(left.cameras) == ["left_motion"]
+    text = refusal(tmp_path, f'{arm}"gripper.pos"]\ntype = "opencv"')
+    assert "robot.left_arm_config.cameras.gripper.pos: no camera's name can end with '.pos'" in text
+    assert AlarmSource("wrist").known is False
 
 
 def test_names_with_spaces_dots_and_accents_are_fine(tmp_path: Path) -> None:
