@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -92,30 +93,53 @@ class DeviceLocks:
 
     def __init__(self, keys: Mapping[str, str], holder: Mapping[str, str], *, patience_s: float = PATIENCE_S) -> None:
         self._holder = this_process(**{name: holder.get(name, "") for name in ("session", "bench", "operator")})
-        self._locks: list[Lock] = []
+        self._locks: dict[str, Lock] = {}
+        self._users: Counter[str] = Counter()
         give_up = time.monotonic() + patience_s
         while (busy := self._take(keys)) is not None:
             if time.monotonic() > give_up:
                 raise DeviceBusy(busy)
             time.sleep(0.02)
+        self._users.update(list(keys))
+
+    def holds(self, key: str) -> bool:
+        """Whether this session holds the key."""
+        return key in self._locks
+
+    def add(self, key: str, name: str) -> None:
+        """Hold a key more: a device is at another path now. Raises DeviceBusy."""
+        if not self.holds(key) and (busy := self._take_one(key, name)):
+            raise DeviceBusy(busy)
+        self._users[key] += 1
+
+    def remove(self, key: str) -> None:
+        """A device is at this key no more: release it, unless another device of the session is there now."""
+        self._users[key] -= 1
+        if self._users[key] <= 0 and (lock := self._locks.pop(key, None)) is not None:
+            lock.release()
 
     def _take(self, keys: Mapping[str, str]) -> str | None:
         """Take all locks, in an order common to all processes. If one is held, release all and return the sentence."""
         for key in sorted(keys):
-            try:
-                self._locks.append(Lock(_path(key), self._holder))
-            except LockBusy as busy:
+            if busy := self._take_one(key, keys[key]):
                 self.close()
-                return _sentence(keys[key], busy.holder)
-            except (OSError, FolderProblem) as error:
-                self.close()
-                return f"{keys[key]} cannot be locked: {error}"
+                return busy
+        return None
+
+    def _take_one(self, key: str, name: str) -> str | None:
+        try:
+            self._locks[key] = Lock(_path(key), self._holder)
+        except LockBusy as busy:
+            return _sentence(name, busy.holder)
+        except (OSError, FolderProblem) as error:
+            return f"{name} cannot be locked: {error}"
         return None
 
     def close(self) -> None:
         """Release all; may be called more than once."""
-        locks, self._locks = self._locks, []
-        for lock in locks:
+        locks, self._locks = self._locks, {}
+        self._users.clear()
+        for lock in locks.values():
             lock.release()
 
     def __enter__(self) -> DeviceLocks:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import scservo_sdk
 from scservo_sdk.port_handler import PortHandler
 from scservo_sdk.protocol_packet_handler import protocol_packet_handler
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
+from services.bench import device_locks
+from services.bench.device_locks import DeviceLocks
 from services.sim.servos import control
 from services.sim.servos.emulator import START, Emulator
 from services.workers.arm.motors import Motors
-from services.workers.arm.serial_bus import NoAnswer, Unplugged, dependable
+from services.workers.arm.serial_bus import REOPEN_EVERY_S, NoAnswer, Unplugged, dependable
 from tests.support.rig import wait_until
 from tests.support.servos import emulated, follower, torque
 
@@ -148,6 +154,171 @@ def test_another_arm_at_the_same_port_is_not_taken_for_the_one_before(bench: Emu
     time.sleep(0.6)
     with pytest.raises(Unplugged, match="another calibration"):
         robot.bus.sync_read("Present_Position")
+
+
+def test_a_port_that_cannot_be_opened_yet_is_opened_once_it_can(bench: Emulator, robot: Any) -> None:
+    """A device file is there before its owner may open it."""
+    bench.do(control.Unplug(arm="follower"))
+    with pytest.raises(Unplugged):
+        robot.bus.sync_read("Present_Position")
+    link = bench.arms["follower"].port.link
+    link.write_text("no terminal")
+    time.sleep(REOPEN_EVERY_S)
+    with pytest.raises(Unplugged, match=f"it is back at {link}, but does not answer yet"):
+        robot.get_observation()
+    bench.do(control.Plug(arm="follower"))
+    time.sleep(REOPEN_EVERY_S)
+    assert robot.get_observation()
+
+
+# --- where it is when it is back ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def lock_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_locks, "device_lock_folder", lambda: tmp_path)
+
+
+class Usb:
+    """USB as pyserial lists it: what is not here is how the emulator's terminals lack it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ports: list[ListPortInfo] = []
+        monkeypatch.setattr(list_ports, "comports", lambda: self.ports)
+
+    def have(self, **serial_numbers: str) -> None:
+        """The devices by name in /dev/pts/ (`p3`) with their serial numbers."""
+        self.ports = [ListPortInfo(f"/dev/pts/{name[1:]}") for name in serial_numbers]
+        for port, number in zip(self.ports, serial_numbers.values(), strict=True):
+            port.vid, port.pid, port.serial_number = 0x1A86, 0x55D3, number or None
+
+
+def real(bench: Emulator, arm: str = "follower") -> str:
+    return os.path.realpath(bench.folder / arm)
+
+
+def number(bench: Emulator, arm: str = "follower") -> str:
+    return f"p{Path(real(bench, arm)).name}"
+
+
+def by_path(bench: Emulator, name: str = "follower") -> Any:
+    """The arm at the plain path that it has now, without a link that leads to it."""
+    made = follower(bench, name)
+    made.bus.port = made.bus.port_handler.port_name = real(bench, name)
+    dependable(made.bus, name)
+    made.connect(calibrate=False)
+    return made
+
+
+@pytest.mark.usefixtures("lock_folder")
+def test_the_lock_goes_along_to_the_port_under_its_new_path(bench: Emulator, robot: Any) -> None:
+    before = real(bench)
+    with DeviceLocks({before: "follower port"}, {"session": "mine"}) as locks:
+        made = follower(bench)
+        robot.bus.port_handler.closePort()
+        dependable(made.bus, "follower").locks = locks
+        made.connect(calibrate=False)
+        bench.do(control.Unplug(arm="follower"))
+        with pytest.raises(Unplugged):
+            made.bus.sync_read("Present_Position")
+        bench.do(control.Plug(arm="follower"))
+        assert real(bench) != before
+        with DeviceLocks({real(bench): "its port"}, {"session": "another"}):
+            time.sleep(REOPEN_EVERY_S)
+            with pytest.raises(Unplugged, match="held by session another"):
+                made.bus.sync_read("Present_Position")
+            assert locks.holds(before) and not locks.holds(real(bench))
+        time.sleep(REOPEN_EVERY_S)
+        made.bus.sync_read("Present_Position")
+        told = device_locks.holder(real(bench))
+        assert told is not None and "session mine" in told
+        assert device_locks.holder(before) is None, "another arm may be there now"
+        made.bus.port_handler.closePort()
+
+
+def test_an_arm_with_a_serial_number_is_found_at_another_path(bench: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    usb = Usb(monkeypatch)
+    usb.have(**{number(bench): "5A46", "p9999": "other"})
+    robot = by_path(bench)
+    bench.do(control.Unplug(arm="follower"))
+    usb.have(p9999="other")
+    with pytest.raises(Unplugged, match=r"was unplugged$"):
+        robot.bus.sync_read("Present_Position")
+    bench.do(control.Plug(arm="follower"))
+    usb.have(**{number(bench): "5A46", "p9999": "other"})
+    time.sleep(REOPEN_EVERY_S)
+    robot.bus.sync_read("Present_Position")
+    assert robot.bus.port_handler.port_name == real(bench) != robot.bus.port
+    robot.bus.port_handler.closePort()
+
+
+def test_two_devices_of_one_serial_number_are_not_told_apart(bench: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    usb = Usb(monkeypatch)
+    usb.have(**{number(bench): "0001"})
+    robot = by_path(bench)
+    bench.do(control.Unplug(arm="follower"))
+    with pytest.raises(Unplugged):
+        robot.bus.sync_read("Present_Position")
+    bench.do(control.Plug(arm="follower"))
+    usb.have(**{number(bench): "0001", "p9999": "0001"})
+    time.sleep(REOPEN_EVERY_S)
+    with pytest.raises(Unplugged, match="have the same serial number 0001") as said:
+        robot.bus.sync_read("Present_Position")
+    assert said.value.answer == "unplug the one that is not this arm"
+    usb.have(**{number(bench): "0001"})
+    time.sleep(REOPEN_EVERY_S)
+    robot.bus.sync_read("Present_Position")
+    robot.bus.port_handler.closePort()
+
+
+@pytest.mark.parametrize("serial_number", ["", "0001"])
+def test_an_arm_that_looks_like_others_is_not_looked_for_elsewhere(
+    bench: Emulator, monkeypatch: pytest.MonkeyPatch, serial_number: str
+) -> None:
+    """Cheap adapters have no serial number, or all the same: that of the leader is not opened for the follower."""
+    usb = Usb(monkeypatch)
+    usb.have(**{number(bench): serial_number, "p9999": serial_number})
+    robot = by_path(bench)
+    bench.do(control.Unplug(arm="follower"))
+    usb.have(p9999=serial_number)
+    with pytest.raises(Unplugged):
+        robot.bus.sync_read("Present_Position")
+    time.sleep(REOPEN_EVERY_S)
+    with pytest.raises(Unplugged, match=r"was unplugged$"):
+        robot.bus.sync_read("Present_Position")
+    bench.do(control.Plug(arm="follower"))
+    usb.have(**{number(bench): serial_number, "p9999": serial_number})
+    time.sleep(REOPEN_EVERY_S)
+    with pytest.raises(Unplugged, match=f"{real(bench)} is new, but without a serial number of its own") as said:
+        robot.bus.sync_read("Present_Position")
+    assert f"so that it becomes {robot.bus.port}" in said.value.answer
+    robot.bus.port_handler.closePort()
+
+
+def test_another_device_at_the_same_path_is_not_opened(bench: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    usb = Usb(monkeypatch)
+    usb.have(**{number(bench): "5A46"})
+    robot = by_path(bench)
+    spare = os.open(robot.bus.port, os.O_RDWR | os.O_NOCTTY)
+    usb.have(**{number(bench): "stranger"})
+    bench.do(control.Unplug(arm="follower"))
+    for _ in range(2):
+        with pytest.raises(Unplugged):
+            robot.bus.sync_read("Present_Position")
+        time.sleep(REOPEN_EVERY_S)
+    with pytest.raises(Unplugged, match=f"another device is at {robot.bus.port} now"):
+        robot.bus.sync_read("Present_Position")
+    os.close(spare)
+    robot.bus.port_handler.closePort()
+
+
+def test_the_port_of_another_arm_is_not_opened_once_more(bench: Emulator, robot: Any) -> None:
+    second = follower(bench)
+    dependable(second.bus, "leader")
+    with pytest.raises(ConnectionError) as said:
+        second.connect(calibrate=False)
+    assert "is the port of another arm of this bench" in str(said.value.__cause__)
+    robot.bus.sync_read("Present_Position")
 
 
 @pytest.mark.parametrize("ticks", [1000, 1001, 1777, 2345, 2999, 3000])

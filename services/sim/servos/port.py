@@ -15,7 +15,8 @@ class Port:
     def __init__(self, link: Path) -> None:
         self.link = link
         self.master = -1
-        self._slave = self._spare = -1
+        self._slave = -1
+        self._before = ""
         self.plug()
 
     @property
@@ -28,9 +29,12 @@ class Port:
         if self.plugged:
             return
         self.master, self._slave = pty.openpty()
-        if self._spare >= 0:
-            os.close(self._spare)
-        self._spare = -1
+        if os.ttyname(self._slave) == self._before:  # the lowest free number: taken up, so that the next one is another
+            taken = self.master, self._slave
+            self.master, self._slave = pty.openpty()
+            for end in taken:
+                os.close(end)
+        self._before = os.ttyname(self._slave)
         tty.setraw(self._slave)
         os.set_blocking(self.master, False)
         fresh = self.link.with_name(f".{self.link.name}.new")
@@ -43,17 +47,9 @@ class Port:
         if not self.plugged:
             return
         self.link.unlink(missing_ok=True)
-        name = os.ttyname(self._slave)
         os.close(self._slave)
         os.close(self.master)
         self.master = self._slave = -1
-        spare, other = pty.openpty()  # it takes the number, so that the next one gets another
-        taken = os.ttyname(other) == name
-        os.close(other)
-        if taken:
-            self._spare = spare
-        else:
-            os.close(spare)
 
     def read(self) -> bytes:
         """What the host wrote; nothing where it wrote nothing."""
@@ -70,6 +66,3 @@ class Port:
     def close(self) -> None:
         """Take it away."""
         self.unplug()
-        if self._spare >= 0:
-            os.close(self._spare)
-            self._spare = -1

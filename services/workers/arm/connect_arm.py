@@ -15,6 +15,7 @@ from typing import Any
 
 from lerobot.motors.motors_bus import SerialMotorsBus
 
+from services.bench.device_locks import DeviceLocks
 from services.workers.arm.calibration import uncalibrated
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
@@ -28,14 +29,14 @@ PAUSE_S = 0.1
 logger = logging.getLogger(__name__)
 
 
-def connect_arm(device: Any, name: str, table: Mapping[str, Any]) -> None:
-    """Connect without LeRobot's calibration prompt; servos' torque stays as it is.
+def connect_arm(device: Any, name: str, table: Mapping[str, Any], locks: DeviceLocks | None = None) -> None:
+    """Connect without LeRobot's calibration prompt; servos' torque stays as it is. `locks` hold its ports.
 
     Raises DeviceProblem, with the ports closed again.
     """
     serial = {p: bus for p, bus in buses_of(device).items() if isinstance(bus, SerialMotorsBus)}
     for prefix, bus in serial.items():
-        dependable(bus, arm_name(name, prefix))
+        dependable(bus, arm_name(name, prefix)).locks = locks
     buses = list(serial.values())
     for tries_left in reversed(range(CONNECTS)):
         try:

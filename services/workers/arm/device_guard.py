@@ -33,7 +33,8 @@ class DeviceGuard:
     ) -> None:
         self._journal, self._recovery_hint = journal, recovery_hint
         self._failed, self._recovered = failed, recovered
-        self._failing: set[str] = set()
+        self._failing: dict[str, str] = {}
+        """What was told of each device that does not work."""
 
     @property
     def trouble(self) -> str:
@@ -68,29 +69,32 @@ class DeviceGuard:
     def mark_working(self, source: str) -> None:
         """Note that `source` worked; clears its alarm."""
         if source in self._failing:
-            self._failing.discard(source)
+            del self._failing[source]
             self._journal.emit(ev.AlarmCleared(source=AlarmSource(source)))
             self._recovered(source)
 
     def mark_failed(self, source: str, error: Exception) -> None:
-        """Note that `source` failed; raises its alarm unless it is raised already."""
-        if source in self._failing:
+        """Note that `source` failed; raises its alarm unless it is raised already.
+
+        Of an unplugged device it is raised again when something else is known of why it is not back.
+        """
+        known, pulled = self._failing.get(source), isinstance(error, Unplugged)
+        if known is not None and not (pulled and str(error) != known):
             return
-        self._failing.add(source)
-        logger.exception("%s", source)
-        pulled = isinstance(error, Unplugged)
         text = reason_of(error)
+        self._failing[source] = str(error)
+        logger.warning("%s", source, exc_info=error)
         named = isinstance(error, DeviceProblem | NoAnswer | Unplugged)
         if not named and not text.startswith(source):
             text = f"{source}: {text}"
-        answer = (error.answer if isinstance(error, CameraTrouble) else "") or self._answer(source, pulled)
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=answer))
-        self._failed(source, text)
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._answer(source, error)))
+        if known is None:
+            self._failed(source, text)
 
-    def _answer(self, source: str, pulled: bool) -> str:
+    def _answer(self, source: str, error: Exception) -> str:
         """What helps: serial ports are opened again by themselves, LeRobot's cameras are not."""
-        if pulled:
-            return f"plug it in: {self._recovery_hint}"
+        if isinstance(error, CameraTrouble | Unplugged) and error.answer:
+            return f"{error.answer}: {self._recovery_hint}" if isinstance(error, Unplugged) else error.answer
         if source == AlarmSource.OBSERVATION:
             return f"{self._recovery_hint}; a camera that was unplugged works in the next session only"
         return self._recovery_hint

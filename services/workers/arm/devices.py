@@ -21,6 +21,7 @@ from lerobot.robots import Robot, RobotConfig, make_robot_from_config
 from lerobot.teleoperators import Teleoperator, TeleoperatorConfig, make_teleoperator_from_config
 from lerobot.utils.import_utils import register_third_party_plugins
 
+from services.bench.device_locks import DeviceLocks
 from services.bench.profiles import Profile
 from services.error_text import message
 from services.workers.arm.calibration import fingerprints
@@ -90,13 +91,14 @@ def connect(
     progress: Callable[[str], None],
     leader: bool = True,
     check: Callable[[Robot], None] | None = None,
+    locks: DeviceLocks | None = None,
 ) -> Devices:
     """Build and connect. Afterwards the arm holds its pose; a camera that fails is listed in `absent`.
 
     With `arm_only` neither cameras nor leader are touched, since one of them may hang; without `leader`, not the
     leader. What can be known before is refused before anything is connected; `check` looks at the robot then, and may
-    raise what it likes, if no camera is absent. Torque is enabled last: a failure leaves it as it was found. Raises
-    DeviceProblem if the robot or the leader cannot be used.
+    raise what it likes, if no camera is absent. `locks` hold each port wherever it is opened. Torque is enabled last:
+    a failure leaves it as it was found. Raises DeviceProblem if the robot or the leader cannot be used.
     """
     _load_plugins()
     robot, absent = _build_robot(profile, [] if arm_only else camera_places(profile.robot))
@@ -112,13 +114,13 @@ def connect(
     cameras = Cameras(robot)
     connected = _connect_cameras(cameras, absent)
     progress("connecting the follower")
-    connect_arm(robot, "follower", profile.robot)
+    connect_arm(robot, "follower", profile.robot, locks)
     try:
         cameras.keep(connected)
         cameras.check()
         if teleop is not None:
             progress("connecting the leader")
-            connect_arm(teleop, "leader", profile.teleop)
+            connect_arm(teleop, "leader", profile.teleop, locks)
         take_hold(robot)
     except DeviceProblem as problem:
         whole = f"{problem}{as_found(robot)}"

@@ -44,7 +44,7 @@ def run_armed(
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
-        _lock(context, request, stack, arm_only=arm_only, leader=leader and not arm_only)
+        locks = _lock(context, request, stack, arm_only=arm_only, leader=leader and not arm_only)
         context.progress("loading LeRobot")
         from services.workers.arm import devices as dev  # imports torch and LeRobot, so only after the locks
         from services.workers.arm.control_loop import ControlLoop
@@ -54,7 +54,9 @@ def run_armed(
         if profile.sim is not None:
             _prepare_simulation(context, request)
         try:
-            devices = dev.connect(profile, arm_only=arm_only, leader=leader, progress=context.progress, check=check)
+            devices = dev.connect(
+                profile, arm_only=arm_only, leader=leader, progress=context.progress, check=check, locks=locks
+            )
         except (DeviceProblem, DatasetProblem) as problem:
             raise CannotStart(str(problem)) from problem
         context.journal.emit(devices.bench_connected)
@@ -77,7 +79,7 @@ def _end(status: SessionStatus, reason: str, torque: Torque, *, cut: bool) -> En
     return status, reason if cut else f"{reason}; {torque.words}"
 
 
-def _lock(context: Context, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> None:
+def _lock(context: Context, request: ArmRequest, stack: ExitStack, *, arm_only: bool, leader: bool) -> DeviceLocks:
     profile = request.profile
     robot = without_cameras(profile.robot) if arm_only else profile.robot
     keys = device_keys(robot, profile.teleop if leader else {}, Path(request.data_dir))
@@ -87,6 +89,7 @@ def _lock(context: Context, request: ArmRequest, stack: ExitStack, *, arm_only: 
     except DeviceBusy as busy:
         raise CannotStart(str(busy)) from busy
     stack.callback(locks.close)
+    return locks
 
 
 def _prepare_simulation(context: Context, request: ArmRequest) -> None:

@@ -8,18 +8,21 @@ error bit counts as a failure though the servo obeyed. tests/lerobot_seams/test_
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from lerobot.motors.feetech import FeetechMotorsBus
 from lerobot.motors.motors_bus import SerialMotorsBus
-from serial.tools import list_ports
+
+from services.bench.device_locks import DeviceBusy, DeviceLocks
+from services.workers.arm.usb_port import NotSure, UsbPort
 
 RETRIES = 2
 """How often a packet is asked for again."""
@@ -34,6 +37,8 @@ ID, LENGTH, INSTRUCTION, READ_LENGTH = 2, 3, 4, 6
 READS = (0x02, 0x82)
 BITS = {1: "voltage", 2: "angle sensor", 4: "overheated", 8: "overcurrent", 32: "overloaded"}
 
+PLUG_IN = "plug it in"
+
 logger = logging.getLogger(__name__)
 
 
@@ -42,7 +47,11 @@ class NoAnswer(ConnectionError):
 
 
 class Unplugged(ConnectionError):
-    """The port is gone, or is not open again yet."""
+    """The port is gone, or is not open again yet; `answer` says what to do."""
+
+    def __init__(self, text: str, answer: str = PLUG_IN) -> None:
+        super().__init__(text)
+        self.answer = answer
 
 
 def dependable(bus: SerialMotorsBus, device: str) -> SerialBus:
@@ -68,7 +77,13 @@ class SerialBus:
         self._gone, self._next_try = False, 0.0
         self._feetech = isinstance(bus, FeetechMotorsBus) and bus.protocol_version == 0
         """Whether packets look as described here; others, such as Dynamixel's, are not looked into."""
-        self._serial_number = _serial_number(bus.port)
+        self.locks: DeviceLocks | None = None
+        """Hold the port under whichever path it is opened."""
+        self._usb = UsbPort(bus.port)
+        self._held: list[str] = []
+        """The real paths that are locked for this bus; the first is the one at which the arm was last."""
+        self._away = ("", PLUG_IN)
+        """Why the port is not open again, and what to do."""
         self._expects = 0
         """Bytes that the answer to the question in hand carries."""
         self._wire_port()
@@ -88,6 +103,13 @@ class SerialBus:
     def _wire_port(self) -> None:
         port, packets = self.bus.port_handler, self.bus.packet_handler
         flush, send, receive = port.clearPort, packets.txPacket, packets.rxPacket
+        open_port = port.openPort
+
+        def open_locked() -> Any:
+            self._lock(os.path.realpath(port.port_name))
+            opened = open_port()
+            self._gone = False
+            return opened
 
         def clear() -> None:
             port.ser.reset_input_buffer()  # what comes late answers nothing any more
@@ -108,7 +130,7 @@ class SerialBus:
                 if fits:
                     return packet, result
 
-        port.clearPort = clear
+        port.clearPort, port.openPort = clear, open_locked
         packets.txPacket, packets.rxPacket = send_plugged, receive_plugged
 
     @contextmanager
@@ -118,46 +140,85 @@ class SerialBus:
             yield
         except (OSError, termios.error, TypeError) as error:
             logger.warning("%s: its port failed: %s", self.device, error)
-            self._gone, self._next_try = True, time.monotonic() + REOPEN_EVERY_S
-            with suppress(Exception):
-                self.bus.port_handler.ser.close()
-            raise self._unplugged() from error
+            self._next_try = time.monotonic() + REOPEN_EVERY_S
+            raise self._stay_away() from error
         finally:
             if self._gone:
                 self.bus.port_handler.is_using = False
 
-    def _unplugged(self, why: str = "") -> Unplugged:
-        return Unplugged(f"the {self.device} was unplugged{why}")
-
     def _reopen(self) -> None:
-        """Open the port where the device is back: the same path, or where its USB serial number is now."""
-        now = time.monotonic()
-        if now < self._next_try:
+        """Open the port where the device surely is again. Raises Unplugged with the reason."""
+        if time.monotonic() < self._next_try:
             raise self._unplugged()
-        self._next_try = now + REOPEN_EVERY_S
-        path = self._find()
-        if path is None:
-            raise self._unplugged()
+        self._next_try = time.monotonic() + REOPEN_EVERY_S
+        try:
+            path = self._usb.find(self._others())
+        except NotSure as problem:
+            raise self._stay_away(f"; {problem}", problem.answer) from problem
+        if not path:
+            raise self._stay_away()
         port = self.bus.port_handler
         port.is_open, port.port_name = False, path
-        self._gone = False  # the questions below go through
         try:
             with self._noticing():
                 port.openPort()
             same = bool(self.bus.is_calibrated)
+        except DeviceBusy as busy:
+            raise self._stay_away(f"; {busy}", "") from busy
         except Exception as error:
-            self._gone = True
-            raise self._unplugged("; it is back, but does not answer yet") from error
+            raise self._stay_away(f"; it is back at {path}, but does not answer yet", "check its power") from error
         if not same:
-            self._gone = True
-            raise self._unplugged(f": the arm at {path} now has another calibration, it is not the one from before")
+            why = f": the arm at {path} now has another calibration, it is not the one from before"
+            raise self._stay_away(why, "plug in the one from before")
+        self._hold_only(os.path.realpath(path))
         logger.info("%s: back at %s", self.device, path)
 
-    def _find(self) -> str | None:
-        if self._serial_number:
-            found = (p.device for p in list_ports.comports() if p.serial_number == self._serial_number)
-            return next(found, None)
-        return self.bus.port if Path(self.bus.port).exists() else None
+    def _unplugged(self) -> Unplugged:
+        why, answer = self._away
+        return Unplugged(f"the {self.device} was unplugged{why}", answer)
+
+    def _stay_away(self, why: str = "", answer: str = PLUG_IN) -> Unplugged:
+        """It is not back: nothing stays open or locked of where it was looked for.
+
+        LeRobot asks nothing of a port that is not `is_open`; it would never be looked for again.
+        """
+        port, self._gone, self._away = self.bus.port_handler, True, (why, answer)
+        with suppress(Exception):
+            port.ser.close()
+        port.is_open = True
+        if self._held:
+            self._hold_only(self._held[0])
+        return self._unplugged()
+
+    # --- whose port it is -------------------------------------------------------------------------
+
+    def _others(self) -> set[str]:
+        """The real paths at which the other buses of this process are."""
+        return {at for bus in _known.values() if bus is not self and (at := bus.open_at)}
+
+    @property
+    def open_at(self) -> str:
+        """The real path at which the port is open; empty where it is not."""
+        port = self.bus.port_handler
+        return os.path.realpath(port.port_name) if port.is_open and not self._gone else ""
+
+    def _lock(self, path: str) -> None:
+        """Raises DeviceBusy if another session holds the port, OSError if it is another arm's."""
+        if path in self._others():
+            raise OSError(errno.EBUSY, f"{path} is the port of another arm of this bench")
+        if self.locks is None or path in self._held:
+            return
+        if self._held or not self.locks.holds(path):  # else it was locked with all devices of the session
+            self.locks.add(path, f"{self.device} port {path}")
+        self._held.append(path)
+
+    def _hold_only(self, path: str) -> None:
+        """Hold this path only."""
+        given_up = [held for held in self._held if held != path]
+        self._held = [held for held in self._held if held == path]
+        for other in given_up:
+            if self.locks is not None:
+                self.locks.remove(other)
 
     # --- packets ----------------------------------------------------------------------------------
 
@@ -256,9 +317,3 @@ def _answer_length(packet: list[int]) -> int:
     """Bytes of data that the answer to a packet of Feetech's protocol 0 carries."""
     reads = len(packet) > READ_LENGTH and packet[INSTRUCTION] in READS
     return packet[READ_LENGTH] if reads else 0
-
-
-def _serial_number(path: str) -> str:
-    """The USB serial number of the device behind `path`; empty where it has none."""
-    real = str(Path(path).resolve())
-    return next((p.serial_number or "" for p in list_ports.comports() if p.device in (path, real)), "")

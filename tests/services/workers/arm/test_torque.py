@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.bench.device_locks import device_keys, who_holds
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
@@ -15,7 +16,7 @@ from services.live.protocol import Code
 from services.live.reasons import AlarmSource, StopCause
 from services.live.requests import Purpose
 from services.sim.servos import control
-from services.sim.servos.emulator import START, Emulator
+from services.sim.servos.emulator import RANGE, START, Emulator
 from services.sim.servos.registers import GOAL_POSITION, TORQUE_ENABLE
 from sessions.models import SessionStatus
 from tests.support.servo_session import REST, ServoSession, profile, until
@@ -283,6 +284,43 @@ def test_a_follower_that_was_unplugged_is_back_by_a_key(bench: Emulator, session
     until(lambda: session.context.detail == "holding")
     assert bench.look("follower").position == pytest.approx(before, abs=2), "nothing moves without a key"
     session.follow()
+
+
+def test_no_other_session_gets_an_arm_by_another_spelling_or_at_its_new_path(
+    bench: Emulator, session: ServoSession, tmp_path: Path
+) -> None:
+    link, another = bench.arms["follower"].port.link, tmp_path / "by-id"
+    another.symlink_to(link)
+    held = f"is held by session {session.workers.context.run.id}"
+
+    def holder(path: Path) -> str:
+        return who_holds(device_keys({"type": "so101_follower", "port": str(path)}, {}, tmp_path))
+
+    before = link.resolve()
+    assert held in holder(before) and held in holder(link) and held in holder(another)
+    bench.do(control.Unplug(arm="follower"))
+    until(lambda: bool(session.alarms(AlarmSource.FOLLOWER)))
+    assert held in holder(before), "it may come back here"
+    bench.do(control.Plug(arm="follower"))
+    until(lambda: bool([e for e in session.events(ev.AlarmCleared) if e.source == AlarmSource.FOLLOWER]), 2.0)
+    assert link.resolve() != before
+    assert held in holder(link.resolve()) and held in holder(link) and held in holder(another)
+    assert held not in holder(before)
+
+
+def test_why_an_arm_is_not_back_is_said(bench: Emulator, session: ServoSession) -> None:
+    arm = bench.arms["follower"]
+    bench.do(control.Unplug(arm="follower"))
+    until(lambda: len(session.alarms(AlarmSource.FOLLOWER)) == 1)
+    bench.do(control.SetRegister(arm="follower", servo=4, address=9, value=777))
+    bench.do(control.Plug(arm="follower"))
+    until(lambda: len(session.alarms(AlarmSource.FOLLOWER)) == 2)
+    bench.do(control.SetRegister(arm="follower", servo=4, address=9, value=RANGE[0]))
+    until(lambda: bool([e for e in session.events(ev.AlarmCleared) if e.source == AlarmSource.FOLLOWER]), 2.0)
+    first, second = (e for e in session.events(ev.AlarmRaised) if e.source == AlarmSource.FOLLOWER)
+    assert (first.text, first.answer) == ("the follower was unplugged", "plug it in: p resumes when it is back")
+    assert f"the arm at {arm.port.link} now has another calibration" in second.text
+    assert second.answer == "plug in the one from before: p resumes when it is back"
 
 
 def test_a_leader_that_was_unplugged_is_followed_again_by_a_key(bench: Emulator, session: ServoSession) -> None:
