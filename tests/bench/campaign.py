@@ -6,8 +6,7 @@ Each part counts `tried` faults, what was `acknowledged` before them, how much o
 dataset, the events or the log), and what `hung` (a worker, verb or recovery past its time). The last two must be 0.
 `--share 0.1` makes a tenth of the tries. All of it takes about 40 minutes; `tests/test_campaign.py` is a short form.
 
-A new kind of fault is one function in PARTS: the faults of an emulated bus (late answers, power cycles, unplugging)
-belong there, with a rig whose bench is that bus.
+A new kind of fault is one function in PARTS. The faults of a bus, on emulated servos, are in `servo_faults`.
 """
 
 from __future__ import annotations
@@ -15,16 +14,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import random
 import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +40,8 @@ from services.log.scribe import fold
 from sessions.models import SessionStatus, Verdict
 from sessions.store import SessionStore
 from tests import ROOT
+from tests.bench.counting import Count, chance, within
+from tests.bench.servo_faults import SERVO_PARTS
 from tests.support import evaluating, trainings
 from tests.support.rig import Rig, follow, gone, say, take, wait_until
 from tests.support.zygote import Zygote
@@ -54,41 +53,7 @@ DELAYS_S = (0.0, 0.0, 0.001, 0.005, 0.02, 0.05)
 """From an answer to the kill."""
 
 
-@dataclass
-class Count:
-    """What became of one part's tries."""
-
-    tried: int = 0
-    acknowledged: int = 0
-    lost: int = 0
-    hung: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    def check(self, kept: bool, what: str) -> None:
-        """One acknowledged fact, and whether it is there."""
-        self.acknowledged += 1
-        if not kept:
-            self.lost += 1
-            self.notes.append(f"lost: {what}")
-
-    def hang(self, what: str) -> None:
-        """Something did not end in its time."""
-        self.hung += 1
-        self.notes.append(f"hung: {what}")
-
-
 Part = Callable[[Rig, int], Awaitable[Count]]
-chance = random.Random(9)
-
-
-@asynccontextmanager
-async def within(count: Count, seconds: float, what: str) -> AsyncIterator[None]:
-    """Counts as hung what takes longer."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError:
-        count.hang(what)
 
 
 def kill(rig: Rig, run: RunFolder, count: Count) -> Snapshot:
@@ -473,21 +438,26 @@ PARTS: dict[str, tuple[Part, int]] = {
     "dropped terminals": (terminals, 20),
     "full disk, recording": (full_while_recording, 5),
     "full disk, training": (full_while_training, 5),
-    # The faults of an emulated bus go here.
+    **SERVO_PARTS,
 }
 """Each part with its tries."""
 
 
 @contextmanager
 def quick_workers() -> Iterator[None]:
-    """Workers are forked from a process that has LeRobot loaded."""
-    zygote, stock = Zygote(), services.live.launch.spawn
-    services.live.launch.spawn = zygote.spawn
-    try:
-        yield
-    finally:
-        services.live.launch.spawn = stock
-        zygote.close()
+    """Workers are forked from a process that has LeRobot loaded.
+
+    Their device locks are in a folder of their own: other emulators on this machine have the same pseudo-terminals.
+    """
+    with tempfile.TemporaryDirectory() as locks:
+        here = f"from pathlib import Path; device_locks.device_lock_folder = lambda: Path({locks!r})"
+        zygote, stock = Zygote(f"from services.bench import device_locks; {here}"), services.live.launch.spawn
+        services.live.launch.spawn = zygote.spawn
+        try:
+            yield
+        finally:
+            services.live.launch.spawn = stock
+            zygote.close()
 
 
 async def run_part(name: str, tries: int, where: Path) -> Count:
@@ -510,13 +480,13 @@ def main() -> int:
     os.environ["LAB_CONSOLE_WARM"] = "0"
     os.environ["HF_HUB_OFFLINE"] = "1"
     bad = 0
-    print(f"{'':22} {'tried':>6} {'acknowledged':>13} {'lost':>5} {'hung':>5}", flush=True)
+    print(f"{'':24} {'tried':>6} {'acknowledged':>13} {'lost':>5} {'hung':>5}", flush=True)
     with tempfile.TemporaryDirectory() as where, quick_workers():
         for name in options.only:
             began = time.monotonic()
             count = asyncio.run(run_part(name, max(1, round(PARTS[name][1] * options.share)), Path(where)))
             seconds = time.monotonic() - began
-            row = f"{name:22} {count.tried:6} {count.acknowledged:13} {count.lost:5} {count.hung:5}"
+            row = f"{name:24} {count.tried:6} {count.acknowledged:13} {count.lost:5} {count.hung:5}"
             print(f"{row}   {seconds:4.0f} s", flush=True)
             for note in count.notes[:5]:
                 print(f"    {note}", flush=True)
