@@ -68,7 +68,8 @@ def _outcome(run: RunFolder, state: Snapshot) -> int:
     if state.status is SessionStatus.FINISHED:
         print(f"session {run.id} finished: {state.end_reason}{_result(state)}")
         return OK
-    complain(f"session {run.id} {state.status.value}: {state.end_reason}")
+    kept = f"; kept: {_newest(state)}" if _newest(state) else ""
+    complain(f"session {run.id} {state.status.value}: {state.end_reason}{kept}")
     if state.status is SessionStatus.CRASHED:
         show_log(run)
     return FAILED
@@ -76,7 +77,11 @@ def _outcome(run: RunFolder, state: Snapshot) -> int:
 
 def _result(state: Snapshot) -> str:
     """The loss and the newest checkpoint's path."""
-    if state.training is None or not state.training.checkpoints:
-        return ""
-    newest, loss = state.training.checkpoints[-1], state.training.metrics.get("loss")
-    return f"{'' if loss is None else f'; loss {loss:.3g}'}; checkpoint {newest.path}"
+    newest = _newest(state)
+    loss = state.training.metrics.get("loss") if state.training else None
+    return f"{'' if loss is None else f'; loss {loss:.3g}'}; checkpoint {newest}" if newest else ""
+
+
+def _newest(state: Snapshot) -> str:
+    """The newest checkpoint's path; empty without one."""
+    return state.training.checkpoints[-1].path if state.training and state.training.checkpoints else ""

@@ -392,16 +392,16 @@ def _check_recorded(disk: Path, saved: int, count: Count) -> None:
 
 
 async def full_while_training(rig: Rig, tries: int) -> Count:
-    """No room for a checkpoint: those before it are whole, the training goes on, and saves the last once there is."""
+    """No room for a checkpoint: the training waits for some. Where there never is, it gives up; the others are whole."""
     count = Count()
     await asyncio.to_thread(trainings.make_dataset, rig.folder, "cubes")
     for number in range(tries):
         count.tried += 1
         run = trainings.train(rig.folder, steps=60, save_freq=10, name=f"full{number}")
         async with within(count, 180, f"the training {run.id}"), rig.attached(run, drive=True) as link:
-            await _train_on_a_full_disk(rig, run, link)
+            await _train_on_a_full_disk(rig, run, link, stays_full=bool(number % 2))
         state = rig.snapshot(run)
-        if state.status is not SessionStatus.FINISHED:
+        if state.status is not (SessionStatus.ABORTED if number % 2 else SessionStatus.FINISHED):
             count.notes.append(f"{run.id}: {state.end_reason}")
         for told in state.training.checkpoints if state.training else ():
             count.check(not missing(Path(told.path)), told.path)
@@ -410,15 +410,15 @@ async def full_while_training(rig: Rig, tries: int) -> Count:
     return count
 
 
-async def _train_on_a_full_disk(rig: Rig, run: RunFolder, link: Link) -> None:
-    """No file of the trainer may grow, from its first checkpoint until it has said so."""
+async def _train_on_a_full_disk(rig: Rig, run: RunFolder, link: Link, *, stays_full: bool) -> None:
+    """No file of the trainer may grow, from its first checkpoint until it has said so, or to its end."""
     import psutil
 
     await link.until(lambda s: bool(s.training and s.training.checkpoints) or not s.running, 120)
     for process in psutil.Process(rig.pid(run)).children(recursive=True):
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     await link.until(lambda s: bool(s.alarms) or not s.running, 60)
-    for process in psutil.Process(rig.pid(run)).children(recursive=True):
+    for process in [] if stays_full else psutil.Process(rig.pid(run)).children(recursive=True):
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     await link.until(lambda s: not s.running, 120)
 
@@ -445,13 +445,15 @@ PARTS: dict[str, tuple[Part, int]] = {
 
 @contextmanager
 def quick_workers() -> Iterator[None]:
-    """Workers are forked from a process that has LeRobot loaded.
+    """Workers are forked from a process that has LeRobot loaded; trainings wait 10 s for room on a disk, not 10 min.
 
     Their device locks are in a folder of their own: other emulators on this machine have the same pseudo-terminals.
     """
     with tempfile.TemporaryDirectory() as locks:
         here = f"from pathlib import Path; device_locks.device_lock_folder = lambda: Path({locks!r})"
-        zygote, stock = Zygote(f"from services.bench import device_locks; {here}"), services.live.launch.spawn
+        impatient = "from services.workers.training import patience; patience.PATIENCE_S = 10.0"
+        first = f"from services.bench import device_locks; {here}; {impatient}"
+        zygote, stock = Zygote(first), services.live.launch.spawn
         services.live.launch.spawn = zygote.spawn
         try:
             yield

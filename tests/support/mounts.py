@@ -25,6 +25,17 @@ def bind(source: Path, target: Path, *, read_only: bool = False) -> Iterator[Pat
         _run("umount", str(target))
 
 
+@contextmanager
+def small_disk(target: Path, size: int) -> Iterator[Path]:
+    """An empty file system of `size` bytes at `target`."""
+    target.mkdir(parents=True, exist_ok=True)
+    _run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(target))
+    try:
+        yield target
+    finally:
+        _run("umount", "-l", str(target))
+
+
 def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 

@@ -21,6 +21,7 @@ class Outcome(StrEnum):
 
     FINISHED = "finished"
     STOPPED = "stopped"
+    GAVE_UP = "gave up"
     REFUSED = "refused"
     FAILED = "failed"
 

@@ -58,6 +58,8 @@ class Ending:
             case Outcome.STOPPED:
                 stop = self.stop or SIGTERM
                 return stop.status, f"stopped by {stop.by} at step {self._step_of_total()}, checkpoint saved"
+            case Outcome.GAVE_UP:
+                return SessionStatus.ABORTED, f"{self.ended.text}; {self._progress()}"
             case Outcome.REFUSED:
                 return SessionStatus.ABORTED, self.ended.text
             case Outcome.FAILED:

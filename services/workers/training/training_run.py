@@ -27,11 +27,10 @@ from services.workers.training.demonstrations import Demonstrations, provenance
 from services.workers.training.errors import cannot_write
 from services.workers.training.lerobot_hooks import hooked
 from services.workers.training.messages import DatasetRead, Ended, Outcome, Stepped, logged
+from services.workers.training.patience import Patience, remedy
 
 TICK_S = 1.0
 """How often the step is sent."""
-RETRY_PAUSES_S = (1.0, 2.0, 4.0, 10.0)
-"""Pauses between tries to save the last checkpoint; the last one repeats."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class Stopped(Exception):
 
 
 class GaveUp(Exception):
-    """The last checkpoint could not be saved, and the operator stopped waiting."""
+    """A checkpoint could not be saved for too long, or the operator stopped waiting."""
 
 
 class TrainingRun:
@@ -75,7 +74,7 @@ class TrainingRun:
         except Stopped:
             return Ended(outcome=Outcome.STOPPED, step=self.step)
         except GaveUp as gave_up:
-            return Ended(outcome=Outcome.FAILED, step=self.step, text=str(gave_up))
+            return Ended(outcome=Outcome.GAVE_UP, step=self.step, text=str(gave_up))
         return Ended(outcome=Outcome.FINISHED, step=self.step)
 
     # --- Watcher ------------------------------------------------------------------------------------
@@ -144,17 +143,13 @@ class TrainingRun:
         return due or self.channel.stop_requested
 
     def save(self, write: Callable[[Path], None], checkpoint: Path) -> None:
-        """Save a whole checkpoint. If the disk is full, skip a periodic one and retry the last one until it works."""
+        """Save a whole checkpoint. While the disk has no room for it, wait and try again. Raises GaveUp in the end."""
         self._send_step()
         self._enter_phase(Phase.SAVING, f"saving the checkpoint of step {self.step}")
-        began, tries = time.monotonic(), 0
+        began, patience = time.monotonic(), Patience(self.channel.wait)
         while (size := self._try_save(write, checkpoint)) is None:
-            if not self._last:
-                self._enter_phase(Phase.TRAINING)
-                return
-            if self.channel.wait(RETRY_PAUSES_S[min(tries, len(RETRY_PAUSES_S) - 1)]):
-                raise GaveUp(self._failed)
-            tries += 1
+            if why := patience.ends():
+                raise GaveUp(f"{self._failed}, {why}")
             self._send_step()  # a sign of life: waiting for disk space is not hanging
             began = time.monotonic()
         seconds = time.monotonic() - began
@@ -165,9 +160,8 @@ class TrainingRun:
 
     def saved(self, checkpoint: Path) -> None:
         """Point `last` at the checkpoint; leave the loop after a graceful stop."""
-        if not self._failed:
-            self._link(checkpoint)
-        if self.channel.stop_requested and self.step < self.config.steps and not self._failed:
+        self._link(checkpoint)
+        if self.channel.stop_requested and self.step < self.config.steps:
             raise Stopped
 
     def logged(self, metrics: dict[str, float]) -> None:
@@ -182,11 +176,6 @@ class TrainingRun:
         )  # fmt: skip
 
     # --- saving -------------------------------------------------------------------------------------
-
-    @property
-    def _last(self) -> bool:
-        """Whether no later checkpoint will follow this one."""
-        return self.channel.stop_requested or self.step >= self.config.steps
 
     def _try_save(self, write: Callable[[Path], None], checkpoint: Path) -> int | None:
         """The checkpoint's bytes, or None if the disk refused it; raises errors that do not concern the disk."""
@@ -220,14 +209,13 @@ class TrainingRun:
             self.channel.send(ev.AlarmCleared(source=AlarmSource.LAST))
 
     def _alarm_unsaved(self, reason: str) -> None:
-        """Raise an alarm: what was not saved, why, and what happens next. Once per checkpoint."""
+        """Raise an alarm: what is not saved, why, and what to do. Once for each reason."""
         failed = f"the checkpoint of step {self.step} could not be saved: {reason}"
         if failed == self._failed:
             return
         self._failed = failed
-        next_one = "it will be tried again" if self._last else "training goes on to the next checkpoint"
-        answer = "free the disk; stopping twice gives it up" if self._last else "free the disk"
-        self.channel.send(ev.AlarmRaised(source=AlarmSource.CHECKPOINT, text=f"{failed}; {next_one}", answer=answer))
+        text = f"{failed}; the training waits and tries again"
+        self.channel.send(ev.AlarmRaised(source=AlarmSource.CHECKPOINT, text=text, answer=remedy()))
 
     def _send_step(self) -> None:
         self._step_sent_at = time.monotonic()

@@ -79,6 +79,7 @@ def ending(output: Path, **known: Any) -> tuple[SessionStatus, str]:
         ({"ended": Ended(outcome=Outcome.FINISHED, step=100)}, SessionStatus.FINISHED, "trained all 100 steps"),
         ({"ended": Ended(outcome=Outcome.STOPPED), "stop": OPERATOR}, SessionStatus.FINISHED, "at step 41 of 100, "),
         ({"ended": Ended(outcome=Outcome.STOPPED), "stop": SIGTERM}, SessionStatus.ABORTED, "stopped by SIGTERM"),
+        ({"ended": Ended(outcome=Outcome.GAVE_UP, text="no room")}, SessionStatus.ABORTED, "no room; it was at "),
         ({"ended": Ended(outcome=Outcome.REFUSED, text="no such key")}, SessionStatus.ABORTED, "no such key"),
         ({"ended": Ended(outcome=Outcome.FAILED, text="KeyError: 'a'")}, SessionStatus.CRASHED, "KeyError: 'a'; it "),
         ({"started": None, "step": 0, "code": -9, "stop": SIGTERM}, SessionStatus.ABORTED, "by SIGTERM before the"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -381,42 +380,6 @@ def test_a_language_model_that_is_not_in_the_cache_is_reported(lab: Rig) -> None
     state = over(lab, training.begin(lab.folder, request))
     assert state.status is SessionStatus.ABORTED
     assert "initial weights of smolvla could not be fetched from the Hugging Face Hub" in state.end_reason
-
-
-def limit_files(process: psutil.Process, size: int) -> None:
-    """Let no file of the process grow beyond `size`: what a full disk does to a checkpoint."""
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
-async def test_without_room_a_checkpoint_is_left_out_and_the_last_one_waits_for_room(lab: Rig) -> None:
-    run = train(lab.folder, steps=60, save_freq=20, log_freq=20)
-    async with lab.attached(run) as link:
-        trainer = trainer_of(lab, run)
-        limit_files(trainer, 100_000)
-        state = await link.until(lambda s: "it will be tried again" in " ".join(a.text for a in s.alarms), 20)
-        assert state.phase is Phase.SAVING
-        limit_files(trainer, resource.RLIM_INFINITY)
-        state = await link.until(lambda s: not s.running, 30)
-    assert state.status is SessionStatus.FINISHED
-    assert [c.step for c in state.training.checkpoints] == [60]  # type: ignore[union-attr]
-    alarms = [e.text for e in lab.events(run, ev.AlarmRaised)]
-    assert alarms[0].startswith("the checkpoint of step 20 could not be saved: ")
-    assert alarms[0].endswith("training goes on to the next checkpoint")
-    assert lab.events(run, ev.AlarmCleared)
-    folder = lab.folder.outputs / "train" / "act_cubes" / "checkpoints"
-    assert sorted(p.name for p in folder.iterdir()) == ["000060", "last"]
-
-
-async def test_stopping_twice_gives_up_a_checkpoint_that_cannot_be_saved(lab: Rig) -> None:
-    run = train(lab.folder, **LONG)
-    async with lab.attached(run) as link:
-        limit_files(trainer_of(lab, run), 100_000)
-        await training.stop(link)
-        await link.until(lambda s: bool(s.alarms), 20)
-        await training.stop(link)
-        state = await link.until(lambda s: not s.running, 20)
-    assert state.status is SessionStatus.CRASHED
-    assert "could not be saved" in state.end_reason and "no checkpoint was saved" in state.end_reason
 
 
 # -- a trainer that hangs ---------------------------------------------------------------------------------------
