@@ -1,7 +1,8 @@
-"""Damaged log files that were set aside: told to people until they had a day to see it.
+"""What was damaged in the log and set aside: told to people until they had a day to see it.
 
 The scribe is mostly the first to find a damaged sessions.json, and nobody reads what it says. Each
-`sessions.json.corrupt-*` beside the log is told; when a person was first shown it is kept in a file of its own.
+`sessions.json.corrupt-*` (a whole file) and `sessions.json.damaged-*` (single sessions) beside the log is told; when a
+person was first shown it is kept in a file of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 from services.folders import DataFolder
 from sessions.files import write_atomically
+from sessions.storage import SINGLE, WHOLE
 
 SEEN = "sessions.json.seen"
 DAY_S = 24 * 3600.0
@@ -23,12 +25,15 @@ def unseen(folder: DataFolder) -> str:
     """What people should know of damaged logs, in a sentence; empty if there are none or they have been seen."""
     shown, now = _shown(folder), time.time()
     names = [name for name in _set_aside(folder) if now - shown.get(name, now) < DAY_S]
-    if not names:
-        return ""
-    return (
-        f"sessions.json was damaged and set aside as {', '.join(names)}; the log was rebuilt from the runs under "
-        f"{folder.runs}; sessions whose run folder is gone remain in that file only"
-    )
+    files = [name for name in names if f".{WHOLE}-" in name]
+    single = [name for name in names if name not in files]
+    parts = [
+        f"sessions.json was damaged and set aside as {', '.join(files)}; the log was rebuilt from the runs under "
+        f"{folder.runs}; sessions whose run folder is gone remain in that file only" if files else "",
+        f"sessions that could not be read were set aside in {', '.join(single)}, and read again from their run "
+        "folders; those whose run folder is gone remain there only" if single else "",
+    ]  # fmt: skip
+    return "; ".join(part for part in parts if part)
 
 
 def mark_shown(folder: DataFolder) -> None:
@@ -42,7 +47,8 @@ def mark_shown(folder: DataFolder) -> None:
 
 
 def _set_aside(folder: DataFolder) -> list[str]:
-    return sorted(path.name for path in _file(folder).parent.glob(f"{_file(folder).name}.corrupt-*"))
+    file = _file(folder)
+    return sorted(path.name for kind in (WHOLE, SINGLE) for path in file.parent.glob(f"{file.name}.{kind}-*"))
 
 
 def _file(folder: DataFolder) -> Path:

@@ -24,10 +24,11 @@ from services.live.crashes import close_crashed, crash_at
 from services.live.event_log import is_live, parse
 from services.live.snapshots import Snapshot, replay
 from services.log.documents import document
+from services.units import plural
 from sessions.document import Session
 from sessions.files import open_to_read
 from sessions.locks import Lock, LockBusy
-from sessions.store import CorruptStore, FoldMark, SessionStore, StoreProblem
+from sessions.store import CorruptStore, DamagedSessions, FoldMark, SessionStore, StoreProblem
 
 TICK_S = 0.2
 """Interval between passes over the live runs; longer if the store is slow."""
@@ -107,13 +108,36 @@ class Scribe:
 
     def sessions(self) -> list[Session]:
         """Every session, newest first, including those that could not be stored. Raises StoreProblem."""
+        merged = {s.id: s for s in self._stored()} | self.unsaved
+        return sorted(merged.values(), key=lambda s: (s.started.at, s.id), reverse=True)
+
+    def _stored(self) -> list[Session]:
+        """The documents in the log, after what is damaged was set aside. Raises StoreProblem."""
         try:
             stored = self.store.all()
         except CorruptStore as damage:
             self._recover_from(damage)
             stored = self.store.all()
-        merged = {s.id: s for s in stored} | self.unsaved
-        return sorted(merged.values(), key=lambda s: (s.started.at, s.id), reverse=True)
+        except DamagedSessions as damage:
+            stored = self._recover_sessions(damage)
+        if self.store.unreadable:
+            self._tell(f"the log's documents of {', '.join(self.store.unreadable)} cannot be read, nor set aside")
+        return stored
+
+    def _recover_sessions(self, damage: DamagedSessions) -> list[Session]:
+        """Fold the runs of damaged documents anew, as far as they are still there."""
+        with suppress(StoreProblem):  # a full disk: they are listed from memory
+            self._pass(everything=True)
+        stored = self.store.all()
+        known = {session.id for session in stored} | self.unsaved.keys()
+        gone = [name for name in damage.reasons if name not in known]
+        where = f"the run folder of {', '.join(gone)} is gone" if gone else "read again from the run folder"
+        self._tell(f"{damage}; {where}")
+        return stored
+
+    def _tell(self, message: str) -> None:
+        self.message = message
+        self._report(message)
 
     def rebuild(self) -> int:
         """Fold every run anew; documents whose run is gone stay. Returns the number of runs folded."""
@@ -126,9 +150,8 @@ class Scribe:
     def _recover_from(self, damage: CorruptStore) -> None:
         self._tails.clear()
         self._pass(everything=True)
-        rebuilt = f"and rebuilt from {_counted(len(self.store.all()), 'run')} under {self.folder.runs}"
-        self.message = f"{damage}, {rebuilt}; sessions whose run folder is gone remain in that file only"
-        self._report(self.message)
+        rebuilt = f"and rebuilt from {plural(len(self.store.all()), 'run')} under {self.folder.runs}"
+        self._tell(f"{damage}, {rebuilt}; sessions whose run folder is gone remain in that file only")
 
     def _pass(self, everything: bool) -> bool:
         marks = self.store.folded(None if everything else self._tails)
@@ -216,10 +239,6 @@ def _is_starting(run: RunFolder) -> bool:
         info = run.root.stat()
         return stat.S_ISDIR(info.st_mode) and time.time() - info.st_mtime < STARTING_S
     return False
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def fold(folder: DataFolder) -> str:

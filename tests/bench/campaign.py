@@ -392,7 +392,7 @@ def _check_recorded(disk: Path, saved: int, count: Count) -> None:
 
 
 async def full_while_training(rig: Rig, tries: int) -> Count:
-    """No room for a checkpoint: the training waits for some. Where there never is, it gives up; the others are whole."""
+    """No room for a checkpoint: the training waits for some, gives up where there never is; the others are whole."""
     count = Count()
     await asyncio.to_thread(trainings.make_dataset, rig.folder, "cubes")
     for number in range(tries):

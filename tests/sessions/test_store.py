@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
 import pytest
 from tinydb import TinyDB
 
@@ -23,11 +24,13 @@ from sessions.bench import Profile
 from sessions.document import Session
 from sessions.facts import TakeLost
 from sessions.models import Episode, Note
-from sessions.store import CorruptStore, FoldMark, NewerStore, SessionStore, StoreProblem
+from sessions.storage import NO_DOCUMENT
+from sessions.store import CorruptStore, DamagedSessions, FoldMark, NewerStore, SessionStore, StoreProblem
 from tests import ROOT
 from tests.support import facts
 
 FULL_DISK_BYTES = 2_000
+MARK = FoldMark(size=1, mtime_ns=2, ended=True)
 
 
 def session(number: int, *, name: str = "", **more: Any) -> Session:
@@ -280,10 +283,6 @@ def kill_a_writer(path: Path, after_s: float) -> int:
         (b'{"schema": {"1": {"version": 0}}}', "schema"),
         (b'{"schema": {"1": {"version": "1"}}}', "schema"),
         (b'{"schema": {"1": {"version": 1}}, "sessions": []}', "schema"),
-        (b'{"schema": {"1": {"version": 1}}, "sessions": {"a": 1}}', "schema"),
-        (b'{"schema": {"1": {"version": 1}}, "sessions": {"a": {"id": "a"}}}', "does not fit"),
-        (b'{"schema": {"1": {"version": 1}}, "sessions": {"a": {"id": "a", "training": "?"}}}', "does not fit"),
-        (b'{"schema": {"1": {"version": 2}}, "sessions": {"a": {"id": "a"}}}', "does not fit"),
     ],
 )
 def test_a_damaged_file_is_set_aside_once_and_named(path: Path, content: bytes, reason: str) -> None:
@@ -297,6 +296,37 @@ def test_a_damaged_file_is_set_aside_once_and_named(path: Path, content: bytes, 
         assert store.all() == []
         store.put(session(1))
         assert len(store.all()) == 1
+
+
+@pytest.mark.parametrize("row", [1, None, {"id": "a"}, {"id": "a", "training": "?"}, {"started": {}, "last_seq": "x"}])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_session_that_cannot_be_read_is_set_aside_alone(path: Path, version: int, row: object) -> None:
+    with SessionStore(path) as store:
+        store.put(session(1), session(2), folded={"bad": MARK, "good": MARK})
+    document = orjson.loads(path.read_bytes())
+    if version == 1:
+        document = {"sessions": {}, "folded": document["folded"]}
+    document["schema"] = {"1": {"version": version}}
+    document["sessions"]["bad"] = row
+    path.write_bytes(orjson.dumps(document))
+    with SessionStore(path) as store:
+        with pytest.raises(DamagedSessions, match="session bad cannot be read") as told:
+            store.all()
+        kept = orjson.loads(told.value.kept_as.read_bytes())["sessions"]
+        assert list(kept) == ["bad"] and (kept["bad"] == row or kept["bad"] == {NO_DOCUMENT: row})
+        assert told.value.kept_as.name.startswith("sessions.json.damaged-20")
+        assert [s.id for s in store.all()] == ([session(2).id, session(1).id] if version == 2 else [])
+        assert "bad" not in store.folded() and store.get("bad") is None
+    assert not list(path.parent.glob("*.corrupt*"))
+
+
+def test_a_damaged_session_is_replaced_by_one_that_is_whole(store: SessionStore, path: Path) -> None:
+    store.put(session(1))
+    document = orjson.loads(path.read_bytes())
+    document["sessions"][session(1).id] = {"id": "?"}
+    path.write_bytes(orjson.dumps(document))
+    store.put(session(1))
+    assert store.get(session(1).id) == session(1)
 
 
 def test_a_write_meets_the_damage_before_it_destroys_the_evidence(path: Path) -> None:
@@ -401,7 +431,7 @@ def test_a_full_disk_is_said_and_changes_nothing(store: SessionStore, path: Path
 
 
 def test_a_lock_that_nobody_lets_go_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sessions.store.LOCK_PATIENCE_S", 0.05)
+    monkeypatch.setattr("sessions.storage.LOCK_PATIENCE_S", 0.05)
     with SessionStore(path) as holder, SessionStore(path) as other:
         with holder._storage.transaction(), pytest.raises(StoreProblem, match=r"over 0\.05 s by another process"):
             other.put(session(1))

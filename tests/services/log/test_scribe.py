@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +20,7 @@ from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, read_events
 from services.live.snapshots import replay
+from services.log import damage, logbook
 from services.log import scribe as scribe_module
 from services.log.documents import document
 from services.log.scribe import Scribe, Tail, fold, rebuild
@@ -169,7 +173,62 @@ def test_a_damaged_document_is_found_when_it_is_listed(folder: DataFolder) -> No
     with Scribe(folder) as scribe:
         scribe.step()
         assert [s.status for s in scribe.sessions()] == [SessionStatus.FINISHED]
-        assert "rebuilt from 1 run " in scribe.message
+        assert f"session {ID} cannot be read" in scribe.message and "read again from the run folder" in scribe.message
+
+
+def spoil(folder: DataFolder, number: int) -> dict[str, Any]:
+    """Damage the document of this session; returns what lies there now."""
+    document = json.loads(folder.sessions_file.read_bytes())
+    document["sessions"][session_id(number)]["ended"] = "?"
+    folder.sessions_file.write_text(json.dumps(document))
+    return cast("dict[str, Any]", document["sessions"][session_id(number)])
+
+
+def test_one_damaged_session_hides_no_other_and_is_told_until_it_was_seen(folder: DataFolder) -> None:
+    for n in (1, 2, 3):
+        write_run(folder, session_id(n))
+    fold(folder)
+    for n in (1, 2):
+        shutil.rmtree(folder.run(session_id(n)).root)
+    spoilt = spoil(folder, 1)
+    for _ in range(2):
+        book = logbook.sessions(folder)
+        assert [s.id for s in book.sessions] == [session_id(3), session_id(2)], "archived sessions stay, too"
+        assert book.message and "sessions.json.damaged-" in book.message and "run folder" in book.message
+    (aside,) = folder.root.glob("sessions.json.damaged-*")
+    assert json.loads(aside.read_bytes())["sessions"] == {session_id(1): spoilt}
+    damage.mark_shown(folder)
+    shown = json.loads((folder.root / damage.SEEN).read_bytes())
+    (folder.root / damage.SEEN).write_text(json.dumps({name: at - damage.DAY_S for name, at in shown.items()}))
+    assert logbook.sessions(folder).message is None
+
+
+def test_a_damaged_session_on_a_disk_that_cannot_be_written_is_said_and_left(folder: DataFolder) -> None:
+    for n in (1, 2):
+        write_run(folder, session_id(n))
+    fold(folder)
+    spoil(folder, 1)
+    before = folder.sessions_file.read_bytes()
+    with read_only(folder.root):
+        book = logbook.sessions(folder)
+    assert [s.id for s in book.sessions] == [session_id(2)]
+    assert book.message and f"{session_id(1)} cannot be read" in book.message
+    assert folder.sessions_file.read_bytes() == before
+
+
+def test_a_damaged_fold_mark_only_costs_another_look_at_the_run(folder: DataFolder) -> None:
+    for n in (1, 2):
+        write_run(folder, session_id(n))
+    fold(folder)
+    document = json.loads(folder.sessions_file.read_bytes())
+    document["folded"][session_id(1)]["size"] = "much"
+    document["folded"][session_id(2)] = 7
+    folder.sessions_file.write_text(json.dumps(document))
+    book = logbook.sessions(folder)
+    assert (len(book.sessions), book.message) == (2, None)
+    assert not list(folder.root.glob("sessions.json.*-2*"))
+    folded = json.loads(folder.sessions_file.read_bytes())["folded"]
+    assert all(isinstance(mark["size"], int) for mark in folded.values())
 
 
 def test_a_deleted_log_comes_back(folder: DataFolder) -> None:
