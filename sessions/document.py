@@ -7,6 +7,7 @@ import msgspec
 from sessions.facts import (
     BenchConnected,
     CheckpointSaved,
+    DatasetRecovered,
     PolicyLoaded,
     SessionEnded,
     SessionStarted,
@@ -86,13 +87,15 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One session in the log. Times are Unix seconds; `alarms` are the texts of the last alarms.
 
-    `connected` is null if the bench never answered, and for a training; `lost` are takes that could not be saved;
+    `connected` is null if the bench never answered, and for a training; `repairs` are those of its dataset before it
+    was opened; `lost` are takes that could not be saved;
     `policy` is the policy of an evaluation; `last_seq` is the newest event included.
     """
 
     started: SessionStarted
     connected: BenchConnected | None = None
     ended: SessionEnded | None = None
+    repairs: tuple[DatasetRecovered, ...] = ()
     episodes: tuple[Episode, ...] = ()
     lost: tuple[TakeLost, ...] = ()
     training: Training | None = None

@@ -86,6 +86,21 @@ class BenchConnected(Event, frozen=True, kw_only=True, tag=True):
     calibration: dict[str, str] = {}
 
 
+class DatasetRecovered(Event, frozen=True, kw_only=True, tag=True):
+    """The dataset was repaired before it was opened: `summary` says it in a sentence.
+
+    `quarantined` are the files that were moved to the folder `where`, `rewritten` those whose former state is kept
+    there; all are paths inside the dataset. Older files do not name the rewritten ones.
+    """
+
+    episodes: int
+    frames: int
+    summary: str
+    quarantined: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
+    where: str = ""
+
+
 class TakeLost(Event, frozen=True, kw_only=True, tag=True):
     """A take, or a trial's motion, could not be saved as an episode; `where` is the folder with its remains, if any."""
 

@@ -16,9 +16,8 @@ class News:
     """Reports takes, verdicts, checkpoints, alarms and notes on the policy, each once."""
 
     def __init__(self) -> None:
-        self._episodes = self._lost = self._checkpoints = self._notes = 0
+        self._episodes = self._lost = self._checkpoints = self._notes = self._repairs = 0
         self._alarms: tuple[str, ...] = ()
-        self._recovered = ""
         self._verdicts: dict[int, tuple[Verdict | None, str]] = {}
 
     def of(self, state: Snapshot) -> list[str]:
@@ -26,7 +25,7 @@ class News:
         evaluates = state.started is not None and state.started.kind is SessionKind.EVAL
         notes = _notes(state)
         lines = [f"note: {text}" for text in notes[self._notes :]]
-        lines += [f"the dataset was repaired: {state.recovered}"] if state.recovered != self._recovered else []
+        lines += [f"the dataset was repaired: {repair.summary}" for repair in state.repairs[self._repairs :]]
         lines += [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
         lines += [line for trial in state.trials if (line := self._verdict(trial, place(state.trials, trial.index)))]
         lines += [_lost(e, state.trials if evaluates else None) for e in state.lost[self._lost :]]
@@ -34,7 +33,7 @@ class News:
         lines += [_checkpoint(c) for c in checkpoints[self._checkpoints :]]
         lines += [f"ALARM {text}" for text in appended(self._alarms, state.alarm_history)]
         self._episodes, self._lost, self._checkpoints = len(state.episodes), len(state.lost), len(checkpoints)
-        self._alarms, self._notes, self._recovered = state.alarm_history, len(notes), state.recovered
+        self._alarms, self._notes, self._repairs = state.alarm_history, len(notes), len(state.repairs)
         return lines
 
     def _verdict(self, trial: Trial, number: int) -> str:

@@ -34,19 +34,29 @@ def camera_keys(features: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 def find_cameras(names: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
     """The cameras of `names` that `wanted` means: by name, by key, or by the last part of the key. Once each.
 
-    Raises UnknownCamera.
+    `wanted` is a list that was split at its commas; a camera's name may have some, too. Raises UnknownCamera.
     """
-    return tuple(dict.fromkeys(_find(names, stripped) for word in wanted if (stripped := word.strip())))
+    words, found = [stripped for word in wanted if (stripped := word.strip())], list[str]()
+    while words:
+        length = next((n for n in range(len(words), 1, -1) if _matching(names, ",".join(words[:n]))), 1)
+        found.append(_find(names, ",".join(words[:length])))
+        words = words[length:]
+    return tuple(dict.fromkeys(found))
 
 
 def _find(names: Sequence[str], word: str) -> str:
-    if (name := camera_name(word)) in names:
-        return name
-    ends = [name for name in names if name.endswith(f".{word}")]
-    if len(ends) == 1:
-        return ends[0]
+    found = _matching(names, word)
+    if len(found) == 1:
+        return found[0]
     has = f"it has {', '.join(names)}" if names else "it has no camera"
     raise UnknownCamera(f"no camera {word!r} to leave out: {has}")
+
+
+def _matching(names: Sequence[str], word: str) -> list[str]:
+    """The one of this name or key, else those whose key ends in the word."""
+    if (name := camera_name(word)) in names:
+        return [name]
+    return [name for name in names if name.endswith(f".{word}")]
 
 
 def channels(feature: Mapping[str, Any]) -> int:

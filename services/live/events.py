@@ -16,16 +16,6 @@ from sessions.facts import Event, SessionStarted
 from sessions.models import EndedBy, Verdict
 
 
-class DatasetRecovered(Event, frozen=True, kw_only=True, tag=True):
-    """The dataset was repaired before it was opened."""
-
-    episodes: int
-    frames: int
-    summary: str
-    quarantined: tuple[str, ...] = ()
-    where: str = ""
-
-
 class DatasetOpened(Event, frozen=True, kw_only=True, tag=True):
     """The dataset is open for writing and holds `episodes` so far, `accepted` of them accepted."""
 

@@ -60,7 +60,7 @@ class Snapshot:
     dataset_episodes: int = 0
     dataset_accepted: int = 0
     resumed: bool = False
-    recovered: str = ""
+    repairs: tuple[ev.DatasetRecovered, ...] = ()
     episodes: tuple[Episode, ...] = ()
     lost: tuple[ev.TakeLost, ...] = ()
     training: Training | None = None
@@ -171,7 +171,7 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
         ):
             return _take(s, event)
         case ev.DatasetRecovered():
-            return replace(s, recovered=event.summary)
+            return replace(s, repairs=(*s.repairs, event))
         case ev.DatasetOpened():
             return replace(s, dataset_episodes=event.episodes, dataset_accepted=event.accepted, resumed=event.resumed)
         case ev.Held():

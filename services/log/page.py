@@ -27,6 +27,10 @@ FINGERPRINT = 12
 """Hexadecimal digits shown of a calibration's fingerprint; `sessions --json` has all 64."""
 
 
+FILES_SHOWN = 20
+"""Files named for a repair; the quarantine's reason.txt and `sessions --json` have all."""
+
+
 def page(session: Session, zone: tzinfo | None = None) -> Page:
     """Everything that the log knows of a session; times in `zone`, by default the machine's."""
     sections = [_session(session, zone), *_work(session, zone), _remarks(session), _made_with(session)]
@@ -68,7 +72,7 @@ def _session(session: Session, zone: tzinfo | None) -> Section:
         row("bench", f"{session.bench} on {session.host}") if session.bench else row("host", session.host),
         row("calibration", *_calibration(session)),
     ]
-    return section("session", [*rows, *_rows_of_kind(session)])
+    return section("session", [*rows, *_rows_of_kind(session), *_repairs(session)])
 
 
 def _calibration(session: Session) -> list[str]:
@@ -126,6 +130,24 @@ def _lost(session: Session) -> list[Row]:
         why = text(f"{name}: {lost.reason}", Tone.WARNING, Symbol.WARNING)
         rows.append(row("lost", why, quiet(f"what there is of it: {lost.where}" if lost.where else "")))
     return rows
+
+
+def _repairs(session: Session) -> list[Row]:
+    """What this session changed in its dataset before it opened it: files moved away, files rewritten."""
+    rows = []
+    for repair in session.repairs:
+        rows.append(row("repaired", text(repair.summary, Tone.WARNING, Symbol.WARNING)))
+        rows.append(row("repaired", *_files("moved", repair.quarantined, f"to {repair.where}")))
+        rows.append(row("repaired", *_files("rewritten", repair.rewritten, f"as before in {repair.where}")))
+    return rows
+
+
+def _files(done: str, files: tuple[str, ...], where: str) -> list[Value]:
+    """What happened to these files; nothing if there are none."""
+    if not files:
+        return []
+    more = f" and {len(files) - FILES_SHOWN} more" if len(files) > FILES_SHOWN else ""
+    return [text(f"{done}: {', '.join(files[:FILES_SHOWN])}{more}"), quiet(where)]
 
 
 def _bench_rows(session: Session) -> list[Row]:

@@ -12,6 +12,7 @@ from typing import Any
 from services.datasets.cameras import COLOUR, camera_keys, channels
 from services.refusal import Refusal
 
+OBSERVED = "observation."
 ANY_CHANNELS = ("tdmpc", "gaussian_actor")
 """Policies of LeRobot whose first layer takes as many channels as the pictures have; the others take colour only."""
 ONE_CAMERA = ("tdmpc", "vqbet")
@@ -25,6 +26,7 @@ def check_cameras(
     if policy not in types:
         return
     keys = {name: key for name, key in camera_keys(features).items() if name not in left_out}
+    _check_keys(keys, left_out)
     _check_channels(policy, {name: channels(features[key]) for name, key in keys.items()}, left_out)
     if policy in ONE_CAMERA and len(keys) > 1:
         raise Refusal(
@@ -39,6 +41,21 @@ def check_cameras(
             f"policy {policy} takes pictures of one size, and those of {', '.join(odd)} differ from {first}'s: "
             f"{_without(odd, left_out)}"
         )
+
+
+def _check_keys(keys: Mapping[str, str], left_out: Sequence[str]) -> None:
+    """LeRobot counts every picture among a policy's inputs, and gives it those whose key begins with `observation.`.
+
+    The first step then fails (processor/converters.py batch_to_transition).
+    """
+    unseen = [name for name, key in keys.items() if not key.startswith(OBSERVED)]
+    if not unseen:
+        return
+    given = f"LeRobot gives a policy only pictures whose key begins with {OBSERVED!r}, and this dataset's "
+    given += f"{', '.join(unseen)} {'does' if len(unseen) == 1 else 'do'} not"
+    if len(unseen) < len(keys):
+        raise Refusal(f"{given}: {_without(unseen, left_out)}")
+    raise Refusal(f"{given}: convert it to such keys (observation.images.{unseen[0]}) before it is trained on")
 
 
 def _check_channels(policy: str, found: Mapping[str, int], left_out: Sequence[str]) -> None:

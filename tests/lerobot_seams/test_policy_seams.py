@@ -92,3 +92,18 @@ def test_act_takes_no_depth_map() -> None:
     batch = {"observation.state": torch.zeros(1, 6), "observation.images.0": torch.zeros(1, 1, 32, 32)}
     with pytest.raises(RuntimeError, match="channels"):
         ACTPolicy(config).eval().predict_action_chunk(batch)
+
+
+def test_lerobot_counts_every_picture_among_a_policys_inputs_and_gives_it_only_observations() -> None:
+    import torch
+    from lerobot.processor.converters import batch_to_transition
+    from lerobot.utils.feature_utils import dataset_to_policy_features
+
+    from services.training.camera_fit import OBSERVED
+
+    picture = {"dtype": "image", "shape": (32, 32, 3), "names": ["height", "width", "channels"]}
+    assert set(dataset_to_policy_features({"image": picture, f"{OBSERVED}image": picture})) == {
+        "image", f"{OBSERVED}image",
+    }  # fmt: skip
+    given = batch_to_transition({"image": torch.zeros(1), f"{OBSERVED}image": torch.zeros(1)})
+    assert set(given["observation"]) == {f"{OBSERVED}image"}

@@ -72,7 +72,7 @@ def _clear(root: Path) -> Recovery | None:
     if not left:
         return None
     summary = f"no episode had been saved; the files that were there are in {quarantine.name}"
-    return Recovery(0, 0, tuple(quarantine.moved), quarantine.name, summary)
+    return Recovery(0, 0, tuple(quarantine.moved), tuple(quarantine.copied), quarantine.name, summary)
 
 
 def refuse_unfit(root: Path, fps: int, robot_type: str | None, features: dict[str, dict[str, Any]]) -> None:

@@ -33,11 +33,15 @@ TASKS_BACKUP = "meta/tasks.parquet.bak"
 
 @dataclass(frozen=True)
 class Recovery:
-    """What a recovery found and did: `quarantined` are paths relative to the dataset, moved to `where`."""
+    """What a recovery found and did: `quarantined` are paths relative to the dataset, moved to `where`.
+
+    `rewritten` are those that were changed in their place; they are kept there as they were.
+    """
 
     episodes: int
     frames: int
     quarantined: tuple[str, ...]
+    rewritten: tuple[str, ...]
     where: str
     summary: str
 
@@ -48,6 +52,7 @@ class Recovery:
             frames=self.frames,
             summary=self.summary,
             quarantined=self.quarantined,
+            rewritten=self.rewritten,
             where=self.where,
         )
 
@@ -88,7 +93,8 @@ def repair(survey: Survey, *, reason: str = "", cut: bool = False, into: Quarant
         summary += f"; {', '.join(quarantine.copied)} as before: {quarantine.name}"
     if message:
         summary += f"; {message}"
-    return Recovery(survey.episodes, survey.frames, tuple(quarantine.moved), quarantine.name, summary)
+    moved, copied = tuple(quarantine.moved), tuple(quarantine.copied)
+    return Recovery(survey.episodes, survey.frames, moved, copied, quarantine.name, summary)
 
 
 def write_backups(root: Path) -> None:

@@ -34,6 +34,14 @@ def test_a_camera_is_found_by_its_name_by_its_key_or_by_the_end_of_it() -> None:
         find_cameras(names, ["wrist"])
 
 
+def test_a_camera_with_a_comma_in_its_name_is_found_in_a_list() -> None:
+    names = ("a,b", "c=d", "a", "observation.x,y")
+    assert find_cameras(names, ["a", "b", "c=d"]) == ("a,b", "c=d")
+    assert find_cameras(names, ["c=d", " a", "observation.x", "y"]) == ("c=d", "a", "observation.x,y")
+    with pytest.raises(UnknownCamera, match="no camera 'b'"):
+        find_cameras(names, ["b", "a"])
+
+
 @pytest.mark.parametrize(
     ("feature", "count"),
     [

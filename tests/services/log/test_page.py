@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.live import events as ev
+from services.live.snapshots import replay
+from services.log.documents import document
 from services.log.page import page
 from services.log.sections import Interval, Page, Row, Symbol, Value, as_json
 from services.tone import Tone
@@ -51,6 +53,33 @@ def test_every_kind_has_a_page_even_with_nothing_in_it(kind: SessionKind) -> Non
     assert rows(made, "operator")[0].text == "not told"
     assert all(row.values for section in made.sections for row in section.rows)
     assert not any("None" in text for text in texts(made))
+
+
+@pytest.mark.parametrize("kind", [SessionKind.RECORD, SessionKind.EVAL])
+def test_a_page_lists_what_the_session_repaired_in_its_dataset(kind: SessionKind) -> None:
+    where, moved = "quarantine/20260217-142001", tuple(f"data/chunk-000/file-{n:03d}.parquet" for n in range(25))
+    two = (
+        ev.DatasetRecovered(episodes=3, frames=90, summary="recovered 3 episodes", quarantined=moved[:2], where=where),
+        ev.DatasetRecovered(
+            episodes=3, frames=90, summary="again", quarantined=moved, rewritten=("meta/stats.json",), where=where
+        ),
+    )
+    session = replay_of(ev.SessionStarted(id="s", pid=1, host="h", request=a_session(kind).request), *two)
+    assert session.repairs == two
+    told = [row.text for row in rows(page(session, UTC), "repaired")]
+    assert told == [
+        "recovered 3 episodes",
+        f"moved: {moved[0]}, {moved[1]}, to {where}",
+        "again",
+        f"moved: {', '.join(moved[:20])} and 5 more, to {where}",
+        f"rewritten: meta/stats.json, as before in {where}",
+    ]
+    assert rows(page(session, UTC), "repaired")[0].values[0].tone is Tone.WARNING
+
+
+def replay_of(*events: ev.Event) -> Session:
+    """The log's document of these events."""
+    return document(replay(msgspec.structs.replace(event, seq=n) for n, event in enumerate(events, 1)))
 
 
 def test_a_recordings_page_marks_episodes_and_says_why_some_are_flagged() -> None:

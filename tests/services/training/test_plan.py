@@ -187,6 +187,16 @@ def test_a_camera_of_another_tool_is_left_out_by_its_key_or_the_end_of_it(folder
         plan(folder, dataset="pusht", exclude_cameras=["wrist"])
 
 
+def test_pictures_that_lerobot_gives_no_policy_are_refused_before_the_start(folder: DataFolder) -> None:
+    write_features(folder, "libero", image=picture(), wrist_image=picture())
+    with pytest.raises(Refusal, match=r"begins with 'observation.', and this dataset's image, wrist_image do not"):
+        plan(folder, dataset="libero")
+    write_features(folder, "mixed", image=picture(), observation__image=picture())
+    with pytest.raises(Refusal, match=r"dataset's image does not: .* --exclude-cameras image$"):
+        plan(folder, dataset="mixed")
+    assert plan(folder, dataset="mixed", exclude_cameras=["image"]).exclude_cameras == ("image",)
+
+
 def test_a_depth_map_is_refused_before_the_start_with_what_leaves_it_out(folder: DataFolder) -> None:
     top, depth = picture(), picture(channels=1)
     write_features(folder, "deep", observation__images__top=top, observation__images__top_depth=depth)

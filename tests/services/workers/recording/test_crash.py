@@ -19,6 +19,8 @@ from services.live.crashes import close_crashed
 from services.live.event_log import EventLog, read_events
 from services.live.phases import Phase
 from services.live.snapshots import replay
+from services.log import logbook
+from services.log.page import page
 from tests.support.rig import Rig, finish, follow, gone, press, take, wait_until
 from tests.support.runs import session_id, started
 
@@ -76,12 +78,23 @@ async def test_no_acknowledged_episode_is_lost_whenever_the_worker_is_killed(
     with capsys.disabled():
         print(f"\n  killed while {', '.join(f'{p}: {points.count(p)}' for p in sorted(set(points)))}", end=" ")
     assert recoveries >= KILLS / 2, "the next start says what it did"
+    check_pages(quick_rig)
     run = quick_rig.record(**SESSION)
     async with quick_rig.attached(run) as link:
         await link.until(lambda s: s.phase is Phase.IDLE and s.dataset_episodes > 0, 20)
         os.kill(quick_rig.pid(run), signal.SIGTERM)
         await link.until(lambda s: not s.running, 30)
     check_dataset(quick_rig, acknowledged)
+
+
+def check_pages(rig: Rig) -> None:
+    """Each session's page lists what it moved away, and that lies there."""
+    for session in logbook.sessions(rig.folder).sessions:
+        told = "\n".join(row.text for section in page(session).sections for row in section.rows)
+        for repair in session.repairs:
+            assert repair.summary in told
+            for moved in (*repair.quarantined[:20], *repair.rewritten[:20]):
+                assert moved in told and (rig.folder.datasets / "demo" / repair.where / moved).exists()
 
 
 def check_dataset(rig: Rig, acknowledged: dict[int, int]) -> None:
