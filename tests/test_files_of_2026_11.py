@@ -122,6 +122,8 @@ def as_then(new: Any) -> Any:
         then |= started_then(new)
     elif new.get("type") == "CheckpointSaved":
         then["at_utc"] = utc_of(new["at"])
+    elif "phase" in new and "repairs" in new:
+        then["recovered"] = "".join(repair["summary"] for repair in new["repairs"][-1:])
     elif (new.get("started") or {}).get("type") == "TrainingStarted":
         then |= training_then(new)
     elif (new.get("started") or {}).get("type") == "SessionStarted" and "phase" not in new:
