@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from screens.desk.messages import SessionChanged, SnapshotArrived, StopAnswered, StopUnanswered, TelemetryArrived
@@ -20,6 +21,8 @@ from services.live.stop_line import StopLine
 from services.tone import Tone
 from sessions.models import SessionKind, SessionStatus
 
+JUST_S = 0.3
+
 
 class Attachment(Notifier):
     """`link` is None before the first session and after detaching; a finished session stays readable."""
@@ -32,6 +35,7 @@ class Attachment(Notifier):
         self.started_here = False
         self.lost_reason = ""
         self.held_ms = 0.0
+        self._stop_answered_at = 0.0
         self.unanswered = ""
         """What is being done about a stop that nothing answered; empty where none waits for its answer."""
         self._asked_for: SessionKind | None = None
@@ -105,8 +109,13 @@ class Attachment(Notifier):
 
     def stop_answered(self) -> None:
         """Uncover them."""
-        self.unanswered = ""
+        self.unanswered, self._stop_answered_at = "", time.monotonic()
         self.post(StopAnswered)
+
+    @property
+    def just_stopped(self) -> bool:
+        """Whether a key that is acted on now may be the one that has just stopped the arm: a stop overtakes keys."""
+        return time.monotonic() - self._stop_answered_at < JUST_S
 
     # --- attaching and detaching ----------------------------------------------------------------
 

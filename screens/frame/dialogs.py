@@ -45,7 +45,7 @@ class Dialog[Result](ModalScreen[Result]):
         """Stop as long as anything moves, otherwise close."""
         if self.desk.can_move:
             self.desk.stop()
-        else:
+        elif not self.desk.just_stopped:
             self.dismiss()
 
     def action_close(self) -> None:

@@ -1,0 +1,25 @@
+"""Leaving while a session runs."""
+
+from __future__ import annotations
+
+import asyncio
+
+from screens.desk.attachment import JUST_S
+from screens.frame.leave import LeaveQuestion
+from services.live.phases import Phase
+from services.live.stop_line import StopLine
+
+
+async def test_the_esc_that_stops_leaves_the_question_open_however_fast_the_arm_holds(open_console, make_worker):
+    async with open_console(line=StopLine()) as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        await console.attach(worker)
+        await console.press("q")
+        console.desk.stop()  # the terminal's own thread: it overtakes the key
+        await console.until(lambda: console.desk.snapshot.phase is Phase.HELD)
+        await console.press("escape")
+        assert isinstance(console.app.screen, LeaveQuestion)
+        await asyncio.sleep(JUST_S)
+        await console.press("escape")
+        assert not isinstance(console.app.screen, LeaveQuestion)
