@@ -60,8 +60,8 @@ class DemoDesk:
         return run
 
     def follow(self, terminal: Terminal, run: RunFolder) -> None:
-        """Space: the follower aligns and follows."""
-        terminal.press("space")
+        """Space, or p after a hold: the follower aligns and follows."""
+        terminal.press("p" if self.state(run).phase is Phase.HELD else "space")
         terminal.wait_until(lambda: self.state(run).phase.following, 30, "it does not follow")
 
     def start_take(self, terminal: Terminal, run: RunFolder) -> int:
