@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,14 +56,19 @@ def _devices(config: Mapping[str, Any], where: tuple[str, ...], data_dir: Path) 
     for name, value in config.items():
         if isinstance(value, Mapping):
             yield from _devices(value, (*where, name), data_dir)
-        elif name in _PATHS and address is None and (key := _key(name, value)):
+        elif name in _PATHS and address is None and (key := device_key(name, value)):
             yield key, f"{_device_name(where, name)} {value}"
     if address is not None:  # then `port` is a network port
         yield f"net:{address}", f"{_device_name(where, 'address')} {address}"
 
 
-def _key(name: str, value: object) -> str | None:
-    """The lock key of one setting; None if it names no device."""
+def device_key(name: str, value: object) -> str | None:
+    """The lock key of one setting of LeRobot's; None if it names no device.
+
+    A port may be a network port: then only the device's address counts, which `device_keys` sees.
+    """
+    if name not in _PATHS:
+        return None
     if name == "serial_number_or_name":
         return f"realsense:{value}" if value not in (None, "") else None
     if name == "index_or_path" and re.fullmatch(r"\d+", str(value)):
@@ -95,6 +101,7 @@ class DeviceLocks:
         self._holder = this_process(**{name: holder.get(name, "") for name in ("session", "bench", "operator")})
         self._locks: dict[str, Lock] = {}
         self._users: Counter[str] = Counter()
+        self._changing = threading.Lock()
         give_up = time.monotonic() + patience_s
         while (busy := self._take(keys)) is not None:
             if time.monotonic() > give_up:
@@ -107,16 +114,35 @@ class DeviceLocks:
         return key in self._locks
 
     def add(self, key: str, name: str) -> None:
-        """Hold a key more: a device is at another path now. Raises DeviceBusy."""
-        if not self.holds(key) and (busy := self._take_one(key, name)):
-            raise DeviceBusy(busy)
-        self._users[key] += 1
+        """Hold a key more: a device is at another path now. Any thread may call it. Raises DeviceBusy."""
+        with self._changing:
+            if not self.holds(key) and (busy := self._take_one(key, name)):
+                raise DeviceBusy(busy)
+            self._users[key] += 1
 
     def remove(self, key: str) -> None:
         """A device is at this key no more: release it, unless another device of the session is there now."""
-        self._users[key] -= 1
-        if self._users[key] <= 0 and (lock := self._locks.pop(key, None)) is not None:
-            lock.release()
+        with self._changing:
+            self._users[key] -= 1
+            if self._users[key] <= 0 and (lock := self._locks.pop(key, None)) is not None:
+                lock.release()
+
+    @contextmanager
+    def moving(self, before: str, after: str, name: str) -> Iterator[None]:
+        """A device that was at key `before` is opened at `after`: of the two, the one where it then is stays held.
+
+        Raises DeviceBusy.
+        """
+        if before == after:
+            yield
+            return
+        self.add(after, name)
+        try:
+            yield
+        except BaseException:
+            self.remove(after)
+            raise
+        self.remove(before)
 
     def _take(self, keys: Mapping[str, str]) -> str | None:
         """Take all locks, in an order common to all processes. If one is held, release all and return the sentence."""

@@ -31,11 +31,13 @@ from tests.support.servos import table
 REST = dict.fromkeys(JOINTS, 0.0) | {"shoulder_lift": -20.0, "gripper": 50.0}
 
 
-def profile(emulator: Emulator, *, leader: bool = True, **motion: Any) -> Profile:
+def profile(
+    emulator: Emulator, *, leader: bool = True, cameras: dict[str, Any] | None = None, **motion: Any
+) -> Profile:
     """The bench of the emulator's arms."""
     return Profile(
         name="servos",
-        robot=table(emulator, "follower"),
+        robot=table(emulator, "follower") | ({"cameras": cameras} if cameras else {}),
         teleop=table(emulator, "leader") if leader else {},
         motion=Motion(**{"max_joint_speed": 200.0, "max_gripper_speed": 200.0, **motion}),
     )

@@ -8,21 +8,22 @@ from typing import Any
 
 from services.error_text import whole_reason
 from services.workers.arm.device_problem import DeviceProblem
+from services.workers.arm.serial_bus import PLUG_IN
 
 logger = logging.getLogger(__name__)
 
 REALSENSE = "RealSenseCamera"
 _FOR_GOOD = ("read thread is not running", "is not connected", "not connected")
 """What LeRobot's cameras say (0.6.1, cameras/opencv, cameras/realsense) once they never deliver again by themselves."""
-RESTART = "F ends the session; plug the camera in and start again"
 
 
 class CameraTrouble(DeviceProblem):
-    """A connected camera does not deliver; `answer` says what to do, empty if it may come back by itself."""
+    """A connected camera does not deliver. `lasting`: it never will again by itself, and has to be opened anew."""
 
-    def __init__(self, text: str, answer: str = "") -> None:
+    def __init__(self, text: str, *, camera: str = "", why: str = "", lasting: bool = False) -> None:
         super().__init__(text)
-        self.answer = answer
+        self.camera, self.why, self.lasting = camera, why, lasting
+        self.answer = PLUG_IN if lasting else ""
 
 
 def check_plugged_in(camera: Any) -> None:
@@ -51,7 +52,19 @@ def camera_trouble(cameras: Mapping[str, Any], error: Exception) -> Exception:
     if name is None:
         return error
     reason = text.replace(str(cameras[name]), "").strip(" :")
-    return CameraTrouble(f"{name}: no pictures ({reason})", RESTART if any(w in text for w in _FOR_GOOD) else "")
+    text = f"{name}: no pictures ({reason})"
+    return CameraTrouble(text, camera=name, why=reason, lasting=stopped_for_good(error))
+
+
+def stopped_for_good(error: Exception) -> bool:
+    """Whether a camera said so: it does not come back by itself."""
+    return any(words in str(error) for words in _FOR_GOOD)
+
+
+def camera_file(place: object) -> str:
+    """The device file of LeRobot's `index_or_path`; empty for another camera."""
+    text = "" if place is None else str(place)
+    return f"/dev/video{text}" if text.isdecimal() else text if text.startswith("/") else ""
 
 
 def _unreadable(cameras: Mapping[str, Any]) -> str | None:

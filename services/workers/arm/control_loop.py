@@ -14,7 +14,8 @@ from services.bench.profiles import Profile
 from services.live import protocol
 from services.live.phases import Phase
 from services.workers.arm.arm import Mode
-from services.workers.arm.camera_trouble import camera_trouble
+from services.workers.arm.camera_return import CameraReturn
+from services.workers.arm.camera_trouble import CameraTrouble, camera_trouble, stopped_for_good
 from services.workers.arm.commands import ArmCommands
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance
@@ -49,6 +50,7 @@ class ControlLoop:
         self._telemeter = Telemeter(worker.server)
         self._done = False
         self._guide: Pose = {}
+        self._cameras = CameraReturn(devices)
         self._frames: dict[str, Any] = {}
 
     # --- from start to end ------------------------------------------------------------------------
@@ -78,7 +80,8 @@ class ControlLoop:
             self.close()
 
     def close(self) -> None:
-        """Stop telemetry and write the trace."""
+        """Stop telemetry, look for no camera any more, and write the trace."""
+        self._cameras.close()
         self._telemeter.close()
         if self._trace:
             (self._worker.run.root / "trace.txt").write_text("\n".join(map(str, self._trace)))
@@ -160,6 +163,7 @@ class ControlLoop:
     def _observe(self) -> tuple[dict[str, Any] | None, Pose | None]:
         """The observation and the measured pose, each None if unreadable; a dead camera costs only the observation."""
         guard, arm = self.context.guard, self.context.arm
+        self._cameras.put_back()
         try:
             observation: dict[str, Any] = self._devices.robot.get_observation()
         except Exception as error:  # drivers may raise anything
@@ -168,15 +172,23 @@ class ControlLoop:
                 self._note_dead_camera(error)
             self._frames = {}
             return None, pose
-        for source in ("observation", "follower"):
-            guard.mark_working(source)
+        guard.mark_working("follower")
         self._frames = {n: observation[n] for n in self._devices.cameras if n in observation}
+        if self._cameras.missing:
+            guard.mark_failed("observation", self._cameras.trouble)
+            return None, arm.pose_of(observation)
+        guard.mark_working("observation")
         return observation, arm.pose_of(observation)
 
     def _note_dead_camera(self, error: Exception) -> None:
         guard = self.context.guard
-        if not guard.failing("observation"):
-            guard.mark_failed("observation", camera_trouble(self._devices.cameras, error))
+        if guard.failing("observation") and not stopped_for_good(error):
+            return
+        trouble = camera_trouble(self._devices.cameras, error)
+        if isinstance(trouble, CameraTrouble) and trouble.lasting:
+            self._cameras.search(trouble.camera, trouble.why)
+            trouble = self._cameras.trouble
+        guard.mark_failed("observation", trouble)
 
     def _send(self, goal: Pose | None) -> dict[str, Any] | None:
         """Command the goal. Returns the action sent; None if torque is off or sending failed."""
@@ -262,7 +274,7 @@ class ControlLoop:
             phase_seconds=time.monotonic() - context.since,
             disk_free=context.monitor.disk_free(),
             watchers=self._worker.server.watchers,
-            cameras=context.monitor.views(context.now()),
+            cameras=context.monitor.views(context.now(), self._cameras.missing),
             **self._strategy.telemetry(),
         )
         self._telemeter.offer(Sample(values, dict(self._frames)))

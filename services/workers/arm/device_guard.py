@@ -78,8 +78,8 @@ class DeviceGuard:
 
         Of an unplugged device it is raised again when something else is known of why it is not back.
         """
-        known, pulled = self._failing.get(source), isinstance(error, Unplugged)
-        if known is not None and not (pulled and str(error) != known):
+        known, lasting = self._failing.get(source), isinstance(error, CameraTrouble | Unplugged) and error.lasting
+        if known is not None and not (lasting and str(error) != known):
             return
         text = reason_of(error)
         self._failing[source] = str(error)
@@ -87,14 +87,11 @@ class DeviceGuard:
         named = isinstance(error, DeviceProblem | NoAnswer | Unplugged)
         if not named and not text.startswith(source):
             text = f"{source}: {text}"
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._answer(source, error)))
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._answer(error)))
         if known is None:
             self._failed(source, text)
 
-    def _answer(self, source: str, error: Exception) -> str:
-        """What helps: serial ports are opened again by themselves, LeRobot's cameras are not."""
-        if isinstance(error, CameraTrouble | Unplugged) and error.answer:
-            return f"{error.answer}: {self._recovery_hint}" if isinstance(error, Unplugged) else error.answer
-        if source == AlarmSource.OBSERVATION:
-            return f"{self._recovery_hint}; a camera that was unplugged works in the next session only"
-        return self._recovery_hint
+    def _answer(self, error: Exception) -> str:
+        """What helps: what was unplugged is opened again by itself."""
+        first = error.answer if isinstance(error, CameraTrouble | Unplugged) else ""
+        return f"{first}: {self._recovery_hint}" if first else self._recovery_hint

@@ -25,7 +25,7 @@ from services.bench.device_locks import DeviceLocks
 from services.bench.profiles import Profile
 from services.error_text import message
 from services.workers.arm.calibration import fingerprints
-from services.workers.arm.camera_trouble import check_plugged_in
+from services.workers.arm.camera_trouble import camera_file, check_plugged_in
 from services.workers.arm.connect_arm import as_found, close_ports, connect_arm, leave_torque_alone, take_hold
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
@@ -57,11 +57,17 @@ class Devices:
     absent: dict[str, str] = field(default_factory=dict)
     shared_ports: tuple[str, ...] = ()
     """A sentence for each port that another program has open, too."""
+    locks: DeviceLocks | None = None
+    """Those of the session, for a device that comes back at another path."""
 
     @cached_property
     def cameras(self) -> dict[str, Any]:
         """The connected cameras by the names that the robot's observations give them."""
         return Cameras(self.robot).by_name()
+
+    def look_at_cameras_again(self) -> None:
+        """The robot has other cameras now."""
+        vars(self).pop("cameras", None)
 
     @property
     def motors(self) -> list[str]:
@@ -127,7 +133,7 @@ def connect(
         disconnect(Devices(robot, teleop), cut_torque=False)
         raise DeviceProblem(whole) from problem
     ports = [str(getattr(bus, "port", "")) for device in (robot, teleop) for bus in buses_of(device).values()]
-    return Devices(robot, teleop, absent, shared_ports(ports))
+    return Devices(robot, teleop, absent, shared_ports(ports), locks)
 
 
 def _build_robot(profile: Profile, wanted: list[CameraPlace]) -> tuple[Robot, dict[str, str]]:
@@ -143,7 +149,7 @@ def _build_robot(profile: Profile, wanted: list[CameraPlace]) -> tuple[Robot, di
             owner = getattr(config, place.keys[0]) if place.keys[0].endswith(ARM_CONFIG) else config
             owner.cameras[place.keys[-1]] = decoded
         except Exception as error:  # a driver may raise anything while it loads
-            absent[place.name] = sentence(place.name, error, _camera_file(place.table.get("index_or_path")))
+            absent[place.name] = sentence(place.name, error, camera_file(place.table.get("index_or_path")))
     _check_paths("follower", profile.robot)
     try:
         robot = make_robot_from_config(config)
@@ -228,15 +234,9 @@ def _connect_cameras(cameras: Cameras, absent: dict[str, str]) -> dict[str, Any]
             connected[name] = camera
         except Exception as error:  # drivers may raise anything
             place = getattr(getattr(camera, "config", None), "index_or_path", None)
-            absent[name] = sentence(name, error, _camera_file(place))
+            absent[name] = sentence(name, error, camera_file(place))
     cameras.keep({})
     return connected
-
-
-def _camera_file(place: object) -> str:
-    """The device file of LeRobot's `index_or_path`; empty for another camera."""
-    text = "" if place is None else str(place)
-    return f"/dev/video{text}" if text.isdecimal() else text if text.startswith("/") else ""
 
 
 def _check_match(robot: Robot, teleop: Teleoperator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from services.bench.profiles import Profile
@@ -74,10 +75,12 @@ class Monitor:
         cameras = [f"{name} {state}" for name, state in self.bad_cameras]
         return cameras + [check.flag for check in self._motion_checks if check.active]
 
-    def views(self, now: float) -> dict[str, protocol.CameraView]:
-        """Each camera's state for the telemetry."""
-        views = {name: protocol.CameraView(state=ABSENT) for name in self._absent}
+    def views(self, now: float, missing: Collection[str] = ()) -> dict[str, protocol.CameraView]:
+        """Each camera's state for the telemetry; `missing` are those that were unplugged meanwhile."""
+        views = {name: protocol.CameraView(state=ABSENT) for name in (*self._absent, *missing)}
         for name, health in self._cameras.items():
+            if name in missing:
+                continue
             views[name] = protocol.CameraView(
                 state=health.state, fps=round(health.rate(now), 1), brightness=round(health.brightness)
             )

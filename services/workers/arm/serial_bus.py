@@ -49,6 +49,8 @@ class NoAnswer(ConnectionError):
 class Unplugged(ConnectionError):
     """The port is gone, or is not open again yet; `answer` says what to do."""
 
+    lasting = True
+
     def __init__(self, text: str, answer: str = PLUG_IN) -> None:
         super().__init__(text)
         self.answer = answer

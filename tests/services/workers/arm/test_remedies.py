@@ -17,7 +17,7 @@ from services.bench.profiles import Profile
 from services.sim.servos import control
 from services.sim.servos.process import CALIBRATION, Servos
 from services.workers.arm import devices as dev
-from services.workers.arm.camera_trouble import RESTART, CameraTrouble, camera_trouble, check_plugged_in
+from services.workers.arm.camera_trouble import CameraTrouble, camera_trouble, check_plugged_in
 from services.workers.arm.device_guard import DeviceGuard
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.remedies import held_by, shared_ports
@@ -137,7 +137,7 @@ def test_a_realsense_that_is_not_plugged_in_is_named_at_once() -> None:
         check_plugged_in(camera)
 
 
-def test_a_camera_that_stops_is_called_by_its_name_and_its_alarm_promises_nothing() -> None:
+def test_a_camera_that_stops_is_called_by_its_name() -> None:
     cameras = {name: StripedCamera(StripedCameraConfig(width=8, height=8, fps=30)) for name in ("wrist", "overhead")}
     for camera in cameras.values():
         camera.connect()
@@ -147,7 +147,7 @@ def test_a_camera_that_stops_is_called_by_its_name_and_its_alarm_promises_nothin
     found = camera_trouble(cameras, caught.value)
     assert isinstance(found, CameraTrouble)
     assert str(found) == "overhead: no pictures (read thread is not running)"
-    assert found.answer == RESTART
+    assert (found.lasting, found.camera, found.answer) == (True, "overhead", "plug it in")
     anonymous = camera_trouble(cameras, RuntimeError("something else"))
     assert str(anonymous) == "overhead: no pictures (something else)"
 

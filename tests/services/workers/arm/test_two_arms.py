@@ -21,7 +21,6 @@ from services.sim.servos import control
 from services.sim.servos.process import CALIBRATION, Servos
 from services.workers.arm import devices as dev
 from services.workers.arm.arm import Arm, Mode
-from services.workers.arm.camera_trouble import RESTART
 from services.workers.arm.device_problem import DeviceProblem
 from services.workers.arm.features import dataset_features
 from services.workers.arm.motion import distance
@@ -186,7 +185,7 @@ async def test_a_camera_that_stops_in_a_take_is_named_and_the_take_is_marked_as_
         await follow(link)
         state = await take(link)
         assert [(a.text, a.answer) for a in state.alarms] == [
-            ("overhead: no pictures (read thread is not running)", RESTART)
+            ("overhead: no pictures (read thread is not running)", "plug it in: p resumes when it is back")
         ]
         assert state.phase is Phase.HELD
         assert (await finish(link)).episodes[0].accepted is False

@@ -1,0 +1,117 @@
+"""Cameras that are pulled out and plugged in again within a session: LeRobot's OpenCVCamera, on emulated servos."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from services.bench.device_locks import DeviceLocks
+from services.live import events as ev
+from services.live import protocol
+from services.live.phases import Phase
+from services.live.protocol import Code
+from services.live.reasons import AlarmSource
+from services.sim.servos.emulator import Emulator
+from tests.support.fifo_camera import QUICK, FifoCamera
+from tests.support.servo_session import ServoSession, profile, until
+from tests.support.servos import emulated, goals_written, torque, wait_longer
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+"""LeRobot's read thread ends by an error."""
+STOPPED = "overhead: no pictures (read thread is not running)"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", QUICK)
+    monkeypatch.setattr("services.workers.arm.debounce.AFTER_STOP_S", 0.2)
+    monkeypatch.setattr("services.workers.arm.camera_return.EVERY_S", 0.2)
+    wait_longer(monkeypatch, 150.0)
+
+
+@pytest.fixture
+def bench() -> Iterator[Emulator]:
+    with emulated("follower", "leader:leader") as made:
+        yield made
+
+
+@pytest.fixture
+def cameras(tmp_path: Path) -> Iterator[dict[str, FifoCamera]]:
+    made = {name: FifoCamera(tmp_path / f"{name}.mjpeg") for name in ("overhead", "wrist")}
+    yield made
+    for camera in made.values():
+        camera.unplug()
+
+
+@pytest.fixture
+def session(bench: Emulator, cameras: dict[str, FifoCamera], tmp_path: Path) -> Iterator[ServoSession]:
+    tables = {name: camera.table for name, camera in cameras.items()}
+    made = ServoSession(tmp_path / "lab", profile(bench, cameras=tables)).ready()
+    assert made.context.devices.absent == {}
+    yield made
+    if made.running:
+        made.terminate()
+
+
+def cleared(session: ServoSession) -> bool:
+    return any(e.source == AlarmSource.OBSERVATION for e in session.events(ev.AlarmCleared))
+
+
+def test_a_camera_is_opened_again_while_the_arm_goes_on_being_held(
+    bench: Emulator, session: ServoSession, cameras: dict[str, FifoCamera]
+) -> None:
+    session.follow()
+    cameras["overhead"].unplug()
+    session.until(Phase.HELD)
+    assert session.alarms(AlarmSource.OBSERVATION) == [STOPPED]
+    time.sleep(0.6)
+    assert not cleared(session)
+    code, words = session.ask(protocol.Follow())
+    assert code is Code.TROUBLE and "observation does not work yet" in words
+    began = time.monotonic()
+    cameras["overhead"].plug()
+    until(lambda: cleared(session))
+    sent = [said.at for said in bench.arms["follower"].log.since(began) if said.values(42, 2)]
+    assert len(goals_written(bench.arms["follower"], began)) == len(sent) > 10
+    assert max(b - a for a, b in pairwise(sent)) < 0.3, "connecting it took no period of the arm's"
+    assert session.alarms(AlarmSource.OBSERVATION) == [STOPPED] and not session.alarms(AlarmSource.FOLLOWER)
+    assert torque(bench) == "111111" and session.torque
+    session.follow()
+    assert set(session.context.devices.cameras) == {"overhead", "wrist"}
+    cameras["overhead"].unplug()
+    session.until(Phase.HELD)
+    assert session.alarms(AlarmSource.OBSERVATION) == [STOPPED, STOPPED]
+
+
+def test_each_missing_camera_is_named_until_it_is_surely_back(
+    session: ServoSession, cameras: dict[str, FifoCamera], tmp_path: Path
+) -> None:
+    def told(number: int) -> str:
+        until(lambda: len(session.alarms(AlarmSource.OBSERVATION)) >= number)
+        return session.alarms(AlarmSource.OBSERVATION)[number - 1]
+
+    camera, wrist = cameras["overhead"], cameras["wrist"]
+    camera.unplug()
+    assert told(1) == STOPPED
+    wrist.unplug()
+    assert told(2) == f"{STOPPED}; {STOPPED.replace('overhead', 'wrist')}"
+    wrist.plug()
+    assert told(3) == STOPPED
+    camera.plug((480, 640))
+    assert "another one is there: it gives 640x480 pixels, not 320x240" in told(4)
+    camera.unplug()
+    new = FifoCamera(tmp_path / "video7", (240, 320))
+    key = os.path.realpath(new.path)
+    with DeviceLocks({key: "overhead camera"}, {"session": "another"}):
+        camera.path.symlink_to(new.path)  # as links in /dev/v4l/by-id do
+        assert "is held by session another" in told(5)
+    assert not cleared(session)
+    until(lambda: cleared(session))
+    locks = session.context.devices.locks
+    assert locks is not None and locks.holds(key)
+    new.unplug()
