@@ -167,6 +167,10 @@ class Form(Vertical):
             return
         self.refuse("")
         self.desk.operator = request.operator or self.desk.operator
+        self.go(request)
+
+    def go(self, request: AnyRequest) -> None:
+        """Begin what is planned; a form that has to ask something first does so here."""
         self.post_message(self.Planned(request))
 
     def number(self, name: str, *, whole: bool = False) -> float:

@@ -19,8 +19,10 @@ from screens.views.signs import clean, signs
 from services.units import plural
 
 if TYPE_CHECKING:
+    from screens.frame.dialogs import Question
+    from services.datasets.care import Offer
     from services.datasets.summary import DatasetSummary
-    from services.live.requests import TrainRequest
+    from services.live.requests import AnyRequest, TrainRequest
 
 STEPS, BATCH = 20_000, 8
 
@@ -145,6 +147,40 @@ class TrainForm(Form):
             shared=self.desk.profile.share_runs,
         )
 
+    def go(self, request: AnyRequest) -> None:
+        """Ask first what to do if the episodes' marks are in other datasets only."""
+        self._go(request)
+
+    @work(exclusive=True, group="go")
+    async def _go(self, request: AnyRequest) -> None:
+        from services.datasets import care
+
+        offer = await asyncio.to_thread(care.offer, self.desk.folder, request.dataset)
+        if not self.has_fields:
+            return
+        if offer is None:
+            self.post_message(self.Planned(request))
+            return
+        answer = await self.app.push_screen_wait(marks_question(self.desk, request.dataset, offer))
+        if answer == "carry":
+            await self._carry_marks(request.dataset)
+        elif answer == "train":
+            self.post_message(self.Planned(request))
+
+    async def _carry_marks(self, name: str) -> None:
+        """Carry the marks over, and begin; or show why not."""
+        from services.datasets.care import Act, attend
+        from services.refusal import Refusal
+
+        self.show_about(f"carrying marks over to {clean(name)}")
+        try:
+            await asyncio.to_thread(attend, self.desk.folder, name, Act.CARRY)
+            request = self.plan()
+        except Refusal as refusal:
+            self.refuse(str(refusal))
+            return
+        self.post_message(self.Planned(request))
+
     def _optional_number(self, name: str) -> int | None:
         """The number in a field that may be empty."""
         return int(self.number(name, whole=True)) if self.value(name) else None
@@ -173,6 +209,20 @@ def doubts(summary: DatasetSummary) -> str:
     from services.datasets.matching import why_doubtful
 
     return why_doubtful(summary.name, summary.doubtful)
+
+
+def marks_question(desk: Desk, name: str, offer: Offer) -> Question:
+    """What to do with a dataset whose marks are elsewhere."""
+    from screens.frame.dialogs import Choice, Question
+
+    found = f"{plural(offer.marks, 'episode')} of it {'is' if offer.marks == 1 else 'are'} marked in"
+    sentences = [
+        f"Dataset {name} has no marks, so every episode would count.",
+        f"{found} {', '.join(offer.sources)}, {offer.rejected} as rejected.",
+        f"The marks are written into {name}; `lab-console dataset {name} --carry-marks` does the same.",
+    ]
+    carry = Choice("1", "carry the marks over, then train: rejected episodes are left out", "carry")
+    return Question(desk, "Carry marks over?", sentences, [carry, Choice("2", "train on every episode", "train")])
 
 
 def items(text: str) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from services.datasets.marks import has_marks
 from services.datasets.names import check_dataset_name
 from services.datasets.report import Report
-from services.datasets.summary import dataset_folders
+from services.datasets.summary import dataset_folders, summarize
 from services.folders import DataFolder
 from services.refusal import Refusal
 
@@ -47,6 +48,37 @@ def attend(folder: DataFolder, name: str, act: Act = Act.LOOK, sources: Sequence
     if report.refused:
         raise Refusal(report.refused)
     return report
+
+
+class Offer(NamedTuple):
+    """Marks of a dataset's episodes that others have: how many, how many of them reject, and whose they are."""
+
+    marks: int
+    rejected: int
+    sources: tuple[str, ...]
+
+
+def offer(folder: DataFolder, name: str) -> Offer | None:
+    """What `Act.CARRY` would bring to a dataset without marks of its own; None if nothing, or if that cannot be told.
+
+    Reads parquet, unless it did before: not on an event loop.
+    """
+    root = folder.datasets / name
+    summary = summarize(root, name)
+    sources = _others(folder, root)
+    if summary.problem or summary.marked or not summary.episodes or not sources:
+        return None
+    import pyarrow as pa  # slow to load, as what it is needed for
+
+    from services.datasets.carrying import find_marks
+    from services.datasets.content import contents_of
+
+    try:
+        contents = {number: content for number, content in contents_of(root, summary.episodes).items() if content}
+        found = find_marks(contents, contents, sources)
+    except (OSError, pa.ArrowException):  # a source is damaged
+        return None
+    return Offer(len(found.marks), found.rejected, tuple(dict.fromkeys(found.origin.values()))) if found.marks else None
 
 
 def _root(folder: DataFolder, name: str) -> Path:

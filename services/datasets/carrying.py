@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.datasets.content import contents, data_files
@@ -14,23 +15,44 @@ from services.datasets.marks import Mark, Marks, read_marks, replace_marks
 from services.datasets.matching import match
 
 
-def carry_marks(root: Path, episodes: Mapping[int, str], sources: Iterable[Path]) -> dict[int, str]:
-    """Give each episode without a mark of its own that of the same episode in `sources`, in this order.
+@dataclass(frozen=True)
+class Found:
+    """What there is to carry over: the marks by episode, and the name of each one's source."""
 
-    `episodes` are the contents of the dataset at `root`. Returns the source's name by episode. An episode whose marks
-    in one source disagree gets none. Raises OSError.
+    marks: Mapping[int, Mark]
+    origin: Mapping[int, str]
+
+    @property
+    def rejected(self) -> int:
+        """How many of them reject their episode."""
+        return sum(not mark.accepted for mark in self.marks.values())
+
+
+def find_marks(episodes: Mapping[int, str], unmarked: Iterable[int], sources: Iterable[Path]) -> Found:
+    """The marks of the same episodes in `sources`, in this order, for the `unmarked` ones. Changes nothing.
+
+    `episodes` are the contents of all. An episode whose marks in one source disagree has none there. Raises OSError.
     """
-    own = match(read_marks(root), episodes)
-    found, origin = dict(own.marks), dict[int, str]()
+    wanted, found, origin = tuple(unmarked), dict[int, Mark](), dict[int, str]()
     for source in sources:
         known = _by_content(source)
-        for number in own.unmarked:
+        for number in wanted:
             mark = known.get(episodes[number]) if number not in found else None
             if mark is not None:
                 found[number], origin[number] = mark, source.name
-    if origin or own.moved:
-        replace_marks(root, found, episodes)
-    return origin
+    return Found(found, origin)
+
+
+def carry_marks(root: Path, episodes: Mapping[int, str], sources: Iterable[Path]) -> dict[int, str]:
+    """Give each episode without a mark of its own that of the same episode in `sources`, in this order.
+
+    `episodes` are the contents of the dataset at `root`. Returns the source's name by episode. Raises OSError.
+    """
+    own = match(read_marks(root), episodes)
+    found = find_marks(episodes, own.unmarked, sources)
+    if found.origin or own.moved:
+        replace_marks(root, {**own.marks, **found.marks}, episodes)
+    return dict(found.origin)
 
 
 def keep_marks(root: Path, episodes: Mapping[int, str]) -> int:

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
-import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from services.datasets.content import contents, data_files
-from services.datasets.marks import SIDECAR, Mark, write_mark
+from services.datasets.marks import SIDECAR
 from services.datasets.matching import EVERY_EPISODE_COUNTS
-from services.datasets.summary import INFO, DatasetSummary, summarize
+from services.datasets.summary import DatasetSummary, summarize
 from services.folders import DataFolder
 from services.refusal import Refusal
 from services.training import plan as training
 from tests.support import foreign
-
-FILE = "data/chunk-000/file-{:03d}.parquet"
-
-
-def put_episode(root: Path, number: int, value: float) -> Path:
-    """A data file with one episode of that number, whose actions are around this value."""
-    path = root / FILE.format(number)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    actions = pa.array([[value, value + row] for row in range(4)], pa.list_(pa.float32()))
-    pq.write_table(pa.table({"episode_index": pa.array([number] * 4), "action": actions}), path)
-    return path
-
-
-def make(root: Path, values: Sequence[float]) -> Path:
-    """A dataset with an episode for each value."""
-    (root / "meta").mkdir(parents=True)
-    features = {"action": {"dtype": "float32", "shape": [2], "names": ["a.pos", "b.pos"]}}
-    info = {"codebase_version": "v3.0", "fps": 30, "total_episodes": len(values), "features": features}
-    (root / INFO).write_bytes(orjson.dumps(info))
-    for number, value in enumerate(values):
-        put_episode(root, number, value)
-    return root
-
-
-def mark(root: Path, *rejected: int) -> None:
-    """Mark every episode, bound to what it holds now."""
-    for number, content in contents(data_files(root)).items():
-        write_mark(root, number, Mark(accepted=number not in rejected), content)
+from tests.support.plain_datasets import FILE, make, mark, put_episode
 
 
 def counts(summary: DatasetSummary) -> tuple[int, int, int, tuple[int, ...]]:

@@ -1,0 +1,112 @@
+"""A dataset without marks whose episodes are marked in another: asked before a training starts."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from textual.widgets import Input
+
+import services.training.plan
+from screens.frame.dialogs import Question
+from screens.train.form import TrainForm
+from services.datasets.care import Offer, offer
+from services.datasets.lock import dataset_lock
+from services.datasets.marks import SIDECAR, read_marks
+from services.datasets.summary import summarize
+from services.folders import DataFolder
+from tests.support import foreign
+from tests.support.plain_datasets import make, mark
+
+
+@pytest.fixture
+def folder(tmp_path) -> DataFolder:
+    """Four marked episodes, one rejected; a copy of three of them without marks; and one of other episodes."""
+    made = DataFolder(tmp_path / "lab").create()
+    mark(make(made.datasets / "first", [0, 1, 2, 3]), 2)
+    mark(make(made.datasets / "other", [8, 9]), 0)
+    make(made.datasets / "made", [1, 2, 3])
+    return made
+
+
+@pytest.fixture
+def begun(monkeypatch) -> list[str]:
+    """The datasets of trainings that were begun; each fails to start."""
+    found: list[str] = []
+
+    def begin(_, request):
+        found.append(request.dataset)
+        raise OSError("nothing starts here")
+
+    monkeypatch.setattr(services.training.plan, "begin", begin)
+    return found
+
+
+async def ask(console, dataset: str) -> None:
+    """Fill in the form and start."""
+    await console.press("f4")
+    await console.until(lambda: bool(console.screen.query("#dataset")))
+    await console.until(lambda: bool(console.screen.query_one("#dataset", Input).value))
+    form = console.screen.query_one(TrainForm)
+    form.query_one("#dataset", Input).value = dataset
+    await console.pilot.pause()
+    form.start()
+
+
+async def answer(console, dataset: str, key: str) -> None:
+    await ask(console, dataset)
+    await console.until(lambda: isinstance(console.app.screen, Question), "no question")
+    await console.press(key)
+
+
+def test_what_there_is_to_carry_over_is_known_without_writing(folder: DataFolder) -> None:
+    before = foreign.hashes(folder.datasets)
+    assert offer(folder, "made") == Offer(3, 1, ("first",))
+    assert offer(folder, "first") is None, "it has its own"
+    make(folder.datasets / "strange", [50, 51])
+    assert offer(folder, "strange") is None, "nobody marked such episodes"
+    shutil.rmtree(folder.datasets / "strange")
+    assert foreign.hashes(folder.datasets) == before
+
+
+async def test_marks_are_carried_over_by_a_key_and_the_training_begins(open_console, folder, begun) -> None:
+    async with open_console() as console:
+        await ask(console, "made")
+        await console.sees("3 episodes of it are marked in first, 1 as rejected.")
+        assert not begun, "nothing begins before the answer"
+        await console.press("1")
+        for _ in range(40):  # a process of its own does it
+            if begun:
+                break
+            await console.pilot.pause(0.25)
+        assert begun == ["made"]
+    summary = summarize(folder.datasets / "made")
+    assert (summary.marked, summary.rejected) == (3, 1)
+    assert not read_marks(folder.datasets / "made").accepted(1)
+
+
+async def test_every_episode_counts_by_another_key_and_esc_begins_nothing(open_console, folder, begun) -> None:
+    async with open_console() as console:
+        await answer(console, "made", "escape")
+        await console.until(lambda: not isinstance(console.app.screen, Question))
+        assert not begun and console.screen.query(TrainForm)
+        await answer(console, "made", "2")
+        await console.until(lambda: begun == ["made"])
+    assert not (folder.datasets / "made" / SIDECAR).exists()
+
+
+async def test_a_dataset_with_marks_begins_without_a_question(open_console, folder, begun) -> None:
+    async with open_console() as console:
+        await ask(console, "first")
+        await console.until(lambda: begun == ["first"])
+
+
+async def test_why_marks_cannot_be_carried_over_stands_at_the_form(open_console, folder, begun) -> None:
+    async with open_console() as console:
+        with dataset_lock(folder.datasets / "made", "somebody"):
+            await answer(console, "made", "1")
+            for _ in range(40):
+                if "in use" in console.text("#refusal"):
+                    break
+                await console.pilot.pause(0.25)
+            assert "in use by session somebody" in console.text("#refusal") and not begun
