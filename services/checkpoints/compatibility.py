@@ -13,6 +13,7 @@ from services.checkpoints.checkpoint import ACTION, JOINTS, Checkpoint, PolicyFe
 from services.datasets.cameras import IMAGES, camera_name
 
 NO_RATES: Mapping[str, float] = {}
+NOTHING: Mapping[str, Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,44 @@ def fit(
     return Fit(tuple(problems), tuple(notes))
 
 
-def fit_cameras(checkpoint: Checkpoint, cameras: Mapping[str, Mapping[str, Any]], *, fps: int = 0) -> Fit:
-    """The part of `fit` that lab.toml alone decides: whether the cameras exist and are as fast as a loop of `fps`."""
-    takes = taken(checkpoint, [IMAGES + name for name in cameras])
-    gone = [key for key, wanted in checkpoint.needs.items() if wanted.type == "VISUAL" and key not in takes]
-    has = f"this bench has {', '.join(sorted(cameras))}" if cameras else "this bench has no camera"
-    problems = [f"the policy needs camera {_camera(checkpoint, key)}; {has}" for key in gone]
-    problems += _raw(checkpoint)
-    rates = {name: rate for name, table in cameras.items() if isinstance(rate := table.get("fps"), int | float)}
+def fit_known(
+    checkpoint: Checkpoint,
+    pictures: Mapping[str, Mapping[str, Any]],
+    values: Mapping[str, Mapping[str, Any]] = NOTHING,
+    *,
+    fps: int = 0,
+) -> Fit:
+    """The part of `fit` that lab.toml alone decides, before anything connects.
+
+    `pictures` are the bench's by name, each with its `shape` and `fps` if these are known; `values` are all other
+    features, none if the robot is not known.
+    """
+    features = {IMAGES + name: picture for name, picture in pictures.items()} | dict(values)
+    takes = taken(checkpoint, features)
+    problems, notes = [*_gone(checkpoint, pictures, takes), *_raw(checkpoint)], list[str]()
+    for key, wanted in checkpoint.needs.items():
+        given = features.get(takes.get(key, ""), {})
+        if wanted.type == "VISUAL" and given.get("shape"):
+            differs = _picture(takes[key], wanted, given, resizes=checkpoint.resizes)
+            (notes if checkpoint.resizes else problems).extend(differs)
+        elif wanted.type != "VISUAL" and given:
+            differs, padded = _values(checkpoint, key, wanted, takes[key], given)
+            problems += differs
+            notes += padded
+        elif wanted.type != "VISUAL" and values:
+            problems.append(_missing(checkpoint, key, wanted))
+    problems += _action(checkpoint, values)
+    rates = {name: rate for name, picture in pictures.items() if isinstance(rate := picture.get("fps"), int | float)}
     used = (camera_name(name) for name in takes.values())
-    return Fit(tuple(problems), tuple(_slow(used, rates, fps)))
+    return Fit(tuple(problems), (*notes, *_slow(used, rates, fps)))
+
+
+def _gone(checkpoint: Checkpoint, pictures: Collection[str], takes: Mapping[str, str]) -> Iterator[str]:
+    """The cameras that the bench does not have."""
+    has = f"this bench has {', '.join(sorted(pictures))}" if pictures else "this bench has no camera"
+    for key, wanted in checkpoint.needs.items():
+        if wanted.type == "VISUAL" and key not in takes:
+            yield f"the policy needs camera {_camera(checkpoint, key)}; {has}"
 
 
 def _raw(checkpoint: Checkpoint) -> Iterator[str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from services.arm_commands import send
 from services.bench.profiles import FASTEST_HZ, Profile
+from services.bench.robots import known_pictures, known_values
 from services.checkpoints.checkpoint import Checkpoint, CheckpointProblem, resolve
-from services.checkpoints.compatibility import fit_cameras
+from services.checkpoints.compatibility import Fit, fit_known
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rollout_name
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
@@ -104,8 +105,14 @@ def inspect(folder: DataFolder, profile: Profile, text: str) -> Inspection:
         return Inspection(problem=str(problem))
     task = next(iter(found.provenance.tasks), "")
     named = next((t.name for t in profile.tasks if t.text == task), task)
-    fits = fit_cameras(found, profile.pictures, fps=pace(found, profile))
+    fits = _fit(found, profile)
     return Inspection(checkpoint=found, problem="; ".join(fits.problems), notes=fits.notes, task=named)
+
+
+def _fit(checkpoint: Checkpoint, profile: Profile) -> Fit:
+    """How the policy fits the bench as far as lab.toml tells; the worker asks the devices for the rest."""
+    pictures, values = known_pictures(profile), known_values(profile.robot)
+    return fit_known(checkpoint, pictures, values, fps=pace(checkpoint, profile))
 
 
 def rollout_name(folder: DataFolder, checkpoint: Checkpoint) -> str:
@@ -123,7 +130,7 @@ def _check(folder: DataFolder, request: EvalRequest, checkpoint: Checkpoint) -> 
     profile = request.profile
     if not request.task:
         raise Refusal("a task is needed: the instruction text that the policy and the dataset get")
-    if problems := fit_cameras(checkpoint, profile.pictures).problems:
+    if problems := _fit(checkpoint, profile).problems:
         raise Refusal(f"{checkpoint.label} does not fit bench {profile.name}: {'; '.join(problems)}")
     if not 0 < request.fps <= FASTEST_HZ:
         raise Refusal(f"{checkpoint.label} learnt at {request.fps} Hz: a control loop runs at 1 to {FASTEST_HZ} Hz")

@@ -9,17 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.bench.profiles import Profile
+from services.bench.robots import ROBOT_TYPES, known_pictures, value_names
 from services.datasets.summary import INFO, DatasetSummary, version_problem
 from services.refusal import Refusal
 
-ROBOT_TYPES = {
-    "so100_follower": "so_follower",
-    "so101_follower": "so_follower",
-    "sim_so101_follower": "sim_so101_follower",
-}
-"""What a dataset calls these robots of lab.toml (LeRobot: `Robot.name`). Others are compared by the worker."""
-MOTORS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
-"""The motors of each of them, in order."""
 _IMAGES = "observation.images."
 
 
@@ -47,7 +40,7 @@ def _robot(summary: DatasetSummary, profile: Profile) -> Iterator[str]:
         return
     if summary.robot_type != wanted:
         yield f"it is of robot {summary.robot_type}, the bench's is {wanted}"
-    names = [f"{motor}.pos" for motor in MOTORS]
+    names = value_names(profile.robot)
     theirs = summary.features.get("action", {}).get("names")
     if theirs != names:
         yield f"its actions are {_listed(theirs)}, the bench's {_listed(names)}"
@@ -56,23 +49,17 @@ def _robot(summary: DatasetSummary, profile: Profile) -> Iterator[str]:
 
 def _cameras(summary: DatasetSummary, profile: Profile) -> Iterator[str]:
     recorded = {k: f for k, f in summary.features.items() if k.startswith(_IMAGES)}
-    bench = {_IMAGES + name: camera for name, camera in profile.cameras.items()}
+    bench = {_IMAGES + name: picture for name, picture in known_pictures(profile).items()}
     yield from (f"it has camera {_short(key)}, which the bench does not have" for key in recorded.keys() - bench.keys())
     yield from (f"it lacks camera {_short(key)}, which the bench has" for key in bench.keys() - recorded.keys())
     for key in recorded.keys() & bench.keys():
-        size, shape = _size(bench[key]), list(recorded[key].get("shape") or ())[:2]
+        size, shape = list(bench[key].get("shape", ()))[:2], list(recorded[key].get("shape") or ())[:2]
         if size and sorted(size) != sorted(shape):  # a turned camera swaps them
             yield f"its camera {_short(key)} has {shape[::-1]} pixels, the bench's {size[::-1]}"
 
 
 def _short(key: str) -> str:
     return key.removeprefix(_IMAGES)
-
-
-def _size(camera: Any) -> list[int]:
-    """Height and width of a camera of lab.toml; empty if it does not say."""
-    size = [camera.get("height"), camera.get("width")]
-    return [int(n) for n in size] if all(isinstance(n, int) for n in size) else []
 
 
 def _listed(names: Any) -> str:

@@ -139,9 +139,19 @@ def test_attach_without_a_terminal_follows_a_training(quick_rig: Rig, capsys: py
     assert "checkpoint 000003 saved" in said
     assert "ended: trained all 6 steps" in said
     wait_until(gone(run))
-    assert here(quick_rig, *EVAL, *ORACLE, "--checkpoint", run.id, "--trials", "1") == 1
-    wrong = "does not fit this bench: the policy's observation.state names other values"
-    assert wrong in capsys.readouterr().err, "the worker's reason, as it ended by itself"
+    assert here(quick_rig, *EVAL, *ORACLE, "--checkpoint", run.id, "--trials", "1") == 2
+    wrong = "does not fit bench sim-state: the policy's observation.state names other values"
+    assert wrong in capsys.readouterr().err and newest(quick_rig).id == run.id, "nothing was started"
+
+
+def test_a_worker_that_ends_by_itself_gives_the_verb_its_reason(
+    quick_rig: Rig, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lab.toml").write_text('[bench.odd.robot]\ntype = "no_such_arm"\n[bench.odd.sim]\n')
+    monkeypatch.chdir(tmp_path)
+    asked = ["eval", "--task", "x", *ORACLE, "--checkpoint", str(checkpoint(quick_rig)), "--trials", "1"]
+    assert here(quick_rig, *asked) == 1
+    assert "no_such_arm" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from services.checkpoints import checkpoint as checkpoints
 from services.checkpoints.checkpoint import Checkpoint, Provenance
-from services.checkpoints.compatibility import Fit, fit, fit_cameras, taken
+from services.checkpoints.compatibility import Fit, fit, fit_known, taken
 from services.checkpoints.preprocessor import Preprocessor
 from tests.services.checkpoints.test_checkpoint import FEATURES, JOINTS, write
 from tests.support.checkpoints import make_checkpoint, make_smolvla
@@ -101,7 +101,7 @@ def test_cameras_are_known_by_the_names_that_the_training_renamed(tmp_path: Path
     renamed = policy(tmp_path, image("camera1"), image("camera2"), renames=RENAMES)
     assert renamed.cameras == ("top", "wrist")
     assert fit(renamed, bench("top", "wrist")) == Fit()
-    assert fit_cameras(renamed, {"top": {}, "wrist": {}}) == Fit()
+    assert fit_known(renamed, {"top": {}, "wrist": {}}) == Fit()
     assert set(taken(renamed, bench("top", "wrist", "side")).values()) == {"observation.state", *RENAMES}
 
 
@@ -119,7 +119,7 @@ def test_a_name_that_the_policy_knows_as_another_one_is_no_source(tmp_path: Path
     assert fit(one, bench("a")).problems == (
         "the policy needs camera b (its own name for it is a), which this bench does not have",
     )
-    assert fit_cameras(one, {"a": {}}).problems == (
+    assert fit_known(one, {"a": {}}).problems == (
         "the policy needs camera b (its own name for it is a); this bench has a",
     )
 
@@ -263,12 +263,12 @@ def test_a_camera_slower_than_the_loop_is_a_note(tmp_path: Path) -> None:
     assert fit(one, bench("wrist", "top"), fps=30, rates={"wrist": 15, "top": 5}) == Fit(
         notes=("the policy does not use top", slow)
     )
-    assert fit_cameras(one, {"wrist": {"fps": 15}, "top": {"fps": 5}}, fps=30) == Fit(notes=(slow,))
+    assert fit_known(one, {"wrist": {"fps": 15}, "top": {"fps": 5}}, fps=30) == Fit(notes=(slow,))
 
 
 @pytest.mark.parametrize("rate", [30, 60, None, 0, "15"])
 def test_a_camera_as_fast_as_the_loop_or_of_unknown_rate_is_not_spoken_of(tmp_path: Path, rate: object) -> None:
-    assert fit_cameras(policy(tmp_path, image("wrist")), {"wrist": {"fps": rate}}, fps=30) == Fit()
+    assert fit_known(policy(tmp_path, image("wrist")), {"wrist": {"fps": rate}}, fps=30) == Fit()
 
 
 # --- statistics ---------------------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def raw(found: Fit) -> list[str]:
 def test_processors_without_statistics_of_the_policys_features_are_refused(tmp_path: Path) -> None:
     folder = make_checkpoint(tmp_path / "000100", cameras={"wrist": (64, 48)}, cube=False)
     found, given = checkpoints.read(folder), bench("wrist", width=64, height=48)
-    assert raw(fit(found, given)) == raw(fit_cameras(found, {"wrist": {}})) == []
+    assert raw(fit(found, given)) == raw(fit_known(found, {"wrist": {}})) == []
 
     rename_statistics(folder, "postprocessor", "so100.buffer.")
     found = checkpoints.read(folder)
@@ -299,7 +299,7 @@ def test_processors_without_statistics_of_the_policys_features_are_refused(tmp_p
         "the policy's postprocessor has no statistics of action (it has those of so100.buffer.action"
     )
     assert "migrate_policy_normalization" in problem
-    assert raw(fit_cameras(found, {"wrist": {}})) == [problem], "it is known before a worker starts"
+    assert raw(fit_known(found, {"wrist": {}})) == [problem], "it is known before a worker starts"
 
     rename_statistics(folder, "preprocessor", "so100.buffer.")
     first, second = raw(fit(checkpoints.read(folder), given))
@@ -311,7 +311,7 @@ def test_processors_whose_statistics_are_missing_altogether_are_refused(tmp_path
     folder = make_checkpoint(tmp_path / "000100", cube=True)
     for path in folder.glob("policy_*processor_*.safetensors"):
         path.unlink()
-    first, second = fit_cameras(checkpoints.read(folder), {}).problems
+    first, second = fit_known(checkpoints.read(folder), {}).problems
     assert "no statistics of observation.state (it has none)" in first
     assert "environment_state" not in first, "its mode is IDENTITY: ACT names no ENV"
     assert "no statistics of action (it has none)" in second
@@ -320,4 +320,4 @@ def test_processors_whose_statistics_are_missing_altogether_are_refused(tmp_path
 def test_statistics_under_the_datasets_names_fit_a_policy_that_renames(tmp_path: Path) -> None:
     names = {"observation.images.wrist": "observation.images.camera1"}
     folder = make_checkpoint(tmp_path / "000100", cameras={"camera1": (64, 48)}, cube=False, renames=names)
-    assert fit_cameras(checkpoints.read(folder), {"wrist": {}}).problems == ()
+    assert fit_known(checkpoints.read(folder), {"wrist": {}}).problems == ()

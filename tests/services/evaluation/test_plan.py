@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from console.__main__ import main
 from services.bench.profiles import Profile, load_benches
+from services.bench.robots import MOTORS
 from services.checkpoints.checkpoint import Provenance, write_provenance
 from services.evaluation import plan as evaluation
 from services.folders import DataFolder
+from services.live import launch
 from services.refusal import Refusal
 from tests.support.runs import make_folder
 
+JOINTS = tuple(f"{motor}.pos" for motor in MOTORS)
+
 
 def write_policy(
-    folder: DataFolder, name: str = "cubes", *, camera: str = "", provenance: Provenance | None = None
+    folder: DataFolder,
+    name: str = "cubes",
+    *,
+    camera: str = "",
+    size: tuple[int, int] = (480, 640),
+    state: int = 6,
+    action: int = 6,
+    cube: int = 0,
+    provenance: Provenance | None = None,
 ) -> Path:
     """As much of a pretrained policy as is looked at without torch."""
     path = folder.outputs / "train" / name / "checkpoints" / "000500" / "pretrained_model"
     path.mkdir(parents=True)
-    inputs = {"observation.state": {"type": "STATE", "shape": [6]}}
+    inputs: dict[str, Any] = {"observation.state": {"type": "STATE", "shape": [state]}}
     if camera:
-        inputs[f"observation.images.{camera}"] = {"type": "VISUAL", "shape": [3, 480, 640]}
-    config = {"type": "act", "input_features": inputs, "output_features": {"action": {"type": "ACTION", "shape": [6]}}}
+        inputs[f"observation.images.{camera}"] = {"type": "VISUAL", "shape": [3, *size]}
+    if cube:
+        inputs["observation.environment_state"] = {"type": "ENV", "shape": [cube]}
+    outputs = {"action": {"type": "ACTION", "shape": [action]}}
+    config = {"type": "act", "input_features": inputs, "output_features": outputs}
     (path / "config.json").write_text(json.dumps(config))
     (path / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     write_provenance(path, provenance or Provenance())
@@ -86,6 +104,60 @@ def test_a_camera_that_the_bench_lacks_is_named(tmp_path: Path) -> None:
         evaluation.plan(folder, bench(), checkpoint=str(path), task="x")
     with pytest.raises(Refusal, match="the policy needs camera top; this bench has no camera"):
         evaluation.plan(folder, bench("sim-state"), checkpoint=str(path), task="x")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"state": 7}, "the policy's observation.state has 7 values, this bench's 6 values"),
+        ({"action": 5}, "the policy's action has 5 values, this bench's 6 values"),
+        (
+            {"names": ("waist.pos", *JOINTS[1:])},
+            "observation.state names other values than this bench: waist.pos for shoulder_pan.pos",
+        ),
+        (
+            {"camera": "wrist", "size": (240, 320)},
+            "camera wrist gives 640x480, the policy was trained on 320x240: set its width and height in lab.toml",
+        ),
+        ({"cube": 5}, "the policy needs observation.environment_state (5 values), which this bench does not observe"),
+    ],
+)
+def test_what_lab_toml_and_the_checkpoint_tell_is_refused_before_anything_connects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], words: str
+) -> None:
+    folder = make_folder(tmp_path)
+    names = options.pop("names", ())
+    provenance = Provenance(fps=30, names=dict.fromkeys(("observation.state", "action"), names) if names else {})
+    path = write_policy(folder, provenance=provenance, **options)
+    with pytest.raises(Refusal, match=re.escape(words)):
+        evaluation.plan(folder, bench(), checkpoint=str(path), task="x")
+    assert words in evaluation.inspect(folder, bench(), str(path)).problem, "the form says so, too"
+    monkeypatch.setattr(launch, "spawn", lambda *_: pytest.fail("a worker was started"))
+    monkeypatch.chdir(tmp_path)
+    verb = ["--data-dir", str(folder.root), "eval", "--checkpoint", str(path), "--task", "x", "--trials", "1"]
+    assert main([*verb, "--judge", "oracle"]) == 2
+    assert not list(folder.runs.glob("*"))
+
+
+def test_a_two_armed_bench_is_compared_with_both_arms(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    arm = {"port": "/dev/none"}
+    two = msgspec.structs.replace(
+        bench(), sim=None, robot={"type": "bi_so_follower", "left_arm_config": arm, "right_arm_config": arm}
+    )
+    with pytest.raises(Refusal, match=r"observation.state has 6 values, this bench's 12 values"):
+        evaluation.plan(folder, two, checkpoint=str(write_policy(folder, "one")), task="x")
+    both = tuple(f"{side}_{name}" for side in ("left", "right") for name in JOINTS)
+    provenance = Provenance(names=dict.fromkeys(("observation.state", "action"), both))
+    path = write_policy(folder, "two", state=12, action=12, provenance=provenance)
+    assert evaluation.plan(folder, two, checkpoint=str(path), task="x").checkpoint == str(path)
+
+
+def test_what_only_the_devices_know_is_left_to_the_worker(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    other = msgspec.structs.replace(bench(), sim=None, robot={"type": "koch_follower", "cameras": {"top": {}}})
+    path = write_policy(folder, camera="top", size=(240, 320), state=4, action=4)
+    assert evaluation.plan(folder, other, checkpoint=str(path), task="x").checkpoint == str(path)
 
 
 def test_the_loop_runs_as_fast_as_the_policy_learnt_whatever_the_bench_records_at(tmp_path: Path) -> None:

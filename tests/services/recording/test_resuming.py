@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from services.bench.profiles import apply_settings, load_benches
+from services.bench.robots import MOTORS
 from services.datasets.marks import Mark, write_mark
 from services.folders import DataFolder
 from services.recording import plan as recording
-from services.recording.resuming import MOTORS
 from services.refusal import Refusal
 from tests.support.mounts import bind, needs_mounts
 
@@ -155,3 +155,29 @@ def test_a_read_only_dataset_behind_a_link_is_refused_at_once(folder: DataFolder
         with pytest.raises(Refusal, match="its file system is read-only"):
             plan(folder)
         assert plan(folder, dataset="other")
+
+
+def test_a_camera_with_a_depth_map_is_two_pictures(folder: DataFolder) -> None:
+    from sessions.bench import Profile
+
+    camera = {"type": "intelrealsense", "width": 640, "height": 480, "use_depth": True}
+    profile = Profile(name="b", robot={"type": "so101_follower", "cameras": {"wrist": camera}}, teleop={"type": "x"})
+    deep = {"dtype": "video", "shape": [480, 640, 1], "names": ["height", "width", "channels"]}
+    pictures = {"observation.images.wrist": PICTURE, "observation.images.wrist_depth": deep}
+    features = {"action": ARM, "observation.state": ARM, **pictures}
+    write(folder, features=features, robot_type="so_follower")
+    assert recording.plan(folder, profile, dataset="demo", task="pick", resume=True).resume
+
+
+def test_a_two_armed_bench_resumes_its_own_datasets_only(folder: DataFolder) -> None:
+    from sessions.bench import Profile
+
+    robot = {"type": "bi_so_follower", "left_arm_config": {"port": "a"}, "right_arm_config": {"port": "b"}}
+    profile = Profile(name="bi", robot=robot, teleop={"type": "x"})
+    names = [f"{side}_{name}" for side in ("left", "right") for name in NAMES]
+    both = {"dtype": "float32", "shape": [12], "names": names}
+    write(folder, "two", features={"action": both, "observation.state": both}, robot_type="bi_so_follower")
+    assert recording.plan(folder, profile, dataset="two", task="pick", resume=True).resume
+    write(folder, "one", features={"action": ARM, "observation.state": ARM}, robot_type="so_follower")
+    with pytest.raises(Refusal, match=r"it is of robot so_follower, the bench's is bi_so_follower; its actions are"):
+        recording.plan(folder, profile, dataset="one", task="pick", resume=True)
