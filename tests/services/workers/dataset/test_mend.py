@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -21,7 +22,7 @@ from services.workers.dataset.durable import DurableDataset
 from services.workers.dataset.encoder_settings import EncoderSettings
 from services.workers.dataset.mend import report
 from services.workers.dataset.survey import STATS
-from tests.support import foreign
+from tests.support import foreign, trainings
 from tests.support.mounts import bind, needs_mounts
 from tests.support.runs import ended, saved, session_id, started, write_run
 from tests.support.trainings import make_dataset
@@ -87,6 +88,42 @@ def test_after_lerobots_merge_each_episode_has_its_own_mark(folder: DataFolder) 
     assert carried.done == ("5 marks carried over from a", "2 marks carried over from b")
     assert carried.rejected == (0, 3, 5)
     assert not look(folder).notes
+
+
+def test_after_lerobots_split_the_marks_follow_or_are_said_missing(folder: DataFolder) -> None:
+    from lerobot.datasets.dataset_tools import split_dataset
+
+    split_dataset(opened(folder, "a"), {"train": [0, 1, 3], "val": [2, 4]}, output_dir=folder.datasets)
+    for name in ("train", "val"):
+        found = look(folder, name=name)
+        assert (found.marked, found.notes) == (0, (EVERY_EPISODE_COUNTS,))
+        assert not (folder.datasets / name / SIDECAR).exists(), "LeRobot copies no sidecar"
+        assert training_says(folder, name) == (EVERY_EPISODE_COUNTS, f"`lab-console dataset {name} --carry-marks`")
+    assert care.offer(folder, "train") == care.Offer(3, 2, ("a",))
+    carried = look(folder, Act.CARRY, "a", name="train")
+    assert (carried.done, carried.rejected) == (("3 marks carried over from a",), (1, 2))
+    assert look(folder, Act.CARRY, "a", name="val").rejected == (), "episodes 2 and 4 were accepted"
+    assert [summarize(folder.datasets / name).accepted for name in ("train", "val")] == [1, 2]
+
+
+def test_a_sidecar_that_was_copied_beside_a_split_marks_its_own_episodes_only(folder: DataFolder) -> None:
+    from lerobot.datasets.dataset_tools import split_dataset
+
+    split_dataset(opened(folder, "a"), {"train": 0.4, "val": 0.6}, output_dir=folder.datasets)
+    for name in ("train", "val"):
+        shutil.copy(folder.datasets / "a" / SIDECAR, folder.datasets / name)
+    assert look(folder, name="train").rejected == (1,) and look(folder, name="val").rejected == (1,), "1, and 3 as 1"
+    notes = training_says(folder, "val")
+    assert "renumbered" in notes[0] and "--carry-marks" not in " ".join(notes)
+
+
+def training_says(folder: DataFolder, name: str) -> tuple[str, ...]:
+    """What a training of it tells of the marks, each up to its verb."""
+    from services.workers.training.demonstrations import read_demonstrations
+
+    request = trainings.plan(folder, dataset=name)
+    notes = read_demonstrations(request, SimpleNamespace(progress=str)).notes  # type: ignore[arg-type]
+    return tuple(note.partition(" looks for")[0] for note in notes)
 
 
 def test_marks_of_older_versions_are_carried_over_by_what_their_dataset_holds(folder: DataFolder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from services.checkpoints.checkpoint import Provenance, write_provenance
+from services.checkpoints.compatibility import Fit
 from services.datasets.marks import read_marks
 from services.evaluation import plan as evaluation
 from services.live import events as ev
@@ -17,6 +19,7 @@ from services.live import protocol
 from services.live.link import Link
 from services.live.phases import Phase
 from services.live.snapshots import Snapshot
+from services.refusal import Refusal
 from sessions.models import SessionStatus, Verdict
 from tests.support.checkpoints import START
 from tests.support.evaluating import (
@@ -475,7 +478,12 @@ async def test_a_policy_that_does_not_fit_is_refused_in_words_before_anything_mo
 ) -> None:
     policy = checkpoint(quick_rig, "misfit", **options)
     bench = quick_rig.profile() if settings is None else state_bench(*settings)
-    run = evaluate(quick_rig, bench, policy=policy)
+    with pytest.raises(Refusal, match=re.escape(words)):
+        evaluate(quick_rig, bench, policy=policy)
+    assert not list(quick_rig.folder.runs.glob("*")), "nothing was started"
+    with pytest.MonkeyPatch.context() as blind:  # as for a robot of which a plan knows nothing
+        blind.setattr(evaluation, "fit_known", lambda *_, **__: Fit())
+        run = evaluate(quick_rig, bench, policy=policy)
     wait_until(lambda: not quick_rig.snapshot(run).running, 40)
     state = quick_rig.snapshot(run)
     assert state.status is SessionStatus.ABORTED
