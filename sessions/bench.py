@@ -23,7 +23,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Motion(msgspec.Struct, frozen=True, kw_only=True):
-    """How the arm may move by itself: degrees and degrees per second; the gripper in percent of its range.
+    """How the arm may move: degrees and degrees per second; the gripper in percent of its range.
+
+    `max_joint_speed` and `max_gripper_speed` limit what it does by itself, `max_follow_speed` its joints while it
+    follows: no hand moves a leader as fast, so that only a reading that leaps is held back.
 
     `rest` and `waypoints` map motor names to positions; without `rest` the arm holds its pose at the end.
     `lift` is added to motors before the arm moves to rest (on an SO-101 a negative shoulder_lift raises it).
@@ -31,6 +34,7 @@ class Motion(msgspec.Struct, frozen=True, kw_only=True):
 
     max_joint_speed: float = 45.0
     max_gripper_speed: float = 80.0
+    max_follow_speed: float = 500.0
     agree_within: float = 3.0
     jump_limit: float = 25.0
     gripper: str = "gripper"

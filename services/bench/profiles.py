@@ -44,7 +44,8 @@ class CheckedMotion(Motion, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Motion with its bounds checked. Raises ValueError."""
 
     def __post_init__(self) -> None:
-        for name in ("max_joint_speed", "max_gripper_speed", "agree_within", "jump_limit", "hold_warning_s"):
+        speeds = ("max_joint_speed", "max_gripper_speed", "max_follow_speed")
+        for name in (*speeds, "agree_within", "jump_limit", "hold_warning_s"):
             value = getattr(self, name)
             if not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be a number above 0, not {value}")

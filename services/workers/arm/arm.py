@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from services.bench.profiles import Motion
-from services.workers.arm.motion import Pose, distance, rest_path, speed_limits, step_towards
+from services.workers.arm.motion import Pose, distance, follow_limits, rest_path, speed_limits, step_towards
 from services.workers.arm.motors import Motors, TorqueProblem
 from services.workers.arm.parts import buses_of
 from services.workers.arm.serial_bus import NoAnswer, Unplugged
@@ -55,6 +55,7 @@ class Arm:
         self.goal: Pose = {}
         self.leader: Pose = {}
         self.limits = speed_limits(motion, devices.motors, fps)
+        self._follow_limits = follow_limits(motion, devices.motors, fps)
         self.trouble = ""
         self.unheld = False
         self._stance = Stance(motion.gripper, fps)
@@ -225,7 +226,7 @@ class Arm:
             self.trouble = f"{self.guide} jumped {leap:.0f} degrees at {name}"
             return
         self.trouble = ""
-        self.goal = dict(self.leader)
+        self.goal = step_towards(self.goal, self.leader, self._follow_limits)
 
     def _go(self, measured: Pose) -> None:
         if not self._path:

@@ -5,6 +5,8 @@ Poses map motor names to degrees (the gripper to 0..100), as LeRobot's motors bu
 
 from __future__ import annotations
 
+from math import inf
+
 from services.bench.profiles import Motion
 from sessions.bench import is_gripper
 
@@ -16,6 +18,11 @@ def speed_limits(motion: Motion, names: list[str], fps: int) -> Pose:
     return {
         name: (motion.max_gripper_speed if motion.is_gripper(name) else motion.max_joint_speed) / fps for name in names
     }
+
+
+def follow_limits(motion: Motion, names: list[str], fps: int) -> Pose:
+    """The same while the arm follows; a gripper closes as fast as the trigger."""
+    return {name: inf if motion.is_gripper(name) else motion.max_follow_speed / fps for name in names}
 
 
 def step_towards(goal: Pose, target: Pose, limits: Pose) -> Pose:

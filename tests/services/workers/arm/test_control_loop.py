@@ -190,6 +190,39 @@ def test_after_a_stop_nothing_moves_for_a_second(workers: Workers) -> None:
     thread.join(10)
 
 
+# --- what is recorded ---------------------------------------------------------------------------------
+
+
+class Recording(Broken):
+    """Keeps the actions that it is given to record."""
+
+    def setup(self, context: ArmContext) -> protocol.Command:
+        self.actions: list[dict[str, Any]] = []
+        return super().setup(context)
+
+    def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
+        self.actions.append(action)
+
+
+def test_what_is_recorded_is_what_the_arm_was_sent_not_what_the_leader_did(workers: Workers) -> None:
+    strategy = Recording()
+    loop = loop_of(workers, strategy, fps=30)
+    strategy.setup(loop.context)
+    robot, teleop = loop.context.devices.robot, loop.context.devices.teleop
+    sent: list[dict[str, float]] = []
+    obey = robot.send_action
+    robot.send_action = lambda action: sent.append(action) or obey(action)
+    loop.context.arm.goal = dict(REST)
+    loop.context.arm.follow()
+    teleop.bus.pose = REST | {"shoulder_pan": 20.0}
+    loop.tick()
+    loop.tick()
+    assert strategy.actions == sent
+    first, second = (action["shoulder_pan.pos"] for action in sent)
+    assert 0.0 < first < 20.0 and second == 20.0
+    loop.close()
+
+
 # --- what waits, and who watches --------------------------------------------------------------------
 
 AWAY: dict[str, Callable[[ControlLoop], object]] = {

@@ -110,6 +110,36 @@ def test_resuming_after_a_stop_ramps_from_where_the_arm_is_now(
     assert_no_step_above_limit(begins, robot.sent)
 
 
+# --- following -----------------------------------------------------------------------------------------
+
+
+def following(pose: dict[str, float]) -> Arm:
+    arm, _ = make_arm(pose)
+    arm.goal = dict(pose)
+    arm.follow()
+    return arm
+
+
+def test_a_leap_of_the_leader_below_the_jump_limit_is_followed_at_a_limited_speed() -> None:
+    """20 degrees in one period are 600 degrees a second."""
+    here = dict.fromkeys(NAMES, 10.0)
+    arm = following(here)
+    leader = here | {"elbow_flex": 30.0}
+    sent = [arm.tick(here, leader) or {} for _ in range(3)]
+    step = MOTION.max_follow_speed / FPS
+    assert [pose["elbow_flex"] for pose in sent] == [pytest.approx(10.0 + step), 30.0, 30.0]
+    assert arm.mode is Mode.FOLLOW
+
+
+@given(speed=st.floats(-400, 400), grip=st.floats(0, 100))
+def test_no_motion_of_a_hand_is_held_back(speed: float, grip: float) -> None:
+    here = dict.fromkeys(NAMES, 0.0) | {"gripper": 100.0}
+    arm = following(here)
+    for period in range(1, 4):
+        leader = dict.fromkeys(NAMES[:5], speed / FPS * period) | {"gripper": grip}
+        assert arm.tick(here, leader) == leader, "the gripper closes as fast as the trigger"
+
+
 @settings(max_examples=60, deadline=None)
 @given(start=poses, lag=st.sampled_from([0.0, 0.4]))
 def test_going_to_rest_never_steps_above_the_speed_limit_and_arrives(start: dict[str, float], lag: float) -> None:
