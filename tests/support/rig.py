@@ -22,6 +22,8 @@ from services.live.phases import Phase
 from services.live.running import live_runs
 from services.live.snapshots import Snapshot, replay
 from services.recording import plan as recording
+from services.workers.arm.lapses import LATE
+from sessions.models import Episode
 
 START_S = 60.0
 
@@ -88,6 +90,16 @@ class Rig:
                 os.kill(self.pid(run), signal.SIGKILL)
         with suppress(Exception):
             self.world().shutdown()
+
+
+def flags(episode: Episode) -> tuple[str, ...]:
+    """The episode's flags, without the one that a busy machine causes by itself."""
+    return without_late(episode.flags)
+
+
+def without_late(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Flags without that of a control loop that came late."""
+    return tuple(flag for flag in flags if not flag.startswith(LATE))
 
 
 async def say(link: Link, command: protocol.Command) -> None:

@@ -14,9 +14,11 @@ from services.live.reasons import AlarmSource, Step, StopCause
 from services.workers.arm.arm import Arm, Mode
 from services.workers.arm.debounce import Debounce
 from services.workers.arm.device_guard import DeviceGuard
+from services.workers.arm.lapses import Lapses
 from services.workers.arm.monitor import Monitor
 from services.workers.arm.motion import Pose
 from services.workers.arm.motors import TorqueProblem
+from services.workers.arm.readings import Readings
 from services.workers.arm.torque_watch import HOLD_ANSWER, TorqueWatch
 from services.workers.process.context import Context
 from sessions.models import EndedBy, SessionStatus
@@ -36,9 +38,12 @@ class ArmContext:
         self.fps, self.lockstep = fps, lockstep
         self.arm = Arm(devices, profile.motion, fps, guide=strategy.guided_by)
         self.monitor = Monitor(devices, profile, worker.journal, fps)
+        self.lapses = Lapses(profile.health)
         self.guard = DeviceGuard(
-            worker.journal, strategy.recovery_hint, failed=self._device_failed, recovered=self._device_recovered
-        )
+            worker.journal, strategy.recovery_hint, failed=self._device_failed, recovered=self._device_recovered,
+            missed=self.lapses.miss, now=self.now,
+        )  # fmt: skip
+        self.readings = Readings(devices, self.arm, self.guard, self.lapses)
         self.torque = TorqueWatch(self.arm, worker.journal, self._lose_torque)
         self.debounce = Debounce(lockstep=lockstep)
         self.phase, self.detail, self.since = Phase.STARTING, "", time.monotonic()
@@ -101,11 +106,7 @@ class ArmContext:
 
     def read_leader(self) -> Pose | None:
         """The leader's pose; {} without a leader, None if it cannot be read."""
-        teleop = self.devices.teleop
-        if teleop is None:
-            return {}
-        action = self.guard.call("leader", teleop.get_action)
-        return None if action is None else self.arm.pose_of(action)
+        return self.readings.leader()
 
     def notify_devices(self, what: str, number: int) -> None:
         """Call the hook `what` (`take_started`, `take_ended`) of devices that have it, i.e. of a simulated bench."""

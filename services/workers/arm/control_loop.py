@@ -14,8 +14,6 @@ from services.bench.profiles import Profile
 from services.live import protocol
 from services.live.phases import Phase
 from services.workers.arm.arm import Mode
-from services.workers.arm.camera_return import CameraReturn
-from services.workers.arm.camera_trouble import CameraTrouble, camera_trouble, stopped_for_good
 from services.workers.arm.commands import ArmCommands
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance
@@ -50,8 +48,6 @@ class ControlLoop:
         self._telemeter = Telemeter(worker.server)
         self._done = False
         self._guide: Pose = {}
-        self._cameras = CameraReturn(devices)
-        self._frames: dict[str, Any] = {}
 
     # --- from start to end ------------------------------------------------------------------------
 
@@ -81,7 +77,7 @@ class ControlLoop:
 
     def close(self) -> None:
         """Stop telemetry, look for no camera any more, and write the trace."""
-        self._cameras.close()
+        self.context.readings.cameras.close()
         self._telemeter.close()
         if self._trace:
             (self._worker.run.root / "trace.txt").write_text("\n".join(map(str, self._trace)))
@@ -118,6 +114,8 @@ class ControlLoop:
         mailbox = self._worker.mailbox
         if not self.context.lockstep:
             due = self._pacer.wait(mailbox.wake)
+            if due:
+                self.context.lapses.note_period(self._pacer.behind, self._pacer.period)
         else:
             due = not self._paused or not mailbox.wake.wait(1 / RATE_HZ)
         for received in mailbox.drain():
@@ -146,7 +144,7 @@ class ControlLoop:
         """One control period: observe, decide, command, monitor."""
         context = self.context
         context.ticks += 1
-        observation, pose = self._observe()
+        observation, pose = context.readings.observe()
         context.pose = context.pose if pose is None else pose
         guide = self._strategy.guide(observation)
         self._guide = self._guide if guide is None else guide
@@ -154,41 +152,11 @@ class ControlLoop:
             action = self._send(context.arm.tick(pose, self._guide or dict(pose)))
             if action is not None and observation is not None and guide is not None:
                 self._strategy.tick(observation, action)
-            context.monitor.update(self._frames, context.arm, pose, context.now())
+            context.monitor.update(context.readings.frames, context.arm, pose, context.now())
             context.torque.look(context.now())
         self._advance_phase()
         if context.ticks % max(1, context.fps // RATE_HZ) == 0 or context.lockstep:
             self._report()
-
-    def _observe(self) -> tuple[dict[str, Any] | None, Pose | None]:
-        """The observation and the measured pose, each None if unreadable; a dead camera costs only the observation."""
-        guard, arm = self.context.guard, self.context.arm
-        self._cameras.put_back()
-        try:
-            observation: dict[str, Any] = self._devices.robot.get_observation()
-        except Exception as error:  # drivers may raise anything
-            pose = guard.call("follower", arm.measure)
-            if pose is not None:
-                self._note_dead_camera(error)
-            self._frames = {}
-            return None, pose
-        guard.mark_working("follower")
-        self._frames = {n: observation[n] for n in self._devices.cameras if n in observation}
-        if self._cameras.missing:
-            guard.mark_failed("observation", self._cameras.trouble)
-            return None, arm.pose_of(observation)
-        guard.mark_working("observation")
-        return observation, arm.pose_of(observation)
-
-    def _note_dead_camera(self, error: Exception) -> None:
-        guard = self.context.guard
-        if guard.failing("observation") and not stopped_for_good(error):
-            return
-        trouble = camera_trouble(self._devices.cameras, error)
-        if isinstance(trouble, CameraTrouble) and trouble.lasting:
-            self._cameras.search(trouble.camera, trouble.why)
-            trouble = self._cameras.trouble
-        guard.mark_failed("observation", trouble)
 
     def _send(self, goal: Pose | None) -> dict[str, Any] | None:
         """Command the goal. Returns the action sent; None if torque is off or sending failed."""
@@ -274,7 +242,7 @@ class ControlLoop:
             phase_seconds=time.monotonic() - context.since,
             disk_free=context.monitor.disk_free(),
             watchers=self._worker.server.watchers,
-            cameras=context.monitor.views(context.now(), self._cameras.missing),
+            cameras=context.monitor.views(context.now(), self.context.readings.cameras.missing),
             **self._strategy.telemetry(),
         )
-        self._telemeter.offer(Sample(values, dict(self._frames)))
+        self._telemeter.offer(Sample(values, dict(self.context.readings.frames)))

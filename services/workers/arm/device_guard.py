@@ -1,4 +1,7 @@
-"""Guarded calls to devices, whose drivers may raise anything: a failure raises one alarm until the device recovers."""
+"""Guarded calls to devices, whose drivers may raise anything: a failure raises one alarm until the device recovers.
+
+A reading may fail for a moment without an alarm: one lost packet does not end a take.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,17 @@ from services.workers.arm.device_problem import DeviceProblem, reason_of
 from services.workers.arm.serial_bus import NoAnswer, Unplugged
 from services.workers.process.journal import Journal
 
+GRACE_S = 0.1
+"""How long after the first reading that failed the next ones may fail without an alarm."""
+
 logger = logging.getLogger(__name__)
 
 
 class DeviceGuard:
     """Journals failures and recoveries, and calls `failed(source, text)` and `recovered(source)`.
 
-    `recovery_hint` is the answer shown with every alarm.
+    `recovery_hint` is the answer shown with every alarm. `missed(device)` is called for each reading that failed
+    without an alarm; `now` is the session's clock in seconds.
     """
 
     def __init__(
@@ -30,11 +37,15 @@ class DeviceGuard:
         *,
         failed: Callable[[str, str], None],
         recovered: Callable[[str], None],
+        missed: Callable[[str], None],
+        now: Callable[[], float],
     ) -> None:
         self._journal, self._recovery_hint = journal, recovery_hint
-        self._failed, self._recovered = failed, recovered
+        self._failed, self._recovered, self._missed, self._now = failed, recovered, missed, now
         self._failing: dict[str, str] = {}
         """What was told of each device that does not work."""
+        self._missing: dict[str, float] = {}
+        """Since when readings fail without an alarm, by source."""
 
     @property
     def trouble(self) -> str:
@@ -59,6 +70,25 @@ class DeviceGuard:
         self.mark_working(source)
         return result
 
+    def read[T](self, source: str, read: Callable[[], T]) -> T | None:
+        """As `call`, for what is read again in the next period: it may fail for GRACE_S without an alarm."""
+        try:
+            result = read()
+        except Exception as error:  # drivers may raise anything
+            self.miss(source, error)
+            return None
+        self.mark_working(source)
+        return result
+
+    def miss(self, source: str, error: Exception, *, device: str = "") -> None:
+        """Note that a reading of `source` failed; `device` is the part of it to name. What lasts raises the alarm."""
+        since = self._missing.setdefault(source, self._now())
+        self._missed(device or source)
+        if _lasts(error) or self._now() - since > GRACE_S:
+            self.mark_failed(source, error)
+        else:
+            logger.warning("%s: a reading failed: %s", source, error)
+
     def hook(self, source: str, devices: Iterable[Any], name: str, *values: object) -> None:
         """Call method `name` of each device that has it; only simulated devices do."""
         for device in devices:
@@ -68,18 +98,21 @@ class DeviceGuard:
 
     def mark_working(self, source: str) -> None:
         """Note that `source` worked; clears its alarm."""
+        missing = self._missing.pop(source, None) is not None
         if source in self._failing:
             del self._failing[source]
             self._journal.emit(ev.AlarmCleared(source=AlarmSource(source)))
-            self._recovered(source)
+        elif not missing:
+            return
+        self._recovered(source)
 
     def mark_failed(self, source: str, error: Exception) -> None:
         """Note that `source` failed; raises its alarm unless it is raised already.
 
         Of an unplugged device it is raised again when something else is known of why it is not back.
         """
-        known, lasting = self._failing.get(source), isinstance(error, CameraTrouble | Unplugged) and error.lasting
-        if known is not None and not (lasting and str(error) != known):
+        known = self._failing.get(source)
+        if known is not None and not (_lasts(error) and str(error) != known):
             return
         text = reason_of(error)
         self._failing[source] = str(error)
@@ -95,3 +128,8 @@ class DeviceGuard:
         """What helps: what was unplugged is opened again by itself."""
         first = error.answer if isinstance(error, CameraTrouble | Unplugged) else ""
         return f"{first}: {self._recovery_hint}" if first else self._recovery_hint
+
+
+def _lasts(error: Exception) -> bool:
+    """Whether what failed cannot be back in a moment."""
+    return isinstance(error, CameraTrouble | Unplugged) and error.lasting

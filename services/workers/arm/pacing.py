@@ -18,6 +18,8 @@ class Pacer:
         self.period = 1.0 / fps
         self._trace = trace
         self.late = 0
+        self.behind = 0.0
+        """Seconds by which the present period began late."""
         self.periods: deque[float] = deque(maxlen=10 * fps)
         self._next = time.perf_counter()
         self._last = 0.0
@@ -35,7 +37,8 @@ class Pacer:
 
     def _mark(self, deadline: float) -> None:
         now = time.perf_counter()
-        missed = int((now - deadline) / self.period)
+        self.behind = now - deadline
+        missed = int(self.behind / self.period)
         self.late += missed
         self._next = deadline + missed * self.period
         if self._trace is not None:

@@ -37,6 +37,7 @@ class Recorder:
     def start(self, take: int, started: ev.Event, *, accepted: bool = True) -> None:
         """Begin take number `take`; `started` is its event."""
         self._context.monitor.take = take
+        self._context.lapses.begin()
         self.takes.start(take, started, accepted=accepted)
         self._flag()
 
@@ -52,6 +53,8 @@ class Recorder:
     def end(self, reason: EndedBy, ended: ev.Event) -> None:
         """End the running take and have it saved; returns at once. `ended` is its event."""
         take = self.takes.running
+        for flag in self._context.lapses.flags:
+            self.takes.flag(flag)
         self.takes.end(reason, ended)
         self._context.monitor.take = 0
         self._context.notify_devices("take_ended", take)

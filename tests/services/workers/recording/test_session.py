@@ -20,7 +20,7 @@ from services.live.phases import Phase
 from services.recording import plan as recording
 from services.refusal import Refusal
 from sessions.models import SessionStatus
-from tests.support.rig import Rig, finish, follow, gone, press, say, take, wait_until
+from tests.support.rig import Rig, finish, flags, follow, gone, press, say, take, wait_until
 
 QUICK = {"episode_seconds": 0.5, "reset_seconds": 0.1, "lockstep": True, "episodes": 9}
 
@@ -106,8 +106,8 @@ async def test_a_stop_holds_the_arm_saves_the_take_and_keeps_torque(quick_rig: R
             await say(link, protocol.Stop())
         state = await link.until(lambda s: s.phase is Phase.HELD and len(s.episodes) == 1, 10)
         of_cameras = ("overhead slow", "wrist slow")  # a busy machine paints late
-        flags = tuple(flag for flag in state.episodes[0].flags if flag not in of_cameras)
-        assert (flags, state.episodes[0].accepted) == (("stopped",), False)
+        found = tuple(flag for flag in flags(state.episodes[0]) if flag not in of_cameras)
+        assert (found, state.episodes[0].accepted) == (("stopped",), False)
         world = quick_rig.world()
         start = np.array(world.state().joints)
         for _ in range(20):
@@ -231,7 +231,23 @@ async def test_a_black_camera_is_alarmed_within_a_second_and_flags_the_take(quic
         assert 0.8 < alarm.since - began < 1.3
         assert alarm.at - alarm.since < 1.0
         state = await finish(link)
-    assert state.episodes[0].flags == ("overhead black",)
+    assert flags(state.episodes[0]) == ("overhead black",)
+
+
+async def test_a_reading_that_fails_once_does_not_end_a_take_and_flags_its_episode(quick_rig: Rig) -> None:
+    once = 'kind="raise", episode=1, frames=1'
+    faults = f'sim.faults=[{{{once}, device="leader", frame=4}}, {{{once}, device="wrist", frame=7}}]'
+    run = quick_rig.record(quick_rig.small(faults), **QUICK)
+    async with quick_rig.attached(run) as link:
+        await follow(link)
+        await take(link)
+        await take(link)
+        state = await finish(link)
+    assert state.alarm_history == ()
+    found = [(e.frames, e.accepted, e.flags) for e in state.episodes]
+    assert found == [(15, True, ("leader missed 1", "wrist missed 1")), (15, True, ())]
+    marks = read_marks(quick_rig.folder.datasets / "demo")
+    assert marks[0].flags == ("leader missed 1", "wrist missed 1"), "it travels with the data"
 
 
 @pytest.mark.parametrize("device", ["leader", "wrist"])
