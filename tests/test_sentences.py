@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,39 @@ def named(node: ast.expr) -> bool:
         return named(node.args[0])
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     return name in SENTENCES
+
+
+VERBS = (
+    "accepts|again|attaches|ends|enlarges|failure|finishes|goes|kills|lets|pauses|rejects|releases|resumes|starts|"
+    "stops|success|takes|tries|void|voids"
+)
+KEYED = re.compile(rf"(?<![\w'`{{-])(?:space|[b-zB-HJ-Z])(?:,? (?:or|then) (?:space|[b-zB-Z]))? (?:{VERBS})\b")
+"""A key that lab.toml may move, with what it does; `Esc` and `x` always stop."""
+
+
+def keyed(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Where a text that is no docstring names such a key."""
+    docs = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)}
+    for node in ast.walk(tree):
+        text = isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+        if text and KEYED.search(node.value):
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize("room", ["services", "sessions"])
+def test_only_the_console_names_keys(room: str) -> None:
+    """Services send an Advice or a code: which key that takes, only the console knows, and a shell has none."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {words}"
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for line, words in keyed(ast.parse(path.read_text()))
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("text", ["p resumes when it is back", "free it, then g or F again", "see; space starts it"])
+def test_a_sentence_with_a_key_is_found(text: str) -> None:
+    assert list(keyed(ast.parse(repr("x ") + "; print(" + repr(text) + ")")))
 
 
 @pytest.mark.parametrize("room", ["console", "screens", "services", "sessions"])

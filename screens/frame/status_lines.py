@@ -8,6 +8,7 @@ from textual.content import Content
 
 from screens.desk.desk import Desk
 from screens.views import keys
+from screens.views.advice import advice
 from screens.views.phase_view import HOLD_AGAIN, holds
 from screens.views.signs import clean, signs
 from screens.views.trials import cameras_used
@@ -82,7 +83,7 @@ def _alarm(alarm: Alarm, now: float) -> str:
     if 0 < now - alarm.since < 360_000:
         ago = duration(now - alarm.since)
         since = f", {ago} ago" if alarm.source in EVENT_ALARMS else f" for {ago}"
-    answer = f"{dot}{clean(alarm.answer)}" if alarm.answer else ""
+    answer = f"{dot}{words}" if (words := advice(alarm)) else ""
     return f"{clean(alarm.text)}{since}{_times(alarm)}{answer}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from screens.views import keys
 from screens.views.phase_view import HOLD_AGAIN, SENTENCES, TONES, PhaseView, ended, word
 from screens.views.signs import clean, signs
-from services.live.intents import ALIGNS, pause, take
+from services.live.intents import ALIGNS, last_take_accepted, mark, pause, take
 from services.live.phases import Phase, offered
 from services.live.protocol import GoToRest, Telemetry
 from services.live.snapshots import Snapshot
@@ -44,7 +44,9 @@ def _with_key(snapshot: Snapshot, sentence: str, driving: bool) -> str:
     detail = clean(snapshot.detail) or sentence
     if driving and pause(snapshot) and snapshot.phase is Phase.HELD:
         rests = f"; {keys.REST} goes to rest" if offered(snapshot, GoToRest) else ""
-        return f"{detail} {signs().dot} {keys.PAUSE} follows again, slowly{rests}"
+        rejected = mark(snapshot) and not last_take_accepted(snapshot)
+        accepts = f"; {keys.REJECT} accepts take {snapshot.take}" if rejected else ""
+        return f"{detail} {signs().dot} {keys.PAUSE} follows again, slowly{rests}{accepts}"
     if snapshot.phase is Phase.LIMP:
         return f"{detail} {signs().dot} {HOLD_AGAIN}"
     aligns = driving and snapshot.phase in ALIGNS and take(snapshot)

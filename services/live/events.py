@@ -9,7 +9,7 @@ from typing import Any, Union, get_args
 
 import msgspec
 
-from services.live.reasons import AlarmSource, Step, StopCause
+from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from sessions import upgrade
 from sessions.facts import *  # noqa: F403  (embedded events are events like the others)
 from sessions.facts import Event, SessionStarted
@@ -129,11 +129,15 @@ class Held(Event, frozen=True, kw_only=True, tag=True):
 
 
 class AlarmRaised(Event, frozen=True, kw_only=True, tag=True):
-    """Something needs the operator; `answer` is what to press or do."""
+    """Something needs the operator; `answer` is what to do, `advice` which command helps.
+
+    Older files have no `advice`: their `answer` names keys.
+    """
 
     source: AlarmSource
     text: str
     answer: str = ""
+    advice: Advice = Advice.NONE
 
 
 class AlarmCleared(Event, frozen=True, kw_only=True, tag=True):

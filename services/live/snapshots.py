@@ -13,7 +13,7 @@ import msgspec
 
 from services.live import events as ev
 from services.live.phases import Phase
-from services.live.reasons import AlarmSource, Step, StopCause
+from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from sessions import upgrade
 from sessions.document import Training
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
@@ -27,7 +27,7 @@ LINGER_S = 4.0
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that needs the operator: what, since when (Unix time), and what to press or do.
+    """Something that needs the operator: what, since when (Unix time), what to do, and which command helps.
 
     `times` counts how often it was raised in short succession, `lasted` is the longest of those times in seconds, the
     present one not included. `over` is when it was cleared (Unix time); 0 while it stands.
@@ -37,6 +37,7 @@ class Alarm:
     text: str
     since: float
     answer: str = ""
+    advice: Advice = Advice.NONE
     times: int = 1
     lasted: float = 0.0
     over: float = 0.0
@@ -259,12 +260,12 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
     """Events that may come in any phase: alarms, notes and tags."""
     match event:
         case ev.AlarmRaised():
-            return _alarm(s, Alarm(event.source, event.text, event.at, event.answer))
+            return _alarm(s, Alarm(event.source, event.text, event.at, event.answer, event.advice))
         case ev.CameraAlarmed():
-            attempt, away = ("trial", "v voids the trial") if _evaluates(s) else ("take", "r rejects the take")
+            attempt, advice = ("trial", Advice.VOID) if _evaluates(s) else ("take", Advice.REJECT)
             during = f" in {attempt} {event.take}" if event.take else ""
             text = f"{event.camera}: {event.state}{during}"
-            return _alarm(s, Alarm(AlarmSource(event.camera), text, event.since, f"{away}, w enlarges the picture"))
+            return _alarm(s, Alarm(AlarmSource(event.camera), text, event.since, advice=advice))
         case ev.AlarmCleared(source=source) | ev.CameraRecovered(camera=source):
             return _clear_alarm(s, source, event.at)
         case ev.NoteAdded():

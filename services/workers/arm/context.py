@@ -10,7 +10,7 @@ from services.bench.profiles import Profile
 from services.live import events as ev
 from services.live.phases import Phase, moves
 from services.live.protocol import Code
-from services.live.reasons import AlarmSource, Step, StopCause
+from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from services.workers.arm.arm import Arm, Mode
 from services.workers.arm.debounce import Debounce
 from services.workers.arm.device_guard import DeviceGuard
@@ -40,7 +40,7 @@ class ArmContext:
         self.monitor = Monitor(devices, profile, worker.journal, fps)
         self.lapses = Lapses(profile.health)
         self.guard = DeviceGuard(
-            worker.journal, strategy.recovery_hint, failed=self._device_failed, recovered=self._device_recovered,
+            worker.journal, strategy.recovery, failed=self._device_failed, recovered=self._device_recovered,
             missed=self.lapses.miss, now=self.now,
         )  # fmt: skip
         self.readings = Readings(devices, self.arm, self.guard, self.lapses)
@@ -85,7 +85,7 @@ class ArmContext:
         if self.devices.teleop is None:
             found[Code.NO_LEADER] = "this session has no leader to follow"
         if self.arm.can_rest:
-            found[Code.REST_FIRST] = f"the arm is {self.phase.value}: g goes to rest first"
+            found[Code.REST_FIRST] = f"the arm is {self.phase.value}: it goes to rest first"
         else:
             found[Code.NO_REST_POSE] = "no rest pose is taught for this bench: `lab-console rest --teach` says how"
         return found
@@ -279,7 +279,7 @@ class ArmContext:
         try:
             self.guard.call("follower", self.arm.cut_torque, but=TorqueProblem)
         except TorqueProblem as problem:
-            self.torque.tell(str(problem), "R tries again; else cut the power")
+            self.torque.tell(str(problem), advice=Advice.RELEASE_AGAIN)
             if self.arm.mode is Mode.LOST:
                 self._lose_torque(str(problem))
             else:
@@ -291,7 +291,8 @@ class ArmContext:
     def give_up_resting(self) -> None:
         """The arm is blocked on its way to rest: hold with torque on and raise an alarm."""
         text, self._rest_alarmed = self.arm.trouble, True
-        self.emit(ev.AlarmRaised(source=AlarmSource.REST, text=text, answer="free the arm, then g or F again"))
+        alarm = ev.AlarmRaised(source=AlarmSource.REST, text=text, answer="free the arm", advice=Advice.REST_AGAIN)
+        self.emit(alarm)
         self.ending = None
         self.stop(StopCause.BLOCKED, text)
 

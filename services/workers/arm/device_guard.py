@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from services.live import events as ev
-from services.live.reasons import AlarmSource
+from services.live.reasons import Advice, AlarmSource
 from services.workers.arm.camera_trouble import CameraTrouble
 from services.workers.arm.device_problem import DeviceProblem, reason_of
 from services.workers.arm.serial_bus import NoAnswer, Unplugged
@@ -26,21 +26,21 @@ logger = logging.getLogger(__name__)
 class DeviceGuard:
     """Journals failures and recoveries, and calls `failed(source, text)` and `recovered(source)`.
 
-    `recovery_hint` is the answer shown with every alarm. `missed(device)` is called for each reading that failed
+    `recovery` is the advice shown with every alarm. `missed(device)` is called for each reading that failed
     without an alarm; `now` is the session's clock in seconds.
     """
 
     def __init__(
         self,
         journal: Journal,
-        recovery_hint: str,
+        recovery: Advice,
         *,
         failed: Callable[[str, str], None],
         recovered: Callable[[str], None],
         missed: Callable[[str], None],
         now: Callable[[], float],
     ) -> None:
-        self._journal, self._recovery_hint = journal, recovery_hint
+        self._journal, self._recovery = journal, recovery
         self._failed, self._recovered, self._missed, self._now = failed, recovered, missed, now
         self._failing: dict[str, str] = {}
         """What was told of each device that does not work."""
@@ -120,14 +120,11 @@ class DeviceGuard:
         named = isinstance(error, DeviceProblem | NoAnswer | Unplugged)
         if not named and not text.startswith(source):
             text = f"{source}: {text}"
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource(source), text=text, answer=self._answer(error)))
+        answer = error.answer if isinstance(error, CameraTrouble | Unplugged) else ""
+        alarm = ev.AlarmRaised(source=AlarmSource(source), text=text, answer=answer, advice=self._recovery)
+        self._journal.emit(alarm)
         if known is None:
             self._failed(source, text)
-
-    def _answer(self, error: Exception) -> str:
-        """What helps: what was unplugged is opened again by itself."""
-        first = error.answer if isinstance(error, CameraTrouble | Unplugged) else ""
-        return f"{first}: {self._recovery_hint}" if first else self._recovery_hint
 
 
 def _lasts(error: Exception) -> bool:

@@ -14,7 +14,7 @@ from services.health.motion import HeldLong, MotionCheck, Period
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
-from services.live.reasons import AlarmSource
+from services.live.reasons import Advice, AlarmSource
 from services.workers.arm.arm import Arm
 from services.workers.arm.motion import Pose
 from services.workers.process.journal import Journal
@@ -103,8 +103,8 @@ class Monitor:
         if check.active:
             minutes = self._motion.hold_warning_s / 60
             text = f"the arm has held for {minutes:.0f} min: its servos heat up"
-            answer = "g goes to rest, R releases"
-            self._journal.emit(ev.AlarmRaised(source=AlarmSource(check.name), text=text, answer=answer))
+            advice = Advice.REST_OR_RELEASE
+            self._journal.emit(ev.AlarmRaised(source=AlarmSource(check.name), text=text, advice=advice))
         else:
             self._journal.emit(ev.AlarmCleared(source=AlarmSource(check.name)))
 

@@ -23,6 +23,7 @@ from typing import Any
 from services.live import protocol
 from services.live.phases import FOLLOWING, Phase
 from services.live.protocol import Code
+from services.live.reasons import Advice
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
 from services.workers.process.mailbox import Refused
@@ -36,8 +37,8 @@ class Strategy(ABC):
     kind: SessionKind
     guided_by = "the leader"
     """Name of what the arm follows, as shown to people."""
-    recovery_hint = "p resumes when it is back"
-    """The answer shown with a device's alarm."""
+    recovery = Advice.RESUME
+    """The advice shown with a device's alarm."""
     needs_driver: frozenset[Phase] = FOLLOWING | {Phase.ALIGNING}
     """Phases in which the loss of the driving console makes the arm hold."""
     stops_first = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.live import events as ev
-from services.live.reasons import AlarmSource
+from services.live.reasons import Advice, AlarmSource
 from services.workers.arm.arm import Arm
 from services.workers.process.journal import Journal
 
@@ -41,10 +41,10 @@ class TorqueWatch:
         self.tell(text, HOLD_ANSWER)
         self._lost(text)
 
-    def tell(self, text: str, answer: str) -> None:
+    def tell(self, text: str, answer: str = "", advice: Advice = Advice.NONE) -> None:
         """Raise the alarm of torque."""
         self._raised = True
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource.TORQUE, text=text, answer=answer))
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource.TORQUE, text=text, answer=answer, advice=advice))
 
     def holds(self) -> None:
         """Torque is as it should be, as read."""

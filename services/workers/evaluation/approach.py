@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from services.bench.profiles import Motion
+from services.live.reasons import Advice
 from services.workers.arm.arm import Arm
 from services.workers.arm.motion import Pose, distance, start_path
 from services.workers.inference.action_source import ActionSource, PolicyFailed
@@ -17,11 +18,11 @@ APPROACH_S = 90.0
 
 
 class Stranded(Exception):
-    """The trial cannot begin. `str()` is the reason and `answer` what to do, both for the operator."""
+    """The trial cannot begin. `str()` is the reason, `answer` and `advice` what to do, for the operator."""
 
-    def __init__(self, why: str, answer: str = "see the log") -> None:
+    def __init__(self, why: str, answer: str = "see the log", advice: Advice = Advice.NONE) -> None:
         super().__init__(why)
-        self.answer = answer
+        self.answer, self.advice = answer, advice
 
 
 class Approach:
@@ -131,10 +132,10 @@ class Approach:
             if self._start_known
             else "the arm, and where it learnt to begin is not known"
         )
-        keys = "g, then space" if self._arm.can_rest else "space"
         return Stranded(
             f"the policy wants to begin {far:.0f} degrees from {where}: {name} at {first[name]:.0f}",
-            f"check calibration and checkpoint; {keys} lets it go there slowly",
+            "check calibration and checkpoint",
+            Advice.REST_THEN_TRIAL if self._arm.can_rest else Advice.TRIAL,
         )
 
     def _accept(self, *, ramped: bool) -> bool:

@@ -9,7 +9,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
-from services.live.reasons import AlarmSource, StopCause
+from services.live.reasons import Advice, AlarmSource, StopCause
 from services.live.requests import ORACLE, EvalRequest
 from services.workers.arm.arm import Mode
 from services.workers.arm.context import ArmContext
@@ -34,7 +34,7 @@ class EvaluateStrategy(Strategy):
 
     kind = SessionKind.EVAL
     guided_by = "the policy"
-    recovery_hint = "g goes to rest when it is back"
+    recovery = Advice.REST
     needs_driver = frozenset({Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING})
     """Nobody watches: a moving arm holds, and the trial is left pending."""
 
@@ -64,7 +64,7 @@ class EvaluateStrategy(Strategy):
             return {refused.code: str(refused), Code.WRONG_PHASE: str(refused)}
         match command:
             case protocol.Follow():
-                return {Code.MEANINGLESS: "in an evaluation the arm follows the policy: space starts the next trial"}
+                return {Code.MEANINGLESS: "in an evaluation the arm follows the policy: start the next trial"}
             case protocol.StartTrial():
                 return {Code.WRONG_PHASE: f"the arm is {self._context.phase.value}: a trial starts when it rests"}
             case protocol.UndoVerdict():
@@ -170,7 +170,7 @@ class EvaluateStrategy(Strategy):
         try:
             ramped = self._approach.step(observation, self._context.pose)
         except Stranded as why:
-            self._abandon_start(str(why), why.answer)
+            self._abandon_start(str(why), why.answer, why.advice)
             return
         if ramped is not None:
             self._begin_trial(ramped=ramped)
@@ -192,16 +192,16 @@ class EvaluateStrategy(Strategy):
         self._context.arm.follow()
         self._context.enter(Phase.RUNNING, f"trial {trial}")
 
-    def _abandon_start(self, why: str, answer: str) -> None:
-        self._alarm(why, answer)
+    def _abandon_start(self, why: str, answer: str, advice: Advice) -> None:
+        self._alarm(why, answer, advice)
         self._context.stop(StopCause.STRANDED, why)
         self._context.debounce.note_stop()  # a key pressed before this was shown must not confirm it
         if self._oracle is not None:
             self._context.finish(SessionStatus.ABORTED, why)
 
-    def _alarm(self, why: str, answer: str) -> None:
+    def _alarm(self, why: str, answer: str, advice: Advice = Advice.NONE) -> None:
         self._alarmed = True
-        self._context.emit(ev.AlarmRaised(source=AlarmSource.POLICY, text=why, answer=answer))
+        self._context.emit(ev.AlarmRaised(source=AlarmSource.POLICY, text=why, answer=answer, advice=advice))
 
     # --- each period ------------------------------------------------------------------------------
 

@@ -49,8 +49,7 @@ class Trials:
     def check_start(self, trial: int) -> None:
         """Trial numbers are consecutive, and the last trial must have its verdict."""
         if self.pending:
-            words = f"trial {self.pending} waits for its verdict: s success, f failure, v void"
-            raise Refused(words, Code.PENDING_VERDICT)
+            raise Refused(f"trial {self.pending} waits for its verdict", Code.PENDING_VERDICT)
         if self.running:
             raise Refused(f"trial {self.running} is running", Code.WRONG_PHASE)
         if trial != self.next:
@@ -64,7 +63,7 @@ class Trials:
     def check_judge(self, trial: int) -> None:
         """It must be running, or ended without a verdict."""
         if trial in self.verdicts:
-            words = f"trial {trial} has its verdict, {self.verdicts[trial].value}: u takes the last one back"
+            words = f"trial {trial} has its verdict, {self.verdicts[trial].value}: take it back first"
             raise Refused(words, Code.NO_TRIAL)
         if trial not in (self.running, self.pending) or not trial:
             raise Refused(f"there is no trial {trial} to judge", Code.NO_TRIAL)

@@ -10,7 +10,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
-from services.live.reasons import AlarmSource
+from services.live.reasons import Advice, AlarmSource
 from services.live.requests import RecordRequest
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose
@@ -48,7 +48,7 @@ class RecordStrategy(Strategy):
             self._recorder = Recorder(context, self._open_takes())
         except (DatasetProblem, OSError) as error:
             self._problem = str(error)
-            context.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=self._problem, answer="F ends the session"))
+            context.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=self._problem, advice=Advice.FINISH))
         return None
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
@@ -156,7 +156,7 @@ class RecordStrategy(Strategy):
         if self._recorder is None or not self._recorder.running:
             return ""
         self._end_take(self._recorder, ended_by)
-        return "" if ended_by is EndedBy.ENDED else f"take {self._last_take} is saved as rejected, r takes it back"
+        return "" if ended_by is EndedBy.ENDED else f"take {self._last_take} is saved as rejected"
 
     def on_jump(self, why: str) -> None:
         """Flag and end the running take."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from services.live import events as ev
-from services.live.reasons import AlarmSource
+from services.live.reasons import Advice, AlarmSource
 from services.units import duration
 from services.workers.process.journal import Journal
 
@@ -49,7 +49,7 @@ class StopTimeout:
         """The answer to another stop."""
         left = duration(max(1.0, _patience(step_s) - self.seconds))
         silent = duration(self.seconds)
-        again = f"S again in {left} kills the trainer if it stays silent"
+        again = f"another stop in {left} kills the trainer if it stays silent"
         return f"it is stopping already and has been silent for {silent}; {again}"
 
     def update_alarm(self, step_s: float, doing: str) -> None:
@@ -59,7 +59,7 @@ class StopTimeout:
             return
         self._alarmed = silent
         text, since = f"trainer silent, {doing}", time.time() - self.seconds
-        alarm = ev.AlarmRaised(source=AlarmSource.TRAINER, text=text, answer="S again kills the trainer", at=since)
+        alarm = ev.AlarmRaised(source=AlarmSource.TRAINER, text=text, advice=Advice.KILL_TRAINER, at=since)
         self._journal.emit(alarm if silent else ev.AlarmCleared(source=AlarmSource.TRAINER))
 
 

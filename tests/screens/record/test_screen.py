@@ -14,6 +14,7 @@ from screens.widgets.preview import Preview
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
+from services.live.reasons import Advice
 from sessions.bench import Task
 from sessions.models import SessionKind, SessionStatus
 from tests.support.fake_desk import sim_profile
@@ -146,7 +147,7 @@ async def test_an_alarm_of_a_moment_stays_visible_with_how_long_and_how_often(op
         worker.take()
         await console.attach(worker)
         for _ in range(3):
-            worker.tell(ev.AlarmRaised(source="follower", text="follower: no answer", answer="p resumes"))
+            worker.tell(ev.AlarmRaised(source="follower", text="follower: no answer", advice=Advice.RESUME))
             worker.tell(ev.AlarmCleared(source="follower"))
         await console.until(lambda: "follower: no answer · over after 0." in console.text("#alarm"))
         assert "(3 times)" in console.text("#alarm") and "p resumes" not in console.text("#alarm")

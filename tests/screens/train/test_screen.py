@@ -25,6 +25,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import read_events
 from services.live.phases import Phase
+from services.live.reasons import Advice
 from sessions.models import SessionStatus
 from tests.screens.conftest import Console
 from tests.support.fake_desk import empty_folder, sim_profile
@@ -325,9 +326,7 @@ async def test_a_trainer_that_hangs_after_the_stop_is_killed_by_s_again(open_con
         await console.press("y")
         await console.until(lambda: len(training.heard_of(protocol.Finish)) == 2)
         silent = "trainer silent, at step 3210"
-        training.tell(
-            ev.AlarmRaised(source="trainer", text=silent, answer="S again kills the trainer", at=time.time() - 34)
-        )
+        training.tell(ev.AlarmRaised(source="trainer", text=silent, advice=Advice.KILL_TRAINER, at=time.time() - 34))
         await console.until(lambda: f"{silent} for 34 s · S again kills the trainer" in console.text("#alarm"))
         await console.press("S")
         await console.sees("Kill the trainer?")

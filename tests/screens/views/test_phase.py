@@ -7,8 +7,11 @@ import dataclasses
 import pytest
 
 from screens.views.phase import phase_view
+from services.live import events as ev
 from services.live import intents
+from services.live.phases import Phase
 from services.live.reasons import Step
+from services.live.snapshots import advance
 from sessions.models import SessionKind
 from tests.support.phase_walk import Case, cases
 
@@ -23,3 +26,16 @@ def test_the_panel_names_no_key_that_does_nothing(case: Case) -> None:
         assert intents.pause(snapshot)
     if "aligns with the leader" in says:
         assert intents.take(snapshot)
+    if "accepts take" in says:
+        assert intents.mark(snapshot)
+
+
+def test_after_a_stop_the_panel_names_the_key_that_takes_the_rejection_back() -> None:
+    held = Case(SessionKind.RECORD, Phase.HELD, "saved").snapshot
+
+    def says(*, accepted: bool) -> str:
+        marked = advance(held, ev.EpisodeMarked(seq=held.last_seq + 1, index=0, accepted=accepted))
+        return phase_view(marked, None, driving=True, now=0.0).sentence
+
+    assert says(accepted=False).endswith("g goes to rest; r accepts take 1")
+    assert says(accepted=True).endswith("g goes to rest")

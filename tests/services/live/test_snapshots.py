@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.live import events as ev
 from services.live.phases import Phase
-from services.live.reasons import STOP_KEYS, Step
+from services.live.reasons import STOP_KEYS, Advice, AlarmSource, Step
 from services.live.snapshots import Alarm, Snapshot, advance, replay, utc
 from services.log.documents import document
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Verdict
@@ -184,9 +184,7 @@ def test_alarms_of_one_source_replace_each_other_and_stay_in_the_history() -> No
     black = ev.CameraAlarmed(camera="wrist", state="black", since=BEGAN, take=3)
     state = state_after(black, ev.AlarmRaised(source="disk", text="full"), replace_text("disk", "still full"))
     assert [a.text for a in state.alarms] == ["wrist: black in take 3", "still full"]
-    assert state.alarms[0] == Alarm(
-        "wrist", "wrist: black in take 3", BEGAN, "r rejects the take, w enlarges the picture"
-    )
+    assert state.alarms[0] == Alarm(AlarmSource("wrist"), "wrist: black in take 3", BEGAN, advice=Advice.REJECT)
     assert len(state.alarm_history) == 3
     assert advance(state, ev.CameraRecovered(seq=9, camera="wrist")).alarms == state.alarms[1:]
 

@@ -14,6 +14,7 @@ import pytest
 
 import tests.support.stripedcamera  # noqa: F401  # registers the camera
 from services.bench.profiles import Profile
+from services.live.reasons import Advice
 from services.sim.servos import control
 from services.sim.servos.process import CALIBRATION, Servos
 from services.workers.arm import devices as dev
@@ -164,7 +165,8 @@ class Journal:
 
 def test_an_alarm_about_a_motor_begins_with_the_arm_whatever_was_read_when_it_failed() -> None:
     journal = Journal()
-    guard = DeviceGuard(journal, "p resumes", failed=lambda *_: None, recovered=lambda _: None)  # type: ignore[arg-type]
+    nothing: Any = lambda *_: None  # noqa: E731
+    guard = DeviceGuard(journal, Advice.RESUME, failed=nothing, recovered=nothing, missed=nothing, now=lambda: 0.0)  # type: ignore[arg-type]
     guard.mark_failed("observation", NoAnswer("follower left: gripper (6) does not answer"))
     guard.mark_failed("leader", ConnectionError("lost\nat all"))
     assert [event.text for event in journal.events] == [

@@ -18,6 +18,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.link import Link
 from services.live.phases import Phase
+from services.live.reasons import Advice
 from services.live.snapshots import Snapshot
 from services.refusal import Refusal
 from sessions.models import SessionStatus, Verdict
@@ -213,7 +214,7 @@ async def test_after_a_stop_no_verdict_moves_the_arm(quick_rig: Rig) -> None:
         assert state.pending is not None and state.pending.ended_by == "stopped"
         await say(link, protocol.JudgeTrial(trial=1, verdict=Verdict.VOID))
         assert link.snapshot.phase is Phase.HELD
-        assert "g goes to rest first" in await refused(link, protocol.StartTrial(trial=2))
+        assert "it goes to rest first" in await refused(link, protocol.StartTrial(trial=2))
         await say(link, protocol.GoToRest())
         state = await link.until(lambda s: s.phase is Phase.RESTED and bool(s.episodes), 30)
         assert (state.episodes[0].accepted, flags(state.episodes[0])) == (False, ("stopped",))
@@ -297,7 +298,7 @@ async def refused_beginning(link: Link, number: int) -> Snapshot:
     await say(link, protocol.StartTrial(trial=number))
     state = await link.until(lambda s: s.phase is Phase.HELD, 60)
     assert not state.trials
-    assert "g, then space lets it go there slowly" in state.alarms[-1].answer
+    assert state.alarms[-1].advice is Advice.REST_THEN_TRIAL
     return state
 
 

@@ -22,6 +22,7 @@ import pytest
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog
+from services.live.reasons import Advice
 from services.live.requests import TrainRequest, write_request
 from services.workers.training import stop_timeout
 from services.workers.training.channel import Channel
@@ -401,7 +402,7 @@ def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.Mon
     timeout.start()
     now += 12
     assert timeout.warning(0.1) == (
-        "it is stopping already and has been silent for 12 s; S again in 18 s kills the trainer if it stays silent"
+        "it is stopping already and has been silent for 12 s; another stop in 18 s kills the trainer if it stays silent"
     )
     timeout.note_message()
     now += 29
@@ -414,7 +415,7 @@ def test_silence_counts_from_the_stop_and_from_each_word(monkeypatch: pytest.Mon
     timeout.note_message()
     timeout.update_alarm(0.1, "at step 4")
     raised, cleared = sent
-    assert (raised.text, raised.answer) == ("trainer silent, at step 3", "S again kills the trainer")
+    assert (raised.text, raised.advice) == ("trainer silent, at step 3", Advice.KILL_TRAINER)
     assert raised.at == 5000.0 + now - 30  # when it became silent
     assert cleared == ev.AlarmCleared(source="trainer")
     timeout.end()

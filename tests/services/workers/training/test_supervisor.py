@@ -27,6 +27,7 @@ from services.live import protocol
 from services.live.crashes import close_crashed
 from services.live.link import Link
 from services.live.phases import Phase
+from services.live.reasons import Advice
 from services.live.snapshots import Snapshot
 from services.training import plan as training
 from sessions.models import SessionStatus
@@ -433,7 +434,7 @@ async def test_a_trainer_that_hangs_is_killed_by_another_stop(hurried: Rig) -> N
         assert "it is stopping already and has been silent for " in again.error and "kills the trainer" in again.error
         state = await link.until(lambda s: any(a.source == "trainer" for a in s.alarms), 10)
         (alarm,) = (a for a in state.alarms if a.source == "trainer")
-        assert alarm.answer == "S again kills the trainer" and "trainer silent, " in alarm.text
+        assert alarm.advice is Advice.KILL_TRAINER and "trainer silent, " in alarm.text
         assert state.detail.startswith(("stopping: ", "saving "))
         killed = await link.ask(protocol.Finish())
         assert killed.ok and killed.error.startswith("the trainer did not react for ")
