@@ -13,5 +13,5 @@ def check_thresholds(health: dict[str, Any]) -> None:
     known = {check.name: check for check in REGISTERED}
     for name in health:
         if name not in known:
-            raise HealthProblem(f"{name}: no such check; there are: {', '.join(known)}")
+            raise HealthProblem(f"{name}: no such check; there are: {', '.join(sorted(known))}")
         thresholds_of(known[name], health)

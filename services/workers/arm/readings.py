@@ -17,6 +17,7 @@ from services.workers.arm.camera_trouble import CameraTrouble, camera_trouble, s
 from services.workers.arm.device_guard import DeviceGuard
 from services.workers.arm.lapses import Lapses
 from services.workers.arm.motion import Pose
+from services.workers.arm.serial_bus import NoAnswer, Unplugged
 
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
@@ -56,6 +57,10 @@ class Readings:
         self.cameras.put_back()
         try:
             observation: dict[str, Any] = self._devices.robot.get_observation()
+        except (NoAnswer, Unplugged) as error:  # asked again and again already
+            self.frames = {}
+            guard.miss("follower", error)
+            return None, None
         except Exception as error:  # drivers may raise anything
             self.frames = {}
             pose = guard.read("follower", arm.measure)

@@ -333,6 +333,19 @@ def test_a_leader_that_was_unplugged_is_followed_again_by_a_key(bench: Emulator,
     session.follow()
 
 
+@pytest.mark.parametrize("arm", ["leader", "follower"])
+def test_an_arm_that_is_silent_for_a_moment_ends_nothing(bench: Emulator, session: ServoSession, arm: str) -> None:
+    """LeRobot's driver asks three times before a reading fails: that takes 0.15 s, and here 0.6 s."""
+    session.follow()
+    session.context.lapses.begin()
+    bench.do(control.Silence(arm=arm, seconds=0.55))
+    until(lambda: any(flag.startswith(f"{arm} missed ") for flag in session.context.lapses.flags))
+    bench.do(control.Hand(arm="leader", ticks=dict.fromkeys(range(1, 7), START + 100.0)))
+    until(lambda: session.context.pose["shoulder_pan"] == pytest.approx(100 * 360 / 4095, abs=0.5), 5)
+    assert session.context.phase is Phase.READY and session.alarms(AlarmSource(arm)) == []
+    assert any(flag.startswith("late periods ") for flag in session.context.lapses.flags), "rows are missing"
+
+
 def test_an_end_without_the_follower_is_not_the_operators(bench: Emulator, tmp_path: Path) -> None:
     session = ServoSession(tmp_path / "lab", profile(bench, rest=REST)).ready()
     session.follow()
