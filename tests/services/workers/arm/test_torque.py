@@ -13,7 +13,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
-from services.live.reasons import AlarmSource, StopCause
+from services.live.reasons import Advice, AlarmSource, StopCause
 from services.live.requests import Purpose
 from services.sim.servos import control
 from services.sim.servos.emulator import RANGE, START, Emulator
@@ -318,9 +318,9 @@ def test_why_an_arm_is_not_back_is_said(bench: Emulator, session: ServoSession) 
     bench.do(control.SetRegister(arm="follower", servo=4, address=9, value=RANGE[0]))
     until(lambda: bool([e for e in session.events(ev.AlarmCleared) if e.source == AlarmSource.FOLLOWER]), 2.0)
     first, second = (e for e in session.events(ev.AlarmRaised) if e.source == AlarmSource.FOLLOWER)
-    assert (first.text, first.answer) == ("the follower was unplugged", "plug it in: p resumes when it is back")
+    assert (first.text, first.answer) == ("the follower was unplugged", "plug it in")
     assert f"the arm at {arm.port.link} now has another calibration" in second.text
-    assert second.answer == "plug in the one from before: p resumes when it is back"
+    assert second.answer == "plug in the one from before" and second.advice is Advice.RESUME
 
 
 def test_a_leader_that_was_unplugged_is_followed_again_by_a_key(bench: Emulator, session: ServoSession) -> None:

@@ -16,6 +16,7 @@ from services.datasets.summary import summarize
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
+from services.live.reasons import Advice
 from services.live.requests import Purpose
 from services.sim.servos import control
 from services.sim.servos.process import CALIBRATION, Servos
@@ -184,8 +185,8 @@ async def test_a_camera_that_stops_in_a_take_is_named_and_the_take_is_marked_as_
     async with quick_rig.attached(run) as link:
         await follow(link)
         state = await take(link)
-        assert [(a.text, a.answer) for a in state.alarms] == [
-            ("overhead: no pictures (read thread is not running)", "plug it in: p resumes when it is back")
+        assert [(a.text, a.answer, a.advice) for a in state.alarms] == [
+            ("overhead: no pictures (read thread is not running)", "plug it in", Advice.RESUME)
         ]
         assert state.phase is Phase.HELD
         assert (await finish(link)).episodes[0].accepted is False
