@@ -58,7 +58,8 @@ SLOW = (
     "services/sim/test_world.py", "services/sim/test_demonstrations.py", "services/sim/servos/",
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
-        "arm/test_bench_session.py", "arm/test_camera_return.py", "arm/test_torque.py", "arm/test_two_arms.py",
+        "arm/test_absent_cameras.py", "arm/test_bench_session.py", "arm/test_camera_return.py", "arm/test_torque.py",
+        "arm/test_two_arms.py",
         "training/test_supervisor.py", "training/test_full_disk.py", "training/test_normalization.py", "test_warm.py",
     )),
 )  # fmt: skip

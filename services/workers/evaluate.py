@@ -16,6 +16,9 @@ from services.workers.process.run_worker import CannotStart, End, run_worker
 from services.workers.recording.lock import lock_to_record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.workers.arm.devices import Devices
     from services.workers.inference.policy_process import Policy
 
 
@@ -35,7 +38,9 @@ def body(context: Context, request: EvalRequest) -> End:
         is_new = not root.exists()
         try:
             policy.start()
-            return run_armed(context, request, load=lambda: _maker(request, root, policy), leader=False)
+            return run_armed(
+                context, request, load=lambda: _maker(request, root, policy), leader=False, fits=_fits(policy, request)
+            )
         finally:
             policy.close()
             if is_new:
@@ -49,8 +54,17 @@ def _remove_if_empty(root: Path) -> None:
         shutil.rmtree(root, ignore_errors=True)
 
 
+def _fits(policy: Policy, request: EvalRequest) -> Callable[[Devices], None]:
+    def fits(devices: Devices) -> None:
+        """Compare what the policy needs with the bench. Raises CannotStart."""
+        from services.workers.evaluation.setup import matched_features
+
+        matched_features(policy.checkpoint, devices, request.fps)
+
+    return fits
+
+
 def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:
-    from services.workers.arm.devices import Devices
     from services.workers.evaluation import setup
     from services.workers.evaluation.strategy import EvaluateStrategy
 

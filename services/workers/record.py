@@ -48,8 +48,13 @@ def body(context: Context, request: RecordRequest) -> End:
 
         refuse_unfit(root, request.fps, robot.robot_type, dataset_features(robot))
 
+    def fits(devices: Devices) -> None:
+        from services.workers.arm.devices import need_every_camera
+
+        need_every_camera(devices)
+
     with lock:
-        return run_armed(context, request, load=load, check=check)
+        return run_armed(context, request, load=load, check=check, fits=fits)
 
 
 if __name__ == "__main__":

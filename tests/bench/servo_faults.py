@@ -32,10 +32,11 @@ from tests.support.rig import Rig, finish, gone, press, wait_until
 
 FOLLOWER, LEADER = "follower", "leader"
 REST = dict.fromkeys(JOINTS, 0.0) | {"gripper": 50.0}
+DEVICES = (AlarmSource.FOLLOWER, AlarmSource.LEADER, AlarmSource.OBSERVATION)
 STOP_S = 1.0
 """A stop is answered within this even where the bus is silent."""
-BACK_S = 5.0
-"""After a fault a session knows again within this how its devices are."""
+BACK_S = 10.0
+"""After a fault a session knows again within this how its devices are, and follows."""
 LOSS_S = 1.0
 """A lost torque is noticed within this of the bus answering."""
 END_S = 20.0
@@ -158,7 +159,7 @@ class ServoPart:
     async def _try(self, link: Link, number: int) -> None:
         count, fault = self.count, self._make()
         count.tried += 1
-        async with within(count, 30, f"try {number}: {fault.begin}"):
+        async with within(count, 60, f"try {number}: {fault.begin}"):
             try:
                 await self._follow(link)
                 if number % 2:
@@ -166,7 +167,7 @@ class ServoPart:
                 await asyncio.sleep(chance.uniform(0.05, 0.5))
                 self._do(fault.begin)
                 await self._suffer(link, fault, number)
-            except AssertionError as error:
+            except (AssertionError, TimeoutError) as error:
                 count.hang(f"try {number}: {fault.begin}: {error}; {_state(link)}")
             finally:
                 self._do(fault.end)
@@ -177,8 +178,12 @@ class ServoPart:
         if link.snapshot.phase is Phase.LIMP:
             await press(link, lambda: protocol.Stop(cause=StopCause.X))
             await link.until(lambda s: s.phase is Phase.HELD, BACK_S)
-        if not link.snapshot.phase.following:
-            await press(link, protocol.Follow)
+        async with asyncio.timeout(BACK_S):
+            while not link.snapshot.phase.following:
+                answer = await link.ask(protocol.Follow())
+                if answer.ok:
+                    await link.until(lambda s: s.phase is not Phase.ALIGNING, BACK_S)
+                await asyncio.sleep(0.1)
         await link.until(lambda s: s.phase in (Phase.READY, Phase.RESET), BACK_S)
 
     async def _start_take(self, link: Link) -> None:
@@ -267,7 +272,7 @@ class ServoPart:
 
 
 def _failing(state: Snapshot) -> bool:
-    return any(alarm.source in (AlarmSource.FOLLOWER, AlarmSource.LEADER) for alarm in state.alarms)
+    return any(alarm.source in DEVICES for alarm in state.alarms)
 
 
 def _state(link: Link) -> str:

@@ -98,13 +98,15 @@ def connect(
     leader: bool = True,
     check: Callable[[Robot], None] | None = None,
     locks: DeviceLocks | None = None,
+    fits: Callable[[Devices], None] | None = None,
 ) -> Devices:
     """Build and connect. Afterwards the arm holds its pose; a camera that fails is listed in `absent`.
 
     With `arm_only` neither cameras nor leader are touched, since one of them may hang; without `leader`, not the
     leader. What can be known before is refused before anything is connected; `check` looks at the robot then, and may
-    raise what it likes, if no camera is absent. `locks` hold each port wherever it is opened. Torque is enabled last:
-    a failure leaves it as it was found. Raises DeviceProblem if the robot or the leader cannot be used.
+    raise what it likes, if no camera is absent. `fits` looks at robot and cameras once the cameras are connected and
+    before an arm is, and may raise, too. `locks` hold each port wherever it is opened. Torque is enabled last: a
+    failure leaves it as it was found. Raises DeviceProblem if the robot or the leader cannot be used.
     """
     _load_plugins()
     robot, absent = _build_robot(profile, [] if arm_only else camera_places(profile.robot))
@@ -116,9 +118,10 @@ def connect(
     if check is not None and not absent:
         check(robot)
     leave_torque_alone(robot)
-    progress("connecting the cameras")
     cameras = Cameras(robot)
-    connected = _connect_cameras(cameras, absent)
+    connected = _connect_cameras(cameras, absent, progress)
+    if fits is not None:
+        _see_whether(fits, robot, absent, cameras, connected)
     progress("connecting the follower")
     connect_arm(robot, "follower", profile.robot, locks)
     try:
@@ -224,19 +227,47 @@ def _check_paths(device: str, table: Mapping[str, Any]) -> None:
         _check_paths(arm_name(device, arm_prefix(key)), arm)
 
 
-def _connect_cameras(cameras: Cameras, absent: dict[str, str]) -> dict[str, Any]:
+def _connect_cameras(cameras: Cameras, absent: dict[str, str], progress: Callable[[str], None]) -> dict[str, Any]:
     """Connect each camera separately, and take them off the robot, so that its own connect cannot fail on one."""
     connected = {}
     for name, camera in cameras.by_name().items():
+        progress(f"connecting the camera {name}")  # a RealSense that hangs takes 15 s
         try:
             check_plugged_in(camera)
             camera.connect()
             connected[name] = camera
         except Exception as error:  # drivers may raise anything
-            place = getattr(getattr(camera, "config", None), "index_or_path", None)
-            absent[name] = sentence(name, error, camera_file(place))
+            absent[name] = sentence(name, error, camera_file(_place(camera)))
     cameras.keep({})
     return connected
+
+
+def _place(camera: Any) -> object:
+    return getattr(getattr(camera, "config", None), "index_or_path", None)
+
+
+def _see_whether(
+    fits: Callable[[Devices], None], robot: Robot, absent: dict[str, str], cameras: Cameras, connected: dict[str, Any]
+) -> None:
+    """Raises what `fits` raises, with the cameras disconnected again."""
+    cameras.keep(connected)
+    try:
+        fits(Devices(robot, None, absent))
+    except BaseException:
+        for camera in connected.values():
+            with suppress(Exception):  # drivers may raise anything
+                camera.disconnect()
+        raise
+    finally:
+        cameras.keep({})
+
+
+def need_every_camera(devices: Devices) -> None:
+    """Raises DeviceProblem if a camera of the bench is absent: a recording would lack its pictures."""
+    if devices.absent:
+        without = "that camera" if len(devices.absent) == 1 else "those cameras"
+        leave_out = f"to record without {without}, take {' and '.join(devices.absent)} out of the bench in lab.toml"
+        raise DeviceProblem(f"{'; '.join(devices.absent.values())}. No arm was connected; {leave_out}")
 
 
 def _check_match(robot: Robot, teleop: Teleoperator) -> None:
@@ -256,6 +287,11 @@ def _check_rest(robot: Robot, profile: Profile) -> None:
         raise DeviceProblem(
             f"follower: bench.{profile.name}.motion names {', '.join(sorted(unknown))}, which {robot.name} lacks"
         )
+
+
+def torque_of(devices: Devices) -> str:
+    """What the follower's motors say of their torque, for people."""
+    return Motors(devices.robot).torque().words
 
 
 def disconnect(devices: Devices, *, cut_torque: bool) -> Torque:

@@ -34,12 +34,14 @@ def run_armed(
     arm_only: bool = False,
     leader: bool = True,
     check: Callable[[Robot], None] | None = None,
+    fits: Callable[[Devices], None] | None = None,
 ) -> End:
     """Lock, load, connect, run, disconnect. Torque is cut at the end only if the arm is at rest or limp.
 
     With `arm_only` only the follower is locked and connected; without `leader`, follower and cameras. `load`
     imports what the strategy needs, before the arm is connected, and returns a function that makes it; `check` raises
-    DatasetProblem for a robot that does not fit, before it is connected. Raises CannotStart if a device is held by
+    DatasetProblem for a robot that does not fit, before it is connected, and `fits` for one with its cameras, before an
+    arm is connected. Raises CannotStart if a device is held by
     another session or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
@@ -55,7 +57,13 @@ def run_armed(
             _prepare_simulation(context, request)
         try:
             devices = dev.connect(
-                profile, arm_only=arm_only, leader=leader, progress=context.progress, check=check, locks=locks
+                profile,
+                arm_only=arm_only,
+                leader=leader,
+                progress=context.progress,
+                check=check,
+                locks=locks,
+                fits=fits,
             )
         except (DeviceProblem, DatasetProblem) as problem:
             raise CannotStart(str(problem)) from problem
@@ -66,6 +74,8 @@ def run_armed(
             loop = ControlLoop(context, devices, profile, strategy, fps=request.fps, lockstep=request.lockstep)
             loop.context.monitor.watch_disk(str(data_dir))
             loop.run()
+        except CannotStart as problem:  # the arm is connected: it has torque now, if it had none before
+            raise CannotStart(f"{problem}; {dev.torque_of(devices)}") from problem
         finally:
             cut = loop is not None and loop.may_cut_torque
             torque = dev.disconnect(devices, cut_torque=cut)

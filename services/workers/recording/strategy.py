@@ -41,9 +41,6 @@ class RecordStrategy(Strategy):
     def setup(self, context: ArmContext) -> protocol.Command | None:
         """Open the dataset. A problem becomes an alarm and later refusals: ending here would drop the arm."""
         self._context = context
-        if context.devices.absent:
-            self._problem = "; ".join(context.devices.absent.values())
-            return None
         try:
             self._recorder = Recorder(context, self._open_takes())
         except (DatasetProblem, OSError) as error:

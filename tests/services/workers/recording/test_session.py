@@ -319,15 +319,14 @@ async def test_resuming_continues_the_numbering_and_other_features_are_refused(q
         quick_rig.record(bigger, **QUICK, resume=True)
 
 
-async def test_a_camera_that_is_not_there_is_a_sentence_not_a_worker_that_fails(quick_rig: Rig) -> None:
+async def test_a_camera_that_is_not_there_ends_the_session_with_a_sentence(quick_rig: Rig) -> None:
     profile = quick_rig.small("robot.cameras.top={type='opencv', index_or_path='/dev/video99', width=640, height=480}")
     run = quick_rig.record(profile, **QUICK)
-    async with quick_rig.attached(run) as link:
-        alarm = link.snapshot.alarms[-1]
-        assert "/dev/video99 is not there" in alarm.text
-        await follow(link)
-        assert "/dev/video99" in (await link.ask(protocol.StartTake(take=1))).error
-        await finish(link)
+    wait_until(lambda: quick_rig.snapshot(run).phase is Phase.ENDED, 30)
+    state = quick_rig.snapshot(run)
+    assert state.status is SessionStatus.ABORTED and state.connected is None
+    assert "/dev/video99 is not there" in state.end_reason
+    assert "to record without that camera, take top out of the bench in lab.toml" in state.end_reason
 
 
 async def test_a_robot_that_is_not_there_ends_the_session_with_a_sentence(quick_rig: Rig) -> None:
