@@ -103,6 +103,11 @@ class RunFolder:
         return self.root / "metrics.jsonl"
 
     @property
+    def reserve(self) -> Path:
+        """Room for the last events of a session; `services.live.reserve` keeps it."""
+        return self.root / ".reserve"
+
+    @property
     def socket(self) -> Path:
         """The worker's socket, in the private per-user folder (a socket's path must be short)."""
         return socket_folder() / f"{self.id}.sock"

@@ -9,7 +9,7 @@ import msgspec
 
 from services.folders import RunFolder
 from services.live import events as ev
-from services.live import metrics
+from services.live import metrics, reserve
 from services.live.event_log import EventLog, LogBusy, is_live, read_events
 from services.live.snapshots import Snapshot, replay
 from sessions.models import SessionStatus
@@ -25,6 +25,7 @@ def close_crashed(run: RunFolder) -> Snapshot:
     snapshot = replay(read_events(run.events))
     if not snapshot.running or snapshot.started is None or is_live(run):
         return snapshot
+    reserve.free(run)
     marks = _update_marks(run, snapshot)  # slow, so before the lock: while it is held the run looks live
     try:
         with EventLog(run) as log:

@@ -15,6 +15,7 @@ import msgspec
 from services.live import events as ev
 from services.live.event_log import EventLog
 from services.live.reasons import AlarmSource
+from sessions.files import FULL
 from sessions.models import SessionStatus
 
 RETRY_S = 1.0
@@ -43,8 +44,11 @@ class Journal:
     gave_up = False
     """Whether events could not be written, and the session ends without them."""
 
-    def __init__(self, log: EventLog, publish: Callable[[ev.Event], None]) -> None:
-        self._log, self._publish = log, publish
+    def __init__(
+        self, log: EventLog, publish: Callable[[ev.Event], None], make_room: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`make_room` frees what was kept for the last events of a session; whether there was anything."""
+        self._log, self._publish, self._make_room = log, publish, make_room
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -143,6 +147,8 @@ class Journal:
                     text = f"events cannot be written: {error.strerror}; free the disk, nothing is lost yet"
                     self._publish(ev.AlarmRaised(source=AlarmSource.DISK, text=text, at=time.time()))
                     alarmed = True
+                if self._give_up_at < float("inf") and error.errno in FULL and self._make_room():
+                    continue
                 if time.monotonic() > self._give_up_at:
                     raise _GaveUp from error
                 time.sleep(min(RETRY_S, max(0.05, self._give_up_at - time.monotonic())))

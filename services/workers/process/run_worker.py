@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from services.error_text import crash_reason
 from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
+from services.live import reserve
 from services.live.event_log import EventLog, LogBusy
 from services.live.phases import Phase
 from services.live.requests import AnyRequest, read_request
@@ -57,7 +59,8 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
         return 1
     mailbox = Mailbox()
     server = Server(run, receive=mailbox.receive, driver_lost=mailbox.lose_driver)
-    journal = Journal(log, server.publish)
+    reserve.keep(run)
+    journal = Journal(log, server.publish, make_room=partial(reserve.free, run))
 
     def end(*_: object) -> None:
         mailbox.request_end()
@@ -73,6 +76,7 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
     journal.commit(ev.SessionEnded(status=status, reason=reason))
     server.stop()
     journal.close()
+    reserve.free(run)
     return 0 if status is SessionStatus.FINISHED and not journal.gave_up else 1
 
 

@@ -6,17 +6,22 @@ import os
 import resource
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from services.folders import DataFolder
 from services.live import events as ev
+from services.live import reserve
+from services.live.crashes import close_crashed
 from services.live.event_log import EventLog, read_events
 from services.workers.process import journal as journals
 from services.workers.process.journal import Journal
 from sessions.models import SessionStatus, Verdict
+from tests.support.mounts import needs_mounts, small_disk
 from tests.support.rig import wait_until
+from tests.support.runs import started
 
 
 def test_what_waits_for_a_slow_disk_shares_one_fsync_and_keeps_its_order(
@@ -157,6 +162,53 @@ def test_what_a_full_disk_refuses_is_given_up_once_the_session_is_to_end_and_nev
     assert end.reason.startswith("finished by the operator; the disk is full")
     assert [type(e).__name__ for e in read_events(run.events)] == ["TagAdded"]
     assert not any(isinstance(e, ev.NoteAdded) for e in published)
+
+
+def fill(disk: Path) -> None:
+    """Take what room there is."""
+    with (disk / "fill").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(512))
+
+
+@needs_mounts
+def test_on_a_full_disk_the_end_of_a_session_has_room_that_was_kept_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "RETRY_S", 0.02)
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        run = DataFolder(disk).create().run("20260217-142000-0001")
+        run.root.mkdir()
+        published: list[ev.Event] = []
+        reserve.keep(run)
+        journal = Journal(EventLog(run), publish=published.append, make_room=lambda: reserve.free(run))
+        journal.commit(ev.TagAdded(tag="kept"))
+        fill(disk)
+        for number in range(20):  # more than what is left of the block
+            journal.emit(ev.NoteAdded(text=f"{number} " * 100))
+        wait_until(lambda: any(isinstance(e, ev.AlarmRaised) for e in published))
+        assert run.reserve.exists(), "the session goes on: it waits for room"
+        journal.end_within(5.0)
+        journal.commit(ev.SessionEnded(status=SessionStatus.ABORTED, reason="no room"))
+        journal.close()
+        told = read_events(run.events)
+        assert not journal.gave_up and not run.reserve.exists()
+        assert len(told) == 22 and isinstance(told[-1], ev.SessionEnded) and told[-1].reason == "no room"
+
+
+@needs_mounts
+def test_on_a_full_disk_the_end_of_a_killed_worker_has_the_room_that_it_kept(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        run = DataFolder(disk).create().run("20260217-142000-0001")
+        run.root.mkdir()
+        with EventLog(run) as log:
+            log.append(started(run.id))
+            while len(run.events.read_bytes()) % 4096 < 4000:  # the next event needs another block
+                log.append(ev.TagAdded(tag="x"))
+        reserve.keep(run)
+        fill(disk)
+        assert close_crashed(run).status is SessionStatus.CRASHED and not run.reserve.exists()
+        assert isinstance(read_events(run.events)[-1], ev.SessionEnded)
 
 
 def test_an_answer_that_fails_does_not_end_the_journal(tmp_path: Path) -> None:
