@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 from math import ceil, cos, radians, sin
 
@@ -19,7 +20,8 @@ SPAWN_RANGE = 0.10
 BOWL = (0.165, 0.165)
 BOWL_RIM_RADIUS, BOWL_HEIGHT = 0.055, 0.040
 
-_TORQUE_GROUP = 0
+_ALL_OFF = (1 << len(JOINTS)) - 1
+"""MuJoCo's mask of disabled actuator groups; so101.xml has one group per motor."""
 
 
 class Plant:
@@ -42,6 +44,8 @@ class Plant:
         self._speed_at = np.array([self.model.jnt_dofadr[j] for j in joint_ids])
         self._cube_at = int(self.model.jnt_qposadr[cube_joint])
         self._cube_speed_at = int(self.model.jnt_dofadr[cube_joint])
+        self._gains = self.model.actuator_gainprm[:, 0].copy()
+        self._limits = self.model.actuator_forcerange.copy()
         self._goals = REST.copy()
         self.place_arm(REST)
         self.place_cube(*SPAWN_CENTRE, 0.0)
@@ -85,12 +89,24 @@ class Plant:
 
     @property
     def torque(self) -> bool:
-        """Whether the motors pull towards the goals."""
-        return not self.model.opt.disableactuator
+        """Whether any motor pulls towards its goal."""
+        return self.model.opt.disableactuator != _ALL_OFF
 
     def set_torque(self, *, on: bool) -> None:
         """Switch all motors on (towards the last goals, as real servos do) or off (the arm sags)."""
-        self.model.opt.disableactuator = 0 if on else 1 << _TORQUE_GROUP
+        self.model.opt.disableactuator = 0 if on else _ALL_OFF
+
+    def drive(self, on: Sequence[bool], gain: Sequence[float], limit: Sequence[float]) -> None:
+        """Each motor by itself: torque on, its P gain and its torque limit as shares of the model's."""
+        self.model.opt.disableactuator = sum(1 << at for at, pulls in enumerate(on) if not pulls)
+        self.model.actuator_gainprm[:, 0] = self._gains * gain
+        self.model.actuator_biasprm[:, 1] = -self._gains * gain
+        self.model.actuator_forcerange[:] = self._limits * np.asarray(limit)[:, None]
+
+    @property
+    def loads(self) -> Pose:
+        """Each motor's torque as a share of what it can give, signed."""
+        return np.asarray(self.data.actuator_force / self._limits[:, 1])
 
     def place_arm(self, pose: Pose) -> None:
         """Set the arm's pose directly, at rest, goals included. For the start and for tests."""

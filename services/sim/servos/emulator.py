@@ -7,7 +7,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -77,18 +77,20 @@ class Emulator:
         hand: Callable[[float], Ticks] | None = None,
         plant: Plant | None = None,
         start: Mapping[int, float] | None = None,
+        ranges: Mapping[int, tuple[int, int]] | None = None,
         log: Path | None = None,
         seed: int = 0,
     ) -> EmulatedArm:
-        """An arm that is calibrated to RANGE on every joint, limp; call it before `start`."""
+        """An arm that is calibrated to RANGE on every joint, or to `ranges`; limp. Call it before `start`."""
         ids = range(1, len(JOINTS) + 1)
         begin = dict.fromkeys(ids, float(START)) | dict(start or {})
         plant = plant or (HandPlant(begin, hand) if leader else SimplePlant(begin))
         self.folder.mkdir(parents=True, exist_ok=True)
         arm = EmulatedArm(name, Port(self.folder / name), Chain(ids, plant, PacketLog(log), seed=seed))
-        for servo in arm.chain.servos.values():
-            servo.put(reg.MIN_POSITION, RANGE[0])
-            servo.put(reg.MAX_POSITION, RANGE[1])
+        for i, servo in arm.chain.servos.items():
+            low, high = (ranges or {}).get(i, RANGE)
+            servo.put(reg.MIN_POSITION, low)
+            servo.put(reg.MAX_POSITION, high)
             servo.keep()
         self.arms[name] = arm
         return arm
@@ -140,22 +142,34 @@ class Emulator:
         with suppress(OSError, AttributeError):  # only root may, and only Linux knows threads by a number
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while not self._over:
-            with self._lock:
-                masters = {arm.port.master: arm for arm in self.arms.values() if arm.port.plugged}
-                left = self._due[0][0] - time.monotonic() if self._due else None
-            timeout = None if left is None else max(0.0, left)
             try:
-                ready, _, _ = select.select([self._wake_read, *masters], [], [], timeout)
+                ready, _, _ = select.select(self.descriptors(), [], [], self.wait_s())
             except (OSError, ValueError):  # a port was pulled meanwhile
                 continue
-            if self._wake_read in ready:
-                os.read(self._wake_read, 4096)
-            with self._lock:
-                for descriptor in ready:
-                    arm = masters.get(descriptor)
-                    if arm is not None and arm.port.master == descriptor:
-                        self._serve(arm)
-                self._send_due()
+            self.handle(ready)
+
+    # --- for a loop of one's own instead of the thread ----------------------------------------------
+
+    def descriptors(self) -> list[int]:
+        """What to wait for: readable when a host wrote, or something was done."""
+        with self._lock:
+            return [self._wake_read, *(arm.port.master for arm in self.arms.values() if arm.port.plugged)]
+
+    def wait_s(self) -> float | None:
+        """Seconds until an answer that is late has to go out; None without one."""
+        with self._lock:
+            return max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
+
+    def handle(self, ready: Iterable[int]) -> None:
+        """Answer the hosts at these descriptors, and send what is due."""
+        if self._wake_read in ready:
+            os.read(self._wake_read, 4096)
+        with self._lock:
+            masters = {arm.port.master: arm for arm in self.arms.values() if arm.port.plugged}
+            for descriptor in ready:
+                if descriptor in masters:
+                    self._serve(masters[descriptor])
+            self._send_due()
 
     def _serve(self, arm: EmulatedArm) -> None:
         for instruction in arm.parser.feed(arm.port.read()):
