@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 CAMERAS, ARM_CONFIG = "cameras", "_arm_config"
+SIM_PORT = "sim"
+"""The port of an arm of the simulated bench: it has another path in each data folder."""
 DEPTH = "_depth"
 """What LeRobot appends to a camera's name for its depth map (0.6.1, robots/so_follower/so_follower.py)."""
 
@@ -92,6 +94,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     def simulated(self) -> bool:
         """Whether this bench is the simulated one."""
         return self.sim is not None
+
+    @property
+    def emulated(self) -> bool:
+        """Whether LeRobot's own drivers run on it: its arms are behind serial ports."""
+        return self.simulated and SIM_PORT in (self.robot.get("port"), self.teleop.get("port"))
 
     @property
     def cameras(self) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from services.folders import FolderProblem, device_lock_folder
 from services.text import clean
+from sessions.bench import SIM_PORT
 from sessions.locks import Holder, Lock, LockBusy, holder_of, this_process, user_name
 
 PATIENCE_S = 1.0
@@ -39,7 +40,7 @@ def device_keys(robot: Mapping[str, Any], teleop: Mapping[str, Any], data_dir: P
     """Every device in two LeRobot config dictionaries: lock key -> its name for people.
 
     Device paths are resolved, so that all links to a device yield one key. All simulated robots, leaders and
-    cameras (`type` begins with `sim_`) of a data folder are one device, the simulated bench.
+    cameras (`type` begins with `sim_`, `port` is `sim`) of a data folder are one device, the simulated bench.
     """
     keys: dict[str, str] = {}
     for part, config in (("follower", robot), ("leader", teleop)):
@@ -49,7 +50,7 @@ def device_keys(robot: Mapping[str, Any], teleop: Mapping[str, Any], data_dir: P
 
 
 def _devices(config: Mapping[str, Any], where: tuple[str, ...], data_dir: Path) -> Iterator[tuple[str, str]]:
-    if str(config.get("type", "")).startswith("sim_"):
+    if str(config.get("type", "")).startswith("sim_") or config.get("port") == SIM_PORT:
         yield f"sim:{os.path.realpath(data_dir)}", "the simulated bench"
         return
     address = next((str(config[key]) for key in _ADDRESSES if config.get(key)), None)

@@ -143,6 +143,8 @@ def _check(folder: DataFolder, request: EvalRequest, checkpoint: Checkpoint) -> 
         raise Refusal("the oracle judges on the simulated bench only: use the screen, where a person judges")
     if request.lockstep and not profile.simulated:
         raise Refusal("lockstep drives the simulated bench only; leave --lockstep out on hardware")
+    if request.lockstep and profile.emulated:
+        raise Refusal(f"LeRobot's drivers run in real time: leave --lockstep out at bench {profile.name}, or take sim")
     _check_dataset(folder.datasets, request.dataset)
 
 

@@ -87,6 +87,9 @@ def _check(folder: DataFolder, request: RecordRequest) -> None:
         raise Refusal(f"bench {request.profile.name} has no [teleop]: recording needs a leader to follow")
     if request.lockstep and not request.profile.simulated:
         raise Refusal("lockstep drives the simulated bench only; leave --lockstep out on hardware")
+    if request.lockstep and request.profile.emulated:
+        bench = request.profile.name
+        raise Refusal(f"LeRobot's drivers run in real time: leave --lockstep out at bench {bench}, or take sim")
     _check_dataset(folder, request)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,21 @@ from services.sim import settings as sim_settings
 from services.sim.client import World, WorldClient
 from services.sim.launch import ensure_world
 from services.sim.lockstep import LockstepWorld
+from services.sim.place import place_of
 from services.sim.plant import Plant
+from services.sim.servo_arms import CALIBRATION
 from services.sim.wire import WorldState
 
 _chosen: list[LockstepWorld | Path] = []
 """The prepared bench, one at most."""
 
 
-def prepare(data_dir: Path, settings: Mapping[str, Any], *, lockstep: bool, fps: int) -> None:
+def prepare(data_dir: Path, settings: Mapping[str, Any], *, lockstep: bool, fps: int, servos: bool = False) -> None:
     """Register the devices with LeRobot and make the bench of `data_dir` available.
 
     In real time this starts the world process unless one runs; a running world keeps its pose, goals and
-    torque and applies the settings. In lockstep it makes a new bench in this process.
+    torque and applies the settings; with `servos`, LeRobot's own drivers find the arms where `at_its_port` says. In
+    lockstep it makes a new bench in this process.
     Raises SettingsProblem (with key and reason) and ConnectionError (with the reason why the world did not start).
     """
     decoded = sim_settings.decode(settings)
@@ -31,15 +35,35 @@ def prepare(data_dir: Path, settings: Mapping[str, Any], *, lockstep: bool, fps:
         _chosen[:] = [LockstepWorld(decoded, fps)]
         return
     try:
-        _apply(data_dir, settings, fps)
+        _apply(data_dir, settings, fps, servos)
     except ConnectionError:  # the world was just exiting: start another one
-        _apply(data_dir, settings, fps)
+        _apply(data_dir, settings, fps, servos)
     _chosen[:] = [data_dir.resolve()]
 
 
-def _apply(data_dir: Path, settings: Mapping[str, Any], fps: int) -> None:
+def _apply(data_dir: Path, settings: Mapping[str, Any], fps: int, servos: bool) -> None:
     with ensure_world(data_dir) as world:
-        world.apply(settings, fps)
+        world.apply(settings, fps, servos=servos)
+
+
+def at_its_port(data_dir: Path, arm: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """LeRobot's table of a `follower` or `leader` with the port and the calibration that the prepared bench has."""
+    servos = place_of(data_dir).servos
+    return {**table, "id": arm, "port": str(servos / arm), "calibration_dir": str(servos / CALIBRATION)}
+
+
+class Person:
+    """The scripted person of the prepared bench, who is told of takes where the devices are LeRobot's own."""
+
+    def take_started(self, take: int) -> None:
+        """Take `take` (from 1) has begun."""
+        with closing(open_world()) as world:
+            world.take_started(take)
+
+    def take_ended(self, take: int) -> None:
+        """The take has ended."""
+        with closing(open_world()) as world:
+            world.take_ended(take)
 
 
 def open_world() -> World:

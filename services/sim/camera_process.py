@@ -30,7 +30,7 @@ def start(memory: SharedMemory, settings: SimSettings) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.closerange(3, 1 << 16)  # the painter must not keep the world's sockets; the mapping needs no descriptor
         die_with(parent)
-        os.nice(10)
+        os.setpriority(os.PRIO_PROCESS, 0, 10)
         _paint(memory, settings, parent)
     finally:
         os._exit(0)

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from services.sim.place import place_of
+from services.sim.servos import control
 from services.sim.settings import SettingsProblem
 from services.sim.shared import SharedMemory
 from services.sim.wire import DeviceFault, Frame, GoalRecord, Reply, Request, WorldState
@@ -132,9 +133,17 @@ class WorldClient:
         """Tell the scripted person that the take has ended."""
         self._ask(Request("take_ended", number=take))
 
-    def apply(self, settings: Mapping[str, Any], fps: int) -> None:
-        """Begin a session with these settings. Raises SettingsProblem, which names key and reason."""
-        self._ask(Request("apply", settings=dict(settings), fps=fps))
+    def apply(self, settings: Mapping[str, Any], fps: int, *, servos: bool = False) -> None:
+        """Begin a session with these settings; with `servos`, the arms are behind `place.ports`.
+
+        Raises SettingsProblem, which names key and reason.
+        """
+        self._ask(Request("apply", settings=dict(settings), fps=fps, servos=servos))
+
+    def do(self, act: control.AnyAct) -> control.Stand:
+        """Do something to a servo bench; how the arm stands then. Raises ValueError where there is none."""
+        reply = self._ask(Request("act", settings=msgspec.to_builtins(act)))
+        return msgspec.convert(reply.stand, control.Stand, strict=False)
 
     def state(self) -> WorldState:
         """The bench's current state."""

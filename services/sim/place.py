@@ -22,6 +22,11 @@ class Place:
     memory: Path
 
     @property
+    def servos(self) -> Path:
+        """Ports and calibration of the emulated servos, by arm."""
+        return self.data_dir / "sim" / "servos"
+
+    @property
     def lock(self) -> Path:
         """Held (flock) by the world for its life."""
         return self.data_dir / "sim" / "world.lock"

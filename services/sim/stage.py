@@ -16,7 +16,7 @@ import numpy as np
 from services.sim.arm import HOME, Pose, clip
 from services.sim.demonstrator import Cube, Demonstrator
 from services.sim.plant import Plant, spawn_pose
-from services.sim.settings import SimSettings
+from services.sim.settings import Fault, SimSettings
 from services.sim.wire import DeviceFault, GoalRecord, WorldState
 
 GOALS_KEPT = 512
@@ -128,6 +128,13 @@ class Stage:
         """All motors on or off."""
         self.plant.set_torque(on=on)
 
+    def drive(self, goals: Pose, *, on: Sequence[bool], gain: Sequence[float], limit: Sequence[float]) -> None:
+        """Drive each motor by itself; see Plant.drive. A stuck follower keeps its place."""
+        self._requested = clip(goals)
+        self.plant.drive(on, gain, limit)
+        if not self._stuck:
+            self.plant.goals = self._requested
+
     def goal_log(self, count: int) -> tuple[GoalRecord, ...]:
         """The last `count` commands (at most GOALS_KEPT), oldest first."""
         return tuple(self._log)[-count:] if count > 0 else ()
@@ -151,8 +158,17 @@ class Stage:
             leader_finished=self._demonstrator.finished,
         )
 
+    @property
+    def hand(self) -> Pose:
+        """Where the scripted person has the leader, whatever fault it has."""
+        return self._demonstrator.pose
+
+    def failing(self, device: str) -> Fault | None:
+        """The fault because of which the device fails now."""
+        return self.settings.fault(device, ("raise",), self.take, self.frame)
+
     def _check(self, device: str) -> None:
-        fault = self.settings.fault(device, ("raise",), self.take, self.frame)
+        fault = self.failing(device)
         if fault is not None:
             raise DeviceFault(f"the simulated {device} failed: {fault.message}")
 

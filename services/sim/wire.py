@@ -61,6 +61,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     view: str = ""
     settings: dict[str, Any] = {}
     fps: int = 30
+    servos: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,6 +72,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     values: tuple[float, ...] = ()
     state: WorldState | None = None
     log: tuple[GoalRecord, ...] = ()
+    stand: dict[str, Any] = {}
 
 
 class DeviceFault(ConnectionError):

@@ -9,6 +9,7 @@ LAB_CONSOLE_SIM_IDLE_S seconds (default 600), and when its data folder is gone.
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import socket
@@ -23,6 +24,9 @@ import msgspec
 from services.sim import camera_process
 from services.sim.launch import BUSY
 from services.sim.place import Place, place_of, sweep
+from services.sim.servo_arms import ServoArms
+from services.sim.servos import control
+from services.sim.servos.emulator import NICE
 from services.sim.settings import SettingsProblem, SimSettings, decode
 from services.sim.shared import PainterState, SharedMemory
 from services.sim.stage import Stage
@@ -56,7 +60,7 @@ class World:
         sweep(place.memory.parent, place.socket.parent)
         self._memory = SharedMemory(place.memory, create=True)
         self._stage = Stage(SimSettings(), 30)
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.EpollSelector()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(place.socket))
         place.socket.chmod(0o600)
@@ -64,6 +68,7 @@ class World:
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._clients: set[_Client] = set()
+        self._servos: ServoArms | None = None
         self._painter = 0
         self._alone_since = time.monotonic()
         self._leaving = ""
@@ -84,8 +89,10 @@ class World:
                 continue
             if now - due > _LATE_S:
                 due = now
-            steps = TICK_STEPS if self._clients else IDLE_TICK_STEPS
+            steps = TICK_STEPS if self._clients or self._driven else IDLE_TICK_STEPS
             while due <= now:
+                if self._servos is not None:
+                    self._servos.advance(now)
                 self._stage.advance(steps)
                 due += steps * timestep
             self._publish()
@@ -94,8 +101,14 @@ class World:
                 self._check_surroundings(now)
         return self._leaving
 
+    @property
+    def _driven(self) -> bool:
+        """Whether a host speaks to the servos."""
+        return self._servos is not None and self._servos.busy
+
     def close(self) -> None:
-        """Release socket, memory and painter."""
+        """Release socket, memory, ports and painter."""
+        self._serve_servos(False)
         self._place.socket.unlink(missing_ok=True)
         self._place.memory.unlink(missing_ok=True)
         self._stop_painter()
@@ -105,6 +118,8 @@ class World:
 
     def _check_surroundings(self, now: float) -> None:
         """Leave when idle or when the data folder is gone or replaced; restart a dead painter."""
+        if self._driven:
+            self._alone_since = now
         if not self._clients and now - self._alone_since > self._idle_s:
             self.leave(f"nobody was connected for {self._idle_s:g} s")
         try:
@@ -121,6 +136,19 @@ class World:
     # --- clients --------------------------------------------------------------------------------
 
     def _serve(self, timeout: float) -> None:
+        """Wait for clients and for hosts of the servos, and answer them."""
+        if self._servos is None:
+            self._serve_clients(timeout)
+            return
+        emulator = self._servos.emulator
+        clients, late = self._selector.fileno(), emulator.wait_s()
+        wait = timeout if late is None else min(timeout, late)
+        ready, _, _ = select.select([clients, *emulator.descriptors()], [], [], wait)
+        self._servos.handle([descriptor for descriptor in ready if descriptor != clients])
+        if clients in ready:
+            self._serve_clients(0)
+
+    def _serve_clients(self, timeout: float) -> None:
         for key, _ in self._selector.select(timeout):
             if key.data is None:
                 self._accept()
@@ -195,6 +223,7 @@ class World:
                 return Reply(state=state)
             case "apply":
                 self._stage.apply(decode(request.settings), request.fps)
+                self._serve_servos(request.servos)
                 self._stop_painter()
                 self._update_painter()
             case "watch":
@@ -203,11 +232,24 @@ class World:
                 client.view = request.view
                 self._publish()
                 self._update_painter()
+            case "act":
+                if self._servos is None:
+                    raise ValueError("the simulated bench has no servos in this session")
+                stand = self._servos.do(msgspec.convert(request.settings, control.AnyAct, strict=False))
+                return Reply(stand=msgspec.to_builtins(stand, str_keys=True))
             case "shutdown":
                 self.leave("a client asked for it")
             case other:
                 raise ValueError(f"there is no verb {other!r}")
         return Reply()
+
+    def _serve_servos(self, wanted: bool) -> None:
+        """Put the arms behind serial ports, or take the ports away."""
+        if wanted and self._servos is None:
+            self._servos = ServoArms(self._stage, self._place.servos)
+        elif not wanted and self._servos is not None:
+            self._servos.close()
+            self._servos = None
 
     # --- the painter ----------------------------------------------------------------------------
 
@@ -266,6 +308,8 @@ def _live(place: Place, report: int) -> int:
     except LockBusy:
         os.write(report, bytes([BUSY]))
         return BUSY
+    with suppress(OSError):  # only root may: a busy machine's lateness must not look like a servo's
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
     world = World(place, float(os.environ.get("LAB_CONSOLE_SIM_IDLE_S", "600")))
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -59,6 +59,8 @@ class Devices:
     """A sentence for each port that another program has open, too."""
     locks: DeviceLocks | None = None
     """Those of the session, for a device that comes back at another path."""
+    person: Any = None
+    """Who is to hear of takes where the devices are LeRobot's own: the scripted person of a simulated bench."""
 
     @cached_property
     def cameras(self) -> dict[str, Any]:
@@ -86,8 +88,8 @@ class Devices:
         )
 
     def all(self) -> list[Any]:
-        """Robot, leader and cameras, for hooks that simulated devices have."""
-        return [d for d in (self.robot, self.teleop, *self.cameras.values()) if d is not None]
+        """Robot, leader, cameras and person, for hooks that a simulated bench has."""
+        return [d for d in (self.robot, self.teleop, *self.cameras.values(), self.person) if d is not None]
 
 
 def connect(

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from services.bench.device_locks import DeviceBusy, DeviceLocks, device_keys
 from services.datasets.lock import DatasetProblem
 from services.live.requests import ArmRequest
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End
-from sessions.bench import without_cameras
+from sessions.bench import SIM_PORT, Profile, without_cameras
 from sessions.models import SessionStatus
 
 if TYPE_CHECKING:
@@ -53,8 +55,9 @@ def run_armed(
         from services.workers.arm.device_problem import DeviceProblem
 
         make = load()
-        if profile.sim is not None:
-            _prepare_simulation(context, request)
+        person = None
+        if profile.simulated:
+            profile, person = _prepare_simulation(context, request)
         try:
             devices = dev.connect(
                 profile,
@@ -67,6 +70,7 @@ def run_armed(
             )
         except (DeviceProblem, DatasetProblem) as problem:
             raise CannotStart(str(problem)) from problem
+        devices.person = person
         context.journal.emit(devices.bench_connected)
         loop = None
         try:
@@ -102,15 +106,26 @@ def _lock(context: Context, request: ArmRequest, stack: ExitStack, *, arm_only: 
     return locks
 
 
-def _prepare_simulation(context: Context, request: ArmRequest) -> None:
+def _prepare_simulation(context: Context, request: ArmRequest) -> tuple[Profile, Any]:
+    """Start the bench, or set it up again; the profile with its ports, and its person where drivers are LeRobot's."""
     context.progress("starting the simulated bench")
     from services.sim import bench as simulated
 
-    settings = dict(request.profile.sim or {})
+    profile, data_dir = request.profile, Path(request.data_dir)
+    settings = dict(profile.sim or {})
     seed = getattr(request, "seed", None)
     if seed is not None:
         settings["seed"] = seed
     try:
-        simulated.prepare(Path(request.data_dir), settings, lockstep=request.lockstep, fps=request.fps)
+        simulated.prepare(data_dir, settings, lockstep=request.lockstep, fps=request.fps, servos=profile.emulated)
     except (ValueError, OSError) as error:
         raise CannotStart(f"the simulated bench: {error}") from error
+    if not profile.emulated:
+        return profile, None
+    tables = {"robot": ("follower", profile.robot), "teleop": ("leader", profile.teleop)}
+    placed = {
+        key: simulated.at_its_port(data_dir, arm, table)
+        for key, (arm, table) in tables.items()
+        if table.get("port") == SIM_PORT
+    }
+    return msgspec.structs.replace(profile, **placed), simulated.Person()

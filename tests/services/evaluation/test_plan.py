@@ -18,6 +18,7 @@ from services.evaluation import plan as evaluation
 from services.folders import DataFolder
 from services.live import launch
 from services.refusal import Refusal
+from sessions.bench import SIM_PORT
 from tests.support.runs import make_folder
 
 JOINTS = tuple(f"{motor}.pos" for motor in MOTORS)
@@ -195,4 +196,7 @@ def test_oracle_and_lockstep_belong_to_the_simulated_bench(tmp_path: Path) -> No
         evaluation.plan(folder, real, checkpoint=path, task="x", judge="oracle")
     with pytest.raises(Refusal, match="lockstep drives the simulated bench only"):
         evaluation.plan(folder, real, checkpoint=path, task="x", lockstep=True)
+    ports = msgspec.structs.replace(bench(), robot=bench().robot | {"port": SIM_PORT})
+    with pytest.raises(Refusal, match="LeRobot's drivers run in real time: leave --lockstep out"):
+        evaluation.plan(folder, ports, checkpoint=path, task="x", lockstep=True)
     assert evaluation.plan(folder, bench(), checkpoint=path, task="x", judge="oracle", lockstep=True).judge == "oracle"

@@ -1,0 +1,149 @@
+"""The simulated bench's two arms as chains of servos: MuJoCo moves the follower, the scripted hand the leader."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from services.sim.arm import JOINTS, LOWER, UPPER, Pose
+from services.sim.servos import control
+from services.sim.servos import registers as reg
+from services.sim.servos.calibration import write_calibration
+from services.sim.servos.emulator import EmulatedArm, Emulator
+from services.sim.servos.plant import Drive, HandPlant, Measured
+from services.sim.stage import Stage
+
+FOLLOWER, LEADER = "follower", "leader"
+CALIBRATION = "calibration"
+TICKS_PER_DEGREE = 4095 / 360
+"""LeRobot's (0.6.1, motors/motors_bus.py): `max_res` is the resolution less one."""
+MIDDLE = 2047
+GRIPPER_RANGE = (2030, 3480)
+"""Ticks of the closed and the open gripper, about those of a real SO-101."""
+P_GAIN = 16
+"""The P gain that LeRobot's so_follower writes, and at which the model's motors are as stiff as it makes them."""
+FULL = 1000
+"""Torque limit and load, in thousandths."""
+HEARD_S = 2.0
+SILENT_S = 0.1
+
+_GRIPPER = JOINTS.index("gripper")
+
+
+def _ranges() -> dict[int, tuple[int, int]]:
+    """Each servo's calibrated range; its middle is 0 degrees. As `lerobot-calibrate` does, wrist_roll has all."""
+    found = {}
+    for at, name in enumerate(JOINTS):
+        reach = round(max(-LOWER[at], UPPER[at]) * TICKS_PER_DEGREE)
+        found[at + 1] = (MIDDLE - reach, MIDDLE + reach)
+        if name == "wrist_roll":
+            found[at + 1] = (0, 4095)
+    found[_GRIPPER + 1] = GRIPPER_RANGE
+    return found
+
+
+RANGES = _ranges()
+_ZERO = np.array([(low + high) / 2 for low, high in RANGES.values()])
+_SCALE = np.full(len(JOINTS), TICKS_PER_DEGREE)
+_ZERO[_GRIPPER], _SCALE[_GRIPPER] = GRIPPER_RANGE[0], (GRIPPER_RANGE[1] - GRIPPER_RANGE[0]) / 100
+
+
+def ticks_of(pose: Pose) -> dict[int, float]:
+    """Encoder ticks by servo of a pose in degrees and percent."""
+    return dict(enumerate((_ZERO + pose * _SCALE).tolist(), start=1))
+
+
+def pose_of(ticks: Mapping[int, float]) -> Pose:
+    """The pose in degrees and percent of encoder ticks by servo."""
+    return (np.array([ticks[at] for at in RANGES]) - _ZERO) / _SCALE
+
+
+class StagePlant:
+    """The follower's motors: what its servos ask for drives the stage, and what the stage measures they report.
+
+    A servo's inner goal moves to the one that it was given no faster than its speed limit, and begins where the shaft
+    is when its torque comes on.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._drives: Mapping[int, Drive] = {}
+        self._inner: dict[int, float] = {}
+        self._now = 0.0
+
+    def advance(self, now: float, drives: Mapping[int, Drive]) -> Mapping[int, Measured]:
+        """The stage's time is its own; it takes these drives up at its next step."""
+        self._drives = drives
+        ticks, loads = ticks_of(self._stage.plant.joints), self._stage.plant.loads * FULL
+        return {servo: Measured(ticks[servo], int(loads[servo - 1])) for servo in drives}
+
+    def apply(self, now: float) -> None:
+        """Drive the stage as the servos are driven now; call it before each step."""
+        seconds, self._now = min(0.1, max(0.0, now - self._now)), now
+        drives = [self._drives[servo] for servo in RANGES]
+        here = ticks_of(self._stage.plant.joints)
+        for servo, drive in self._drives.items():
+            inner = self._inner.get(servo, here[servo]) if drive.on else here[servo]
+            most = drive.speed * seconds
+            self._inner[servo] = inner + min(most, max(-most, drive.goal - inner)) if drive.on else inner
+        self._stage.drive(
+            pose_of(self._inner),
+            on=[drive.on for drive in drives],
+            gain=[drive.gain / P_GAIN for drive in drives],
+            limit=[min(1.0, drive.limit / FULL) for drive in drives],
+        )
+
+
+class ServoArms:
+    """Both arms behind pseudo-terminals in `folder`, served by the world's own loop. OSError without terminals."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self._stage, self._plant = stage, StagePlant(stage)
+        self._heard = 0.0
+        self.emulator = Emulator(folder)
+        torque = stage.plant.torque
+        goals = ticks_of(stage.plant.goals)
+        follower = self._add(FOLLOWER, self._plant)
+        for servo, registers in follower.chain.servos.items():  # whoever drove the arm before: it goes on as it was
+            registers.put(reg.GOAL_POSITION, round(goals[servo]))
+            registers.put(reg.TORQUE_ENABLE, int(torque), 1)
+        self._add(LEADER, HandPlant(self._leader(0.0), self._leader))
+        self.advance(time.monotonic())
+
+    def _add(self, name: str, plant: StagePlant | HandPlant) -> EmulatedArm:
+        arm = self.emulator.add(name, plant=plant, ranges=RANGES)
+        write_calibration(arm, self.emulator.folder / CALIBRATION)
+        return arm
+
+    def _leader(self, _: float) -> dict[int, float]:
+        return ticks_of(self._stage.hand)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a host spoke lately."""
+        return time.monotonic() - self._heard < HEARD_S
+
+    def handle(self, ready: list[int]) -> None:
+        """Answer the hosts at these of the emulator's descriptors."""
+        if ready:
+            self._heard = time.monotonic()
+        self.emulator.handle(ready)
+
+    def advance(self, now: float) -> None:
+        """What the servos do now drives the stage's next steps; an arm whose fault is to fail falls silent."""
+        for name, arm in self.emulator.arms.items():
+            if self._stage.failing(name):
+                arm.chain.faults.silent_until = now + SILENT_S
+        self.emulator.arms[FOLLOWER].chain.move(now)
+        self._plant.apply(now)
+
+    def do(self, act: control.AnyAct) -> control.Stand:
+        """As Emulator.do."""
+        return self.emulator.do(act)
+
+    def close(self) -> None:
+        """The ports go; the arm stays as it is driven."""
+        self.emulator.close()

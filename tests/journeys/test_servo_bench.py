@@ -1,0 +1,76 @@
+"""The bench of LeRobot's own drivers: recorded, evaluated and broken over emulated servos that MuJoCo moves."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lerobot.datasets import LeRobotDataset
+
+from services.bench.profiles import Profile, apply_settings, load_benches
+from services.live import protocol
+from services.live.phases import Phase
+from services.sim.servos import control
+from sessions.models import SessionStatus, Verdict
+from tests.support.evaluating import copycat, evaluating, start
+from tests.support.rig import Rig, finish, follow, press, take
+
+SEED = 5
+
+
+def servo_bench() -> Profile:
+    """The built-in bench with small pictures."""
+    size = [f"robot.cameras.{c}.{k}={v}" for c in ("wrist", "overhead") for k, v in (("width", 96), ("height", 72))]
+    return apply_settings(load_benches(built_in=True).pick("so101-sim"), size)[0]
+
+
+def actions_of(root: Path) -> Any:
+    dataset = LeRobotDataset("local/demo", root=root)
+    return np.stack(dataset.hf_dataset.with_format("numpy")[:]["action"])
+
+
+async def test_what_was_recorded_over_the_bus_a_policy_repeats_over_the_bus(quick_rig: Rig) -> None:
+    rig, bench = quick_rig, servo_bench()
+    run = rig.record(bench, episodes=1, episode_seconds=9.0, reset_seconds=0.0, seed=SEED)
+    async with rig.attached(run) as link:
+        await follow(link)
+        await take(link)
+        assert rig.world().state().cube_in_bowl, "the scripted hand's demonstration came through"
+        state = await finish(link)
+    assert state.status is SessionStatus.FINISHED, state.end_reason
+    assert not rig.world().state().torque, "at rest, torque off"
+    actions = actions_of(rig.folder.datasets / "demo")
+
+    policy = copycat(rig, "over-the-bus", actions)
+    async with evaluating(
+        rig, bench, policy=policy, trials=1, trial_seconds=10.0, lockstep=False, seed=SEED, judge="oracle"
+    ) as link:
+        await start(link)
+        state = await link.until(lambda s: s.trials[-1].verdict is not None, 60)
+        assert state.trials[-1].verdict is Verdict.SUCCESS
+        await finish(link)
+
+
+async def test_a_cable_pulled_in_a_take_and_plugged_in_elsewhere_goes_on_by_a_key(quick_rig: Rig) -> None:
+    rig = quick_rig
+    run = rig.record(servo_bench(), episodes=2, episode_seconds=20.0, reset_seconds=0.0)
+    async with rig.attached(run) as link:
+        await follow(link)
+        await press(link, lambda: protocol.StartTake(take=1))
+        await link.until(lambda s: s.phase is Phase.RECORDING, 10)
+        await asyncio.sleep(0.7)
+        rig.world().do(control.Unplug(arm="follower"))
+        state = await link.until(lambda s: s.phase is Phase.HELD and bool(s.alarms), 10)
+        assert any("unplugged" in alarm.text for alarm in state.alarms), state.alarms
+        stand = rig.world().do(control.Plug(arm="follower"))
+        assert all(stand.torque.values()), "the servos kept their power"
+        await link.until(lambda s: not any("unplugged" in alarm.text for alarm in s.alarms), 10)
+        await follow(link)
+        await take(link, seconds=1.0)
+        state = await finish(link)
+    assert state.status is SessionStatus.FINISHED, state.end_reason
+    assert [episode.take for episode in state.episodes] == [1, 2]
+    assert "failed" in state.episodes[0].flags
+    assert state.episodes[1].flags == ()
