@@ -53,8 +53,14 @@ class Readings:
 
     def observe(self) -> tuple[dict[str, Any] | None, Pose | None]:
         """The observation and the measured pose, each None if unreadable; a dead camera costs only the observation."""
-        guard, arm = self._guard, self._arm
         self.cameras.put_back()
+        observation, pose = self._observe()
+        failing = self._guard.failing("observation") or self._guard.failing("follower")
+        self._observation = None if failing else observation or self._observation  # after an alarm none stands in
+        return observation, pose
+
+    def _observe(self) -> tuple[dict[str, Any] | None, Pose | None]:
+        guard, arm = self._guard, self._arm
         try:
             observation: dict[str, Any] = self._devices.robot.get_observation()
         except (NoAnswer, Unplugged) as error:  # asked again and again already
@@ -71,7 +77,6 @@ class Readings:
             guard.mark_failed("observation", self.cameras.trouble)
             return None, arm.pose_of(observation)
         guard.mark_working("observation")
-        self._observation = observation
         for name in stale(self._devices.cameras, time.perf_counter()):
             self._lapses.miss(name)
         return observation, arm.pose_of(observation)

@@ -201,6 +201,17 @@ def test_a_follower_that_is_back_has_its_torque_read_at_once(bench: Bench) -> No
     assert bench.context.phase is Phase.LIMP
 
 
+@pytest.mark.parametrize("device", ["wrist", "follower"])
+def test_no_picture_from_before_an_alarm_ever_stands_in(bench: Bench, device: str) -> None:
+    bench.silence(device)
+    bench.periods(GRACE + 2)
+    bench.context.guard.mark_working("observation")
+    bench.context.guard.mark_working("follower")
+    bench.answer()
+    bench.silence("wrist")
+    assert bench.context.readings.observe()[0] is None
+
+
 # --- pictures that LeRobot repeats -------------------------------------------------------------------
 
 
