@@ -60,7 +60,7 @@ SLOW = (
     *(f"{WORKERS}/{file}" for file in (
         "arm/test_absent_cameras.py", "arm/test_bench_session.py", "arm/test_camera_return.py", "arm/test_torque.py",
         "arm/test_two_arms.py",
-        "training/test_supervisor.py", "training/test_full_disk.py", "training/test_normalization.py", "test_warm.py",
+        "training/test_supervisor.py", "training/test_normalization.py", "test_warm.py",
     )),
 )  # fmt: skip
 """Real workers, training, pseudo-terminals, and whatever imports LeRobot: `-m "not slow"` leaves them out."""

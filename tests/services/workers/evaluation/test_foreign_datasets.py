@@ -18,12 +18,12 @@ FEATURES = {
     "observation.environment_state": foreign.vector(CUBE, 5),
     "action": foreign.vector(NAMES, 6),
 }
-FILMED = {"action": foreign.vector(), "observation.image": foreign.camera(), "next.reward": foreign.vector(None, 1)}
+PICTURED = {"action": foreign.vector(), "observation.image": foreign.camera("image"), "next.reward": foreign.vector(None, 1)}
 
 
 async def test_a_training_and_an_evaluation_change_nothing_in_foreign_datasets(quick_rig: Rig, tmp_path: Path) -> None:
     folder = quick_rig.folder
-    roots = [foreign.make(tmp_path / "elsewhere", FEATURES), foreign.make(folder.datasets / "filmed", FILMED)]
+    roots = [foreign.make(tmp_path / "elsewhere", FEATURES), foreign.make(folder.datasets / "pictured", PICTURED)]
     (folder.datasets / "other").symlink_to(roots[0])
     for root in roots:
         for change in (foreign.own_totals, foreign.few_keys, foreign.own_files):

@@ -24,13 +24,14 @@ from services.live import events as ev
 from services.live.event_log import EventLog
 from services.live.reasons import Advice
 from services.live.requests import TrainRequest, write_request
-from services.workers.training import stop_timeout
+from services.workers.training import patience, stop_timeout
 from services.workers.training.channel import Channel
 from services.workers.training.errors import explain, loader_was_killed
 from services.workers.training.messages import Ended, Outcome, Stepped, decode, encode, logged
 from services.workers.training.metrics_file import MetricsFile
 from services.workers.training.oom import oom_kills
 from services.workers.training.outcome import OPERATOR, SIGTERM, Ending
+from services.workers.training.patience import Patience
 from services.workers.training.stop_timeout import StopTimeout
 from sessions.models import SessionStatus
 from tests.support.rig import wait_until
@@ -342,6 +343,23 @@ def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> No
         "PhaseChanged",
     ]  # fmt: skip
     assert sent[0] == Stepped(step=20, samples=160, epochs=2.0)
+
+
+def test_the_wait_ends_when_its_time_is_over_or_when_it_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, waited = 0.0, list[float]()
+
+    def wait(seconds: float) -> bool:
+        nonlocal now
+        waited.append(seconds)
+        now += seconds
+        return False
+
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: now))
+    ends, tries = Patience(wait).ends, 0
+    while not (why := ends()):
+        tries += 1
+    assert (why, sum(waited), waited[:4]) == ("given up after 10 min", 600.0, [1.0, 2.0, 4.0, 10.0])
+    assert tries == len(waited) and Patience(lambda seconds: True).ends() == "given up, as it was stopped again"
 
 
 def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import psutil
 import pytest
 
 import services.live.launch
+from console.__main__ import main
 from services.checkpoints import checkpoint as checkpoints
 from services.datasets import care
 from services.datasets.lock import dataset_lock
@@ -29,15 +31,18 @@ from services.live.link import Link
 from services.live.phases import Phase
 from services.live.reasons import Advice
 from services.live.snapshots import Snapshot
+from services.log import logbook
 from services.training import plan as training
 from sessions.models import SessionStatus
+from tests.support.mounts import needs_mounts, small_disk
 from tests.support.rig import Rig, gone, say, wait_until
-from tests.support.trainings import make_dataset, plan, train
+from tests.support.trainings import TINY, make_dataset, plan, train
 from tests.support.zygote import Zygote
 
 CALIBRATED = {"one": "1f" * 32, "two": "2e" * 32}
 LONG = {"steps": 1_000_000, "save_freq": 1_000_000, "log_freq": 5}
 """A training that only a stop ends."""
+SETTINGS = [word for setting in TINY for word in ("--set", setting)]
 
 
 @pytest.fixture(scope="module")
@@ -383,13 +388,57 @@ def test_a_language_model_that_is_not_in_the_cache_is_reported(lab: Rig) -> None
     assert "initial weights of smolvla could not be fetched from the Hugging Face Hub" in state.end_reason
 
 
+# -- a full disk ----------------------------------------------------------------------------------------------
+
+
+def limit_files(rig: Rig, run: RunFolder, size: int) -> None:
+    """Let no file of the trainer grow beyond `size`: what a full disk does to a checkpoint."""
+    resource.prlimit(trainer_of(rig, run).pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def kept(rig: Rig) -> list[str]:
+    """What lies in the training's folder of checkpoints."""
+    return sorted(path.name for path in (rig.folder.trainings / "act_cubes" / "checkpoints").iterdir())
+
+
+async def test_a_training_waits_while_there_is_no_room_and_goes_on_when_there_is(lab: Rig) -> None:
+    run = train(lab.folder, steps=60, save_freq=20, log_freq=20)
+    async with lab.attached(run) as link:
+        limit_files(lab, run, 100_000)
+        state = await link.until(lambda s: bool(s.alarms), 20)
+        (alarm,) = state.alarms
+        assert alarm.text.startswith("the checkpoint of step 20 could not be saved: ")
+        assert alarm.text.endswith("the training waits and tries again")
+        assert alarm.answer.startswith("free the disk within 10 min, or it gives up")
+        assert state.phase is Phase.SAVING
+        limit_files(lab, run, resource.RLIM_INFINITY)
+        state = await link.until(lambda s: not s.running, 30)
+    assert state.status is SessionStatus.FINISHED
+    assert [c.step for c in state.training.checkpoints] == [20, 40, 60]  # type: ignore[union-attr]
+    assert lab.events(run, ev.AlarmCleared) and kept(lab) == ["000020", "000040", "000060", "last"]
+
+
+async def test_stopping_twice_gives_up_at_once(lab: Rig) -> None:
+    run = train(lab.folder, steps=1_000_000, save_freq=1_000_000, log_freq=5)
+    async with lab.attached(run) as link:
+        limit_files(lab, run, 100_000)
+        await training.stop(link)
+        await link.until(lambda s: bool(s.alarms), 20)
+        await training.stop(link)
+        state = await link.until(lambda s: not s.running, 20)
+    assert state.status is SessionStatus.ABORTED
+    assert "given up, as it was stopped again" in state.end_reason and "no checkpoint was saved" in state.end_reason
+    assert kept(lab) == []
+
+
 # -- a trainer that hangs ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Zygote]:
-    """Workers that offer to kill a silent trainer after two seconds instead of half a minute."""
-    made = Zygote("from services.workers.training import stop_timeout; stop_timeout.SILENT_S = 2.0")
+    """Workers that offer to kill a silent trainer after 2 s instead of 30, and wait for room for 1 s, not 10 min."""
+    hurry = "stop_timeout.SILENT_S = 2.0; patience.PATIENCE_S = 1.0"
+    made = Zygote(f"from services.workers.training import patience, stop_timeout; {hurry}")
     yield made
     made.close()
 
@@ -418,6 +467,29 @@ def suspend_while_saving(rig: Rig, run: RunFolder) -> psutil.Process:
 
     wait_until(caught, 30, "no checkpoint was being written")
     return trainer
+
+
+@needs_mounts
+def test_on_a_disk_that_stays_full_the_verb_says_what_is_kept_and_fails(
+    hurried: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb = ["--data-dir", str(hurried.folder.root), "train", "--dataset", "cubes", "--policy", "act", "--steps", "6"]
+    verb += ["--batch-size", "2", "--save-freq", "2", "--log-freq", "1", "--name", "act_cubes", *SETTINGS]
+    with small_disk(hurried.folder.outputs, 64 << 20):
+        assert main([*verb[:8], "2", *verb[9:]]) == 0
+        used = sum(path.stat().st_size for path in hurried.folder.outputs.rglob("*") if path.is_file())
+    capsys.readouterr()
+    with small_disk(hurried.folder.outputs, int(1.6 * used)):
+        assert main(verb) == 1
+        said = capsys.readouterr()
+        (whole,) = checkpoints.complete(hurried.folder.trainings / "act_cubes")
+        assert kept(hurried) == ["000002", "last"] and whole.name == "000002"
+    newest = logbook.sessions(hurried.folder).sessions[0]
+    reason = "the checkpoint of step 4 could not be saved: the disk is full, given up after 1 s; it was at step 4 of 6"
+    assert (newest.status, newest.end_reason) == (
+        SessionStatus.ABORTED, f"{reason}, the newest whole checkpoint is 000002",
+    )  # fmt: skip
+    assert reason in said.err and f"kept: {whole}" in said.err and "Traceback" not in said.err + said.out
 
 
 async def test_a_trainer_that_hangs_is_killed_by_another_stop(hurried: Rig) -> None:
