@@ -18,7 +18,11 @@ FEATURES = {
     "observation.environment_state": foreign.vector(CUBE, 5),
     "action": foreign.vector(NAMES, 6),
 }
-PICTURED = {"action": foreign.vector(), "observation.image": foreign.camera("image"), "next.reward": foreign.vector(None, 1)}
+PICTURED = {
+    "action": foreign.vector(),
+    "observation.image": foreign.camera("image"),
+    "next.reward": foreign.vector(None, 1),
+}
 
 
 async def test_a_training_and_an_evaluation_change_nothing_in_foreign_datasets(quick_rig: Rig, tmp_path: Path) -> None:
