@@ -13,7 +13,7 @@ import services.live.launch
 from tests.bench.campaign import run_part
 from tests.support.zygote import Zygote
 
-SHORT = {"note writers": 2, "marks": 1, "notes": 1, "verdicts": 1}
+SHORT = {"note writers": 2, "marks": 1, "notes": 1, "verdicts": 1, "servos: power cycle": 1}
 
 
 @pytest.mark.parametrize("part", SHORT)

@@ -133,14 +133,15 @@ class ServoPart:
         return self._rig.record(bench, episode_seconds=0.8, reset_seconds=0.0, episodes=5000, resume=True)
 
     async def run(self, tries: int) -> Count:
-        """All tries in one session, then one session more that is asked to end while a fault lasts."""
+        """All tries in one session; after several, one session more that is asked to end while a fault lasts."""
         try:
             run = self._begin()
             async with self._rig.attached(run, on_event=self._watch) as link:
                 for number in range(1, tries + 1):
                     await self._try(link, number)
                 await self._finish(run, link)
-            await self._end_in_a_fault()
+            if tries > 1:
+                await self._end_in_a_fault()
             await asyncio.to_thread(self._check_episodes)
         finally:
             self._servos.close()

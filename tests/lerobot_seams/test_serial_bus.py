@@ -22,9 +22,17 @@ from services.bench.device_locks import DeviceLocks
 from services.sim.servos import control
 from services.sim.servos.emulator import START, Emulator
 from services.workers.arm.motors import Motors
-from services.workers.arm.serial_bus import REOPEN_EVERY_S, NoAnswer, Unplugged, dependable
+from services.workers.arm.serial_bus import NoAnswer, Unplugged, dependable
 from tests.support.rig import wait_until
 from tests.support.servos import emulated, follower, torque
+
+SOON_S = 0.12
+"""By then a port is looked for again."""
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.workers.arm.serial_bus.REOPEN_EVERY_S", 0.1)
 
 
 @pytest.fixture
@@ -141,7 +149,7 @@ def test_a_pulled_port_is_said_and_opened_again_when_it_is_back(bench: Emulator,
         with pytest.raises(Unplugged, match="the follower was unplugged"):
             robot.bus.sync_read("Present_Position")
     bench.do(control.Plug(arm="follower"))
-    time.sleep(0.6)
+    time.sleep(SOON_S)
     assert robot.bus.sync_read("Present_Position", normalize=False)["gripper"] == pytest.approx(START, abs=1)
 
 
@@ -151,7 +159,7 @@ def test_another_arm_at_the_same_port_is_not_taken_for_the_one_before(bench: Emu
         robot.bus.sync_read("Present_Position")
     bench.do(control.SetRegister(arm="follower", servo=4, address=9, value=777))
     bench.do(control.Plug(arm="follower"))
-    time.sleep(0.6)
+    time.sleep(SOON_S)
     with pytest.raises(Unplugged, match="another calibration"):
         robot.bus.sync_read("Present_Position")
 
@@ -163,11 +171,11 @@ def test_a_port_that_cannot_be_opened_yet_is_opened_once_it_can(bench: Emulator,
         robot.bus.sync_read("Present_Position")
     link = bench.arms["follower"].port.link
     link.write_text("no terminal")
-    time.sleep(REOPEN_EVERY_S)
+    time.sleep(SOON_S)
     with pytest.raises(Unplugged, match=f"it is back at {link}, but does not answer yet"):
         robot.get_observation()
     bench.do(control.Plug(arm="follower"))
-    time.sleep(REOPEN_EVERY_S)
+    time.sleep(SOON_S)
     assert robot.get_observation()
 
 
@@ -224,11 +232,11 @@ def test_the_lock_goes_along_to_the_port_under_its_new_path(bench: Emulator, rob
         bench.do(control.Plug(arm="follower"))
         assert real(bench) != before
         with DeviceLocks({real(bench): "its port"}, {"session": "another"}):
-            time.sleep(REOPEN_EVERY_S)
+            time.sleep(SOON_S)
             with pytest.raises(Unplugged, match="held by session another"):
                 made.bus.sync_read("Present_Position")
             assert locks.holds(before) and not locks.holds(real(bench))
-        time.sleep(REOPEN_EVERY_S)
+        time.sleep(SOON_S)
         made.bus.sync_read("Present_Position")
         told = device_locks.holder(real(bench))
         assert told is not None and "session mine" in told
@@ -246,7 +254,7 @@ def test_an_arm_with_a_serial_number_is_found_at_another_path(bench: Emulator, m
         robot.bus.sync_read("Present_Position")
     bench.do(control.Plug(arm="follower"))
     usb.have(**{number(bench): "5A46", "p9999": "other"})
-    time.sleep(REOPEN_EVERY_S)
+    time.sleep(SOON_S)
     robot.bus.sync_read("Present_Position")
     assert robot.bus.port_handler.port_name == real(bench) != robot.bus.port
     robot.bus.port_handler.closePort()
@@ -261,12 +269,12 @@ def test_two_devices_of_one_serial_number_are_not_told_apart(bench: Emulator, mo
         robot.bus.sync_read("Present_Position")
     bench.do(control.Plug(arm="follower"))
     usb.have(**{number(bench): "0001", "p9999": "0001"})
-    time.sleep(REOPEN_EVERY_S)
+    time.sleep(SOON_S)
     with pytest.raises(Unplugged, match="have the same serial number 0001") as said:
         robot.bus.sync_read("Present_Position")
     assert said.value.answer == "unplug the one that is not this arm"
     usb.have(**{number(bench): "0001"})
-    time.sleep(REOPEN_EVERY_S)
+    time.sleep(SOON_S)
     robot.bus.sync_read("Present_Position")
     robot.bus.port_handler.closePort()
 
@@ -283,12 +291,12 @@ def test_an_arm_that_looks_like_others_is_not_looked_for_elsewhere(
     usb.have(p9999=serial_number)
     with pytest.raises(Unplugged):
         robot.bus.sync_read("Present_Position")
-    time.sleep(REOPEN_EVERY_S)
+    time.sleep(SOON_S)
     with pytest.raises(Unplugged, match=r"was unplugged$"):
         robot.bus.sync_read("Present_Position")
     bench.do(control.Plug(arm="follower"))
     usb.have(**{number(bench): serial_number, "p9999": serial_number})
-    time.sleep(REOPEN_EVERY_S)
+    time.sleep(SOON_S)
     with pytest.raises(Unplugged, match=f"{real(bench)} is new, but without a serial number of its own") as said:
         robot.bus.sync_read("Present_Position")
     assert f"so that it becomes {robot.bus.port}" in said.value.answer
@@ -305,7 +313,7 @@ def test_another_device_at_the_same_path_is_not_opened(bench: Emulator, monkeypa
     for _ in range(2):
         with pytest.raises(Unplugged):
             robot.bus.sync_read("Present_Position")
-        time.sleep(REOPEN_EVERY_S)
+        time.sleep(SOON_S)
     with pytest.raises(Unplugged, match=f"another device is at {robot.bus.port} now"):
         robot.bus.sync_read("Present_Position")
     os.close(spare)

@@ -18,7 +18,6 @@ from services.live.requests import Purpose
 from services.sim.servos import control
 from services.sim.servos.emulator import RANGE, START, Emulator
 from services.sim.servos.registers import GOAL_POSITION, TORQUE_ENABLE
-from services.workers.arm.serial_bus import RETRIES
 from sessions.models import SessionStatus
 from tests.support.servo_session import REST, ServoSession, profile, until
 from tests.support.servos import emulated, goals_written, torque, torque_written, wait_longer
@@ -369,16 +368,3 @@ def test_a_late_answer_in_a_session_shifts_nothing(bench: Emulator, session: Ser
     time.sleep(0.5)
     session.ask(STOP)
     assert session.context.pose["shoulder_pan"] == pytest.approx(100 * 360 / 4095, abs=0.5)
-
-
-def test_lost_answers_are_never_called_a_cameras_trouble(bench: Emulator, session: ServoSession) -> None:
-    session.follow()
-    bench.do(control.Delay(arm="follower", seconds=0.9, count=RETRIES + 1))
-    chain = bench.arms["follower"].chain
-    until(lambda: not chain.faults.late)
-    time.sleep(1.0)
-    assert not session.alarms(AlarmSource.OBSERVATION)
-    assert not session.alarms(AlarmSource.FOLLOWER) and session.context.phase is Phase.READY, "asked once more"
-    bench.do(control.Silence(arm="follower"))
-    until(lambda: bool(session.alarms(AlarmSource.FOLLOWER)))
-    assert not session.alarms(AlarmSource.OBSERVATION)
