@@ -18,7 +18,7 @@ from services.bench.profiles import Profile
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
-from services.live.link import Link
+from services.live.link import Link, LinkLost
 from services.live.phases import Phase
 from services.live.reasons import AlarmSource, StopCause
 from services.live.snapshots import Snapshot
@@ -143,6 +143,8 @@ class ServoPart:
             if tries > 1:
                 await self._end_in_a_fault()
             await asyncio.to_thread(self._check_episodes)
+        except LinkLost as lost:
+            self.count.hang(f"a session: {lost}")
         finally:
             self._servos.close()
         return self.count
@@ -245,6 +247,7 @@ class ServoPart:
         async with self._rig.attached(run, on_event=self._watch) as link:
             await self._follow(link)
             await self._start_take(link)
+            await asyncio.sleep(0.3)
             self._do(fault.begin)
             os.kill(self._rig.pid(run), signal.SIGTERM)
             async with within(self.count, END_S, f"the end of {run.id} during {fault.begin}"):
