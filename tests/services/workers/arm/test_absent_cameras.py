@@ -13,10 +13,11 @@ import tests.support.stripedcamera  # noqa: F401  # registers the camera
 from services.live import events as ev
 from services.live.event_log import read_events
 from services.live.phases import Phase
-from services.live.requests import RecordRequest
+from services.live.requests import BenchRequest, Purpose, RecordRequest
 from services.sim.servos.emulator import Emulator
 from services.workers import record
 from services.workers.arm import devices as dev
+from services.workers.arm.run_arm import run_armed
 from services.workers.process.run_worker import CannotStart
 from tests.support.phase_walk import Workers
 from tests.support.servo_session import ServoSession, profile
@@ -70,6 +71,21 @@ def test_an_arm_is_moved_without_a_camera_of_its_bench(bench: Emulator, tmp_path
     assert session.context.phase is Phase.IDLE
     assert session.context.devices.absent
     session.terminate()
+
+
+def test_what_prevents_a_session_after_its_arm_was_connected_says_what_the_torque_is(
+    bench: Emulator, tmp_path: Path
+) -> None:
+    workers = Workers(tmp_path)
+
+    def make(*_: Any) -> Any:
+        raise CannotStart("the policy cannot be used: it is broken")
+
+    request = BenchRequest(data_dir=str(tmp_path), profile=profile(bench), purpose=Purpose.TELEOPERATE)
+    with pytest.raises(CannotStart, match=r"it is broken; torque is on$"):
+        run_armed(workers.context, request, load=lambda: make)
+    assert torque(bench) == "111111"
+    workers.close()
 
 
 def test_what_a_robot_with_its_cameras_does_not_fit_is_refused_with_the_cameras_closed(bench: Emulator) -> None:

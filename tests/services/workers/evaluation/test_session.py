@@ -489,4 +489,5 @@ async def test_a_policy_that_does_not_fit_is_refused_in_words_before_anything_mo
     state = quick_rig.snapshot(run)
     assert state.status is SessionStatus.ABORTED
     assert words in state.end_reason
+    assert state.connected is None, "no arm was connected"
     assert not (quick_rig.folder.datasets / "rollout_misfit_000010").exists()
