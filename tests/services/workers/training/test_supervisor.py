@@ -30,6 +30,7 @@ from services.live.crashes import close_crashed
 from services.live.link import Link
 from services.live.phases import Phase
 from services.live.reasons import Advice
+from services.live.running import live_runs
 from services.live.snapshots import Snapshot
 from services.log import logbook
 from services.training import plan as training
@@ -478,6 +479,7 @@ def test_on_a_disk_that_stays_full_the_verb_says_what_is_kept_and_fails(
     with small_disk(hurried.folder.outputs, 64 << 20):
         assert main([*verb[:8], "2", *verb[9:]]) == 0
         used = sum(path.stat().st_size for path in hurried.folder.outputs.rglob("*") if path.is_file())
+    wait_until(lambda: not live_runs(hurried.folder), 30, "its name is still taken")
     capsys.readouterr()
     with small_disk(hurried.folder.outputs, int(1.6 * used)):
         assert main(verb) == 1
