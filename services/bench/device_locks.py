@@ -40,7 +40,8 @@ def device_keys(robot: Mapping[str, Any], teleop: Mapping[str, Any], data_dir: P
     """Every device in two LeRobot config dictionaries: lock key -> its name for people.
 
     Device paths are resolved, so that all links to a device yield one key. All simulated robots, leaders and
-    cameras (`type` begins with `sim_`, `port` is `sim`) of a data folder are one device, the simulated bench.
+    cameras (`type` begins with `sim_`, `port` is `sim`) of a data folder are one device, the simulated bench; real
+    cameras on a simulated arm are devices of their own.
     """
     keys: dict[str, str] = {}
     for part, config in (("follower", robot), ("leader", teleop)):
@@ -50,16 +51,16 @@ def device_keys(robot: Mapping[str, Any], teleop: Mapping[str, Any], data_dir: P
 
 
 def _devices(config: Mapping[str, Any], where: tuple[str, ...], data_dir: Path) -> Iterator[tuple[str, str]]:
-    if str(config.get("type", "")).startswith("sim_") or config.get("port") == SIM_PORT:
+    simulated = str(config.get("type", "")).startswith("sim_") or config.get("port") == SIM_PORT
+    if simulated:
         yield f"sim:{os.path.realpath(data_dir)}", "the simulated bench"
-        return
     address = next((str(config[key]) for key in _ADDRESSES if config.get(key)), None)
     for name, value in config.items():
         if isinstance(value, Mapping):
             yield from _devices(value, (*where, name), data_dir)
-        elif name in _PATHS and address is None and (key := device_key(name, value)):
+        elif name in _PATHS and address is None and not simulated and (key := device_key(name, value)):
             yield key, f"{_device_name(where, name)} {value}"
-    if address is not None:  # then `port` is a network port
+    if address is not None and not simulated:  # then `port` is a network port
         yield f"net:{address}", f"{_device_name(where, 'address')} {address}"
 
 
@@ -102,7 +103,7 @@ class DeviceLocks:
         self._holder = this_process(**{name: holder.get(name, "") for name in ("session", "bench", "operator")})
         self._locks: dict[str, Lock] = {}
         self._users: Counter[str] = Counter()
-        self._changing = threading.Lock()
+        self._changing, self._over = threading.Lock(), False
         give_up = time.monotonic() + patience_s
         while (busy := self._take(keys)) is not None:
             if time.monotonic() > give_up:
@@ -115,8 +116,13 @@ class DeviceLocks:
         return key in self._locks
 
     def add(self, key: str, name: str) -> None:
-        """Hold a key more: a device is at another path now. Any thread may call it. Raises DeviceBusy."""
+        """Hold a key more: a device is at another path now. Any thread may call it.
+
+        Raises DeviceBusy, also after `close`.
+        """
         with self._changing:
+            if self._over:
+                raise DeviceBusy(f"{name} is not opened any more: the session is over")
             if not self.holds(key) and (busy := self._take_one(key, name)):
                 raise DeviceBusy(busy)
             self._users[key] += 1
@@ -149,7 +155,7 @@ class DeviceLocks:
         """Take all locks, in an order common to all processes. If one is held, release all and return the sentence."""
         for key in sorted(keys):
             if busy := self._take_one(key, keys[key]):
-                self.close()
+                self._release()
                 return busy
         return None
 
@@ -163,7 +169,12 @@ class DeviceLocks:
         return None
 
     def close(self) -> None:
-        """Release all; may be called more than once."""
+        """Release all, and hold none any more; may be called more than once."""
+        with self._changing:
+            self._over = True
+            self._release()
+
+    def _release(self) -> None:
         locks, self._locks = self._locks, {}
         self._users.clear()
         for lock in locks.values():

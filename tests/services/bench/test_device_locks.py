@@ -9,9 +9,11 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +101,20 @@ def test_one_folders_simulated_bench_is_one_device(tmp_path: Path) -> None:
     assert keys == {f"sim:{tmp_path}": "the simulated bench"}
 
 
+def test_real_cameras_on_a_simulated_arm_are_devices_of_their_own(tmp_path: Path) -> None:
+    cameras = {
+        "wrist": {"type": "opencv", "index_or_path": 2},
+        "depth": {"type": "intelrealsense", "serial_number_or_name": "0123"},
+        "front": {"type": "sim_camera", "view": "front"},
+    }
+    real = {"/dev/video2": "wrist camera 2", "realsense:0123": "depth camera 0123"}
+    one = {f"sim:{tmp_path}": "the simulated bench"} | real
+    assert device_keys({"type": "so101_follower", "port": "sim", "cameras": cameras}, {}, tmp_path) == one
+    assert device_keys({"type": "sim_so101_follower", "cameras": cameras}, {}, tmp_path) == one
+    left = {"type": "bi_so_follower", "left_arm_config": {"port": "sim", "cameras": cameras}}
+    assert device_keys(left, {}, tmp_path) == one
+
+
 def test_a_config_without_devices_has_no_keys(tmp_path: Path) -> None:
     assert device_keys({"type": "x", "port": "", "nested": {"index_or_path": None}}, {}, tmp_path) == {}
 
@@ -170,6 +186,32 @@ def test_closing_lets_go_and_may_be_done_twice() -> None:
     held.close()
     assert holder("/dev/a") is None
     DeviceLocks({"/dev/a": "a"}, ME, patience_s=0).close()
+
+
+def test_what_comes_back_when_the_session_is_over_is_not_locked_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = DeviceLocks({"/dev/a": "a"}, ME)
+    asked, end = threading.Event(), threading.Event()
+    lock = device_locks.Lock
+
+    def slowly(*wanted: Any) -> Any:
+        asked.set()
+        assert end.wait(5)
+        return lock(*wanted)
+
+    monkeypatch.setattr(device_locks, "Lock", slowly)
+    search = threading.Thread(target=held.add, args=("/dev/b", "b"))
+    search.start()
+    assert asked.wait(5)
+    threading.Timer(0.05, end.set).start()
+    held.close()
+    search.join(5)
+    assert holder("/dev/a") is None and holder("/dev/b") is None
+    with (
+        pytest.raises(DeviceBusy, match="b camera is not opened any more: the session is over"),
+        held.moving("/dev/a", "/dev/b", "b camera"),
+    ):
+        pytest.fail("opened without a lock")
+    assert holder("/dev/b") is None
 
 
 def test_asking_about_a_device_that_was_never_locked_makes_no_file(lock_folder: Path) -> None:
