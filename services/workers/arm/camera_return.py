@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lerobot.cameras import make_cameras_from_configs
@@ -18,11 +19,14 @@ from services.bench.device_locks import DeviceLocks, device_key
 from services.workers.arm.camera_trouble import CameraTrouble, camera_file, check_plugged_in
 from services.workers.arm.device_problem import sentence
 from services.workers.arm.parts import Cameras
+from services.workers.arm.serial_bus import PLUG_IN
+from services.workers.arm.usb_camera import AnotherCamera, UsbCamera, check_same, usb_camera
 
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
 
 EVERY_S = 1.0
+START_AGAIN = "end the session and start it again"
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +36,8 @@ class CameraReturn:
 
     def __init__(self, devices: Devices) -> None:
         self._devices, self._places = devices, Cameras(devices.robot)
-        self._all = dict(devices.cameras)
+        configs = self._places.configs()
+        self._all = {name: _known(camera, configs.get(name)) for name, camera in devices.cameras.items()}
         self._searches: dict[str, _Search] = {}
 
     @property
@@ -44,7 +49,8 @@ class CameraReturn:
     def trouble(self) -> CameraTrouble:
         """What is missing, and why."""
         text = "; ".join(f"{name}: no pictures ({search.why})" for name, search in self._searches.items())
-        return CameraTrouble(text, lasting=True)
+        hopeless = any(self._all[name].config is None for name in self._searches)
+        return CameraTrouble(text, lasting=True, answer=START_AGAIN if hopeless else PLUG_IN)
 
     def search(self, name: str, why: str) -> None:
         """The camera stopped for good: off the robot, and open it again once it is back."""
@@ -66,61 +72,106 @@ class CameraReturn:
             search.give_up()
 
     def _install(self) -> None:
-        self._places.keep({name: camera for name, camera in self._all.items() if name not in self._searches})
+        self._places.keep({name: known.camera for name, known in self._all.items() if name not in self._searches})
         self._devices.look_at_cameras_again()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A camera, and what is known of it while it is there: its device and the links to it go with its cable."""
+
+    camera: Any
+    config: Any
+    """LeRobot's; None where neither the camera nor the robot keeps it."""
+    size: str
+    key: str
+    """Of its lock; empty where it has none."""
+    usb: UsbCamera | None
+
+    @property
+    def file(self) -> str:
+        """The device file, maybe a link, that its configuration names."""
+        return _file(self.config)
 
 
 class _Search:
     """Closes the dead camera and opens one like it, again and again, on a thread."""
 
-    def __init__(self, name: str, dead: Any, why: str, locks: DeviceLocks | None) -> None:
+    def __init__(self, name: str, dead: _Known, why: str, locks: DeviceLocks | None) -> None:
+        if dead.config is None:
+            why = f"{why}; its driver keeps no configuration with which it could be opened again"
         self.name, self.why = name, why
-        self.found: Any = None
-        self._dead, self._config, self._locks = dead, getattr(dead, "config", None), locks
-        self._size, self._key = _size(dead), self._place()
+        self.found: _Known | None = None
+        self._dead, self._locks, self._stopped = dead, locks, why
+        self._was_gone = False
         self._over = threading.Event()
         threading.Thread(target=self._run, daemon=True, name=f"search for {name}").start()
 
     def give_up(self) -> None:
         """The session ends."""
         self._over.set()
-        _disconnect(self.found)
+        if self.found is not None:
+            _disconnect(self.found.camera)
 
     def _run(self) -> None:
-        _disconnect(self._dead)
-        file = camera_file(getattr(self._config, "index_or_path", None))
-        while self._config is not None and not self._over.wait(EVERY_S):
-            if file and not os.path.exists(file):
+        _disconnect(self._dead.camera)
+        while self._dead.config is not None and not self._over.wait(EVERY_S):
+            if self._is_gone():
+                self.why = self._stopped
                 continue
             try:
-                camera = self._open()
+                found = self._open()
             except Exception as error:  # drivers may raise anything
                 logger.warning("%s: %s", self.name, error)
-                self.why = f"it is back, but {sentence(self.name, error, file).removeprefix(f'{self.name}: ')}"
+                self.why = self._explain(error)
                 continue
-            self.found = camera
+            self.found = found
             if self._over.is_set():
-                _disconnect(camera)
+                _disconnect(found.camera)
             return
 
-    def _open(self) -> Any:
-        """Connect one like the dead one, under the lock of where it is now. Raises what drivers and locks raise."""
-        made = make_cameras_from_configs({self.name: self._config})[self.name]
-        check_plugged_in(made)
-        here = self._place()
-        moving = nullcontext() if self._locks is None else self._locks.moving(self._key, here, f"{self.name} camera")
-        with moving:
-            made.connect()
-            if _size(made) != self._size:
-                _disconnect(made)
-                raise ConnectionError(f"another one is there: it gives {_size(made)} pixels, not {self._size}")
-        self._key = here
-        return made
+    def _is_gone(self) -> bool:
+        """Whether its device file is not there; of a camera without one that cannot be seen."""
+        gone = bool(self._dead.file) and not os.path.exists(self._dead.file)
+        self._was_gone |= gone
+        return gone
 
-    def _place(self) -> str:
-        """The lock's key of where it is now; links may lead elsewhere than before."""
-        keys = (device_key(setting, value) for setting, value in vars(self._config or object).items())
-        return next((key for key in keys if key), "")
+    def _explain(self, error: Exception) -> str:
+        if self._is_gone():
+            return self._stopped
+        text = sentence(self.name, error, self._dead.file).removeprefix(f"{self.name}: ")
+        return f"it is back, but {text}" if self._was_gone and not isinstance(error, AnotherCamera) else text
+
+    def _open(self) -> _Known:
+        """Connect one like the dead one, under the lock of where it is now. Raises what drivers and locks raise."""
+        dead, name = self._dead, self.name
+        made = make_cameras_from_configs({name: dead.config})[name]
+        check_plugged_in(made)
+        here = _key(dead.config)
+        moving = nullcontext() if self._locks is None else self._locks.moving(dead.key, here, f"{name} camera")
+        with moving:
+            usb = check_same(dead.usb, dead.file)
+            made.connect()
+            if (size := _size(made)) != dead.size:
+                _disconnect(made)
+                where = f"at {dead.file}" if dead.file else "there"
+                raise AnotherCamera(f"another camera is {where}: it gives {size} pixels, not {dead.size}")
+        return replace(dead, camera=made, key=here, usb=usb)
+
+
+def _known(camera: Any, config: Any) -> _Known:
+    config = getattr(camera, "config", None) or config
+    return _Known(camera, config, _size(camera), _key(config), usb_camera(_file(config)))
+
+
+def _file(config: Any) -> str:
+    return camera_file(getattr(config, "index_or_path", None))
+
+
+def _key(config: Any) -> str:
+    """The lock's key of where the camera is now; links may lead elsewhere than before."""
+    keys = (device_key(setting, value) for setting, value in (vars(config) if config is not None else {}).items())
+    return next((key for key in keys if key), "")
 
 
 def _size(camera: Any) -> str:
@@ -128,6 +179,5 @@ def _size(camera: Any) -> str:
 
 
 def _disconnect(camera: Any) -> None:
-    if camera is not None:
-        with suppress(Exception):  # drivers may raise anything
-            camera.disconnect()
+    with suppress(Exception):  # drivers may raise anything
+        camera.disconnect()

@@ -18,12 +18,17 @@ _FOR_GOOD = ("read thread is not running", "is not connected", "not connected")
 
 
 class CameraTrouble(DeviceProblem):
-    """A connected camera does not deliver. `lasting`: it never will again by itself, and has to be opened anew."""
+    """A connected camera does not deliver; `answer` says what to do.
 
-    def __init__(self, text: str, *, camera: str = "", why: str = "", lasting: bool = False) -> None:
+    `lasting`: it never will again by itself, and has to be opened anew.
+    """
+
+    def __init__(
+        self, text: str, *, camera: str = "", why: str = "", lasting: bool = False, answer: str = PLUG_IN
+    ) -> None:
         super().__init__(text)
         self.camera, self.why, self.lasting = camera, why, lasting
-        self.answer = PLUG_IN if lasting else ""
+        self.answer = answer if lasting else ""
 
 
 def check_plugged_in(camera: Any) -> None:

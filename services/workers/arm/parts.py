@@ -96,6 +96,14 @@ class Cameras:
             for own, camera in owner.cameras.items()
         }
 
+    def configs(self) -> dict[str, Any]:
+        """LeRobot's configuration of each camera that the robot or its arm keeps."""
+        return {
+            self._name(prefix, own): config
+            for prefix, owner in self._owners.items()
+            for own, config in (getattr(getattr(owner, "config", None), CAMERAS, None) or {}).items()
+        }
+
     def keep(self, wanted: dict[str, Any]) -> None:
         """Let the robot have the cameras of `wanted` only, which had them before: `keep({})` takes all off."""
         for prefix, owner in self._owners.items():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from lerobot.cameras.opencv import OpenCVCamera
 
 from services.bench.device_locks import DeviceLocks
 from services.live import events as ev
@@ -63,55 +64,76 @@ def cleared(session: ServoSession) -> bool:
 
 
 def test_a_camera_is_opened_again_while_the_arm_goes_on_being_held(
-    bench: Emulator, session: ServoSession, cameras: dict[str, FifoCamera]
+    bench: Emulator, session: ServoSession, cameras: dict[str, FifoCamera], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    connecting, go_on = threading.Event(), threading.Event()
+    connect = OpenCVCamera.connect
+
+    def connect_late(camera: OpenCVCamera) -> None:
+        connecting.set()
+        assert go_on.wait(10)
+        connect(camera)
+
+    monkeypatch.setattr(OpenCVCamera, "connect", connect_late)
     session.follow()
     cameras["overhead"].unplug()
     session.until(Phase.HELD)
     assert session.alarms(AlarmSource.OBSERVATION) == [STOPPED]
     time.sleep(0.6)
-    assert not cleared(session)
+    assert not cleared(session) and not connecting.is_set()
     code, words = session.ask(protocol.Follow())
     assert code is Code.TROUBLE and "observation does not work yet" in words
-    began = time.monotonic()
     cameras["overhead"].plug()
+    until(connecting.is_set)
+    began, ticks = time.monotonic(), session.context.ticks
+    until(lambda: len(goals_written(bench.arms["follower"], began)) > 10 and session.context.ticks > ticks + 10)
+    assert not cleared(session)
+    go_on.set()
     until(lambda: cleared(session))
-    sent = [said.at for said in bench.arms["follower"].log.since(began) if said.values(42, 2)]
-    assert len(goals_written(bench.arms["follower"], began)) == len(sent) > 10
-    assert max(b - a for a, b in pairwise(sent)) < 0.3, "connecting it took no period of the arm's"
-    assert session.alarms(AlarmSource.OBSERVATION) == [STOPPED] and not session.alarms(AlarmSource.FOLLOWER)
+    assert not session.alarms(AlarmSource.FOLLOWER)
     assert torque(bench) == "111111" and session.torque
     session.follow()
     assert set(session.context.devices.cameras) == {"overhead", "wrist"}
+    before = len(session.alarms(AlarmSource.OBSERVATION))
     cameras["overhead"].unplug()
     session.until(Phase.HELD)
-    assert session.alarms(AlarmSource.OBSERVATION) == [STOPPED, STOPPED]
+    assert session.alarms(AlarmSource.OBSERVATION)[before:] == [STOPPED]
 
 
 def test_each_missing_camera_is_named_until_it_is_surely_back(
     session: ServoSession, cameras: dict[str, FifoCamera], tmp_path: Path
 ) -> None:
-    def told(number: int) -> str:
-        until(lambda: len(session.alarms(AlarmSource.OBSERVATION)) >= number)
-        return session.alarms(AlarmSource.OBSERVATION)[number - 1]
+    seen = 0
+
+    def alarm(text: str) -> None:
+        """Wait for the next alarm with this text; a reopening that fails for a moment raises others between."""
+        nonlocal seen
+
+        def found() -> list[int]:
+            alarms = session.alarms(AlarmSource.OBSERVATION)
+            return [i for i in range(seen, len(alarms)) if text in alarms[i]]
+
+        until(lambda: bool(found()))
+        seen = found()[0] + 1
 
     camera, wrist = cameras["overhead"], cameras["wrist"]
     camera.unplug()
-    assert told(1) == STOPPED
+    alarm(STOPPED)
     wrist.unplug()
-    assert told(2) == f"{STOPPED}; {STOPPED.replace('overhead', 'wrist')}"
+    alarm(f"{STOPPED}; {STOPPED.replace('overhead', 'wrist')}")
     wrist.plug()
-    assert told(3) == STOPPED
+    until(lambda: session.context.readings.cameras.missing == ("overhead",))
     camera.plug((480, 640))
-    assert "another one is there: it gives 640x480 pixels, not 320x240" in told(4)
+    alarm(f"overhead: no pictures (another camera is at {camera.path}: it gives 640x480 pixels, not 320x240)")
     camera.unplug()
+    alarm(STOPPED)
     new = FifoCamera(tmp_path / "video7", (240, 320))
     key = os.path.realpath(new.path)
     with DeviceLocks({key: "overhead camera"}, {"session": "another"}):
         camera.path.symlink_to(new.path)  # as links in /dev/v4l/by-id do
-        assert "is held by session another" in told(5)
+        alarm("it is back, but overhead camera is held by session another")
     assert not cleared(session)
     until(lambda: cleared(session))
     locks = session.context.devices.locks
-    assert locks is not None and locks.holds(key)
+    assert locks is not None and locks.holds(key) and not locks.holds(str(tmp_path / "overhead.mjpeg"))
     new.unplug()
