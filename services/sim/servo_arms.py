@@ -14,6 +14,7 @@ from services.sim.servos import registers as reg
 from services.sim.servos.calibration import write_calibration
 from services.sim.servos.emulator import EmulatedArm, Emulator
 from services.sim.servos.plant import Drive, HandPlant, Measured
+from services.sim.settings import BusSettings
 from services.sim.stage import Stage
 
 FOLLOWER, LEADER = "follower", "leader"
@@ -112,6 +113,12 @@ class ServoArms:
             registers.put(reg.TORQUE_ENABLE, int(torque), 1)
         self._add(LEADER, HandPlant(self._leader(0.0), self._leader))
         self.advance(time.monotonic())
+
+    def apply(self, bus: BusSettings) -> None:
+        """Make the wire like this from now on."""
+        self.emulator.latency_s, self.emulator.jitter_s = bus.latency_ms / 1000, bus.jitter_ms / 1000
+        for name in self.emulator.arms:
+            self.do(control.Loss(arm=name, drop=bus.lost, corrupt=bus.corrupt))
 
     def _add(self, name: str, plant: StagePlant | HandPlant) -> EmulatedArm:
         arm = self.emulator.add(name, plant=plant, ranges=RANGES)

@@ -50,8 +50,21 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return take > self.episode and self.frames is None
 
 
+class BusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The wire to the emulated servos of a bench with serial ports.
+
+    `latency_ms` is what each answer takes and `jitter_ms` how much more at most; `lost` and `corrupt` are the shares of
+    answers that do not come or have a wrong byte.
+    """
+
+    latency_ms: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
+    jitter_ms: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
+    lost: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    corrupt: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+
+
 class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The scripted person at the leader, the cube's seed, and the faults."""
+    """The scripted person at the leader, the cube's seed, the faults, and the servos' bus."""
 
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
     strategy: Strategy = "roll"
@@ -59,6 +72,7 @@ class SimSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failure_rate: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     tempo: Annotated[float, msgspec.Meta(ge=0.1, le=10)] = 1.0
     faults: tuple[Fault, ...] = ()
+    bus: BusSettings = BusSettings()
 
     def fault(self, device: str, kinds: tuple[str, ...], take: int, frame: int) -> Fault | None:
         """The first active fault of `device` of one of those kinds."""

@@ -250,6 +250,8 @@ class World:
         elif not wanted and self._servos is not None:
             self._servos.close()
             self._servos = None
+        if self._servos is not None:
+            self._servos.apply(self._stage.settings.bus)
 
     # --- the painter ----------------------------------------------------------------------------
 

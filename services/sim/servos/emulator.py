@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import random
 import select
 import threading
 import time
@@ -60,7 +61,10 @@ class Emulator:
     """Arms in `folder`: their ports are links there by their names. `latency_s` is what each answer takes."""
 
     def __init__(self, folder: Path, *, latency_s: float = 0.0) -> None:
-        self.folder, self._latency = folder, latency_s
+        self.folder = folder
+        self.latency_s, self.jitter_s = latency_s, 0.0
+        """What each answer takes, and how much more at most."""
+        self._random = random.Random(0)
         self.arms: dict[str, EmulatedArm] = {}
         self._lock = threading.RLock()
         self._due: list[tuple[float, int, EmulatedArm, bytes]] = []
@@ -176,8 +180,9 @@ class Emulator:
             data, late = arm.chain.answer(instruction)
             if not data:
                 continue
-            if late or self._latency:
-                due = time.monotonic() + self._latency + late
+            late += self.latency_s + self._random.uniform(0, self.jitter_s)
+            if late:
+                due = time.monotonic() + late
                 heapq.heappush(self._due, (due, next(self._numbers), arm, data))
             else:
                 arm.port.write(data)

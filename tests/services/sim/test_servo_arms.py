@@ -22,7 +22,7 @@ from services.sim.launch import ensure_world
 from services.sim.servo_arms import ServoArms, pose_of, ticks_of
 from services.sim.servos import control
 from services.sim.servos import registers as reg
-from services.sim.settings import SimSettings
+from services.sim.settings import SettingsProblem, SimSettings
 from services.sim.stage import Stage
 from tests.support.rig import wait_until
 from tests.support.servos import wait_longer
@@ -205,6 +205,22 @@ def test_lerobots_drivers_find_the_worlds_arms(world: WorldClient, monkeypatch: 
     assert world.state().torque
     with pytest.raises(ValueError, match="no servos"):
         world.do(control.Look(arm="follower"))
+
+
+def test_the_wire_is_as_the_settings_say(world: WorldClient) -> None:
+    world.apply({"bus": {"latency_ms": 8.0, "jitter_ms": 2.0}}, 30, servos=True)
+    robot = made(SO101Follower, SO101FollowerConfig, world, "follower")
+    positions(robot)
+    began = time.monotonic()
+    positions(robot)
+    assert time.monotonic() - began >= 0.008
+    world.apply({"bus": {"lost": 1.0}}, 30, servos=True)
+    with pytest.raises(ConnectionError):
+        robot.bus.sync_read("Present_Position")
+    world.apply({}, 30, servos=True)
+    positions(robot)
+    with pytest.raises(SettingsProblem, match=r"bus\.lost"):
+        world.apply({"bus": {"lost": 2.0}}, 30, servos=True)
 
 
 def test_the_profile_is_one_device_with_the_simulated_robot_and_lockstep_is_not_for_it(tmp_path: Path) -> None:
