@@ -20,8 +20,6 @@ from services.refusal import Refusal
 from services.tone import Tone
 
 SERVICES = logging.getLogger("services")
-AWAITING_S = 1.0
-"""How long keys wait for the answer to a command; a worker that hangs must not hold them up for longer."""
 
 
 class Notifier:
@@ -33,7 +31,6 @@ class Notifier:
         """Called whenever the focus may have moved, so keys may go to another widget."""
         self._watchers: list[MessagePump] = []
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._awaited: set[Answered] = set()
         self._warnings: logging.Handler | None = None
 
     def watch(self, pump: MessagePump) -> None:
@@ -88,15 +85,7 @@ class Notifier:
         if answer is not None:
             self.spawn(self._report(answer, done))
 
-    @property
-    def awaiting(self) -> bool:
-        """Whether a command of the last second has no answer yet: the next key may depend on it."""
-        return bool(self._awaited)
-
     async def _report(self, answered: Answered, done: str) -> None:
-        self._awaited.add(answered)
-        await asyncio.wait({answered}, timeout=AWAITING_S)
-        self._awaited.discard(answered)
         answer = await answered
         if not answer.ok:
             self.refuse(answer.error or "the worker refused without a reason")

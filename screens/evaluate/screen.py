@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -25,7 +26,8 @@ from screens.views.trial_strip import trial_strip
 from screens.widgets.line import Line, Lines
 from services.evaluation import plan as evaluation
 from services.live import events as ev
-from services.live import protocol
+from services.live import intents, protocol
+from services.live.link import Answered, Link
 from services.live.requests import EvalRequest
 from sessions.models import EndedBy, SessionKind, Verdict
 from sessions.trials import place
@@ -78,6 +80,7 @@ class EvaluateScreen(ArmSessionScreen):
 
     def on_mount(self) -> None:
         self._fresh, self._fresh_until = 0, 0.0
+        self._failing: Answered | None = None
         self.query_one("#policy").border_title = "policy"
 
     def on_screen_resume(self) -> None:
@@ -171,7 +174,14 @@ class EvaluateScreen(ArmSessionScreen):
     def action_judge(self, verdict: str) -> None:
         """Judge with one key: ends a running trial."""
         if self.desk.link:
-            self.desk.order(evaluation.judge(self.desk.link, Verdict(verdict), self.desk.operator))
+            answered = evaluation.judge(self.desk.link, Verdict(verdict), self.desk.operator)
+            self._failing = answered if verdict == Verdict.FAILURE else None
+            self.desk.order(answered)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A failure mode may be typed in one go with its verdict, whose answer comes once it is on disk."""
+        waits = action == "annotate" and self._failing is not None and not self._failing.done()
+        return waits or super().check_action(action, parameters)
 
     def action_undo(self) -> None:
         if self.desk.link:
@@ -182,7 +192,15 @@ class EvaluateScreen(ArmSessionScreen):
         if digit > len(named):
             self.desk.refuse(f"there is no failure mode {digit}: lab.toml names {len(named)}")
         elif self.desk.link:
-            self.desk.order(evaluation.annotate(self.desk.link, named[digit - 1]))
+            self.desk.spawn(self._annotate(self.desk.link, named[digit - 1]))
+
+    async def _annotate(self, link: Link, failure_mode: str) -> None:
+        """Once the trial has failed; a refused verdict has said why."""
+        if self._failing is not None and not (await self._failing).ok:
+            return
+        with suppress(TimeoutError):  # the event may come after the answer
+            await link.until(lambda snapshot: intents.annotate(snapshot, "") is not None, 1.0)
+        self.desk.order(evaluation.annotate(link, failure_mode))
 
     def action_finish(self) -> None:
         """End the session; asks first if a trial has no verdict."""

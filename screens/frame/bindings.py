@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
+from textual.actions import parse
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.screen import Screen
 
@@ -59,7 +60,7 @@ class BoundScreen(Screen[None]):
 
     @property
     def keys_wait(self) -> bool:
-        """Whether typed keys wait: what takes them is not mounted yet, or what they act on is not known yet."""
+        """Whether a widget that takes keys is about to be mounted: typed keys wait for it."""
         return False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -71,7 +72,8 @@ class BoundScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """For a key that is likely to be pressed but does nothing now, show why."""
         for binding in self._bindings.key_to_bindings.get(event.key, ()):
-            if why := availability.why_not(binding.action, self.desk):
+            _, name, parameters = parse(binding.action)
+            if not self.check_action(name, parameters) and (why := availability.why_not(binding.action, self.desk)):
                 self.desk.refuse(why)
 
     def footer_keys(self) -> list[Key]:

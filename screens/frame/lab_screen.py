@@ -94,8 +94,8 @@ class LabScreen(ArmActions, BoundScreen):
 
     @property
     def keys_wait(self) -> bool:
-        """Whether the screen's own widgets are not mounted yet, or a command has no answer yet."""
-        return not self.seen or self.desk.awaiting
+        """Whether the screen's own widgets are not mounted yet."""
+        return not self.seen
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size

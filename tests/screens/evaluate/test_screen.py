@@ -247,15 +247,28 @@ async def test_a_digit_typed_right_after_the_verdict_waits_for_it(open_console, 
         await console.until(lambda: strip(console) == "1✗¹")
 
 
-async def test_a_worker_that_does_not_answer_holds_keys_up_for_a_second_only(open_console, make_eval):
+async def test_only_the_digit_waits_a_start_typed_with_it_is_not_kept(open_console, make_eval):
     async with open_console() as console:
         worker = await make_eval()
         await evaluate(console, worker)
-        worker.mute = {protocol.JudgeTrial}
+        worker.slow[protocol.JudgeTrial] = 0.4
         worker.trial()
         await console.until(lambda: console.word == "JUDGE IT")
-        await console.press("f", "f2")
-        await console.until(lambda: console.screen.id == "bench")
+        await console.press("f", "1", "space")
+        await console.until(lambda: strip(console) == "1✗¹")
+        assert not worker.heard_of(protocol.StartTrial), "a start out of a burst is not believed"
+
+
+async def test_a_digit_after_a_verdict_that_is_refused_says_nothing_more(open_console, make_eval):
+    async with open_console() as console:
+        worker = await make_eval()
+        await evaluate(console, worker)
+        worker.slow[protocol.JudgeTrial], worker.refuse[protocol.JudgeTrial] = 0.3, "the disk is full"
+        worker.trial()
+        await console.until(lambda: console.word == "JUDGE IT")
+        await console.press("f", "1")
+        await console.until(lambda: "the disk is full" in console.everything)
+        assert not worker.heard_of(protocol.AnnotateTrial)
 
 
 async def test_undo_takes_the_last_verdict_back_until_the_next_trial(open_console, make_eval):
