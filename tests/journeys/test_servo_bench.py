@@ -73,4 +73,4 @@ async def test_a_cable_pulled_in_a_take_and_plugged_in_elsewhere_goes_on_by_a_ke
     assert state.status is SessionStatus.FINISHED, state.end_reason
     assert [episode.take for episode in state.episodes] == [1, 2]
     assert "failed" in state.episodes[0].flags
-    assert state.episodes[1].flags == ()
+    assert not {"failed", "stopped"} & set(state.episodes[1].flags)

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from services.bench.profiles import Motion
-from services.workers.arm.motion import Pose, distance, follow_limits, rest_path, speed_limits, step_towards
+from services.workers.arm.motion import Pose, distance, follow_limits, rest_path, speed_limits, step_each, step_towards
 from services.workers.arm.motors import Motors, TorqueProblem
 from services.workers.arm.parts import buses_of
 from services.workers.arm.serial_bus import NoAnswer, Unplugged
@@ -54,6 +54,8 @@ class Arm:
         self.mode = Mode.HOLD
         self.goal: Pose = {}
         self.leader: Pose = {}
+        self._led: Pose = {}
+        """Where the leader was in the period before."""
         self.limits = speed_limits(motion, devices.motors, fps)
         self._follow_limits = follow_limits(motion, devices.motors, fps)
         self.trouble = ""
@@ -121,7 +123,7 @@ class Arm:
 
     def follow(self) -> None:
         """Follow from the next tick on. The caller has checked that the guide agrees with the goal."""
-        self.mode, self.trouble = Mode.FOLLOW, ""
+        self.mode, self.trouble, self.leader = Mode.FOLLOW, "", dict(self.goal)
 
     def rest(self, measured: Pose) -> None:
         """Ramp along the path to rest, then hold there. Raises KeyError for a rest pose of another robot."""
@@ -192,7 +194,7 @@ class Arm:
 
     def tick(self, measured: Pose, leader: Pose) -> Pose | None:
         """Return the goal of this period; None without torque. Changes the mode when a motion completes."""
-        self.leader = leader
+        self._led, self.leader = self.leader, leader
         self._stance.note(measured)
         if self.mode is Mode.HOLD and (self.unheld or not self.goal):
             self.goal, self.unheld = self._stance.at(self.goal, measured), False
@@ -220,13 +222,13 @@ class Arm:
             self.trouble = f"the follower stays {lag:.0f} degrees behind {self.guide} at {name}"
 
     def _follow(self, measured: Pose) -> None:
-        leap, name = distance(self.leader, self.goal, but=self.motion.gripper)
+        leap, name = distance(self.leader, self._led, but=self.motion.gripper)
         if leap > self.motion.jump_limit:
             self.align(measured)
             self.trouble = f"{self.guide} jumped {leap:.0f} degrees at {name}"
             return
         self.trouble = ""
-        self.goal = step_towards(self.goal, self.leader, self._follow_limits)
+        self.goal = step_each(self.goal, self.leader, self._follow_limits)
 
     def _go(self, measured: Pose) -> None:
         if not self._path:

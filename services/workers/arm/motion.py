@@ -36,6 +36,11 @@ def step_towards(goal: Pose, target: Pose, limits: Pose) -> Pose:
     return {n: goal[n] + (target.get(n, goal[n]) - goal[n]) / share for n in goal}
 
 
+def step_each(goal: Pose, target: Pose, limits: Pose) -> Pose:
+    """The next goal from `goal` to `target`, each motor by itself no further than its limit."""
+    return {n: min(max(target.get(n, at), at - limits[n]), at + limits[n]) for n, at in goal.items()}
+
+
 def distance(a: Pose, b: Pose, *, but: str = "") -> tuple[float, str]:
     """The largest difference between two poses and the motor that has it, the gripper `but` of each arm left out."""
     pairs = ((abs(a[n] - b[n]), n) for n in a if n in b and not is_gripper(n, but))

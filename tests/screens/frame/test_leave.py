@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from screens.desk.attachment import JUST_S
+from screens.desk import attachment
 from screens.frame.leave import LeaveQuestion
 from services.live.phases import Phase
 from services.live.stop_line import StopLine
 
 
-async def test_the_esc_that_stops_leaves_the_question_open_however_fast_the_arm_holds(open_console, make_worker):
+async def test_the_esc_that_stops_leaves_the_question_open_however_fast_the_arm_holds(
+    open_console, make_worker, monkeypatch
+):
+    monkeypatch.setattr(attachment, "JUST_S", 60.0)
     async with open_console(line=StopLine()) as console:
         worker = await make_worker()
         worker.phase(Phase.READY)
@@ -20,6 +21,6 @@ async def test_the_esc_that_stops_leaves_the_question_open_however_fast_the_arm_
         await console.until(lambda: console.desk.snapshot.phase is Phase.HELD)
         await console.press("escape")
         assert isinstance(console.app.screen, LeaveQuestion)
-        await asyncio.sleep(JUST_S)
+        monkeypatch.setattr(attachment, "JUST_S", 0.0)
         await console.press("escape")
         assert not isinstance(console.app.screen, LeaveQuestion)

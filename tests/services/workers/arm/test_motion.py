@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -129,6 +130,20 @@ def test_a_leap_of_the_leader_below_the_jump_limit_is_followed_at_a_limited_spee
     step = MOTION.max_follow_speed / FPS
     assert [pose["elbow_flex"] for pose in sent] == [pytest.approx(10.0 + step), 30.0, 30.0]
     assert arm.mode is Mode.FOLLOW
+
+
+def test_a_fast_leader_is_followed_with_a_lag_and_is_no_jump() -> None:
+    """600 degrees a second for half a second; the gripper closes meanwhile as fast as the trigger."""
+    here = dict.fromkeys(NAMES, -90.0)
+    arm = following(here)
+    goals = []
+    for period in range(1, 10):
+        leader = here | {"wrist_roll": -90.0 + 20.0 * period, "gripper": 100.0 if period > 1 else -90.0}
+        goals.append(arm.tick(here, leader) or {})
+        assert arm.mode is Mode.FOLLOW, arm.trouble
+        assert goals[-1]["gripper"] == leader["gripper"]
+    steps = [b["wrist_roll"] - a["wrist_roll"] for a, b in pairwise(goals)]
+    assert steps == pytest.approx([MOTION.max_follow_speed / FPS] * len(steps))
 
 
 @given(speed=st.floats(-400, 400), grip=st.floats(0, 100))
