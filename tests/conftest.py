@@ -53,9 +53,18 @@ WITH_REAL_WORKERS = (
     f"{WORKERS}/test_warm.py",
     "test_campaign.py",
 )
+WITH_SERIAL_PORTS = (
+    "journeys/test_servo_bench.py", "lerobot_seams/test_serial_bus.py", "services/sim/servos/",
+    "services/sim/test_servo_arms.py",
+    *(f"{WORKERS}/arm/test_{file}.py" for file in (
+        "absent_cameras", "camera_return", "readings", "remedies", "torque", "two_arms",
+    )),
+)  # fmt: skip
+"""One process has all of them: a pseudo-terminal's number is given out again, and answers have 50 ms."""
 SLOW = (
     "journeys/", "lerobot_seams/", "test_phases.py", "test_campaign.py",
     "services/sim/test_world.py", "services/sim/test_demonstrations.py", "services/sim/servos/",
+    "services/sim/test_servo_arms.py",
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
         "arm/test_absent_cameras.py", "arm/test_bench_session.py", "arm/test_camera_return.py", "arm/test_torque.py",
@@ -71,7 +80,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two test processes: each file with real workers goes to one of them: what its tests share is made once."""
     for item in items:
         path = item.path.relative_to(Path(__file__).parent).as_posix()
-        if path.startswith(WITH_REAL_WORKERS):
+        if path.startswith(WITH_SERIAL_PORTS):
+            item.add_marker(pytest.mark.xdist_group("serial ports"))
+        elif path.startswith(WITH_REAL_WORKERS):
             item.add_marker(pytest.mark.xdist_group(path))
         if path.startswith(SLOW):
             item.add_marker(pytest.mark.slow)

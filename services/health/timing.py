@@ -34,7 +34,7 @@ class Late(Check[Timing]):
     defaults = LateThresholds()
 
     def bad_since(self, sample: Timing, now: float) -> float | None:
-        """Now, if too many periods were late, or one was late for too long."""
+        """Now, if too many periods were late (one alone never is), or one was late for too long."""
         limit = self.thresholds
         assert isinstance(limit, LateThresholds)
-        return now if sample.late > limit.share * sample.periods or sample.latest_s > limit.late_s else None
+        return now if sample.late > max(1, limit.share * sample.periods) or sample.latest_s > limit.late_s else None
