@@ -48,9 +48,11 @@ class CameraReturn:
     @property
     def trouble(self) -> CameraTrouble:
         """What is missing, and why."""
-        text = "; ".join(f"{name}: no pictures ({search.why})" for name, search in self._searches.items())
-        hopeless = any(self._all[name].config is None for name in self._searches)
-        return CameraTrouble(text, lasting=True, answer=START_AGAIN if hopeless else PLUG_IN)
+        whys = {name: search.why for name, search in self._searches.items()}  # they change at any time
+        text = "; ".join(f"{name}: no pictures ({why})" for name, why in whys.items())
+        answers = [self._searches[name].answer(why) for name, why in whys.items()]
+        answer = next((a for a in (START_AGAIN, PLUG_IN) if a in answers), "")
+        return CameraTrouble(text, lasting=True, answer=answer)
 
     def search(self, name: str, why: str) -> None:
         """The camera stopped for good: off the robot, and open it again once it is back."""
@@ -106,6 +108,12 @@ class _Search:
         self._was_gone = False
         self._over = threading.Event()
         threading.Thread(target=self._run, daemon=True, name=f"search for {name}").start()
+
+    def answer(self, why: str) -> str:
+        """What to do; empty where `why` says it, or where it is plugged in."""
+        if self._dead.config is None:
+            return START_AGAIN
+        return PLUG_IN if why == self._stopped else ""
 
     def give_up(self) -> None:
         """The session ends."""

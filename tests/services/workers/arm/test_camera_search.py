@@ -12,6 +12,7 @@ import pytest
 from services.bench.device_locks import DeviceLocks
 from services.workers.arm.camera_return import CameraReturn
 from services.workers.arm.devices import Devices
+from services.workers.arm.serial_bus import PLUG_IN
 from tests.support.pluggedcamera import PluggedCamera, PluggedCameraConfig
 from tests.support.realsensecamera import RealSenseCamera, RealSenseCameraConfig
 from tests.support.servo_session import until
@@ -79,6 +80,7 @@ def test_a_realsense_that_was_pulled_out_is_not_called_back(benches: list[Bench]
     bench.says(
         "wrist: no pictures (no RealSense camera with serial number 0123 is plugged in (there is no RealSense camera"
     )
+    assert bench.back.trouble.answer == "", "that says already what to do"
     camera.config.broken = "its firmware is too old"
     RealSenseCamera.plugged_in = {"0123"}
     bench.says("wrist: no pictures (its firmware is too old)")
@@ -92,10 +94,13 @@ def test_only_a_camera_whose_file_went_away_and_came_again_is_called_back(file: 
     camera.config.broken = "it hangs"
     bench.stop()
     bench.says("wrist: no pictures (it hangs)")
+    assert bench.back.trouble.answer == "", "it is plugged in"
     file.unlink()
     bench.says(STOPPED)
+    assert bench.back.trouble.answer == PLUG_IN
     file.touch()
     bench.says("wrist: no pictures (it is back, but it hangs)")
+    assert bench.back.trouble.answer == ""
     file.unlink()
     bench.says(STOPPED)
     camera.config.broken = ""
