@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,10 +93,14 @@ class AtomicStorage(Storage):
         self._cached: _CachedFile | None = None
         self._inside = False
         self._unwritten: Tables | None = None
+        self._kept_as: Path | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One read-modify-write. An error inside leaves the file as it was and drops the cache."""
+        """One read-modify-write. An error inside leaves the file as it was and drops the cache.
+
+        What was kept aside within it is then removed: the file still has it.
+        """
         if self._inside:
             yield
             return
@@ -107,10 +111,20 @@ class AtomicStorage(Storage):
                 if self._unwritten is not None:
                     self._replace(self._unwritten)
             except BaseException:
+                if self._kept_as is not None and self._is_unchanged():
+                    with suppress(OSError):
+                        self._kept_as.unlink()
                 self.forget()
                 raise
             finally:
-                self._inside, self._unwritten = False, None
+                self._inside, self._unwritten, self._kept_as = False, None, None
+
+    def _is_unchanged(self) -> bool:
+        """Whether the file is still the one in the cache: a write may fail after it was put in place."""
+        try:
+            return self._cached is not None and self._cached.identity == _identity(self.path.stat())
+        except OSError:
+            return False
 
     def _locked(self) -> Lock:
         path = self.path.with_name(f"{self.path.name}.lock")
@@ -170,6 +184,7 @@ class AtomicStorage(Storage):
             write_atomically(kept_as, orjson.dumps({"schema": STAMP, "sessions": documents}))
         except OSError as error:
             raise _problem(kept_as, "written", error) from error
+        self._kept_as = kept_as
         return kept_as
 
     def _free_name(self, kind: str) -> Path:

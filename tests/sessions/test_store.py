@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -318,6 +320,39 @@ def test_a_session_that_cannot_be_read_is_set_aside_alone(path: Path, version: i
         assert [s.id for s in store.all()] == ([session(2).id, session(1).id] if version == 2 else [])
         assert "bad" not in store.folded() and store.get("bad") is None
     assert not list(path.parent.glob("*.corrupt*"))
+
+
+def test_a_damaged_session_stays_in_a_log_that_has_no_room_to_be_written(path: Path) -> None:
+    with SessionStore(path) as store:
+        store.put(session(1, task="x" * FULL_DISK_BYTES))
+    document = orjson.loads(path.read_bytes())
+    document["sessions"]["bad"] = {"id": "bad"}
+    path.write_bytes(orjson.dumps(document))
+    with SessionStore(path) as store:
+        with full_disk(FULL_DISK_BYTES):  # the small file has room, the log has none
+            for _ in range(3):
+                assert [s.id for s in store.all()] == [session(1).id] and list(store.unreadable) == ["bad"]
+        assert not list(path.parent.glob("*.damaged-*")), "nothing was set aside"
+        with pytest.raises(DamagedSessions, match="session bad cannot be read"):
+            store.all()
+    assert len(list(path.parent.glob("*.damaged-*"))) == 1
+
+
+def test_a_session_that_left_the_log_stays_set_aside_whatever_fails_then(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(orjson.dumps({"schema": {"1": {"version": 2}}, "sessions": {"bad": {"id": "bad"}}}))
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) and "bad" not in path.read_text():
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)  # fails once the log is replaced
+    with SessionStore(path) as store:
+        assert store.all() == [] and store.unreadable
+    assert "bad" not in path.read_text() and len(list(path.parent.glob("*.damaged-*"))) == 1
 
 
 def test_a_damaged_session_is_replaced_by_one_that_is_whole(store: SessionStore, path: Path) -> None:
