@@ -21,6 +21,9 @@ def keep(run: RunFolder) -> None:
         descriptor = os.open(run.reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, SIZE)
+        except OSError:
+            run.reserve.unlink()
+            raise
         finally:
             os.close(descriptor)
 

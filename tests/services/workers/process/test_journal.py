@@ -197,6 +197,16 @@ def test_on_a_full_disk_the_end_of_a_session_has_room_that_was_kept_for_it(
 
 
 @needs_mounts
+def test_a_disk_without_room_to_spare_leaves_no_reserve(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        run = DataFolder(disk).create().run("20260217-142000-0001")
+        run.root.mkdir()
+        fill(disk)
+        reserve.keep(run)
+        assert not run.reserve.exists() and not reserve.free(run), "there was no room to give back"
+
+
+@needs_mounts
 def test_on_a_full_disk_the_end_of_a_killed_worker_has_the_room_that_it_kept(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 1 << 20) as disk:
         run = DataFolder(disk).create().run("20260217-142000-0001")
