@@ -23,6 +23,8 @@ ALARMS_KEPT = 100
 """Alarms kept in a session's document; a loose cable raises thousands."""
 LINGER_S = 4.0
 """How long an alarm stays visible after it was cleared; one that is raised again within this time is counted."""
+OUTAGES = frozenset({AlarmSource.FOLLOWER, AlarmSource.LEADER, AlarmSource.OBSERVATION, AlarmSource.CHECKPOINT})
+"""Sources that fail until they work again: an alarm that is raised again meanwhile says more of the same outage."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Snapshot:
     held_by: StopCause | None = None
     alarms: tuple[Alarm, ...] = ()
     past_alarms: tuple[Alarm, ...] = ()
-    """The last cleared alarm of each source, while it was cleared less than LINGER_S before the newest event."""
+    """The last cleared alarm of each source. Those over for LINGER_S go when the next alarm is cleared."""
     alarm_history: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
@@ -313,7 +315,8 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
 def _alarm(s: Snapshot, alarm: Alarm) -> Snapshot:
     before = next((a for a in (*s.alarms, *s.past_alarms) if a.source == alarm.source), None)
     if before is not None and not before.over:  # the same alarm with another text
-        alarm = replace(alarm, times=before.times, lasted=before.lasted)
+        since = min(before.since, alarm.since) if alarm.source in OUTAGES else alarm.since
+        alarm = replace(alarm, since=since, times=before.times, lasted=before.lasted)
     elif before is not None and alarm.since - before.over < LINGER_S:
         alarm = replace(alarm, times=before.times + 1, lasted=before.lasted)
     others, past = _without(s.alarms, alarm.source), _without(s.past_alarms, alarm.source)

@@ -208,6 +208,19 @@ def test_an_alarm_that_comes_again_soon_is_counted_and_one_that_is_over_is_remem
     assert replay([ev.AlarmCleared(source="leader", at=BEGAN)]).past_alarms == ()
 
 
+def test_an_outage_counts_from_its_beginning_though_more_is_known_of_it_later() -> None:
+    def raised(at: float, source: AlarmSource, text: str) -> ev.AlarmRaised:
+        return ev.AlarmRaised(source=source, text=text, at=BEGAN + at)
+
+    unplugged = AlarmSource.FOLLOWER
+    known = replay([raised(0.0, unplugged, "unplugged"), raised(60.0, unplugged, "another arm is at its port")])
+    assert [(a.text, a.since, a.times) for a in known.alarms] == [("another arm is at its port", BEGAN, 1)]
+    over = replay([ev.AlarmCleared(source=unplugged, at=BEGAN + 62)], known)
+    assert [a.lasted for a in over.past_alarms] == [62.0]
+    another = replay([raised(0.0, AlarmSource.POLICY, "died"), raised(60.0, AlarmSource.POLICY, "died again")])
+    assert [a.since for a in another.alarms] == [BEGAN + 60], "what happens again is no outage"
+
+
 def replace_text(source: str, text: str) -> ev.AlarmRaised:
     return ev.AlarmRaised(source=source, text=text)
 
