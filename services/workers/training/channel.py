@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from services.live import events as ev
 from services.live.phases import Phase
-from services.workers.training.messages import Message, encode
+from services.workers.training.messages import HURRY, Message, encode
 
 
 class Channel:
@@ -21,6 +21,8 @@ class Channel:
         self._sending = threading.Lock()
         self._stop_received = threading.Condition()
         self._stops = 0
+        self.hurried_at: float | None = None
+        """When (monotonic) the end was requested by SIGTERM, which leaves no time to wait for long."""
         threading.Thread(target=self._listen, name="stop-requests", daemon=True).start()
 
     def send(self, message: Message) -> None:
@@ -46,19 +48,21 @@ class Channel:
         return self._stops > 1
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the second request to stop; returns whether it came."""
-        give_up = time.monotonic() + seconds
+        """Wait, until another request to stop comes; returns whether to end now."""
         with self._stop_received:
-            while not self.stop_now and (left := give_up - time.monotonic()) > 0:
-                self._stop_received.wait(left)
+            known = self._stops
+            self._stop_received.wait_for(lambda: self.stop_now or self._stops > known, seconds)
         return self.stop_now
 
     def _listen(self) -> None:
         try:
-            while received := self._socket.recv(4096):
-                with self._stop_received:
-                    self._stops += received.count(b"\n")
-                    self._stop_received.notify_all()
+            with self._socket.makefile("rb") as requests:
+                for request in requests:
+                    with self._stop_received:
+                        if request == HURRY:
+                            self.hurried_at = time.monotonic()
+                        self._stops += 1
+                        self._stop_received.notify_all()
         except OSError:
             pass
         self._leave(1)

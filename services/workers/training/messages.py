@@ -1,6 +1,7 @@
 """The trainer's messages to its supervisor, one JSON object per line; the session's events pass unchanged.
 
-The supervisor sends only STOP: save a checkpoint and end. A second STOP: end without a checkpoint.
+The supervisor sends only STOP: save a checkpoint and end; and HURRY: the same, without a long wait for room on the
+disk. A second one of either: end without a checkpoint.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 
 from services.live import events as ev
 
-STOP = b"stop\n"
+STOP, HURRY = b"stop\n", b"hurry\n"
 
 
 class Outcome(StrEnum):

@@ -24,7 +24,7 @@ from services.units import duration
 from services.workers.process.context import Context, remark
 from services.workers.process.replies import Received
 from services.workers.process.run_worker import End
-from services.workers.training.messages import STOP, DatasetRead, Ended, Logged, Message, Stepped, decode
+from services.workers.training.messages import HURRY, STOP, DatasetRead, Ended, Logged, Message, Stepped, decode
 from services.workers.training.oom import oom_kills
 from services.workers.training.outcome import OPERATOR, SIGTERM, Ending, StopRequest
 from services.workers.training.partial_checkpoints import remove_abandoned, remove_partial
@@ -150,7 +150,7 @@ class Supervisor:
         elif self._stop_timeout.too_long(self.progress.step_seconds):
             return self._kill()
         try:
-            self.channel.sendall(STOP)
+            self.channel.sendall(HURRY if stop is SIGTERM and not again else STOP)
         except OSError:  # it is gone already; its exit status says how
             logger.info("the trainer was gone before it could be stopped")
         return self._stop_timeout.warning(self.progress.step_seconds) if again else ""

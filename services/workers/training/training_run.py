@@ -59,7 +59,7 @@ class TrainingRun:
         self._step_sent_at = 0.0
         self._unlinked = False
         self._loss: float | None = None
-        self._failed = ""
+        self._failed = self._answer = ""
 
     def train(self) -> Ended:
         """Train to the end, or to a stop. Raises whatever LeRobot raises, and ConfigProblem."""
@@ -146,7 +146,7 @@ class TrainingRun:
         """Save a whole checkpoint. While the disk has no room for it, wait and try again. Raises GaveUp in the end."""
         self._send_step()
         self._enter_phase(Phase.SAVING, f"saving the checkpoint of step {self.step}")
-        began, patience = time.monotonic(), Patience(self.channel.wait)
+        began, patience = time.monotonic(), Patience(self.channel)
         while (size := self._try_save(write, checkpoint)) is None:
             if why := patience.ends():
                 raise GaveUp(f"{self._failed}, {why}")
@@ -209,13 +209,14 @@ class TrainingRun:
             self.channel.send(ev.AlarmCleared(source=AlarmSource.LAST))
 
     def _alarm_unsaved(self, reason: str) -> None:
-        """Raise an alarm: what is not saved, why, and what to do. Once for each reason."""
+        """Raise an alarm: what is not saved, why, and what to do. Once for each reason and remedy."""
         failed = f"the checkpoint of step {self.step} could not be saved: {reason}"
-        if failed == self._failed:
+        answer = remedy(hurried=self.channel.hurried_at is not None)
+        if (failed, answer) == (self._failed, self._answer):
             return
-        self._failed = failed
+        self._failed, self._answer = failed, answer
         text = f"{failed}; the training waits and tries again"
-        self.channel.send(ev.AlarmRaised(source=AlarmSource.CHECKPOINT, text=text, answer=remedy()))
+        self.channel.send(ev.AlarmRaised(source=AlarmSource.CHECKPOINT, text=text, answer=answer))
 
     def _send_step(self) -> None:
         self._step_sent_at = time.monotonic()

@@ -154,7 +154,10 @@ def test_a_trainer_leaves_when_its_connection_breaks() -> None:
     ours, theirs = socket.socketpair()
     left: list[int] = []
     channel = Channel(theirs, leave=left.append)
-    ours.sendall(b"stop\nstop\n")
+    ours.sendall(b"hurry\nst")
+    wait_until(lambda: channel.stop_requested)
+    assert channel.hurried_at is not None and not channel.wait(0)
+    ours.sendall(b"op\n")
     wait_until(lambda: channel.stop_now)
     assert channel.wait(0)
     ours.close()
@@ -325,7 +328,7 @@ def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> No
     from services.workers.training import training_run
 
     sent: list[Any] = []
-    channel: Any = SimpleNamespace(send=sent.append, stop_requested=True, wait=lambda seconds: False)
+    channel: Any = SimpleNamespace(send=sent.append, stop_requested=True, hurried_at=None, wait=lambda _: False)
     run = training_run.TrainingRun(RunFolder(tmp_path), REQUEST, None, channel)  # type: ignore[arg-type]
     run.config, run.step = SimpleNamespace(steps=100, batch_size=8), 20
     run._dataset = SimpleNamespace(num_frames=80)
@@ -355,11 +358,35 @@ def test_the_wait_ends_when_its_time_is_over_or_when_it_is_given_up(monkeypatch:
         return False
 
     monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: now))
-    ends, tries = Patience(wait).ends, 0
+    channel: Any = SimpleNamespace(wait=wait, hurried_at=None)
+    ends, tries = Patience(channel).ends, 0
     while not (why := ends()):
         tries += 1
     assert (why, sum(waited), waited[:4]) == ("given up after 10 min", 600.0, [1.0, 2.0, 4.0, 10.0])
-    assert tries == len(waited) and Patience(lambda seconds: True).ends() == "given up, as it was stopped again"
+    assert tries == len(waited)
+    twice: Any = SimpleNamespace(wait=lambda _: True, hurried_at=None)
+    assert Patience(twice).ends() == "given up, as it was stopped again"
+
+
+@pytest.mark.parametrize(("hurried", "over"), [(0.0, 105.0), (100.0, 105.0), (130.0, 135.0), (699.0, 700.0)])
+def test_sigterm_cuts_the_wait_short(monkeypatch: pytest.MonkeyPatch, hurried: float, over: float) -> None:
+    now = 100.0
+    channel: Any = SimpleNamespace(hurried_at=None)
+
+    def wait(seconds: float) -> bool:
+        nonlocal now
+        now += seconds
+        if now >= hurried > 100.0 and channel.hurried_at is None:  # it wakes whoever waits
+            now = channel.hurried_at = hurried
+        return False
+
+    channel.wait = wait
+    channel.hurried_at = hurried if hurried <= now else None
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: now))
+    waits = Patience(channel)
+    while not (why := waits.ends()):
+        pass
+    assert (why, now) == ("given up, as SIGTERM ends the session", over)
 
 
 def test_a_link_that_cannot_be_set_is_an_alarm_until_one_can(tmp_path: Path) -> None:

@@ -432,6 +432,33 @@ async def test_stopping_twice_gives_up_at_once(lab: Rig) -> None:
     assert kept(lab) == []
 
 
+async def test_sigterm_ends_the_wait_for_room_in_a_moment(lab: Rig) -> None:
+    run = train(lab.folder, steps=1_000_000, save_freq=20, log_freq=5)
+    async with lab.attached(run) as link:
+        limit_files(lab, run, 100_000)
+        await link.until(lambda s: bool(s.alarms), 20)
+        os.kill(lab.pid(run), signal.SIGTERM)
+        state = await link.until(lambda s: not s.running, 20)
+    assert state.status is SessionStatus.ABORTED
+    assert "given up, as SIGTERM ends the session" in state.end_reason and "no checkpoint was saved" in state.end_reason
+    assert lab.events(run, ev.AlarmRaised)[-1].answer == HURRIED and kept(lab) == []
+
+
+async def test_after_sigterm_a_checkpoint_without_room_is_not_waited_for_either(lab: Rig) -> None:
+    run = train(lab.folder, steps=1_000_000, save_freq=1_000_000, log_freq=5)
+    async with lab.attached(run) as link:
+        limit_files(lab, run, 100_000)
+        os.kill(lab.pid(run), signal.SIGTERM)
+        state = await link.until(lambda s: bool(s.alarms), 20)
+        assert [alarm.answer for alarm in state.alarms] == [HURRIED]
+        os.kill(lab.pid(run), signal.SIGTERM)
+        state = await link.until(lambda s: not s.running, 20)
+    assert "given up, as it was stopped again" in state.end_reason and kept(lab) == []
+
+
+HURRIED = "free the disk within 5 s, or it gives up: SIGTERM ends the session"
+
+
 # -- a trainer that hangs ---------------------------------------------------------------------------------------
 
 
