@@ -137,6 +137,10 @@ class Form(Vertical):
         """The stripped text of a field."""
         return self.query_one(f"#{name}", Input).value.strip()
 
+    def values(self) -> dict[str, str]:
+        """The stripped text of every field."""
+        return {name: self.value(name) for name, _ in self.FIELDS}
+
     def show_about(self, text: str) -> None:
         """Show what the values mean, in the line below the fields."""
         self.query_one("#about", Line).show(text)
@@ -159,7 +163,7 @@ class Form(Vertical):
         """Check all values; show the refusal, or post the request."""
         from services.refusal import Refusal
 
-        self.desk.forms[self._values_key] = {name: self.value(name) for name, _ in self.FIELDS}
+        self.desk.forms[self._values_key] = self.values()
         try:
             request = self.plan()
         except Refusal as refusal:

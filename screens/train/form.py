@@ -51,6 +51,8 @@ class TrainForm(Form):
         self._types: Sequence[str] = ()
         self._lacks: dict[str, str] = {}
         self._hint = ""
+        self._looking = False
+        """Whether marks are looked for, or carried over, before the training begins."""
 
     def defaults(self) -> dict[str, str]:
         """A small policy and batch; the console chooses the rest."""
@@ -91,6 +93,8 @@ class TrainForm(Form):
     @on(Input.Changed, "#dataset")
     def show_dataset(self) -> None:
         """Show what would be used of this dataset."""
+        if self._looking:
+            return
         summary = self._known.get(self.value("dataset"))
         self._cameras.items = summary.cameras if summary else ()
         if summary is None:
@@ -149,32 +153,47 @@ class TrainForm(Form):
 
     def go(self, request: AnyRequest) -> None:
         """Ask first what to do if the episodes' marks are in other datasets only."""
-        self._go(request)
+        if not self._looking:
+            self._looking = True
+            self._go(request)
 
-    @work(exclusive=True, group="go")
+    @work(group="go")
     async def _go(self, request: AnyRequest) -> None:
+        try:
+            await self._ask(request)
+        finally:
+            self._looking = False
+            if self.has_fields:
+                self.show_dataset()
+
+    async def _ask(self, request: AnyRequest) -> None:
         from services.datasets import care
 
+        self.show_about("looking for the marks of these episodes")
+        values = self.values()
         offer = await asyncio.to_thread(care.offer, self.desk.folder, request.dataset)
         if not self.has_fields:
+            return
+        if self.values() != values:
+            self.refuse("the form was changed meanwhile: start again")
             return
         if offer is None:
             self.post_message(self.Planned(request))
             return
         answer = await self.app.push_screen_wait(marks_question(self.desk, request.dataset, offer))
         if answer == "carry":
-            await self._carry_marks(request.dataset)
+            await self._carry_marks(request.dataset, offer.sources)
         elif answer == "train":
             self.post_message(self.Planned(request))
 
-    async def _carry_marks(self, name: str) -> None:
+    async def _carry_marks(self, name: str, sources: Sequence[str]) -> None:
         """Carry the marks over, and begin; or show why not."""
         from services.datasets.care import Act, attend
         from services.refusal import Refusal
 
         self.show_about(f"carrying marks over to {clean(name)}")
         try:
-            await asyncio.to_thread(attend, self.desk.folder, name, Act.CARRY)
+            await asyncio.to_thread(attend, self.desk.folder, name, Act.CARRY, sources)
             request = self.plan()
         except Refusal as refusal:
             self.refuse(str(refusal))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.datasets.marks import has_marks
+from services.datasets.marks import Mark, has_marks
 from services.datasets.names import check_dataset_name
 from services.datasets.report import Report
 from services.datasets.summary import dataset_folders, summarize
@@ -61,6 +61,7 @@ class Offer(NamedTuple):
 def offer(folder: DataFolder, name: str) -> Offer | None:
     """What `Act.CARRY` would bring to a dataset without marks of its own; None if nothing, or if that cannot be told.
 
+    Sources that cannot be read are passed over.
     Reads parquet, unless it did before: not on an event loop.
     """
     root = folder.datasets / name
@@ -75,10 +76,18 @@ def offer(folder: DataFolder, name: str) -> Offer | None:
 
     try:
         contents = {number: content for number, content in contents_of(root, summary.episodes).items() if content}
-        found = find_marks(contents, contents, sources)
-    except (OSError, pa.ArrowException):  # a source is damaged
+    except (OSError, pa.ArrowException):
         return None
-    return Offer(len(found.marks), found.rejected, tuple(dict.fromkeys(found.origin.values()))) if found.marks else None
+    marks: dict[int, Mark] = {}
+    found_in = []
+    for source in sources:
+        try:
+            found = find_marks(contents, contents.keys() - marks.keys(), [source])
+        except (OSError, pa.ArrowException):
+            continue
+        marks |= found.marks
+        found_in += [source.name] if found.marks else []
+    return Offer(len(marks), sum(not mark.accepted for mark in marks.values()), tuple(found_in)) if marks else None
 
 
 def _root(folder: DataFolder, name: str) -> Path:

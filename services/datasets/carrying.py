@@ -78,4 +78,4 @@ def _contents_of(source: Path, marks: Marks) -> dict[int, str]:
         return marks.contents
     held = contents(data_files(source))
     trusted = match(marks, held).marks
-    return {n: marks.contents.get(n) or held[n] for n in marks if n in marks.contents or n in trusted}
+    return {n: marks.contents.get(n) or held.get(n, "") for n in marks if n in marks.contents or n in trusted}

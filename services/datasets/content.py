@@ -46,14 +46,16 @@ def contents_of(root: Path, episodes: int) -> dict[int, str]:
     A file that cannot be read matters only if it may hold one of them. Raises OSError.
     """
     found: dict[int, str] = {}
-    unreadable: list[Path] = []
+    unreadable: list[str] = []
     for path in data_files(root):
         try:
             found |= _of_file(path)
+        except _Foreign as foreign:
+            unreadable.append(f"{path.relative_to(root)}: {foreign}")
         except (OSError, pa.ArrowException):
-            unreadable.append(path)
+            unreadable.append(f"{path.relative_to(root)} is torn, or may not be read")
     if unreadable and not found.keys() >= set(range(episodes)):
-        raise OSError(f"{unreadable[0].relative_to(root)} is torn, or may not be read")
+        raise OSError(unreadable[0])
     return {index: found.get(index, "") for index in range(episodes)}
 
 
@@ -86,10 +88,20 @@ def _of_file(path: Path) -> Mapping[int, str]:
     return known[1]
 
 
+class _Foreign(OSError):
+    """A data file of another layout; the message says what of it."""
+
+
 def _read(path: Path) -> dict[int, str]:
+    """The digest of each episode in the file. Raises OSError or pyarrow.ArrowException if it cannot be read."""
     with pq.ParquetFile(path) as file:
-        columns = _columns(file.schema_arrow)
+        schema = file.schema_arrow
+        if EPISODE not in schema.names or not pa.types.is_integer(schema.field(EPISODE).type):
+            raise _Foreign(f"it has no column {EPISODE} of whole numbers")
+        columns = _columns(schema)
         table = file.read(columns=[EPISODE, *columns])
+    if table[EPISODE].null_count:
+        raise _Foreign(f"{EPISODE} is empty in some rows")
     numbers = table[EPISODE].to_numpy()
     starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)] if len(numbers) else []
     return {
@@ -100,10 +112,16 @@ def _read(path: Path) -> dict[int, str]:
 
 def _columns(schema: pa.Schema) -> list[str]:
     """The columns to digest: the first telling one, else every numeric one that is no numbering."""
-    telling = next((name for name in _TELLING if name in schema.names), None)
+    telling = next(
+        (name for name in _TELLING if name in schema.names and _holds_numbers(schema.field(name).type)), None
+    )
     if telling:
         return [telling]
     return sorted(f.name for f in schema if f.name not in _NUMBERING and _is_numeric(f.type))
+
+
+def _holds_numbers(kind: Any) -> bool:
+    return _is_numeric(kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind)
 
 
 def _is_numeric(kind: Any) -> bool:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from functools import partial
+from pathlib import Path
 
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from textual.widgets import Input
 
+import services.datasets.care
 import services.training.plan
 from screens.frame.dialogs import Question
 from screens.train.form import TrainForm
 from services.datasets.care import Offer, offer
+from services.datasets.content import data_files
 from services.datasets.lock import dataset_lock
-from services.datasets.marks import SIDECAR, read_marks
+from services.datasets.marks import CONTENT, SIDECAR, read_marks
 from services.datasets.summary import summarize
 from services.folders import DataFolder
 from tests.support import foreign
@@ -83,6 +91,77 @@ async def test_marks_are_carried_over_by_a_key_and_the_training_begins(open_cons
     summary = summarize(folder.datasets / "made")
     assert (summary.marked, summary.rejected) == (3, 1)
     assert not read_marks(folder.datasets / "made").accepted(1)
+
+
+def without_numbers(root: Path) -> Path:
+    """A marked dataset of another tool, whose data files do not number their episodes."""
+    mark(make(root, [1]))
+    for path in data_files(root):
+        pq.write_table(pq.read_table(path).drop_columns(["episode_index"]), path)
+    document = orjson.loads((root / SIDECAR).read_bytes())
+    for entry in document["episodes"].values():
+        del entry[CONTENT]  # as an older console left it: what its episodes hold has to be read
+    (root / SIDECAR).write_bytes(orjson.dumps(document))
+    return root
+
+
+def text(root: Path, column: str) -> Path:
+    """A marked dataset whose column holds texts."""
+    without = without_numbers(root)
+    for path in data_files(without):
+        table = pq.read_table(path)
+        if "episode_index" not in table.column_names:
+            table = table.append_column("episode_index", pa.array([0] * len(table)))
+        at = table.column_names.index(column)
+        pq.write_table(table.set_column(at, column, pa.array(["?"] * len(table))), path)
+    return without
+
+
+@pytest.mark.parametrize(
+    "damage", [without_numbers, partial(text, column="episode_index"), partial(text, column="action")]
+)
+def test_a_dataset_that_cannot_be_read_hides_no_marks_of_the_others(folder: DataFolder, damage) -> None:
+    damage(folder.datasets / "another")
+    assert offer(folder, "made") == Offer(3, 1, ("first",))
+    assert offer(folder, "another") is None
+    assert summarize(folder.datasets / "another").name == "another"
+
+
+async def test_a_slow_look_for_marks_is_shown_and_another_start_joins_it(
+    open_console, folder, begun, monkeypatch
+) -> None:
+    looks, found = [], threading.Event()
+
+    def slow(*asked):
+        looks.append(asked)
+        found.wait(20)
+        return offer(*asked)
+
+    monkeypatch.setattr(services.datasets.care, "offer", slow)
+    async with open_console() as console:
+        await ask(console, "first")
+        await console.sees("looking for the marks of these episodes")
+        for _ in range(3):
+            console.screen.query_one(TrainForm).start()
+            await console.pilot.pause()
+        assert len(looks) == 1 and not begun
+        found.set()
+        await console.until(lambda: begun == ["first"])
+        assert "looking" not in console.text("#about")
+    assert len(looks) == 1
+
+
+async def test_a_form_that_is_changed_during_the_look_begins_nothing(open_console, folder, begun, monkeypatch) -> None:
+    found = threading.Event()
+    monkeypatch.setattr(services.datasets.care, "offer", lambda *asked: found.wait(20) and None)
+    async with open_console() as console:
+        await ask(console, "first")
+        await console.sees("looking for the marks of these episodes")
+        console.screen.query_one("#steps", Input).value = "2"
+        await console.pilot.pause()
+        found.set()
+        await console.sees("the form was changed meanwhile: start again")
+        assert not begun
 
 
 async def test_every_episode_counts_by_another_key_and_esc_begins_nothing(open_console, folder, begun) -> None:
