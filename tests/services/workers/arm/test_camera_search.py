@@ -164,8 +164,8 @@ def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Usb:
 def test_two_equal_cameras_that_swap_their_files_are_told_apart(usb: Usb, serial: str, benches: list[Bench]) -> None:
     wrist, overhead = usb.plug("video0", "1-2", serial), usb.plug("video2", "1-3", serial)
     benches.append(bench := Bench({"wrist": plugged(wrist), "overhead": plugged(overhead)}))
-    bench.stop("wrist", "overhead")
     usb.unplug("video0", "video2")
+    bench.stop("wrist", "overhead")
     usb.plug("video0", "1-3", serial)
     usb.plug("video2", "1-2", serial)
     name = f"046d:0825 {serial}".strip()
@@ -182,8 +182,8 @@ def test_two_equal_cameras_that_swap_their_files_are_told_apart(usb: Usb, serial
 def test_a_camera_with_a_serial_number_of_its_own_may_come_back_at_another_port(usb: Usb, benches: list[Bench]) -> None:
     wrist, overhead = usb.plug("video0", "1-2", "A1"), usb.plug("video2", "1-3", "B2")
     benches.append(bench := Bench({"wrist": plugged(wrist), "overhead": plugged(overhead)}))
-    bench.stop()
     usb.unplug("video0")
+    bench.stop()
     usb.plug("video0", "1-2", "C3")
     bench.says(f"another camera is at {wrist}: it is 046d:0825 C3 at USB port 1-2, not 046d:0825 A1 at USB port 1-2")
     usb.unplug("video0")
