@@ -51,7 +51,7 @@ def contents_of(root: Path, episodes: int) -> dict[int, str]:
         try:
             found |= _of_file(path)
         except _Foreign as foreign:
-            unreadable.append(f"{path.relative_to(root)}: {foreign}")
+            unreadable.append(str(foreign).removeprefix(f"{root}/"))
         except (OSError, pa.ArrowException):
             unreadable.append(f"{path.relative_to(root)} is torn, or may not be read")
     if unreadable and not found.keys() >= set(range(episodes)):
@@ -89,7 +89,7 @@ def _of_file(path: Path) -> Mapping[int, str]:
 
 
 class _Foreign(OSError):
-    """A data file of another layout; the message says what of it."""
+    """A data file of another layout; the message names it and says what it lacks."""
 
 
 def _read(path: Path) -> dict[int, str]:
@@ -97,11 +97,11 @@ def _read(path: Path) -> dict[int, str]:
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         if EPISODE not in schema.names or not pa.types.is_integer(schema.field(EPISODE).type):
-            raise _Foreign(f"it has no column {EPISODE} of whole numbers")
+            raise _Foreign(f"{path} has no column {EPISODE} of whole numbers")
         columns = _columns(schema)
         table = file.read(columns=[EPISODE, *columns])
     if table[EPISODE].null_count:
-        raise _Foreign(f"{EPISODE} is empty in some rows")
+        raise _Foreign(f"{path} has rows without {EPISODE}")
     numbers = table[EPISODE].to_numpy()
     starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)] if len(numbers) else []
     return {

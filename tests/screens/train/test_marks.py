@@ -124,7 +124,11 @@ def test_a_dataset_that_cannot_be_read_hides_no_marks_of_the_others(folder: Data
     damage(folder.datasets / "another")
     assert offer(folder, "made") == Offer(3, 1, ("first",))
     assert offer(folder, "another") is None
-    assert summarize(folder.datasets / "another").name == "another"
+
+
+def test_a_dataset_whose_data_number_no_episodes_says_so(folder: DataFolder) -> None:
+    problem = summarize(without_numbers(folder.datasets / "another")).problem
+    assert "data/chunk-000/file-000.parquet has no column episode_index of whole numbers" in problem
 
 
 async def test_a_slow_look_for_marks_is_shown_and_another_start_joins_it(
