@@ -25,14 +25,16 @@ from services.live.running import find_runs
 from sessions.models import SessionStatus
 
 
-def _bench(options: argparse.Namespace) -> tuple[DataFolder, Profile]:
-    return data_folder(options.data_dir), load_benches().pick(options.bench)
+def _bench(options: argparse.Namespace) -> tuple[DataFolder, Profile, RunFolder | None]:
+    """The data folder; the running session that has the arm, or None; its bench, or else the one that is asked for.
 
-
-def live_arm(folder: DataFolder, bench: str | None) -> RunFolder | None:
-    """The running session that holds the arm of `bench` (None: of any bench), or None."""
-    found = find_runs(folder).holder_of_arm(bench)
-    return found.run if found else None
+    With --bench that is the session that has this bench's arm, even on another bench; without it, any arm.
+    """
+    folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
+    found = find_runs(folder).holder_of_arm(profile if options.bench else None)
+    if found is None:
+        return folder, profile, None
+    return folder, found.profile or profile, found.run
 
 
 # --- hold -------------------------------------------------------------------------------------------
@@ -40,8 +42,7 @@ def live_arm(folder: DataFolder, bench: str | None) -> RunFolder | None:
 
 def hold(options: argparse.Namespace) -> int:
     """Stop the arm: by its running worker, by a new one if none runs, by a rescue if it does not answer."""
-    folder, profile = _bench(options)
-    run = live_arm(folder, options.bench)
+    folder, profile, run = _bench(options)
     if run is None:
         return run_to_end(_hold_without_worker(folder, profile))
     return run_to_end(_hold(folder, profile, run))
@@ -55,16 +56,17 @@ async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
         answer = await arm_commands.hold_answered(client, StopCause.HOLD_VERB)
         took_ms = 1000 * (time.monotonic() - began)
         if answer is not None and answer.ok:
-            return await _report_hold(client, f"session {run.id} holds (answered after {took_ms:.0f} ms)")
+            bench = f"bench {started.bench}, " if (started := client.snapshot.started) and started.bench else ""
+            return await _report_hold(client, f"session {run.id} holds ({bench}answered after {took_ms:.0f} ms)")
     except LinkLost:
         answer = None
     finally:
         await client.close()
     pid = client.welcome.pid if client.welcome else client.snapshot.started.pid if client.snapshot.started else 0
     if answer is not None or not pid:
-        complain(f"session {run.id}: {answer.error if answer else 'it is only starting; nothing moves yet'}")
+        complain(f"{_named(client)}: {answer.error if answer else 'it is only starting; nothing moves yet'}")
         return FAILED
-    complain(f"session {run.id} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
+    complain(f"{_named(client)} DOES NOT ANSWER: cut the power if the arm moves; replacing its worker")
     if client.snapshot.started is not None:
         profile = client.snapshot.started.profile or profile  # of the bench that the session runs on
     rescue = await asyncio.to_thread(arm_commands.rescue, folder, run, pid, profile)
@@ -99,8 +101,14 @@ async def _report_hold(client: Client, says: str) -> int:
     state = client.snapshot
     known = client.telemetry is not None and not client.telemetry.torque
     why = "torque is not on at every motor" if known else "no measurement confirms the hold"
-    complain(f"session {client.run.id}: NOT HELD, {why}; the arm is {state.phase.value}: {state.detail}")
+    complain(f"{_named(client)}: NOT HELD, {why}; the arm is {state.phase.value}: {state.detail}")
     return FAILED
+
+
+def _named(client: Client) -> str:
+    """The session and its bench, which may not be the one that was asked for."""
+    started = client.snapshot.started
+    return f"session {client.run.id}" + (f" (bench {started.bench})" if started and started.bench else "")
 
 
 # --- rest and release -------------------------------------------------------------------------------
@@ -108,18 +116,18 @@ async def _report_hold(client: Client, says: str) -> int:
 
 def rest(options: argparse.Namespace) -> int:
     """Move to rest, by the running session or by a new worker; with --teach, print the pose for lab.toml."""
-    folder, profile = _bench(options)
+    folder, profile, running = _bench(options)
     if options.teach:
-        return run_to_end(_teach(folder, profile, live_arm(folder, options.bench)))
+        return run_to_end(_teach(folder, profile, running))
     if not profile.motion.rest:
         complain(f"no rest pose is taught for bench {profile.name}: put the arm there by hand, then `rest --teach`")
         return FAILED
-    return run_to_end(_move(folder, profile, Purpose.REST, live_arm(folder, options.bench)))
+    return run_to_end(_move(folder, profile, Purpose.REST, running))
 
 
 def release(options: argparse.Namespace) -> int:
     """Lower the arm and cut torque, after confirmation."""
-    folder, profile = _bench(options)
+    folder, profile, running = _bench(options)
     if not options.yes:
         if not sys.stdin.isatty():
             complain("releasing cuts torque: confirm with --yes")
@@ -128,7 +136,7 @@ def release(options: argparse.Namespace) -> int:
         if input(f"cut torque ({how})? type yes: ").strip().lower() != "yes":
             print("nothing was done")
             return FAILED
-    return run_to_end(_move(folder, profile, Purpose.RELEASE, live_arm(folder, options.bench)))
+    return run_to_end(_move(folder, profile, Purpose.RELEASE, running))
 
 
 async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running: RunFolder | None) -> int:
@@ -179,13 +187,18 @@ def _hold_then_detach(client: Client) -> None:
 
 
 async def _ask(client: Client, purpose: Purpose) -> str:
-    """Ask a running session to rest or release; returns why it refused, else an empty string."""
+    """Ask a running session to rest or release; returns who refused and why, else an empty string."""
     verb = arm_commands.go_to_rest if purpose is Purpose.REST else arm_commands.release
     answer = await verb(client)
     if answer.code is Code.TOO_SOON:  # that limit is meant for key presses
         await asyncio.sleep(1.1)
         answer = await verb(client)
-    return "" if answer.ok else answer.error or "the worker refused without a reason"
+    if answer.ok:
+        return ""
+    refused = f"{_named(client)}: {answer.error or 'the worker refused without a reason'}"
+    if answer.code is Code.NOT_DRIVING:
+        return f"{refused}; `lab-console attach {client.run.id}` can take over"
+    return refused
 
 
 async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None) -> int:

@@ -83,7 +83,7 @@ class TodayPanel(Vertical):
     @property
     def runs_here(self) -> bool:
         """Whether a session not attached to this console holds the arm of the current bench."""
-        return self._today.runs.holder_of_arm(self.desk.profile.name, but=self._attached) is not None
+        return self._today.runs.holder_of_arm(self.desk.profile, but=self._attached) is not None
 
     @property
     def chosen_session(self) -> Session | None:

@@ -122,12 +122,14 @@ class Form(Vertical):
         from services.live.running import find_runs
 
         folder, profile = self.desk.folder, self.desk.profile
-        item = find_runs(folder).holder_of_arm(profile.name)
+        item = find_runs(folder).holder_of_arm(profile)
         if item is None:
             return who_holds(device_keys(profile.robot, {}, folder.root))
         started = item.snapshot.started
         what = SESSIONS.get(started.kind, "a session") if started else "a session"
-        return f"{what} runs on this bench: {keys.BENCH}, then {keys.ATTACH} attaches to it"
+        bench = item.profile.name if item.profile else profile.name
+        where = "runs on this bench" if bench == profile.name else f"has this arm, on bench {clean(bench)}"
+        return f"{what} {where}: {keys.BENCH}, then {keys.ATTACH} attaches to it"
 
     def _suggester(self, name: str) -> SuggestFromList | None:
         options = [clean(word) for word in self.suggestions(name)]

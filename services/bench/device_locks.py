@@ -19,7 +19,7 @@ from typing import Any
 
 from services.folders import FolderProblem, device_lock_folder
 from services.text import clean
-from sessions.bench import SIM_PORT
+from sessions.bench import SIM_PORT, without_cameras
 from sessions.locks import Holder, Lock, LockBusy, holder_of, this_process, user_name
 
 PATIENCE_S = 1.0
@@ -48,6 +48,11 @@ def device_keys(robot: Mapping[str, Any], teleop: Mapping[str, Any], data_dir: P
         for key, name in _devices(config, (part,), data_dir):
             keys.setdefault(key, name)
     return keys
+
+
+def arm_keys(robot: Mapping[str, Any], data_dir: Path) -> frozenset[str]:
+    """The lock keys of a robot's arms alone: two benches with one of them in common have the same arm."""
+    return frozenset(device_keys(without_cameras(robot), {}, data_dir))
 
 
 def _devices(config: Mapping[str, Any], where: tuple[str, ...], data_dir: Path) -> Iterator[tuple[str, str]]:

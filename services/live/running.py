@@ -1,12 +1,18 @@
-"""The running sessions of a data folder, and which of them holds the arm of a bench. Reads disk, so use a thread."""
+"""The running sessions of a data folder, and which of them holds the arm of a bench. Reads disk, so use a thread.
+
+Benches may share an arm: it is known by its device, not by the name of the bench.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
+from services.bench.device_locks import arm_keys
+from services.bench.profiles import Profile
 from services.folders import DataFolder, RunFolder
 from services.live import metrics
 from services.live.event_log import is_live, read_events
@@ -18,23 +24,31 @@ from sessions.models import SessionKind
 
 @dataclass(frozen=True)
 class Running:
-    """A session whose worker is alive; `request` is None if it cannot be read."""
+    """A session whose worker is alive; `request` is None if it cannot be read.
+
+    `arm` has the device keys of its arm; it is empty if they are unknown.
+    """
 
     run: RunFolder
     snapshot: Snapshot
     request: AnyRequest | None = None
+    arm: frozenset[str] = frozenset()
 
-    def holds_arm_of(self, bench: str | None) -> bool:
-        """Whether it holds the arm of `bench` (None: any arm). A training holds none.
+    @property
+    def profile(self) -> Profile | None:
+        """The bench that it runs on; None for a training, or if that is unknown."""
+        return _profile(self.snapshot, self.request)
+
+    def holds_arm_of(self, profile: Profile | None, arm: frozenset[str] = frozenset()) -> bool:
+        """Whether it holds the arm of `profile`, whose device keys are `arm` (None: any arm). A training holds none.
 
         A session whose bench is unknown counts as holding any.
         """
         started, request = self.snapshot.started, self.request
-        if started is not None:
-            return started.kind is not SessionKind.TRAIN and (bench in (None, started.bench) or not started.bench)
-        if isinstance(request, TrainRequest):
+        if started.kind is SessionKind.TRAIN if started is not None else isinstance(request, TrainRequest):
             return False
-        return request is None or bench in (None, request.profile.name)
+        bench = self.profile.name if self.profile else started.bench if started else ""
+        return profile is None or not bench or bench == profile.name or bool(self.arm & arm)
 
 
 @dataclass(frozen=True)
@@ -51,10 +65,13 @@ class Runs:
 
     running: tuple[Running, ...] = ()
     unreadable: tuple[UnreadableRun, ...] = ()
+    data_dir: Path = Path()
 
-    def holder_of_arm(self, bench: str | None, *, but: Collection[str] = ()) -> Running | None:
-        """The newest session that holds the arm of `bench` (None: any arm), leaving out the session ids in `but`."""
-        return next((r for r in self.running if r.run.id not in but and r.holds_arm_of(bench)), None)
+    def holder_of_arm(self, profile: Profile | None, *, but: Collection[str] = ()) -> Running | None:
+        """The newest session that holds the arm of `profile` (None: any arm), leaving out the session ids in `but`."""
+        others = [item for item in self.running if item.run.id not in but]
+        arm = arm_keys(profile.robot, self.data_dir) if profile and others else frozenset()
+        return next((item for item in others if item.holds_arm_of(profile, arm)), None)
 
     @property
     def problem(self) -> str:
@@ -69,10 +86,10 @@ def find_runs(folder: DataFolder) -> Runs:
     for run in run_folders(folder):
         try:
             if is_held(run.events):
-                running.append(_running(run))
+                running.append(_running(run, folder.root))
         except OSError as error:
             unreadable.append(UnreadableRun(run, error.strerror or str(error)))
-    return Runs(tuple(running), tuple(unreadable))
+    return Runs(tuple(running), tuple(unreadable), folder.root)
 
 
 def live_runs(folder: DataFolder) -> list[RunFolder]:
@@ -94,7 +111,7 @@ def unreadable_runs(why: dict[str, str]) -> str:
     return f"run {run}{more} cannot be read ({reason}) and is left out: see to its owner and permissions"
 
 
-def _running(run: RunFolder) -> Running:
+def _running(run: RunFolder, data_dir: Path) -> Running:
     """The run's state from its events and, for a training, its newest log point. Raises OSError."""
     snapshot = replay(read_events(run.events))
     if snapshot.training is not None:
@@ -104,4 +121,11 @@ def _running(run: RunFolder) -> Running:
         request = read_request(run)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         request = None
-    return Running(run, snapshot, request)
+    profile = _profile(snapshot, request)
+    return Running(run, snapshot, request, arm_keys(profile.robot, data_dir) if profile else frozenset())
+
+
+def _profile(snapshot: Snapshot, request: AnyRequest | None) -> Profile | None:
+    if snapshot.started is not None and snapshot.started.profile is not None:
+        return snapshot.started.profile
+    return None if request is None or isinstance(request, TrainRequest) else request.profile

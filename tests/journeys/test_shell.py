@@ -126,6 +126,20 @@ def test_hold_rest_and_release_go_on_from_one_another(rig: Rig) -> None:
     assert not rig.world().state().torque
 
 
+def test_the_session_that_has_the_arm_obeys_whatever_the_name_of_its_bench(rig: Rig) -> None:
+    assert lab(rig, "hold").returncode == 0
+    run = live_runs(rig.folder)[0]
+    held = lab(rig, "--bench", "sim-state", "hold")
+    assert held.returncode == 0, held.stderr
+    assert f"session {run.id} holds (bench sim, " in held.stdout
+    rested = lab(rig, "--bench", "sim-state", "rest")
+    assert rested.returncode == 0, rested.stderr
+    released = lab(rig, "--bench", "sim-state", "release", "--yes")
+    assert released.returncode == 0, released.stderr
+    wait_until(gone(run))
+    assert [path.name for path in rig.folder.runs.iterdir()] == [run.id], "no other session began"
+
+
 def test_teach_prints_the_measured_pose_as_a_line_of_lab_toml(rig: Rig) -> None:
     import tomllib
 

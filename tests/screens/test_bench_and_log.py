@@ -12,6 +12,7 @@ from screens.frame.leave import LeaveQuestion
 from screens.views.equipment import other_lines, part_line
 from screens.widgets.rows import RowList
 from services.bench.equipment import Equipment, Part
+from services.bench.profiles import load_benches
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog, read_events
@@ -121,6 +122,16 @@ async def test_another_bench_can_be_chosen(open_console):
         await console.press("b", "2")
         await console.until(lambda: console.desk.profile.name == "second")
         assert "second" in console.text("#header") and "bo" in console.text("#header")
+
+
+async def test_an_arm_that_another_bench_drives_is_in_use(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker(profile=load_benches(built_in=True).pick("sim-state"))
+        worker.phase(Phase.READY)
+        console.screen._refresh_all()
+        await console.until(lambda: console.word == "IN USE")
+        for key in ("m teleoperate", "g go to rest", "R release", "H hold"):
+            assert key not in console.keys
 
 
 async def test_the_log_filters_and_takes_notes(open_console):

@@ -55,6 +55,7 @@ class FakeWorker:
         self.heard: list[protocol.Command] = []
         self.mute: set[type[protocol.Command]] = set()
         self.refuse: dict[type[protocol.Command], str] = {}
+        self.code = protocol.Code.UNSPECIFIED
         self.slow: dict[type[protocol.Command], float] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
         self.reached_at = 2
@@ -248,7 +249,10 @@ class FakeWorker:
                 why = self.refuse.get(type(command), "")
                 if not why:
                     self._obey(command, writer)
-                self._send(writer, protocol.encode(protocol.Answer(id=command.id, ok=not why, error=why)))
+                self._send(writer, protocol.encode(self._answer(command.id, why)))
+
+    def _answer(self, number: int, why: str) -> protocol.Answer:
+        return protocol.Answer(id=number, ok=not why, error=why, code=self.code if why else protocol.Code.UNSPECIFIED)
 
     def _obey(self, command: protocol.Command, writer: asyncio.StreamWriter) -> None:
         match command:

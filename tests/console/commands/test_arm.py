@@ -85,3 +85,14 @@ async def test_a_hold_that_nothing_confirms_is_no_hold(
 ) -> None:
     assert await _hold(DataFolder(tmp_path), profile(), worker.run) == FAILED
     assert "no measurement confirms" in capsys.readouterr().err
+
+
+async def test_who_may_not_move_the_arm_reads_what_a_shell_can_do(
+    worker: LateWorker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker.refuse = {protocol.GoToRest: "anna drives: a watcher may not ask for this"}
+    worker.code = protocol.Code.NOT_DRIVING
+    assert await _move(DataFolder(tmp_path), profile(), Purpose.REST, worker.run) == FAILED
+    said = capsys.readouterr().err
+    assert f"session {worker.run.id} (bench sim): anna drives: a watcher may not ask for this" in said
+    assert f"; `lab-console attach {worker.run.id}` can take over" in said

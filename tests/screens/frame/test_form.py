@@ -7,10 +7,12 @@ from textual.widgets import Input
 import services.recording.plan
 from screens.record.form import RecordForm
 from services.bench.device_locks import DeviceLocks, device_keys
-from services.bench.profiles import load_benches
+from services.bench.profiles import Profile, load_benches
 from services.live.running import live_runs
 from tests.support.fake_desk import FakeWorker, sim_profile
 from tests.support.fake_training import FakeTraining
+
+OTHER_ARM = Profile(name="other", robot={"type": "so101_follower", "port": "/dev/null"})
 
 
 async def open_form(console):
@@ -101,9 +103,17 @@ async def test_the_form_says_at_once_that_a_session_has_the_arm_and_where_to_fin
         await console.until(lambda: "a recording runs on this bench: F2, then a" in console.text("#refusal"))
 
 
-async def test_another_benchs_session_and_a_training_do_not_matter_to_the_form(open_console):
+async def test_the_form_names_the_bench_on_which_this_arm_is_in_use(open_console):
     async with open_console() as console:
         await FakeWorker(console.folder, profile=load_benches(built_in=True).pick("sim-state")).start()
+        await open_form(console)
+        said = "a recording has this arm, on bench sim-state: F2, then a attaches to it"
+        await console.until(lambda: said in console.text("#refusal"))
+
+
+async def test_another_arms_session_and_a_training_do_not_matter_to_the_form(open_console):
+    async with open_console() as console:
+        await FakeWorker(console.folder, profile=OTHER_ARM).start()
         await (training := FakeTraining(console.folder)).begin()
         await open_form(console)
         await console.app.workers.wait_for_complete([w for w in console.app.workers if w.group == "operator"])

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from services.bench.profiles import Profile, load_benches
 from services.folders import DataFolder, RunFolder
+from services.live import events as ev
 from services.live.event_log import EventLog, is_live
 from services.live.requests import BenchRequest, Purpose, TrainRequest, write_request
 from services.live.running import find_runs, live_runs
@@ -54,17 +56,55 @@ def test_a_training_has_no_arm(folder: DataFolder, told: bool) -> None:
 def test_the_session_beside_a_training_has_the_arm_of_its_bench(folder: DataFolder, told: bool) -> None:
     with alive(folder, 1, SessionKind.BENCH, "sim", told=told), alive(folder, 2, SessionKind.TRAIN):
         runs = find_runs(folder)
-        for bench in (None, "sim"):
+        for bench in (None, sim_profile()):
             holder = runs.holder_of_arm(bench)
             assert holder is not None and holder.run.id == session_id(1)
-        assert runs.holder_of_arm("so101") is None
-        assert runs.holder_of_arm("sim", but=[session_id(1)]) is None
+        assert runs.holder_of_arm(real("so101")) is None
+        assert runs.holder_of_arm(sim_profile(), but=[session_id(1)]) is None
+
+
+def real(name: str, port: str = "/dev/null", **more: object) -> Profile:
+    return Profile(name=name, robot={"type": "so101_follower", "port": port, **more})
+
+
+def test_a_bench_of_another_name_with_the_same_arm_is_held_too(folder: DataFolder, tmp_path: Path) -> None:
+    link = tmp_path / "by-id"
+    link.symlink_to("/dev/null")
+    camera = {"type": "opencv", "index_or_path": 0}
+    there = real("so101", str(link), cameras={"top": camera})
+    with EventLog(folder_of(folder, 1)) as log:
+        log.append(started(session_id(1), kind=SessionKind.BENCH, profile=there))
+        runs = find_runs(folder)
+        holder = runs.holder_of_arm(real("so101-nocam"))
+        assert holder is not None and holder.run.id == session_id(1) and holder.profile == there
+        assert runs.holder_of_arm(real("another", "/dev/zero", cameras={"top": camera})) is None, "a shared camera"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_simulated_benches_of_a_folder_are_one_arm(folder: DataFolder, told: bool) -> None:
+    asked = BenchRequest(data_dir=str(folder.root), profile=sim_profile(), purpose=Purpose.HOLD)
+    run = folder_of(folder, 1)
+    write_request(run, asked)
+    with EventLog(run) as log:
+        if told:
+            log.append(ev.SessionStarted(id=session_id(1), request=asked, pid=1, host="robot"))
+        runs = find_runs(folder)
+        for name in load_benches(built_in=True).profiles:
+            holder = runs.holder_of_arm(load_benches(built_in=True).pick(name))
+            assert holder is not None and holder.run.id == session_id(1), name
+        assert runs.holder_of_arm(real("so101")) is None
+
+
+def folder_of(folder: DataFolder, number: int) -> RunFolder:
+    run = folder.run(session_id(number))
+    run.root.mkdir(parents=True)
+    return run
 
 
 def test_a_session_that_nothing_is_known_of_may_have_any_arm(folder: DataFolder) -> None:
     with alive(folder, 1, SessionKind.EVAL, told=False):
         folder.run(session_id(1)).request.unlink()
-        assert find_runs(folder).holder_of_arm("so101") is not None
+        assert find_runs(folder).holder_of_arm(real("so101")) is not None
 
 
 # --- runs that cannot be read -------------------------------------------------------------------
