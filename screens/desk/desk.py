@@ -142,7 +142,7 @@ class Desk(Attachment):
         self.notice("finishing: the take is saved, the arm goes to rest, then the console leaves", Tone.ACCENT)
         answer = await arm_commands.finish(link)
         if not answer.ok:
-            self.refuse(answer.error)
+            self.refuse_answer(answer)
             return False
         await link.until(lambda s: not s.running)
         return True

@@ -13,9 +13,11 @@ from textual.message_pump import MessagePump
 
 from screens.desk.bells import Bells
 from screens.desk.messages import Noticed
+from screens.views import keys
 from screens.views.signs import clean
 from services.folders import FolderProblem
 from services.live.link import Answered, LinkLost
+from services.live.protocol import Answer, Code
 from services.refusal import Refusal
 from services.tone import Tone
 
@@ -80,6 +82,11 @@ class Notifier:
         self.bells.play("refused")
         self.notice(why, Tone.WARNING)
 
+    def refuse_answer(self, answer: Answer) -> None:
+        """Show why a worker refused, and the key that helps: services and workers know no keys."""
+        helps = f"; {keys.TAKE_OVER} takes over" if answer.code is Code.NOT_DRIVING else ""
+        self.refuse(f"{answer.error or 'the worker refused without a reason'}{helps}")
+
     def order(self, answer: Answered | None, done: str = "") -> None:
         """Await the answer to a command: a refusal becomes a notice, and so does `done` if it is accepted."""
         if answer is not None:
@@ -88,7 +95,7 @@ class Notifier:
     async def _report(self, answered: Answered, done: str) -> None:
         answer = await answered
         if not answer.ok:
-            self.refuse(answer.error or "the worker refused without a reason")
+            self.refuse_answer(answer)
         elif done:
             self.notice(done, Tone.SUCCESS)
 

@@ -298,7 +298,7 @@ class Server:
                 self._forward(client, command)
             case _:
                 who = f"{self._driver.name} drives" if self._driver else "nobody drives"
-                self._answer(client, command.id, Code.NOT_DRIVING, f"{who}: take over first (T)")
+                self._answer(client, command.id, Code.NOT_DRIVING, f"{who}: a watcher may not ask for this")
 
     def _forward(self, client: Connection, command: protocol.Command) -> None:
         def answer(code: Code, words: str) -> None:

@@ -124,6 +124,17 @@ async def test_a_stop_that_did_not_reach_the_follower_is_not_called_a_hold(open_
         await console.sees("HELD (the follower was unplugged)")
 
 
+async def test_the_console_names_the_key_that_lets_a_watcher_command(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        await console.attach(worker)
+        worker.refuse = {protocol.GoToRest: "anna drives: a watcher may not ask for this"}
+        worker.code = protocol.Code.NOT_DRIVING  # it took over as the key was pressed
+        await console.press("g")
+        await console.sees("anna drives: a watcher may not ask for this; T takes over")
+
+
 async def test_x_is_a_letter_only_while_keys_go_to_a_text(open_console, make_worker):
     async with open_console() as console:
         typing = console_driver._text_entry.is_set
