@@ -19,7 +19,8 @@ from services.sim.servos import registers as reg
 from services.sim.servos.chain import Chain
 from services.sim.servos.packets import PacketLog, Parser
 from services.sim.servos.plant import HandPlant, Plant, SimplePlant, Ticks
-from services.sim.servos.port import Port
+from services.sim.servos.port import ALIVE, Port
+from sessions.locks import Lock
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 """Servo ids 1 to 6 of an SO-101, by LeRobot's names."""
@@ -62,6 +63,8 @@ class Emulator:
 
     def __init__(self, folder: Path, *, latency_s: float = 0.0) -> None:
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._alive = Lock(folder / ALIVE)
         self.latency_s, self.jitter_s = latency_s, 0.0
         """What each answer takes, and how much more at most."""
         self._random = random.Random(0)
@@ -115,6 +118,7 @@ class Emulator:
             arm.log.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
+        self._alive.release()
 
     # --- acts -------------------------------------------------------------------------------------
 

@@ -8,6 +8,9 @@ import tty
 from contextlib import suppress
 from pathlib import Path
 
+ALIVE = "alive"
+"""Beside the ports, locked as long as their emulator lives: a pseudo-terminal's number is given out again after it."""
+
 
 class Port:
     """`link` points to the terminal while it is plugged in. The raw slave stays open: a host may come and go."""

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from pathlib import Path
 
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
+
+from services.sim.servos.port import ALIVE
+from sessions.locks import is_held
+
+PSEUDO_TERMINALS = "/dev/pts/"
 
 Identity = tuple[int | None, int | None, str]
 """USB vendor, product and serial number."""
@@ -35,6 +41,7 @@ class UsbPort:
         `taken` are the real paths of the bench's other arms. Without a serial number only the configured path counts,
         whose links are followed anew. Raises NotSure.
         """
+        self._check_emulator()
         there = [port for port in list_ports.comports() if port.device not in taken]
         if self._identity is None:
             return self._same_path(there, taken)
@@ -47,6 +54,12 @@ class UsbPort:
         if not found and self._here(there) is not None:
             raise NotSure(f"another device is at {self.path} now", "plug in the one from before")
         return found[0] if found else ""
+
+    def _check_emulator(self) -> None:
+        """A link to a pseudo-terminal may lead to somebody else's by now. Raises NotSure."""
+        alive = Path(self.path).with_name(ALIVE)
+        if os.path.realpath(self.path).startswith(PSEUDO_TERMINALS) and alive.exists() and not is_held(alive):
+            raise NotSure("the emulated servos are gone, with the process that had them", "start another session")
 
     def _here(self, there: Collection[ListPortInfo]) -> ListPortInfo | None:
         names = (self.path, os.path.realpath(self.path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,8 +24,11 @@ from services.sim.launch import ensure_world
 from services.sim.servo_arms import ServoArms, pose_of, ticks_of
 from services.sim.servos import control
 from services.sim.servos import registers as reg
+from services.sim.servos.port import ALIVE
 from services.sim.settings import SettingsProblem, SimSettings
 from services.sim.stage import Stage
+from services.workers.arm.usb_port import NotSure, UsbPort
+from sessions.locks import is_held
 from tests.support.rig import wait_until
 from tests.support.servos import wait_longer
 
@@ -221,6 +226,22 @@ def test_the_wire_is_as_the_settings_say(world: WorldClient) -> None:
     positions(robot)
     with pytest.raises(SettingsProblem, match=r"bus\.lost"):
         world.apply({"bus": {"lost": 2.0}}, 30, servos=True)
+
+
+def test_a_port_of_a_world_that_died_is_not_looked_for_any_more(world: WorldClient) -> None:
+    """Its pseudo-terminal's number is given to the next program that wants one."""
+    port = UsbPort(at_its_port(world.place.data_dir, "follower", {})["port"])
+    assert port.find(()) == port.path
+    os.kill(world.state().pid, signal.SIGKILL)
+    wait_until(lambda: not is_held(world.place.servos / ALIVE), 5)
+    strangers = [os.openpty() for _ in range(4)]
+    try:
+        assert Path(port.path).exists(), "somebody else's by now"
+        with pytest.raises(NotSure, match="the emulated servos are gone, with the process that had them"):
+            port.find(())
+    finally:
+        for end in (end for pair in strangers for end in pair):
+            os.close(end)
 
 
 def test_the_profile_is_one_device_with_the_simulated_robot_and_lockstep_is_not_for_it(tmp_path: Path) -> None:
