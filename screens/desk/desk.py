@@ -15,11 +15,14 @@ from screens.desk.messages import SessionChanged
 from screens.desk.stop_watch import StopWatch
 from screens.desk.training_watch import TrainingWatch
 from screens.views import keys
+from screens.views.phase_view import stands
+from screens.views.signs import clean
 from services import arm_commands
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
 from services.live import warm
 from services.live.client import ATTACH_PATIENCE_S, START_PATIENCE_S
+from services.live.phases import Phase
 from services.live.reasons import StopCause
 from services.live.requests import Purpose
 from services.live.stop_line import StopLine
@@ -125,14 +128,21 @@ class Desk(Attachment):
         self.spawn(self._rescue(run, pid))
 
     async def _rescue(self, run: RunFolder, pid: int) -> None:
-        """Kill the worker, attach to one that holds the arm, and tell the operator how to release it."""
-        profile, operator = self.profile, self.operator
+        """Kill the worker and attach to one that holds the arm. NO ANSWER stays until that one has measured it."""
+        profile, operator, before = self.profile, self.operator, self.snapshot
         await self._launch(lambda: arm_commands.rescue(self.folder, run, pid, profile, operator), SessionKind.BENCH)
-        if self.live:
-            self.stop_answered()
-            self.notice(
-                f"a rescue worker holds the arm: {keys.RELEASE} releases it, {keys.REST} goes to rest", Tone.WARNING
-            )
+        if self.link is None or not self.live:
+            return
+        self.stop_unanswered("the worker was killed, a rescue worker connects to the arm: not known to be held yet")
+        state = await self.link.until(lambda snapshot: snapshot.phase is not Phase.STARTING)
+        if not state.running or not stands(state):
+            self.stop_unanswered(f"the rescue worker does not hold the arm: {clean(state.end_reason or state.detail)}")
+            return
+        self.stop_answered()
+        lost = f"; take {before.take} was not saved" if before.phase is Phase.RECORDING else ""
+        self.notice(
+            f"a rescue worker holds the arm{lost}: {keys.RELEASE} releases it, {keys.REST} goes to rest", Tone.WARNING
+        )
 
     async def finish_and_wait(self) -> bool:
         """End the session in order; returns whether it ended (a refusal is shown, and the session goes on)."""

@@ -61,7 +61,13 @@ HOLD_AGAIN = "support the arm, then Esc holds it where it is"
 
 def holds(snapshot: Snapshot) -> bool:
     """Whether a held arm is known to hold: the follower answers."""
-    return snapshot.phase is Phase.HELD and not any(a.source == AlarmSource.FOLLOWER for a in snapshot.alarms)
+    return snapshot.phase is Phase.HELD and stands(snapshot)
+
+
+def stands(snapshot: Snapshot) -> bool:
+    """Whether the arm was stopped or not moved yet, and the follower answers."""
+    still = snapshot.phase in (Phase.HELD, Phase.IDLE)
+    return still and not any(a.source == AlarmSource.FOLLOWER for a in snapshot.alarms)
 
 
 def word(snapshot: Snapshot) -> str:

@@ -158,6 +158,7 @@ def test_a_worker_that_does_not_answer_gives_the_warning_and_then_the_rescue(dem
     screen.wait_until(lambda: bool(live_runs(demo.folder)), 10, "no rescue worker")
     rescue = live_runs(demo.folder)[0]
     screen.wait_until(lambda: demo.state(rescue).phase is Phase.IDLE, 60, "the rescue does not hold")
+    screen.wait_for("a rescue worker holds the arm", 5)
     assert demo.state(run).status is SessionStatus.CRASHED
     world = demo.world()
     pose = np.array(world.state().joints)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import console.stop_key_driver as console_driver
 import services.arm_commands
 from screens.desk.stop_watch import StopWatch
@@ -11,7 +13,7 @@ from services.live import protocol
 from services.live.phases import Phase
 from services.live.reasons import AlarmSource, StopCause
 from services.live.stop_line import StopLine
-from sessions.models import SessionKind
+from sessions.models import SessionKind, SessionStatus
 
 
 async def test_the_banner_says_how_fast_it_held(open_console, make_worker):
@@ -51,6 +53,41 @@ async def test_silence_says_cut_the_power_and_a_rescue_worker_takes_over(open_co
         await console.until(lambda: not isinstance(console.app.screen, NoAnswer))
         assert asked == [worker.run.id]
         assert "R release" in console.keys
+
+
+async def test_no_answer_stays_until_the_rescue_worker_has_the_arm(open_console, make_worker, monkeypatch):
+    async with open_console(line=StopLine()) as console:
+        worker = await make_worker()
+        worker.phase(Phase.RECORDING)
+        worker.mute = {protocol.Stop}
+        await console.attach(worker)
+        rescuer = await make_worker(kind=SessionKind.BENCH, purpose="hold", open_dataset=False)
+        monkeypatch.setattr(services.arm_commands, "rescue", lambda *_: rescuer.run)
+        await console.press("escape")
+        await console.until(lambda: isinstance(console.app.screen, NoAnswer))
+        await console.until(lambda: console.desk.link is not None and console.desk.link.run.id == rescuer.run.id)
+        await console.sees("not known to be held yet")
+        await asyncio.sleep(0.2)
+        assert isinstance(console.app.screen, NoAnswer), "it loads LeRobot: nothing has measured the arm"
+        rescuer.phase(Phase.IDLE)
+        await console.until(lambda: not isinstance(console.app.screen, NoAnswer))
+        await console.until(lambda: "a rescue worker holds the arm; take" in console.everything)
+
+
+async def test_a_rescue_worker_that_cannot_hold_leaves_the_warning(open_console, make_worker, monkeypatch):
+    async with open_console(line=StopLine()) as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        worker.mute = {protocol.Stop}
+        await console.attach(worker)
+        rescuer = await make_worker(kind=SessionKind.BENCH, purpose="hold", open_dataset=False)
+        monkeypatch.setattr(services.arm_commands, "rescue", lambda *_: rescuer.run)
+        await console.press("escape")
+        await console.until(lambda: console.desk.link is not None and console.desk.link.run.id == rescuer.run.id)
+        await console.sees("not known to be held yet")
+        rescuer.end(SessionStatus.ABORTED, "the follower does not answer")
+        await console.sees("the rescue worker does not hold the arm: the follower does not answer")
+        assert isinstance(console.app.screen, NoAnswer)
 
 
 async def test_a_stop_that_is_refused_late_was_answered_and_gives_the_keys_back(open_console, make_worker):
