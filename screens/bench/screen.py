@@ -27,7 +27,8 @@ from screens.widgets.line import Line, Lines
 from screens.widgets.phase import PhasePanel
 from screens.widgets.rows import RowList
 from services import arm_commands
-from services.bench.equipment import Equipment, inspect
+from services.bench.equipment import Equipment, Part, inspect
+from services.live.phases import arm_only
 from services.live.requests import Purpose
 from services.live.running import Running
 from services.tone import Tone
@@ -119,14 +120,19 @@ class BenchScreen(LabScreen):
         others = [name for name in desk.benches.profiles if name != desk.profile.name]
         parts = self.query_one("#parts", Lines)
         width = parts.size.width or 60
-        uses_leader = desk.kind is not SessionKind.EVAL
-        lines = [part_line(part, telemetry, width, uses_leader=uses_leader) for part in self._equipment.parts]
+        lines = [part_line(p, telemetry, width, needed=self._needs(p)) for p in self._equipment.parts]
         lines += [Content(""), *other_lines(desk.profile, self._equipment, others)] if lines else []
         parts.show(lines)
         self.query_one(PhasePanel).show(self._phase_view())
         if telemetry is not None:
             self.query_one(JointBars).show(telemetry.joints, telemetry.leader)
             self.query_one("#joints-foot", Line).show(joints_footer(telemetry)[0])
+
+    def _needs(self, part: Part) -> bool:
+        """Whether the session connects this part of the bench."""
+        if part.name == "leader" and self.desk.kind is SessionKind.EVAL:
+            return False
+        return part.name == "follower" or not arm_only(self.desk.snapshot)
 
     def _phase_view(self) -> PhaseView:
         desk = self.desk

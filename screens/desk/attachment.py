@@ -170,7 +170,7 @@ class Attachment(Notifier):
             self.held_ms = 0.0
         self.post(lambda: SnapshotArrived(snapshot, event))
         if isinstance(event, ev.DatasetRecovered):
-            self.notice(f"dataset recovered: {event.summary}", Tone.ACCENT)
+            self.notice(f"the dataset was repaired: {event.summary}", Tone.ACCENT)
         if not snapshot.running:
             if self._stop_line:
                 self._stop_line.disarm()

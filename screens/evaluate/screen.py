@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from textual.actions import parse
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
@@ -32,6 +33,8 @@ from services.live.requests import EvalRequest
 from sessions.models import EndedBy, SessionKind, Verdict
 from sessions.trials import place
 
+DROP_S = 1.0
+"""How long a digit counts as typed together with the verdict key before it."""
 FRESH_S = 1.0
 """How long a verdict takes the phase panel."""
 
@@ -81,6 +84,8 @@ class EvaluateScreen(ArmSessionScreen):
     def on_mount(self) -> None:
         self._fresh, self._fresh_until = 0, 0.0
         self._failing: Answered | None = None
+        self._refused_at = -DROP_S
+        """When a verdict key did nothing, or its verdict was refused: a digit typed with it is for no earlier trial."""
         self.query_one("#policy").border_title = "policy"
 
     def on_screen_resume(self) -> None:
@@ -175,8 +180,26 @@ class EvaluateScreen(ArmSessionScreen):
         """Judge with one key: ends a running trial."""
         if self.desk.link:
             answered = evaluation.judge(self.desk.link, Verdict(verdict), self.desk.operator)
-            self._failing = answered if verdict == Verdict.FAILURE else None
+            if answered is not None:
+                answered.add_done_callback(self._note_refusal)
+            self._failing, self._refused_at = answered if verdict == Verdict.FAILURE else None, -DROP_S
             self.desk.order(answered)
+
+    def _note_refusal(self, answered: Answered) -> None:
+        if answered.cancelled() or answered.exception() is not None or not answered.result().ok:
+            self._refused_at = time.monotonic()
+
+    @property
+    def _just_refused(self) -> bool:
+        return time.monotonic() - self._refused_at < DROP_S
+
+    def explain(self, action: str) -> None:
+        """A digit leaves the sentence of the verdict key before it."""
+        name = parse(action)[1]
+        if name == "annotate" and self._just_refused:
+            return
+        self._refused_at = time.monotonic() if name == "judge" else -DROP_S
+        super().explain(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A failure mode may be typed in one go with its verdict, whose answer comes once it is on disk."""
@@ -188,15 +211,18 @@ class EvaluateScreen(ArmSessionScreen):
             self.desk.order(evaluation.undo(self.desk.link))
 
     def action_annotate(self, digit: int) -> None:
+        if self._just_refused:
+            return
         named = trials.modes(self.desk.snapshot)
         if digit > len(named):
             self.desk.refuse(f"there is no failure mode {digit}: lab.toml names {len(named)}")
         elif self.desk.link:
-            self.desk.spawn(self._annotate(self.desk.link, named[digit - 1]))
+            waits = self._failing if self._failing is not None and not self._failing.done() else None
+            self.desk.spawn(self._annotate(self.desk.link, named[digit - 1], waits))
 
-    async def _annotate(self, link: Link, failure_mode: str) -> None:
+    async def _annotate(self, link: Link, failure_mode: str, verdict: Answered | None) -> None:
         """Once the trial has failed; a refused verdict has said why."""
-        if self._failing is not None and not (await self._failing).ok:
+        if verdict is not None and not (await verdict).ok:
             return
         with suppress(TimeoutError):  # the event may come after the answer
             await link.until(lambda snapshot: intents.annotate(snapshot, "") is not None, 1.0)

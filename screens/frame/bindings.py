@@ -73,8 +73,13 @@ class BoundScreen(Screen[None]):
         """For a key that is likely to be pressed but does nothing now, show why."""
         for binding in self._bindings.key_to_bindings.get(event.key, ()):
             _, name, parameters = parse(binding.action)
-            if not self.check_action(name, parameters) and (why := availability.why_not(binding.action, self.desk)):
-                self.desk.refuse(why)
+            if not self.check_action(name, parameters):
+                self.explain(binding.action)
+
+    def explain(self, action: str) -> None:
+        """Show why the key of `action` does nothing now, if that is worth a sentence."""
+        if why := availability.why_not(action, self.desk):
+            self.desk.refuse(why)
 
     def footer_keys(self) -> list[Key]:
         """The keys that act now, most important first."""

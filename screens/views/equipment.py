@@ -16,10 +16,10 @@ LOW_DISK = 2_000_000_000
 """Bytes: little more than a checkpoint of a large policy."""
 
 
-def part_line(part: Part, telemetry: Telemetry | None, width: int, *, uses_leader: bool = True) -> Content:
-    """Name, type, location and state, in columns. `uses_leader`: the session needs the leader."""
+def part_line(part: Part, telemetry: Telemetry | None, width: int, *, needed: bool = True) -> Content:
+    """Name, type, location and state, in columns. `needed`: the session connects the part."""
     state, tone = _state(part, telemetry)
-    if telemetry is not None and part.name == "leader" and not uses_leader:
+    if telemetry is not None and not needed:
         state, tone = f"{signs().void} not needed", "$quiet"
     kind = min(24, max(14, width // 3 + 2))
     place = max(0, width - 11 - kind - len(state) - 2)

@@ -177,13 +177,18 @@ def refusal(kind: SessionKind, command: type[Command], phase: Phase, obstacles: 
 # --- by snapshot ------------------------------------------------------------------------------------
 
 
+def arm_only(snapshot: Snapshot) -> bool:
+    """Whether the session connects the follower and nothing else, to hold, rest or release it."""
+    request = snapshot.started.request if snapshot.started else None
+    return isinstance(request, BenchRequest) and request.purpose is not Purpose.TELEOPERATE
+
+
 def obstacles(snapshot: Snapshot) -> frozenset[Code]:
     """The obstacles to a command that names the newest take or trial."""
     last, started = snapshot.trial, snapshot.started
-    request, profile = (started.request, started.profile) if started else (None, None)
+    profile = started.profile if started else None
     rests = profile is not None and bool(profile.motion.rest)
-    follows = not isinstance(request, BenchRequest) or request.purpose is Purpose.TELEOPERATE
-    guided = profile is not None and bool(profile.teleop) and follows
+    guided = profile is not None and bool(profile.teleop) and not arm_only(snapshot)
     verdict = last.verdict if last else None
     found = {
         Code.ENDING: snapshot.ending,

@@ -10,6 +10,7 @@ from screens.bench.today_panel import TodayPanel
 from screens.frame.dialogs import KeyList, Question, TextEntry
 from screens.frame.leave import LeaveQuestion
 from screens.views.equipment import other_lines, part_line
+from screens.widgets.line import Lines
 from screens.widgets.rows import RowList
 from services.bench.equipment import Equipment, Part
 from services.bench.profiles import load_benches
@@ -284,7 +285,24 @@ def test_the_disk_is_red_where_it_runs_out_and_not_where_nothing_is_filmed(free,
     assert any("error" in str(span.style) for span in lines[0].spans) is bad
 
 
+@pytest.mark.parametrize(("purpose", "needed"), [("hold", False), ("rest", False), ("teleoperate", True)])
+async def test_a_session_that_connects_no_leader_does_not_miss_it(open_console, make_worker, purpose, needed):
+    async with open_console() as console:
+        worker = await make_worker(kind=SessionKind.BENCH, purpose=purpose)
+        worker.phase(Phase.HELD)
+        await console.attach(worker)
+        await console.press("f2")
+        await console.until(lambda: console.screen.id == "bench")
+
+        def leader():
+            worker.telemetry(leader={})
+            rows = console.screen.query_one("#parts", Lines).text.splitlines()
+            return next((row for row in rows if row.strip().startswith("leader")), "")
+
+        await console.until(lambda: ("no answer" if needed else "not needed") in leader())
+
+
 def test_an_evaluation_does_not_miss_its_leader():
     part, telemetry = Part("leader", "so101_leader", "/dev/x"), protocol.Telemetry(at=0.0, joints={"a": 1.0}, leader={})
     assert "no answer" in part_line(part, telemetry, 60).plain
-    assert "not needed" in part_line(part, telemetry, 60, uses_leader=False).plain
+    assert "not needed" in part_line(part, telemetry, 60, needed=False).plain

@@ -50,10 +50,12 @@ def check_plugged_in(camera: Any) -> None:
 def camera_trouble(cameras: Mapping[str, Any], error: Exception) -> Exception:
     """The error of an observation whose arm could be read, with the name of the camera that it comes from.
 
-    LeRobot's cameras begin their errors with themselves; of others, the first one that cannot be read is meant.
+    LeRobot's cameras begin their errors with themselves; of others, the one that raised it is meant, else the first
+    one that cannot be read now.
     """
     text = whole_reason(error)
-    name = next((n for n, camera in cameras.items() if str(camera) in text), None) or _unreadable(cameras)
+    named = next((n for n, camera in cameras.items() if str(camera) in text), None)
+    name = named or _raised_by(cameras, error) or _unreadable(cameras)
     if name is None:
         return error
     reason = text.replace(str(cameras[name]), "").strip(" :")
@@ -70,6 +72,16 @@ def camera_file(place: object) -> str:
     """The device file of LeRobot's `index_or_path`; empty for another camera."""
     text = "" if place is None else str(place)
     return f"/dev/video{text}" if text.isdecimal() else text if text.startswith("/") else ""
+
+
+def _raised_by(cameras: Mapping[str, Any], error: Exception) -> str | None:
+    """The camera in one of whose methods the error was raised; by now it may be readable again."""
+    names, trace = {id(camera): name for name, camera in cameras.items()}, error.__traceback__
+    while trace is not None:
+        if (name := names.get(id(trace.tb_frame.f_locals.get("self")))) is not None:
+            return name
+        trace = trace.tb_next
+    return None
 
 
 def _unreadable(cameras: Mapping[str, Any]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.live import events as ev
 from services.live import launch
 from sessions.models import SessionKind
 from tests.support.fake_desk import FakeWorker
@@ -20,6 +21,14 @@ async def test_an_attachment_that_fails_leaves_the_desk_free(open_console, make_
         next_worker = await make_worker()
         console.desk.start(lambda: next_worker.run, SessionKind.RECORD)
         await console.until(lambda: console.desk.live and console.desk.snapshot.started is not None)
+
+
+async def test_a_repair_is_said_once(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        await console.attach(worker)
+        worker.tell(ev.DatasetRecovered(episodes=3, frames=90, summary="recovered 3 episodes, 90 frames"))
+        await console.sees("the dataset was repaired: recovered 3 episodes, 90 frames")
 
 
 async def test_a_scribe_that_cannot_start_is_said_and_the_session_is_attached_to(

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from screens.evaluate.form import EvaluateForm
+from screens.evaluate.screen import DROP_S
 from screens.frame.dialogs import Question
 from screens.views import trial_tally
 from screens.views.signs import UNICODE, use_signs
@@ -269,6 +270,52 @@ async def test_a_digit_after_a_verdict_that_is_refused_says_nothing_more(open_co
         await console.press("f", "1")
         await console.until(lambda: "the disk is full" in console.everything)
         assert not worker.heard_of(protocol.AnnotateTrial)
+
+
+async def test_a_digit_after_a_verdict_key_that_does_nothing_changes_no_earlier_trial(open_console, make_eval):
+    async with open_console() as console:
+        worker = await make_eval()
+        await evaluate(console, worker)
+        worker.trial(S)
+        worker.trial(F, failure_mode="misses the bowl")
+        await console.until(lambda: strip(console) == "1✓ 2✗³")
+        await console.press("f", "1")  # the third trial was not begun
+        await console.until(lambda: "nothing to judge: trial 2 has its verdict" in console.everything)
+        await console.pilot.pause(0.3)
+        assert not worker.heard_of(protocol.AnnotateTrial) and strip(console) == "1✓ 2✗³"
+        await console.pilot.pause(DROP_S)
+        await console.press("1")
+        await console.until(lambda: strip(console) == "1✓ 2✗¹", "a digit of its own still says it anew")
+
+
+async def test_a_digit_after_such_a_key_keeps_the_sentence_that_says_why(open_console, make_eval):
+    async with open_console() as console:
+        worker = await make_eval()
+        await evaluate(console, worker)
+        worker.trial(S)
+        await console.until(lambda: strip(console) == "1✓")
+        await console.press("f", "1")
+        await console.pilot.pause(0.2)
+        assert "nothing to judge: trial 1 has its verdict" in console.everything
+        assert "f first, then its number" not in console.everything
+
+
+async def test_a_refused_verdict_silences_no_later_digit(open_console, make_eval):
+    async with open_console() as console:
+        worker = await make_eval()
+        await evaluate(console, worker)
+        worker.refuse[protocol.JudgeTrial] = "the disk is full"
+        worker.trial()
+        await console.until(lambda: console.word == "JUDGE IT")
+        await console.press("f")
+        await console.until(lambda: "the disk is full" in console.everything)
+        await console.press("1")
+        worker.tell(ev.TrialJudged(trial=1, verdict=F))  # another console judged it
+        await console.until(lambda: strip(console) == "1✗")
+        await console.pilot.pause(DROP_S)
+        assert not worker.heard_of(protocol.AnnotateTrial)
+        await console.press("1")
+        await console.until(lambda: strip(console) == "1✗¹")
 
 
 async def test_undo_takes_the_last_verdict_back_until_the_next_trial(open_console, make_eval):

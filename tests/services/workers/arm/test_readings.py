@@ -40,6 +40,7 @@ class Camera:
     def __init__(self) -> None:
         self.count = 0
         self.fails: Exception | None = None
+        self.fails_once: Exception | None = None
 
     def __str__(self) -> str:
         return "Camera(0)"
@@ -47,6 +48,9 @@ class Camera:
     def read_latest(self) -> Any:
         if self.fails is not None:
             raise self.fails
+        once, self.fails_once = self.fails_once, None
+        if once is not None:
+            raise once
         self.count += 1
         return np.full((48, 64, 3), 60 + self.count, np.uint8)
 
@@ -133,6 +137,21 @@ def test_one_reading_that_fails_does_not_end_a_take_but_flags_it(workers: Worker
     assert bench.context.lapses.flags == [f"{device} missed 1"]
     bench.context.lapses.begin()
     assert bench.context.lapses.flags == [], "the next take missed nothing"
+
+
+def test_a_camera_that_raised_is_named_though_its_error_does_not_and_it_can_be_read_again(bench: Bench) -> None:
+    bench.camera.fails_once = RuntimeError("no new picture")
+    bench.periods(2)
+    assert bench.context.lapses.flags == ["wrist missed 1"]
+
+
+def test_what_fails_beside_the_cameras_is_the_observation(bench: Bench) -> None:
+    def fail() -> Any:
+        raise ValueError("the scene cannot be told")
+
+    bench.robot.get_observation = fail
+    bench.periods()
+    assert bench.context.lapses.flags == ["observation missed 1"]
 
 
 def test_while_the_leader_is_silent_the_arm_holds_its_last_goal(bench: Bench) -> None:
