@@ -72,6 +72,12 @@ async def holds(link: Link, since: float, timeout_s: float = 2.0) -> bool:
     return False
 
 
+def why_not_held(link: Link) -> str:
+    """Why `holds` was false, from the newest telemetry."""
+    known = link.telemetry is not None and not link.telemetry.torque
+    return "torque is not on at every motor" if known else "no measurement confirms the hold"
+
+
 def go_to_rest(link: Link) -> Answered:
     """Open the gripper, lift, move to rest."""
     return link.send(protocol.GoToRest())

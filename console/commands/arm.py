@@ -99,8 +99,7 @@ async def _report_hold(client: Client, says: str) -> int:
         print(says)
         return OK
     state = client.snapshot
-    known = client.telemetry is not None and not client.telemetry.torque
-    why = "torque is not on at every motor" if known else "no measurement confirms the hold"
+    why = arm_commands.why_not_held(client)
     complain(f"{_named(client)}: NOT HELD, {why}; the arm is {state.phase.value}: {state.detail}")
     return FAILED
 

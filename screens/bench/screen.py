@@ -166,7 +166,16 @@ class BenchScreen(LabScreen):
             return self._attachable is not None
         if action in ("teleoperate", "rest", "release", "hold") and self._arm_in_use:
             return False
+        if action == "stop" and self._arm_in_use:  # anyone's stop is obeyed
+            return True
         return super().check_action(action, parameters)
+
+    def action_back(self) -> None:
+        """While no session is attached, stop the one that has this arm: nothing is open here that Esc could close."""
+        if self.desk.live:
+            super().action_back()
+        else:
+            self.desk.stop()
 
     def action_move(self, by: int) -> None:
         self.query_one(RowList).move(by)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from screens.desk.attachment import Attachment
+from screens.desk.distant_stop import DistantStop
 from screens.desk.messages import SessionChanged
 from screens.desk.stop_watch import StopWatch
 from screens.desk.training_watch import TrainingWatch
@@ -50,6 +51,7 @@ class Desk(Attachment):
         self.forms: dict[str, dict[str, str]] = {}
         self.training = TrainingWatch(self, folder, self.name)
         self.chosen_checkpoint = ""
+        self._distant_stop = DistantStop(self)
 
     def use_bench(self, bench: str) -> None:
         """Choose another bench; refused while a session runs."""
@@ -64,11 +66,13 @@ class Desk(Attachment):
     # --- verbs ----------------------------------------------------------------------------------
 
     def stop(self, cause: StopCause = StopCause.KEY) -> None:
-        """Hold the arm; harmless when it does not move."""
+        """Hold the arm, by the session that has it if this console is attached to none; harmless if it is still."""
         if self._stop_line is not None and self._stop_line.aimed:
             self._stop_line.stop(cause)
         elif self.link is not None and self.link.connected:
             self.order(arm_commands.hold(self.link, cause))
+        elif not self.live:
+            self._distant_stop.press(cause)
 
     def listen(self) -> None:
         """Start to report answers to the stop key, and warnings of services, to the operator."""

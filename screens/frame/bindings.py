@@ -70,10 +70,17 @@ class BoundScreen(Screen[None]):
         return availability.may(action, self.desk)
 
     def on_key(self, event: events.Key) -> None:
-        """For a key that is likely to be pressed but does nothing now, show why."""
+        """For a key that is likely to be pressed but does nothing now, show why.
+
+        Only `stop` is obeyed: a session may have the arm that this console does not know of yet.
+        """
         for binding in self._bindings.key_to_bindings.get(event.key, ()):
             _, name, parameters = parse(binding.action)
-            if not self.check_action(name, parameters):
+            if self.check_action(name, parameters):
+                continue
+            if name == "stop" and not self.desk.live:
+                self.desk.stop()
+            else:
                 self.explain(binding.action)
 
     def explain(self, action: str) -> None:

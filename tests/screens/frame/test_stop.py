@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
+
+import pytest
 
 import console.stop_key_driver as console_driver
 import services.arm_commands
 from screens.desk.stop_watch import StopWatch
 from screens.frame.dialogs import Choice, NoAnswer, Question
+from services.bench.device_locks import DeviceLocks, device_keys
+from services.bench.profiles import load_benches
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.reasons import AlarmSource, StopCause
 from services.live.stop_line import StopLine
 from sessions.models import SessionKind, SessionStatus
+from tests.support.fake_desk import sim_profile
 
 
 async def test_the_banner_says_how_fast_it_held(open_console, make_worker):
@@ -159,6 +165,70 @@ async def test_a_stop_that_did_not_reach_the_follower_is_not_called_a_hold(open_
         await console.sees("STOPPED (the follower was unplugged) · the follower does not answer: whether it holds")
         worker.tell(ev.AlarmCleared(source=AlarmSource.FOLLOWER))
         await console.sees("HELD (the follower was unplugged)")
+
+
+@pytest.mark.parametrize("key", ["escape", "x"])
+async def test_a_console_that_is_not_attached_stops_the_session_that_has_its_arm(open_console, make_worker, key):
+    async with open_console(line=StopLine()) as console:
+        worker = await make_worker(profile=load_benches(built_in=True).pick("sim-state"))
+        worker.phase(Phase.READY)
+        console.screen._refresh_all()
+        await console.until(lambda: console.word == "IN USE" and "STOP" in console.keys)
+        await console.press(key)
+        await console.until(lambda: bool(worker.heard_of(protocol.Stop)))
+        assert "held by session" not in console.everything, "no motor was asked yet"
+        worker.telemetry(at=time.time() + 1)
+        said = f"held by session {worker.run.id} (bench sim-state) after "
+        await console.until(lambda: said in console.text("#banner"))
+        assert console.desk.link is None and len(worker.heard_of(protocol.Stop)) == 1
+
+
+@pytest.mark.parametrize(
+    ("refuse", "torque", "said"),
+    [
+        ("the follower does not answer", True, "not stopped: session {}: the follower does not answer"),
+        ("", False, "NOT HELD: session {} answered, but torque is not on at every motor"),
+    ],
+)
+async def test_a_stop_from_afar_is_called_a_hold_by_the_motors_only(open_console, make_worker, refuse, torque, said):
+    async with open_console() as console:
+        worker = await make_worker()  # the list of sessions need not show it yet
+        worker.phase(Phase.READY)
+        worker.refuse = {protocol.Stop: refuse} if refuse else {}
+        await console.press("x")
+        await console.until(lambda: bool(worker.heard_of(protocol.Stop)))
+        worker.telemetry(at=time.time() + 1, torque=torque)
+        await console.until(lambda: said.format(worker.run.id) in console.text("#banner"))
+
+
+async def test_a_stop_from_afar_that_nothing_answers_says_cut_the_power(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        worker.mute = {protocol.Stop}
+        await console.press("escape")
+        said = f"not stopped, CUT THE POWER if the arm moves: session {worker.run.id} does not answer"
+        await console.until(lambda: said in console.text("#banner"))
+
+
+async def test_a_stop_key_says_who_has_the_arm_elsewhere_and_nothing_where_it_is_free(open_console):
+    async with open_console() as console:
+        await console.press("x", "escape")
+        await console.until(lambda: not console.desk._tasks)
+        assert console.text("#banner") == ""
+        keys = device_keys(sim_profile().robot, {}, console.folder.root)
+        with DeviceLocks(keys, {"session": "20260217-142001-aaaa", "bench": "other", "operator": "bo"}):
+            await console.press("x")
+            await console.until(lambda: "not stopped: the simulated bench is held by" in console.text("#banner"))
+
+
+async def test_esc_that_closes_something_stops_no_session_of_others(open_console, make_worker):
+    async with open_console() as console:
+        worker = await make_worker()
+        worker.phase(Phase.READY)
+        for key in ("f3", "escape", "f7", "escape"):
+            await console.press(key)
+        await console.until(lambda: not console.desk._tasks)
+        assert not worker.heard_of(protocol.Stop)
 
 
 async def test_the_console_names_the_key_that_lets_a_watcher_command(open_console, make_worker):
