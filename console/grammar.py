@@ -159,7 +159,7 @@ def _dataset(verbs: _Verbs) -> None:
         default=[],
         dest="sources",
         metavar="NAME",
-        help="carry marks over from this dataset only; may be repeated (default: every other one)",
+        help="carry marks over from this dataset only; may be repeated (default: every other one, where these agree)",
     )
 
 

@@ -10,11 +10,13 @@ from console.commands.interrupts import Interrupts
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from services.bench.profiles import load_benches
+from services.datasets.care import offer
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live.client import START_PATIENCE_S
 from services.live.link import LinkLost
 from services.live.snapshots import Snapshot
 from services.refusal import Refusal
+from services.text import clean
 from services.training import plan as training
 from sessions.models import SessionStatus
 
@@ -43,7 +45,18 @@ def train(options: argparse.Namespace) -> int:
     except Refusal as refusal:
         complain(refusal)
         return BAD_USAGE
+    for line in _marks_elsewhere(folder, request.dataset):
+        print(clean(line), flush=True)
     return run_to_end(_train(folder, training.begin(folder, request)))
+
+
+def _marks_elsewhere(folder: DataFolder, dataset: str) -> list[str]:
+    """That every episode counts although other datasets have marks of them, as the form says it."""
+    found = offer(folder, dataset)
+    if found is None:
+        return []
+    carries = "" if found.dispute else f"; `lab-console dataset {dataset} --carry-marks` carries them over"
+    return [f"note: dataset {dataset} has no marks, so every episode counts: {found.sentence}{carries}"]
 
 
 async def _train(folder: DataFolder, run: RunFolder) -> int:

@@ -234,14 +234,17 @@ def marks_question(desk: Desk, name: str, offer: Offer) -> Question:
     """What to do with a dataset whose marks are elsewhere."""
     from screens.frame.dialogs import Choice, Question
 
-    found = f"{plural(offer.marks, 'episode')} of it {'is' if offer.marks == 1 else 'are'} marked in"
+    none = f"Dataset {name} has no marks, so every episode would count."
+    train = Choice("2", "train on every episode", "train")
+    if offer.dispute:
+        return Question(desk, "Train on every episode?", [none, f"{offer.sentence}."], [train])
     sentences = [
-        f"Dataset {name} has no marks, so every episode would count.",
-        f"{found} {', '.join(offer.sources)}, {offer.rejected} as rejected.",
+        none,
+        f"{offer.sentence}.",
         f"The marks are written into {name}; `lab-console dataset {name} --carry-marks` does the same.",
     ]
     carry = Choice("1", "carry the marks over, then train: rejected episodes are left out", "carry")
-    return Question(desk, "Carry marks over?", sentences, [carry, Choice("2", "train on every episode", "train")])
+    return Question(desk, "Carry marks over?", sentences, [carry, train])
 
 
 def items(text: str) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.datasets.marks import Mark, has_marks
+from services.datasets.marks import has_marks
 from services.datasets.names import check_dataset_name
 from services.datasets.report import Report
 from services.datasets.summary import dataset_folders, summarize
 from services.folders import DataFolder
 from services.refusal import Refusal
+from services.units import plural
 
 
 class Act(StrEnum):
@@ -51,11 +52,21 @@ def attend(folder: DataFolder, name: str, act: Act = Act.LOOK, sources: Sequence
 
 
 class Offer(NamedTuple):
-    """Marks of a dataset's episodes that others have: how many, how many of them reject, and whose they are."""
+    """Marks of a dataset's episodes that others have: how many, how many of them reject, and whose they are.
+
+    `dispute` says which others disagree, and what settles it: until then nothing is carried over.
+    """
 
     marks: int
     rejected: int
     sources: tuple[str, ...]
+    dispute: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What there is, or who disagrees."""
+        found = f"{plural(self.marks, 'episode')} of it {'is' if self.marks == 1 else 'are'} marked in"
+        return self.dispute or f"{found} {', '.join(self.sources)}, {self.rejected} as rejected"
 
 
 def offer(folder: DataFolder, name: str) -> Offer | None:
@@ -78,16 +89,10 @@ def offer(folder: DataFolder, name: str) -> Offer | None:
         contents = {number: content for number, content in contents_of(root, summary.episodes).items() if content}
     except (OSError, pa.ArrowException):
         return None
-    marks: dict[int, Mark] = {}
-    found_in = []
-    for source in sources:
-        try:
-            found = find_marks(contents, contents.keys() - marks.keys(), [source])
-        except (OSError, pa.ArrowException):
-            continue
-        marks |= found.marks
-        found_in += [source.name] if found.marks else []
-    return Offer(len(marks), sum(not mark.accepted for mark in marks.values()), tuple(found_in)) if marks else None
+    found = find_marks(contents, contents, sources, lenient=True)
+    if not found.marks and not found.disputed:
+        return None
+    return Offer(len(found.marks), found.rejected, tuple(dict.fromkeys(found.origin.values())), found.dispute(name))
 
 
 def _root(folder: DataFolder, name: str) -> Path:

@@ -6,50 +6,92 @@ Reads parquet: see `services.datasets.content`. For whoever holds the dataset's 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from services.datasets.content import contents, data_files
+from services.datasets.lock import DatasetProblem
 from services.datasets.marks import Mark, Marks, read_marks, replace_marks
 from services.datasets.matching import match
+from services.units import plural
 
 
 @dataclass(frozen=True)
 class Found:
-    """What there is to carry over: the marks by episode, and the name of each one's source."""
+    """What there is to carry over: the marks by episode, and the name of each one's source.
+
+    `disputed` are the sources of each episode that some of them accept and some reject: it gets none of their marks.
+    """
 
     marks: Mapping[int, Mark]
     origin: Mapping[int, str]
+    disputed: Mapping[int, tuple[str, ...]]
 
     @property
     def rejected(self) -> int:
         """How many of them reject their episode."""
         return sum(not mark.accepted for mark in self.marks.values())
 
+    def dispute(self, name: str) -> str:
+        """Which sources disagree on how many episodes of dataset `name`, and what settles it; empty if none do."""
+        if not self.disputed:
+            return ""
+        names = sorted({source for sources in self.disputed.values() for source in sources})
+        numbers = sorted(self.disputed)
+        more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
+        listed = f"{', '.join(map(str, numbers[:SHOWN]))}{more}"
+        return (
+            f"datasets {', '.join(names[:-1])} and {names[-1]} disagree on {plural(len(numbers), 'episode')} of {name} "
+            f"({listed}): choose whose marks count, e.g. `lab-console dataset {name} --carry-marks --from {names[0]}`"
+        )
 
-def find_marks(episodes: Mapping[int, str], unmarked: Iterable[int], sources: Iterable[Path]) -> Found:
+
+SHOWN = 5
+"""Episodes that a sentence lists."""
+
+
+def find_marks(
+    episodes: Mapping[int, str], unmarked: Iterable[int], sources: Iterable[Path], *, lenient: bool = False
+) -> Found:
     """The marks of the same episodes in `sources`, in this order, for the `unmarked` ones. Changes nothing.
 
-    `episodes` are the contents of all. An episode whose marks in one source disagree has none there. Raises OSError.
+    `episodes` are the contents of all. An episode whose marks in one source disagree has none there. Raises what
+    reading raises; with `lenient`, sources that cannot be read are passed over.
     """
-    wanted, found, origin = tuple(unmarked), dict[int, Mark](), dict[int, str]()
+    known = list(_known(sources, lenient=lenient))
+    found, origin, disputed = dict[int, Mark](), dict[int, str](), dict[int, tuple[str, ...]]()
+    for number in unmarked:
+        said = [(name, marks[episodes[number]]) for name, marks in known if episodes[number] in marks]
+        if len({mark.accepted for _, mark in said}) > 1:
+            disputed[number] = tuple(name for name, _ in said)
+        elif said:
+            origin[number], found[number] = said[0]
+    order = [name for name, _ in known]
+    return Found(found, dict(sorted(origin.items(), key=lambda item: order.index(item[1]))), disputed)
+
+
+def _known(sources: Iterable[Path], *, lenient: bool) -> Iterator[tuple[str, dict[str, Mark]]]:
     for source in sources:
-        known = _by_content(source)
-        for number in wanted:
-            mark = known.get(episodes[number]) if number not in found else None
-            if mark is not None:
-                found[number], origin[number] = mark, source.name
-    return Found(found, origin)
+        try:
+            yield source.name, _by_content(source)
+        except (OSError, pa.ArrowException):
+            if not lenient:
+                raise
 
 
 def carry_marks(root: Path, episodes: Mapping[int, str], sources: Iterable[Path]) -> dict[int, str]:
     """Give each episode without a mark of its own that of the same episode in `sources`, in this order.
 
-    `episodes` are the contents of the dataset at `root`. Returns the source's name by episode. Raises OSError.
+    `episodes` are the contents of the dataset at `root`. Returns the source's name by episode. Raises OSError, and
+    DatasetProblem, with nothing written, where sources disagree.
     """
     own = match(read_marks(root), episodes)
     found = find_marks(episodes, own.unmarked, sources)
+    if dispute := found.dispute(root.name):
+        raise DatasetProblem(dispute)
     if found.origin or own.moved:
         replace_marks(root, {**own.marks, **found.marks}, episodes)
     return dict(found.origin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,14 +16,16 @@ from textual.widgets import Input
 
 import services.datasets.care
 import services.training.plan
+from console.__main__ import main
 from screens.frame.dialogs import Question
 from screens.train.form import TrainForm
-from services.datasets.care import Offer, offer
+from services.datasets.care import Act, Offer, attend, offer
 from services.datasets.content import data_files
 from services.datasets.lock import dataset_lock
 from services.datasets.marks import CONTENT, SIDECAR, read_marks
 from services.datasets.summary import summarize
 from services.folders import DataFolder
+from services.refusal import Refusal
 from tests.support import foreign
 from tests.support.plain_datasets import make, mark
 
@@ -193,3 +196,59 @@ async def test_why_marks_cannot_be_carried_over_stands_at_the_form(open_console,
                     break
                 await console.pilot.pause(0.25)
             assert "in use by session somebody" in console.text("#refusal") and not begun
+
+
+@pytest.fixture
+def disputed(folder: DataFolder) -> DataFolder:
+    """A copy of the first dataset, marked otherwise: episodes 1 and 2 of `made` are 2 and 3 there."""
+    mark(make(folder.datasets / "again", [0, 1, 2, 3]), 3)
+    return folder
+
+
+DISPUTE = "datasets again and first disagree on 2 episodes of made (1, 2)"
+ASKS = "`lab-console dataset made --carry-marks --from again`"
+
+
+def test_marks_on_which_datasets_disagree_are_carried_from_none_until_one_is_named(disputed: DataFolder) -> None:
+    before = foreign.hashes(disputed.datasets / "made")
+    with pytest.raises(Refusal) as refused:
+        attend(disputed, "made", Act.CARRY)
+    assert DISPUTE in str(refused.value) and ASKS in str(refused.value)
+    assert foreign.hashes(disputed.datasets / "made") == before
+    found = offer(disputed, "made")
+    assert found is not None and found.dispute == str(refused.value)
+    assert attend(disputed, "made", Act.CARRY, ["first"]).rejected == (1,)
+
+
+def test_datasets_that_agree_are_no_dispute(folder: DataFolder) -> None:
+    mark(make(folder.datasets / "again", [0, 1, 2, 3]), 2)
+    found = offer(folder, "made")
+    assert found == Offer(3, 1, ("again",)) and not found.dispute
+
+
+async def test_the_form_names_the_dispute_and_does_not_choose(open_console, disputed, begun) -> None:
+    async with open_console() as console:
+        await ask(console, "made")
+        await console.sees("again and first disagree on 2 episodes")
+        await console.press("1")
+        await console.pilot.pause(0.2)
+        assert not begun and isinstance(console.app.screen, Question), "there is nothing to carry over by a key"
+        await console.press("2")
+        await console.until(lambda: begun == ["made"])
+    assert not (disputed.datasets / "made" / SIDECAR).exists()
+
+
+def test_the_shell_says_before_the_start_where_the_marks_are(folder: DataFolder, monkeypatch, capsys) -> None:
+    said: list[str] = []
+
+    def begin(_, request):
+        said.append(capsys.readouterr().out)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(services.training.plan, "begin", begin)
+    for dataset in ("made", "first"):
+        with suppress(KeyboardInterrupt):
+            main(["--data-dir", str(folder.root), "train", "--dataset", dataset, "--policy", "act", "--steps", "2"])
+    assert "3 episodes of it are marked in first, 1 as rejected; " in said[0]
+    assert "`lab-console dataset made --carry-marks` carries them over" in said[0]
+    assert said[1:] == [""], "it has its own marks"
