@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from services.live.phases import Phase
 from services.sim.servos import control
 from sessions.models import SessionStatus, Verdict
 from tests.support.evaluating import copycat, evaluating, start
-from tests.support.rig import Rig, finish, follow, press, take
+from tests.support.rig import Rig, finish, follow, press, recorded, take
 
 SEED = 5
 
@@ -60,7 +59,7 @@ async def test_a_cable_pulled_in_a_take_and_plugged_in_elsewhere_goes_on_by_a_ke
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
         await link.until(lambda s: s.phase is Phase.RECORDING, 10)
-        await asyncio.sleep(0.7)
+        await recorded(link)
         rig.world().do(control.Unplug(arm="follower"))
         state = await link.until(lambda s: s.phase is Phase.HELD and bool(s.alarms), 10)
         assert any("unplugged" in alarm.text for alarm in state.alarms), state.alarms

@@ -114,6 +114,12 @@ async def follow(link: Link) -> None:
     await link.until(lambda s: s.phase.following, 30)
 
 
+async def recorded(link: Link, frames: int = 5) -> None:
+    """The running take has so many frames, also on a machine whose cameras stall: of one no episode is made."""
+    link.telemetry = None
+    await link.until(lambda _: link.telemetry is not None and link.telemetry.take_frames >= frames, 30)
+
+
 async def take(link: Link, *, seconds: float | None = None) -> Snapshot:
     """Record the next take: to its time limit, or ended by a key after `seconds`."""
     number = link.snapshot.take + 1
@@ -122,6 +128,7 @@ async def take(link: Link, *, seconds: float | None = None) -> Snapshot:
     if seconds is not None:
         await link.until(lambda s: s.phase is Phase.RECORDING, 30)
         await asyncio.sleep(seconds)
+        await recorded(link)
         await press(link, lambda: protocol.EndTake(take=number))
     return await link.until(lambda s: any(e.take == number for e in s.episodes) or bool(s.lost), 60)
 

@@ -20,7 +20,7 @@ from services.live.phases import Phase
 from services.recording import plan as recording
 from services.refusal import Refusal
 from sessions.models import SessionStatus
-from tests.support.rig import Rig, finish, flags, follow, gone, press, say, take, wait_until
+from tests.support.rig import Rig, finish, flags, follow, gone, press, recorded, say, take, wait_until
 
 QUICK = {"episode_seconds": 0.5, "reset_seconds": 0.1, "lockstep": True, "episodes": 9}
 
@@ -130,7 +130,7 @@ async def marked_and_stopped(link: Link, *marks: bool) -> None:
     await link.until(lambda s: s.phase is Phase.RECORDING, 10)
     for accepted in marks:
         await say(link, protocol.MarkTake(take=1, accepted=accepted))
-    await asyncio.sleep(0.3)
+    await recorded(link)
     await say(link, protocol.Stop())
 
 
@@ -183,7 +183,7 @@ async def test_sigterm_saves_the_take_rests_and_ends_as_aborted(quick_rig: Rig) 
     async with quick_rig.attached(run) as link:
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
-        await asyncio.sleep(0.5)
+        await recorded(link)
         os.kill(quick_rig.pid(run), signal.SIGTERM)
         state = await link.until(lambda s: not s.running, 60)
     assert state.status is SessionStatus.ABORTED
