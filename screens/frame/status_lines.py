@@ -74,16 +74,16 @@ def alarm_line(snapshot: Snapshot, now: float) -> StatusLine:
         return _past_alarm(max(past, key=lambda a: a.over)) if past else StatusLine("")
     alarm = max(snapshot.alarms, key=lambda a: a.since)
     more = f"  (+{len(snapshot.alarms) - 1} more)" if len(snapshot.alarms) > 1 else ""
-    return StatusLine(f"{signs().warning} {_alarm(alarm, now)}{more}", Tone.DANGER)
+    return StatusLine(f"{signs().warning} {_alarm(alarm, snapshot, now)}{more}", Tone.DANGER)
 
 
-def _alarm(alarm: Alarm, now: float) -> str:
+def _alarm(alarm: Alarm, snapshot: Snapshot, now: float) -> str:
     dot = f" {signs().dot} "
     since = ""
     if 0 < now - alarm.since < 360_000:
         ago = duration(now - alarm.since)
         since = f", {ago} ago" if alarm.source in EVENT_ALARMS else f" for {ago}"
-    answer = f"{dot}{words}" if (words := advice(alarm)) else ""
+    answer = f"{dot}{words}" if (words := advice(alarm, snapshot)) else ""
     return f"{clean(alarm.text)}{since}{_times(alarm)}{answer}"
 
 

@@ -42,9 +42,12 @@ def phase_view(
 def _with_key(snapshot: Snapshot, sentence: str, driving: bool) -> str:
     """The worker's own message, else the phase's sentence, and the key to continue with."""
     detail = clean(snapshot.detail) or sentence
+    rejected = mark(snapshot) is not None and not last_take_accepted(snapshot)
+    if rejected and snapshot.phase is Phase.HELD:
+        saved = "being saved" if snapshot.unsaved_take == snapshot.take else "saved"
+        detail = f"{detail}; take {snapshot.take} is {saved} as rejected"
     if driving and pause(snapshot) and snapshot.phase is Phase.HELD:
         rests = f"; {keys.REST} goes to rest" if offered(snapshot, GoToRest) else ""
-        rejected = mark(snapshot) and not last_take_accepted(snapshot)
         accepts = f"; {keys.REJECT} accepts take {snapshot.take}" if rejected else ""
         return f"{detail} {signs().dot} {keys.PAUSE} follows again, slowly{rests}{accepts}"
     if snapshot.phase is Phase.LIMP:

@@ -105,7 +105,7 @@ def trial(snapshot: Snapshot) -> Command | None:
     return ending or _offer(snapshot, protocol.StartTrial(trial=next_trial(snapshot)))
 
 
-def judge(snapshot: Snapshot, verdict: Verdict, judge: str) -> Command | None:
+def judge(snapshot: Snapshot, verdict: Verdict, judge: str) -> protocol.JudgeTrial | None:
     """Judge the running trial, which ends it, or the one that awaits its verdict."""
     return _offer(snapshot, protocol.JudgeTrial(trial=_last_trial(snapshot), verdict=verdict, judge=judge))
 

@@ -32,7 +32,8 @@ class Alarm:
     """Something that needs the operator: what, since when (Unix time), what to do, and which command helps.
 
     `times` counts how often it was raised in short succession, `lasted` is the longest of those times in seconds, the
-    present one not included. `over` is when it was cleared (Unix time); 0 while it stands.
+    present one not included. `over` is when it was cleared (Unix time); 0 while it stands. `take` is the take or trial
+    in which it was raised; 0 outside of one.
     """
 
     source: AlarmSource
@@ -43,6 +44,7 @@ class Alarm:
     times: int = 1
     lasted: float = 0.0
     over: float = 0.0
+    take: int = 0
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,7 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
             attempt, advice = ("trial", Advice.VOID) if _evaluates(s) else ("take", Advice.REJECT)
             during = f" in {attempt} {event.take}" if event.take else ""
             text = f"{event.camera}: {event.state}{during}"
-            return _alarm(s, Alarm(AlarmSource(event.camera), text, event.since, advice=advice))
+            return _alarm(s, Alarm(AlarmSource(event.camera), text, event.since, advice=advice, take=event.take))
         case ev.AlarmCleared(source=source) | ev.CameraRecovered(camera=source):
             return _clear_alarm(s, source, event.at)
         case ev.NoteAdded():

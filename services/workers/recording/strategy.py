@@ -149,11 +149,10 @@ class RecordStrategy(Strategy):
         return Phase.READY, f"take {self._last_take + 1} comes next"
 
     def on_stop(self, why: str, ended_by: EndedBy) -> str:
-        """End a running take and save it, as rejected unless the session ends in order."""
-        if self._recorder is None or not self._recorder.running:
-            return ""
-        self._end_take(self._recorder, ended_by)
-        return "" if ended_by is EndedBy.ENDED else f"take {self._last_take} is saved as rejected"
+        """End a running take and save it, as rejected unless the session ends in order; its mark tells it."""
+        if self._recorder is not None:
+            self._end_take(self._recorder, ended_by)
+        return ""
 
     def on_jump(self, why: str) -> None:
         """Flag and end the running take."""

@@ -37,5 +37,15 @@ def test_after_a_stop_the_panel_names_the_key_that_takes_the_rejection_back() ->
         marked = advance(held, ev.EpisodeMarked(seq=held.last_seq + 1, index=0, accepted=accepted))
         return phase_view(marked, None, driving=True, now=0.0).sentence
 
-    assert says(accepted=False).endswith("g goes to rest; r accepts take 1")
-    assert says(accepted=True).endswith("g goes to rest")
+    assert says(accepted=False).endswith(
+        "take 1 is saved as rejected · p follows again, slowly; g goes to rest; r accepts take 1"
+    )
+    assert says(accepted=True).endswith("g goes to rest") and "rejected" not in says(accepted=True)
+
+
+def test_a_take_is_called_saved_once_it_is() -> None:
+    held = Case(SessionKind.RECORD, Phase.HELD, "saving").snapshot
+    unsaved = advance(held, ev.TakeMarked(seq=held.last_seq + 1, take=held.take, accepted=False))
+    for driving in (True, False):
+        says = phase_view(unsaved, None, driving=driving, now=0.0).sentence
+        assert f"take {held.take} is being saved as rejected" in says

@@ -184,7 +184,7 @@ def test_alarms_of_one_source_replace_each_other_and_stay_in_the_history() -> No
     black = ev.CameraAlarmed(camera="wrist", state="black", since=BEGAN, take=3)
     state = state_after(black, ev.AlarmRaised(source="disk", text="full"), replace_text("disk", "still full"))
     assert [a.text for a in state.alarms] == ["wrist: black in take 3", "still full"]
-    assert state.alarms[0] == Alarm(AlarmSource("wrist"), "wrist: black in take 3", BEGAN, advice=Advice.REJECT)
+    assert state.alarms[0] == Alarm(AlarmSource("wrist"), "wrist: black in take 3", BEGAN, advice=Advice.REJECT, take=3)
     assert len(state.alarm_history) == 3
     assert advance(state, ev.CameraRecovered(seq=9, camera="wrist")).alarms == state.alarms[1:]
 

@@ -139,7 +139,7 @@ async def test_a_stopped_take_is_rejected_whatever_was_said_of_it_while_it_ran(q
     async with quick_rig.attached(run) as link:
         await marked_and_stopped(link, False, True)
         state = await link.until(lambda s: s.phase is Phase.HELD and len(s.episodes) == 1, 10)
-        assert "saved as rejected" in state.detail
+        assert state.detail == "holding", "what the take is marked as is no part of it: the mark may change"
         assert [e.accepted for e in state.episodes] == [False]
         root = quick_rig.folder.datasets / "demo"
         assert not read_marks(root)[0].accepted, "the screen and the disk say the same"
