@@ -90,9 +90,9 @@ class World:
             if now - due > _LATE_S:
                 due = now
             steps = TICK_STEPS if self._clients or self._driven else IDLE_TICK_STEPS
+            if self._servos is not None:
+                self._servos.advance(now)
             while due <= now:
-                if self._servos is not None:
-                    self._servos.advance(now)
                 self._stage.advance(steps)
                 due += steps * timestep
             self._publish()

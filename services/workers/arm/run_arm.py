@@ -43,8 +43,7 @@ def run_armed(
     With `arm_only` only the follower is locked and connected; without `leader`, follower and cameras. `load`
     imports what the strategy needs, before the arm is connected, and returns a function that makes it; `check` raises
     DatasetProblem for a robot that does not fit, before it is connected, and `fits` for one with its cameras, before an
-    arm is connected. Raises CannotStart if a device is held by
-    another session or cannot be used.
+    arm is connected. Raises CannotStart if a device is held by another session or cannot be used.
     """
     profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
