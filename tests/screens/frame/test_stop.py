@@ -61,18 +61,23 @@ async def test_silence_says_cut_the_power_and_a_rescue_worker_takes_over(open_co
         assert "R release" in console.keys
 
 
+async def stop_in_silence(console, make_worker, monkeypatch):
+    """A session whose worker does not hear the stop key, and the worker that is started in its place."""
+    worker = await make_worker()
+    worker.phase(Phase.RECORDING)
+    worker.mute = {protocol.Stop}
+    await console.attach(worker)
+    rescuer = await make_worker(kind=SessionKind.BENCH, purpose="hold", open_dataset=False)
+    monkeypatch.setattr(services.arm_commands, "rescue", lambda *_: rescuer.run)
+    await console.press("escape")
+    await console.until(lambda: console.desk.link is not None and console.desk.link.run.id == rescuer.run.id)
+    await console.sees("not known to be held yet")
+    return rescuer
+
+
 async def test_no_answer_stays_until_the_rescue_worker_has_the_arm(open_console, make_worker, monkeypatch):
     async with open_console(line=StopLine()) as console:
-        worker = await make_worker()
-        worker.phase(Phase.RECORDING)
-        worker.mute = {protocol.Stop}
-        await console.attach(worker)
-        rescuer = await make_worker(kind=SessionKind.BENCH, purpose="hold", open_dataset=False)
-        monkeypatch.setattr(services.arm_commands, "rescue", lambda *_: rescuer.run)
-        await console.press("escape")
-        await console.until(lambda: isinstance(console.app.screen, NoAnswer))
-        await console.until(lambda: console.desk.link is not None and console.desk.link.run.id == rescuer.run.id)
-        await console.sees("not known to be held yet")
+        rescuer = await stop_in_silence(console, make_worker, monkeypatch)
         await asyncio.sleep(0.2)
         assert isinstance(console.app.screen, NoAnswer), "it loads LeRobot: nothing has measured the arm"
         rescuer.phase(Phase.IDLE)
@@ -82,15 +87,7 @@ async def test_no_answer_stays_until_the_rescue_worker_has_the_arm(open_console,
 
 async def test_a_rescue_worker_that_cannot_hold_leaves_the_warning(open_console, make_worker, monkeypatch):
     async with open_console(line=StopLine()) as console:
-        worker = await make_worker()
-        worker.phase(Phase.READY)
-        worker.mute = {protocol.Stop}
-        await console.attach(worker)
-        rescuer = await make_worker(kind=SessionKind.BENCH, purpose="hold", open_dataset=False)
-        monkeypatch.setattr(services.arm_commands, "rescue", lambda *_: rescuer.run)
-        await console.press("escape")
-        await console.until(lambda: console.desk.link is not None and console.desk.link.run.id == rescuer.run.id)
-        await console.sees("not known to be held yet")
+        rescuer = await stop_in_silence(console, make_worker, monkeypatch)
         rescuer.end(SessionStatus.ABORTED, "the follower does not answer")
         await console.sees("the rescue worker does not hold the arm: the follower does not answer")
         assert isinstance(console.app.screen, NoAnswer)

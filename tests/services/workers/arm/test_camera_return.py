@@ -20,7 +20,7 @@ from services.live.reasons import AlarmSource
 from services.sim.servos.emulator import Emulator
 from tests.support.fifo_camera import QUICK, FifoCamera
 from tests.support.servo_session import ServoSession, profile, until
-from tests.support.servos import emulated, goals_written, torque, wait_longer
+from tests.support.servos import goals_written, torque, wait_longer
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 """LeRobot's read thread ends by an error."""
@@ -33,12 +33,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.workers.arm.debounce.AFTER_STOP_S", 0.2)
     monkeypatch.setattr("services.workers.arm.camera_return.EVERY_S", 0.2)
     wait_longer(monkeypatch, 150.0)
-
-
-@pytest.fixture
-def bench() -> Iterator[Emulator]:
-    with emulated("follower", "leader:leader") as made:
-        yield made
 
 
 @pytest.fixture

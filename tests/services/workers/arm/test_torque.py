@@ -20,7 +20,7 @@ from services.sim.servos.emulator import RANGE, START, Emulator
 from services.sim.servos.registers import GOAL_POSITION, TORQUE_ENABLE
 from sessions.models import SessionStatus
 from tests.support.servo_session import REST, ServoSession, profile, until
-from tests.support.servos import emulated, goals_written, torque, torque_written, wait_longer
+from tests.support.servos import goals_written, torque, torque_written, wait_longer
 
 STOP = protocol.Stop(cause=StopCause.X)
 
@@ -34,12 +34,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     wait_longer(monkeypatch, 150.0)
-
-
-@pytest.fixture
-def bench() -> Iterator[Emulator]:
-    with emulated("follower", "leader:leader") as made:
-        yield made
 
 
 @pytest.fixture
