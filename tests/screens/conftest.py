@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,7 +64,8 @@ class Console:
 
     async def until(self, condition: Callable[[], bool], what: str = "") -> None:
         """Let the app go on until `condition`."""
-        for _ in range(300):
+        give_up = time.monotonic() + 20
+        while time.monotonic() < give_up:
             if condition():
                 await self.pilot.pause()
                 return
@@ -125,8 +127,8 @@ def open_console(tmp_path: Path) -> Callable[..., Any]:
         app.desk.name = "tg"
         app.desk._stop_line = line
         async with app.run_test(size=size) as pilot:
-            await pilot.pause()
             console = Console(app, pilot, folder)
+            await console.until(lambda: app.current_mode == "bench", "the console does not open")
             yield console
             await app.desk.leave()
 

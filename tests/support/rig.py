@@ -151,7 +151,7 @@ async def finish(link: Link) -> Snapshot:
     return await link.until(lambda s: not s.running, 60)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
     """Poll until true. Raises AssertionError after `seconds`."""
     give_up = time.monotonic() + seconds
     while not condition():

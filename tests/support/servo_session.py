@@ -113,7 +113,7 @@ class ServoSession:
         self.do(protocol.Follow())
         self.until(Phase.READY)
 
-    def until(self, *phases: Phase, seconds: float = 10) -> None:
+    def until(self, *phases: Phase, seconds: float = 20) -> None:
         """Wait for one of the phases."""
         until(lambda: self.context.phase in phases or not self.running, seconds)
         assert self.context.phase in phases, self.reason
@@ -144,7 +144,7 @@ class ServoSession:
         return arm.has_torque and arm.motors.last.all_on
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Poll until it is so."""
     give_up = time.monotonic() + seconds
     while not condition():

@@ -122,12 +122,12 @@ class Terminal:
                     self._stream.feed(part)
             return "\n".join(line.rstrip() for line in self.screen.display)
 
-    def wait_for(self, text: str, seconds: float = 10.0) -> str:
+    def wait_for(self, text: str, seconds: float = 20.0) -> str:
         """Wait until the screen shows `text`; returns the screen. Raises AssertionError with what it shows."""
         self.wait_until(lambda: text in self.text, seconds, f"the screen does not show {text!r}")
         return self.text
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 10.0, what: str = "not in time") -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 20.0, what: str = "not in time") -> None:
         """Wait for anything. Raises AssertionError with the screen."""
         give_up = time.monotonic() + seconds
         while not condition():
@@ -151,7 +151,7 @@ class Terminal:
         with suppress(OSError):
             os.close(self._fd)
 
-    def wait(self, seconds: float = 10.0) -> int:
+    def wait(self, seconds: float = 20.0) -> int:
         """Exit status of the program. Raises AssertionError when it still runs."""
         try:
             return self._process.wait(seconds)

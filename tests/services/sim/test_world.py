@@ -24,7 +24,7 @@ from services.sim.shared import HEIGHT, WIDTH, SharedMemory
 from services.sim.wire import DeviceFault
 
 
-def until(happened: Callable[[], bool], seconds: float = 5.0) -> bool:
+def until(happened: Callable[[], bool], seconds: float = 20.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if happened():

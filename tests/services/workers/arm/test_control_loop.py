@@ -101,7 +101,7 @@ def running(loop: ControlLoop) -> tuple[threading.Thread, list[BaseException]]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < give_up
         time.sleep(0.005)

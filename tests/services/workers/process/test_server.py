@@ -66,7 +66,7 @@ async def attach(worker: Worker, name: str = "anna", **options: Any) -> Link:
     return link
 
 
-async def eventually(condition: Any, seconds: float = 5.0) -> None:
+async def eventually(condition: Any, seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
