@@ -11,6 +11,7 @@ class AlarmSource(OpenEnum):
     FOLLOWER = "follower"
     LEADER = "leader"
     OBSERVATION = "observation"
+    ANSWERS = "answers"
     PORT = "port"
     MOTION = "motion"
     TORQUE = "torque"

@@ -36,7 +36,10 @@ class Verdict(StrEnum):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """A saved take: `index` is its number in the dataset (from 0), `take` in the session (from 1)."""
+    """A saved take: `index` is its number in the dataset (from 0), `take` in the session (from 1).
+
+    `retried` is how often each arm was asked again because an answer was lost.
+    """
 
     index: int
     take: int
@@ -44,6 +47,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     accepted: bool = True
     flags: tuple[str, ...] = ()
+    retried: dict[str, int] = {}
 
 
 class EndedBy(OpenEnum):

@@ -20,6 +20,7 @@ from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.form import Form
 from screens.views import keys, trial_tally, trials
+from screens.views.equipment import retried_lines
 from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
 from screens.views.signs import clean
@@ -149,7 +150,7 @@ class EvaluateScreen(ArmSessionScreen):
         return trial_tally.tally(self.desk.snapshot, width, annotatable=availability.may("annotate", self.desk))
 
     def loop_lines(self, telemetry: protocol.Telemetry) -> list[Content]:
-        return trials.loop_lines(telemetry)
+        return [*trials.loop_lines(telemetry), *retried_lines(telemetry)]
 
     def on_snapshot_arrived(self, message: SnapshotArrived) -> None:
         """Show a saved verdict for a second.

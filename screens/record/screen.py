@@ -12,6 +12,7 @@ from screens.arm_session.screen import ArmSessionScreen
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.form import Form
 from screens.record.form import RecordForm
+from screens.views.equipment import retried_lines
 from screens.views.phase import reset_left
 from screens.views.record_panels import joints_footer, tally
 from screens.views.take_strip import take_strip
@@ -60,8 +61,8 @@ class RecordScreen(ArmSessionScreen):
         return tally(self.desk.snapshot, self.desk.telemetry)
 
     def loop_lines(self, telemetry: protocol.Telemetry) -> list[Content]:
-        """The control loop and the encoder."""
-        return [Content(text) for text in joints_footer(telemetry)]
+        """The control loop, the encoder and the serial buses."""
+        return [*(Content(text) for text in joints_footer(telemetry)), *retried_lines(telemetry)]
 
     def draw_telemetry(self) -> None:
         """The session; rings a bell when the reset time is over."""

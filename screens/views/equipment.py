@@ -14,6 +14,8 @@ from services.units import plural, size
 
 LOW_DISK = 2_000_000_000
 """Bytes: little more than a checkpoint of a large policy."""
+NOISE = 0.01
+"""Share of an arm's questions that were asked again, below which it is not worth a word."""
 
 
 def part_line(part: Part, telemetry: Telemetry | None, width: int, *, needed: bool = True) -> Content:
@@ -53,7 +55,17 @@ def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
     if not joints:
         return f"{s.no} no answer", "bold $error"
     torque = "" if part.name != "follower" else ", torque on" if telemetry.torque else ", torque off"
-    return f"{s.yes} {plural(len(joints), 'joint')}{torque}", "$success"
+    state = f"{plural(len(joints), 'joint')}{torque}"
+    wire = telemetry.wires.get(f"{part.name} {part.prefix}".rstrip(" _"))
+    if wire is not None and wire.lately >= NOISE:
+        return f"{s.warning} {state}, {wire.lately:.0%} retried", "$warning"
+    return f"{s.yes} {state}", "$success"
+
+
+def retried_lines(telemetry: Telemetry) -> list[Content]:
+    """`retried follower 14 · leader 2`: how often the arms were asked again for an answer; no line before the first."""
+    counts = [f"{clean(arm)} {wire.retried}" for arm, wire in telemetry.wires.items() if wire.retried]
+    return [Content(f"retried {f' {signs().dot} '.join(counts)}")] if counts else []
 
 
 def _is_low_on_disk(equipment: Equipment) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.health import cameras, motion, timing  # noqa: F401  # importing them registers their checks
+from services.health import answers, cameras, motion, timing  # noqa: F401  # importing them registers their checks
 from services.health.checks import REGISTERED, HealthProblem, thresholds_of
 
 

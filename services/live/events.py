@@ -50,7 +50,8 @@ class TakeEnded(Event, frozen=True, kw_only=True, tag=True):
 class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
     """A take, or in an evaluation the motion of the trial with that number, was saved as an episode.
 
-    `save_ms` is the time from the end of the take to this event.
+    `save_ms` is the time from the end of the take to this event, `retried` how often each arm was asked again for an
+    answer; older files have none.
     """
 
     take: int
@@ -60,6 +61,7 @@ class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
     accepted: bool
     save_ms: float
     flags: tuple[str, ...] = ()
+    retried: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class EpisodeMarked(Event, frozen=True, kw_only=True, tag=True):

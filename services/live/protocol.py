@@ -260,9 +260,18 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
     rgb: bytes = b""
 
 
+class WireView(msgspec.Struct, frozen=True, kw_only=True):
+    """An arm's serial bus: the questions since it was connected, how many were asked again, and that share lately."""
+
+    asked: int = 0
+    retried: int = 0
+    lately: float = 0.0
+
+
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
     """The current state at 5 Hz; only the newest counts. Joints in degrees, gripper 0..100; times in s and ms.
 
+    `wires` has each arm's bus, by the arm's name (`follower`, `leader left`), if its packets can be counted.
     In an evaluation, `infer_ms` is the duration of the last inference, `action_queue` the number of queued actions,
     and `starved` the number of periods of this trial that had none.
     """
@@ -288,6 +297,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     disk_free: int = 0
     watchers: int = 0
     cameras: dict[str, CameraView] = {}
+    wires: dict[str, WireView] = {}
 
 
 AnyMessage = Event | Answer | Welcome | Telemetry

@@ -309,6 +309,7 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
         seconds=event.seconds,
         accepted=event.accepted,
         flags=event.flags,
+        retried=event.retried,
     )
     s = _change_trial(s, event.take, episode_index=event.index)
     return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode))
@@ -341,11 +342,4 @@ def _without(alarms: tuple[Alarm, ...], source: str) -> tuple[Alarm, ...]:
 
 
 def _with_mark(episode: Episode, *, accepted: bool) -> Episode:
-    return Episode(
-        index=episode.index,
-        take=episode.take,
-        frames=episode.frames,
-        seconds=episode.seconds,
-        accepted=accepted,
-        flags=episode.flags,
-    )
+    return msgspec.structs.replace(episode, accepted=accepted)

@@ -159,20 +159,26 @@ def _bench_rows(session: Session) -> list[Row]:
 
 
 def _recording_rows(session: Session) -> list[Row]:
-    flagged = [episode for episode in session.episodes if episode.flags]
     target = f" of {session.target}" if session.target else ""
     return [
         row("dataset", text(session.dataset, strong=True)),
         row("dataset", quiet(session.dataset_root)),
         row("task", f'"{session.task}"' if session.task else ""),
         *_lost(session),
-        *(row("flagged", _flags(episode)) for episode in flagged),
+        *_flagged(session),
         row("episodes", f"{session.accepted}{target} accepted, {session.rejected} rejected"),
     ]
 
 
-def _flags(episode: Episode) -> Value:
-    return text(f"episode {episode.index}: {', '.join(episode.flags)}", Tone.WARNING, Symbol.WARNING)
+def _flagged(session: Session) -> list[Row]:
+    """What is wrong with each episode, or with each trial's motion."""
+    rows = []
+    for episode in session.episodes:
+        if episode.flags:
+            trial = session.kind is SessionKind.EVAL
+            name = f"trial {place(session.trials, episode.take)}" if trial else f"episode {episode.index}"
+            rows.append(row("flagged", text(f"{name}: {', '.join(episode.flags)}", Tone.WARNING, Symbol.WARNING)))
+    return rows
 
 
 def _episode(episode: Episode) -> Row:
@@ -180,7 +186,13 @@ def _episode(episode: Episode) -> Row:
     tone, mark = (Tone.SUCCESS, Symbol.YES) if episode.accepted else (Tone.DANGER, Symbol.NO)
     if episode.accepted and episode.flags:
         tone, mark = Tone.WARNING, Symbol.WARNING
-    return row(str(episode.index), text("", tone, mark, strong=True), quiet(f"{number(round(episode.seconds, 1))} s"))
+    retried = ", ".join(f"{arm} {count}" for arm, count in episode.retried.items())
+    return row(
+        str(episode.index),
+        text("", tone, mark, strong=True),
+        quiet(f"{number(round(episode.seconds, 1))} s"),
+        quiet(f"retried: {retried}" if retried else ""),
+    )
 
 
 # -- a training --------------------------------------------------------------------------------------
@@ -269,6 +281,7 @@ def _evaluation_rows(session: Session) -> list[Row]:
         *_tally(session),
         *_failures(session),
         *_lost(session),
+        *_flagged(session),
         *_motion(session),
     ]
 

@@ -9,7 +9,7 @@ import services.arm_commands
 from screens.bench.today_panel import TodayPanel
 from screens.frame.dialogs import KeyList, Question, TextEntry
 from screens.frame.leave import LeaveQuestion
-from screens.views.equipment import other_lines, part_line
+from screens.views.equipment import other_lines, part_line, retried_lines
 from screens.widgets.line import Lines
 from screens.widgets.rows import RowList
 from services.bench.equipment import Equipment, Part
@@ -306,3 +306,17 @@ def test_an_evaluation_does_not_miss_its_leader():
     part, telemetry = Part("leader", "so101_leader", "/dev/x"), protocol.Telemetry(at=0.0, joints={"a": 1.0}, leader={})
     assert "no answer" in part_line(part, telemetry, 60).plain
     assert "not needed" in part_line(part, telemetry, 60, needed=False).plain
+
+
+def test_an_arm_whose_answers_get_lost_says_so_on_its_line():
+    wires = {"follower": protocol.WireView(asked=9000, retried=31, lately=0.062), "leader left": protocol.WireView()}
+    telemetry = protocol.Telemetry(at=0.0, joints={"a": 1.0}, leader={"left_a": 1.0}, wires=wires)
+    arm = Part("follower", "so101_follower", "/dev/x")
+    assert "1 joint, torque on, 6% retried" in part_line(arm, telemetry, 80).plain
+    assert "retried" not in part_line(Part("leader", "bi_so_leader", "/dev/y", prefix="left_"), telemetry, 80).plain
+    assert [line.plain for line in retried_lines(telemetry)] == ["retried follower 31"]
+    quiet = msgspec.structs.replace(
+        telemetry, wires={"follower": protocol.WireView(asked=900, retried=1, lately=0.002)}
+    )
+    assert "retried" not in part_line(arm, quiet, 80).plain
+    assert not retried_lines(protocol.Telemetry(at=0.0))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from services.bench.profiles import Profile
 from services.live import events as ev
@@ -16,15 +17,20 @@ from services.live.event_log import read_events
 from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import AlarmSource
-from services.live.requests import BenchRequest, Purpose
+from services.live.requests import BenchRequest, Purpose, RecordRequest
+from services.live.snapshots import Snapshot, replay
 from services.sim.servos.emulator import JOINTS, Emulator
+from services.workers import record
 from services.workers.arm.bench_strategy import BenchStrategy
 from services.workers.arm.context import ArmContext
-from services.workers.arm.run_arm import run_armed
+from services.workers.arm.run_arm import Make, run_armed
+from services.workers.arm.strategy import Strategy
+from services.workers.process.context import Context
 from services.workers.process.replies import Received
-from services.workers.process.run_worker import CannotStart
+from services.workers.process.run_worker import CannotStart, End
 from sessions.bench import Motion
-from sessions.models import SessionStatus
+from sessions.models import Episode, SessionStatus
+from sessions.requests import ArmRequest
 from tests.support.phase_walk import Workers
 from tests.support.servos import table
 
@@ -47,21 +53,20 @@ class ServoSession:
     """One session, from connect to disconnect."""
 
     def __init__(self, root: Path, bench: Profile, purpose: Purpose = Purpose.TELEOPERATE, *, fps: int = 30) -> None:
+        request = BenchRequest(data_dir=str(root), profile=bench, purpose=purpose, fps=fps)
+        self._begin(root, request)
+
+    def _begin(self, root: Path, request: ArmRequest) -> None:
         self.workers = Workers(root)
         self.status, self.reason = SessionStatus.RUNNING, ""
-        self._request = BenchRequest(data_dir=str(root), profile=bench, purpose=purpose, fps=fps)
-        self._purpose = purpose
-        self._strategy: BenchStrategy | None = None
+        self.request = request
+        self._strategy: Strategy | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        def load() -> Any:
-            return lambda context, devices: self._make()
-
-        arm_only = self._purpose is not Purpose.TELEOPERATE
         try:
-            self.status, self.reason = run_armed(self.workers.context, self._request, load=load, arm_only=arm_only)
+            self.status, self.reason = self._work()
         except CannotStart as error:
             self.status, self.reason = SessionStatus.ABORTED, str(error)
         except Exception as error:
@@ -69,19 +74,37 @@ class ServoSession:
         finally:
             self.workers.close()
 
-    def _make(self) -> BenchStrategy:
-        strategy = BenchStrategy(self._purpose)
-        if self._purpose is Purpose.TELEOPERATE:
+    def _work(self) -> End:
+        assert isinstance(self.request, BenchRequest)
+        purpose = self.request.purpose
+        strategy = BenchStrategy(purpose)
+        if purpose is Purpose.TELEOPERATE:
             strategy._first = None  # follow by command
-        self._strategy = strategy
-        return strategy
+        return self._run_armed(lambda: lambda context, devices: strategy, arm_only=purpose is not Purpose.TELEOPERATE)
+
+    def _run_armed(self, load: Callable[[], Make], **options: Any) -> End:
+        def seeing() -> Make:
+            make = load()
+
+            def see(context: Context, devices: Any) -> Strategy:
+                self._strategy = make(context, devices)
+                return self._strategy
+
+            return see
+
+        return run_armed(self.workers.context, self.request, load=seeing, **options)
 
     @property
     def context(self) -> ArmContext:
         """The session's arm, once it is there."""
-        until(lambda: hasattr(self._strategy, "_context"), 10)
-        assert self._strategy is not None
-        return self._strategy._context
+        until(lambda: hasattr(self._strategy, "_context"), 20)
+        context: ArmContext = vars(self._strategy)["_context"]
+        return context
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What its events tell, as an operator sees it."""
+        return replay(read_events(self.workers.context.run.events))
 
     @property
     def running(self) -> bool:
@@ -90,7 +113,7 @@ class ServoSession:
 
     def ready(self) -> ServoSession:
         """Connected, and holding or limp."""
-        until(lambda: not self.running or self.workers.mailbox.open, 10)
+        until(lambda: not self.running or self.workers.mailbox.open, 60)  # it imports LeRobot
         assert self.running, self.reason
         return self
 
@@ -142,6 +165,45 @@ class ServoSession:
         """What telemetry says of torque."""
         arm = self.context.arm
         return arm.has_torque and arm.motors.last.all_on
+
+
+class RecordSession(ServoSession):
+    """One recording."""
+
+    def __init__(self, root: Path, bench: Profile, *, fps: int = 30, **options: Any) -> None:
+        asked = {"dataset": "demo", "task": "pick", "episodes": 9, "episode_seconds": 60.0, "reset_seconds": 0.0}
+        self._begin(root, RecordRequest(data_dir=str(root), profile=bench, fps=fps, **asked | options))
+
+    def _work(self) -> End:
+        def run(context: Context, request: Any, *, load: Callable[[], Make], **options: Any) -> End:
+            return self._run_armed(load, **options)
+
+        assert isinstance(self.request, RecordRequest)
+        with patch.object(record, "run_armed", run):
+            return record.body(self.workers.context, self.request)
+
+    def start_take(self) -> None:
+        """Record the next take from now on; some frames of it are there."""
+        number = self.snapshot.take + 1
+        self.do(protocol.StartTake(take=number))
+        self.frames(5)
+
+    def frames(self, more: int) -> None:
+        """Wait until the running take has so many more."""
+        takes = vars(self._strategy)["_recorder"].takes
+        enough = takes.frames + more
+        until(lambda: takes.frames >= enough or not takes.running, 20)
+
+    def end_take(self) -> Episode:
+        """End it; the episode that it became."""
+        self.do(protocol.EndTake(take=self.snapshot.take))
+        return self.episode()
+
+    def episode(self) -> Episode:
+        """What the newest take became."""
+        number = self.snapshot.take
+        until(lambda: any(e.take == number for e in self.snapshot.episodes), 20)
+        return self.snapshot.episodes[-1]
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -20,6 +20,7 @@ from services.workers.arm.motion import Pose
 from services.workers.arm.motors import TorqueProblem
 from services.workers.arm.readings import Readings
 from services.workers.arm.torque_watch import HOLD_ANSWER, TorqueWatch
+from services.workers.arm.wires import Wires
 from services.workers.process.context import Context
 from sessions.models import EndedBy, SessionStatus
 
@@ -39,6 +40,7 @@ class ArmContext:
         self.arm = Arm(devices, profile.motion, fps, guide=strategy.guided_by)
         self.monitor = Monitor(devices, profile, worker.journal, fps)
         self.lapses = Lapses(profile.health)
+        self.wires = Wires(devices, profile.health, worker.journal)
         self.guard = DeviceGuard(
             worker.journal, strategy.recovery, failed=self._device_failed, recovered=self._device_recovered,
             missed=self.lapses.miss, now=self.now,

@@ -154,6 +154,7 @@ class ControlLoop:
                 self._strategy.tick(observation, action)
             context.monitor.update(context.readings.frames, context.arm, pose, context.now())
             context.torque.look(context.now())
+        context.wires.look(context.now())
         self._advance_phase()
         if context.ticks % max(1, context.fps // RATE_HZ) == 0 or context.lockstep:
             self._report()
@@ -242,6 +243,7 @@ class ControlLoop:
             phase_seconds=time.monotonic() - context.since,
             disk_free=context.monitor.disk_free(),
             watchers=self._worker.server.watchers,
+            wires=context.wires.views,
             cameras=context.monitor.views(context.now(), self.context.readings.cameras.missing),
             **self._strategy.telemetry(),
         )

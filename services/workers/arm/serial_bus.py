@@ -22,6 +22,7 @@ from lerobot.motors.feetech import FeetechMotorsBus
 from lerobot.motors.motors_bus import SerialMotorsBus
 
 from services.bench.device_locks import DeviceBusy, DeviceLocks
+from services.health.answers import Answers
 from services.workers.arm.usb_port import NotSure, UsbPort
 
 RETRIES = 2
@@ -88,6 +89,9 @@ class SerialBus:
         """Why the port is not open again, and what to do."""
         self._expects = 0
         """Bytes that the answer to the question in hand carries."""
+        self.answers = Answers()
+        """Since it was connected. A silence counts as one question that was retried to no avail."""
+        self._sent = 0
         self._wire_port()
         self._wire_packets()
 
@@ -121,6 +125,7 @@ class SerialBus:
             if self._gone:
                 self._reopen()
             self._expects = _answer_length(packet)
+            self._sent += 1
             with self._noticing():
                 return send(handler, packet)
 
@@ -261,7 +266,12 @@ class SerialBus:
         """Whether the caller wants to be raised at, and what the call gave."""
         raises = options.get("raise_on_error", True)
         tries = self._tries(options.get("num_retry", 0))
-        return raises, *call(*question, **{**options, "num_retry": tries, "raise_on_error": False})
+        sent = self._sent
+        try:
+            return raises, *call(*question, **{**options, "num_retry": tries, "raise_on_error": False})
+        finally:
+            retried = max(0, self._sent - sent - 1)
+            self.answers = Answers(self.answers.asked + 1, self.answers.retried + retried)
 
     def _keep(self, motor_id: int, error: int) -> None:
         motor = self.bus._id_to_name_dict.get(motor_id)

@@ -38,6 +38,7 @@ class Recorder:
         """Begin take number `take`; `started` is its event."""
         self._context.monitor.take = take
         self._context.lapses.begin()
+        self._context.wires.begin()
         self.takes.start(take, started, accepted=accepted)
         self._flag()
 
@@ -53,9 +54,9 @@ class Recorder:
     def end(self, reason: EndedBy, ended: ev.Event) -> None:
         """End the running take and have it saved; returns at once. `ended` is its event."""
         take = self.takes.running
-        for flag in self._context.lapses.flags:
+        for flag in self._context.lapses.flags + self._context.wires.flags:
             self.takes.flag(flag)
-        self.takes.end(reason, ended)
+        self.takes.end(reason, ended, retried=self._context.wires.retried)
         self._context.monitor.take = 0
         self._context.notify_devices("take_ended", take)
 

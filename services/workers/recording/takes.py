@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -86,8 +86,8 @@ class Takes:
         if self.running:
             self._flags.add(flag)
 
-    def end(self, reason: EndedBy, ended: ev.Event) -> None:
-        """End the running take and have it saved; returns at once."""
+    def end(self, reason: EndedBy, ended: ev.Event, *, retried: Mapping[str, int] | None = None) -> None:
+        """End the running take and have it saved; returns at once. `retried`: how often each arm was asked again."""
         take, frames, flags = self.running, self.frames, tuple(sorted(self._flags))
         if reason in SPOILED:
             flags = (*flags, reason.value)
@@ -96,7 +96,7 @@ class Takes:
         self.running, at = 0, time.perf_counter()
         self._journal.emit(ended)
         self.saving = take
-        self._jobs.put(lambda: self._save(take, frames, flags, at))
+        self._jobs.put(lambda: self._save(take, frames, flags, at, dict(retried or {})))
 
     def has(self, take: int) -> bool:
         """Whether take `take` is running, being saved or saved."""
@@ -170,7 +170,9 @@ class Takes:
             self._alarmed = True
             self._journal.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=lost, answer="no take would be saved"))
 
-    def _save(self, take: int, frames: int, flags: tuple[str, ...], ended: float) -> None:
+    def _save(
+        self, take: int, frames: int, flags: tuple[str, ...], ended: float, retried: dict[str, int] | None = None
+    ) -> None:
         try:
             if not frames:
                 self._dataset.discard()
@@ -188,6 +190,7 @@ class Takes:
                     accepted=accepted,
                     save_ms=1000 * (time.perf_counter() - ended),
                     flags=saved.flags,
+                    retried=retried or {},
                 )
             )
             self._clear_alarm()

@@ -152,7 +152,7 @@ def test_a_bench_sets_its_own_thresholds() -> None:
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("health.blak.mean=1", "health.blak: no such check; there are: black, frozen, late, slow, stuck"),
+        ("health.blak.mean=1", "health.blak: no such check; there are: black, frozen, late, lossy, retried, "),
         ("health.black.men=1", "health.black: Object contains unknown field `men`"),
         ("health.stuck.degrees=-3", "health.stuck: degrees must be a number not below 0, not -3.0"),
         ("health.slow=fast", "health.slow must be a table such as"),

@@ -99,6 +99,18 @@ def test_a_recordings_page_marks_episodes_and_says_why_some_are_flagged() -> Non
     ]
 
 
+def test_how_often_an_arm_was_asked_again_stands_at_its_episode_and_a_trials_flags_on_its_page() -> None:
+    flags = ("follower retried 14",)
+    noisy = Episode(index=0, take=1, frames=200, seconds=6.7, flags=flags, retried={"follower": 14, "leader": 1})
+    made = page(a_session(SessionKind.RECORD, target=5, episodes=(noisy,), dataset="cubes"), UTC)
+    assert section(made, "episodes")[0].text == "6.7 s, retried: follower 14, leader 1"
+    assert [row.text for row in rows(made, "flagged")] == ["episode 0: follower retried 14"]
+    trials = (Trial(index=1, verdict=Verdict.VOID), Trial(index=2, verdict=Verdict.SUCCESS, episode_index=0))
+    tried = Episode(index=0, take=2, frames=200, seconds=6.7, flags=flags)
+    made = page(a_session(SessionKind.EVAL, episodes=(tried,), trials=trials), UTC)
+    assert [row.text for row in rows(made, "flagged")] == ["trial 1: follower retried 14"]
+
+
 def test_an_evaluations_page_has_the_interval_as_numbers_and_every_trial() -> None:
     trials = (
         Trial(index=1, verdict=Verdict.SUCCESS, ended_by="verdict", judge="tg", episode_index=0, seconds=6.2),
