@@ -44,6 +44,9 @@ def connect_arm(device: Any, name: str, table: Mapping[str, Any], locks: DeviceL
                 device.connect(calibrate=False)
                 reason = "" if device.is_calibrated else uncalibrated(device, name, table)
             break
+        except DeviceProblem:  # the console's own: trying again changes nothing
+            close_ports(device)
+            raise
         except Exception as error:  # drivers raise what they like
             torque = Motors(device, name).torque() if buses and all(bus.is_connected for bus in buses) else None
             close_ports(device)

@@ -31,6 +31,7 @@ from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
 from services.workers.arm.parts import Cameras, arm_name, arms_of, buses_of, check_robot
 from services.workers.arm.remedies import shared_ports
+from services.workers.arm.swapped import SwapCheck, Swapped, check_before_configuring
 from services.workers.process.environment import load_libusb
 from sessions.bench import ARM_CONFIG, CameraPlace, arm_prefix, arm_tables, camera_places, without_cameras
 from sessions.facts import BenchConnected
@@ -120,6 +121,9 @@ def connect(
     if check is not None and not absent:
         check(robot)
     leave_torque_alone(robot)
+    swapped = SwapCheck(profile, robot, teleop)
+    for device in (robot, teleop):
+        check_before_configuring(device, swapped)
     cameras = Cameras(robot)
     connected = _connect_cameras(cameras, absent, progress)
     if fits is not None:
@@ -134,7 +138,7 @@ def connect(
             connect_arm(teleop, "leader", profile.teleop, locks)
         take_hold(robot)
     except DeviceProblem as problem:
-        whole = f"{problem}{as_found(robot)}"
+        whole = str(problem) if isinstance(problem, Swapped) else f"{problem}{as_found(robot)}"
         disconnect(Devices(robot, teleop), cut_torque=False)
         raise DeviceProblem(whole) from problem
     ports = [str(getattr(bus, "port", "")) for device in (robot, teleop) for bus in buses_of(device).values()]
