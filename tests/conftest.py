@@ -41,8 +41,9 @@ def zygote() -> Iterator[Zygote]:
 
 @pytest.fixture
 def quick_rig(rig: Rig, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
-    """A rig whose workers start in a moment."""
+    """A rig whose workers start in a moment, those of its console, too."""
     monkeypatch.setattr(services.live.launch, "spawn", zygote.spawn)
+    rig.console = zygote.console
     return rig
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.demo_desk import CONSOLE
+from tests.support.rig import CONSOLE
 from tests.support.terminal import Terminal
 
 

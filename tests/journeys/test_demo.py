@@ -53,7 +53,8 @@ def test_the_demo_has_the_keys_of_its_lab_toml_or_says_what_is_wrong_with_them(d
     assert screen.wait(10) == 0
 
 
-def test_a_new_operator_records_rejects_finds_the_session_and_notes_it(demo: DemoDesk) -> None:
+def test_a_new_operator_records_rejects_finds_the_session_and_notes_it(cold_demo: DemoDesk) -> None:
+    demo = cold_demo
     screen = demo.open()
     run = demo.start_recording(screen, dataset="first", episodes="2", seconds="8")
     demo.follow(screen, run)

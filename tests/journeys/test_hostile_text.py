@@ -19,7 +19,8 @@ from services.live import events as ev
 from services.live.reasons import AlarmSource
 from sessions.models import EndedBy, SessionKind, Verdict
 from tests import ROOT
-from tests.support.demo_desk import CONSOLE, DemoDesk
+from tests.support.demo_desk import DemoDesk
+from tests.support.rig import CONSOLE
 from tests.support.runs import ended, saved, session_id, started, write_run
 from tests.support.terminal import Terminal
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,10 +16,8 @@ from services.live.phases import Phase
 from services.live.running import live_runs
 from tests import ROOT
 from tests.support.replay import puts_the_cube_into_the_bowl
-from tests.support.rig import Rig, gone, wait_until
+from tests.support.rig import CONSOLE, Rig, gone, wait_until
 from tests.support.terminal import Terminal
-
-LAB = [sys.executable, "-m", "console"]
 
 SMALL = [
     f"--set=robot.cameras.{camera}.{key}={value}"
@@ -31,7 +28,7 @@ SMALL = [
 
 def lab(rig: Rig, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [*LAB, "--data-dir", str(rig.folder.root), *arguments]
+    command = [*rig.console, "--data-dir", str(rig.folder.root), *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=120, env=environment, cwd=cwd or rig.folder.root
     )
@@ -111,7 +108,8 @@ def test_a_robot_bench_wants_a_person_at_a_terminal(rig: Rig, tmp_path: Path) ->
     assert "starts by a key" in done.stderr
 
 
-def test_hold_rest_and_release_go_on_from_one_another(rig: Rig) -> None:
+def test_hold_rest_and_release_go_on_from_one_another(quick_rig: Rig) -> None:
+    rig = quick_rig
     held = lab(rig, "hold")
     assert held.returncode == 0, held.stderr
     assert rig.world().state().torque
@@ -126,7 +124,8 @@ def test_hold_rest_and_release_go_on_from_one_another(rig: Rig) -> None:
     assert not rig.world().state().torque
 
 
-def test_the_session_that_has_the_arm_obeys_whatever_the_name_of_its_bench(rig: Rig) -> None:
+def test_the_session_that_has_the_arm_obeys_whatever_the_name_of_its_bench(quick_rig: Rig) -> None:
+    rig = quick_rig
     assert lab(rig, "hold").returncode == 0
     run = live_runs(rig.folder)[0]
     held = lab(rig, "--bench", "sim-state", "hold")
@@ -140,7 +139,8 @@ def test_the_session_that_has_the_arm_obeys_whatever_the_name_of_its_bench(rig: 
     assert [path.name for path in rig.folder.runs.iterdir()] == [run.id], "no other session began"
 
 
-def test_teach_prints_the_measured_pose_as_a_line_of_lab_toml(rig: Rig) -> None:
+def test_teach_prints_the_measured_pose_as_a_line_of_lab_toml(quick_rig: Rig) -> None:
+    rig = quick_rig
     import tomllib
 
     done = lab(rig, "rest", "--teach")
@@ -149,9 +149,10 @@ def test_teach_prints_the_measured_pose_as_a_line_of_lab_toml(rig: Rig) -> None:
     assert set(pose) == set(rig.profile().motion.rest)
 
 
-def test_ctrl_c_saves_the_take_goes_to_rest_and_ends_as_aborted(rig: Rig) -> None:
+def test_ctrl_c_saves_the_take_goes_to_rest_and_ends_as_aborted(quick_rig: Rig) -> None:
+    rig = quick_rig
     record = ["record", "--dataset", "c", "--task", "pick_place", "--episodes", "5", *SMALL]
-    terminal = Terminal([*LAB, "--data-dir", str(rig.folder.root), *record], cwd=ROOT)
+    terminal = Terminal([*rig.console, "--data-dir", str(rig.folder.root), *record], cwd=ROOT)
     try:
         terminal.wait_for("recording", 60)
         time.sleep(0.5)  # of one frame no episode is made
@@ -166,9 +167,10 @@ def test_ctrl_c_saves_the_take_goes_to_rest_and_ends_as_aborted(rig: Rig) -> Non
     assert not rig.world().state().torque
 
 
-def test_a_second_ctrl_c_detaches_and_the_session_goes_on(rig: Rig) -> None:
+def test_a_second_ctrl_c_detaches_and_the_session_goes_on(quick_rig: Rig) -> None:
+    rig = quick_rig
     record = ["record", "--dataset", "d", "--task", "pick_place", "--episodes", "5", *SMALL]
-    terminal = Terminal([*LAB, "--data-dir", str(rig.folder.root), *record], cwd=ROOT)
+    terminal = Terminal([*rig.console, "--data-dir", str(rig.folder.root), *record], cwd=ROOT)
     try:
         terminal.wait_for("recording", 60)
         terminal.press("ctrl+c", "ctrl+c")
@@ -183,7 +185,7 @@ def test_a_second_ctrl_c_detaches_and_the_session_goes_on(rig: Rig) -> None:
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = subprocess.run(
-        [*LAB, "--data-dir", str(tmp_path / "file"), "hold"], capture_output=True, text=True, cwd=ROOT, timeout=60
+        [*CONSOLE, "--data-dir", str(tmp_path / "file"), "hold"], capture_output=True, text=True, cwd=ROOT, timeout=60
     )
     assert done.returncode == 1
     assert "cannot be written" in done.stderr

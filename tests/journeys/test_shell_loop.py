@@ -17,7 +17,7 @@ from services.live.event_log import is_live
 from services.live.phases import Phase
 from services.live.running import live_runs
 from sessions.models import SessionStatus
-from tests.journeys.test_shell import LAB, ROOT, lab
+from tests.journeys.test_shell import ROOT, lab
 from tests.support import trainings
 from tests.support.evaluating import checkpoint
 from tests.support.rig import Rig, gone, wait_until
@@ -77,10 +77,12 @@ def test_eval_makes_the_trials_and_tells_each_verdict_and_the_tally(rig: Rig) ->
     assert "tiny @ 000010  0 success 2 failure 0 % [0, 66]" in lab(rig, "sessions", "--kind", "eval").stdout
 
 
-def test_a_hold_from_another_terminal_leaves_the_arm_holding_and_the_trial_to_a_person(rig: Rig) -> None:
-    asked = [*LAB, "--data-dir", str(rig.folder.root), *STATE, "eval", "--task", "pick_place", "--trial-seconds", "60"]
-    asked += ["--checkpoint", str(checkpoint(rig)), "--trials", "1", "--judge", "oracle"]
-    verb = subprocess.Popen(asked, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+def test_a_hold_from_another_terminal_leaves_the_arm_holding_and_the_trial_to_a_person(quick_rig: Rig) -> None:
+    rig = quick_rig
+    asked = [*STATE, "eval", "--task", "pick_place", "--trial-seconds", "60", "--checkpoint", str(checkpoint(rig))]
+    asked += ["--trials", "1", "--judge", "oracle"]
+    command = [*rig.console, "--data-dir", str(rig.folder.root), *asked]
+    verb = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: bool(live_runs(rig.folder)), 30)
         run = live_runs(rig.folder)[0]
@@ -95,9 +97,10 @@ def test_a_hold_from_another_terminal_leaves_the_arm_holding_and_the_trial_to_a_
     assert is_live(run) and rig.snapshot(run).phase is Phase.HELD
 
 
-def test_ctrl_c_on_train_stops_with_a_checkpoint(rig: Rig) -> None:
+def test_ctrl_c_on_train_stops_with_a_checkpoint(quick_rig: Rig) -> None:
+    rig = quick_rig
     trainings.make_dataset(rig.folder)
-    command = [*LAB, "--data-dir", str(rig.folder.root), *TRAIN, "--steps", "100000"]
+    command = [*rig.console, "--data-dir", str(rig.folder.root), *TRAIN, "--steps", "100000"]
     terminal = Terminal(command, cols=160, cwd=ROOT)
     try:
         terminal.wait_for("/100,000  loss", 90)

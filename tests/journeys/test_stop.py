@@ -17,9 +17,11 @@ from services.live.phases import Phase
 from services.live.running import live_runs
 from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal
+from tests.support.zygote import Zygote
 
 AFTER = [b"", b" ", b"p", b"g", b"\r", b"[", b"\x1b[A", b"\x1bOR", b"r"]
 F12 = b"\x1b[24~"
+BLOCK_S = 2.5
 DELAYS_MS = (0, 20, 80, 200, 400, 600)
 
 
@@ -74,10 +76,17 @@ def test_esc_followed_by_any_key_holds_through_a_real_tmux_client(demo: DemoDesk
     held(demo, screen, run, "x")
 
 
-def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(demo: DemoDesk) -> None:
+def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(demo: DemoDesk, zygote: Zygote) -> None:
     demo.folder.root.mkdir(parents=True)
     (demo.folder.root / "lab.toml").write_text('[keymap]\n"stop" = "f12"\n', "utf-8")
-    arguments = [sys.executable, "-m", "tests.journeys.blocked_console", str(demo.folder.root)]
+    arguments = [
+        sys.executable,
+        "-m",
+        "tests.journeys.blocked_console",
+        str(demo.folder.root),
+        str(BLOCK_S),
+        zygote.orders,
+    ]
     from tests import ROOT
 
     screen = Terminal(arguments, env={"PYTHONPATH": str(ROOT)}, cwd=demo.folder.root)
@@ -86,13 +95,13 @@ def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(dem
     demo.follow(screen, run)
     for key in (b"x", b"\x1b", F12):
         screen.kill(signal.SIGUSR1)
-        time.sleep(0.1)  # well inside the five seconds, and before the heartbeat is missed
+        time.sleep(0.1)  # well inside those seconds, and before the heartbeat is missed
         began = time.monotonic()
         screen.write(key)
         screen.wait_until(lambda: demo.state(run).phase is Phase.HELD, 0.5, f"{key!r} waits for the loop")
         assert time.monotonic() - began < 0.6
         assert "stop" in demo.state(run).held or "key" in demo.state(run).held, demo.state(run).held
-        time.sleep(6)
+        time.sleep(BLOCK_S + 0.5)
         resume(demo, screen, run)
     screen.press("R")
     screen.wait_for("torque", 5)

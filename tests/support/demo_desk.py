@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,22 +15,21 @@ from services.live.phases import Phase
 from services.live.running import live_runs
 from services.live.snapshots import Snapshot, replay
 from tests import ROOT
+from tests.support.rig import CONSOLE
 from tests.support.terminal import Terminal
-
-CONSOLE = [sys.executable, "-m", "console"]
 
 
 class DemoDesk:
-    """One operator at the simulated bench. Several consoles may sit at it."""
+    """One operator at the simulated bench. Several consoles may sit at it. `console` is the command that starts one."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, console: list[str] = CONSOLE) -> None:
+        self.home, self.console = home, console
         self.folder = DataFolder(home / "demo")
         self.terminals: list[Terminal] = []
 
     def open(self, *arguments: str, cols: int = 120, rows: int = 40, wrap: list[str] | None = None) -> Terminal:
         """Start a console: the demo, or with arguments another verb on the demo's data folder."""
-        command = [*CONSOLE, *(arguments or ("demo",))]
+        command = [*self.console, *(arguments or ("demo",))]
         environment = {"LAB_CONSOLE_HOME": str(self.home), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
         terminal = Terminal([*(wrap or []), *command], cols=cols, rows=rows, env=environment, cwd=self.home.parent)
         self.terminals.append(terminal)

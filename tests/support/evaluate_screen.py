@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 
 from services.folders import RunFolder
 from services.live.phases import Phase
 from services.live.running import live_runs
-from tests import ROOT
+from tests.support.checkpoints import make_checkpoint
 from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal
 
-POLICY = """
-import sys
-from pathlib import Path
-from tests.support.checkpoints import make_checkpoint
-make_checkpoint(Path(sys.argv[1]))
-"""
 PATIENCE_S = 240
 
 
 def start_evaluation(desk: DemoDesk, reading_s: float = 0.0) -> tuple[Terminal, RunFolder]:
     """The form as it fills itself in, one Enter per field, after `reading_s` seconds."""
     checkpoint = desk.folder.root / "outputs" / "train" / "tiny" / "checkpoints" / "000010"
-    subprocess.run([sys.executable, "-c", POLICY, str(checkpoint)], check=True, cwd=ROOT)
+    make_checkpoint(checkpoint)
     screen = desk.open("--data-dir", str(desk.folder.root), "--bench", "sim-state")
     screen.wait_for("F3", 60)
     screen.write(b"\x1b[15~")

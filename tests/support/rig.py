@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -26,6 +27,7 @@ from services.workers.arm.lapses import LATE
 from sessions.models import Episode
 
 START_S = 60.0
+CONSOLE = [sys.executable, "-m", "console"]
 
 
 class Rig:
@@ -33,6 +35,8 @@ class Rig:
 
     def __init__(self, root: Path) -> None:
         self.folder = DataFolder(root.resolve()).create()
+        self.console = CONSOLE
+        """The command that starts `lab-console`."""
 
     def profile(self, *settings: str) -> Profile:
         """The simulated bench with settings."""

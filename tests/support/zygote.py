@@ -1,7 +1,8 @@
 """Workers that start in a moment: forked from a process that has LeRobot loaded already.
 
-The worker is the real one, with its own session, log and socket; only its imports are shared. Tests that need
-many workers use it; the journeys start them as the console does. The console's own warm worker (`services.live.warm`)
+The worker is the real one, with its own session, log and socket; only its imports are shared, which take eight seconds
+of a core. One journey of each kind starts its worker as the console does; the others, and tests that need many workers,
+use this. The console's own warm worker (`services.live.warm`)
 is used once and forks nothing, which is safer and too slow for a hundred tests; both load the same modules.
 """
 
@@ -12,11 +13,12 @@ import os
 import socket
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+import services.live.launch
 from services.folders import RunFolder
-from services.workers.warm import LOADS, SIMULATED
 from tests import ROOT
 
 
@@ -32,17 +34,36 @@ class Zygote:
         assert self._process.stdout is not None
         assert self._process.stdout.readline().strip() == "ready"
 
+    @property
+    def orders(self) -> str:
+        """Where another process writes to, too: `fork_workers` there."""
+        assert self._process.stdin is not None
+        return f"/proc/{os.getpid()}/fd/{self._process.stdin.fileno()}"
+
+    @property
+    def console(self) -> list[str]:
+        """The command that starts `lab-console` with workers of this zygote."""
+        return [sys.executable, "-m", "tests.support.quick_console", self.orders]
+
     def spawn(self, run: RunFolder, module: str) -> None:
         """Fork a worker for `run`."""
-        assert self._process.stdin is not None
-        set_here = {k: v for k, v in os.environ.items() if k.startswith("LAB_CONSOLE_")}
-        self._process.stdin.write(json.dumps([module, str(run.root), set_here]) + "\n")
-        self._process.stdin.flush()
+        _order(self.orders, run, module)
 
     def close(self) -> None:
         """Let the warm process go; its workers live on."""
         self._process.kill()
         self._process.wait()
+
+
+def fork_workers(orders: str) -> None:
+    """Let this process start its workers through the zygote whose input is at `orders`."""
+    services.live.launch.spawn = partial(_order, orders)
+
+
+def _order(orders: str, run: RunFolder, module: str) -> None:
+    set_here = {k: v for k, v in os.environ.items() if k.startswith("LAB_CONSOLE_")}
+    with open(orders, "w") as pipe:  # one short write: those of several processes stay whole
+        pipe.write(json.dumps([module, str(run.root), set_here]) + "\n")
 
 
 def _become_worker(module: str, run: str) -> int:
@@ -123,6 +144,7 @@ def main() -> None:
     import services.workers.training.training_run
     import tests.policies.modeling_copycat
     import tests.support.stripedcamera
+    from services.workers.warm import LOADS, SIMULATED
 
     for name in (*LOADS, *SIMULATED):
         import_module(name)
