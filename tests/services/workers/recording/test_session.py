@@ -225,13 +225,13 @@ async def test_a_black_camera_is_alarmed_within_a_second_and_flags_the_take(quic
     async with quick_rig.attached(run) as link:
         await follow(link)
         await take(link)
-        alarm = quick_rig.events(run, ev.CameraAlarmed)[0]
-        assert (alarm.camera, alarm.state, alarm.take) == ("overhead", "black", 1)
+        (alarm,) = (a for a in quick_rig.events(run, ev.CameraAlarmed) if a.state == "black")
+        assert (alarm.camera, alarm.take) == ("overhead", 1)
         began = quick_rig.events(run, ev.TakeStarted)[0].at
         assert 0.8 < alarm.since - began < 1.3
         assert alarm.at - alarm.since < 1.0
         state = await finish(link)
-    assert flags(state.episodes[0]) == ("overhead black",)
+    assert "overhead black" in flags(state.episodes[0])
 
 
 async def test_a_reading_that_fails_once_does_not_end_a_take_and_flags_its_episode(quick_rig: Rig) -> None:
@@ -344,16 +344,19 @@ async def test_telemetry_shows_joints_rate_and_pictures_of_the_size_asked_for(qu
     async with quick_rig.attached(run, on_telemetry=seen.append) as link:
         await say(link, protocol.SetPreviews(sizes={"wrist": (30, 20)}))
         await follow(link)
-        await asyncio.sleep(2.5)
+        await link.until(lambda _: bool(seen) and 29 < seen[-1].loop_hz < 31 and told_regularly(seen), 20)
         last = seen[-1]
         assert set(last.joints) == set(last.leader) == set(quick_rig.small().motion.rest)
-        assert 29 < last.loop_hz < 31
         assert last.cameras["wrist"].state == "lit"
         assert (last.cameras["wrist"].width, len(last.cameras["wrist"].rgb)) == (30, 30 * 20 * 3)
         assert last.cameras["overhead"].rgb == b""
-        rate = len([t for t in seen if t.at > last.at - 2]) / 2
-        assert 3.5 <= rate <= 6.5
         await finish(link)
+
+
+def told_regularly(seen: list[protocol.Telemetry]) -> bool:
+    """Five times a second, for two seconds."""
+    lately = [t.at for t in seen if t.at > seen[-1].at - 2]
+    return seen[-1].at - seen[0].at > 2 and 7 <= len(lately) <= 13
 
 
 async def test_a_worker_that_does_not_answer_is_replaced_by_one_that_holds(quick_rig: Rig) -> None:
