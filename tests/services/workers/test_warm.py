@@ -199,7 +199,7 @@ def test_one_that_cannot_load_says_why_in_its_log_only(kept: Rig, capfd: pytest.
 def test_an_order_that_comes_while_it_still_loads_is_taken(kept: Rig) -> None:
     process = keep(kept)
     run = kept.record()
-    wait_until(lambda: run.events.exists() and kept.snapshot(run).started is not None, 10)
+    wait_until(lambda: run.events.exists() and kept.snapshot(run).started is not None, 20)
     assert kept.pid(run) == process.pid
     os.kill(process.pid, signal.SIGTERM)
     wait_until(lambda: is_gone(process), 60)
@@ -223,7 +223,7 @@ class Began:
         self.warm_pid = int(self._line())
         if self.warm_pid:
             wait_loaded(self.rig.folder, LOADED, "loaded LeRobot")
-            wait_until(lambda: len(psutil.Process(self.warm_pid).children()) <= 1, 10, "the world's starter stays")
+            wait_until(lambda: len(psutil.Process(self.warm_pid).children()) <= 1, 20, "the world's starter stays")
             self.policy = psutil.Process(self.warm_pid).children()
         assert self.console.stdin is not None
         self.console.stdin.write("demo\n")
@@ -343,7 +343,7 @@ def test_an_evaluation_and_a_bench_session_begin_warm_once_each(kept: Rig) -> No
     policy = checkpoint(kept, cube=False, cameras={"wrist": (96, 72)})
     process = keep(kept, policy="act")
     wait_loaded(kept.folder, LOADED, "loaded act")
-    wait_until(lambda: len(process.children()) == 1, 10, "the world's starter stays")
+    wait_until(lambda: len(process.children()) == 1, 20, "the world's starter stays")
     [loaded] = process.children()
     run = evaluate(kept, kept.small(), policy=policy, lockstep=False)
     wait_until(lambda: is_live(run) and kept.snapshot(run).phase is Phase.IDLE, 60)

@@ -49,7 +49,7 @@ class Bench:
             self.back.search(name, "read thread is not running")
 
     def says(self, text: str) -> None:
-        until(lambda: text in self.back.trouble.args[0], 3)
+        until(lambda: text in self.back.trouble.args[0], 20)
 
     def returns(self) -> None:
         def all_back() -> bool:

@@ -335,7 +335,7 @@ def test_an_arm_that_is_silent_for_a_moment_ends_nothing(bench: Emulator, sessio
     bench.do(control.Silence(arm=arm, seconds=0.55))
     until(lambda: any(flag.startswith(f"{arm} missed ") for flag in session.context.lapses.flags))
     bench.do(control.Hand(arm="leader", ticks=dict.fromkeys(range(1, 7), START + 100.0)))
-    until(lambda: session.context.pose["shoulder_pan"] == pytest.approx(100 * 360 / 4095, abs=0.5), 5)
+    until(lambda: session.context.pose["shoulder_pan"] == pytest.approx(100 * 360 / 4095, abs=0.5), 20)
     assert session.context.phase is Phase.READY and session.alarms(AlarmSource(arm)) == []
     assert any(flag.startswith("late periods ") for flag in session.context.lapses.flags), "rows are missing"
 

@@ -245,7 +245,7 @@ def test_a_full_queue_costs_no_time_and_the_video_keeps_step(root: Path, monkeyp
     dataset = open_demo(root, encoder=EncoderSettings(queue=3))
     started = time.perf_counter()
     add_take(dataset, 8)
-    assert time.perf_counter() - started < 0.1  # LeRobot would wait 0.1 s ten times
+    assert time.perf_counter() - started < 0.5  # LeRobot would wait 0.1 s ten times
     assert dataset.encoder_queue() == (3, 3)
     assert dataset.dropped == dict.fromkeys(dataset._video_keys, 5)
     gate.open.set()

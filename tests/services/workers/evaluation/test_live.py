@@ -127,7 +127,7 @@ async def test_a_killed_policy_process_holds_the_arm_and_the_next_trial_loads_it
         await start(link)
         await link.until(lambda s: link.telemetry is not None and link.telemetry.take_frames > 5, 30)
         policy_process(quick_rig.pid(run)).kill()
-        state = await link.until(lambda s: s.pending is not None and bool(s.alarms), 5)
+        state = await link.until(lambda s: s.pending is not None and bool(s.alarms), 20)
         assert (state.trials[-1].ended_by, state.alarms[-1].source) == ("failed", "policy")
         assert "the policy process ended" in state.alarms[-1].text
         assert is_live(run)
@@ -138,7 +138,7 @@ async def test_a_killed_policy_process_holds_the_arm_and_the_next_trial_loads_it
         policy = policy_process(quick_rig.pid(run))
         await finish(link)
     wait_until(gone(run))
-    wait_until(lambda: not policy.is_running(), 5, "the policy process outlives its session")
+    wait_until(lambda: not policy.is_running(), 20, "the policy process outlives its session")
 
 
 async def test_a_policy_process_that_hangs_is_replaced_for_the_next_trial(quick_rig: Rig) -> None:
@@ -173,7 +173,7 @@ async def test_a_policy_dies_with_the_worker_that_holds_the_arm(quick_rig: Rig) 
     async with quick_rig.attached(run):
         policy = policy_process(quick_rig.pid(run))
         os.kill(quick_rig.pid(run), signal.SIGKILL)
-        wait_until(lambda: not policy.is_running() or policy.status() == psutil.STATUS_ZOMBIE, 5)
+        wait_until(lambda: not policy.is_running() or policy.status() == psutil.STATUS_ZOMBIE, 20)
 
 
 async def test_without_its_console_the_arm_holds_and_the_trial_stays_pending(quick_rig: Rig) -> None:
@@ -195,7 +195,7 @@ async def test_a_console_that_hangs_while_the_arm_sets_out_is_noticed(quick_rig:
     run = evaluate(quick_rig, **REAL_TIME)
     async with quick_rig.attached(run) as link:
         await press(link, lambda: protocol.StartTrial(trial=1))
-        await link.until(lambda s: s.phase is Phase.ALIGNING, 5)
+        await link.until(lambda s: s.phase is Phase.ALIGNING, 20)
     wait_until(lambda: quick_rig.snapshot(run).phase is Phase.HELD, 5)
     assert not quick_rig.snapshot(run).trials, "it had not begun"
 

@@ -180,7 +180,7 @@ async def test_a_verdict_can_be_taken_back_until_the_next_trial_starts(quick_rig
         await trial(link, Verdict.FAILURE)
         undoing = evaluation.undo(link)
         assert undoing is not None and (await undoing).ok
-        state = await link.until(lambda s: s.phase is Phase.RESTED, 5)
+        state = await link.until(lambda s: s.phase is Phase.RESTED, 20)
         assert state.pending is not None and state.pending.index == 1
         assert "waits for its verdict" in await refused(link, protocol.StartTrial(trial=2))
         assert "no verdict to take back" in await refused(link, protocol.UndoVerdict(trial=1))
@@ -236,7 +236,7 @@ async def test_without_a_taught_rest_pose_the_arm_holds_and_trials_go_on(quick_r
         await start(link)
         await pending(link)
         await say(link, protocol.JudgeTrial(trial=1, verdict=Verdict.SUCCESS))
-        await link.until(lambda s: s.phase is Phase.IDLE, 5)
+        await link.until(lambda s: s.phase is Phase.IDLE, 20)
         await start(link)
         await say(link, protocol.Stop())
         await say(link, protocol.JudgeTrial(trial=2, verdict=Verdict.VOID))
@@ -288,7 +288,7 @@ async def test_an_absurd_policy_never_gets_the_arm(quick_rig: Rig) -> None:
 async def joints(link: Link) -> dict[str, float]:
     """Where the arm is, as the next telemetry tells."""
     link.telemetry = None
-    await link.until(lambda _: link.telemetry is not None, 5)
+    await link.until(lambda _: link.telemetry is not None, 20)
     assert link.telemetry is not None
     return dict(link.telemetry.joints)
 
@@ -364,10 +364,10 @@ async def test_what_no_arm_should_do_is_held_and_the_trial_has_failed(quick_rig:
         await start(link)
         state = await pending(link)
         assert (state.phase, state.trials[-1].ended_by, state.trials[-1].frames) == (Phase.JUDGING, "failed", 10)
-        state = await link.until(lambda s: bool(s.alarms), 5)
+        state = await link.until(lambda s: bool(s.alarms), 20)
         assert words in state.alarms[-1].text and words in state.trials[-1].why
         state = await judge(link, 1, Verdict.FAILURE)
-        await link.until(lambda s: bool(s.episodes), 10)
+        await link.until(lambda s: bool(s.episodes), 20)
         assert state.started is not None
         mark = read_marks(Path(state.started.dataset_root))[0]
         assert (mark.accepted, without_late(mark.flags)) == (False, ("failed",))

@@ -117,7 +117,7 @@ async def test_what_happens_before_the_worker_knows_of_a_console_reaches_it_all_
     worker.journal.commit(ev.TakeStarted(take=1))  # after the file was read, before the worker sends this console any
     assert (await link.until(lambda s: s.take == 1, 5)).take == 1
     worker.journal.emit(ev.TakeStarted(take=2))
-    await link.until(lambda s: s.take == 2, 5)
+    await link.until(lambda s: s.take == 2, 20)
     assert [e.take for e in told if isinstance(e, ev.TakeStarted)] == [1, 2]
     await link.close()
 
@@ -181,7 +181,7 @@ async def test_the_id_of_a_malformed_command_comes_back(worker: Worker) -> None:
 async def test_a_line_over_the_limit_ends_that_connection_only(worker: Worker, anna: Link) -> None:
     reader, writer = await asyncio.open_unix_connection(str(worker.run.socket))
     writer.write(b"x" * (protocol.LINE_LIMIT + 10) + b"\n")
-    said = await asyncio.wait_for(reader.read(), 5)
+    said = await asyncio.wait_for(reader.read(), 20)
     assert b"bytes" in said
     writer.close()
     assert (await anna.ask(protocol.Stop())).ok
@@ -194,12 +194,12 @@ async def test_a_training_of_fifty_thousand_episodes_reaches_whoever_watches(wor
     )  # fmt: skip
     assert len(protocol.encode(started)) < protocol.LINE_LIMIT / 2
     worker.journal.emit(started)
-    state = await anna.until(lambda s: s.training is not None, 5)
+    state = await anna.until(lambda s: s.training is not None, 20)
     assert state.training is not None and len(state.training.started.episodes) == 50_000
     late = Link(worker.run, name="late")
     assert (await late.attach()).training == state.training
     worker.journal.emit(ev.TakeStarted(take=1))
-    assert await late.until(lambda s: s.take == 1, 5)
+    assert await late.until(lambda s: s.take == 1, 20)
     await late.close()
     assert not anna.lost
 
@@ -214,7 +214,7 @@ async def test_events_told_before_and_after_attaching_are_seen_once_each(worker:
         worker.journal.emit(ev.TakeStarted(take=number + 1))
         await asyncio.sleep(0)
     await attaching
-    await link.until(lambda s: s.take == 100, 5)
+    await link.until(lambda s: s.take == 100, 20)
     assert link.snapshot.last_seq == 101
     assert seen == sorted(set(seen))
     await link.close()
@@ -231,7 +231,7 @@ async def test_a_client_that_does_not_read_loses_telemetry_and_delays_nobody(wor
         worker.server.telemetry(lambda sizes: picture)
         worker.journal.emit(ev.TakeStarted(take=number + 1))
         await asyncio.sleep(0)
-    await anna.until(lambda s: s.take == 200, 10)
+    await anna.until(lambda s: s.take == 200, 20)
     assert time.monotonic() - began < 10
     assert (await anna.ask(protocol.Stop())).ok
     deaf.close()
@@ -264,7 +264,7 @@ async def test_preview_sizes_are_each_client_s_own(worker: Worker, anna: Link) -
 async def test_the_end_of_the_worker_is_told_with_everything_that_went_before(worker: Worker, anna: Link) -> None:
     worker.journal.commit(ev.PhaseChanged(phase="idle"))
     worker.journal.commit(ev.SessionEnded(status=SessionStatus.FINISHED, reason="done"))
-    state = await anna.until(lambda s: not s.running, 5)
+    state = await anna.until(lambda s: not s.running, 20)
     assert (state.phase, state.end_reason) == (Phase.ENDED, "done")
 
 

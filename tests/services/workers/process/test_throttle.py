@@ -185,7 +185,7 @@ async def test_a_stop_is_obeyed_however_long_its_reason_is(worker: Worker) -> No
 async def test_an_event_over_the_limit_costs_nobody_the_connection(worker: Worker, anna: Link) -> None:
     worker.journal.commit(ev.NoteAdded(text="x" * (protocol.LINE_LIMIT + 1)))
     worker.journal.commit(ev.NoteAdded(text="after it"))
-    await anna.until(lambda s: len(s.notes) == 2, 5)
+    await anna.until(lambda s: len(s.notes) == 2, 20)
     assert anna.connected and not anna.lost
     assert [len(n.text) for n in anna.snapshot.notes] == [protocol.LINE_LIMIT + 1, 8]
 

@@ -186,11 +186,11 @@ async def test_sigterm_ends_a_worker_whose_disk_is_full_and_says_what_is_kept(qu
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (run.events.stat().st_size, resource.RLIM_INFINITY))
         answer = await link.ask(protocol.AddNote(text="does not fit"), timeout_s=1.0)
         assert not answer.ok, "nothing is acknowledged that is not on disk"
-        state = await link.until(lambda s: bool(s.alarms), 5)
+        state = await link.until(lambda s: bool(s.alarms), 20)
         assert "events cannot be written" in state.alarms[-1].text
         os.kill(pid, signal.SIGTERM)
         state = await link.until(lambda s: not s.running, 20)
     assert "the disk is full" in state.end_reason and "what was acknowledged is kept" in state.end_reason
-    wait_until(gone(run), 5)
+    wait_until(gone(run), 20)
     assert [e.accepted for e in close_crashed(run).episodes] == [True]
     assert len(read_marks(quick_rig.folder.datasets / "demo")) == 1

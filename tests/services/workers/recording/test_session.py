@@ -50,9 +50,9 @@ async def test_rejecting_marks_the_running_take_or_the_last_one_and_deletes_noth
         await link.until(lambda s: len(s.episodes) == 1, 30)
         await take(link)
         await say(link, protocol.MarkTake(take=2, accepted=False))
-        await link.until(lambda s: s.rejected == 2, 10)
+        await link.until(lambda s: s.rejected == 2, 20)
         await say(link, protocol.MarkTake(take=2, accepted=True))
-        await link.until(lambda s: s.rejected == 1, 10)
+        await link.until(lambda s: s.rejected == 1, 20)
         refused = await link.ask(protocol.MarkTake(take=7, accepted=False))
         assert "no take 7" in refused.error
         state = await finish(link)
@@ -74,7 +74,7 @@ async def test_commands_that_do_not_fit_the_phase_are_refused_in_words(quick_rig
         await follow(link)
         assert "take 1 comes next" in (await link.ask(protocol.StartTake(take=4))).error
         await press(link, lambda: protocol.StartTake(take=1))
-        await link.until(lambda s: s.phase is Phase.RECORDING, 10)
+        await link.until(lambda s: s.phase is Phase.RECORDING, 20)
         assert "end the take first" in (await link.ask(protocol.GoToRest())).error
         assert "end the take first" in (await link.ask(protocol.Release(confirmed=True))).error
         assert (await link.ask(protocol.AddNote(text="cube slipped", author="anna"))).ok
@@ -127,7 +127,7 @@ async def marked_and_stopped(link: Link, *marks: bool) -> None:
     """A take that is marked like that while it runs, then stopped."""
     await follow(link)
     await press(link, lambda: protocol.StartTake(take=1))
-    await link.until(lambda s: s.phase is Phase.RECORDING, 10)
+    await link.until(lambda s: s.phase is Phase.RECORDING, 20)
     for accepted in marks:
         await say(link, protocol.MarkTake(take=1, accepted=accepted))
     await recorded(link)
@@ -145,7 +145,7 @@ async def test_a_stopped_take_is_rejected_whatever_was_said_of_it_while_it_ran(q
         assert not read_marks(root)[0].accepted, "the screen and the disk say the same"
         toggled = recording.toggle_mark(link)
         assert toggled is not None and (await toggled).ok
-        await link.until(lambda s: s.accepted == 1, 10)
+        await link.until(lambda s: s.accepted == 1, 20)
         assert read_marks(root)[0].accepted
         await finish(link)
 
@@ -154,10 +154,10 @@ async def test_a_stopped_take_is_taken_back_by_one_key_even_before_it_is_saved(q
     run = quick_rig.record(**QUICK | {"lockstep": False, "episode_seconds": 8.0})
     async with quick_rig.attached(run) as link:
         await marked_and_stopped(link)
-        await link.until(lambda s: s.unsaved_take == 1, 10)
+        await link.until(lambda s: s.unsaved_take == 1, 20)
         toggled = recording.toggle_mark(link)
         assert toggled is not None and (await toggled).ok
-        await link.until(lambda s: s.accepted == 1, 10)
+        await link.until(lambda s: s.accepted == 1, 20)
         await finish(link)
     assert read_marks(quick_rig.folder.datasets / "demo")[0].accepted
 
@@ -197,7 +197,7 @@ async def test_a_take_goes_on_without_its_console_and_the_arm_holds_after_it(qui
     async with quick_rig.attached(run) as link:
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
-        await link.until(lambda s: s.phase is Phase.RECORDING, 10)
+        await link.until(lambda s: s.phase is Phase.RECORDING, 20)
     wait_until(lambda: quick_rig.snapshot(run).phase is Phase.HELD and bool(quick_rig.snapshot(run).episodes), 20)
     state = quick_rig.snapshot(run)
     assert [(e.frames, e.accepted) for e in state.episodes] == [(45, True)]
@@ -271,7 +271,7 @@ async def test_a_stuck_follower_is_said(quick_rig: Rig) -> None:
     async with quick_rig.attached(run) as link:
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
-        state = await link.until(lambda s: any(a.source == "motion" for a in s.alarms), 15)
+        state = await link.until(lambda s: any(a.source == "motion" for a in s.alarms), 20)
         assert "stuck" in state.alarms[-1].text
         await press(link, protocol.Finish)
         await link.until(lambda s: any(a.source == "rest" for a in s.alarms) and s.phase is Phase.HELD, 30)

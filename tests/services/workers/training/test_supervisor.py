@@ -295,7 +295,7 @@ async def test_notes_tags_and_the_stop_key_are_answered_and_other_commands_refus
         assert stop.ok and "nothing moves here" in stop.error
         refused = await link.ask(protocol.StartTake(take=1))
         assert not refused.ok and "means nothing in a training" in refused.error
-        state = await link.until(lambda s: bool(s.tags), 5)
+        state = await link.until(lambda s: bool(s.tags), 20)
         assert ([n.text for n in state.notes], state.tags) == (["with the new light"], ("night",))
         assert state.running
         await training.stop(link)
@@ -533,7 +533,7 @@ async def test_a_trainer_that_hangs_is_killed_by_another_stop(hurried: Rig) -> N
         again = await link.ask(protocol.Finish())
         assert again.ok and trainer.is_running()
         assert "it is stopping already and has been silent for " in again.error and "kills the trainer" in again.error
-        state = await link.until(lambda s: any(a.source == "trainer" for a in s.alarms), 10)
+        state = await link.until(lambda s: any(a.source == "trainer" for a in s.alarms), 20)
         (alarm,) = (a for a in state.alarms if a.source == "trainer")
         assert alarm.advice is Advice.KILL_TRAINER and "trainer silent, " in alarm.text
         assert state.detail.startswith(("stopping: ", "saving "))
@@ -557,7 +557,7 @@ async def test_a_trainer_that_reacts_late_ends_as_if_it_had_at_once(hurried: Rig
         trainer = trainer_of(hurried, run)
         trainer.suspend()
         await say(link, protocol.Finish())
-        await link.until(lambda s: any(a.source == "trainer" for a in s.alarms), 10)
+        await link.until(lambda s: any(a.source == "trainer" for a in s.alarms), 20)
         trainer.resume()
         state = await link.until(lambda s: not s.running, 20)
     assert state.status is SessionStatus.FINISHED and "checkpoint saved" in state.end_reason
@@ -569,7 +569,7 @@ def test_killing_a_trainer_in_the_middle_of_a_checkpoint_leaves_the_whole_ones_o
     wait_until(lambda: len(hurried.events(run, ev.CheckpointSaved)) >= 2, 30)
     trainer = suspend_while_saving(hurried, run)
     os.kill(hurried.pid(run), signal.SIGTERM)
-    wait_until(lambda: any(a.source == "trainer" for a in hurried.events(run, ev.AlarmRaised)), 10)
+    wait_until(lambda: any(a.source == "trainer" for a in hurried.events(run, ev.AlarmRaised)), 20)
     assert trainer.is_running() and partial_checkpoints(hurried)
     os.kill(hurried.pid(run), signal.SIGTERM)
     state = over(hurried, run)
@@ -590,7 +590,7 @@ def test_what_a_killed_training_left_half_written_goes_when_the_next_one_begins(
     wait_until(lambda: len(lab.events(run, ev.CheckpointSaved)) >= 1, 30)
     trainer = suspend_while_saving(lab, run)
     os.kill(lab.pid(run), signal.SIGKILL)
-    wait_until(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, 10, "the trainer lives")
+    wait_until(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, 20, "the trainer lives")
     wait_until(gone(run))
     whole = checkpoints.complete(lab.folder.outputs / "train" / "act_cubes")
     assert partial_checkpoints(lab) and whole
@@ -610,7 +610,7 @@ def test_killing_the_worker_takes_the_trainer_along_and_loses_no_whole_checkpoin
     wait_until(lambda: moment in (lab.snapshot(run).phase.value, lab.snapshot(run).detail), 30)
     trainer = trainer_of(lab, run)
     os.kill(lab.pid(run), signal.SIGKILL)
-    wait_until(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, 10, "the trainer lives")
+    wait_until(lambda: not trainer.is_running() or trainer.status() == psutil.STATUS_ZOMBIE, 20, "the trainer lives")
     wait_until(gone(run))
     state = close_crashed(run)
     assert state.status is SessionStatus.CRASHED
@@ -675,7 +675,7 @@ def test_a_worker_of_its_own_loads_no_torch_and_its_trainer_has_the_operators_en
     state = over(rig, run)
     assert state.status is SessionStatus.ABORTED and "checkpoint saved" in state.end_reason
     assert len(family) > 1
-    wait_until(lambda: not any(p.is_running() for p in family), 10, "a loader lives on")
+    wait_until(lambda: not any(p.is_running() for p in family), 20, "a loader lives on")
     log = run.log.read_text()
     assert "Training:" not in log and "torchcodec" not in log and "Traceback" not in log
 
