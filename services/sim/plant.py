@@ -96,7 +96,7 @@ class Plant:
         """Switch all motors on (towards the last goals, as real servos do) or off (the arm sags)."""
         self.model.opt.disableactuator = 0 if on else _ALL_OFF
 
-    def drive(self, on: Sequence[bool], gain: Sequence[float], limit: Sequence[float]) -> None:
+    def set_motors(self, on: Sequence[bool], gain: Sequence[float], limit: Sequence[float]) -> None:
         """Each motor by itself: torque on, its P gain and its torque limit as shares of the model's."""
         self.model.opt.disableactuator = sum(1 << at for at, pulls in enumerate(on) if not pulls)
         self.model.actuator_gainprm[:, 0] = self._gains * gain

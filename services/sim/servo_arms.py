@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.sim.arm import JOINTS, LOWER, UPPER, Pose
 from services.sim.servos import control
 from services.sim.servos import registers as reg
 from services.sim.servos.calibration import write_calibration
 from services.sim.servos.emulator import EmulatedArm, Emulator
-from services.sim.servos.plant import Drive, HandPlant, Measured
+from services.sim.servos.plant import SPEED, Drive, HandPlant, Measured, Ticks
 from services.sim.settings import BusSettings
 from services.sim.stage import Stage
 
@@ -66,36 +67,64 @@ class StagePlant:
     """The follower's motors: what its servos ask for drives the stage, and what the stage measures they report.
 
     A servo's inner goal moves to the one that it was given no faster than its speed limit, and begins where the shaft
-    is when its torque comes on.
+    is when its torque comes on. A hand moves joints that have no torque.
     """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._drives: Mapping[int, Drive] = {}
-        self._inner: dict[int, float] = {}
+        self._hand: dict[int, float] = {}
+        self._on: NDArray[np.bool_] = np.zeros(len(JOINTS), dtype=bool)
+        self._goals: Pose = np.zeros(len(JOINTS))
+        self._speeds: Pose = np.zeros(len(JOINTS))
+        self._inner: Pose = np.zeros(len(JOINTS))
+        self._settled = False
         self._now = 0.0
 
-    def advance(self, now: float, drives: Mapping[int, Drive]) -> Mapping[int, Measured]:
-        """The stage's time is its own; it takes these drives up at its next step."""
-        self._drives = drives
-        ticks, loads = ticks_of(self._stage.plant.joints), self._stage.plant.loads * FULL
-        return {servo: Measured(ticks[servo], int(loads[servo - 1])) for servo in drives}
+    def put_by_hand(self, ticks: Ticks) -> None:
+        """A hand has these servos there from now on, where they have no torque; none: it lets go."""
+        self._hand, self._drives = dict(ticks), {}
 
-    def apply(self, now: float) -> None:
+    def advance(self, now: float, drives: Mapping[int, Drive]) -> Mapping[int, Measured]:
+        """What the stage measures; its time is its own, and `apply` drives it."""
+        ticks = (_ZERO + self._stage.plant.joints * _SCALE).tolist()
+        loads = (self._stage.plant.loads * FULL).astype(int).tolist()
+        return {
+            servo: Measured(ticks[at], loads[at] if self._on[at] else 0) for at, servo in enumerate(RANGES) if drives
+        }
+
+    def apply(self, now: float, drives: Mapping[int, Drive]) -> None:
         """Drive the stage as the servos are driven now; call it before each step."""
         seconds, self._now = min(0.1, max(0.0, now - self._now)), now
-        drives = [self._drives[servo] for servo in RANGES]
-        here = ticks_of(self._stage.plant.joints)
-        for servo, drive in self._drives.items():
-            inner = self._inner.get(servo, here[servo]) if drive.on else here[servo]
-            most = drive.speed * seconds
-            self._inner[servo] = inner + min(most, max(-most, drive.goal - inner)) if drive.on else inner
-        self._stage.drive(
-            pose_of(self._inner),
-            on=[drive.on for drive in drives],
-            gain=[drive.gain / P_GAIN for drive in drives],
-            limit=[min(1.0, drive.limit / FULL) for drive in drives],
+        if drives is not self._drives:
+            self._take_up(drives)
+        elif self._settled and self._on.all():
+            return
+        most = self._speeds * seconds
+        here = _ZERO + self._stage.plant.joints * _SCALE
+        self._inner = np.where(self._on, self._inner + np.clip(self._goals - self._inner, -most, most), here)
+        self._settled = bool((self._inner == self._goals).all())
+        self._stage.drive((self._inner - _ZERO) / _SCALE)
+
+    def _take_up(self, drives: Mapping[int, Drive]) -> None:
+        """Other goals, torque, gains or limits than before."""
+        self._drives = drives
+        driven = [self._with_hand(servo, drives[servo]) for servo in RANGES]
+        on = np.array([drive.on for drive in driven])
+        self._inner = np.where(self._on, self._inner, _ZERO + self._stage.plant.joints * _SCALE)
+        self._on = on
+        self._goals = np.array([drive.goal for drive in driven], dtype=np.float64)
+        self._speeds = np.array([drive.speed for drive in driven], dtype=np.float64)
+        self._stage.set_motors(
+            on=on.tolist(),
+            gain=[drive.gain / P_GAIN for drive in driven],
+            limit=[min(1.0, drive.limit / FULL) for drive in driven],
         )
+
+    def _with_hand(self, servo: int, drive: Drive) -> Drive:
+        if drive.on or servo not in self._hand:
+            return drive
+        return Drive(on=True, goal=self._hand[servo], gain=P_GAIN, speed=SPEED, limit=FULL)
 
 
 class ServoArms:
@@ -121,7 +150,7 @@ class ServoArms:
             self.do(control.Loss(arm=name, drop=bus.lost, corrupt=bus.corrupt))
 
     def _add(self, name: str, plant: StagePlant | HandPlant) -> EmulatedArm:
-        arm = self.emulator.add(name, plant=plant, ranges=RANGES)
+        arm = self.emulator.add(name, leader=name == LEADER, plant=plant, ranges=RANGES)
         write_calibration(arm, self.emulator.folder / CALIBRATION)
         return arm
 
@@ -144,8 +173,7 @@ class ServoArms:
         for name, arm in self.emulator.arms.items():
             if self._stage.failing(name):
                 arm.chain.faults.silent_until = now + SILENT_S
-        self.emulator.arms[FOLLOWER].chain.move(now)
-        self._plant.apply(now)
+        self._plant.apply(now, self.emulator.arms[FOLLOWER].chain.drives(now))
 
     def do(self, act: control.AnyAct) -> control.Stand:
         """As Emulator.do."""

@@ -128,10 +128,13 @@ class Stage:
         """All motors on or off."""
         self.plant.set_torque(on=on)
 
-    def drive(self, goals: Pose, *, on: Sequence[bool], gain: Sequence[float], limit: Sequence[float]) -> None:
-        """Drive each motor by itself; see Plant.drive. A stuck follower keeps its place."""
+    def set_motors(self, *, on: Sequence[bool], gain: Sequence[float], limit: Sequence[float]) -> None:
+        """Each motor by itself; see Plant.set_motors."""
+        self.plant.set_motors(on, gain, limit)
+
+    def drive(self, goals: Pose) -> None:
+        """Where the motors pull to, unlogged. A stuck follower keeps its place."""
         self._requested = clip(goals)
-        self.plant.drive(on, gain, limit)
         if not self._stuck:
             self.plant.goals = self._requested
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.sim.servos import registers as reg
@@ -19,8 +19,12 @@ from services.sim.servos.packets import (
     PacketLog,
     status,
 )
-from services.sim.servos.plant import SPEED, Drive, Plant
+from services.sim.servos.plant import SPEED, Drive, Measured, Plant
 from services.sim.servos.registers import Registers
+from services.sim.servos.wear import Wear
+
+FEEL_S = 0.05
+"""Seconds between two looks at what the loads do to the servos."""
 
 
 @dataclass
@@ -44,30 +48,51 @@ class Faults:
 
 
 class Chain:
-    """The servos of one arm. Times are monotonic seconds; not safe for threads."""
+    """The servos of one arm, by their place on it. Times are monotonic seconds; not safe for threads.
+
+    A servo answers to the id in its memory, which begins as its place and may be changed. `errors` and `mute` name
+    places. At another baud rate than its own a servo hears nothing; `baud` says at which the host speaks.
+    """
 
     def __init__(self, ids: Iterable[int], plant: Plant, log: PacketLog, *, seed: int = 0) -> None:
         self.servos = {i: Registers(i) for i in ids}
+        self.wear = {i: Wear() for i in self.servos}
         self.plant, self.log, self.faults = plant, log, Faults()
+        self.baud: Callable[[], int | None] = lambda: None
         self._random = random.Random(seed)
+        self._drives: dict[int, Drive] = {}
+        self._powered = True
+        self._measured: Mapping[int, Measured] = {}
+        self._felt_at, self._felt = 0.0, dict.fromkeys(self.servos, 0.0)
         self.move()
         for servo in self.servos.values():
             servo.put(reg.GOAL_POSITION, servo.get(reg.PRESENT_POSITION))
 
     # --- time -------------------------------------------------------------------------------------
 
+    def drives(self, now: float) -> Mapping[int, Drive]:
+        """What the servos do now; the same object as before where nothing changed. A loop calls it at each turn."""
+        self._end_silence(now)
+        powered = not self.faults.unpowered
+        changed = [i for i, s in self.servos.items() if s.changed or powered is not self._powered]
+        if changed:
+            self._powered = powered
+            self._drives = self._drives | {i: self._drive(i, powered) for i in changed}
+        if now - self._felt_at >= FEEL_S:
+            self._feel(now)
+        return self._drives
+
     def move(self, now: float | None = None) -> None:
         """Let the plant move on, and measure."""
         now = time.monotonic() if now is None else now
-        self._end_silence(now)
-        powered = not self.faults.unpowered
-        measured = self.plant.advance(now, {i: self._drive(s, powered) for i, s in self.servos.items()})
+        self._measured = self.plant.advance(now, self.drives(now))
         for i, servo in self.servos.items():
-            servo.put(reg.PRESENT_POSITION, round(measured[i].position) - servo.get(reg.HOMING_OFFSET))
-            servo.put(reg.PRESENT_LOAD, measured[i].load)
-            servo.put(reg.STATUS, self.faults.errors.get(i, 0), 1)
+            position, load = self._measured[i]
+            servo.measure(_position(servo, position), load, self._errors(i))
 
-    def _drive(self, servo: Registers, powered: bool) -> Drive:
+    def _drive(self, place: int, powered: bool) -> Drive:
+        servo = self.servos[place]
+        servo.changed = False
         low, high = servo.get(reg.MIN_POSITION), servo.get(reg.MAX_POSITION)
         goal = servo.get(reg.GOAL_POSITION)
         if low < high:
@@ -77,16 +102,28 @@ class Chain:
             goal=goal + servo.get(reg.HOMING_OFFSET),
             gain=servo.get(reg.P_GAIN, 1),
             speed=abs(servo.get(reg.GOAL_VELOCITY)) or SPEED,
-            limit=servo.get(reg.TORQUE_LIMIT),
+            limit=self.wear[place].limit(servo),
         )
+
+    def _feel(self, now: float) -> None:
+        """What the loads did since the last time; `drives` may change by it."""
+        seconds, self._felt_at = now - self._felt_at if self._felt_at else 0.0, now
+        measured = self.plant.advance(now, self._drives)
+        for i, servo in self.servos.items():
+            position, load = measured[i]
+            speed = (position - self._felt[i]) / seconds if seconds > 0 else 0.0
+            self._felt[i] = position
+            self.wear[i].feel(servo, load, seconds)
+            self.wear[i].show(servo, load, speed)
 
     def _end_silence(self, now: float) -> None:
         if self.faults.unpowered and now >= self.faults.silent_until:
             self.faults.unpowered = False
-            for servo in self.servos.values():
+            for i, servo in self.servos.items():
                 here = servo.get(reg.PRESENT_POSITION)
                 servo.power_up()
                 servo.put(reg.GOAL_POSITION, here)
+                self.wear[i].status = 0
 
     # --- packets ----------------------------------------------------------------------------------
 
@@ -102,36 +139,56 @@ class Chain:
 
     def _obey(self, instruction: Instruction) -> list[bytes]:
         servo, code, params = instruction
-        there = [i for i in self.servos if i not in self.faults.mute]
-        meant = [i for i in there if servo in (i, BROADCAST)]
+        there = self._hearing()
+        meant = [place for i, place in there if servo in (i, BROADCAST)]
+        alone = servo != BROADCAST
         match code:
             case _ if code == PING:
-                return [self._status(i) for i in meant]
+                return [self._status(place) for place in meant]
             case _ if code == READ:
                 self.log.note(code, params[0], {})
-                return [self._status(i, self._read(i, params)) for i in meant if servo != BROADCAST]
+                return [self._status(place, self._read(place, params)) for place in meant if alone]
             case _ if code == WRITE:
-                self._write(code, params[0], dict.fromkeys(meant, params[1:]))
-                return [self._status(i) for i in meant if servo != BROADCAST]
+                answers = [self._status(place) for place in meant if alone]  # with the id that it had
+                self._write(code, params[0], {i: params[1:] for i, place in there if place in meant})
+                return answers
             case _ if code == SYNC_READ:
                 self.log.note(code, params[0], {})
-                return [self._status(i, self._read(i, params)) for i in params[2:] if i in there]
+                asked = [place for wanted in params[2:] for i, place in there if i == wanted]
+                return [self._status(place, self._read(place, params)) for place in asked]
             case _ if code == SYNC_WRITE:
                 address, size, rest = params[0], params[1], params[2:]
                 parts = {rest[at]: rest[at + 1 : at + 1 + size] for at in range(0, len(rest), size + 1)}
-                self._write(code, address, {i: data for i, data in parts.items() if i in there})
+                self._write(code, address, {i: parts[i] for i, _ in there if i in parts})
         return []
 
-    def _read(self, servo: int, params: bytes) -> bytes:
-        return bytes(self.servos[servo].bytes[params[0] : params[0] + params[1]])
+    def _hearing(self) -> list[tuple[int, int]]:
+        """Id and place of each servo that hears the host."""
+        baud = self.baud()
+        return [
+            (servo.bytes[reg.ID], place)
+            for place, servo in self.servos.items()
+            if place not in self.faults.mute and baud in (None, servo.bytes[reg.BAUD])
+        ]
+
+    def _read(self, place: int, params: bytes) -> bytes:
+        return bytes(self.servos[place].bytes[params[0] : params[0] + params[1]])
 
     def _write(self, code: int, address: int, writes: dict[int, bytes]) -> None:
+        """By id."""
         self.log.note(code, address, writes)
-        for servo, data in writes.items():
-            self.servos[servo].write(address, data)
+        for place in [place for i, place in self._hearing() if i in writes]:
+            servo = self.servos[place]
+            before = servo.bytes[reg.GOAL_POSITION : reg.GOAL_POSITION + 2]
+            servo.write(address, writes[servo.bytes[reg.ID]])
+            if servo.bytes[reg.GOAL_POSITION : reg.GOAL_POSITION + 2] != before:
+                self.wear[place].new_goal(servo)
 
-    def _status(self, servo: int, data: bytes = b"") -> bytes:
-        return status(servo, self.faults.errors.get(servo, 0), data)
+    def _status(self, place: int, data: bytes = b"") -> bytes:
+        return status(self.servos[place].bytes[reg.ID], self._errors(place), data)
+
+    def _errors(self, place: int) -> int:
+        return self.wear[place].status | self.faults.errors.get(place, 0)
 
     def _spoil(self, packet: bytes) -> bytes:
         if self._random.random() < self.faults.drop:
@@ -140,3 +197,9 @@ class Chain:
             at = self._random.randrange(2, len(packet))
             return packet[:at] + bytes((packet[at] ^ 0x15,)) + packet[at + 1 :]
         return packet
+
+
+def _position(servo: Registers, ticks: float) -> int:
+    """What the servo says of a shaft at these ticks of the encoder: within a turn, unless it counts them."""
+    position = round(ticks) - servo.get(reg.HOMING_OFFSET)
+    return position if servo.bytes[reg.PHASE] & reg.WHOLE_TURNS else position % reg.TURN

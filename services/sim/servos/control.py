@@ -1,6 +1,7 @@
 """What can be done to an emulated bench while it runs: faults, loads, the leader's hand. One struct per act.
 
-Positions are ticks, times seconds, `arm` the name of the arm, `servo` an id on its chain.
+Positions are ticks of the encoder, times seconds, `arm` the name of the arm, `servo` the servo's place on it from 1,
+which is its id unless a host changed that.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Block(Act, frozen=True, kw_only=True, tag=True):
 
 
 class Hand(Act, frozen=True, kw_only=True, tag=True):
-    """A hand puts the joints there, as long as they have no torque."""
+    """A hand puts the joints there, as long as they have no torque; none: what moved the arm before goes on."""
 
     ticks: dict[int, float]
 

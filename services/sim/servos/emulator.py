@@ -27,6 +27,8 @@ JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_ro
 RANGE = (1000, 3000)
 NICE = -10
 """Of the answering thread: its own lateness must not look like a servo's."""
+FOLLOWER_V, LEADER_V = 12.0, 5.0
+"""Volts of the supply. An SO-101's leader has the servos for 7.4 V, often at 5 V."""
 START = 2000
 """Where each servo of a new arm is: in the middle, LeRobot's 0 degrees."""
 
@@ -85,16 +87,24 @@ class Emulator:
         plant: Plant | None = None,
         start: Mapping[int, float] | None = None,
         ranges: Mapping[int, tuple[int, int]] | None = None,
+        volts: float | None = None,
         log: Path | None = None,
         seed: int = 0,
     ) -> EmulatedArm:
-        """An arm that is calibrated to RANGE on every joint, or to `ranges`; limp. Call it before `start`."""
+        """An arm that is calibrated to RANGE on every joint, or to `ranges`; limp. Call it before `start`.
+
+        `volts` is its supply's, else that of a follower or of a leader.
+        """
         ids = range(1, len(JOINTS) + 1)
         begin = dict.fromkeys(ids, float(START)) | dict(start or {})
         plant = plant or (HandPlant(begin, hand) if leader else SimplePlant(begin))
         self.folder.mkdir(parents=True, exist_ok=True)
         arm = EmulatedArm(name, Port(self.folder / name), Chain(ids, plant, PacketLog(log), seed=seed))
+        arm.chain.baud = lambda: arm.port.baud
+        tenths = round(10 * (volts or (LEADER_V if leader else FOLLOWER_V)))
         for i, servo in arm.chain.servos.items():
+            servo.put(reg.PRESENT_VOLTAGE, tenths, 1)
+            servo.put(reg.MAX_VOLTAGE, 140 if tenths > 84 else 80, 1)
             low, high = (ranges or {}).get(i, RANGE)
             servo.put(reg.MIN_POSITION, low)
             servo.put(reg.MAX_POSITION, high)
@@ -223,20 +233,22 @@ def _apply(arm: EmulatedArm, act: control.AnyAct) -> None:
             arm.chain.servos[act.servo].put(act.address, act.value, act.size)
             arm.chain.servos[act.servo].keep()
         case control.Load() | control.Block() | control.Hand():
-            if not isinstance(plant, SimplePlant):
-                raise ValueError(f"{type(act).__name__} needs the simple plant")
             _move_plant(plant, act)
         case control.Look():
             pass
 
 
-def _move_plant(plant: SimplePlant, act: control.Load | control.Block | control.Hand) -> None:
+def _move_plant(plant: Plant, act: control.Load | control.Block | control.Hand) -> None:
+    if isinstance(act, control.Hand):
+        put = getattr(plant, "put_by_hand", None)
+        if put is None:
+            raise ValueError("only a leader has a hand")
+        put(act.ticks)
+        return
+    if not isinstance(plant, SimplePlant):
+        raise ValueError(f"{type(act).__name__} needs the simple plant")
     match act:
         case control.Load():
             plant.sag[act.servo] = act.sag
         case control.Block():
             plant.floor[act.servo] = (act.low, act.high)
-        case control.Hand():
-            if not isinstance(plant, HandPlant):
-                raise ValueError("only a leader has a hand")
-            plant.hand = lambda _: act.ticks

@@ -40,7 +40,10 @@ class Measured(NamedTuple):
 
 
 class Plant(Protocol):
-    """One arm: goals and torque in, positions and load out."""
+    """One arm: goals and torque in, positions and load out.
+
+    One that a hand can move while it is limp has `put_by_hand` as HandPlant has it.
+    """
 
     def advance(self, now: float, drives: Mapping[int, Drive]) -> Mapping[int, Measured]:
         """Where each driven servo is at `now` (monotonic s), driven like this since the last call."""
@@ -74,7 +77,7 @@ class SimplePlant:
         low, high = self.floor.get(servo, (0.0, 4095.0))
         self.position[servo] = min(max(position + step, low), high)
         pull = int((drive.goal - self.position[servo]) * LOAD_PER_TICK) if drive.on else 0
-        return Measured(self.position[servo], max(-1000, min(1000, pull)))
+        return Measured(self.position[servo], max(-drive.limit, min(drive.limit, pull)))
 
 
 class HandPlant(SimplePlant):
@@ -82,8 +85,12 @@ class HandPlant(SimplePlant):
 
     def __init__(self, start: Ticks, hand: Callable[[float], Ticks] | None = None) -> None:
         super().__init__(start)
-        self.hand = hand
+        self.hand = self._usual = hand
         self._began = 0.0
+
+    def put_by_hand(self, ticks: Ticks) -> None:
+        """A hand puts these servos there from now on; none: `hand` goes on as it was in the beginning."""
+        self.hand = (lambda _: ticks) if ticks else self._usual
 
     def advance(self, now: float, drives: Mapping[int, Drive]) -> Mapping[int, Measured]:
         """Where the hand has it at this very moment."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import pty
+import termios
 import tty
 from contextlib import suppress
 from pathlib import Path
 
+BAUDS = {
+    **{termios.B1000000: 0, termios.B500000: 1, termios.B115200: 4, termios.B57600: 5, termios.B38400: 6},
+    termios.B19200: 7,
+}
+"""A servo's Baud_Rate by the terminal's speed, as in LeRobot 0.6.1, motors/feetech/tables.py."""
 ALIVE = "alive"
 """Beside the ports, locked as long as their emulator lives: a pseudo-terminal's number is given out again after it."""
 
@@ -26,6 +32,11 @@ class Port:
     def plugged(self) -> bool:
         """Whether it is there."""
         return self.master >= 0
+
+    @property
+    def baud(self) -> int:
+        """At which speed the host speaks, as a servo's Baud_Rate; -1 for one that no servo has."""
+        return BAUDS.get(termios.tcgetattr(self._slave)[5], -1) if self.plugged else -1
 
     def plug(self) -> None:
         """Plug it in; the link's target is another one than the last time."""

@@ -29,6 +29,8 @@ RETRIES = 2
 """How often a packet is asked for again."""
 CONFIGURING_RETRIES = 7
 """The same while connecting, where nothing waits: 1 % of loss must not fail one of some hundred packets."""
+WAIT_S = 0.005
+"""How long a read of the port waits for bytes before the packet's own time-out is looked at."""
 REOPEN_EVERY_S = 0.5
 PING_MS = 20.0
 """How long a servo may take to say that it is there; an answer takes 1 or 2 ms, LeRobot waits for 50."""
@@ -114,6 +116,8 @@ class SerialBus:
         def open_locked() -> Any:
             self._lock(os.path.realpath(port.port_name))
             opened = open_port()
+            if opened and self._feetech:  # LeRobot's SDK asks with a time-out of 0, again and again, until it is there
+                port.ser.timeout = WAIT_S
             self._gone = False
             return opened
 
