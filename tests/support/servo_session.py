@@ -17,10 +17,10 @@ from services.live.event_log import read_events
 from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import AlarmSource
-from services.live.requests import BenchRequest, Purpose, RecordRequest
+from services.live.requests import BenchRequest, EvalRequest, Purpose, RecordRequest
 from services.live.snapshots import Snapshot, replay
 from services.sim.servos.emulator import JOINTS, Emulator
-from services.workers import record
+from services.workers import evaluate, record
 from services.workers.arm.bench_strategy import BenchStrategy
 from services.workers.arm.context import ArmContext
 from services.workers.arm.run_arm import Make, run_armed
@@ -165,6 +165,22 @@ class ServoSession:
         """What telemetry says of torque."""
         arm = self.context.arm
         return arm.has_torque and arm.motors.last.all_on
+
+
+class EvalSession(ServoSession):
+    """One evaluation, whose policy has a process of its own."""
+
+    def __init__(self, root: Path, bench: Profile, policy: Path, *, fps: int = 30, **options: Any) -> None:
+        asked = {"checkpoint": str(policy), "dataset": "rollout_demo", "task": "pick", "trials": 9}
+        self._begin(root, EvalRequest(data_dir=str(root), profile=bench, fps=fps, **asked | options))
+
+    def _work(self) -> End:
+        def run(context: Context, request: Any, *, load: Callable[[], Make], **options: Any) -> End:
+            return self._run_armed(load, **options)
+
+        assert isinstance(self.request, EvalRequest)
+        with patch.object(evaluate, "run_armed", run):
+            return evaluate.body(self.workers.context, self.request)
 
 
 class RecordSession(ServoSession):

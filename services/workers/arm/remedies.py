@@ -17,7 +17,6 @@ from services.text import clean
 _DENIED, _GONE, _HELD = (errno.EACCES, errno.EPERM), (errno.ENOENT, errno.ENODEV, errno.ENXIO), (errno.EBUSY,)
 _PORTS = ("serial/by-id/*", "ttyACM*", "ttyUSB*", "cu.usb*")
 _PSEUDO = "/dev/pts/"
-"""An emulated arm is a pseudo-terminal, whose other side is open in its emulator."""
 _MISSING_MOTOR = re.compile(r"^\s*- (\d+) \(expected model", re.MULTILINE)
 _FOUND_MOTORS = re.compile(r"Full found motor list[^\n]*\n\s*\{\s*\d", re.MULTILINE)
 
@@ -36,7 +35,7 @@ def remedy(error: Exception, path: str) -> Remedy:
     if text.startswith("Error creating camera") and error.__cause__ is not None:
         return Remedy(whole_reason(error.__cause__))  # LeRobot puts the whole configuration before the reason
     if "motor check failed" in text:
-        return _motors(text)
+        return _shared(path) or _motors(text)
     if "different firmware versions" in text:
         return Remedy()  # LeRobot names each motor's version, and what to do
     if "Failed to load config from" in text:
@@ -47,13 +46,19 @@ def remedy(error: Exception, path: str) -> Remedy:
         return Remedy(f"there is no device at {path}", _which_ports())
     if path and (number in _DENIED or _is_closed_to_us(path)):
         return Remedy(f"{path} may not be opened (permission denied)", _join_group(path))
-    if path and (holders := list(held_by(path))):
-        return Remedy(whole_reason(error), f"{path} is open in {' and in '.join(holders)}: end that program first")
+    if shared := _shared(path):
+        return Remedy(whole_reason(error), shared.answer)
     if number in _HELD:
         return Remedy(answer=f"another program uses it: `fuser {path}` names it" if path else "")
     if "Could not connect on port" in str(error) and error.__cause__ is not None:
         return Remedy(f"{path or 'its port'} cannot be opened: {whole_reason(error.__cause__)}", _which_ports())
     return Remedy()
+
+
+def _shared(path: str) -> Remedy | None:
+    """Where another program has the port open: it takes answers that were for this one."""
+    holders = list(held_by(path)) if path else []
+    return Remedy(answer=f"{path} is open in {' and in '.join(holders)}: end that program first") if holders else None
 
 
 def _motors(text: str) -> Remedy:
@@ -89,19 +94,37 @@ def shared_ports(ports: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         f"{port} is open in {' and in '.join(holders)}, too: answers of the motors get lost"
         for port in ports
-        if port and not os.path.realpath(port).startswith(_PSEUDO) and (holders := list(held_by(port)))
+        if port and (holders := list(held_by(port)))
     )
 
 
 def held_by(path: str) -> Iterator[str]:
-    """The other programs that have the device file open, as far as this user may see; `process 4711 (python x.py)`."""
+    """The other programs that have the device file open, as far as this user may see; `process 4711 (python x.py)`.
+
+    Without the one that has a pseudo-terminal's other side, as the emulator of an arm has: it is the device.
+    """
     real = os.path.realpath(path)
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             pid = int(link.parts[2])
-            if pid == os.getpid() or str(link.readlink()) != real:
+            if pid == os.getpid() or str(link.readlink()) != real or _is_behind(link.parent.parent, real):
                 continue
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except (OSError, ValueError):  # it ended meanwhile, or belongs to somebody else
             continue
         yield f"process {pid} ({clean(command).strip()[:60]})"
+
+
+def _is_behind(process: Path, terminal: str) -> bool:
+    """Whether the process (its folder in /proc) has the other side of this pseudo-terminal. Raises OSError."""
+    index = terminal.removeprefix(_PSEUDO)
+    if index == terminal:
+        return False
+    return any(f"tty-index: {index}" in _lines(info) for info in (process / "fdinfo").iterdir())
+
+
+def _lines(info: Path) -> list[str]:
+    try:
+        return [" ".join(line.split()) for line in info.read_text("ascii", errors="replace").splitlines()]
+    except OSError:  # closed meanwhile
+        return []

@@ -127,6 +127,12 @@ def test_a_port_that_another_program_has_open_names_the_program(tmp_path: Path) 
     assert not list(held_by(str(path))) and shared_ports([str(path)]) == ()
 
 
+def test_the_emulator_of_an_arm_is_no_other_program_at_its_port(servos: Servos) -> None:
+    assert not list(held_by(servos.port("blue")))
+    with open(servos.port("blue")):
+        assert not list(held_by(servos.port("blue"))), "nor is this one"
+
+
 def test_a_realsense_that_is_not_plugged_in_is_named_at_once() -> None:
     from services.workers.process.environment import load_libusb
 
