@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 FILE_NAME = "lab.toml"
-BUILT_IN = ("sim", "sim-state", "so101-sim")
+BUILT_IN = ("sim", "sim-state", "so101-sim", "so101-sim-state")
 """The profiles of the example that need no hardware."""
 FASTEST_HZ = 240
 """A control loop runs at most at this rate."""

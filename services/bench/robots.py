@@ -15,6 +15,7 @@ ROBOT_TYPES = {
     "so100_follower": "so_follower",
     "so101_follower": "so_follower",
     "sim_so101_follower": "sim_so101_follower",
+    "sim_so101_servo_follower": "sim_so101_servo_follower",
     "bi_so_follower": "bi_so_follower",
 }
 """What a dataset calls these robots of lab.toml (LeRobot: `Robot.name`)."""
@@ -23,7 +24,7 @@ MOTORS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_ro
 SIDES = {"bi_so_follower": ("left_", "right_")}
 """The prefixes of the arms of robots that have two, in order."""
 CUBE = ("cube.x", "cube.y", "cube.z", "cube.yaw_sin", "cube.yaw_cos")
-"""What the simulated robot observes of its surroundings, if `environment_state` is set."""
+"""What a simulated robot observes of its surroundings: the one on servos always, the other with `environment_state`."""
 
 Features = dict[str, dict[str, Any]]
 
@@ -41,7 +42,7 @@ def known_values(robot: Mapping[str, Any]) -> Features:
     if not names:
         return {}
     features = {key: _vector(names) for key in ("observation.state", "action")}
-    if robot.get("environment_state"):
+    if robot.get("environment_state") or robot.get("type") == "sim_so101_servo_follower":
         features["observation.environment_state"] = _vector(CUBE)
     return features
 

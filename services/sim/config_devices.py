@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lerobot.cameras import CameraConfig
 from lerobot.robots import RobotConfig
+from lerobot.robots.so_follower import SO101FollowerConfig
 from lerobot.teleoperators import TeleoperatorConfig
 
 from services.sim.wire import VIEWS
@@ -36,6 +37,12 @@ class SimFollowerConfig(RobotConfig):
     cameras: dict[str, CameraConfig] = field(default_factory=dict)
     environment_state: bool = False
     """Adds the cube's pose to the observation: cube.x, cube.y, cube.z, cube.yaw_sin, cube.yaw_cos."""
+
+
+@RobotConfig.register_subclass("sim_so101_servo_follower")
+@dataclass(kw_only=True)
+class ServoFollowerConfig(SO101FollowerConfig):
+    """LeRobot's SO-101 follower on emulated servos, which always observes the cube's pose, too."""
 
 
 @TeleoperatorConfig.register_subclass("sim_so101_leader")

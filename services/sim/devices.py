@@ -13,6 +13,7 @@ from typing import Any
 
 from lerobot.cameras import Camera, make_cameras_from_configs
 from lerobot.robots import Robot
+from lerobot.robots.so_follower import SO101Follower
 from lerobot.robots.utils import ensure_safe_goal_position
 from lerobot.teleoperators import Teleoperator
 from lerobot.utils.decorators import check_if_already_connected, check_if_not_connected
@@ -23,7 +24,7 @@ from services.sim.arm import JOINTS
 from services.sim.bus import SimBus
 from services.sim.client import Camera as Source
 from services.sim.client import World
-from services.sim.config_devices import SimCameraConfig, SimFollowerConfig, SimLeaderConfig
+from services.sim.config_devices import ServoFollowerConfig, SimCameraConfig, SimFollowerConfig, SimLeaderConfig
 from services.sim.wire import VIEWS, Frame, WorldState
 
 CUBE_FEATURES = ("cube.x", "cube.y", "cube.z", "cube.yaw_sin", "cube.yaw_cos")
@@ -138,6 +139,35 @@ class SimFollower(Robot):
     def take_ended(self, take: int) -> None:
         """Tell the scripted person that the take has ended."""
         self.bus.world.take_ended(take)
+
+
+class ServoFollower(SO101Follower):
+    """LeRobot's own SO-101 follower, unchanged, with the cube's pose beside what it observes itself."""
+
+    config_class = ServoFollowerConfig
+    name = "sim_so101_servo_follower"
+    environment_features = CUBE_FEATURES
+
+    @cached_property
+    def observation_features(self) -> dict[str, type | tuple[int, ...]]:
+        """LeRobot's, and the cube."""
+        return {**super().observation_features, **dict.fromkeys(CUBE_FEATURES, float)}
+
+    def get_observation(self) -> dict[str, Any]:
+        """LeRobot's, and the cube."""
+        observation: dict[str, Any] = super().get_observation()
+        return observation | _cube_features(self._world.state())
+
+    @cached_property
+    def _world(self) -> World:
+        return bench.open_world()
+
+    def disconnect(self) -> None:
+        """As LeRobot does."""
+        super().disconnect()
+        if "_world" in self.__dict__:
+            self._world.close()
+            del self._world
 
 
 class SimLeader(Teleoperator):

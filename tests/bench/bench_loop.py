@@ -1,9 +1,11 @@
 """The whole loop by shell verbs alone: demonstrations, a policy trained on them, trials judged by the oracle.
 
-    uv run python -m tests.bench.bench_loop [--episodes 50] [--steps 3000] [--trials 40] [--data-dir DIR] [--set ...]
+    uv run python -m tests.bench.bench_loop [--bench so101-sim-state] [--episodes 50] [--steps 3000] [--trials 40]
+        [--data-dir DIR] [--set ...]
 
 Runs `lab-console record`, `train` and `eval` on the built-in bench `sim-state` (joints and the cube's pose, no
-pictures), each in its own process, in a fresh data folder. Prints what each took, the training's loss, and
+pictures) in lockstep, or on `so101-sim-state` (the same through LeRobot's own drivers, over emulated servos) in real
+time, each verb in its own process, in a fresh data folder. Prints what each took, the training's loss, and
 the success rate with its interval. Targets: training at most 20 minutes on two cores, at least 85 % of 40 trials.
 """
 
@@ -54,10 +56,16 @@ class Lab:
 
     root: Path
     quiet: bool
+    bench: str = "sim-state"
+
+    @property
+    def pace(self) -> list[str]:
+        """Servos have a time of their own."""
+        return ["--lockstep"] if self.bench == "sim-state" else []
 
     def run(self, *arguments: str) -> float:
         """Run one verb to its end; returns the seconds it took. Raises SystemExit if it fails."""
-        command = [sys.executable, "-m", "console", "--data-dir", str(self.root), "--bench", "sim-state", *arguments]
+        command = [sys.executable, "-m", "console", "--data-dir", str(self.root), "--bench", self.bench, *arguments]
         began = time.monotonic()
         output = subprocess.DEVNULL if self.quiet else None
         done = subprocess.run(command, stdout=output, env={**os.environ, "HF_HUB_OFFLINE": "1"}, check=False)
@@ -75,7 +83,7 @@ class Lab:
 def record(lab: Lab, episodes: int) -> None:
     """Record the scripted leader's demonstrations."""
     flags = ["--dataset", DATASET, "--task", TASK, "--episodes", str(episodes), "--seed", str(TRAIN_SEED)]
-    took = lab.run("record", *flags, "--lockstep", "--reset-seconds", "0")
+    took = lab.run("record", *flags, *lab.pace, "--reset-seconds", "0")
     frames = sum(e["frames"] for e in lab.session("record")["episodes"])
     print(f"record   {took:6.0f} s   {episodes} episodes, {frames:,} frames", flush=True)
 
@@ -96,7 +104,7 @@ def evaluate(lab: Lab, trials: int) -> float:
     """Run seeded trials, judged by the oracle; returns the success rate."""
     checkpoint = lab.root / "outputs" / "train" / RUN
     flags = ["--checkpoint", str(checkpoint), "--task", TASK, "--trials", str(trials), "--seed", str(EVAL_SEED)]
-    took = lab.run("eval", *flags, "--judge", "oracle", "--lockstep")
+    took = lab.run("eval", *flags, "--judge", "oracle", *lab.pace)
     trials_done = lab.session("eval")["trials"]
     successes = sum(t["verdict"] == Verdict.SUCCESS.value for t in trials_done)
     print(f"eval     {took:6.0f} s   {trials} trials: {successes} placed, {rate(successes, trials)}", end="")
@@ -110,6 +118,7 @@ def evaluate(lab: Lab, trials: int) -> float:
 def main() -> None:
     """Close the loop once and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bench", default="sim-state", choices=("sim-state", "so101-sim-state"))
     parser.add_argument("--episodes", type=int, default=50)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--batch-size", type=int, default=BATCH)
@@ -119,7 +128,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="show the verbs' output")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="loop-", ignore_cleanup_errors=True) as folder:
-        lab = Lab((options.data_dir or Path(folder)).resolve(), not options.verbose)
+        lab = Lab((options.data_dir or Path(folder)).resolve(), not options.verbose, options.bench)
         if not (lab.root / "datasets" / DATASET).exists():
             record(lab, options.episodes)
         if not (lab.root / "outputs" / "train" / RUN).exists():

@@ -18,6 +18,7 @@ PORT = {"port": "/dev/null"}
 ROBOTS: dict[str, dict[str, Any]] = {
     "so100_follower": {**PORT, "cameras": {"wrist": CAMERA}},
     "so101_follower": {**PORT, "cameras": {"wrist": DEPTH, "top": CAMERA}},
+    "sim_so101_servo_follower": {"port": "/dev/null", "cameras": {"wrist": SIMULATED}},
     "sim_so101_follower": {"environment_state": True, "cameras": {"wrist": SIMULATED}},
     "bi_so_follower": {
         "left_arm_config": {**PORT, "cameras": {"wrist": CAMERA}}, "right_arm_config": PORT, "cameras": {"top": CAMERA},

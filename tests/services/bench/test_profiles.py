@@ -44,7 +44,7 @@ def test_without_a_lab_toml_there_is_the_simulated_bench(tmp_path: Path, monkeyp
 
 def test_the_example_holds_the_simulated_bench_and_an_so101(tmp_path: Path) -> None:
     benches = load_benches(write_example(tmp_path))
-    assert set(benches.profiles) == {"sim", "sim-state", "so101-sim", "so101"}
+    assert set(benches.profiles) == {"sim", "sim-state", "so101-sim", "so101-sim-state", "so101"}
     so101 = benches.pick("so101")
     assert so101.robot["type"] == "so101_follower"
     assert so101.cameras["wrist"]["type"] == "intelrealsense"
@@ -168,7 +168,7 @@ def test_the_demo_has_the_keys_of_the_lab_toml_and_none_of_its_benches(
     lab(tmp_path, '[keymap]\nstop = "f8"\n')
     found = load_benches(built_in=True)
     assert (set(found.profiles), found.source, found.keymap.keys) == (
-        {"sim", "sim-state", "so101-sim"},
+        {"sim", "sim-state", "so101-sim", "so101-sim-state"},
         None,
         {"stop": "f8"},
     )
