@@ -18,8 +18,10 @@ from lerobot.teleoperators.so_leader import SO101Leader, SO101LeaderConfig
 from services.bench.device_locks import device_keys
 from services.bench.profiles import load_benches
 from services.sim.arm import HOME, JOINTS, REST
-from services.sim.bench import at_its_port
+from services.sim.bench import at_its_port, oracle, prepare
 from services.sim.client import WorldClient
+from services.sim.config_devices import ServoFollowerConfig
+from services.sim.devices import ServoFollower
 from services.sim.launch import ensure_world
 from services.sim.servo_arms import ServoArms, pose_of, ticks_of
 from services.sim.servos import control
@@ -210,6 +212,24 @@ def test_lerobots_drivers_find_the_worlds_arms(world: WorldClient, monkeypatch: 
     assert world.state().torque
     with pytest.raises(ValueError, match="no servos"):
         world.do(control.Look(arm="follower"))
+
+
+def test_the_cube_is_observed_beside_what_lerobots_own_driver_reads(tmp_path: Path) -> None:
+    profile = load_benches(built_in=True).pick("so101-sim-state")
+    prepare(tmp_path, profile.sim or {}, lockstep=False, fps=30, servos=True)
+    table = at_its_port(tmp_path, "follower", {"id": "follower"})
+    robot = ServoFollower(ServoFollowerConfig(**table | {"calibration_dir": Path(table["calibration_dir"])}))
+    assert isinstance(robot, SO101Follower)
+    try:
+        robot.connect(calibrate=False)
+        seen, state = robot.get_observation(), oracle()
+        assert list(seen) == list(robot.observation_features)
+        assert [seen[f"cube.{axis}"] for axis in "xyz"] == pytest.approx(state.cube[:3], abs=1e-3)
+        assert [seen[f"{name}.pos"] for name in JOINTS] == pytest.approx(state.joints, abs=0.5)
+        robot.disconnect()
+    finally:
+        with ensure_world(tmp_path) as client:
+            client.shutdown()
 
 
 def test_the_wire_is_as_the_settings_say(world: WorldClient) -> None:
