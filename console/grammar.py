@@ -28,13 +28,15 @@ def parser() -> argparse.ArgumentParser:
     _verb(verbs, "attach", "open a running session again, here", "lab-console attach").add_argument(
         "session", nargs="?", metavar="SESSION", help="its id, or the beginning of it (default: the newest running)"
     )
-    _verb(verbs, "hold", "hold the arm where it is, at once", "lab-console hold")
+    _calibration(_verb(verbs, "hold", "hold the arm where it is, at once", "lab-console hold"))
     rest = _verb(verbs, "rest", "open the gripper, lift, and move the arm to its taught rest pose", "lab-console rest")
     rest.add_argument(
         "--teach", action="store_true", help="print the pose that the arm is in as the `rest` line of lab.toml"
     )
+    _calibration(rest)
     release = _verb(verbs, "release", "lower the arm to rest, then cut torque", "lab-console release --yes")
     release.add_argument("--yes", action="store_true", help="confirm without being asked")
+    _calibration(release)
     _verb(verbs, "init", "write a commented lab.toml here", "lab-console init")
     _verb(verbs, "demo", "open the console on the simulated bench, with data of its own", "lab-console demo")
     return top
@@ -46,6 +48,26 @@ def _verb(verbs: _Verbs, name: str, what: str, example: str) -> argparse.Argumen
 
 def _settings(verb: argparse.ArgumentParser, what: str) -> None:
     verb.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help=what)
+
+
+def _calibration(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--calibration",
+        action="append",
+        default=[],
+        type=_answer,
+        metavar="ARM=ACT",
+        help="what to do where an arm's calibration file does not fit its motors; write-motors: write the file into "
+        "them (their torque must be off), save-file: save theirs as the file that is missing, e.g. "
+        "--calibration follower=write-motors; may be repeated (default: refuse and say what was found)",
+    )
+
+
+def _answer(text: str) -> tuple[str, str]:
+    arm, _, act = text.rpartition("=")
+    if not arm or act not in ("write-motors", "save-file"):
+        raise argparse.ArgumentTypeError(f"ARM=write-motors or ARM=save-file is needed, not {text!r}")
+    return arm, act
 
 
 def _record(verbs: _Verbs) -> None:
@@ -66,6 +88,7 @@ def _record(verbs: _Verbs) -> None:
     add("--seed", type=int, metavar="N", help="seed of the simulated bench")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--resume", action="store_true", help="go on with a dataset that exists")
+    _calibration(record)
     _settings(
         record,
         "any key of robot, teleop, dataset (LeRobot's), motion, health, recording or sim; may be repeated, "
@@ -131,6 +154,7 @@ def _eval(verbs: _Verbs) -> None:
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
     add("--dataset", default="", metavar="NAME", help="where the motion goes (default: rollout_, run and step)")
+    _calibration(evaluate)
 
 
 def _dataset(verbs: _Verbs) -> None:

@@ -6,7 +6,10 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+
+import msgspec
 
 from services.bench.profiles import Profile
 from services.folders import DataFolder, RunFolder
@@ -16,18 +19,45 @@ from services.live.event_log import is_live
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.reasons import StopCause
-from services.live.requests import BenchRequest, Purpose
+from services.live.requests import BenchRequest, EvalRequest, Purpose, RecordRequest
+from sessions.calibration import CalibrationAct
+from sessions.facts import CalibrationRefused
+
+NO_ANSWERS: Mapping[str, CalibrationAct] = {}
 
 
 def begin(
-    folder: DataFolder, profile: Profile, purpose: Purpose, *, operator: str = "", rescue: bool = False
+    folder: DataFolder,
+    profile: Profile,
+    purpose: Purpose,
+    *,
+    operator: str = "",
+    rescue: bool = False,
+    calibration: Mapping[str, CalibrationAct] = NO_ANSWERS,
 ) -> RunFolder:
     """Start a bench worker for `purpose`. Raises FolderProblem if the data folder cannot be written."""
     folder.create()
     request = BenchRequest(
-        data_dir=str(folder.root), profile=profile, purpose=purpose, operator=operator, rescue=rescue
+        data_dir=str(folder.root),
+        profile=profile,
+        purpose=purpose,
+        operator=operator,
+        rescue=rescue,
+        calibration=dict(calibration),
     )
     return launch(folder, request)
+
+
+def begin_again(
+    folder: DataFolder, request: RecordRequest | EvalRequest | BenchRequest, refused: Iterable[CalibrationRefused]
+) -> RunFolder:
+    """Start the same session anew, with what its worker offered to do about the calibrations that it refused.
+
+    Raises FolderProblem if the data folder cannot be written.
+    """
+    folder.create()
+    answers = {found.arm: found.act for found in refused if found.act}
+    return launch(folder, msgspec.structs.replace(request, calibration=answers))
 
 
 def follow(link: Link) -> Answered:

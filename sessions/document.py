@@ -6,6 +6,8 @@ import msgspec
 
 from sessions.facts import (
     BenchConnected,
+    CalibrationRefused,
+    CalibrationWritten,
     CheckpointSaved,
     DatasetRecovered,
     PolicyLoaded,
@@ -87,7 +89,8 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One session in the log. Times are Unix seconds; `alarms` are the texts of the last alarms.
 
-    `connected` is null if the bench never answered, and for a training; `repairs` are those of its dataset before it
+    `connected` is null if the bench never answered, and for a training; `calibrations` are those that did not fit their
+    motors, and those that were written because of that; `repairs` are those of its dataset before it
     was opened; `lost` are takes that could not be saved;
     `policy` is the policy of an evaluation; `last_seq` is the newest event included.
     """
@@ -95,6 +98,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     started: SessionStarted
     connected: BenchConnected | None = None
     ended: SessionEnded | None = None
+    calibrations: tuple[CalibrationRefused | CalibrationWritten, ...] = ()
     repairs: tuple[DatasetRecovered, ...] = ()
     episodes: tuple[Episode, ...] = ()
     lost: tuple[TakeLost, ...] = ()

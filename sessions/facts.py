@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from sessions.bench import Profile
+from sessions.calibration import CalibrationAct, CalibrationFault, JointDifference
 from sessions.models import SessionKind, SessionStatus
 from sessions.requests import AnyRequest
 
@@ -84,6 +85,32 @@ class BenchConnected(Event, frozen=True, kw_only=True, tag=True):
     leader: str = ""
     cameras: tuple[str, ...] = ()
     calibration: dict[str, str] = {}
+
+
+class CalibrationRefused(Event, frozen=True, kw_only=True, tag=True):
+    """An arm's calibration `file` does not fit its motors: the session ends before anything moved.
+
+    `arm` is `follower`, `leader` or, of two arms, `follower left`. `detail` is the reader's reason for an unreadable
+    file, the joints of a foreign one, and for a missing one the file of another arm whose values the motors hold. `differences` are the joints in which file and motors disagree. `act` mends it
+    if the operator wants it, unless `hindrance` says why not now. `command` calibrates the arm anew.
+    """
+
+    arm: str
+    fault: CalibrationFault
+    file: str
+    detail: str = ""
+    differences: tuple[JointDifference, ...] = ()
+    act: CalibrationAct = CalibrationAct.NONE
+    hindrance: str = ""
+    command: str = ""
+
+
+class CalibrationWritten(Event, frozen=True, kw_only=True, tag=True):
+    """The operator wanted file and motors of `arm` to agree, and they do: read back after `act`."""
+
+    arm: str
+    act: CalibrationAct
+    file: str
 
 
 class DatasetRecovered(Event, frozen=True, kw_only=True, tag=True):

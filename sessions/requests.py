@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from sessions.bench import Profile
+from sessions.calibration import CalibrationAct
 from sessions.models import SessionKind
 
 ORACLE = "oracle"
@@ -95,11 +96,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArmRequest(Request, frozen=True, kw_only=True):
-    """The request of a session with an arm, which is commanded `fps` times a second."""
+    """The request of a session with an arm, which is commanded `fps` times a second.
+
+    `calibration` is what the operator wants done about a calibration that does not fit, by arm; without an answer
+    the session ends there.
+    """
 
     profile: Profile
     fps: int = 30
     lockstep: bool = False
+    calibration: dict[str, CalibrationAct] = {}
 
     @property
     def shared(self) -> bool:

@@ -7,8 +7,10 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Mapping
 
-from console.commands.exits import READY_PATIENCE_S, report_lost, run_to_end
+from console.commands.calibration import answers
+from console.commands.exits import READY_PATIENCE_S, complain_of, report_lost, run_to_end
 from console.commands.following import following
 from console.commands.printer import Printer
 from console.exit import BAD_USAGE, FAILED, OK, complain
@@ -22,7 +24,10 @@ from services.live.protocol import Code
 from services.live.reasons import StopCause
 from services.live.requests import Purpose
 from services.live.running import find_runs
+from sessions.calibration import CalibrationAct
 from sessions.models import SessionStatus
+
+Answers = Mapping[str, CalibrationAct]
 
 
 def _bench(options: argparse.Namespace) -> tuple[DataFolder, Profile, RunFolder | None]:
@@ -44,7 +49,7 @@ def hold(options: argparse.Namespace) -> int:
     """Stop the arm: by its running worker, by a new one if none runs, by a rescue if it does not answer."""
     folder, profile, run = _bench(options)
     if run is None:
-        return run_to_end(_hold_without_worker(folder, profile))
+        return run_to_end(_await_hold(arm_commands.begin(folder, profile, Purpose.HOLD, calibration=answers(options))))
     return run_to_end(_hold(folder, profile, run))
 
 
@@ -73,17 +78,13 @@ async def _hold(folder: DataFolder, profile: Profile, run: RunFolder) -> int:
     return await _await_hold(rescue)
 
 
-async def _hold_without_worker(folder: DataFolder, profile: Profile) -> int:
-    return await _await_hold(arm_commands.begin(folder, profile, Purpose.HOLD))
-
-
 async def _await_hold(run: RunFolder) -> int:
     client = Client(run, name="lab-console hold", drive=False)
     try:
         await client.attach(START_PATIENCE_S)
         state = await client.until(lambda s: s.phase is not Phase.STARTING, READY_PATIENCE_S)
         if not state.running:
-            complain(state.end_reason)
+            complain_of(state)
             return FAILED
         goes_on = "`lab-console rest`, `lab-console release` or `lab-console attach` go on"
         return await _report_hold(client, f"session {run.id} holds the arm; {goes_on}")
@@ -117,11 +118,11 @@ def rest(options: argparse.Namespace) -> int:
     """Move to rest, by the running session or by a new worker; with --teach, print the pose for lab.toml."""
     folder, profile, running = _bench(options)
     if options.teach:
-        return run_to_end(_teach(folder, profile, running))
+        return run_to_end(_teach(folder, profile, running, answers(options)))
     if not profile.motion.rest:
         complain(f"no rest pose is taught for bench {profile.name}: put the arm there by hand, then `rest --teach`")
         return FAILED
-    return run_to_end(_move(folder, profile, Purpose.REST, running))
+    return run_to_end(_move(folder, profile, Purpose.REST, running, answers(options)))
 
 
 def release(options: argparse.Namespace) -> int:
@@ -135,12 +136,18 @@ def release(options: argparse.Namespace) -> int:
         if input(f"cut torque ({how})? type yes: ").strip().lower() != "yes":
             print("nothing was done")
             return FAILED
-    return run_to_end(_move(folder, profile, Purpose.RELEASE, running))
+    return run_to_end(_move(folder, profile, Purpose.RELEASE, running, answers(options)))
 
 
-async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running: RunFolder | None) -> int:
+async def _move(
+    folder: DataFolder,
+    profile: Profile,
+    purpose: Purpose,
+    running: RunFolder | None,
+    wishes: Answers = arm_commands.NO_ANSWERS,
+) -> int:
     """Rest or release, by the running session or else by a bench worker that ends afterwards."""
-    run = running or arm_commands.begin(folder, profile, purpose)
+    run = running or arm_commands.begin(folder, profile, purpose, calibration=wishes)
     printer = Printer()
     goal = Phase.RESTED if purpose is Purpose.REST else Phase.RELEASED
     try:
@@ -162,7 +169,10 @@ async def _move(folder: DataFolder, profile: Profile, purpose: Purpose, running:
         return report_lost(run, error)
     if state.phase is goal or state.status is SessionStatus.FINISHED:
         return OK
-    complain(state.end_reason or f"the arm is {state.phase.value}: {state.held or state.detail}")
+    if state.end_reason:
+        complain_of(state)
+    else:
+        complain(f"the arm is {state.phase.value}: {state.held or state.detail}")
     if state.running:
         complain(f"session {run.id} goes on holding it: `lab-console attach {run.id}`, or rest or release again")
     return FAILED
@@ -200,9 +210,9 @@ async def _ask(client: Client, purpose: Purpose) -> str:
     return refused
 
 
-async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None) -> int:
+async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None, wishes: Answers) -> int:
     """Print the measured pose. A worker started for it keeps holding: torque may be all that supports the arm."""
-    run = running or arm_commands.begin(folder, profile, Purpose.HOLD)
+    run = running or arm_commands.begin(folder, profile, Purpose.HOLD, calibration=wishes)
     client = Client(run, name="lab-console rest --teach", drive=running is None)
     try:
         await client.attach(ATTACH_PATIENCE_S if running else START_PATIENCE_S)
@@ -211,7 +221,10 @@ async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None
         while _pose_is_missing(client) and time.monotonic() < give_up:  # noqa: ASYNC110  (telemetry has no event)
             await asyncio.sleep(0.05)
         if not (client.telemetry and client.telemetry.joints):
-            complain(client.snapshot.end_reason or "the follower's pose could not be read")
+            if client.snapshot.end_reason:
+                complain_of(client.snapshot)
+            else:
+                complain("the follower's pose could not be read")
             return FAILED
         pose = ", ".join(f"{name} = {value:.1f}" for name, value in client.telemetry.joints.items())
         print(f"[bench.{profile.name}.motion]\nrest = {{ {pose} }}")

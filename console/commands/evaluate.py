@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from console.commands.calibration import answered, hints
 from console.commands.drive import drive, still_running_hint
 from console.commands.exits import fold, report_lost, run_to_end
 from console.commands.interrupts import Interrupts
@@ -63,7 +64,7 @@ def evaluate(options: argparse.Namespace) -> int:
     except Refusal as refusal:
         complain(refusal)
         return BAD_USAGE
-    return run_to_end(_evaluate(folder, evaluation.begin(folder, request)))
+    return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))
 
 
 async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
@@ -77,6 +78,8 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
     if not driven.succeeded:
         complain(f"session {run.id} {state.status.value}: {driven.reason}{f'; {tally}' if state.trials else ''}")
         if hint := still_running_hint(run, driven):
+            complain(hint)
+        for hint in hints(state):
             complain(hint)
         return FAILED
     dataset = state.started.dataset if state.started else ""

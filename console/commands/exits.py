@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
+from console.commands import calibration
 from console.exit import FAILED, complain
 from services.folders import DataFolder, RunFolder
 from services.live.event_log import read_events
@@ -27,6 +28,13 @@ def show_log(run: RunFolder) -> None:
     complain(f"the whole log is {run.log}")
 
 
+def complain_of(state: Snapshot) -> None:
+    """Print why a session ended, and which option mends a calibration that kept it from starting."""
+    complain(state.end_reason)
+    for hint in calibration.hints(state):
+        complain(hint)
+
+
 def report_lost(run: RunFolder, error: Exception) -> int:
     """Report what is known of a worker that is gone or does not answer; returns the exit status."""
     state = Snapshot()
@@ -34,6 +42,8 @@ def report_lost(run: RunFolder, error: Exception) -> int:
         state = replay(read_events(run.events))
     reason = "" if state.running else state.end_reason
     complain(f"session {run.id}: {reason or str(error) or 'it took too long'}")
+    for hint in calibration.hints(state):
+        complain(hint)
     show_log(run)
     complain("what was acknowledged is saved; a dataset is repaired at the next start")
     return FAILED

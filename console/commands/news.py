@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from services.bench.calibration import done
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
 from services.units import duration, size
-from sessions.facts import CheckpointSaved, TakeLost
+from sessions.facts import CalibrationWritten, CheckpointSaved, TakeLost
 from sessions.models import Episode, SessionKind, Trial, Verdict
 from sessions.trials import place
 
@@ -16,7 +17,7 @@ class News:
     """Reports takes, verdicts, checkpoints, alarms and notes on the policy, each once."""
 
     def __init__(self) -> None:
-        self._episodes = self._lost = self._checkpoints = self._notes = self._repairs = 0
+        self._episodes = self._lost = self._checkpoints = self._notes = self._repairs = self._calibrations = 0
         self._alarms: tuple[str, ...] = ()
         self._verdicts: dict[int, tuple[Verdict | None, str]] = {}
 
@@ -25,6 +26,7 @@ class News:
         evaluates = state.started is not None and state.started.kind is SessionKind.EVAL
         notes = _notes(state)
         lines = [f"note: {text}" for text in notes[self._notes :]]
+        lines += [done(c) for c in state.calibrations[self._calibrations :] if isinstance(c, CalibrationWritten)]
         lines += [f"the dataset was repaired: {repair.summary}" for repair in state.repairs[self._repairs :]]
         lines += [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
         lines += [line for trial in state.trials if (line := self._verdict(trial, place(state.trials, trial.index)))]
@@ -34,6 +36,7 @@ class News:
         lines += [f"ALARM {text}" for text in appended(self._alarms, state.alarm_history)]
         self._episodes, self._lost, self._checkpoints = len(state.episodes), len(state.lost), len(checkpoints)
         self._alarms, self._notes, self._repairs = state.alarm_history, len(notes), len(state.repairs)
+        self._calibrations = len(state.calibrations)
         return lines
 
     def _verdict(self, trial: Trial, number: int) -> str:

@@ -8,6 +8,7 @@ import sys
 import termios
 import time
 
+from console.commands.calibration import answered, hints
 from console.commands.drive import drive, still_running_hint
 from console.commands.exits import READY_PATIENCE_S, fold, report_lost, run_to_end
 from console.commands.interrupts import Interrupts
@@ -55,7 +56,7 @@ def record(options: argparse.Namespace) -> int:
     if by_key and not sys.stdin.isatty():
         complain("at a robot every take starts by a key: run this on a terminal, or use the console")
         return BAD_USAGE
-    return run_to_end(_record(folder, recording.begin(folder, request), by_key=by_key))
+    return run_to_end(_record(folder, recording.begin(folder, answered(request, options)), by_key=by_key))
 
 
 async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
@@ -71,6 +72,8 @@ async def _record(folder: DataFolder, run: RunFolder, *, by_key: bool) -> int:
     if not driven.succeeded:
         complain(f"session {run.id} {state.status.value}: {state.accepted} accepted; {driven.reason}")
         if hint := still_running_hint(run, driven):
+            complain(hint)
+        for hint in hints(state):
             complain(hint)
         return FAILED
     print(f"session {run.id} finished: {state.accepted} accepted, {state.rejected} rejected, {state.flagged} flagged")

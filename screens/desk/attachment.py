@@ -9,6 +9,7 @@ from screens.desk.messages import SessionChanged, SnapshotArrived, StopAnswered,
 from screens.desk.notifier import Notifier
 from screens.views import keys
 from screens.views.signs import clean, signs
+from services.bench import calibration
 from services.bench.profiles import Profile
 from services.folders import RunFolder
 from services.live import events as ev
@@ -171,6 +172,8 @@ class Attachment(Notifier):
         self.post(lambda: SnapshotArrived(snapshot, event))
         if isinstance(event, ev.DatasetRecovered):
             self.notice(f"the dataset was repaired: {event.summary}", Tone.ACCENT)
+        elif isinstance(event, ev.CalibrationWritten):
+            self.notice(calibration.done(event), Tone.ACCENT)
         if not snapshot.running:
             if self._stop_line:
                 self._stop_line.disarm()

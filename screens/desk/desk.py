@@ -23,9 +23,10 @@ from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
 from services.live import warm
 from services.live.client import ATTACH_PATIENCE_S, START_PATIENCE_S
+from services.live.events import CalibrationRefused
 from services.live.phases import Phase
 from services.live.reasons import StopCause
-from services.live.requests import Purpose
+from services.live.requests import ArmRequest, Purpose
 from services.live.stop_line import StopLine
 from services.tone import Tone
 from sessions.models import SessionKind
@@ -51,6 +52,7 @@ class Desk(Attachment):
         self.forms: dict[str, dict[str, str]] = {}
         self.training = TrainingWatch(self, folder, self.name)
         self.chosen_checkpoint = ""
+        self._asked_about = ""
         self._distant_stop = DistantStop(self)
 
     def use_bench(self, bench: str) -> None:
@@ -110,6 +112,19 @@ class Desk(Attachment):
         finally:
             self.starting = False
             self.post(SessionChanged)
+
+    def take_refused_calibrations(self) -> tuple[CalibrationRefused, ...]:
+        """Calibrations that kept the session begun here from starting; empty once taken."""
+        if self.live or self.link is None or not self.started_here or self._asked_about == self.link.run.id:
+            return ()
+        self._asked_about = self.link.run.id
+        return self.snapshot.refused_calibrations
+
+    def mend_calibrations(self, refused: tuple[CalibrationRefused, ...]) -> None:
+        """Begin the session anew, which does first what its worker offered to do about these calibrations."""
+        request = self.snapshot.started.request if self.snapshot.started else None
+        if isinstance(request, ArmRequest):
+            self.start(lambda: arm_commands.begin_again(self.folder, request, refused), request.kind)
 
     def attach(self, run: RunFolder, *, drive: bool = True) -> asyncio.Task[Any]:
         """Attach to a running session; the task ends when that is done or has failed."""

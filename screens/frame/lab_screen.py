@@ -126,6 +126,14 @@ class LabScreen(ArmActions, BoundScreen):
     def on_session_changed(self, message: SessionChanged) -> None:
         message.stop()
         self.redraw()
+        self._ask_about_calibration()
+
+    def _ask_about_calibration(self) -> None:
+        """A session that a calibration kept from starting: not while keys go to a field, or to another dialog."""
+        if self.seen and self.app.screen is self and not isinstance(self.focused, Input):
+            from screens.frame import calibration_question
+
+            calibration_question.ask(self.app, self.desk)
 
     def on_telemetry_arrived(self, message: TelemetryArrived) -> None:
         message.stop()
@@ -175,6 +183,7 @@ class LabScreen(ArmActions, BoundScreen):
         if self._notice and time.monotonic() > self._notice_ends:
             self._notice = None
         self._draw_lines()
+        self._ask_about_calibration()
         if self.desk.live and (self.desk.starting or self.desk.telemetry is None):
             self.draw_telemetry()
 

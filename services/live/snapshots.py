@@ -53,6 +53,7 @@ class Snapshot:
 
     started: ev.SessionStarted | None = None
     connected: ev.BenchConnected | None = None
+    calibrations: tuple[ev.CalibrationRefused | ev.CalibrationWritten, ...] = ()
     phase: Phase = Phase.STARTING
     phase_since: float = 0.0
     detail: str = "starting the worker"
@@ -81,6 +82,11 @@ class Snapshot:
     tags: tuple[str, ...] = ()
     ended: ev.SessionEnded | None = None
     last_seq: int = 0
+
+    @property
+    def refused_calibrations(self) -> tuple[ev.CalibrationRefused, ...]:
+        """The calibrations that kept the session from starting."""
+        return tuple(c for c in self.calibrations if isinstance(c, ev.CalibrationRefused))
 
     @property
     def accepted(self) -> int:
@@ -167,8 +173,8 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
     match event:
         case ev.SessionStarted():
             return replace(s, started=event, phase_since=event.at)
-        case ev.BenchConnected():
-            return replace(s, connected=event)
+        case ev.BenchConnected() | ev.CalibrationRefused() | ev.CalibrationWritten():
+            return _connect(s, event)
         case ev.PhaseChanged():
             return _enter(s, event)
         case (
@@ -191,6 +197,12 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
             return _judge(s, event)
         case _:
             return _remark(s, event)
+
+
+def _connect(s: Snapshot, event: ev.BenchConnected | ev.CalibrationRefused | ev.CalibrationWritten) -> Snapshot:
+    if isinstance(event, ev.BenchConnected):
+        return replace(s, connected=event)
+    return replace(s, calibrations=(*s.calibrations, event))
 
 
 TakeEvent = ev.TakeStarted | ev.TakeEnded | ev.EpisodeSaved | ev.TakeLost | ev.TakeMarked | ev.EpisodeMarked

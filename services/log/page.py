@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import tzinfo
 
+from services.bench import calibration
 from services.checkpoints.checkpoint import label
 from services.log.headline import headline, local, policy_of, rate
 from services.log.sections import Interval, Page, Row, Section, Symbol, Value, quiet, row, section, text
@@ -17,7 +18,7 @@ from services.text import clean
 from services.tone import Tone
 from services.units import number, plural, size, value
 from sessions.document import Session, Training
-from sessions.facts import CheckpointSaved
+from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
 from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
 from sessions.requests import BenchRequest, EvalRequest, TrainRequest
 from sessions.times import utc
@@ -71,6 +72,7 @@ def _session(session: Session, zone: tzinfo | None) -> Section:
         row("operator", session.operator or "not told"),
         row("bench", f"{session.bench} on {session.host}") if session.bench else row("host", session.host),
         row("calibration", *_calibration(session)),
+        *map(_changed_calibration, session.calibrations),
     ]
     return section("session", [*rows, *_rows_of_kind(session), *_repairs(session)])
 
@@ -79,6 +81,13 @@ def _calibration(session: Session) -> list[str]:
     """Each arm with the start of its fingerprint, enough to tell two apart."""
     fingerprints = session.connected.calibration if session.connected else {}
     return [f"{arm} {fingerprint[:FINGERPRINT]}" for arm, fingerprint in fingerprints.items()]
+
+
+def _changed_calibration(event: CalibrationRefused | CalibrationWritten) -> Row:
+    if isinstance(event, CalibrationWritten):
+        return row("calibration", calibration.done(event))
+    differences = map(quiet, calibration.differences(event))
+    return row("calibration", text(calibration.problem(event), Tone.WARNING, Symbol.WARNING), *differences)
 
 
 def _rows_of_kind(session: Session) -> list[Row]:

@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 from lerobot.datasets import LeRobotDataset
 
+from services import arm_commands
 from services.bench.profiles import Profile, apply_settings, load_benches
 from services.live import protocol
 from services.live.phases import Phase
+from services.live.requests import RecordRequest
+from services.log.documents import document
+from services.log.page import page
+from services.sim import bench as simulated
 from services.sim.servos import control
+from services.sim.servos import registers as reg
+from sessions.calibration import CalibrationAct
 from sessions.models import SessionStatus, Verdict
 from tests.support.evaluating import copycat, evaluating, start
 from tests.support.rig import Rig, finish, follow, press, recorded, take
@@ -73,3 +80,31 @@ async def test_a_cable_pulled_in_a_take_and_plugged_in_elsewhere_goes_on_by_a_ke
     assert [episode.take for episode in state.episodes] == [1, 2]
     assert "failed" in state.episodes[0].flags
     assert not {"failed", "stopped"} & set(state.episodes[1].flags)
+
+
+async def test_a_file_that_does_not_fit_the_motors_is_written_into_them_on_wish_and_the_session_goes_on(
+    quick_rig: Rig,
+) -> None:
+    rig, bench = quick_rig, servo_bench()
+    simulated.prepare(rig.folder.root, {"seed": SEED}, lockstep=False, fps=30, servos=True)
+    register = control.SetRegister(arm="follower", servo=4, address=reg.HOMING_OFFSET, value=60)
+    rig.world().do(register)
+
+    run = rig.record(bench, episodes=1, episode_seconds=1.0, reset_seconds=0.0)
+    async with rig.attached(run) as link:
+        state = await link.until(lambda s: not s.running, 30)
+    (found,) = state.refused_calibrations
+    assert (found.arm, found.act, found.hindrance) == ("follower", CalibrationAct.WRITE_MOTORS, "")
+    assert [joint.joint for joint in found.differences] == ["wrist_flex"]
+    assert not (rig.folder.datasets / "demo").exists()
+
+    assert state.started is not None and isinstance(state.started.request, RecordRequest)
+    again = arm_commands.begin_again(rig.folder, state.started.request, state.refused_calibrations)
+    async with rig.attached(again) as link:
+        await follow(link)
+        await take(link)
+        state = await finish(link)
+    assert state.status is SessionStatus.FINISHED, state.end_reason
+    assert len(state.episodes) == 1
+    page_says = [row.text for section in page(document(state)).sections for row in section.rows]
+    assert any("follower: the calibration of" in text and "written into the motors" in text for text in page_says)

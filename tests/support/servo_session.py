@@ -52,8 +52,10 @@ def profile(
 class ServoSession:
     """One session, from connect to disconnect."""
 
-    def __init__(self, root: Path, bench: Profile, purpose: Purpose = Purpose.TELEOPERATE, *, fps: int = 30) -> None:
-        request = BenchRequest(data_dir=str(root), profile=bench, purpose=purpose, fps=fps)
+    def __init__(
+        self, root: Path, bench: Profile, purpose: Purpose = Purpose.TELEOPERATE, *, fps: int = 30, **asked: Any
+    ) -> None:
+        request = BenchRequest(data_dir=str(root), profile=bench, purpose=purpose, fps=fps, **asked)
         self._begin(root, request)
 
     def _begin(self, root: Path, request: ArmRequest) -> None:

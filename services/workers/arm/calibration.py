@@ -1,14 +1,15 @@
-"""The arms' calibration files, as LeRobot keeps them: their fingerprints, and what mends one that does not fit."""
+"""The arms' calibration files, as LeRobot keeps them: their fingerprints, and the command that makes one anew."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from services.workers.arm.parts import arm_name, arms_of
+from services.workers.arm.parts import arms_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,20 +44,18 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def uncalibrated(device: Any, name: str, table: Mapping[str, Any]) -> str:
-    """Which arm of a device is not calibrated, which file is meant, and how to calibrate that arm alone.
+def calibrate_command(config: Any, arm_id: str | None, name: str, prefix: str, table: Mapping[str, Any]) -> str:
+    """How to calibrate one arm of the device `name`, whose part of lab.toml is `table`, from the arm's own `config`.
 
-    `table` is the device's part of lab.toml. An arm of two is calibrated as a device of one arm, under the id that
-    LeRobot gives it (`ID_left`): that writes the file which the pair reads.
+    An arm of two is calibrated as a device of one arm, under the id that LeRobot gives it (`ID_left`): that writes the
+    file which the pair reads.
     """
     kind = "robot" if name == "follower" else "teleop"
-    arms = arms_of(device) or {"": device}
-    prefix, arm = next(((p, a) for p, a in arms.items() if not a.is_calibrated), next(iter(arms.items())))
-    config = getattr(arm, "config", None)
-    own = table["type"] if not prefix else getattr(config, "type", "...")
-    port = getattr(config, "port", None) or table.get("port", "...")
-    return (
-        f"{arm_name(name, prefix)}: not calibrated, or its motors hold another calibration than "
-        f"{arm.calibration_fpath}; run `lerobot-calibrate --{kind}.type={own} --{kind}.port={port} "
-        f"--{kind}.id={getattr(arm, 'id', None) or table.get('id')}`"
-    )
+    options = {
+        "type": table.get("type") if not prefix else getattr(config, "type", "..."),
+        "port": getattr(config, "port", None) or table.get("port", "..."),
+        "id": arm_id or table.get("id"),
+        "calibration_dir": getattr(config, "calibration_dir", None),
+    }
+    words = [shlex.quote(f"--{kind}.{key}={value}") for key, value in options.items() if value]
+    return " ".join(["lerobot-calibrate", *words])

@@ -16,7 +16,7 @@ from typing import Any
 from lerobot.motors.motors_bus import SerialMotorsBus
 
 from services.bench.device_locks import DeviceLocks
-from services.workers.arm.calibration import uncalibrated
+from services.workers.arm.calibration_check import CalibrationProblem, Wishes, make_calibrations_fit
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
 from services.workers.arm.parts import arm_name, arms_of, buses_of
@@ -29,10 +29,19 @@ PAUSE_S = 0.1
 logger = logging.getLogger(__name__)
 
 
-def connect_arm(device: Any, name: str, table: Mapping[str, Any], locks: DeviceLocks | None = None) -> None:
+NO_WISHES = Wishes()
+
+
+def connect_arm(
+    device: Any,
+    name: str,
+    table: Mapping[str, Any],
+    locks: DeviceLocks | None = None,
+    wishes: Wishes = NO_WISHES,
+) -> None:
     """Connect without LeRobot's calibration prompt; servos' torque stays as it is. `locks` hold its ports.
 
-    Raises DeviceProblem, with the ports closed again.
+    `wishes` is what to do about a calibration that does not fit. Raises DeviceProblem, with the ports closed again.
     """
     serial = {p: bus for p, bus in buses_of(device).items() if isinstance(bus, SerialMotorsBus)}
     for prefix, bus in serial.items():
@@ -42,7 +51,7 @@ def connect_arm(device: Any, name: str, table: Mapping[str, Any], locks: DeviceL
         try:
             with _patient(buses, name):
                 device.connect(calibrate=False)
-                reason = "" if device.is_calibrated else uncalibrated(device, name, table)
+                fits = bool(device.is_calibrated)
             break
         except DeviceProblem:  # the console's own: trying again changes nothing
             close_ports(device)
@@ -54,10 +63,20 @@ def connect_arm(device: Any, name: str, table: Mapping[str, Any], locks: DeviceL
                 raise DeviceProblem(_failed(device, name, error, table) + _as_found(name, torque)) from error
             logger.warning("%s: connecting failed, trying again: %s", name, error)
             time.sleep(PAUSE_S)
-    if reason:
-        torque = Motors(device, name).torque()
+    if not fits:
+        _make_fit(device, name, table, wishes)
+
+
+def _make_fit(device: Any, name: str, table: Mapping[str, Any], wishes: Wishes) -> None:
+    try:
+        with _patient([bus for bus in buses_of(device).values() if isinstance(bus, SerialMotorsBus)], name):
+            make_calibrations_fit(device, name, table, wishes)
+    except Exception as error:  # drivers raise what they like
+        as_it_is = _as_found(name, Motors(device, name).torque())
         close_ports(device)
-        raise DeviceProblem(reason + _as_found(name, torque))
+        if isinstance(error, CalibrationProblem):
+            raise error.with_more(as_it_is) from error
+        raise DeviceProblem(_failed(device, name, error, table) + as_it_is) from error
 
 
 def _failed(device: Any, name: str, error: Exception, table: Mapping[str, Any]) -> str:

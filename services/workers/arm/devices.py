@@ -25,8 +25,16 @@ from services.bench.device_locks import DeviceLocks
 from services.bench.profiles import Profile
 from services.error_text import message
 from services.workers.arm.calibration import fingerprints
+from services.workers.arm.calibration_check import CalibrationProblem, Wishes, unreadable_file
 from services.workers.arm.camera_trouble import camera_file, check_plugged_in
-from services.workers.arm.connect_arm import as_found, close_ports, connect_arm, leave_torque_alone, take_hold
+from services.workers.arm.connect_arm import (
+    NO_WISHES,
+    as_found,
+    close_ports,
+    connect_arm,
+    leave_torque_alone,
+    take_hold,
+)
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
 from services.workers.arm.parts import Cameras, arm_name, arms_of, buses_of, check_robot
@@ -102,14 +110,16 @@ def connect(
     check: Callable[[Robot], None] | None = None,
     locks: DeviceLocks | None = None,
     fits: Callable[[Devices], None] | None = None,
+    wishes: Wishes = NO_WISHES,
 ) -> Devices:
     """Build and connect. Afterwards the arm holds its pose; a camera that fails is listed in `absent`.
 
     With `arm_only` neither cameras nor leader are touched, since one of them may hang; without `leader`, not the
     leader. What can be known before is refused before anything is connected; `check` looks at the robot then, and may
     raise what it likes, if no camera is absent. `fits` looks at robot and cameras once the cameras are connected and
-    before an arm is, and may raise, too. `locks` hold each port wherever it is opened. Torque is enabled last: a
-    failure leaves it as it was found. Raises DeviceProblem if the robot or the leader cannot be used.
+    before an arm is, and may raise, too. `locks` hold each port wherever it is opened; `wishes` is what to do about a
+    calibration that does not fit. Torque is enabled last: a failure leaves it as it was found. Raises DeviceProblem if
+    the robot or the leader cannot be used.
     """
     _load_plugins()
     robot, absent = _build_robot(profile, [] if arm_only else camera_places(profile.robot))
@@ -129,18 +139,20 @@ def connect(
     if fits is not None:
         _see_whether(fits, robot, absent, cameras, connected)
     progress("connecting the follower")
-    connect_arm(robot, "follower", profile.robot, locks)
+    connect_arm(robot, "follower", profile.robot, locks, wishes)
     try:
         cameras.keep(connected)
         cameras.check()
         if teleop is not None:
             progress("connecting the leader")
-            connect_arm(teleop, "leader", profile.teleop, locks)
+            connect_arm(teleop, "leader", profile.teleop, locks, wishes)
         take_hold(robot)
     except DeviceProblem as problem:
-        whole = str(problem) if isinstance(problem, Swapped) else f"{problem}{as_found(robot)}"
+        as_it_is = "" if isinstance(problem, Swapped) else as_found(robot)
         disconnect(Devices(robot, teleop), cut_torque=False)
-        raise DeviceProblem(whole) from problem
+        if isinstance(problem, CalibrationProblem):
+            raise problem.with_more(as_it_is) from problem
+        raise DeviceProblem(f"{problem}{as_it_is}") from problem
     ports = [str(getattr(bus, "port", "")) for device in (robot, teleop) for bus in buses_of(device).values()]
     return Devices(robot, teleop, absent, shared_ports(ports), locks)
 
@@ -163,7 +175,7 @@ def _build_robot(profile: Profile, wanted: list[CameraPlace]) -> tuple[Robot, di
     try:
         robot = make_robot_from_config(config)
     except Exception as error:
-        raise DeviceProblem(sentence("follower", error)) from error
+        raise unreadable_file(error, "follower", profile.robot) or DeviceProblem(sentence("follower", error)) from error
     _set_torque_cut(robot, False)  # `disconnect` decides
     return robot, absent
 
@@ -174,7 +186,7 @@ def _build_leader(profile: Profile) -> Teleoperator:
     try:
         return make_teleoperator_from_config(config)
     except Exception as error:
-        raise DeviceProblem(sentence("leader", error)) from error
+        raise unreadable_file(error, "leader", profile.teleop) or DeviceProblem(sentence("leader", error)) from error
 
 
 def _decode(base: Any, table: Mapping[str, Any], device: str, where: str) -> Any:

@@ -38,8 +38,6 @@ def remedy(error: Exception, path: str) -> Remedy:
         return _shared(path) or _motors(text)
     if "different firmware versions" in text:
         return Remedy()  # LeRobot names each motor's version, and what to do
-    if "Failed to load config from" in text:
-        return Remedy(answer="remove this file and calibrate again with `lerobot-calibrate`")
     system = next((link for link in causes(error) if isinstance(link, OSError) and link.errno), None)
     number = system.errno if system is not None else None
     if number in _GONE and path:

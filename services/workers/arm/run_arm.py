@@ -50,6 +50,7 @@ def run_armed(
         locks = _lock(context, request, stack, arm_only=arm_only, leader=leader and not arm_only)
         context.progress("loading LeRobot")
         from services.workers.arm import devices as dev  # imports torch and LeRobot, so only after the locks
+        from services.workers.arm.calibration_check import CalibrationProblem, Wishes
         from services.workers.arm.control_loop import ControlLoop
         from services.workers.arm.device_problem import DeviceProblem
 
@@ -66,8 +67,11 @@ def run_armed(
                 check=check,
                 locks=locks,
                 fits=fits,
+                wishes=Wishes(request.calibration, context.journal.emit),
             )
         except (DeviceProblem, DatasetProblem) as problem:
+            for found in problem.found if isinstance(problem, CalibrationProblem) else ():
+                context.journal.emit(found)
             raise CannotStart(str(problem)) from problem
         devices.person = person
         context.journal.emit(devices.bench_connected)

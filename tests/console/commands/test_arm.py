@@ -12,12 +12,15 @@ import pytest
 
 from console.commands.arm import _hold, _move
 from console.exit import FAILED, OK
+from services import arm_commands
 from services.bench.profiles import load_benches
 from services.folders import DataFolder
+from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.requests import Purpose
-from sessions.models import SessionKind
+from sessions.calibration import CalibrationAct, CalibrationFault
+from sessions.models import SessionKind, SessionStatus
 from tests.support.fake_desk import FakeWorker
 
 
@@ -96,3 +99,27 @@ async def test_who_may_not_move_the_arm_reads_what_a_shell_can_do(
     said = capsys.readouterr().err
     assert f"session {worker.run.id} (bench sim): anna drives: a watcher may not ask for this" in said
     assert f"; `lab-console attach {worker.run.id}` can take over" in said
+
+
+async def test_a_calibration_that_does_not_fit_names_the_option_that_mends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = LateWorker(DataFolder(tmp_path).create(), kind=SessionKind.BENCH, purpose="rest")
+    begun: list[dict[str, Any]] = []
+    monkeypatch.setattr(arm_commands, "begin", lambda *_, **options: begun.append(options) or made.run)
+    await made.start(open_dataset=False)
+    wishes = {"leader": CalibrationAct.SAVE_FILE}
+    moving = asyncio.create_task(_move(DataFolder(tmp_path), profile(), Purpose.REST, None, wishes))
+    while not made.heard_of(protocol.Attach):
+        await asyncio.sleep(0.01)
+    for arm in ("follower", "follower left"):
+        fault, act = CalibrationFault.DIFFERS, CalibrationAct.WRITE_MOTORS
+        made.tell(ev.CalibrationRefused(arm=arm, fault=fault, act=act, file="/x/blue.json"))
+    made.end(SessionStatus.ABORTED, "follower: its motors hold another calibration than /x/blue.json")
+    assert await moving == FAILED
+    assert begun == [{"calibration": wishes}]
+    says = capsys.readouterr().err
+    assert "its motors hold another calibration than /x/blue.json" in says
+    assert "with `--calibration follower=write-motors` would write the file into the motors" in says
+    assert "with `--calibration 'follower left=write-motors'` would" in says
+    await made.stop()

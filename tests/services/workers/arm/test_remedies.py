@@ -71,7 +71,7 @@ def test_a_calibration_file_that_is_torn_is_named(servos: Servos) -> None:
     text = refusal(bench(servos))
     assert str(path) in text
     assert "TextIOWrapper" not in text
-    assert "calibrate again" in text
+    assert "move that file away and begin again" in text and "lerobot-calibrate" in text
 
 
 def test_a_calibration_that_does_not_fit_names_its_file_and_how_to_calibrate(servos: Servos) -> None:

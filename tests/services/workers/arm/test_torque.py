@@ -251,7 +251,7 @@ def test_a_connect_that_fails_leaves_torque_as_it_was_and_says_what_it_is(
     assert before == ("111111" if held else "000000")
     bench.do(control.SetRegister(arm=arm, servo=4, address=31, value=40))  # another calibration
     status, reason = ServoSession(tmp_path / "2", profile(bench)).end()
-    assert status is SessionStatus.ABORTED and f"{arm}: not calibrated" in reason
+    assert status is SessionStatus.ABORTED and f"{arm}: its motors hold another calibration" in reason
     assert reason.endswith(f"The follower is as it was found: torque is {'on' if held else 'off'}")
     assert torque(bench) == before
 

@@ -1,0 +1,35 @@
+"""A calibration that does not fit, on the command line: the answer that a verb carries, and how to give it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+
+import msgspec
+
+from services.bench import calibration
+from services.live.requests import ArmRequest
+from services.live.snapshots import Snapshot
+from sessions.calibration import CalibrationAct
+
+
+def answers(options: argparse.Namespace) -> dict[str, CalibrationAct]:
+    """What `--calibration` wants, by arm."""
+    return {arm: CalibrationAct(act) for arm, act in options.calibration}
+
+
+def answered[R: ArmRequest](request: R, options: argparse.Namespace) -> R:
+    """The request with these answers."""
+    return msgspec.structs.replace(request, calibration=answers(options))
+
+
+def hints(state: Snapshot) -> Iterator[str]:
+    """For each calibration that kept the session from starting: the option that mends it, if one does."""
+    for found in state.refused_calibrations:
+        if not found.act:
+            continue
+        option = f"--calibration {shlex.quote(f'{found.arm}={found.act.value}')}"
+        offer = calibration.OFFERS.get(found.act, found.act.value)
+        first = f"{found.arm}: {found.hindrance}; then " if found.hindrance else ""
+        yield f"{first}the same command with `{option}` would {offer}, and begin"
