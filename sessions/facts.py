@@ -91,8 +91,9 @@ class CalibrationRefused(Event, frozen=True, kw_only=True, tag=True):
     """An arm's calibration `file` does not fit its motors: the session ends before anything moved.
 
     `arm` is `follower`, `leader` or, of two arms, `follower left`. `detail` is the reader's reason for an unreadable
-    file, the joints of a foreign one, and for a missing one the file of another arm whose values the motors hold. `differences` are the joints in which file and motors disagree. `act` mends it
-    if the operator wants it, unless `hindrance` says why not now. `command` calibrates the arm anew.
+    file, the joints of a foreign one, and for a missing one the file of another arm whose values the motors hold.
+    `differences` are the joints in which file and motors disagree. `act` mends it if the operator wants it, unless
+    `hindrance` says why not now. `command` calibrates the arm anew.
     """
 
     arm: str

@@ -43,7 +43,7 @@ def test_calibrations_tell_that_two_arms_are_swapped(bench: Emulator, arm_only: 
     text = refusal(swapped(bench), arm_only=arm_only)
     here, there = bench.folder / "leader", bench.folder / "follower"
     if arm_only:
-        assert "leader" not in text.replace(str(here), "") and "not calibrated" in text
+        assert "leader" not in text.replace(str(here), "") and "its motors hold another calibration" in text
     else:
         assert text == (
             f"follower: the motors at {here} have the calibration of the leader: the two arms are swapped; in lab.toml "
