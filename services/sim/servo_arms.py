@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ GRIPPER_RANGE = (2030, 3480)
 """Ticks of the closed and the open gripper, about those of a real SO-101."""
 P_GAIN = 16
 """The P gain that LeRobot's so_follower writes, and at which the model's motors are as stiff as it makes them."""
+LOGS = "LAB_CONSOLE_SERVO_LOGS"
+"""Environment variable for tests: the folder in which every packet of both arms is logged."""
 FULL = 1000
 """Torque limit and load, in thousandths."""
 HEARD_S = 2.0
@@ -150,7 +153,9 @@ class ServoArms:
             self.do(control.Loss(arm=name, drop=bus.lost, corrupt=bus.corrupt))
 
     def _add(self, name: str, plant: StagePlant | HandPlant) -> EmulatedArm:
-        arm = self.emulator.add(name, leader=name == LEADER, plant=plant, ranges=RANGES)
+        logs = os.environ.get(LOGS)
+        log = Path(logs) / f"{name}.log" if logs else None
+        arm = self.emulator.add(name, leader=name == LEADER, plant=plant, ranges=RANGES, log=log)
         write_calibration(arm, self.emulator.folder / CALIBRATION)
         return arm
 

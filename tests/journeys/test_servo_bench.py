@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from lerobot.datasets import LeRobotDataset
 
 from services import arm_commands
@@ -16,11 +17,15 @@ from services.live.requests import RecordRequest
 from services.log.documents import document
 from services.log.page import page
 from services.sim import bench as simulated
+from services.sim.servo_arms import LOGS, RANGES
 from services.sim.servos import control
 from services.sim.servos import registers as reg
+from services.sim.servos.packets import read_log
 from sessions.calibration import CalibrationAct
 from sessions.models import SessionStatus, Verdict
 from tests.support.evaluating import copycat, evaluating, start
+from tests.support.packet_rules import Bench as PacketBench
+from tests.support.packet_rules import Story, broken
 from tests.support.rig import Rig, finish, follow, press, recorded, take
 
 SEED = 5
@@ -37,8 +42,13 @@ def actions_of(root: Path) -> Any:
     return np.stack(dataset.hf_dataset.with_format("numpy")[:]["action"])
 
 
-async def test_what_was_recorded_over_the_bus_a_policy_repeats_over_the_bus(quick_rig: Rig) -> None:
+async def test_what_was_recorded_over_the_bus_a_policy_repeats_over_the_bus(
+    quick_rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rig, bench = quick_rig, servo_bench()
+    logs = tmp_path / "packets"
+    logs.mkdir()
+    monkeypatch.setenv(LOGS, str(logs))
     run = rig.record(bench, episodes=1, episode_seconds=9.0, reset_seconds=0.0, seed=SEED)
     async with rig.attached(run) as link:
         await follow(link)
@@ -57,6 +67,10 @@ async def test_what_was_recorded_over_the_bus_a_policy_repeats_over_the_bus(quic
         state = await link.until(lambda s: s.trials[-1].verdict is not None, 60)
         assert state.trials[-1].verdict is Verdict.SUCCESS
         await finish(link)
+    story = Story().add(run.events).add(link.run.events)
+    log = read_log(logs / "follower.log")
+    assert sum(bool(said.values(reg.GOAL_POSITION, 2)) for said in log) > 200
+    assert broken(log, PacketBench.of(bench.motion, 30, RANGES), story) == []
 
 
 async def test_a_cable_pulled_in_a_take_and_plugged_in_elsewhere_goes_on_by_a_key(quick_rig: Rig) -> None:

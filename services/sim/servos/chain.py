@@ -146,14 +146,14 @@ class Chain:
             case _ if code == PING:
                 return [self._status(place) for place in meant]
             case _ if code == READ:
-                self.log.note(code, params[0], {})
+                self._note(code, params[0], {})
                 return [self._status(place, self._read(place, params)) for place in meant if alone]
             case _ if code == WRITE:
                 answers = [self._status(place) for place in meant if alone]  # with the id that it had
                 self._write(code, params[0], {i: params[1:] for i, place in there if place in meant})
                 return answers
             case _ if code == SYNC_READ:
-                self.log.note(code, params[0], {})
+                self._note(code, params[0], {})
                 asked = [place for wanted in params[2:] for i, place in there if i == wanted]
                 return [self._status(place, self._read(place, params)) for place in asked]
             case _ if code == SYNC_WRITE:
@@ -171,12 +171,19 @@ class Chain:
             if place not in self.faults.mute and baud in (None, servo.bytes[reg.BAUD])
         ]
 
+    def _note(self, code: int, address: int, writes: dict[int, bytes]) -> None:
+        """Log a packet, and how the servos stand when it comes."""
+        servos = self.servos.values()
+        positions = {servo.bytes[reg.ID]: servo.get(reg.PRESENT_POSITION) for servo in servos}
+        torque = frozenset(servo.bytes[reg.ID] for servo in servos if servo.bytes[reg.TORQUE_ENABLE])
+        self.log.note(code, address, writes, positions, torque)
+
     def _read(self, place: int, params: bytes) -> bytes:
         return bytes(self.servos[place].bytes[params[0] : params[0] + params[1]])
 
     def _write(self, code: int, address: int, writes: dict[int, bytes]) -> None:
         """By id."""
-        self.log.note(code, address, writes)
+        self._note(code, address, writes)
         for place in [place for i, place in self._hearing() if i in writes]:
             servo = self.servos[place]
             before = servo.bytes[reg.GOAL_POSITION : reg.GOAL_POSITION + 2]

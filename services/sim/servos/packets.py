@@ -25,12 +25,18 @@ class Instruction(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A logged packet: monotonic time in s, the instruction, and what each servo of it was told to write."""
+    """A logged packet: monotonic time in s, the instruction, and what each servo of it was told to write.
+
+    With it how the arm stood when it came, by servo: positions in ticks, as the registers say them, and which servos
+    had torque.
+    """
 
     at: float
     code: int
     address: int
     writes: dict[int, bytes]
+    positions: dict[int, int]
+    torque: frozenset[int]
 
     def values(self, address: int, size: int) -> dict[int, int]:
         """What was written to `address`, raw, by servo; empty where this packet wrote something else."""
@@ -81,9 +87,11 @@ class PacketLog:
         if path is not None:
             self._thread.start()
 
-    def note(self, code: int, address: int, writes: dict[int, bytes]) -> None:
+    def note(
+        self, code: int, address: int, writes: dict[int, bytes], positions: dict[int, int], torque: frozenset[int]
+    ) -> None:
         """Log one packet."""
-        said = Said(time.monotonic(), code, address, writes)
+        said = Said(time.monotonic(), code, address, writes, positions, torque)
         self._kept.append(said)
         if self._path is not None:
             self._lines.put(said)
@@ -102,5 +110,31 @@ class PacketLog:
         assert self._path is not None
         with self._path.open("a", encoding="ascii", buffering=1) as file:
             while (said := self._lines.get()) is not None:
-                writes = " ".join(f"{servo}={data.hex()}" for servo, data in said.writes.items())
-                file.write(f"{said.at:.6f} {said.code:02x} {said.address} {writes}\n")
+                file.write(_line(said))
+
+
+def _line(said: Said) -> str:
+    """`TIME CODE ADDRESS SERVO=DATA ... @SERVO:POSITION,... +SERVO,...`: data and code hexadecimal, `+` has torque."""
+    writes = "".join(f" {servo}={data.hex()}" for servo, data in said.writes.items())
+    positions = ",".join(f"{servo}:{ticks}" for servo, ticks in said.positions.items())
+    torque = ",".join(map(str, sorted(said.torque)))
+    return f"{said.at:.6f} {said.code:02x} {said.address}{writes} @{positions} +{torque}\n"
+
+
+def read_log(path: Path) -> list[Said]:
+    """What a PacketLog wrote, oldest first; a last line that is being written is left out."""
+    return [_said(line) for line in path.read_text("ascii").split("\n")[:-1]]
+
+
+def _said(line: str) -> Said:
+    at, code, address, *writes, positions, torque = line.split(" ")
+    pairs = (word.partition("=") for word in writes)
+    stood = (word.partition(":") for word in positions[1:].split(",") if word)
+    return Said(
+        float(at),
+        int(code, 16),
+        int(address),
+        {int(servo): bytes.fromhex(data) for servo, _, data in pairs},
+        {int(servo): int(ticks) for servo, _, ticks in stood},
+        frozenset(int(servo) for servo in torque[1:].split(",") if servo),
+    )
