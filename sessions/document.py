@@ -17,7 +17,7 @@ from sessions.facts import (
     TrainingProgressed,
     TrainingStarted,
 )
-from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
+from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.requests import AnyRequest
 from sessions.times import utc
 
@@ -87,12 +87,12 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One session in the log. Times are Unix seconds; `alarms` are the texts of the last alarms.
+    """One session in the log. Times are Unix seconds.
 
     `connected` is null if the bench never answered, and for a training; `calibrations` are those that did not fit their
-    motors, and those that were written because of that; `repairs` are those of its dataset before it
-    was opened; `lost` are takes that could not be saved;
-    `policy` is the policy of an evaluation; `last_seq` is the newest event included.
+    motors, and those that were written because of that; `repairs` are those of its dataset before it was opened;
+    `lost` are takes that could not be saved; `policy` is the policy of an evaluation; `alarms` are the texts of the
+    last alarms, `alarm_counts` the same folded by text (empty in older files); `last_seq` is the newest event included.
     """
 
     started: SessionStarted
@@ -106,6 +106,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     policy: PolicyLoaded | None = None
     trials: tuple[Trial, ...] = ()
     alarms: tuple[str, ...] = ()
+    alarm_counts: tuple[AlarmCount, ...] = ()
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
     last_seq: int = 0

@@ -90,6 +90,14 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     condition: str = ""
 
 
+class AlarmCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an alarm with this text was raised in a session; `first` is the Unix time of the first one."""
+
+    text: str
+    first: float
+    times: int = 1
+
+
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """A remark by a person, at a UTC time in ISO 8601."""
 

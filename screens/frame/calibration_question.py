@@ -10,6 +10,7 @@ from screens.desk.desk import Desk
 from screens.frame.dialogs import Choice, Question
 from services.bench import calibration
 from services.live.events import CalibrationRefused
+from sessions.calibration import CalibrationAct
 
 
 class CalibrationQuestion(Question):
@@ -29,7 +30,7 @@ def _sentences(refused: tuple[CalibrationRefused, ...]) -> list[str]:
         lines.append(f"{calibration.problem(each)}.")
         if each.hindrance:
             lines.append(f"It cannot be written now: {each.hindrance}.")
-        if not calibration.offer(each):
+        if each.act is not CalibrationAct.SAVE_FILE:
             lines.append(f"{calibration.remedy(each)}.")
     return [*lines, "Nothing has moved."]
 

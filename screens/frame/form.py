@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 SESSIONS = {SessionKind.RECORD: "a recording", SessionKind.EVAL: "an evaluation"}
 
+LOOK_AGAIN_S = 2.0
+"""How often a form looks whether the arm that it warned of is still in use."""
+
 
 class Form(Vertical):
     """Collects values and posts `Planned` with a checked request. Subclasses define fields, defaults and the check."""
@@ -52,6 +55,8 @@ class Form(Vertical):
     def __init__(self, desk: Desk) -> None:
         super().__init__(id="form")
         self.desk = desk
+        self._holder = ""
+        """The shown warning that the arm is in use; empty while another refusal stands, or none."""
 
     # --- for subclasses -------------------------------------------------------------------------
 
@@ -93,6 +98,12 @@ class Form(Vertical):
             self.look()
             if self.NEEDS_ARM:
                 self._warn_if_in_use()
+                self.set_interval(LOOK_AGAIN_S, self._look_again)
+
+    def _look_again(self) -> None:
+        """The session that has the arm may have ended."""
+        if self._holder and self.app.screen is self.screen:
+            self._warn_if_in_use()
 
     def on_descendant_focus(self) -> None:
         """Warm up a worker while the operator fills in the form."""
@@ -113,7 +124,8 @@ class Form(Vertical):
     async def _warn_if_in_use(self) -> None:
         """Show at once what would be refused at the start: a returning operator may look for that session."""
         holder = await asyncio.to_thread(self._arm_holder)
-        if holder and self.has_fields and not self.desk.live:
+        if self.has_fields and not self.desk.live and holder != self._holder:
+            self._holder = holder
             self._show_refusal(holder)
 
     def _arm_holder(self) -> str:
@@ -192,6 +204,7 @@ class Form(Vertical):
 
     def refuse(self, why: str) -> None:
         """Show why it does not start; an empty string clears the message."""
+        self._holder = ""
         self._show_refusal(why)
         if why:
             self.desk.bells.play("refused")

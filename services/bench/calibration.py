@@ -39,6 +39,8 @@ def problem(found: CalibrationRefused) -> str:
 def remedy(found: CalibrationRefused) -> str:
     """What mends it outside of the console: the file moved away, `lerobot-calibrate`."""
     again = f"`{found.command}` calibrates the arm anew"
+    if offer(found) and found.fault is CalibrationFault.DIFFERS:
+        return "if the motors are right, move that file away and begin again: theirs can be saved as the file"
     if found.fault in (CalibrationFault.UNREADABLE, CalibrationFault.OTHER_JOINTS):
         return f"move that file away and begin again; without it, {again}"
     return again

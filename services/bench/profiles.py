@@ -15,6 +15,7 @@ from services.folders import APP
 from services.text import clean
 from sessions.bench import (
     CAMERAS,
+    SIM_PORT,
     CameraPlace,
     Motion,
     Profile,
@@ -78,12 +79,26 @@ class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=T
         for part, config in (("robot", self.robot), ("teleop", self.teleop)):
             if config and not isinstance(config.get("type"), str):
                 raise ValueError(f"{part} needs a `type`, the name of a LeRobot {part} such as so101_follower")
+        for part, config in (("robot", self.robot), ("teleop", self.teleop)):
+            for key, table in {"": config, **{f".{key}": arm for key, arm in arm_tables(config).items()}}.items():
+                _check_port(f"{part}{key}.port", table.get("port"), simulated=self.simulated)
         _check_cameras("robot", self.robot.get(CAMERAS, {}))
         for key, arm in arm_tables(self.robot).items():
             _check_cameras(f"robot.{key}", arm.get(CAMERAS, {}))
         for place in camera_places(self.robot):
             _check_observed(place)
         _check_unlike(camera_places(self.robot))
+
+
+def _check_port(key: str, port: object, *, simulated: bool) -> None:
+    """Raises ValueError for a port of the simulated bench that is misspelt, or whose bench is none."""
+    if port == SIM_PORT and not simulated:
+        raise ValueError(f'{key} = "{SIM_PORT}" is the simulated bench\'s, which needs a table [bench.NAME.sim]')
+    if simulated and isinstance(port, str) and port != SIM_PORT and "/" not in port:
+        raise ValueError(
+            f'{key}: {clean(port)!r} is no port; write "{SIM_PORT}" for the simulated bench\'s or the path of a serial '
+            "device, such as /dev/ttyACM0"
+        )
 
 
 def _check_cameras(where: str, cameras: object) -> None:

@@ -16,7 +16,7 @@ from services.live.phases import Phase
 from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from sessions import upgrade
 from sessions.document import Training
-from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
+from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.times import utc
 
 ALARMS_KEPT = 100
@@ -78,6 +78,7 @@ class Snapshot:
     past_alarms: tuple[Alarm, ...] = ()
     """The last cleared alarm of each source. Those over for LINGER_S go when the next alarm is cleared."""
     alarm_history: tuple[str, ...] = ()
+    alarm_counts: tuple[AlarmCount, ...] = ()
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
     ended: ev.SessionEnded | None = None
@@ -327,7 +328,16 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
     return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode))
 
 
+def _counted(counts: tuple[AlarmCount, ...], alarm: Alarm) -> tuple[AlarmCount, ...]:
+    if not any(count.text == alarm.text for count in counts):
+        return (*counts, AlarmCount(text=alarm.text, first=alarm.since))[-ALARMS_KEPT:]
+    return tuple(
+        msgspec.structs.replace(count, times=count.times + 1) if count.text == alarm.text else count for count in counts
+    )
+
+
 def _alarm(s: Snapshot, alarm: Alarm) -> Snapshot:
+    s = replace(s, alarm_counts=_counted(s.alarm_counts, alarm))
     before = next((a for a in (*s.alarms, *s.past_alarms) if a.source == alarm.source), None)
     if before is not None and not before.over:  # the same alarm with another text
         since = min(before.since, alarm.since) if alarm.source in OUTAGES else alarm.since

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from services.checkpoints.checkpoint import label
 from services.text import clean
 from services.units import duration
 from sessions.document import Session, Training
-from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.models import AlarmCount, SessionKind, SessionStatus, Verdict
 from sessions.requests import TrainRequest
 from sessions.statistics import wilson
 
@@ -141,6 +142,20 @@ def local(utc: str, zone: tzinfo | None = None) -> str:
         return clean(utc)
 
 
+def clock(at: float, zone: tzinfo | None = None) -> str:
+    """`14:20:05` of a Unix time in `zone`, by default the machine's; empty for a time that no calendar has."""
+    try:
+        return datetime.fromtimestamp(at, UTC).astimezone(zone).strftime("%H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def alarm_counts(session: Session) -> tuple[AlarmCount, ...]:
+    """Its alarms, equal ones as one; those of older files without a time (0)."""
+    counted = Counter(session.alarms).items()
+    return session.alarm_counts or tuple(AlarmCount(text=each, first=0.0, times=times) for each, times in counted)
+
+
 def _duration(session: Session) -> str:
     try:
         began, ended = map(datetime.fromisoformat, (session.started_utc, session.ended_utc or ""))
@@ -155,7 +170,8 @@ def _marks(session: Session) -> Iterable[str]:
     if session.training is not None and session.training.started.excluded_cameras:
         yield clean(f"without {', '.join(session.training.started.excluded_cameras)}")
     if session.alarms:
-        more = f" (+{len(session.alarms) - 1})" if len(session.alarms) > 1 else ""
+        others = len(alarm_counts(session)) - 1
+        more = f" (+{others})" if others > 0 else ""
         yield clean(session.alarms[-1]) + more
     if session.notes:
         yield f"{len(session.notes)} note{'' if len(session.notes) == 1 else 's'}"

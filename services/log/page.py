@@ -12,14 +12,14 @@ from datetime import tzinfo
 
 from services.bench import calibration
 from services.checkpoints.checkpoint import label
-from services.log.headline import headline, local, policy_of, rate
+from services.log.headline import alarm_counts, clock, headline, local, policy_of, rate
 from services.log.sections import Interval, Page, Row, Section, Symbol, Value, quiet, row, section, text
 from services.text import clean
 from services.tone import Tone
 from services.units import number, plural, size, value
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
-from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
+from sessions.models import AlarmCount, Episode, SessionKind, SessionStatus, Trial, Verdict
 from sessions.requests import BenchRequest, EvalRequest, TrainRequest
 from sessions.times import utc
 from sessions.trials import place
@@ -34,7 +34,7 @@ FILES_SHOWN = 20
 
 def page(session: Session, zone: tzinfo | None = None) -> Page:
     """Everything that the log knows of a session; times in `zone`, by default the machine's."""
-    sections = [_session(session, zone), *_work(session, zone), _remarks(session), _made_with(session)]
+    sections = [_session(session, zone), *_work(session, zone), _remarks(session, zone), _made_with(session)]
     return Page(clean(session.id), state(session), tuple(section for section in sections if section.rows))
 
 
@@ -115,14 +115,23 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
             return []
 
 
-def _remarks(session: Session) -> Section:
+def _remarks(session: Session, zone: tzinfo | None) -> Section:
     """Tags, alarms and notes."""
     rows = [row("tags", *(f"#{tag}" for tag in session.tags))]
-    rows += [row("alarms", text(alarm, Tone.WARNING, Symbol.WARNING)) for alarm in session.alarms]
+    rows += [_alarm(count, zone) for count in alarm_counts(session)]
     for note in session.notes:
         when = clean(note.at_utc).replace("T", " ").rstrip("Z")
         rows.append(row("notes", note.text, quiet(f"{note.author or 'unsigned'}, {when} UTC")))
     return section("remarks", rows if session.notes else [*rows, row("notes", quiet("none"))])
+
+
+def _alarm(count: AlarmCount, zone: tzinfo | None) -> Row:
+    """An alarm's text, how often it was raised and when first, as far as that is known."""
+    when = f"at {clock(count.first, zone)}" if count.first else ""
+    often = f"{count.times} times" if count.times > 1 else ""
+    return row(
+        "alarms", text(count.text, Tone.WARNING, Symbol.WARNING), quiet(", first ".join(filter(None, (often, when))))
+    )
 
 
 def _made_with(session: Session) -> Section:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from textual.widgets import Input
 
 import services.recording.plan
+from screens.frame import form
 from screens.record.form import RecordForm
 from services.bench.device_locks import DeviceLocks, device_keys
 from services.bench.profiles import Profile, load_benches
@@ -128,3 +131,20 @@ async def test_the_form_says_at_once_that_somebody_elsewhere_holds_the_arm(open_
             await open_form(console)
             said = "the simulated bench is held by session 20260217-142001-aaaa (bench other, operator bo"
             await console.until(lambda: said in console.text("#refusal"))
+
+
+async def test_the_warning_that_the_arm_is_in_use_goes_with_that_session(open_console, make_worker, monkeypatch):
+    monkeypatch.setattr(form, "LOOK_AGAIN_S", 0.05)
+    async with open_console() as console:
+        worker = await make_worker()
+        await open_form(console)
+        await console.until(lambda: "a recording runs on this bench" in console.text("#refusal"))
+        worker.end()
+        await console.until(lambda: not console.text("#refusal"))
+        fill(console, dataset="two words")
+        console.screen.query_one(RecordForm).start()
+        await console.until(lambda: "two words" in console.text("#refusal"))
+        for _ in range(10):
+            await asyncio.sleep(0.02)
+            await console.pilot.pause()
+        assert "two words" in console.text("#refusal"), "what was refused for another reason stays"

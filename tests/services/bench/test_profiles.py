@@ -271,3 +271,25 @@ def test_each_arm_of_a_bench_of_two_has_its_own_port(tmp_path: Path) -> None:
         "/dev/right": "right follower port /dev/right",
         "/dev/l": "left leader port /dev/l",
     }
+
+
+SIM_ARM = '[bench.x.robot]\ntype = "so101_follower"\nport = "{port}"\n'
+
+
+def test_a_port_of_the_simulated_bench_that_is_misspelt_names_key_and_what_is_possible(tmp_path: Path) -> None:
+    said = refusal(tmp_path, SIM_ARM.format(port="simm") + "[bench.x.sim]\n")
+    assert "bench.x: robot.port: 'simm' is no port; write \"sim\" for the simulated bench's or the path of a" in said
+    two = '[bench.x.robot]\ntype = "bi_so_follower"\nleft_arm_config = { port = "simm" }\n[bench.x.sim]\n'
+    assert "robot.left_arm_config.port: 'simm' is no port" in refusal(tmp_path, two)
+
+
+def test_a_port_of_the_simulated_bench_needs_its_table(tmp_path: Path) -> None:
+    said = refusal(tmp_path, SIM_ARM.format(port="sim"))
+    assert 'bench.x: robot.port = "sim" is the simulated bench\'s, which needs a table [bench.NAME.sim]' in said
+    teleop = SIM_ARM.format(port="/dev/ttyACM0") + SIM_ARM.format(port="sim").replace("robot", "teleop")
+    assert 'bench.x: teleop.port = "sim"' in refusal(tmp_path, teleop)
+
+
+@pytest.mark.parametrize("port", ["/dev/ttyACM0", "./link", "sim"])
+def test_a_path_and_the_simulated_port_are_ports(tmp_path: Path, port: str) -> None:
+    assert load_benches(lab(tmp_path, SIM_ARM.format(port=port) + "[bench.x.sim]\n")).profiles["x"].simulated

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from services.live import events as ev
 from services.live.phases import Phase
 from services.live.reasons import STOP_KEYS, Advice, AlarmSource, Step
-from services.live.snapshots import Alarm, Snapshot, advance, replay, utc
+from services.live.snapshots import ALARMS_KEPT, Alarm, Snapshot, advance, replay, utc
 from services.log.documents import document
-from sessions.models import Episode, Note, SessionKind, SessionStatus, Verdict
+from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Verdict
 from tests.support.runs import BEGAN, ended, numbered, saved, session_id, started
 
 ID = session_id(1)
@@ -187,6 +187,19 @@ def test_alarms_of_one_source_replace_each_other_and_stay_in_the_history() -> No
     assert state.alarms[0] == Alarm(AlarmSource("wrist"), "wrist: black in take 3", BEGAN, advice=Advice.REJECT, take=3)
     assert len(state.alarm_history) == 3
     assert advance(state, ev.CameraRecovered(seq=9, camera="wrist")).alarms == state.alarms[1:]
+
+
+def test_alarms_of_one_text_are_counted_from_the_first_on() -> None:
+    def raised(text: str, at: float) -> ev.AlarmRaised:
+        return ev.AlarmRaised(source="leader", text=text, at=BEGAN + at)
+
+    state = replay([raised("no answer", 1), raised("unplugged", 2), raised("no answer", 3), raised("no answer", 4)])
+    assert state.alarm_counts == (
+        AlarmCount(text="no answer", first=BEGAN + 1, times=3),
+        AlarmCount(text="unplugged", first=BEGAN + 2, times=1),
+    )
+    many = replay([raised(f"alarm {n}", n) for n in range(ALARMS_KEPT + 5)])
+    assert len(many.alarm_counts) == ALARMS_KEPT and many.alarm_counts[-1].text == f"alarm {ALARMS_KEPT + 4}"
 
 
 def test_an_alarm_that_comes_again_soon_is_counted_and_one_that_is_over_is_remembered_for_a_moment() -> None:

@@ -28,7 +28,7 @@ def test_a_headline_says_when_what_and_how_it_went() -> None:
             ended=unix("2026-02-18T00:18:30Z"),
             episodes=episodes,
             status=SessionStatus.CRASHED,
-            alarms=("wrist: frozen in take 1", "overhead: black in take 12"),
+            alarms=("wrist: frozen in take 1", *2 * ("overhead: black in take 12",)),
             tags=("night",),
         ),
         UTC,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from services.log.page import page
 from services.log.sections import Interval, Page, Row, Symbol, Value, as_json
 from services.tone import Tone
 from sessions.document import Session
-from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
+from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.statistics import wilson
 from sessions.times import unix
 from tests.support import facts
@@ -224,3 +224,21 @@ def test_no_text_from_outside_acts(text: str, kind: SessionKind) -> None:
     for shown in texts(page(session, UTC)):
         assert shown.isprintable() or not [c for c in shown if ord(c) < 32 or c in "\x7f\u202e"]
         assert "owned" not in shown
+
+
+def test_equal_alarms_are_one_row_with_their_count_and_first_time() -> None:
+    counts = (
+        AlarmCount(text="leader: no answer", first=facts.BEGAN + 5, times=3),
+        AlarmCount(text="wrist: black", first=facts.BEGAN + 9, times=1),
+    )
+    alarms = ("leader: no answer", "wrist: black", "leader: no answer", "leader: no answer")
+    made = page(a_session(SessionKind.RECORD, alarms=alarms, alarm_counts=counts), UTC)
+    first, second = (datetime.fromtimestamp(facts.BEGAN + at, UTC).strftime("%H:%M:%S") for at in (5, 9))
+    assert [[value.text for value in row.values] for row in rows(made, "alarms")] == [
+        ["leader: no answer", f"3 times, first at {first}"], ["wrist: black", f"at {second}"],
+    ]  # fmt: skip
+
+
+def test_equal_alarms_of_an_older_session_are_one_row_without_a_time() -> None:
+    made = page(a_session(SessionKind.RECORD, alarms=("a", "b", "a")), UTC)
+    assert [[value.text for value in row.values] for row in rows(made, "alarms")] == [["a", "2 times"], ["b"]]
