@@ -13,6 +13,8 @@ import msgspec
 CAMERAS, ARM_CONFIG = "cameras", "_arm_config"
 SIM_PORT = "sim"
 """The port of an arm of the simulated bench: it has another path in each data folder."""
+SIM_VIEW = "sim:"
+"""What a camera's `index_or_path` begins with that looks at the simulated bench; behind it is the view's name."""
 DEPTH = "_depth"
 """What LeRobot appends to a camera's name for its depth map (0.6.1, robots/so_follower/so_follower.py)."""
 

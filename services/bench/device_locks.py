@@ -19,7 +19,7 @@ from typing import Any
 
 from services.folders import FolderProblem, device_lock_folder
 from services.text import clean
-from sessions.bench import SIM_PORT, without_cameras
+from sessions.bench import SIM_PORT, SIM_VIEW, without_cameras
 from sessions.locks import Holder, Lock, LockBusy, holder_of, this_process, user_name
 
 PATIENCE_S = 1.0
@@ -40,8 +40,8 @@ def device_keys(robot: Mapping[str, Any], teleop: Mapping[str, Any], data_dir: P
     """Every device in two LeRobot config dictionaries: lock key -> its name for people.
 
     Device paths are resolved, so that all links to a device yield one key. All simulated robots, leaders and
-    cameras (`type` begins with `sim_`, `port` is `sim`) of a data folder are one device, the simulated bench; real
-    cameras on a simulated arm are devices of their own.
+    cameras (`type` begins with `sim_`, `port` is `sim`, `index_or_path` begins with `sim:`) of a data folder are one
+    device, the simulated bench; real cameras on a simulated arm are devices of their own.
     """
     keys: dict[str, str] = {}
     for part, config in (("follower", robot), ("leader", teleop)):
@@ -56,7 +56,8 @@ def arm_keys(robot: Mapping[str, Any], data_dir: Path) -> frozenset[str]:
 
 
 def _devices(config: Mapping[str, Any], where: tuple[str, ...], data_dir: Path) -> Iterator[tuple[str, str]]:
-    simulated = str(config.get("type", "")).startswith("sim_") or config.get("port") == SIM_PORT
+    painted = str(config.get("type", "")).startswith("sim_") or str(config.get("index_or_path")).startswith(SIM_VIEW)
+    simulated = painted or config.get("port") == SIM_PORT
     if simulated:
         yield f"sim:{os.path.realpath(data_dir)}", "the simulated bench"
     address = next((str(config[key]) for key in _ADDRESSES if config.get(key)), None)

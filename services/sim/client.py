@@ -133,12 +133,20 @@ class WorldClient:
         """Tell the scripted person that the take has ended."""
         self._ask(Request("take_ended", number=take))
 
-    def apply(self, settings: Mapping[str, Any], fps: int, *, servos: bool = False) -> None:
-        """Begin a session with these settings; with `servos`, the arms are behind `place.ports`.
+    def apply(
+        self,
+        settings: Mapping[str, Any],
+        fps: int,
+        *,
+        servos: bool = False,
+        streams: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
+        """Begin a session with these settings; with `servos`, the arms are behind the ports in `place.servos`.
 
-        Raises SettingsProblem, which names key and reason.
+        `streams` are the views (width, height) that are files in `place.cameras`. Raises SettingsProblem, which names
+        key and reason, and ValueError for a view or size that cannot be.
         """
-        self._ask(Request("apply", settings=dict(settings), fps=fps, servos=servos))
+        self._ask(Request("apply", settings=dict(settings), fps=fps, servos=servos, streams=dict(streams or {})))
 
     def do(self, act: control.AnyAct) -> control.Stand:
         """Do something to a servo bench; how the arm stands then. Raises ValueError where there is none."""

@@ -27,6 +27,11 @@ class Place:
         return self.data_dir / "sim" / "servos"
 
     @property
+    def cameras(self) -> Path:
+        """The views that LeRobot's own camera class reads, by name."""
+        return self.data_dir / "sim" / "cameras"
+
+    @property
     def lock(self) -> Path:
         """Held (flock) by the world for its life."""
         return self.data_dir / "sim" / "world.lock"

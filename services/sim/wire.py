@@ -62,6 +62,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     settings: dict[str, Any] = {}
     fps: int = 30
     servos: bool = False
+    streams: dict[str, tuple[int, int]] = {}
+    """Width and height of each view that LeRobot's own camera class reads."""
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):

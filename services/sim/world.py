@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from services.sim.servos.emulator import NICE
 from services.sim.settings import SettingsProblem, SimSettings, decode
 from services.sim.shared import PainterState, SharedMemory
 from services.sim.stage import Stage
+from services.sim.streams import Stream
 from services.sim.wire import VIEWS, DeviceFault, Reply, Request
 from sessions.locks import Lock, LockBusy
 
@@ -70,6 +72,7 @@ class World:
         self._clients: set[_Client] = set()
         self._servos: ServoArms | None = None
         self._painter = 0
+        self._streams: dict[str, Stream] = {}
         self._alone_since = time.monotonic()
         self._leaving = ""
 
@@ -112,6 +115,7 @@ class World:
         self._place.socket.unlink(missing_ok=True)
         self._place.memory.unlink(missing_ok=True)
         self._stop_painter()
+        self._offer_streams({})
         for client in list(self._clients):
             client.connection.close()
         self._listener.close()
@@ -225,10 +229,10 @@ class World:
                 self._stage.apply(decode(request.settings), request.fps)
                 self._serve_servos(request.servos)
                 self._stop_painter()
+                self._offer_streams(request.streams)
                 self._update_painter()
             case "watch":
-                if request.view not in VIEWS:
-                    raise ValueError(f"there is no camera view {request.view!r}; choose {' or '.join(VIEWS)}")
+                _check_view(request.view)
                 client.view = request.view
                 self._publish()
                 self._update_painter()
@@ -258,17 +262,31 @@ class World:
     def _publish(self) -> None:
         stage = self._stage
         views = sum(1 << bit for bit, view in enumerate(VIEWS) if any(c.view == view for c in self._clients))
-        if views:
+        if views or self._streams:
             qpos = tuple(stage.plant.data.qpos.tolist())
             self._memory.write_state(PainterState(views, stage.index, stage.take, stage.frame, qpos))
 
     def _update_painter(self) -> None:
-        """Start or stop the painter, which runs while a client watches a view."""
-        watched = any(client.view for client in self._clients)
+        """Start or stop the painter, which runs while a client watches a view, or may read one."""
+        watched = bool(self._streams) or any(client.view for client in self._clients)
         if watched and not self._painter:
-            self._painter = camera_process.start(self._memory, self._stage.settings)
+            for stream in self._streams.values():
+                stream.offer()
+            self._painter = camera_process.start(self._memory, self._stage.settings, self._streams)
+            for stream in self._streams.values():
+                stream.release()
         elif not watched:
             self._stop_painter()
+
+    def _offer_streams(self, wanted: Mapping[str, tuple[int, int]]) -> None:
+        """Files for the cameras that read these views, and no others."""
+        for view in wanted:
+            _check_view(view)
+        for stream in self._streams.values():
+            stream.withdraw()
+        self._streams = {}
+        for view, size in wanted.items():
+            self._streams[view] = Stream(self._place.cameras / view, size, camera_process.CAMERA_FPS)
 
     def _stop_painter(self) -> None:
         if self._painter:
@@ -276,6 +294,11 @@ class World:
                 os.kill(self._painter, signal.SIGKILL)
                 os.waitpid(self._painter, 0)
             self._painter = 0
+
+
+def _check_view(view: str) -> None:
+    if view not in VIEWS:
+        raise ValueError(f"there is no camera view {view!r}; choose {' or '.join(VIEWS)}")
 
 
 def main(argv: list[str]) -> int:

@@ -6,8 +6,8 @@ loop    A session follows a moving leader at 30 and at 60 Hz; each answer of a s
         a loop with the same pacing and nothing to do: the period, how many were late, and the share of it on the bus.
 delay   A hand moves the leader in steps whose length is no multiple of the period. From the moment at which the leader
         is there to the follower's goal packet: the console's session and LeRobot's own `teleop_loop`, on one emulator.
-cost    The built-in benches with their cameras while a take is recorded: CPU of worker and world in shares of a core,
-        the loop's period, and the time from the first word to the simulated bench to an arm that holds and waits.
+cost    The present classes, emulated servos, and emulated servos with LeRobot's own overhead camera, while a take is
+        recorded: CPU of worker and world in shares of a core, the loop's period, and the time from the first word to the simulated bench to an arm that holds and waits.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 import psutil
 from lerobot.motors.feetech import FeetechMotorsBus
 
-from services.bench.profiles import load_benches
+from services.bench.profiles import Profile, apply_settings, load_benches
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live.event_log import read_events
@@ -225,11 +225,25 @@ def startup_s(run: RunFolder) -> float:
     return next(e.at for e in phases if e.phase == Phase.IDLE) - began
 
 
+def with_opencv() -> Profile:
+    """The bench on emulated servos, with LeRobot's own class for the overhead camera."""
+    camera = '{type="opencv", index_or_path="sim:overhead", warmup_s=0, width=640, height=480, fps=30}'
+    settings = [f"robot.cameras.overhead={camera}"]
+    return apply_settings(load_benches(built_in=True).pick("so101-sim"), settings)[0]
+
+
+BENCHES: dict[str, Callable[[], Profile]] = {
+    "sim": lambda: load_benches(built_in=True).pick("sim"),
+    "so101-sim": lambda: load_benches(built_in=True).pick("so101-sim"),
+    "opencv": with_opencv,
+}
+
+
 async def one_session(rig: Rig, bench: str, number: int, seconds: float) -> dict[str, Any]:
     """Record one take of so many seconds; what it cost."""
     from services.live import protocol
 
-    chosen = load_benches(built_in=True).pick(bench)
+    chosen = BENCHES[bench]()
     run = rig.record(chosen, dataset=f"take-{number}", episodes=1, episode_seconds=60.0, reset_seconds=0.0)
     async with rig.attached(run) as link:
         await follow(link)
@@ -281,7 +295,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=parts, default=list(parts))
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--benches", nargs="+", default=["sim", "so101-sim"])
+    parser.add_argument("--benches", nargs="+", choices=BENCHES, default=list(BENCHES))
     options = parser.parse_args()
     os.environ[TRACE] = "1"
     for name in options.only:

@@ -120,9 +120,11 @@ def _prepare_simulation(context: Context, request: ArmRequest) -> tuple[Profile,
     if seed is not None:
         settings["seed"] = seed
     try:
-        simulated.prepare(data_dir, settings, lockstep=request.lockstep, fps=request.fps, servos=profile.emulated)
+        how: dict[str, Any] = {"lockstep": request.lockstep, "fps": request.fps, "servos": profile.emulated}
+        simulated.prepare(data_dir, settings, **how, robot=profile.robot)
     except (ValueError, OSError) as error:
         raise CannotStart(f"the simulated bench: {error}") from error
+    profile = msgspec.structs.replace(profile, robot=simulated.with_its_views(data_dir, profile.robot))
     if not profile.emulated:
         return profile, None
     tables = {"robot": ("follower", profile.robot), "teleop": ("leader", profile.teleop)}
