@@ -55,8 +55,8 @@ WITH_REAL_WORKERS = (
     "test_campaign.py",
 )
 WITH_SERIAL_PORTS = (
-    "journeys/test_servo_bench.py", "lerobot_seams/test_serial_bus.py", "services/sim/servos/",
-    "services/sim/test_servo_arms.py",
+    "journeys/test_calibration.py", "journeys/test_servo_bench.py", "lerobot_seams/test_serial_bus.py",
+    "services/sim/servos/", "services/sim/test_servo_arms.py",
     *(f"{WORKERS}/arm/test_{file}.py" for file in (
         "absent_cameras", "calibration_check", "camera_return", "packets", "readings", "refused_devices", "remedies",
         "swapped", "torque", "two_arms", "wires",

@@ -6,8 +6,9 @@ loop    A session follows a moving leader at 30 and at 60 Hz; each answer of a s
         a loop with the same pacing and nothing to do: the period, how many were late, and the share of it on the bus.
 delay   A hand moves the leader in steps whose length is no multiple of the period. From the moment at which the leader
         is there to the follower's goal packet: the console's session and LeRobot's own `teleop_loop`, on one emulator.
-cost    The present classes, emulated servos, and emulated servos with LeRobot's own overhead camera, while a take is
-        recorded: CPU of worker and world in shares of a core, the loop's period, and the time from the first word to the simulated bench to an arm that holds and waits.
+cost    The present classes, emulated servos with LeRobot's own overhead camera, and with the painted one, while a take
+        is recorded: CPU of worker and world in shares of a core, the loop's period, and the time from the first word to
+        the simulated bench to an arm that holds and waits.
 """
 
 from __future__ import annotations
@@ -225,9 +226,9 @@ def startup_s(run: RunFolder) -> float:
     return next(e.at for e in phases if e.phase == Phase.IDLE) - began
 
 
-def with_opencv() -> Profile:
-    """The bench on emulated servos, with LeRobot's own class for the overhead camera."""
-    camera = '{type="opencv", index_or_path="sim:overhead", warmup_s=0, width=640, height=480, fps=30}'
+def painted() -> Profile:
+    """The bench on emulated servos without LeRobot's own class for the overhead camera."""
+    camera = '{type="sim_camera", view="overhead"}'
     settings = [f"robot.cameras.overhead={camera}"]
     return apply_settings(load_benches(built_in=True).pick("so101-sim"), settings)[0]
 
@@ -235,7 +236,7 @@ def with_opencv() -> Profile:
 BENCHES: dict[str, Callable[[], Profile]] = {
     "sim": lambda: load_benches(built_in=True).pick("sim"),
     "so101-sim": lambda: load_benches(built_in=True).pick("so101-sim"),
-    "opencv": with_opencv,
+    "painted": painted,
 }
 
 

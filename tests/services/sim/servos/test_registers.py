@@ -185,7 +185,6 @@ def test_lerobot_sets_up_new_servos_one_after_the_other(bench: Emulator, monkeyp
     servos = bench.arms["follower"].chain.servos
     for place in places.values():
         servos[place].put(reg.ID, 1, 1)
-        servos[place].put(reg.BAUD, 4, 1)
         servos[place].keep()
     robot = follower(bench)
     robot.bus.motors = {name: robot.bus.motors[name] for name in places}
@@ -196,7 +195,6 @@ def test_lerobot_sets_up_new_servos_one_after_the_other(bench: Emulator, monkeyp
         return ""
 
     monkeypatch.setattr("builtins.input", connect_only)
-    monkeypatch.setitem(robot.bus.model_baudrate_table, "sts3215", {1_000_000: 0, 115_200: 4})
     robot.setup_motors()
     robot.bus.port_handler.closePort()
     bench.do(control.Mute(arm="follower"))
