@@ -661,7 +661,7 @@ def test_a_worker_of_its_own_loads_no_torch_and_its_trainer_has_the_operators_en
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the operator's; a tiny policy trains faster so, beside other tests
     make_dataset(rig.folder)
-    run = train(rig.folder, **LONG, settings=["num_workers=1"])
+    run = train(rig.folder, **LONG | {"log_freq": 1}, settings=["num_workers=1"])
     wait_until(lambda: lab_is_training(rig, run), 90, "no step was made")
     worker = Path(f"/proc/{rig.pid(run)}/maps").read_text()
     trainer = trainer_of(rig, run)
