@@ -167,11 +167,10 @@ class ServoArms:
         """Whether a host spoke lately."""
         return time.monotonic() - self._heard < HEARD_S
 
-    def handle(self, ready: list[int]) -> None:
-        """Answer the hosts at these of the emulator's descriptors."""
-        if ready:
+    def handle(self) -> None:
+        """Answer the hosts that wrote."""
+        if self.emulator.handle():
             self._heard = time.monotonic()
-        self.emulator.handle(ready)
 
     def advance(self, now: float) -> None:
         """What the servos do now drives the stage's next steps; an arm whose fault is to fail falls silent."""

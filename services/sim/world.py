@@ -141,23 +141,19 @@ class World:
 
     def _serve(self, timeout: float) -> None:
         """Wait for clients and for hosts of the servos, and answer them."""
-        if self._servos is None:
-            self._serve_clients(timeout)
-            return
-        emulator = self._servos.emulator
-        clients, late = self._selector.fileno(), emulator.wait_s()
-        wait = timeout if late is None else min(timeout, late)
-        ready, _, _ = select.select([clients, *emulator.descriptors()], [], [], wait)
-        self._servos.handle([descriptor for descriptor in ready if descriptor != clients])
-        if clients in ready:
-            self._serve_clients(0)
-
-    def _serve_clients(self, timeout: float) -> None:
+        late = None if self._servos is None else self._servos.emulator.wait_s()
+        if late is not None:  # an epoll waits for whole milliseconds
+            select.select([self._selector.fileno()], [], [], min(timeout, late))
+            timeout = 0.0
         for key, _ in self._selector.select(timeout):
             if key.data is None:
                 self._accept()
-            else:
+            elif isinstance(key.data, _Client):
                 self._read(key.data)
+            elif key.data is self._servos and self._servos is not None:
+                self._servos.handle()
+        if late is not None and self._servos is not None:
+            self._servos.handle()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -251,7 +247,9 @@ class World:
         """Put the arms behind serial ports, or take the ports away."""
         if wanted and self._servos is None:
             self._servos = ServoArms(self._stage, self._place.servos)
+            self._selector.register(self._servos.emulator.descriptor, selectors.EVENT_READ, self._servos)
         elif not wanted and self._servos is not None:
+            self._selector.unregister(self._servos.emulator.descriptor)
             self._servos.close()
             self._servos = None
         if self._servos is not None:

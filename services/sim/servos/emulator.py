@@ -8,7 +8,7 @@ import random
 import select
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -75,6 +75,8 @@ class Emulator:
         self._due: list[tuple[float, int, EmulatedArm, bytes]] = []
         self._numbers = count()
         self._wake_read, self._wake_write = os.pipe()
+        self._poll = select.epoll()
+        self._poll.register(self._wake_read, select.EPOLLIN)
         self._over = False
         self._thread = threading.Thread(target=self._run, daemon=True, name="servos")
 
@@ -110,6 +112,7 @@ class Emulator:
             servo.put(reg.MAX_POSITION, high)
             servo.keep()
         self.arms[name] = arm
+        self._poll.register(arm.port.master, select.EPOLLIN)
         return arm
 
     def start(self) -> Emulator:
@@ -126,6 +129,7 @@ class Emulator:
         for arm in self.arms.values():
             arm.port.close()
             arm.log.close()
+        self._poll.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
         self._alive.release()
@@ -142,7 +146,12 @@ class Emulator:
             if servo is not None and servo not in arm.chain.servos:
                 raise ValueError(f"{act.arm} has no servo {servo}")
             arm.chain.move()
+            before = arm.port.master
+            if isinstance(act, control.Unplug) and arm.port.plugged:
+                self._poll.unregister(before)
             _apply(arm, act)
+            if arm.port.plugged and arm.port.master != before:
+                self._poll.register(arm.port.master, select.EPOLLIN)
             stand = arm.stand
         self._wake()
         return stand
@@ -160,34 +169,32 @@ class Emulator:
         with suppress(OSError, AttributeError):  # only root may, and only Linux knows threads by a number
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while not self._over:
-            try:
-                ready, _, _ = select.select(self.descriptors(), [], [], self.wait_s())
-            except (OSError, ValueError):  # a port was pulled meanwhile
-                continue
-            self.handle(ready)
+            select.select([self.descriptor], [], [], self.wait_s())  # an epoll waits for whole milliseconds
+            self.handle()
 
     # --- for a loop of one's own instead of the thread ----------------------------------------------
 
-    def descriptors(self) -> list[int]:
+    @property
+    def descriptor(self) -> int:
         """What to wait for: readable when a host wrote, or something was done."""
-        with self._lock:
-            return [self._wake_read, *(arm.port.master for arm in self.arms.values() if arm.port.plugged)]
+        return self._poll.fileno()
 
     def wait_s(self) -> float | None:
         """Seconds until an answer that is late has to go out; None without one."""
         with self._lock:
             return max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
 
-    def handle(self, ready: Iterable[int]) -> None:
-        """Answer the hosts at these descriptors, and send what is due."""
+    def handle(self) -> bool:
+        """Answer the hosts that wrote, and send what is due. Returns whether a host wrote."""
+        ready = {descriptor for descriptor, _ in self._poll.poll(0)}
         if self._wake_read in ready:
             os.read(self._wake_read, 4096)
         with self._lock:
-            masters = {arm.port.master: arm for arm in self.arms.values() if arm.port.plugged}
-            for descriptor in ready:
-                if descriptor in masters:
-                    self._serve(masters[descriptor])
+            wrote = [arm for arm in self.arms.values() if arm.port.master in ready]
+            for arm in wrote:
+                self._serve(arm)
             self._send_due()
+        return bool(wrote)
 
     def _serve(self, arm: EmulatedArm) -> None:
         for instruction in arm.parser.feed(arm.port.read()):
