@@ -6,7 +6,7 @@ loop    A session follows a moving leader at 30 and at 60 Hz; each answer of a s
         a loop with the same pacing and nothing to do: the period, how many were late, and the share of it on the bus.
 delay   A hand moves the leader in steps whose length is no multiple of the period. From the moment at which the leader
         is there to the follower's goal packet: the console's session and LeRobot's own `teleop_loop`, on one emulator.
-cost    The present classes, emulated servos with LeRobot's own overhead camera, and with the painted one, while a take
+cost    The console's own classes, LeRobot's on emulated servos, and those with LeRobot's overhead camera, while a take
         is recorded: CPU of worker and world in shares of a core, the loop's period, and the time from the first word to
         the simulated bench to an arm that holds and waits.
 """
@@ -134,8 +134,10 @@ def loop(options: argparse.Namespace) -> None:
 # --- from the leader to the goal packet ---------------------------------------------------------------
 
 STOCK = """
-import sys, threading
+import sys
 from pathlib import Path
+from services.workers.process.environment import load_libusb
+load_libusb()
 from lerobot.processor import make_default_processors
 from lerobot.robots.so_follower import SO101Follower, SO101FollowerConfig
 from lerobot.scripts.lerobot_teleoperate import teleop_loop
@@ -189,7 +191,8 @@ def stock(folder: Path, fps: int, seconds: float) -> list[float]:
             while "ready" not in (line := process.stderr.readline()):
                 assert line, "LeRobot's loop did not start"
             steps = staircase(servos, seconds)
-            process.stderr.read()
+            said = process.stderr.read()
+            assert process.wait() == 0, said
     finally:
         servos.close()
     return delays_ms(servos.log("follower"), steps)
@@ -226,9 +229,9 @@ def startup_s(run: RunFolder) -> float:
     return next(e.at for e in phases if e.phase == Phase.IDLE) - began
 
 
-def painted() -> Profile:
-    """The bench on emulated servos without LeRobot's own class for the overhead camera."""
-    camera = '{type="sim_camera", view="overhead"}'
+def with_opencv() -> Profile:
+    """The bench on emulated servos, with LeRobot's own class for the overhead camera."""
+    camera = '{type="opencv", index_or_path="sim:overhead", warmup_s=0, width=640, height=480, fps=30}'
     settings = [f"robot.cameras.overhead={camera}"]
     return apply_settings(load_benches(built_in=True).pick("so101-sim"), settings)[0]
 
@@ -236,7 +239,7 @@ def painted() -> Profile:
 BENCHES: dict[str, Callable[[], Profile]] = {
     "sim": lambda: load_benches(built_in=True).pick("sim"),
     "so101-sim": lambda: load_benches(built_in=True).pick("so101-sim"),
-    "painted": painted,
+    "opencv": with_opencv,
 }
 
 

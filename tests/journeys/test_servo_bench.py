@@ -31,10 +31,13 @@ from tests.support.rig import Rig, finish, follow, press, recorded, take
 SEED = 5
 
 
+OPENCV = 'robot.cameras.overhead={type="opencv", index_or_path="sim:overhead", warmup_s=0}'
+
+
 def servo_bench() -> Profile:
-    """The built-in bench with small pictures."""
+    """The built-in bench with small pictures, and LeRobot's own class for the overhead camera."""
     size = [f"robot.cameras.{c}.{k}={v}" for c in ("wrist", "overhead") for k, v in (("width", 96), ("height", 72))]
-    return apply_settings(load_benches(built_in=True).pick("so101-sim"), size)[0]
+    return apply_settings(load_benches(built_in=True).pick("so101-sim"), [OPENCV, *size])[0]
 
 
 def actions_of(root: Path) -> Any:
