@@ -44,8 +44,8 @@ from tests.support.rig import Rig, finish, follow, press, recorded
 from tests.support.servo_session import ServoSession, profile
 
 RATES = (30, 60)
-STEP_S = 0.217
-"""The staircase's step: no multiple of a period."""
+STEP_S = 0.2206
+"""The staircase's step: 6.618 and 13.236 periods, so that steps fall everywhere in a period."""
 STEP_TICKS = 40
 LATE = 1.5
 """A period longer than so many of what it should be has missed one."""
@@ -192,9 +192,10 @@ def stock(folder: Path, fps: int, seconds: float) -> list[float]:
                 assert line, "LeRobot's loop did not start"
             steps = staircase(servos, seconds)
             said = process.stderr.read()
-            assert process.wait() == 0, said
     finally:
         servos.close()
+    if process.returncode:  # it has no remedy for an answer that comes late
+        print(f"{fps} Hz, LeRobot's loop ended early: {said.strip().splitlines()[-1]}")
     return delays_ms(servos.log("follower"), steps)
 
 
