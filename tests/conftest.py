@@ -58,7 +58,7 @@ WITH_SERIAL_PORTS = (
     "journeys/test_calibration.py", "journeys/test_servo_bench.py", "lerobot_seams/test_serial_bus.py",
     "services/sim/servos/", "services/sim/test_servo_arms.py",
     *(f"{WORKERS}/arm/test_{file}.py" for file in (
-        "absent_cameras", "calibration_check", "camera_return", "packets", "readings", "refused_devices", "remedies",
+        "absent_cameras", "bus_faults", "calibration_check", "camera_return", "packets", "readings", "refused_devices", "remedies",
         "swapped", "torque", "two_arms", "wires",
     )),
 )  # fmt: skip
@@ -70,7 +70,7 @@ SLOW = (
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
         "arm/test_absent_cameras.py", "arm/test_bench_session.py", "arm/test_camera_return.py", "arm/test_torque.py",
-        "arm/test_packets.py", "arm/test_refused_devices.py", "arm/test_swapped.py",
+        "arm/test_bus_faults.py", "arm/test_packets.py", "arm/test_refused_devices.py", "arm/test_swapped.py",
         "arm/test_two_arms.py", "arm/test_wires.py",
         "training/test_supervisor.py", "training/test_normalization.py", "test_warm.py",
     )),

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from services.health.checks import Check, Thresholds, register
 
+LEAST = 100
+"""Questions below which a share says nothing: those of a port that has just been opened again."""
+
 
 @dataclass(frozen=True)
 class Answers:
-    """How many questions an arm was asked, and how often one was asked again because its answer was lost or wrong."""
+    """How many questions an arm answered, and how often one was asked again because its answer was lost or wrong."""
 
     asked: int = 0
     retried: int = 0
@@ -66,7 +69,7 @@ class Lossy(Check[Answers]):
         """Now, if too many questions were asked again."""
         limit = self.thresholds
         assert isinstance(limit, LossyThresholds)
-        if sample.share <= limit.share:
+        if sample.asked < LEAST or sample.share <= limit.share:
             return None
         self.share = sample.share
         return now

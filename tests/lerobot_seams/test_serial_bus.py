@@ -146,6 +146,21 @@ def test_whoever_is_silent_is_named_once_and_then_asked_only_once(bench: Emulato
         robot.bus.sync_read("Present_Position")
 
 
+def test_an_answer_that_came_at_last_is_counted_and_silence_is_not(bench: Emulator, robot: Any) -> None:
+    bus = dependable(robot.bus, "follower")
+    before = bus.answers
+    bench.do(control.Delay(arm="follower", seconds=0.08))
+    robot.bus.sync_read("Present_Position")
+    assert (bus.answers - before).asked == 1 and (bus.answers - before).retried >= 1
+    time.sleep(0.2)  # the late one comes, too
+    before = bus.answers
+    bench.do(control.Silence(arm="follower", seconds=60.0))
+    for _ in range(2):
+        with pytest.raises(NoAnswer):
+            robot.bus.sync_read("Present_Position")
+    assert bus.answers == before
+
+
 def test_a_pulled_port_is_said_and_opened_again_when_it_is_back(bench: Emulator, robot: Any) -> None:
     bench.do(control.Unplug(arm="follower"))
     for _ in range(3):

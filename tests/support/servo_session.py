@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -25,11 +27,12 @@ from services.workers.arm.bench_strategy import BenchStrategy
 from services.workers.arm.context import ArmContext
 from services.workers.arm.run_arm import Make, run_armed
 from services.workers.arm.strategy import Strategy
+from services.workers.inference import child, policy_server
 from services.workers.process.context import Context
 from services.workers.process.replies import Received
 from services.workers.process.run_worker import CannotStart, End
 from sessions.bench import Motion
-from sessions.models import Episode, SessionStatus
+from sessions.models import Episode, SessionStatus, Verdict
 from sessions.requests import ArmRequest
 from tests.support.phase_walk import Workers
 from tests.support.servos import table
@@ -169,8 +172,29 @@ class ServoSession:
         return arm.has_torque and arm.motors.last.all_on
 
 
+class PolicyThread:
+    """What serves a policy, in the form of `inference.child.Child`: LeRobot is loaded here already."""
+
+    pid = 0
+
+    def __init__(self, order: child.Order, *, socket_fd: int, memory_fd: int) -> None:
+        ends = {"socket_fd": os.dup(socket_fd), "memory_fd": os.dup(memory_fd)}
+        self._thread = threading.Thread(target=policy_server.serve, args=(order,), kwargs=ends, daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """It ends with its connection."""
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise subprocess.TimeoutExpired("policy", timeout or 0.0)
+        return 0
+
+    def kill(self) -> None:
+        """The connection is closed already."""
+
+
 class EvalSession(ServoSession):
-    """One evaluation, whose policy has a process of its own."""
+    """One evaluation."""
 
     def __init__(self, root: Path, bench: Profile, policy: Path, *, fps: int = 30, **options: Any) -> None:
         asked = {"checkpoint": str(policy), "dataset": "rollout_demo", "task": "pick", "trials": 9}
@@ -181,8 +205,20 @@ class EvalSession(ServoSession):
             return self._run_armed(load, **options)
 
         assert isinstance(self.request, EvalRequest)
-        with patch.object(evaluate, "run_armed", run):
+        with patch.object(evaluate, "run_armed", run), patch.object(child, "spawn", PolicyThread):
             return evaluate.body(self.workers.context, self.request)
+
+    def start_trial(self, number: int) -> None:
+        """Start it, and wait until the policy drives and some of its motion is recorded."""
+        self.do(protocol.StartTrial(trial=number))
+        self.until(Phase.RUNNING)
+        takes = vars(self._strategy)["_takes"]
+        until(lambda: takes.frames >= 5 or not takes.running)
+
+    def judge(self, number: int, verdict: Verdict) -> None:
+        """Give the verdict, and wait until the arm rests if it goes there."""
+        self.do(protocol.JudgeTrial(trial=number, verdict=verdict))
+        until(lambda: self.context.phase not in (Phase.RESTING, Phase.JUDGING, Phase.RUNNING))
 
 
 class RecordSession(ServoSession):
@@ -204,6 +240,8 @@ class RecordSession(ServoSession):
         """Record the next take from now on; some frames of it are there."""
         number = self.snapshot.take + 1
         self.do(protocol.StartTake(take=number))
+        takes = vars(self._strategy)["_recorder"].takes
+        until(lambda: takes.running == number)  # once the one before is saved
         self.frames(5)
 
     def frames(self, more: int) -> None:
@@ -220,8 +258,10 @@ class RecordSession(ServoSession):
     def episode(self) -> Episode:
         """What the newest take became."""
         number = self.snapshot.take
-        until(lambda: any(e.take == number for e in self.snapshot.episodes), 20)
-        return self.snapshot.episodes[-1]
+        until(lambda: self.snapshot.unsaved_take != number and self.snapshot.phase is not Phase.RECORDING)
+        found = [episode for episode in self.snapshot.episodes if episode.take == number]
+        assert found, self.snapshot.lost
+        return found[-1]
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -78,6 +78,8 @@ class SerialBus:
         self.errors: dict[str, int] = {}
         self.silent = False
         """Whether the last question stayed without an answer: the next one is then asked only once."""
+        self._mute: list[int] = []
+        """The servos that did not answer when the silence began."""
         self._retries = RETRIES
         self._gone, self._next_try = False, 0.0
         self._feetech = isinstance(bus, FeetechMotorsBus) and bus.protocol_version == 0
@@ -92,8 +94,9 @@ class SerialBus:
         self._expects = 0
         """Bytes that the answer to the question in hand carries."""
         self.answers = Answers()
-        """Since it was connected. A silence counts as one question that was retried to no avail."""
-        self._sent = 0
+        """Since it was connected, without the questions that nobody answered: silence is no loss."""
+        self._sent = self._tried = 0
+        """Packets so far, and those of the newest question."""
         self._wire_port()
         self._wire_packets()
 
@@ -274,8 +277,7 @@ class SerialBus:
         try:
             return raises, *call(*question, **{**options, "num_retry": tries, "raise_on_error": False})
         finally:
-            retried = max(0, self._sent - sent - 1)
-            self.answers = Answers(self.answers.asked + 1, self.answers.retried + retried)
+            self._tried = self._sent - sent
 
     def _keep(self, motor_id: int, error: int) -> None:
         motor = self.bus._id_to_name_dict.get(motor_id)
@@ -284,6 +286,8 @@ class SerialBus:
 
     def _check(self, comm: int, error: int, motor_id: int | None, raises: bool) -> None:
         answered = comm == self.bus._comm_success
+        if answered:
+            self.answers = Answers(self.answers.asked + 1, self.answers.retried + self._tried - 1)
         if answered and motor_id is not None:
             self._keep(motor_id, error)
         first, self.silent = not answered and not self.silent, not answered
@@ -300,9 +304,9 @@ class SerialBus:
 
     def _who_is_silent(self, first: bool) -> str:
         """Ask each servo by itself, once per silence: a stop must not wait for it again and again."""
-        if not first:
-            return f"{self.device}: its servos do not answer"
-        silent = [motor_id for motor_id in self.bus.ids if not self._is_there(motor_id)]
+        if first or not self._mute:
+            self._mute = [motor_id for motor_id in self.bus.ids if not self._is_there(motor_id)]
+        silent = self._mute
         if not silent:
             return f"{self.device}: answers get lost or come late"
         if len(silent) == len(self.bus.ids):

@@ -36,6 +36,13 @@ def test_an_alarm_needs_a_bad_wire_for_some_seconds_and_ends_once_it_is_good_for
     assert not check.active
 
 
+def test_a_few_questions_have_no_share() -> None:
+    check = Lossy()
+    for second in range(100):
+        check.update(Answers(18, 9), float(second))
+    assert not check.active
+
+
 def test_a_bench_may_set_both_limits() -> None:
     health = {"retried": {"share": 0.2}, "lossy": {"share": 0.5, "raise_after_s": 0}}
     check_thresholds(health)

@@ -1,4 +1,7 @@
-"""A log of every packet proves that an arm is driven safely: LeRobot's drivers on emulated servos, whole sessions."""
+"""A log of every packet proves that an arm is driven safely: LeRobot's drivers on emulated servos, whole sessions.
+
+Sessions with faults: test_bus_faults.py.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from sessions.bench import Motion
 from sessions.models import SessionStatus
 from tests.support.packet_rules import TICKS_PER_DEGREE, Bench, Broken, Rule, Story, broken
 from tests.support.rig import Rig, follow, gone, press, recorded, wait_until
-from tests.support.servo_session import REST, RecordSession, ServoSession, profile, until
+from tests.support.servo_session import REST, RecordSession, ServoSession, profile
 from tests.support.servos import torque, wait_longer
 
 FPS = 30
@@ -131,29 +134,6 @@ def test_releases_rescues_and_a_load_break_no_rule(bench: Emulator, tmp_path: Pa
     watched.release()
     rescue.end()
     assert torque(bench) == "000000"
-    assert watched.broken() == []
-
-
-def test_faults_break_no_rule(bench: Emulator, tmp_path: Path, watched: Watched) -> None:
-    session = watched.begin(ServoSession(tmp_path / "lab", profile(bench, rest=REST)))
-    swing(bench)
-    for begin, end in (
-        (control.Unplug(arm="follower"), control.Plug(arm="follower")),
-        (control.Mute(arm="follower", servos=(3,)), control.Mute(arm="follower")),
-        (control.Silence(arm="leader", seconds=60), control.Silence(arm="leader", seconds=0)),
-        (control.Silence(arm="follower", seconds=0.3, power=True), control.Look(arm="follower")),
-        (control.SwitchOff(arm="follower", servo=4), control.ErrorBits(arm="follower", servo=4, bits=0)),
-        (control.Delay(arm="follower", seconds=0.3, count=2), control.Look(arm="follower")),
-    ):
-        session.follow()
-        bench.do(begin)
-        if not isinstance(begin, control.Delay):
-            session.until(Phase.HELD, Phase.LIMP)
-        bench.do(end)
-        until(lambda: watched.stop()[0] is Code.OK)
-        until(lambda: session.context.phase is Phase.HELD and not session.context.guard.trouble)
-    session.do(protocol.Finish())
-    assert session.end()[0] is SessionStatus.FINISHED
     assert watched.broken() == []
 
 
