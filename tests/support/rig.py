@@ -23,7 +23,7 @@ from services.live.phases import Phase
 from services.live.running import live_runs
 from services.live.snapshots import Snapshot, replay
 from services.recording import plan as recording
-from services.workers.arm.lapses import LATE
+from services.workers.arm.lapses import LATE, RETRIED
 from sessions.models import Episode
 
 START_S = 60.0
@@ -97,13 +97,13 @@ class Rig:
 
 
 def flags(episode: Episode) -> tuple[str, ...]:
-    """The episode's flags, without the one that a busy machine causes by itself."""
+    """The episode's flags, without those that a busy machine causes by itself."""
     return without_late(episode.flags)
 
 
 def without_late(flags: tuple[str, ...]) -> tuple[str, ...]:
-    """Flags without that of a control loop that came late."""
-    return tuple(flag for flag in flags if not flag.startswith(LATE))
+    """Flags without those of a control loop that came late, and of answers that did."""
+    return tuple(flag for flag in flags if not flag.startswith(LATE) and f" {RETRIED} " not in flag)
 
 
 async def say(link: Link, command: protocol.Command) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from services.health.checks import thresholds_of
 from services.health.timing import Late, Timing
 
-MISSED, LATE = "missed", "late periods"
-"""The flags' words: `leader missed 2`, `late periods 23`."""
+MISSED, LATE, RETRIED = "missed", "late periods", "retried"
+"""The flags' words: `leader missed 2`, `late periods 23`, `follower retried 14` (`wires`)."""
 
 
 class Lapses:

@@ -13,6 +13,7 @@ from services.health.checks import thresholds_of
 from services.live import events as ev
 from services.live import protocol
 from services.live.reasons import AlarmSource
+from services.workers.arm.lapses import RETRIED
 from services.workers.arm.parts import arm_name, buses_of
 from services.workers.arm.serial_bus import SerialBus, dependable
 from services.workers.process.journal import Journal
@@ -20,8 +21,6 @@ from services.workers.process.journal import Journal
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
 
-RETRIED = "retried"
-"""The flag's word: `follower retried 14`."""
 EVERY_S = 1.0
 WINDOW_S = 10.0
 """What `lately` covers: long enough that one silence is no share of it, short enough to see a cable being wiggled."""

@@ -20,14 +20,15 @@ from services.workers.arm.serial_bus import NoAnswer
 from services.workers.arm.wires import Wires, serial_buses
 from sessions.models import SessionStatus
 from tests.support.servo_session import RecordSession, profile, until
-from tests.support.servos import follower, leader
+from tests.support.servos import follower, leader, wait_longer
 
 FPS = (30, 60)
 
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys come one after the other."""
+    """Keys come one after the other, and a busy machine loses no answer by itself."""
+    wait_longer(monkeypatch, 100.0)
     monkeypatch.setattr("services.workers.arm.debounce.BURST_S", 0.05)
 
 
