@@ -17,7 +17,7 @@ from screens.frame import registry
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.lab_screen import LabScreen
 from screens.views import keys
-from screens.views.equipment import other_lines, part_line
+from screens.views.equipment import other_lines, part_line, warning_lines
 from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import joints_footer, legend
@@ -121,6 +121,7 @@ class BenchScreen(LabScreen):
         parts = self.query_one("#parts", Lines)
         width = parts.size.width or 60
         lines = [part_line(p, telemetry, width, needed=self._needs(p)) for p in self._equipment.parts]
+        lines += warning_lines(self._equipment, width)
         lines += [Content(""), *other_lines(desk.profile, self._equipment, others)] if lines else []
         parts.show(lines)
         self.query_one(PhasePanel).show(self._phase_view())

@@ -10,7 +10,6 @@ from screens.desk.desk import Desk
 from screens.frame.dialogs import Choice, Question
 from services.bench import calibration
 from services.live.events import CalibrationRefused
-from sessions.calibration import CalibrationAct
 
 
 class CalibrationQuestion(Question):
@@ -30,8 +29,8 @@ def _sentences(refused: tuple[CalibrationRefused, ...]) -> list[str]:
         lines.append(f"{calibration.problem(each)}.")
         if each.hindrance:
             lines.append(f"It cannot be written now: {each.hindrance}.")
-        if each.act is not CalibrationAct.SAVE_FILE:
-            lines.append(f"{calibration.remedy(each)}.")
+        if more := calibration.the_other_way(each) if calibration.offer(each) else calibration.remedy(each):
+            lines.append(f"{more}.")
     return [*lines, "Nothing has moved."]
 
 

@@ -82,6 +82,7 @@ class Form(Vertical):
                 yield Input(values.get(name, ""), id=name, compact=True, suggester=self._suggester(name))
         yield Line(id="about")
         yield Line(id="refusal")
+        yield Static(id="cameras", markup=False)
         with Horizontal(classes="field"):
             yield Static("", classes="label")
             yield Button("start", id="start", variant="primary", compact=True)
@@ -98,6 +99,7 @@ class Form(Vertical):
             self.look()
             if self.NEEDS_ARM:
                 self._warn_if_in_use()
+                self._warn_of_cameras()
                 self.set_interval(LOOK_AGAIN_S, self._look_again)
 
     def _look_again(self) -> None:
@@ -127,6 +129,17 @@ class Form(Vertical):
         if self.has_fields and not self.desk.live and holder != self._holder:
             self._holder = holder
             self._show_refusal(holder)
+
+    @work(exclusive=True, group="equipment")
+    async def _warn_of_cameras(self) -> None:
+        """A camera in a slow port, or equal to another one, is no reason not to start, but one to look."""
+        from services.bench.usb_cameras import camera_warnings
+
+        found = await asyncio.to_thread(camera_warnings, self.desk.profile.cameras)
+        if self.has_fields and found:
+            shown = self.query_one("#cameras", Static)
+            shown.update("\n".join(f"{signs().warning} {clean(warning)}" for warning in found))
+            shown.display = True
 
     def _arm_holder(self) -> str:
         """Who uses the arm: a session of this data folder, else any other holder; "" if it is free. Reads disk."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from textual.content import Content
 
 from screens.views import keys
@@ -73,6 +75,12 @@ def _is_low_on_disk(equipment: Equipment) -> bool:
     if equipment.bytes_per_second:
         return equipment.disk_free < 3600 * equipment.bytes_per_second
     return equipment.disk_free < LOW_DISK
+
+
+def warning_lines(equipment: Equipment, width: int) -> list[Content]:
+    """What is wrong with cameras though they are there, wrapped."""
+    texts = [f"{signs().warning} {clean(warning)}" for warning in equipment.warnings]
+    return [Content.styled(line, "$warning") for text in texts for line in wrap(text, max(20, width))]
 
 
 def other_lines(profile: Profile, equipment: Equipment, others: list[str]) -> list[Content]:

@@ -39,11 +39,16 @@ def problem(found: CalibrationRefused) -> str:
 def remedy(found: CalibrationRefused) -> str:
     """What mends it outside of the console: the file moved away, `lerobot-calibrate`."""
     again = f"`{found.command}` calibrates the arm anew"
-    if offer(found) and found.fault is CalibrationFault.DIFFERS:
-        return "if the motors are right, move that file away and begin again: theirs can be saved as the file"
     if found.fault in (CalibrationFault.UNREADABLE, CalibrationFault.OTHER_JOINTS):
         return f"move that file away and begin again; without it, {again}"
-    return again
+    return f"{the_other_way(found)}; {again}" if the_other_way(found) else again
+
+
+def the_other_way(found: CalibrationRefused) -> str:
+    """How the motors' values come into the file, where the file's can be written into the motors; else empty."""
+    if not offer(found) or found.fault is not CalibrationFault.DIFFERS:
+        return ""
+    return "if the motors are right, move that file away and begin again: theirs can be saved as the file"
 
 
 def offer(found: CalibrationRefused) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.bench.profiles import Profile
+from services.bench.usb_cameras import camera_warnings
 from services.folders import DataFolder
 from services.text import clean
 from sessions.bench import arm_prefix, arm_tables
@@ -38,6 +39,8 @@ class Equipment:
     parts: tuple[Part, ...] = ()
     disk_free: int = 0
     bytes_per_second: float = 0.0
+    warnings: tuple[str, ...] = ()
+    """A sentence for each camera in a slow port, or that cannot be told from another one."""
 
 
 def inspect(profile: Profile, folder: DataFolder) -> Equipment:
@@ -45,7 +48,7 @@ def inspect(profile: Profile, folder: DataFolder) -> Equipment:
     parts = [*_arms("follower", profile.robot), *(_arms("leader", profile.teleop) if profile.teleop else ())]
     parts += [_part(name, config, camera=True) for name, config in profile.cameras.items()]
     rate = sum(_camera_rate(config) for config in profile.cameras.values())
-    return Equipment(tuple(parts), _free(folder), rate)
+    return Equipment(tuple(parts), _free(folder), rate, camera_warnings(profile.cameras))
 
 
 def _free(folder: DataFolder) -> int:

@@ -22,6 +22,7 @@ from services.live.requests import Purpose
 from sessions.models import SessionKind, SessionStatus
 from tests.support.facts import started
 from tests.support.fake_desk import FakeWorker, past_session, sim_profile
+from tests.support.usb_tree import Usb
 
 
 def rows(console):
@@ -320,3 +321,20 @@ def test_an_arm_whose_answers_get_lost_says_so_on_its_line():
     )
     assert "retried" not in part_line(arm, quiet, 80).plain
     assert not retried_lines(protocol.Telemetry(at=0.0))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_camera_in_a_slow_port_is_said_on_bench_and_in_the_form_and_refuses_nothing(
+    open_console, tmp_path, monkeypatch, size
+):
+    usb = Usb(tmp_path / "usb", monkeypatch)
+    camera = {"type": "opencv", "index_or_path": usb.webcam("video0", "1-2", version=" 2.10"), "width": 640}
+    bench = msgspec.structs.replace(sim_profile(), robot={**sim_profile().robot, "cameras": {"overhead": camera}})
+    async with open_console(size, profiles={"sim": bench}) as console:
+        await console.sees("overhead is on USB 2 (480 Mbit/s)")
+        await console.sees("USB 3 port")
+        await console.press("f3")
+        await console.until(lambda: bool(console.screen.query("#cameras")))
+        await console.sees("overhead is on USB 2 (480 Mbit/s)")
+        await console.sees("start")
+        assert not console.text("#refusal")

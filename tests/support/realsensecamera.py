@@ -19,6 +19,8 @@ class RealSenseCameraConfig(StripedCameraConfig):
 class RealSenseCamera(StripedCamera):
     plugged_in: ClassVar[set[str]] = set()
     """The serial numbers that the SDK lists."""
+    usb: ClassVar[str] = "3.2"
+    """The version of the ports that they are in."""
 
     def __init__(self, config: RealSenseCameraConfig) -> None:
         super().__init__(config)
@@ -26,4 +28,6 @@ class RealSenseCamera(StripedCamera):
 
     @staticmethod
     def find_cameras() -> list[dict[str, Any]]:
-        return [{"id": serial} for serial in sorted(RealSenseCamera.plugged_in)]
+        return [
+            {"id": serial, "usb_type_descriptor": RealSenseCamera.usb} for serial in sorted(RealSenseCamera.plugged_in)
+        ]

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from lerobot.cameras import make_cameras_from_configs
 
 from services.bench.device_locks import DeviceLocks, device_key
-from services.workers.arm.camera_trouble import CameraTrouble, camera_file, check_plugged_in
+from services.bench.usb_cameras import UsbCamera, camera_file, usb_camera
+from services.workers.arm.camera_trouble import CameraTrouble, check_plugged_in
 from services.workers.arm.device_problem import sentence
 from services.workers.arm.parts import Cameras
 from services.workers.arm.serial_bus import PLUG_IN
-from services.workers.arm.usb_camera import AnotherCamera, UsbCamera, check_same, usb_camera
+from services.workers.arm.usb_camera import AnotherCamera, check_same
 
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices

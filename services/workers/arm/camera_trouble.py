@@ -31,20 +31,24 @@ class CameraTrouble(DeviceProblem):
         self.answer = answer if lasting else ""
 
 
-def check_plugged_in(camera: Any) -> None:
-    """Raises DeviceProblem for a RealSense that is not plugged in: LeRobot would try to open it for 15 s."""
+def check_plugged_in(camera: Any) -> str:
+    """The USB version of a RealSense's port, such as `3.2`; empty for other cameras, or where it is not known.
+
+    Raises DeviceProblem for one that is not plugged in: LeRobot would try to open it for 15 s.
+    """
     if type(camera).__name__ != REALSENSE:
-        return
+        return ""
     wanted = str(getattr(camera, "serial_number", ""))
     try:
-        there = [str(found.get("id")) for found in type(camera).find_cameras()]
+        there = {str(found.get("id")): found for found in type(camera).find_cameras()}
     except Exception as error:  # the SDK may refuse to describe some other device
         logger.info("RealSense cameras cannot be listed: %s", error)
-        return
+        return ""
     if wanted not in there:
         has = f"there is {', '.join(there)}" if there else "there is no RealSense camera at all"
         name = f"no RealSense camera with serial number {wanted} is plugged in ({has})"
         raise DeviceProblem(f"{name}; plug it into a USB 3 port, or correct `serial_number_or_name` in lab.toml")
+    return str(there[wanted].get("usb_type_descriptor", ""))
 
 
 def camera_trouble(cameras: Mapping[str, Any], error: Exception) -> Exception:
@@ -66,12 +70,6 @@ def camera_trouble(cameras: Mapping[str, Any], error: Exception) -> Exception:
 def stopped_for_good(error: Exception) -> bool:
     """Whether a camera said so: it does not come back by itself."""
     return any(words in str(error) for words in _FOR_GOOD)
-
-
-def camera_file(place: object) -> str:
-    """The device file of LeRobot's `index_or_path`; empty for another camera."""
-    text = "" if place is None else str(place)
-    return f"/dev/video{text}" if text.isdecimal() else text if text.startswith("/") else ""
 
 
 def _raised_by(cameras: Mapping[str, Any], error: Exception) -> str | None:

@@ -23,10 +23,11 @@ from lerobot.utils.import_utils import register_third_party_plugins
 
 from services.bench.device_locks import DeviceLocks
 from services.bench.profiles import Profile
+from services.bench.usb_cameras import USB_2, camera_file, slow_port
 from services.error_text import message
 from services.workers.arm.calibration import fingerprints
 from services.workers.arm.calibration_check import CalibrationProblem, Wishes, unreadable_file
-from services.workers.arm.camera_trouble import camera_file, check_plugged_in
+from services.workers.arm.camera_trouble import check_plugged_in
 from services.workers.arm.connect_arm import (
     NO_WISHES,
     as_found,
@@ -68,6 +69,8 @@ class Devices:
     """A sentence for each port that another program has open, too."""
     locks: DeviceLocks | None = None
     """Those of the session, for a device that comes back at another path."""
+    slow_cameras: tuple[str, ...] = ()
+    """A sentence for each camera in a port that is slower than the camera."""
     person: Any = None
     """Who is to hear of takes where the devices are LeRobot's own: the scripted person of a simulated bench."""
 
@@ -135,7 +138,8 @@ def connect(
     for device in (robot, teleop):
         check_before_configuring(device, swapped)
     cameras = Cameras(robot)
-    connected = _connect_cameras(cameras, absent, progress)
+    slow: list[str] = []
+    connected = _connect_cameras(cameras, absent, slow, progress)
     if fits is not None:
         _see_whether(fits, robot, absent, cameras, connected)
     progress("connecting the follower")
@@ -154,7 +158,7 @@ def connect(
             raise problem.with_more(as_it_is) from problem
         raise DeviceProblem(f"{problem}{as_it_is}") from problem
     ports = [str(getattr(bus, "port", "")) for device in (robot, teleop) for bus in buses_of(device).values()]
-    return Devices(robot, teleop, absent, shared_ports(ports), locks)
+    return Devices(robot, teleop, absent, shared_ports(ports), locks, slow_cameras=tuple(slow))
 
 
 def _build_robot(profile: Profile, wanted: list[CameraPlace]) -> tuple[Robot, dict[str, str]]:
@@ -245,15 +249,22 @@ def _check_paths(device: str, table: Mapping[str, Any]) -> None:
         _check_paths(arm_name(device, arm_prefix(key)), arm)
 
 
-def _connect_cameras(cameras: Cameras, absent: dict[str, str], progress: Callable[[str], None]) -> dict[str, Any]:
-    """Connect each camera separately, and take them off the robot, so that its own connect cannot fail on one."""
+def _connect_cameras(
+    cameras: Cameras, absent: dict[str, str], slow: list[str], progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Connect each camera separately, and take them off the robot, so that its own connect cannot fail on one.
+
+    Those that fail go to `absent`, a sentence for each that is in a slow port to `slow`.
+    """
     connected = {}
     for name, camera in cameras.by_name().items():
         progress(f"connecting the camera {name}")  # a RealSense that hangs takes 15 s
         try:
-            check_plugged_in(camera)
+            usb = check_plugged_in(camera)
             camera.connect()
             connected[name] = camera
+            if usb.startswith("2"):
+                slow.append(slow_port(name, USB_2, vars(camera.config)))
         except Exception as error:  # drivers may raise anything
             absent[name] = sentence(name, error, camera_file(_place(camera)))
     cameras.keep({})

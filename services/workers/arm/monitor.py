@@ -48,6 +48,8 @@ class Monitor:
 
         for text in devices.shared_ports:
             journal.emit(ev.AlarmRaised(source=AlarmSource.PORT, text=text, answer="end that program"))
+        for text in devices.slow_cameras:
+            journal.emit(ev.AlarmRaised(source=AlarmSource.PORT, text=text))
 
     def watch_disk(self, folder: str) -> None:
         """Report the free space of this folder's disk."""

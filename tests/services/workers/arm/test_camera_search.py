@@ -11,7 +11,8 @@ import pytest
 
 from services.bench.device_locks import DeviceLocks
 from services.workers.arm.camera_return import CameraReturn
-from services.workers.arm.devices import Devices
+from services.workers.arm.devices import Devices, _connect_cameras
+from services.workers.arm.parts import Cameras
 from services.workers.arm.serial_bus import PLUG_IN
 from tests.support.pluggedcamera import PluggedCamera, PluggedCameraConfig
 from tests.support.realsensecamera import RealSenseCamera, RealSenseCameraConfig
@@ -155,8 +156,8 @@ class Usb:
 @pytest.fixture
 def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Usb:
     made = Usb(tmp_path)
-    monkeypatch.setattr("services.workers.arm.usb_camera.DEVICES", made.files, raising=False)
-    monkeypatch.setattr("services.workers.arm.usb_camera.SYSFS", made.sysfs, raising=False)
+    monkeypatch.setattr("services.bench.usb_cameras.DEVICES", made.files)
+    monkeypatch.setattr("services.bench.usb_cameras.SYSFS", made.sysfs)
     return made
 
 
@@ -241,3 +242,38 @@ def test_nobody_is_asked_to_plug_in_a_camera_that_cannot_be_opened_again(file: P
     trouble = bench.back.trouble
     assert "its driver keeps no configuration with which it could be opened again" in str(trouble)
     assert trouble.answer == "end the session and start it again"
+
+
+# -- slow ports, and the way to tell two cameras apart ------------------------------------------------
+
+
+def test_another_camera_at_a_file_says_how_its_port_is_called(usb: Usb, benches: list[Bench]) -> None:
+    wrist = usb.plug("video0", "1-2")
+    benches.append(bench := Bench({"wrist": plugged(wrist)}))
+    usb.unplug("video0")
+    bench.stop()
+    link = usb.files / "v4l" / "by-path" / "pci-usb-0:3:1.0-video-index0"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(usb.plug("video0", "1-3"))
+    bench.says(
+        f"plug each into the USB port that it had; from the next session on, `index_or_path` can name {THE_PORT}"
+    )
+    bench.says(str(link))
+
+
+THE_PORT = "the port that it has now: "
+
+
+@pytest.mark.parametrize(("version", "slow"), [("2.1", True), ("3.2", False), ("", False)])
+def test_a_realsense_on_usb_2_is_told_when_its_session_begins(
+    version: str, slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RealSenseCamera, "usb", version)
+    monkeypatch.setattr(RealSenseCamera, "plugged_in", {"0123"})
+    camera = RealSenseCamera(RealSenseCameraConfig(**SIZE, serial_number_or_name="0123"))
+    robot = SimpleNamespace(bus=object(), cameras={"wrist": camera}, config=SimpleNamespace(cameras={}))
+    said: list[str] = []
+    assert set(_connect_cameras(Cameras(robot), {}, said, lambda _: None)) == {"wrist"}
+    camera.disconnect()
+    text = "wrist is on USB 2 (480 Mbit/s): 16x12 at 30 fps may not arrive; plug it into a USB 3 port"
+    assert said == ([text] if slow else [])
