@@ -45,6 +45,10 @@ class FifoCamera:
         self._over.set()
         self.path.unlink(missing_ok=True)
 
+    def end_stream(self) -> None:
+        """Its stream ends; the file stays."""
+        self._over.set()
+
     def _write(self, over: threading.Event, size: tuple[int, int]) -> None:
         while not over.is_set():
             with suppress(OSError):  # nobody reads, or nobody any more

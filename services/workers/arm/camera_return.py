@@ -11,13 +11,14 @@ import os
 import threading
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lerobot.cameras import make_cameras_from_configs
 
 from services.bench.device_locks import DeviceLocks, device_key
 from services.bench.usb_cameras import UsbCamera, camera_file, usb_camera
-from services.workers.arm.camera_trouble import CameraTrouble, check_plugged_in
+from services.workers.arm.camera_trouble import START_AGAIN, CameraTrouble, check_plugged_in, is_pipe
 from services.workers.arm.device_problem import sentence
 from services.workers.arm.parts import Cameras
 from services.workers.arm.serial_bus import PLUG_IN
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
 
 EVERY_S = 1.0
-START_AGAIN = "end the session and start it again"
 
 logger = logging.getLogger(__name__)
 
@@ -106,13 +106,15 @@ class _Search:
         self.name, self.why = name, why
         self.found: _Known | None = None
         self._dead, self._locks, self._stopped = dead, locks, why
+        self._ended = _identity(dead.file) if is_pipe(dead.file) else ()
+        """Which pipe ended, where it is one: to open that again waits for ever, and no other camera opens meanwhile."""
         self._was_gone = False
         self._over = threading.Event()
         threading.Thread(target=self._run, daemon=True, name=f"search for {name}").start()
 
     def answer(self, why: str) -> str:
         """What to do; empty where `why` says it, or where it is plugged in."""
-        if self._dead.config is None:
+        if self._dead.config is None or (self._ended and why == self._stopped):
             return START_AGAIN
         return PLUG_IN if why == self._stopped else ""
 
@@ -125,7 +127,7 @@ class _Search:
     def _run(self) -> None:
         _disconnect(self._dead.camera)
         while self._dead.config is not None and not self._over.wait(EVERY_S):
-            if self._is_gone():
+            if self._is_gone() or (self._ended and _identity(self._dead.file) == self._ended):
                 self.why = self._stopped
                 continue
             try:
@@ -166,6 +168,14 @@ class _Search:
                 where = f"at {dead.file}" if dead.file else "there"
                 raise AnotherCamera(f"another camera is {where}: it gives {size} pixels, not {dead.size}")
         return replace(dead, camera=made, key=here, usb=usb)
+
+
+def _identity(file: str) -> tuple[int, ...]:
+    """Which file it is; empty where there is none."""
+    with suppress(OSError):
+        found = Path(file).stat()
+        return found.st_dev, found.st_ino, found.st_ctime_ns
+    return ()
 
 
 def _known(camera: Any, config: Any) -> _Known:

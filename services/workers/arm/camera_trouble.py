@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from services.bench.usb_cameras import camera_file
 from services.error_text import whole_reason
 from services.workers.arm.device_problem import DeviceProblem
 from services.workers.arm.serial_bus import PLUG_IN
 
 logger = logging.getLogger(__name__)
 
+START_AGAIN = "end the session and start it again"
 REALSENSE = "RealSenseCamera"
 _FOR_GOOD = ("read thread is not running", "is not connected", "not connected")
 """What LeRobot's cameras say (0.6.1, cameras/opencv, cameras/realsense) once they never deliver again by themselves."""
@@ -63,8 +66,21 @@ def camera_trouble(cameras: Mapping[str, Any], error: Exception) -> Exception:
     if name is None:
         return error
     reason = text.replace(str(cameras[name]), "").strip(" :")
-    text = f"{name}: no pictures ({reason})"
-    return CameraTrouble(text, camera=name, why=reason, lasting=stopped_for_good(error))
+    answer, lasting = PLUG_IN, stopped_for_good(error)
+    if lasting and (stream := stream_of(cameras[name])):
+        reason, answer = f"its stream {stream} has ended", START_AGAIN if is_pipe(stream) else ""
+    return CameraTrouble(f"{name}: no pictures ({reason})", camera=name, why=reason, lasting=lasting, answer=answer)
+
+
+def stream_of(camera: Any) -> str:
+    """The file or pipe that a camera's pictures come from; empty for a device, and for a file that is gone."""
+    file = camera_file(getattr(getattr(camera, "config", None), "index_or_path", None))
+    return file if file and (Path(file).is_file() or is_pipe(file)) else ""
+
+
+def is_pipe(file: str) -> bool:
+    """Whether it is there and a pipe: to open one that has ended waits for ever."""
+    return bool(file) and Path(file).is_fifo()
 
 
 def stopped_for_good(error: Exception) -> bool:

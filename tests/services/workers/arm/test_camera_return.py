@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from lerobot.cameras.opencv import OpenCVCamera
+from lerobot.datasets import LeRobotDataset
 
 from services.bench.device_locks import DeviceLocks
 from services.live import events as ev
@@ -18,8 +19,9 @@ from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import AlarmSource
 from services.sim.servos.emulator import Emulator
+from sessions.models import EndedBy
 from tests.support.fifo_camera import QUICK, FifoCamera
-from tests.support.servo_session import ServoSession, profile, until
+from tests.support.servo_session import RecordSession, ServoSession, profile, until
 from tests.support.servos import goals_written, torque, wait_longer
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -131,3 +133,48 @@ def test_each_missing_camera_is_named_until_it_is_surely_back(
     locks = session.context.devices.locks
     assert locks is not None and locks.holds(key) and not locks.holds(str(tmp_path / "overhead.mjpeg"))
     new.unplug()
+
+
+def test_a_stream_that_ends_is_called_that_and_goes_on_once_another_is_there(
+    session: ServoSession, cameras: dict[str, FifoCamera]
+) -> None:
+    camera = cameras["overhead"]
+    session.follow()
+    camera.end_stream()
+    session.until(Phase.HELD)
+    text = f"overhead: no pictures (its stream {camera.path} has ended)"
+    until(lambda: session.alarms(AlarmSource.OBSERVATION) == [text])
+    (alarm,) = (e for e in session.events(ev.AlarmRaised) if e.source == AlarmSource.OBSERVATION)
+    assert alarm.answer == "end the session and start it again"
+    time.sleep(0.6)
+    assert not cleared(session), "nobody opens it, which would wait for ever and let no other camera be opened"
+    camera.unplug()
+    camera.plug()
+    until(lambda: cleared(session))
+    session.follow()
+
+
+def test_a_take_without_a_camera_is_kept_with_its_reason_and_the_next_one_has_its_pictures(
+    bench: Emulator, cameras: dict[str, FifoCamera], tmp_path: Path
+) -> None:
+    tables = {"overhead": cameras["overhead"].table}
+    session = RecordSession(tmp_path / "lab", profile(bench, cameras=tables)).ready()
+    session.follow()
+    session.start_take()
+    cameras["overhead"].unplug()
+    lost = session.episode()
+    assert "failed" in lost.flags and session.alarms(AlarmSource.OBSERVATION) == [STOPPED]
+    (ended,) = session.events(ev.TakeEnded)
+    assert ended.reason is EndedBy.FAILED and session.events(ev.Held)[-1].why == STOPPED
+    session.until(Phase.HELD)
+    assert torque(bench) == "111111"
+    cameras["overhead"].plug()
+    until(lambda: cleared(session))
+    session.follow()
+    session.start_take()
+    whole = session.end_take()
+    assert whole.frames >= 5 and not {"failed", "stopped"} & set(whole.flags)
+    session.terminate()
+    episodes = LeRobotDataset("local/demo", root=tmp_path / "lab" / "datasets" / "demo")
+    assert len(episodes) == lost.frames + whole.frames
+    assert episodes[len(episodes) - 1]["observation.images.overhead"].shape == (3, 240, 320)
