@@ -287,7 +287,7 @@ class SerialBus:
     def _check(self, comm: int, error: int, motor_id: int | None, raises: bool) -> None:
         answered = comm == self.bus._comm_success
         if answered:
-            self.answers = Answers(self.answers.asked + 1, self.answers.retried + self._tried - 1)
+            self.answers = Answers(self.answers.asked + 1, self.answers.retried + max(0, self._tried - 1))
         if answered and motor_id is not None:
             self._keep(motor_id, error)
         first, self.silent = not answered and not self.silent, not answered
