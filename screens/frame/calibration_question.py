@@ -13,7 +13,12 @@ from services.live.events import CalibrationRefused
 
 
 class CalibrationQuestion(Question):
-    """Says what does not fit; `y` mends what can be mended and begins the session anew."""
+    """Says what does not fit; `y` mends what can be mended and begins the session anew.
+
+    What four arms have to say is cut off on a small terminal, not the answers; the session's page has all of it.
+    """
+
+    DEFAULT_CSS = "CalibrationQuestion .says { max-height: 50vh; }"
 
     def __init__(self, desk: Desk, refused: tuple[CalibrationRefused, ...]) -> None:
         offers = list(dict.fromkeys(offer for each in refused if (offer := calibration.offer(each))))
@@ -31,7 +36,7 @@ def _sentences(refused: tuple[CalibrationRefused, ...]) -> list[str]:
             lines.append(f"It cannot be written now: {each.hindrance}.")
         if more := calibration.the_other_way(each) if calibration.offer(each) else calibration.remedy(each):
             lines.append(f"{more}.")
-    return [*lines, "Nothing has moved."]
+    return [*dict.fromkeys(lines), "Nothing has moved."]
 
 
 def ask(app: App[Any], desk: Desk) -> None:

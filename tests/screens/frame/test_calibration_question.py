@@ -67,6 +67,16 @@ async def test_the_screen_of_the_session_says_what_differs_and_what_would_be_don
         await console.sees("Esc")
 
 
+async def test_four_arms_that_do_not_fit_leave_room_for_the_answers(open_console, make_worker):
+    arms = [f"{arm} {side}" for arm in ("follower", "leader") for side in ("left", "right")]
+    async with open_console((80, 24)) as console:
+        await refuse(console, make_worker, *(differs(arm=arm) for arm in arms))
+        await console.until(lambda: isinstance(console.app.screen, CalibrationQuestion))
+        for text in ("The session did not begin", "follower left: its", "y   write the file into", "Esc   closes"):
+            await console.sees(text)
+        assert said(console).count("if the motors are right") == 1
+
+
 async def test_y_begins_the_same_session_anew_with_the_answer(open_console, make_worker, monkeypatch):
     begun: list[Any] = []
     async with open_console() as console:
