@@ -18,7 +18,7 @@ from lerobot.cameras import make_cameras_from_configs
 
 from services.bench.device_locks import DeviceLocks, device_key
 from services.bench.usb_cameras import UsbCamera, camera_file, usb_camera
-from services.workers.arm.camera_trouble import START_AGAIN, CameraTrouble, check_plugged_in, is_pipe
+from services.workers.arm.camera_trouble import START_AGAIN, CameraTrouble, check_plugged_in, is_read_pipe
 from services.workers.arm.device_problem import sentence
 from services.workers.arm.parts import Cameras
 from services.workers.arm.serial_bus import PLUG_IN
@@ -106,7 +106,7 @@ class _Search:
         self.name, self.why = name, why
         self.found: _Known | None = None
         self._dead, self._locks, self._stopped = dead, locks, why
-        self._ended = _identity(dead.file) if is_pipe(dead.file) else ()
+        self._ended = _identity(dead.file) if is_read_pipe(dead.file) else ()
         """Which pipe ended, where it is one: to open that again waits for ever, and no other camera opens meanwhile."""
         self._was_gone = False
         self._over = threading.Event()

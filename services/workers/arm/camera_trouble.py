@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +72,28 @@ def camera_trouble(cameras: Mapping[str, Any], error: Exception) -> Exception:
     reason = text.replace(str(cameras[name]), "").strip(" :")
     answer, lasting = PLUG_IN, stopped_for_good(error)
     if lasting and (stream := stream_of(cameras[name])):
-        reason, answer = f"its stream {stream} has ended", START_AGAIN if is_pipe(stream) else ""
+        reason, answer = f"its stream {stream} has ended", START_AGAIN if is_read_pipe(stream) else ""
     return CameraTrouble(f"{name}: no pictures ({reason})", camera=name, why=reason, lasting=lasting, answer=answer)
 
 
 def stream_of(camera: Any) -> str:
     """The file or pipe that a camera's pictures come from; empty for a device, and for a file that is gone."""
     file = camera_file(getattr(getattr(camera, "config", None), "index_or_path", None))
-    return file if file and (Path(file).is_file() or is_pipe(file)) else ""
+    return file if file and (Path(file).is_file() or Path(file).is_fifo()) else ""
 
 
-def is_pipe(file: str) -> bool:
-    """Whether it is there and a pipe: to open one that has ended waits for ever."""
-    return bool(file) and Path(file).is_fifo()
+def is_read_pipe(file: str) -> bool:
+    """Whether a pipe is at this path that is read here already: to open it once more waits for ever if it has ended."""
+    with suppress(OSError):  # it is gone, or the system has no such list
+        there = Path(file).stat()
+        return stat.S_ISFIFO(there.st_mode) and any(map(partial(_leads_to, there), Path("/proc/self/fd").iterdir()))
+    return False
+
+
+def _leads_to(there: os.stat_result, link: Path) -> bool:
+    with suppress(OSError):  # it was closed meanwhile
+        return os.path.samestat(link.stat(), there)
+    return False
 
 
 def stopped_for_good(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import pytest
 
 from services.bench.device_locks import DeviceLocks
 from services.workers.arm.camera_return import CameraReturn
+from services.workers.arm.camera_trouble import START_AGAIN, CameraTrouble, camera_trouble
 from services.workers.arm.devices import Devices, _connect_cameras
 from services.workers.arm.parts import Cameras
 from services.workers.arm.serial_bus import PLUG_IN
@@ -277,3 +279,36 @@ def test_a_realsense_on_usb_2_is_told_when_its_session_begins(
     camera.disconnect()
     text = "wrist is on USB 2 (480 Mbit/s): 16x12 at 30 fps may not arrive; plug it into a USB 3 port"
     assert said == ([text] if slow else [])
+
+
+class PipeCamera(PluggedCamera):
+    """Has its file open while it is connected."""
+
+    def connect(self, warmup: bool = True) -> None:
+        super().connect(warmup)
+        self._end = os.open(str(self.config.index_or_path), os.O_RDONLY | os.O_NONBLOCK)
+
+    def disconnect(self) -> None:
+        os.close(self._end)
+        super().disconnect()
+
+
+@pytest.mark.parametrize("another_is_there", [True, False])
+def test_a_pipe_is_opened_again_only_if_it_is_not_the_one_that_ended(
+    tmp_path: Path, benches: list[Bench], another_is_there: bool
+) -> None:
+    file = tmp_path / "overhead.y4m"
+    os.mkfifo(file)
+    camera = PipeCamera(PluggedCameraConfig(**SIZE, index_or_path=str(file)))
+    benches.append(bench := Bench({"wrist": camera}))
+    if another_is_there:  # as services.sim.streams does once it is read
+        os.mkfifo(tmp_path / "fresh")
+        (tmp_path / "fresh").replace(file)
+    trouble = camera_trouble({"wrist": camera}, RuntimeError(f"{camera} read thread is not running"))
+    assert isinstance(trouble, CameraTrouble) and trouble.why == f"its stream {file} has ended"
+    bench.back.search("wrist", trouble.why)
+    if another_is_there:
+        assert trouble.answer == ""
+        bench.returns()
+    else:
+        assert trouble.answer == bench.back.trouble.answer == START_AGAIN
