@@ -60,7 +60,7 @@ def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
     state = f"{plural(len(joints), 'joint')}{torque}"
     wire = telemetry.wires.get(f"{part.name} {part.prefix}".rstrip(" _"))
     if wire is not None and wire.lately >= NOISE:
-        return f"{s.warning} {state}, {wire.lately:.0%} retried", "$warning"
+        return f"{s.warning} {state}, {100 * wire.lately:.0f} % retried", "$warning"
     return f"{s.yes} {state}", "$success"
 
 

@@ -313,7 +313,7 @@ def test_an_arm_whose_answers_get_lost_says_so_on_its_line():
     wires = {"follower": protocol.WireView(asked=9000, retried=31, lately=0.062), "leader left": protocol.WireView()}
     telemetry = protocol.Telemetry(at=0.0, joints={"a": 1.0}, leader={"left_a": 1.0}, wires=wires)
     arm = Part("follower", "so101_follower", "/dev/x")
-    assert "1 joint, torque on, 6% retried" in part_line(arm, telemetry, 80).plain
+    assert "1 joint, torque on, 6 % retried" in part_line(arm, telemetry, 80).plain
     assert "retried" not in part_line(Part("leader", "bi_so_leader", "/dev/y", prefix="left_"), telemetry, 80).plain
     assert [line.plain for line in retried_lines(telemetry)] == ["retried follower 31"]
     quiet = msgspec.structs.replace(

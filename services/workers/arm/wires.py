@@ -114,8 +114,8 @@ class Wires:
         if not lossy:
             self._journal.emit(ev.AlarmCleared(source=AlarmSource.ANSWERS))
             return
-        text = "; ".join(f"{arm}: {share:.0%} of its answers get lost" for arm, share in lossy.items())
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource.ANSWERS, text=text.replace("%", " %"), answer=CHECK_CABLE))
+        text = "; ".join(f"{arm}: {100 * share:.0f} % of its answers get lost" for arm, share in lossy.items())
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource.ANSWERS, text=text, answer=CHECK_CABLE))
 
 
 def serial_buses(devices: Devices) -> Iterator[SerialBus]:
