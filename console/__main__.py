@@ -10,7 +10,7 @@ from console.exit import BAD_USAGE, FAILED, OK, complain
 from console.grammar import parser
 from console.streams import clean_streams
 from console.terminal import prepare_terminal
-from services.bench.profiles import ProfileProblem, load_benches
+from services.bench.profiles import DEMO, ProfileProblem, load_benches
 from services.folders import FolderProblem, data_folder, demo_folder
 
 
@@ -95,7 +95,7 @@ def _open(options: argparse.Namespace) -> int:
     demo = options.verb == "demo"
     folder = (data_folder(options.data_dir) if options.data_dir or not demo else demo_folder()).create()
     benches = load_benches(built_in=demo)
-    profile = benches.pick("sim" if demo else options.bench)
+    profile = benches.pick(DEMO if demo else options.bench)
     attach = None
     if options.verb == "attach":
         from console.commands import sessions

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from services.bench.profiles import load_benches
+from services.bench.profiles import DEMO, load_benches
 from services.folders import DataFolder
 from services.live.phases import Phase
 from services.live.running import live_runs
@@ -50,7 +50,7 @@ async def save(app: Any, name: str) -> None:
 
 async def record(folder: DataFolder) -> None:
     """One session, from the first screen to the log."""
-    app = console(folder, "sim", demo=True)
+    app = console(folder, DEMO, demo=True)
     async with app.run_test(size=(120, 40)) as pilot:
 
         def phase() -> Phase:

@@ -39,11 +39,11 @@ class RecordForm(Form):
 
     def defaults(self) -> dict[str, str]:
         profile = self.desk.profile
-        from services.datasets.names import proposed_name
+        from services.recording.resuming import proposed_dataset
 
         task = profile.tasks[0].name if profile.tasks else ""
         return {
-            "dataset": proposed_name(task),
+            "dataset": proposed_dataset(self.desk.folder.datasets, profile, task),
             "task": task,
             "operator": self.desk.operator,
             "episodes": str(profile.recording.episodes),

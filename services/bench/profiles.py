@@ -26,13 +26,15 @@ from sessions.bench import (
 )
 
 __all__ = [
-    "BUILT_IN", "FASTEST_HZ", "Benches", "CheckedProfile", "Motion", "Profile", "ProfileProblem", "Recording", "Task",
-    "apply_settings", "example_toml", "find_lab_toml", "load_benches", "write_example",
+    "BUILT_IN", "DEMO", "FASTEST_HZ", "Benches", "CheckedProfile", "Motion", "Profile", "ProfileProblem", "Recording",
+    "Task", "apply_settings", "example_toml", "find_lab_toml", "load_benches", "write_example",
 ]  # fmt: skip
 
 FILE_NAME = "lab.toml"
 BUILT_IN = ("sim", "sim-state", "so101-sim", "so101-sim-state")
 """The profiles of the example that need no hardware."""
+DEMO = "so101-sim"
+"""What `lab-console demo` opens."""
 FASTEST_HZ = 240
 """A control loop runs at most at this rate."""
 

@@ -101,6 +101,15 @@ def summarize(root: Path, name: str | None = None) -> DatasetSummary:
     )
 
 
+def robot_of(root: Path) -> str:
+    """The robot type of a dataset with episodes; empty where there is none, or none that can be read."""
+    try:
+        info, _ = _read_info(root, root.name)
+    except OSError:
+        return ""
+    return (info.robot_type or "") if info is not None and info.total_episodes else ""
+
+
 def _own_marks(root: Path, marks: Marks, episodes: int) -> tuple[Matched, str | None]:
     """Whose mark is whose, by content as everywhere, and why that cannot be told. Without marks no data is read."""
     contents = dict.fromkeys(range(episodes), "")

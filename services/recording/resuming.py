@@ -6,11 +6,14 @@ The worker compares every feature with the robot itself; this needs neither LeRo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, count
+from pathlib import Path
 from typing import Any
 
 from services.bench.profiles import Profile
 from services.bench.robots import ROBOT_TYPES, known_pictures, value_names
-from services.datasets.summary import INFO, DatasetSummary, version_problem
+from services.datasets.names import proposed_name
+from services.datasets.summary import INFO, DatasetSummary, robot_of, version_problem
 from services.refusal import Refusal
 
 _IMAGES = "observation.images."
@@ -25,7 +28,21 @@ def check_resumable(summary: DatasetSummary, profile: Profile, fps: int) -> None
     if not summary.episodes:
         return
     if found := [*_rate(summary, fps), *_robot(summary, profile)]:
-        raise Refusal(f"dataset {summary.name} cannot be resumed with bench {profile.name}: {'; '.join(found)}")
+        why = "; ".join(found)
+        raise Refusal(
+            f"dataset {summary.name} cannot be resumed with bench {profile.name}: {why}; choose another name or bench"
+        )
+
+
+def proposed_dataset(folder: Path, profile: Profile, task: str) -> str:
+    """A name for the datasets in `folder` of a task: its own, or with a number where another robot's has that name.
+
+    Of a robot that is not known here any dataset may be resumed.
+    """
+    name = proposed_name(task)
+    wanted = ROBOT_TYPES.get(str(profile.robot.get("type")))
+    names = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(n for n in names if not n or wanted is None or robot_of(folder / n) in ("", wanted))
 
 
 def _rate(summary: DatasetSummary, fps: int) -> Iterator[str]:

@@ -160,7 +160,7 @@ class WorldClient:
         return state
 
     def goal_log(self, count: int) -> tuple[GoalRecord, ...]:
-        """The last `count` commands (at most 512), oldest first."""
+        """The last `count` commands (at most 512, of a servo bench what its packet log keeps), oldest first."""
         return self._ask(Request("goal_log", number=count)).log
 
     def shutdown(self) -> None:

@@ -18,6 +18,7 @@ from services.sim.servos.emulator import EmulatedArm, Emulator
 from services.sim.servos.plant import SPEED, Drive, HandPlant, Measured, Ticks
 from services.sim.settings import BusSettings
 from services.sim.stage import Stage
+from services.sim.wire import GoalRecord
 
 FOLLOWER, LEADER = "follower", "leader"
 CALIBRATION = "calibration"
@@ -178,6 +179,16 @@ class ServoArms:
             if self._stage.failing(name):
                 arm.chain.faults.silent_until = now + SILENT_S
         self._plant.apply(now, self.emulator.arms[FOLLOWER].chain.drives(now))
+
+    def goal_log(self, count: int) -> tuple[GoalRecord, ...]:
+        """The last `count` goals that the follower's host sent, oldest first; of what the log of its packets keeps."""
+        found, ticks = [], dict[int, float]()
+        for said in self.emulator.arms[FOLLOWER].log.since():
+            if written := said.values(reg.GOAL_POSITION, 2):
+                ticks |= written
+                if ticks.keys() >= RANGES.keys():
+                    found.append(GoalRecord(int(said.at * 1e9), tuple(pose_of(ticks).tolist())))
+        return tuple(found[-count:]) if count > 0 else ()
 
     def do(self, act: control.AnyAct) -> control.Stand:
         """As Emulator.do."""

@@ -209,7 +209,8 @@ class World:
             case "take_ended":
                 stage.take_ended(request.number)
             case "goal_log":
-                return Reply(log=stage.goal_log(request.number))
+                log = stage.goal_log if self._servos is None else self._servos.goal_log
+                return Reply(log=log(request.number))
             case _:
                 return self._manage(client, request)
         return Reply()

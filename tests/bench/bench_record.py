@@ -214,7 +214,7 @@ def main() -> None:
         demo = DemoDesk(root / "home")
         try:
             os.environ["LAB_CONSOLE_TRACE"] = "1"
-            screen = demo.open()
+            screen = demo.open("--data-dir", str(demo.folder.root), "--bench", "sim")  # LeRobot's loop had it, too
             run = demo.start_recording(screen, dataset="bench", episodes="90", seconds="8")
             demo.follow(screen, run)
             got = under_the_console(demo, screen, run, options.seconds)

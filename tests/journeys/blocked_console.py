@@ -15,7 +15,7 @@ from console.terminal import prepare_terminal
 prepare_terminal()
 
 from console.app import build  # noqa: E402
-from services.bench.profiles import load_benches  # noqa: E402
+from services.bench.profiles import DEMO, load_benches  # noqa: E402
 from services.folders import DataFolder  # noqa: E402
 from tests.support.zygote import fork_workers  # noqa: E402
 
@@ -24,7 +24,7 @@ def main(folder: str, seconds: str, orders: str) -> None:
     """Run it."""
     fork_workers(orders)
     benches = load_benches(built_in=True)
-    app = build(DataFolder(Path(folder)).create(), benches, benches.pick("sim"), demo=True, attach=None)
+    app = build(DataFolder(Path(folder)).create(), benches, benches.pick(DEMO), demo=True, attach=None)
     signal.signal(signal.SIGUSR1, lambda *_: app.call_next(lambda: time.sleep(float(seconds))))
     app.run()
 

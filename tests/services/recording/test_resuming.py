@@ -15,6 +15,7 @@ from services.bench.robots import MOTORS
 from services.datasets.marks import Mark, write_mark
 from services.folders import DataFolder
 from services.recording import plan as recording
+from services.recording.resuming import proposed_dataset
 from services.refusal import Refusal
 from tests.support.mounts import bind, needs_mounts
 
@@ -181,3 +182,21 @@ def test_a_two_armed_bench_resumes_its_own_datasets_only(folder: DataFolder) -> 
     write(folder, "one", features={"action": ARM, "observation.state": ARM}, robot_type="so_follower")
     with pytest.raises(Refusal, match=r"it is of robot so_follower, the bench's is bi_so_follower; its actions are"):
         recording.plan(folder, profile, dataset="one", task="pick", resume=True)
+
+
+def test_the_name_that_is_proposed_is_none_of_another_robot(folder: DataFolder) -> None:
+    """As in the demo's data folder of a console whose demo opened `sim`."""
+    benches = load_benches(built_in=True)
+    ours, theirs = benches.pick("so101-sim"), benches.pick("sim")
+
+    def proposed() -> tuple[str, str]:
+        return tuple(proposed_dataset(folder.datasets, each, "pick place") for each in (ours, theirs))  # type: ignore[return-value]
+
+    assert proposed() == ("pick_place", "pick_place")
+    write(folder, "pick_place")
+    assert proposed() == ("pick_place_2", "pick_place")
+    with pytest.raises(Refusal, match=r"robot sim_so101_follower, .* is so_follower; choose another name or bench"):
+        recording.plan(folder, ours, dataset="pick_place", task="pick", resume=True)
+    write(folder, "pick_place_2", robot_type="so_follower")
+    assert proposed() == ("pick_place_2", "pick_place"), "its own is resumed"
+    assert proposed_dataset(folder.datasets, ours, "") == ""

@@ -188,6 +188,7 @@ def test_lerobots_drivers_find_the_worlds_arms(world: WorldClient, monkeypatch: 
     robot.bus.sync_write("Goal_Position", dict(zip(JOINTS, HOME.tolist(), strict=True)))
     wait_until(lambda: bool(np.abs(np.array(world.joints()) - HOME).max() < 2), 5)
     assert world.state().torque
+    assert world.goal_log(5)[-1].goals == pytest.approx(tuple(HOME), abs=0.1)
 
     world.take_started(1)
     wait_until(lambda: bool(np.abs(positions(leader) - HOME).max() > 10), 8, "the hand does not move the leader")
