@@ -66,7 +66,7 @@ WITH_SERIAL_PORTS = (
 SLOW = (
     "journeys/", "lerobot_seams/", "test_phases.py", "test_campaign.py",
     "services/sim/test_world.py", "services/sim/test_demonstrations.py", "services/sim/servos/",
-    "services/sim/test_servo_arms.py",
+    "services/sim/test_servo_arms.py", "services/sim/test_streams.py",
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
         "arm/test_absent_cameras.py", "arm/test_bench_session.py", "arm/test_camera_return.py", "arm/test_torque.py",
