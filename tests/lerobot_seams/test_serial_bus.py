@@ -146,6 +146,31 @@ def test_whoever_is_silent_is_named_once_and_then_asked_only_once(bench: Emulato
         robot.bus.sync_read("Present_Position")
 
 
+def test_a_silence_that_a_write_met_first_names_its_own_servos(bench: Emulator, robot: Any) -> None:
+    bench.do(control.Mute(arm="follower", servos=(6,)))
+    with pytest.raises(NoAnswer, match=r"follower: gripper \(6\) does not answer"):
+        robot.bus.sync_read("Present_Position")
+    bench.do(control.Mute(arm="follower"))
+    wait_until(lambda: answers(robot), 20)
+    bench.do(control.Mute(arm="follower", servos=(3,)))
+    with pytest.raises(NoAnswer, match=r"elbow_flex \(3\)"):
+        robot.bus.write("Goal_Position", "elbow_flex", 0.0)
+    with pytest.raises(NoAnswer, match=r"follower: elbow_flex \(3\) does not answer"):
+        robot.bus.sync_read("Present_Position")
+
+
+def test_servos_that_all_answer_one_by_one_are_asked_once_per_silence(
+    bench: Emulator, robot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(dependable(robot.bus, "follower"), "_is_there", lambda motor: not asked.append(motor))
+    bench.do(control.Silence(arm="follower", seconds=60.0))
+    for _ in range(3):
+        with pytest.raises(NoAnswer, match="answers get lost or come late"):
+            robot.bus.sync_read("Present_Position")
+    assert asked == robot.bus.ids
+
+
 def test_an_answer_that_came_at_last_is_counted_and_silence_is_not(bench: Emulator, robot: Any) -> None:
     bus = dependable(robot.bus, "follower")
     before = bus.answers

@@ -78,8 +78,8 @@ class SerialBus:
         self.errors: dict[str, int] = {}
         self.silent = False
         """Whether the last question stayed without an answer: the next one is then asked only once."""
-        self._mute: list[int] = []
-        """The servos that did not answer when the silence began."""
+        self._mute: list[int] | None = None
+        """The servos that did not answer in this silence; None until each was asked."""
         self._retries = RETRIES
         self._gone, self._next_try = False, 0.0
         self._feetech = isinstance(bus, FeetechMotorsBus) and bus.protocol_version == 0
@@ -103,7 +103,7 @@ class SerialBus:
     @contextmanager
     def patient(self) -> Iterator[None]:
         """Many retries per packet, while nothing waits for the answer."""
-        self._retries, self.silent = CONFIGURING_RETRIES, False
+        self._retries, self.silent, self._mute = CONFIGURING_RETRIES, False, None
         try:
             yield
         finally:
@@ -290,21 +290,23 @@ class SerialBus:
             self.answers = Answers(self.answers.asked + 1, self.answers.retried + max(0, self._tried - 1))
         if answered and motor_id is not None:
             self._keep(motor_id, error)
-        first, self.silent = not answered and not self.silent, not answered
+        if answered:
+            self._mute = None
+        self.silent = not answered
         if answered or not raises:
             return
         result = self.bus.packet_handler.getTxRxResult(comm)
         if motor_id is not None:
             raise NoAnswer(f"{self.device}: {self.name(motor_id)} does not answer") from ConnectionError(result)
-        raise NoAnswer(self._who_is_silent(first)) from ConnectionError(result)
+        raise NoAnswer(self._who_is_silent()) from ConnectionError(result)
 
     def name(self, motor_id: int) -> str:
         """A motor for people: `gripper (6)`."""
         return f"{self.bus._id_to_name_dict.get(motor_id, 'servo')} ({motor_id})"
 
-    def _who_is_silent(self, first: bool) -> str:
+    def _who_is_silent(self) -> str:
         """Ask each servo by itself, once per silence: a stop must not wait for it again and again."""
-        if first or not self._mute:
+        if self._mute is None:
             self._mute = [motor_id for motor_id in self.bus.ids if not self._is_there(motor_id)]
         silent = self._mute
         if not silent:
