@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import msgspec
 
+from services.bench.calibration import offer
 from services.bench.profiles import Profile
 from services.folders import DataFolder, RunFolder
 from services.live import intents, protocol
@@ -51,12 +52,12 @@ def begin(
 def begin_again(
     folder: DataFolder, request: RecordRequest | EvalRequest | BenchRequest, refused: Iterable[CalibrationRefused]
 ) -> RunFolder:
-    """Start the same session anew, with what its worker offered to do about the calibrations that it refused.
+    """Start the same session anew, with what can be done now about the calibrations that its worker refused.
 
     Raises FolderProblem if the data folder cannot be written.
     """
     folder.create()
-    answers = {found.arm: found.act for found in refused if found.act}
+    answers = {found.arm: found.act for found in refused if offer(found)}
     return launch(folder, msgspec.structs.replace(request, calibration=answers))
 
 

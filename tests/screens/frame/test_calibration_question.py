@@ -115,6 +115,21 @@ async def test_without_an_answer_nothing_begins_and_nobody_asks_again(open_conso
         assert not isinstance(console.app.screen, CalibrationQuestion) and not console.desk.live
 
 
+async def test_y_answers_for_the_arms_that_it_was_offered_for_only(open_console, make_worker, monkeypatch):
+    begun: list[Any] = []
+    left, right = missing(arm="follower left"), differs(arm="follower right", hindrance="another arm may be there")
+    async with open_console() as console:
+        await refuse(console, make_worker, left, right, kind=SessionKind.BENCH)
+        await console.until(lambda: isinstance(console.app.screen, CalibrationQuestion))
+        second = FakeWorker(console.folder)
+        monkeypatch.setattr(services.arm_commands, "launch", lambda _, request: begun.append(request) or second.run)
+        await second.start(open_dataset=False)
+        await console.press("y")
+        await console.until(lambda: begun)
+        assert begun[0].calibration == {"follower left": CalibrationAct.SAVE_FILE}
+        await second.stop()
+
+
 async def test_what_cannot_be_done_now_has_no_key_but_its_reason(open_console, make_worker):
     async with open_console() as console:
         await refuse(console, make_worker, differs(hindrance="its torque is on, and the arm would jump"))
