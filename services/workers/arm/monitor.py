@@ -46,10 +46,9 @@ class Monitor:
             answer = "connect it and start the session again"
             journal.emit(ev.AlarmRaised(source=AlarmSource(name), text=why, answer=answer))
 
-        for text in devices.shared_ports:
-            journal.emit(ev.AlarmRaised(source=AlarmSource.PORT, text=text, answer="end that program"))
-        for text in devices.slow_cameras:
-            journal.emit(ev.AlarmRaised(source=AlarmSource.PORT, text=text))
+        if texts := (*devices.shared_ports, *devices.slow_cameras):  # of one source only the last alarm is shown
+            answer = "end that program" if devices.shared_ports else ""
+            journal.emit(ev.AlarmRaised(source=AlarmSource.PORT, text="; ".join(texts), answer=answer))
 
     def watch_disk(self, folder: str) -> None:
         """Report the free space of this folder's disk."""

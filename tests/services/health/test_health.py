@@ -208,7 +208,7 @@ def test_a_check_costs_one_class_and_one_line_of_registration() -> None:
     """The alarm, the flags, the telemetry, the offline check and lab.toml all have it."""
     events: list[ev.Event] = []
     journal = SimpleNamespace(emit=events.append)
-    devices = SimpleNamespace(absent={}, shared_ports=(), cameras={"wrist": SimpleNamespace(fps=FPS)})
+    devices = SimpleNamespace(absent={}, shared_ports=(), slow_cameras=(), cameras={"wrist": SimpleNamespace(fps=FPS)})
     monitor = Monitor(devices, load_benches(built_in=True).pick("sim"), journal, FPS)  # type: ignore[arg-type]
     arm = SimpleNamespace(goal={}, has_torque=False)
     for index in range(30):
