@@ -144,7 +144,8 @@ def _realsense_speeds() -> Iterator[int]:
 
 def _equal(files: Mapping[str, str], found: Mapping[str, UsbCamera]) -> Iterator[str]:
     """Cameras whose serial numbers do not tell them apart; those that are named by their port are meant already."""
-    twins = ((a, b) for a, b in combinations(found, 2) if found[a].product == found[b].product)
+    usb = [name for name, camera in found.items() if any(camera.product)]  # one on the board has no product
+    twins = ((a, b) for a, b in combinations(usb, 2) if found[a].product == found[b].product)
     for pair in twins:
         if found[pair[0]].at != found[pair[1]].at and not all(BY_PORT in files[name] for name in pair):
             yield f"{pair[0]} and {pair[1]} are equal cameras, whose device files may swap; {_by_port(pair, files)}"

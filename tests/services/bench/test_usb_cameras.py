@@ -79,6 +79,15 @@ def test_equal_cameras_are_named_with_the_links_that_tell_them_apart(usb: Usb, s
     assert camera_warnings({"wrist": webcam(links[0]), "overhead": webcam(links[1])}) == ()
 
 
+def test_cameras_on_the_board_are_not_called_equal(usb: Usb) -> None:
+    for file, chip in (("video0", "i2c-1"), ("video2", "i2c-2")):
+        (usb.files / file).touch()
+        (usb.video / file).mkdir()
+        (usb.video / file / "device").symlink_to(usb.device(chip))
+    assert usb_camera(str(usb.files / "video0")) is not None
+    assert camera_warnings({n: webcam(str(usb.files / n)) for n in ("video0", "video2")}) == ()
+
+
 def test_cameras_with_serial_numbers_of_their_own_and_absent_ones_are_no_concern(usb: Usb) -> None:
     first, second = usb.webcam("video0", "1-2", serial="A1"), usb.webcam("video2", "1-3", serial="B2")
     assert camera_warnings({"wrist": webcam(first), "overhead": webcam(second), "gone": webcam("/dev/video99")}) == ()
