@@ -30,6 +30,8 @@ def problem(found: CalibrationRefused) -> str:
             what = f"its calibration {found.file} cannot be read: {found.detail}"
         case CalibrationFault.OTHER_JOINTS:
             what = f"its calibration {found.file} is of other joints: {found.detail}"
+        case CalibrationFault.DIFFERS if not found.differences:  # its make cannot be asked what its motors hold
+            what = f"its driver says that it is not calibrated; its file is {found.file}"
         case _:
             far = "; ".join(filter(None, (_far(found, "homing offset", OFFSET), _far(found, "range", RANGE))))
             what = f"its motors hold another calibration than {found.file}{f': {far}' if far else ''}"

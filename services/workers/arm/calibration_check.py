@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from lerobot.motors.feetech import FeetechMotorsBus
 from lerobot.motors.motors_bus import MotorCalibration, SerialMotorsBus
+from lerobot.robots import Robot
+from lerobot.teleoperators import Teleoperator
 from lerobot.utils.constants import HF_LEROBOT_CALIBRATION
 
 from services.bench.calibration import OFFERS, problem, remedy
 from services.error_text import message
 from services.workers.arm.calibration import calibrate_command
 from services.workers.arm.device_problem import DeviceProblem, reason_of
-from services.workers.arm.motors import Motors
+from services.workers.arm.motors import Motors, Torque
 from services.workers.arm.parts import arm_name, arms_of
 from services.workers.arm.serial_bus import dependable
 from sessions.bench import arm_tables
@@ -64,8 +67,8 @@ def unreadable_file(error: BaseException, name: str, table: Mapping[str, Any]) -
     Its error says so in words only; its frame is `_load_calibration` of LeRobot's Robot or Teleoperator.
     """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    arm = next((f.f_locals["self"] for f in frames if f.f_code.co_name == "_load_calibration"), None)
-    if arm is None:
+    arm = next((f.f_locals.get("self") for f in frames if f.f_code.co_name == "_load_calibration"), None)
+    if not isinstance(arm, Robot | Teleoperator):
         return None
     locals_of_its_own = (f.f_locals for f in frames if f.f_locals.get("self") is arm)
     config = next((found["config"] for found in locals_of_its_own if "config" in found), None)
@@ -121,7 +124,7 @@ def _look(device: Any, arm: Any, name: str, prefix: str, table: Mapping[str, Any
             "act": CalibrationAct.WRITE_MOTORS,
             "hindrance": _another_arm(arm, elsewhere)
             or _unfit_values(bus, arm.calibration)
-            or _torque(device, name, prefix),
+            or torque_hindrance(device, name, prefix),
         }
     return CalibrationRefused(
         arm=arm_name(name, prefix),
@@ -164,7 +167,9 @@ def _resolution(bus: Any, motor: str) -> int:
 
 
 def _is_valid(bus: Any, motor: str, one: MotorCalibration) -> bool:
-    """Whether a motor can take these values."""
+    """Whether a motor can take these values, as far as its make is known here."""
+    if not isinstance(bus, FeetechMotorsBus):
+        return True
     return 0 <= one.range_min < one.range_max < _resolution(bus, motor) and abs(one.homing_offset) <= MOST_OFFSET
 
 
@@ -182,12 +187,13 @@ def _unfit_values(bus: Any, file: Calibrations) -> str:
     return f"no motor takes the file's values for {', '.join(unfit)}" if unfit else ""
 
 
-def _torque(device: Any, name: str, prefix: str) -> str:
+def torque_hindrance(device: Any, name: str, prefix: str) -> str:
     """Why this arm's calibration cannot be changed now; empty if each of its motors says that its torque is off."""
     motors = Motors(device, name).torque().motors
-    if all(on is False for motor, on in motors.items() if motor.startswith(prefix)):
+    torque = Torque({motor: on for motor, on in motors.items() if motor.startswith(prefix)})
+    if torque.motors and torque.all_off:
         return ""
-    return f"its torque is on, and the arm would jump; {POWER_CYCLE}"
+    return f"{torque.words}, and what has torque would jump; {POWER_CYCLE}"
 
 
 # --- what is done about it ---------------------------------------------------------------------------

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from lerobot.motors import Motor, MotorCalibration, MotorNormMode
 
 from services.bench.calibration import differences, problem
 from services.live import events as ev
@@ -17,13 +19,20 @@ from services.sim.servos import registers as reg
 from services.sim.servos.calibration import write_calibration
 from services.sim.servos.emulator import RANGE, Emulator
 from services.workers.arm import devices as dev
-from services.workers.arm.calibration_check import CalibrationProblem, Wishes
+from services.workers.arm.calibration_check import (
+    CalibrationProblem,
+    Wishes,
+    is_plausible,
+    torque_hindrance,
+    unreadable_file,
+)
+from services.workers.arm.serial_bus import dependable
 from sessions.bench import Profile
 from sessions.calibration import CalibrationAct, CalibrationFault, JointCalibration
 from sessions.facts import CalibrationRefused, CalibrationWritten
 from sessions.models import SessionStatus
 from tests.support.servo_session import ServoSession, profile
-from tests.support.servos import CALIBRATION, emulated, torque, torque_written
+from tests.support.servos import CALIBRATION, emulated, follower, torque, torque_written
 
 WRITE, SAVE = CalibrationAct.WRITE_MOTORS, CalibrationAct.SAVE_FILE
 
@@ -125,7 +134,7 @@ def test_an_arm_that_holds_is_not_written_since_it_would_jump(bench: Emulator, t
     before, stood = registers(bench, "follower"), bench.look("follower").position
     since = len(torque_written(bench.arms["follower"]))
     written, (found,) = fitting(bench, follower=WRITE)
-    assert not written and "its torque is on, and the arm would jump" in found.hindrance
+    assert not written and "torque is on, and what has torque would jump" in found.hindrance
     assert registers(bench, "follower") == before and bench.look("follower").position == stood
     assert torque(bench) == "111111" and len(torque_written(bench.arms["follower"])) == since
 
@@ -180,6 +189,40 @@ def test_motors_as_from_the_factory_hold_no_calibration_to_save(bench: Emulator)
     _, (found,) = fitting(bench, follower=SAVE)
     assert (found.fault, found.act) == (CalibrationFault.MISSING, CalibrationAct.NONE)
     assert not file_of(bench, "follower").exists()
+
+
+def test_torque_that_cannot_be_asked_of_a_motor_is_not_called_on_or_off(bench: Emulator) -> None:
+    robot = follower(bench)
+    dependable(robot.bus, "follower")
+    robot.connect(calibrate=False)
+    assert "torque is on" in torque_hindrance(robot, "follower", "")
+    robot.bus.disable_torque()
+    assert not torque_hindrance(robot, "follower", "")
+    bench.do(control.Mute(arm="follower", servos=(6,)))
+    assert torque_hindrance(robot, "follower", "").startswith("torque is off, not known of gripper")
+    robot.bus.port_handler.closePort()
+
+
+def test_a_make_that_is_not_known_here_may_count_further_than_a_feetech_servo() -> None:
+    """As DynamixelMotorsBus, whose SDK is not installed here."""
+    motors = {"gripper": Motor(1, "xl330-m077", MotorNormMode.RANGE_0_100)}
+    bus = SimpleNamespace(motors=motors, model_resolution_table={"xl330-m077": 4096})
+    assert is_plausible(bus, {"gripper": MotorCalibration(1, 0, 3072, -10, 6000)})
+    assert not is_plausible(bus, {"gripper": MotorCalibration(1, 0, 0, 0, 4095)}), "as from the factory"
+
+
+def test_only_lerobots_own_reader_tells_of_a_calibration_file() -> None:
+    def _load_calibration() -> None:
+        raise ValueError("no such arm in the cloud")
+
+    with pytest.raises(ValueError, match="cloud") as caught:
+        _load_calibration()
+    assert unreadable_file(caught.value, "follower", {}) is None
+
+
+def test_a_driver_that_cannot_be_asked_for_its_calibration_is_quoted() -> None:
+    found = CalibrationRefused(arm="leader", fault=CalibrationFault.DIFFERS, file="/x/glove.json")
+    assert problem(found) == "leader: its driver says that it is not calibrated; its file is /x/glove.json"
 
 
 def test_a_wish_for_something_else_does_nothing(bench: Emulator) -> None:
