@@ -1,7 +1,8 @@
-"""Two arms of a bench at each other's port: told by their calibration or their supply, before anything is written.
+"""Two arms of a bench at each other's port: seen by their calibration or their supply, before torque is switched.
 
 A leader that is driven as the follower would be given torque in somebody's hand, and LeRobot cuts the torque of what it
 takes for a leader when it connects it (0.6.1, teleoperators/so_leader, `configure`): a follower that holds would fall.
+Supplies are compared once both are known: a limp arm at the follower's port has had its settings written by then.
 """
 
 from __future__ import annotations
