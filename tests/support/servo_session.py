@@ -258,7 +258,12 @@ class RecordSession(ServoSession):
     def episode(self) -> Episode:
         """What the newest take became."""
         number = self.snapshot.take
-        until(lambda: self.snapshot.unsaved_take != number and self.snapshot.phase is not Phase.RECORDING)
+
+        def over() -> bool:
+            state = self.snapshot  # one reading of both: the take may end between two
+            return state.unsaved_take != number and state.phase is not Phase.RECORDING
+
+        until(over)
         found = [episode for episode in self.snapshot.episodes if episode.take == number]
         assert found, self.snapshot.lost
         return found[-1]

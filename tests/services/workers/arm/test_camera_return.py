@@ -55,6 +55,15 @@ def session(bench: Emulator, cameras: dict[str, FifoCamera], tmp_path: Path) -> 
         made.terminate()
 
 
+@pytest.fixture
+def recording(bench: Emulator, cameras: dict[str, FifoCamera], tmp_path: Path) -> Iterator[RecordSession]:
+    made = RecordSession(tmp_path / "lab", profile(bench, cameras={"overhead": cameras["overhead"].table}))
+    made.ready()
+    yield made
+    if made.running:
+        made.terminate()
+
+
 def cleared(session: ServoSession) -> bool:
     return any(e.source == AlarmSource.OBSERVATION for e in session.events(ev.AlarmCleared))
 
@@ -155,10 +164,9 @@ def test_a_stream_that_ends_is_called_that_and_goes_on_once_another_is_there(
 
 
 def test_a_take_without_a_camera_is_kept_with_its_reason_and_the_next_one_has_its_pictures(
-    bench: Emulator, cameras: dict[str, FifoCamera], tmp_path: Path
+    bench: Emulator, recording: RecordSession, cameras: dict[str, FifoCamera], tmp_path: Path
 ) -> None:
-    tables = {"overhead": cameras["overhead"].table}
-    session = RecordSession(tmp_path / "lab", profile(bench, cameras=tables)).ready()
+    session = recording
     session.follow()
     session.start_take()
     cameras["overhead"].unplug()
