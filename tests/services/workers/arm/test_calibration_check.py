@@ -32,9 +32,14 @@ from sessions.calibration import CalibrationAct, CalibrationFault, JointCalibrat
 from sessions.facts import CalibrationRefused, CalibrationWritten
 from sessions.models import SessionStatus
 from tests.support.servo_session import ServoSession, profile
-from tests.support.servos import CALIBRATION, emulated, follower, torque, torque_written
+from tests.support.servos import CALIBRATION, emulated, follower, torque, torque_written, wait_longer
 
 WRITE, SAVE = CalibrationAct.WRITE_MOTORS, CalibrationAct.SAVE_FILE
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_longer(monkeypatch, 150.0)
 
 
 @pytest.fixture

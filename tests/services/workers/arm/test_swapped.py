@@ -14,9 +14,14 @@ from services.sim.servos.emulator import Emulator
 from services.workers.arm import devices as dev
 from services.workers.arm.device_problem import DeviceProblem
 from tests.support.servo_session import ServoSession, profile
-from tests.support.servos import CALIBRATION, emulated, table, torque, torque_written
+from tests.support.servos import CALIBRATION, emulated, table, torque, torque_written, wait_longer
 
 VOLTAGE = 62
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_longer(monkeypatch, 150.0)
 
 
 def swapped(emulator: Emulator) -> Profile:
