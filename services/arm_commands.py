@@ -24,7 +24,7 @@ from services.live.requests import BenchRequest, EvalRequest, Purpose, RecordReq
 from sessions.calibration import CalibrationAct
 from sessions.facts import CalibrationRefused
 
-NO_ANSWERS: Mapping[str, CalibrationAct] = {}
+NO_ACTS: Mapping[str, CalibrationAct] = {}
 
 
 def begin(
@@ -34,7 +34,7 @@ def begin(
     *,
     operator: str = "",
     rescue: bool = False,
-    calibration: Mapping[str, CalibrationAct] = NO_ANSWERS,
+    calibration: Mapping[str, CalibrationAct] = NO_ACTS,
 ) -> RunFolder:
     """Start a bench worker for `purpose`. Raises FolderProblem if the data folder cannot be written."""
     folder.create()
@@ -57,8 +57,8 @@ def begin_again(
     Raises FolderProblem if the data folder cannot be written.
     """
     folder.create()
-    answers = {found.arm: found.act for found in refused if offer(found)}
-    return launch(folder, msgspec.structs.replace(request, calibration=answers))
+    acts = {found.arm: found.act for found in refused if offer(found)}
+    return launch(folder, msgspec.structs.replace(request, calibration=acts))
 
 
 def follow(link: Link) -> Answered:

@@ -103,6 +103,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         return self.simulated and SIM_PORT in (self.robot.get("port"), self.teleop.get("port"))
 
     @property
+    def arms(self) -> tuple[str, ...]:
+        """What its arms are called, as far as lab.toml says: `follower left`, `follower right`, `leader`."""
+        devices = {"follower": self.robot, "leader": self.teleop}
+        prefixes = {name: [arm_prefix(key) for key in arm_tables(table)] or [""] for name, table in devices.items()}
+        return tuple(arm_name(name, prefix) for name, table in devices.items() if table for prefix in prefixes[name])
+
+    @property
     def cameras(self) -> dict[str, dict[str, Any]]:
         """The cameras by the names that the robot's observations give them, as LeRobot's config dictionaries."""
         return {place.name: place.table for place in camera_places(self.robot)}
@@ -152,6 +159,11 @@ def arm_tables(device: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def arm_prefix(key: str) -> str:
     """The prefix of an arm's motors and cameras: `left_` for the table `left_arm_config`."""
     return key.removesuffix(ARM_CONFIG) + "_"
+
+
+def arm_name(device: str, prefix: str) -> str:
+    """What an arm is called: `follower`, or with the prefix of its motors `follower left`."""
+    return f"{device} {prefix.rstrip('_')}".rstrip()
 
 
 def without_cameras(robot: Mapping[str, Any]) -> dict[str, Any]:

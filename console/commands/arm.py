@@ -27,7 +27,7 @@ from services.live.running import find_runs
 from sessions.calibration import CalibrationAct
 from sessions.models import SessionStatus
 
-Answers = Mapping[str, CalibrationAct]
+Acts = Mapping[str, CalibrationAct]
 
 
 def _bench(options: argparse.Namespace) -> tuple[DataFolder, Profile, RunFolder | None]:
@@ -49,7 +49,9 @@ def hold(options: argparse.Namespace) -> int:
     """Stop the arm: by its running worker, by a new one if none runs, by a rescue if it does not answer."""
     folder, profile, run = _bench(options)
     if run is None:
-        return run_to_end(_await_hold(arm_commands.begin(folder, profile, Purpose.HOLD, calibration=answers(options))))
+        return run_to_end(
+            _await_hold(arm_commands.begin(folder, profile, Purpose.HOLD, calibration=answers(options, profile)))
+        )
     return run_to_end(_hold(folder, profile, run))
 
 
@@ -118,11 +120,11 @@ def rest(options: argparse.Namespace) -> int:
     """Move to rest, by the running session or by a new worker; with --teach, print the pose for lab.toml."""
     folder, profile, running = _bench(options)
     if options.teach:
-        return run_to_end(_teach(folder, profile, running, answers(options)))
+        return run_to_end(_teach(folder, profile, running, answers(options, profile)))
     if not profile.motion.rest:
         complain(f"no rest pose is taught for bench {profile.name}: put the arm there by hand, then `rest --teach`")
         return FAILED
-    return run_to_end(_move(folder, profile, Purpose.REST, running, answers(options)))
+    return run_to_end(_move(folder, profile, Purpose.REST, running, answers(options, profile)))
 
 
 def release(options: argparse.Namespace) -> int:
@@ -136,7 +138,7 @@ def release(options: argparse.Namespace) -> int:
         if input(f"cut torque ({how})? type yes: ").strip().lower() != "yes":
             print("nothing was done")
             return FAILED
-    return run_to_end(_move(folder, profile, Purpose.RELEASE, running, answers(options)))
+    return run_to_end(_move(folder, profile, Purpose.RELEASE, running, answers(options, profile)))
 
 
 async def _move(
@@ -144,10 +146,10 @@ async def _move(
     profile: Profile,
     purpose: Purpose,
     running: RunFolder | None,
-    wishes: Answers = arm_commands.NO_ANSWERS,
+    acts: Acts = arm_commands.NO_ACTS,
 ) -> int:
     """Rest or release, by the running session or else by a bench worker that ends afterwards."""
-    run = running or arm_commands.begin(folder, profile, purpose, calibration=wishes)
+    run = running or arm_commands.begin(folder, profile, purpose, calibration=acts)
     printer = Printer()
     goal = Phase.RESTED if purpose is Purpose.REST else Phase.RELEASED
     try:
@@ -210,9 +212,9 @@ async def _ask(client: Client, purpose: Purpose) -> str:
     return refused
 
 
-async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None, wishes: Answers) -> int:
+async def _teach(folder: DataFolder, profile: Profile, running: RunFolder | None, acts: Acts) -> int:
     """Print the measured pose. A worker started for it keeps holding: torque may be all that supports the arm."""
-    run = running or arm_commands.begin(folder, profile, Purpose.HOLD, calibration=wishes)
+    run = running or arm_commands.begin(folder, profile, Purpose.HOLD, calibration=acts)
     client = Client(run, name="lab-console rest --teach", drive=running is None)
     try:
         await client.attach(ATTACH_PATIENCE_S if running else START_PATIENCE_S)

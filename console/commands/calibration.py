@@ -9,19 +9,24 @@ from collections.abc import Iterator
 import msgspec
 
 from services.bench import calibration
+from services.bench.profiles import Profile, ProfileProblem
 from services.live.requests import ArmRequest
 from services.live.snapshots import Snapshot
 from sessions.calibration import CalibrationAct
 
 
-def answers(options: argparse.Namespace) -> dict[str, CalibrationAct]:
-    """What `--calibration` wants, by arm."""
-    return {arm: CalibrationAct(act) for arm, act in options.calibration}
+def answers(options: argparse.Namespace, profile: Profile) -> dict[str, CalibrationAct]:
+    """What `--calibration` wants, by arm. Raises ProfileProblem for an arm that the bench has not."""
+    acts = {arm: CalibrationAct(act) for arm, act in options.calibration}
+    for arm in acts:
+        if not any(arm == known or arm.startswith(f"{known} ") for known in profile.arms):
+            raise ProfileProblem(f"--calibration: bench {profile.name} has no {arm}; it has {', '.join(profile.arms)}")
+    return acts
 
 
 def answered[R: ArmRequest](request: R, options: argparse.Namespace) -> R:
-    """The request with these answers."""
-    return msgspec.structs.replace(request, calibration=answers(options))
+    """The request with these answers. Raises as `answers`."""
+    return msgspec.structs.replace(request, calibration=answers(options, request.profile))
 
 
 def hints(state: Snapshot) -> Iterator[str]:

@@ -13,6 +13,7 @@ from services.bench.profiles import Profile
 from services.health.checks import LIT
 from services.live.protocol import Telemetry
 from services.units import plural, size
+from sessions.bench import arm_name
 
 LOW_DISK = 2_000_000_000
 """Bytes: little more than a checkpoint of a large policy."""
@@ -58,7 +59,7 @@ def _state(part: Part, telemetry: Telemetry | None) -> tuple[str, str]:
         return f"{s.no} no answer", "bold $error"
     torque = "" if part.name != "follower" else ", torque on" if telemetry.torque else ", torque off"
     state = f"{plural(len(joints), 'joint')}{torque}"
-    wire = telemetry.wires.get(f"{part.name} {part.prefix}".rstrip(" _"))
+    wire = telemetry.wires.get(arm_name(part.name, part.prefix))
     if wire is not None and wire.lately >= NOISE:
         return f"{s.warning} {state}, {100 * wire.lately:.0f} % retried", "$warning"
     return f"{s.yes} {state}", "$success"

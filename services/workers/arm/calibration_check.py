@@ -26,9 +26,9 @@ from services.error_text import message
 from services.workers.arm.calibration import calibrate_command
 from services.workers.arm.device_problem import DeviceProblem, reason_of
 from services.workers.arm.motors import Motors, Torque
-from services.workers.arm.parts import arm_name, arms_of
+from services.workers.arm.parts import arms_of
 from services.workers.arm.serial_bus import dependable
-from sessions.bench import arm_tables
+from sessions.bench import arm_name, arm_tables
 from sessions.calibration import CalibrationAct, CalibrationFault, JointCalibration, JointDifference
 from sessions.facts import CalibrationRefused, CalibrationWritten
 

@@ -19,8 +19,9 @@ from services.bench.device_locks import DeviceLocks
 from services.workers.arm.calibration_check import CalibrationProblem, Wishes, make_calibrations_fit
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
-from services.workers.arm.parts import arm_name, arms_of, buses_of
+from services.workers.arm.parts import arms_of, buses_of
 from services.workers.arm.serial_bus import dependable
+from sessions.bench import arm_name
 
 CONNECTS = 3
 """How often a whole connect is tried; each packet of it is retried by itself."""

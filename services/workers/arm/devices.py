@@ -38,11 +38,11 @@ from services.workers.arm.connect_arm import (
 )
 from services.workers.arm.device_problem import DeviceProblem, sentence
 from services.workers.arm.motors import Motors, Torque
-from services.workers.arm.parts import Cameras, arm_name, arms_of, buses_of, check_robot
+from services.workers.arm.parts import Cameras, arms_of, buses_of, check_robot
 from services.workers.arm.remedies import shared_ports
 from services.workers.arm.swapped import SwapCheck, Swapped, check_before_configuring
 from services.workers.process.environment import load_libusb
-from sessions.bench import ARM_CONFIG, CameraPlace, arm_prefix, arm_tables, camera_places, without_cameras
+from sessions.bench import ARM_CONFIG, CameraPlace, arm_name, arm_prefix, arm_tables, camera_places, without_cameras
 from sessions.facts import BenchConnected
 
 MODULE_OF = {  # common types, so that not every device package of LeRobot has to be imported

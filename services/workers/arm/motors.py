@@ -10,8 +10,9 @@ from typing import Any
 from lerobot.motors.motors_bus import SerialMotorsBus
 
 from services.workers.arm.motion import Pose
-from services.workers.arm.parts import arm_name, arms_of
+from services.workers.arm.parts import arms_of
 from services.workers.arm.serial_bus import BITS, dependable
+from sessions.bench import arm_name
 
 TRIES = 2
 """How often what did not do as it was told is told again; each packet is retried by itself."""

@@ -33,11 +33,6 @@ def arms_of(device: Any) -> dict[str, Any]:
     return {name.removesuffix("arm"): part for name, part in parts.items() if getattr(part, "bus", None) is not None}
 
 
-def arm_name(device: str, prefix: str) -> str:
-    """What an arm is called: `follower`, or `follower left`."""
-    return f"{device} {prefix.rstrip('_')}".rstrip()
-
-
 def buses_of(device: Any) -> dict[str, Any]:
     """The motors buses by the prefix of their motors."""
     return {prefix: arm.bus for prefix, arm in arms_of(device).items()}

@@ -16,8 +16,8 @@ from lerobot.motors.motors_bus import SerialMotorsBus
 
 from services.bench.profiles import Profile
 from services.workers.arm.device_problem import DeviceProblem
-from services.workers.arm.parts import arm_name, arms_of
-from sessions.bench import arm_prefix, arm_tables
+from services.workers.arm.parts import arms_of
+from sessions.bench import arm_name, arm_prefix, arm_tables
 
 VOLTAGE = "Present_Voltage"
 TENTHS = 10.0

@@ -14,9 +14,10 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.reasons import AlarmSource
 from services.workers.arm.lapses import RETRIED
-from services.workers.arm.parts import arm_name, buses_of
+from services.workers.arm.parts import buses_of
 from services.workers.arm.serial_bus import SerialBus, dependable
 from services.workers.process.journal import Journal
+from sessions.bench import arm_name
 
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices

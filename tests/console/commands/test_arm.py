@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import time
 from collections.abc import AsyncIterator
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from console.commands.arm import _hold, _move
+from console.commands.calibration import answers
 from console.exit import FAILED, OK
 from services import arm_commands
-from services.bench.profiles import load_benches
+from services.bench.profiles import Profile, ProfileProblem, load_benches
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
@@ -123,3 +125,17 @@ async def test_a_calibration_that_does_not_fit_names_the_option_that_mends_it(
     assert "with `--calibration follower=write-motors` would write the file into the motors" in says
     assert "with `--calibration 'follower left=write-motors'` would" in says
     await made.stop()
+
+
+def test_an_answer_about_an_arm_that_the_bench_has_not_is_refused() -> None:
+    def asked(arm: str) -> argparse.Namespace:
+        return argparse.Namespace(calibration=[(arm, "write-motors")])
+
+    assert answers(asked("leader"), profile()) == {"leader": CalibrationAct.WRITE_MOTORS}
+    with pytest.raises(ProfileProblem, match="bench sim has no folower; it has follower, leader"):
+        answers(asked("folower"), profile())
+    sides = {f"{side}_arm_config": {"port": f"/dev/{side}"} for side in ("left", "right")}
+    pair = Profile(name="two", robot={"type": "bi_so_follower", **sides})
+    assert answers(asked("follower left"), pair) and pair.arms == ("follower left", "follower right")
+    with pytest.raises(ProfileProblem, match="bench two has no leader"):
+        answers(asked("leader"), pair)
