@@ -23,6 +23,7 @@ from sessions.models import SessionStatus
 from tests import ROOT
 from tests.support.rig import wait_until
 from tests.support.servo_session import ServoSession
+from tests.support.servos import wait_longer
 from tests.support.terminal import Terminal
 
 NEAR = 3.0
@@ -33,7 +34,13 @@ TOGETHER = ([0, 3, 5], [1], [2])
 CALIBRATE = """
 from services.workers.process.environment import load_libusb
 load_libusb()  # this machine may have none
+from lerobot.motors.feetech import feetech
 from lerobot.scripts.lerobot_calibrate import main
+wait = feetech.patch_setPacketTimeout
+def patiently(port, length):
+    wait(port, length)
+    port.packet_timeout += 2000  # on a busy machine the servos may be later than 50 ms, and it asks only once
+feetech.patch_setPacketTimeout = patiently
 main()
 """
 
@@ -76,7 +83,8 @@ class Person:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[WorldClient]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorldClient]:
+    wait_longer(monkeypatch)
     client = ensure_world(tmp_path / "lab")
     client.apply({}, 30, servos=True)
     yield client
