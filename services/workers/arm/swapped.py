@@ -69,7 +69,7 @@ class SwapCheck:
     def _compare_calibrations(self, here: Place) -> None:
         bus = here.part.bus
         others = [place for place in self._places if place is not here and place.part.calibration]
-        if not others or not here.part.calibration or bus.is_calibrated:
+        if not others or (here.part.calibration and bus.is_calibrated):
             return
         found = _ranges(bus.read_calibration())
         for other in others:

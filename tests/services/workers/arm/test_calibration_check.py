@@ -255,6 +255,8 @@ def test_a_torn_file_and_one_of_other_joints_are_told_apart_and_never_replaced(b
 @pytest.fixture
 def pair() -> Iterator[Emulator]:
     with emulated("arm_left", "arm_right") as made:
+        shift(made, "arm_right", offset=7)
+        write_calibration(made.arms["arm_right"], made.folder / CALIBRATION)
         yield made
 
 

@@ -58,6 +58,14 @@ def test_calibrations_tell_that_two_arms_are_swapped(bench: Emulator, arm_only: 
             assert not any(said.writes for said in arm.log.since()), "nothing was written to either"
 
 
+def test_an_arm_without_a_file_that_holds_the_others_calibration_is_not_offered_to_keep_it(bench: Emulator) -> None:
+    calibrated_differently(bench)
+    (bench.folder / CALIBRATION / "follower.json").unlink()
+    assert "have the calibration of the leader: the two arms are swapped" in refusal(swapped(bench))
+    for arm in bench.arms.values():
+        assert not any(said.writes for said in arm.log.since()), "nothing was written to either"
+
+
 @pytest.mark.parametrize("held", [False, True])
 def test_the_supply_tells_where_calibrations_do_not_and_the_follower_is_not_let_go(
     bench: Emulator, tmp_path: Path, held: bool
