@@ -70,8 +70,8 @@ SLOW = (
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
         "arm/test_absent_cameras.py", "arm/test_bench_session.py", "arm/test_camera_return.py", "arm/test_torque.py",
-        "arm/test_bus_faults.py", "arm/test_packets.py", "arm/test_refused_devices.py", "arm/test_swapped.py",
-        "arm/test_two_arms.py", "arm/test_wires.py",
+        "arm/test_bus_faults.py", "arm/test_calibration_check.py", "arm/test_packets.py", "arm/test_refused_devices.py",
+        "arm/test_swapped.py", "arm/test_two_arms.py", "arm/test_wires.py",
         "training/test_supervisor.py", "training/test_normalization.py", "test_warm.py",
     )),
 )  # fmt: skip
