@@ -92,8 +92,9 @@ class CalibrationRefused(Event, frozen=True, kw_only=True, tag=True):
 
     `arm` is `follower`, `leader` or, of two arms, `follower left`. `detail` is the reader's reason for an unreadable
     file, the joints of a foreign one, and for a missing one the file of another arm whose values the motors hold.
-    `differences` are the joints in which file and motors disagree. `act` mends it if the operator wants it, unless
-    `hindrance` says why not now. `command` calibrates the arm anew.
+    `differences` are the joints in which file and motors disagree. `act` mends it if the operator wants it and
+    nothing stands in `hindrance`: with an act, what has to be over first, and without one, why nothing is written.
+    `command` calibrates the arm anew.
     """
 
     arm: str

@@ -30,9 +30,10 @@ def answered[R: ArmRequest](request: R, options: argparse.Namespace) -> R:
 
 
 def hints(state: Snapshot) -> Iterator[str]:
-    """For each calibration that kept the session from starting: the option that mends it, if one does."""
+    """For each calibration that kept the session from starting: the option that mends it, or why none does."""
     for found in state.refused_calibrations:
         if not found.act:
+            yield from (f"{found.arm}: {reason}" for reason in (found.hindrance,) if reason)
             continue
         option = f"--calibration {shlex.quote(f'{found.arm}={found.act.value}')}"
         offer = calibration.OFFERS.get(found.act, found.act.value)

@@ -119,12 +119,11 @@ def _look(device: Any, arm: Any, name: str, prefix: str, table: Mapping[str, Any
         detail = ", ".join(arm.calibration) or "it names none"
         facts = {"fault": CalibrationFault.OTHER_JOINTS, "detail": detail}
     elif registers:
+        never = _another_arm(arm, elsewhere) or _unfit_values(bus, arm.calibration)
         facts |= {
             "differences": _differences(bus, arm.calibration, registers),
-            "act": CalibrationAct.WRITE_MOTORS,
-            "hindrance": _another_arm(arm, elsewhere)
-            or _unfit_values(bus, arm.calibration)
-            or torque_hindrance(device, name, prefix),
+            "act": CalibrationAct.NONE if never else CalibrationAct.WRITE_MOTORS,
+            "hindrance": never or torque_hindrance(device, name, prefix),
         }
     return CalibrationRefused(
         arm=arm_name(name, prefix),

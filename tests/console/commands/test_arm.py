@@ -117,6 +117,8 @@ async def test_a_calibration_that_does_not_fit_names_the_option_that_mends_it(
     for arm in ("follower", "follower left"):
         fault, act = CalibrationFault.DIFFERS, CalibrationAct.WRITE_MOTORS
         made.tell(ev.CalibrationRefused(arm=arm, fault=fault, act=act, file="/x/blue.json"))
+    other = "its motors hold that of /x/red.json; another arm may be at /dev/ttyACM0"
+    made.tell(ev.CalibrationRefused(arm="follower right", fault=fault, hindrance=other, file="/x/blue_right.json"))
     made.end(SessionStatus.ABORTED, "follower: its motors hold another calibration than /x/blue.json")
     assert await moving == FAILED
     assert begun == [{"calibration": wishes}]
@@ -124,6 +126,7 @@ async def test_a_calibration_that_does_not_fit_names_the_option_that_mends_it(
     assert "its motors hold another calibration than /x/blue.json" in says
     assert "with `--calibration follower=write-motors` would write the file into the motors" in says
     assert "with `--calibration 'follower left=write-motors'` would" in says
+    assert f"follower right: {other}\n" in says and "follower right=" not in says
     await made.stop()
 
 

@@ -148,6 +148,7 @@ def test_values_of_another_arm_are_not_replaced_since_that_arm_may_be_at_the_por
     bench.do(control.SetRegister(arm="follower", servo=2, address=reg.MAX_POSITION, value=2800))
     before = registers(bench, "follower")
     _, (found,) = rest_of(bench, follower=WRITE)
+    assert found.act is CalibrationAct.NONE, "no option would write it"
     assert found.hindrance == (
         f"its motors hold that of {file_of(bench, 'leader')}; another arm may be at {bench.folder / 'follower'}"
     )
