@@ -49,6 +49,8 @@ class _Client:
         self.connection = connection
         self.pending = b""
         self.view = ""
+        self.asked = False
+        """Whether it ever asked for anything: other worlds connect to see whether this one lives."""
 
 
 class World:
@@ -169,6 +171,7 @@ class World:
             if not chunk or len(client.pending) > _LONGEST_LINE:
                 raise ConnectionResetError
             *lines, client.pending = (client.pending + chunk).split(b"\n")
+            client.asked |= bool(lines)
             for line in lines:
                 client.connection.sendall(msgspec.json.encode(self._answer(client, line)) + b"\n")
         except OSError:  # also a client that does not read its replies
@@ -178,7 +181,7 @@ class World:
         self._selector.unregister(client.connection)
         client.connection.close()
         self._clients.discard(client)
-        if not self._clients:
+        if not self._clients and client.asked:
             self._alone_since = time.monotonic()
         if client.view:
             self._update_painter()

@@ -18,7 +18,7 @@ import pytest
 from services.sim.arm import HOME
 from services.sim.client import WorldClient
 from services.sim.launch import ensure_world
-from services.sim.place import place_of, sweep
+from services.sim.place import _answers, place_of, sweep
 from services.sim.settings import SettingsProblem
 from services.sim.shared import HEIGHT, WIDTH, SharedMemory
 from services.sim.wire import DeviceFault
@@ -114,6 +114,19 @@ def test_it_leaves_when_nobody_is_connected(data_dir: Path, monkeypatch: pytest.
     world.close()
     assert until(lambda: not runs(pid))
     assert not world.place.memory.exists()
+
+
+def test_who_only_looks_whether_it_lives_does_not_keep_it(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_CONSOLE_SIM_IDLE_S", "1.0")
+    world = ensure_world(data_dir)
+    pid, place = world.state().pid, world.place
+    world.close()
+
+    def looked_again() -> bool:
+        _answers(place.socket)
+        return not runs(pid)
+
+    assert until(looked_again)
 
 
 def test_it_leaves_on_sigterm_and_when_its_folder_is_gone(tmp_path: Path) -> None:
