@@ -68,6 +68,7 @@ class ServoSession:
         self._strategy: Strategy | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+        _begun.append(self)
 
     def _run(self) -> None:
         try:
@@ -258,15 +259,23 @@ class RecordSession(ServoSession):
     def episode(self) -> Episode:
         """What the newest take became."""
         number = self.snapshot.take
+        until(lambda: bool(self._episodes(number)) or any(lost.take == number for lost in self.snapshot.lost))
+        assert self._episodes(number), self.snapshot.lost
+        return self._episodes(number)[-1]
 
-        def over() -> bool:
-            state = self.snapshot  # one reading of both: the take may end between two
-            return state.unsaved_take != number and state.phase is not Phase.RECORDING
+    def _episodes(self, take: int) -> list[Episode]:
+        return [episode for episode in self.snapshot.episodes if episode.take == take]
 
-        until(over)
-        found = [episode for episode in self.snapshot.episodes if episode.take == number]
-        assert found, self.snapshot.lost
-        return found[-1]
+
+_begun: list[ServoSession] = []
+
+
+def end_sessions() -> None:
+    """End those that a test left: they hold their ports' names, which the next test's ports get."""
+    while _begun:
+        session = _begun.pop()
+        if session.running:
+            session.terminate()
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
