@@ -95,8 +95,9 @@ class Story:
     def add(self, events: Path) -> Story:
         """The phases of a session by its events file, in which times are Unix times."""
         offset = time.time() - time.monotonic()
-        self.phases.append((0.0 if not self.phases else self.phases[-1][0], Phase.STARTING))
-        for event in read_events(events):
+        told = read_events(events)
+        self.phases.append((told[0].at - offset if self.phases else 0.0, Phase.STARTING))
+        for event in told:
             if isinstance(event, ev.PhaseChanged):
                 self.phases.append((event.at - offset, Phase(event.phase)))
         return self
