@@ -16,6 +16,7 @@ from services.text import clean
 from sessions.bench import (
     CAMERAS,
     SIM_PORT,
+    SIM_VIEW,
     CameraPlace,
     Motion,
     Profile,
@@ -89,6 +90,7 @@ class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=T
             _check_cameras(f"robot.{key}", arm.get(CAMERAS, {}))
         for place in camera_places(self.robot):
             _check_observed(place)
+            _check_view(place, simulated=self.simulated)
         _check_unlike(camera_places(self.robot))
 
 
@@ -121,6 +123,15 @@ def _check_observed(place: CameraPlace) -> None:
             check_observed_name(picture)
         except ValueError as error:
             raise ValueError(f"{'.'.join(('robot', *place.keys))}: {error}") from error
+
+
+def _check_view(place: CameraPlace, *, simulated: bool) -> None:
+    """Raises ValueError for a view of the simulated bench on a bench that is none."""
+    path = place.table.get("index_or_path")
+    if isinstance(path, str) and path.startswith(SIM_VIEW) and not simulated:
+        key = ".".join(("robot", *place.keys, "index_or_path"))
+        view = f'{key} = "{clean(path)}" is a view of the simulated bench'
+        raise ValueError(f"{view}, which needs a table [bench.NAME.sim]")
 
 
 def _check_unlike(places: Sequence[CameraPlace]) -> None:

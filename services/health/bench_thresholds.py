@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.health import answers, cameras, motion, timing  # noqa: F401  # importing them registers their checks
+from services.health import (  # noqa: F401  # importing them registers their checks
+    answers,
+    cameras,
+    motion,
+    supply,
+    timing,
+)
 from services.health.checks import REGISTERED, HealthProblem, thresholds_of
 
 

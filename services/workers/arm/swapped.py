@@ -15,15 +15,14 @@ from typing import Any
 from lerobot.motors.motors_bus import SerialMotorsBus
 
 from services.bench.profiles import Profile
+from services.health.checks import thresholds_of
+from services.health.supply import Supply
 from services.workers.arm.device_problem import DeviceProblem
 from services.workers.arm.parts import arms_of
 from sessions.bench import arm_name, arm_prefix, arm_tables
 
 VOLTAGE = "Present_Voltage"
 TENTHS = 10.0
-LOWER_BY = 2.5
-"""Volts by which a follower's supply is lower than a leader's only if they are swapped: SO-101 followers run on 12 or
-7.4 V, leaders on 7.4 or 5 V."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ class SwapCheck:
             if isinstance(part.bus, SerialMotorsBus)
         ]
         self._volts: dict[str, float] = {}
+        self._limit = f"bench.{profile.name}.health.supply.volts"
+        self._thresholds = thresholds_of(Supply, profile.health)
 
     def __call__(self, part: Any) -> None:
         """Raises Swapped, with what to write into lab.toml."""
@@ -87,9 +88,12 @@ class SwapCheck:
             if other.device != here.device and theirs is not None:
                 leader, follower = (here, other) if here.device == "leader" else (other, here)
                 high, low = self._volts[leader.name], self._volts[follower.name]
-                if high - low > LOWER_BY:
+                check = Supply(self._thresholds)
+                check.update(high - low, 0.0)
+                if check.active:
                     why = f"{leader.name}: its motors have {high:.1f} V, those of the {follower.name} {low:.1f} V"
-                    raise Swapped(f"{why}: {_swap(leader, follower)}")
+                    meant = f"if that is meant, set {self._limit} above {high - low:.1f}"
+                    raise Swapped(f"{why}: {_swap(leader, follower)}; {meant}")
 
 
 def _swap(here: Place, other: Place) -> str:

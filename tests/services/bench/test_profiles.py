@@ -290,6 +290,13 @@ def test_a_port_of_the_simulated_bench_needs_its_table(tmp_path: Path) -> None:
     assert 'bench.x: teleop.port = "sim"' in refusal(tmp_path, teleop)
 
 
+def test_a_view_of_the_simulated_bench_needs_its_table(tmp_path: Path) -> None:
+    camera = '[bench.x.robot.cameras.top]\ntype = "opencv"\nindex_or_path = "sim:overhead"\n'
+    said = refusal(tmp_path, SIM_ARM.format(port="/dev/ttyACM0") + camera)
+    assert 'robot.cameras.top.index_or_path = "sim:overhead" is a view of the simulated bench, which needs a ta' in said
+    assert load_benches(lab(tmp_path, SIM_ARM.format(port="sim") + camera + "[bench.x.sim]\n")).profiles["x"].simulated
+
+
 @pytest.mark.parametrize("port", ["/dev/ttyACM0", "./link", "sim"])
 def test_a_path_and_the_simulated_port_are_ports(tmp_path: Path, port: str) -> None:
     assert load_benches(lab(tmp_path, SIM_ARM.format(port=port) + "[bench.x.sim]\n")).profiles["x"].simulated

@@ -62,7 +62,7 @@ def test_lerobots_camera_sees_what_is_painted_at_its_size_and_rate(world: WorldC
     shot = painted.latest()
     assert shot is not None
     seen = read.async_read(timeout_ms=5000)
-    assert np.abs(seen.astype(int) - shot[0]).mean() < 3, "also the colours: nothing moves"
+    assert np.abs(seen.astype(int) - shot[0]).mean() < 8, "also the colours: all but noise stays"
     for camera in (read, small):
         assert camera.async_read(timeout_ms=5000).any()
         camera.disconnect()

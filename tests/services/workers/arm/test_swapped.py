@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.bench.profiles import Profile
@@ -77,10 +78,20 @@ def test_the_supply_tells_where_calibrations_do_not_and_the_follower_is_not_let_
         bench.do(control.SetRegister(arm="leader", servo=servo, address=VOLTAGE, value=50, size=1))
     before = len(torque_written(bench.arms["follower"]))
     text = refusal(swapped(bench))
+    assert "; if that is meant, set bench.mine.health.supply.volts above 7.1" in text
     assert text.startswith("leader: its motors have 12.1 V, those of the follower 5.0 V: the two arms are swapped; ")
     assert f'bench.mine.teleop.port = "{bench.folder / "leader"}"' in text
     assert torque(bench) == ("111111" if held else "000000") and torque(bench, "leader") == "000000"
     assert len(torque_written(bench.arms["follower"])) == before, "LeRobot cuts the torque of a leader"
+
+
+def test_a_bench_may_say_that_its_leader_has_the_higher_supply(bench: Emulator) -> None:
+    for servo in range(1, 7):
+        bench.do(control.SetRegister(arm="follower", servo=servo, address=VOLTAGE, value=74, size=1))
+        bench.do(control.SetRegister(arm="leader", servo=servo, address=VOLTAGE, value=121, size=1))
+    assert "swapped" in refusal(profile(bench))
+    meant = msgspec.structs.replace(profile(bench), health={"supply": {"volts": 5.0}})
+    dev.disconnect(dev.connect(meant, arm_only=False, progress=lambda _: None), cut_torque=True)
 
 
 def test_arms_at_their_own_ports_are_no_concern(bench: Emulator) -> None:
