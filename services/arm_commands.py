@@ -54,10 +54,13 @@ def begin_again(
 ) -> RunFolder:
     """Start the same session anew, with what can be done now about the calibrations that its worker refused.
 
-    Raises FolderProblem if the data folder cannot be written.
+    One that moved the arm at once holds it instead: with other values each joint may be elsewhere. Raises FolderProblem
+    if the data folder cannot be written.
     """
     folder.create()
     acts = {found.arm: found.act for found in refused if offer(found)}
+    if isinstance(request, BenchRequest):
+        request = msgspec.structs.replace(request, purpose=Purpose.HOLD)
     return launch(folder, msgspec.structs.replace(request, calibration=acts))
 
 

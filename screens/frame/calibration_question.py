@@ -10,6 +10,7 @@ from screens.desk.desk import Desk
 from screens.frame.dialogs import Choice, Question
 from services.bench import calibration
 from services.live.events import CalibrationRefused
+from sessions.models import SessionKind
 
 
 class CalibrationQuestion(Question):
@@ -24,19 +25,24 @@ class CalibrationQuestion(Question):
         offers = list(dict.fromkeys(offer for each in refused if (offer := calibration.offer(each))))
         choices = [Choice("q", "leave everything as it is", "leave")]
         if offers:
-            choices.insert(0, Choice("y", f"{' and '.join(offers)}, then begin again", "mend"))
+            then = "then hold the arm" if desk.kind is SessionKind.BENCH else "then begin again"
+            choices.insert(0, Choice("y", f"{' and '.join(offers)}, {then}", "mend"))
         super().__init__(desk, "The session did not begin: a calibration does not fit.", _sentences(refused), choices)
 
 
 def _sentences(refused: tuple[CalibrationRefused, ...]) -> list[str]:
     lines: list[str] = []
     for each in refused:
-        lines.append(f"{calibration.problem(each)}.")
+        lines.append(_ended(calibration.problem(each)))
         if each.hindrance:
             lines.append(f"It cannot be written now: {each.hindrance}.")
         if more := calibration.the_other_way(each) if calibration.offer(each) else calibration.remedy(each):
-            lines.append(f"{more}.")
+            lines.append(_ended(f"{more[:1].upper()}{more[1:]}"))
     return [*dict.fromkeys(lines), "Nothing has moved."]
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def ask(app: App[Any], desk: Desk) -> None:

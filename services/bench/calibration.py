@@ -11,8 +11,8 @@ OFFERS = {
 }
 """What each act would do."""
 DONE = {
-    CalibrationAct.WRITE_MOTORS: "the calibration of {file} was written into the motors",
-    CalibrationAct.SAVE_FILE: "the motors' calibration was saved as {file}",
+    CalibrationAct.WRITE_MOTORS: "the calibration was written into the motors, from {file}",
+    CalibrationAct.SAVE_FILE: "the motors' calibration was saved, as {file}",
 }
 PARTS = {"homing_offset": "homing offset", "range_min": "lower end", "range_max": "upper end"}
 OFFSET, RANGE = ("homing_offset",), ("range_min", "range_max")

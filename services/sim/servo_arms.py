@@ -25,6 +25,7 @@ CALIBRATION = "calibration"
 TICKS_PER_DEGREE = 4095 / 360
 """LeRobot's (0.6.1, motors/motors_bus.py): `max_res` is the resolution less one."""
 MIDDLE = 2047
+FULL_TURN = (0, 4095)
 GRIPPER_RANGE = (2030, 3480)
 """Ticks of the closed and the open gripper, about those of a real SO-101."""
 P_GAIN = 16
@@ -46,12 +47,18 @@ def _ranges() -> dict[int, tuple[int, int]]:
         reach = round(max(-LOWER[at], UPPER[at]) * TICKS_PER_DEGREE)
         found[at + 1] = (MIDDLE - reach, MIDDLE + reach)
         if name == "wrist_roll":
-            found[at + 1] = (0, 4095)
+            found[at + 1] = FULL_TURN
     found[_GRIPPER + 1] = GRIPPER_RANGE
     return found
 
 
 RANGES = _ranges()
+LEADER_APART = 12
+"""Ticks by which the leader's shafts sit elsewhere: no two arms are alike, and their calibrations tell them apart."""
+LEADER_RANGES = {
+    servo: (low + LEADER_APART, high + LEADER_APART) if (low, high) != FULL_TURN else FULL_TURN
+    for servo, (low, high) in RANGES.items()
+}
 _ZERO = np.array([(low + high) / 2 for low, high in RANGES.values()])
 _SCALE = np.full(len(JOINTS), TICKS_PER_DEGREE)
 _ZERO[_GRIPPER], _SCALE[_GRIPPER] = GRIPPER_RANGE[0], (GRIPPER_RANGE[1] - GRIPPER_RANGE[0]) / 100
@@ -144,7 +151,7 @@ class ServoArms:
         for servo, registers in follower.chain.servos.items():  # whoever drove the arm before: it goes on as it was
             registers.put(reg.GOAL_POSITION, round(goals[servo]))
             registers.put(reg.TORQUE_ENABLE, int(torque), 1)
-        self._add(LEADER, HandPlant(self._leader(0.0), self._leader))
+        self._add(LEADER, HandPlant(self._leader(0.0), self._leader), LEADER_RANGES)
         self.advance(time.monotonic())
 
     def apply(self, bus: BusSettings) -> None:
@@ -153,15 +160,18 @@ class ServoArms:
         for name in self.emulator.arms:
             self.do(control.Loss(arm=name, drop=bus.lost, corrupt=bus.corrupt))
 
-    def _add(self, name: str, plant: StagePlant | HandPlant) -> EmulatedArm:
+    def _add(
+        self, name: str, plant: StagePlant | HandPlant, ranges: Mapping[int, tuple[int, int]] = RANGES
+    ) -> EmulatedArm:
         logs = os.environ.get(LOGS)
         log = Path(logs) / f"{name}.log" if logs else None
-        arm = self.emulator.add(name, leader=name == LEADER, plant=plant, ranges=RANGES, log=log)
+        arm = self.emulator.add(name, leader=name == LEADER, plant=plant, ranges=ranges, log=log)
         write_calibration(arm, self.emulator.folder / CALIBRATION)
         return arm
 
     def _leader(self, _: float) -> dict[int, float]:
-        return ticks_of(self._stage.hand)
+        ticks = ticks_of(self._stage.hand)
+        return {servo: at + LEADER_RANGES[servo][0] - RANGES[servo][0] for servo, at in ticks.items()}
 
     @property
     def busy(self) -> bool:

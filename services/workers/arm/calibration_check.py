@@ -59,6 +59,8 @@ class Wishes:
 
     acts: Mapping[str, CalibrationAct] = field(default_factory=dict)
     report: Callable[[CalibrationWritten], object] = lambda _: None
+    done: list[str] = field(default_factory=list)
+    """The arms whose calibration was changed so far."""
 
 
 def unreadable_file(error: BaseException, name: str, table: Mapping[str, Any]) -> CalibrationProblem | None:
@@ -98,6 +100,7 @@ def make_calibrations_fit(device: Any, name: str, table: Mapping[str, Any], wish
             refused.append(found)
             continue
         _act(arm, found)
+        wishes.done.append(found.arm)
         wishes.report(CalibrationWritten(arm=found.arm, act=found.act, file=found.file))
     if refused:
         raise CalibrationProblem(tuple(refused))
@@ -116,8 +119,7 @@ def _look(device: Any, arm: Any, name: str, prefix: str, table: Mapping[str, Any
         if registers and is_plausible(bus, registers):
             facts["act"] = CalibrationAct.SAVE_FILE
     elif registers and set(arm.calibration) != set(registers):
-        detail = ", ".join(arm.calibration) or "it names none"
-        facts = {"fault": CalibrationFault.OTHER_JOINTS, "detail": detail}
+        facts = {"fault": CalibrationFault.OTHER_JOINTS, "detail": _other_joints(set(arm.calibration), set(registers))}
     elif registers:
         never = _another_arm(arm, elsewhere) or _unfit_values(bus, arm.calibration)
         facts |= {
@@ -131,6 +133,11 @@ def _look(device: Any, arm: Any, name: str, prefix: str, table: Mapping[str, Any
         command=calibrate_command(getattr(arm, "config", None), arm.id, name, prefix, table),
         **facts,
     )
+
+
+def _other_joints(file: set[str], motors: set[str]) -> str:
+    lacks, extra = ", ".join(sorted(motors - file)), ", ".join(sorted(file - motors))
+    return "; ".join(filter(None, (f"it lacks {lacks}" if lacks else "", f"the arm has no {extra}" if extra else "")))
 
 
 def _differences(bus: Any, file: Calibrations, registers: Calibrations) -> tuple[JointDifference, ...]:

@@ -73,7 +73,7 @@ def _make_fit(device: Any, name: str, table: Mapping[str, Any], wishes: Wishes) 
         with _patient([bus for bus in buses_of(device).values() if isinstance(bus, SerialMotorsBus)], name):
             make_calibrations_fit(device, name, table, wishes)
     except Exception as error:  # drivers raise what they like
-        as_it_is = _as_found(name, Motors(device, name).torque())
+        as_it_is = _as_found(name, Motors(device, name).torque(), wishes)
         close_ports(device)
         if isinstance(error, CalibrationProblem):
             raise error.with_more(as_it_is) from error
@@ -127,14 +127,16 @@ def take_hold(robot: Any) -> None:
     raise DeviceProblem(f"follower: torque did not come on at {names}")
 
 
-def as_found(robot: Any) -> str:
-    """What to add to a problem: the follower was not touched, and whether it holds."""
-    return _as_found("follower", Motors(robot).torque())
+def as_found(robot: Any, wishes: Wishes = NO_WISHES) -> str:
+    """What to add to a problem: what was done to the follower, and whether it holds."""
+    return _as_found("follower", Motors(robot).torque(), wishes)
 
 
-def _as_found(name: str, torque: Torque | None) -> str:
+def _as_found(name: str, torque: Torque | None, wishes: Wishes = NO_WISHES) -> str:
     if torque is None or not torque.motors or name != "follower":
         return ""
+    if any(arm.startswith(name) for arm in wishes.done):
+        return f". The follower's calibration was changed; {torque.words}"
     return f". The follower is as it was found: {torque.words}"
 
 

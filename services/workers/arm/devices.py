@@ -152,7 +152,7 @@ def connect(
             connect_arm(teleop, "leader", profile.teleop, locks, wishes)
         take_hold(robot)
     except DeviceProblem as problem:
-        as_it_is = "" if isinstance(problem, Swapped) else as_found(robot)
+        as_it_is = "" if isinstance(problem, Swapped) else as_found(robot, wishes)
         disconnect(Devices(robot, teleop), cut_torque=False)
         if isinstance(problem, CalibrationProblem):
             raise problem.with_more(as_it_is) from problem

@@ -11,6 +11,7 @@ import services.arm_commands
 from screens.frame.calibration_question import CalibrationQuestion
 from services.live import events as ev
 from services.live.phases import Phase
+from services.live.requests import Purpose
 from sessions.calibration import CalibrationAct, CalibrationFault, JointCalibration, JointDifference
 from sessions.models import SessionKind, SessionStatus
 from tests.support.fake_desk import FakeWorker
@@ -74,7 +75,7 @@ async def test_four_arms_that_do_not_fit_leave_room_for_the_answers(open_console
         await console.until(lambda: isinstance(console.app.screen, CalibrationQuestion))
         for text in ("The session did not begin", "follower left: its", "y   write the file into", "Esc   closes"):
             await console.sees(text)
-        assert said(console).count("if the motors are right") == 1
+        assert said(console).count("If the motors are right") == 1
 
 
 async def test_y_begins_the_same_session_anew_with_the_answer(open_console, make_worker, monkeypatch):
@@ -93,11 +94,11 @@ async def test_y_begins_the_same_session_anew_with_the_answer(open_console, make
         assert request.calibration == {"follower": CalibrationAct.WRITE_MOTORS} and not before.calibration
         assert (request.dataset, request.episodes, request.profile) == (before.dataset, before.episodes, before.profile)
         second.tell(ev.CalibrationWritten(arm="follower", act=CalibrationAct.WRITE_MOTORS, file="/x/blue.json"))
-        await console.sees("follower: the calibration of /x/blue.json was written into the motors")
+        await console.sees("follower: the calibration was written into the motors, from /x/blue.json")
         second.phase(Phase.IDLE, "holding")
         second.end()
         await console.until(lambda: not console.desk.live)
-        await console.sees("the calibration of /x/blue.json was written into the motors")
+        await console.sees("the calibration was written into the motors, from /x/blue.json")
         await second.stop()
 
 
@@ -124,9 +125,11 @@ async def test_y_answers_for_the_arms_that_it_was_offered_for_only(open_console,
         second = FakeWorker(console.folder)
         monkeypatch.setattr(services.arm_commands, "launch", lambda _, request: begun.append(request) or second.run)
         await second.start(open_dataset=False)
+        assert "y   save the motors' calibration as the file, then hold the arm" in said(console)
         await console.press("y")
         await console.until(lambda: begun)
         assert begun[0].calibration == {"follower left": CalibrationAct.SAVE_FILE}
+        assert begun[0].purpose is Purpose.HOLD, "with other values each joint may be elsewhere: nothing moves at once"
         await second.stop()
 
 

@@ -181,6 +181,7 @@ def test_lerobots_drivers_find_the_worlds_arms(world: WorldClient, monkeypatch: 
     )
     assert robot.is_calibrated
     assert leader.is_calibrated
+    assert robot.calibration != leader.calibration, "as of any two arms: one of them edited is not the other"
     assert positions(robot) == pytest.approx(world.joints(), abs=0.2)
     assert positions(leader) == pytest.approx(world.leader(), abs=2), "a hand is never quite still"
 
@@ -215,7 +216,10 @@ def test_lerobots_drivers_find_the_worlds_arms(world: WorldClient, monkeypatch: 
         world.do(control.Look(arm="follower"))
 
 
-def test_the_cube_is_observed_beside_what_lerobots_own_driver_reads(tmp_path: Path) -> None:
+def test_the_cube_is_observed_beside_what_lerobots_own_driver_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_longer(monkeypatch)
     profile = load_benches(built_in=True).pick("so101-sim-state")
     prepare(tmp_path, profile.sim or {}, lockstep=False, fps=30, servos=True)
     table = at_its_port(tmp_path, "follower", {"id": "follower"})
@@ -233,7 +237,8 @@ def test_the_cube_is_observed_beside_what_lerobots_own_driver_reads(tmp_path: Pa
             client.shutdown()
 
 
-def test_the_wire_is_as_the_settings_say(world: WorldClient) -> None:
+def test_the_wire_is_as_the_settings_say(world: WorldClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_longer(monkeypatch)
     world.apply({"bus": {"latency_ms": 8.0, "jitter_ms": 2.0}}, 30, servos=True)
     robot = made(SO101Follower, SO101FollowerConfig, world, "follower")
     positions(robot)

@@ -131,6 +131,15 @@ def test_torque_came_on_only_after_the_motors_had_their_calibration(bench: Emula
     assert calibrated and gripped and max(calibrated) < min(gripped)
 
 
+def test_what_was_written_is_not_called_as_it_was_found(bench: Emulator) -> None:
+    shift(bench)
+    shift(bench, "leader", offset=7)
+    with pytest.raises(CalibrationProblem, match="leader: its motors hold another calibration") as caught:
+        wishes = Wishes({"follower": WRITE})
+        dev.connect(profile(bench), arm_only=False, progress=lambda _: None, wishes=wishes)
+    assert str(caught.value).endswith(". The follower's calibration was changed; torque is off")
+
+
 def test_an_arm_that_holds_is_not_written_since_it_would_jump(bench: Emulator, tmp_path: Path) -> None:
     ServoSession(tmp_path / "1", profile(bench, leader=False)).ready().terminate()
     values = json.loads(file_of(bench, "follower").read_text())
@@ -242,7 +251,7 @@ def test_a_torn_file_and_one_of_other_joints_are_told_apart_and_never_replaced(b
     for text, fault, said in (
         ('{"shoulder_pan": ', CalibrationFault.UNREADABLE, ""),
         (json.dumps({"lift": {"id": 1, "drive_mode": 0, "homing_offset": 0, "range_min": 1, "range_max": 9}}),
-         CalibrationFault.OTHER_JOINTS, "lift"),
+         CalibrationFault.OTHER_JOINTS, "wrist_roll; the arm has no lift"),
     ):  # fmt: skip
         file_of(bench, arm).write_text(text)
         for acts in ({}, {arm: SAVE}, {arm: WRITE}):
