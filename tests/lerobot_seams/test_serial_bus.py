@@ -44,8 +44,8 @@ def bench() -> Iterator[Emulator]:
 @pytest.fixture
 def robot(bench: Emulator) -> Iterator[Any]:
     made = follower(bench)
-    dependable(made.bus, "follower")
-    made.connect(calibrate=False)
+    with dependable(made.bus, "follower").patient():
+        made.connect(calibrate=False)
     yield made
     if made.is_connected:
         made.bus.port_handler.closePort()
@@ -256,8 +256,8 @@ def by_path(bench: Emulator, name: str = "follower") -> Any:
     """The arm at the plain path that it has now, without a link that leads to it."""
     made = follower(bench, name)
     made.bus.port = made.bus.port_handler.port_name = real(bench, name)
-    dependable(made.bus, name)
-    made.connect(calibrate=False)
+    with dependable(made.bus, name).patient():
+        made.connect(calibrate=False)
     return made
 
 

@@ -25,7 +25,8 @@ class Port:
         self.link = link
         self.master = -1
         self._slave = -1
-        self._before = ""
+        self._pulled: list[int] = []
+        """The slaves of before, without their masters: as long as they are open nobody else gets their numbers."""
         self.plug()
 
     @property
@@ -43,12 +44,6 @@ class Port:
         if self.plugged:
             return
         self.master, self._slave = pty.openpty()
-        if os.ttyname(self._slave) == self._before:  # the lowest free number: taken up, so that the next one is another
-            taken = self.master, self._slave
-            self.master, self._slave = pty.openpty()
-            for end in taken:
-                os.close(end)
-        self._before = os.ttyname(self._slave)
         tty.setraw(self._slave)
         os.set_blocking(self.master, False)
         fresh = self.link.with_name(f".{self.link.name}.new")
@@ -57,12 +52,12 @@ class Port:
         fresh.replace(self.link)
 
     def unplug(self) -> None:
-        """Pull it out: the link goes, and both ends close."""
+        """Pull it out: the link and the terminal go, and whoever has it open is hung up."""
         if not self.plugged:
             return
         self.link.unlink(missing_ok=True)
-        os.close(self._slave)
         os.close(self.master)
+        self._pulled.append(self._slave)
         self.master = self._slave = -1
 
     def read(self) -> bytes:
@@ -80,3 +75,5 @@ class Port:
     def close(self) -> None:
         """Take it away."""
         self.unplug()
+        while self._pulled:
+            os.close(self._pulled.pop())
