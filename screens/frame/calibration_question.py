@@ -33,16 +33,12 @@ class CalibrationQuestion(Question):
 def _sentences(refused: tuple[CalibrationRefused, ...]) -> list[str]:
     lines: list[str] = []
     for each in refused:
-        lines.append(_ended(calibration.problem(each)))
+        lines.append(f"{calibration.problem(each)}.")
         if each.hindrance:
             lines.append(f"It cannot be written now: {each.hindrance}.")
         if more := calibration.the_other_way(each) if calibration.offer(each) else calibration.remedy(each):
-            lines.append(_ended(f"{more[:1].upper()}{more[1:]}"))
+            lines.append(f"{more[:1].upper()}{more[1:]}.")
     return [*dict.fromkeys(lines), "Nothing has moved."]
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def ask(app: App[Any], desk: Desk) -> None:

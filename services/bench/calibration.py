@@ -24,7 +24,7 @@ def problem(found: CalibrationRefused) -> str:
     """What does not fit, in one sentence that names arm and file."""
     match found.fault:
         case CalibrationFault.MISSING:
-            other = f"; its motors hold that of {found.detail}: is its `id` in lab.toml right?" if found.detail else ""
+            other = f"; its motors hold that of {found.detail}: look at its `id` in lab.toml" if found.detail else ""
             what = f"not calibrated, there is no {found.file}{other}"
         case CalibrationFault.UNREADABLE:
             what = f"its calibration {found.file} cannot be read: {found.detail}"

@@ -165,7 +165,7 @@ def test_values_of_another_arm_are_not_replaced_since_that_arm_may_be_at_the_por
     file_of(bench, "follower").unlink()
     _, (found,) = rest_of(bench)
     assert (found.fault, found.detail) == (CalibrationFault.MISSING, str(file_of(bench, "leader")))
-    assert "is its `id` in lab.toml right?" in problem(found)
+    assert "look at its `id` in lab.toml" in problem(found)
 
 
 def test_values_that_no_motor_takes_are_not_written(bench: Emulator) -> None:
