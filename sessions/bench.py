@@ -92,6 +92,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     share_runs: bool = False
     sim: dict[str, Any] | None = None
 
+    def task_text(self, task: str) -> str:
+        """The instruction for the dataset: the text of the task of that name, else `task` itself."""
+        return next((t.text for t in self.tasks if t.name == task.strip()), task.strip())
+
     @property
     def simulated(self) -> bool:
         """Whether this bench is the simulated one."""

@@ -15,10 +15,12 @@ from sessions.facts import (
     SessionStarted,
     TakeLost,
     TrainingProgressed,
+    TrainingResumed,
     TrainingStarted,
 )
 from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
-from sessions.requests import AnyRequest
+from sessions.requests import AnyRequest, TrainRequest
+from sessions.target import Target
 from sessions.times import utc
 
 SCHEMA_VERSION = 2
@@ -29,16 +31,26 @@ New keys need no new version. A new kind of request does: older consoles would t
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
-    """A training: its start, latest progress and checkpoints. Its curves are in metrics.jsonl."""
+    """A training: its start, latest progress and checkpoints. Its curves are in metrics.jsonl.
+
+    `resumed` are the times when it went on after it had ended; `started` is then of the latest part, with the time of
+    the first, and `checkpoints` are those that it learnt on from.
+    """
 
     started: TrainingStarted
     progress: TrainingProgressed | None = None
     checkpoints: tuple[CheckpointSaved, ...] = ()
+    resumed: tuple[TrainingResumed, ...] = ()
 
     @property
     def step(self) -> int:
         """Steps done."""
         return self.progress.step if self.progress else 0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether steps are left to do."""
+        return self.step < self.started.steps
 
     @property
     def samples(self) -> int:
@@ -66,6 +78,17 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
         return self.metrics.get("loss")
 
     @property
+    def best(self) -> CheckpointSaved | None:
+        """The checkpoint with the lowest loss of the held-out episodes, the first of several; None without any."""
+        measured = [saved for saved in self.checkpoints if saved.eval_loss is not None]
+        return min(measured, key=lambda saved: saved.eval_loss or 0.0, default=None)
+
+    @property
+    def paused_s(self) -> float:
+        """Seconds between its parts, in which nothing was trained."""
+        return sum(resumed.pause for resumed in self.resumed)
+
+    @property
     def progressed_at(self) -> float:
         """Unix time of the latest progress."""
         return self.progress.at if self.progress else self.started.at
@@ -76,7 +99,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
         logged = self.metrics.get("update_s", 0.0) + self.metrics.get("dataloading_s", 0.0)
         if logged > 0:
             return logged
-        took = self.progressed_at - self.started.at
+        took = self.progressed_at - self.started.at - self.paused_s
         return took / self.step if self.step > 0 and took > 0 else 0.0
 
     @property
@@ -134,14 +157,22 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return self.ended.status if self.ended else SessionStatus.RUNNING
 
     @property
+    def cut_short(self) -> bool:
+        """Whether this is a training that was stopped in order before its last step."""
+        return self.status is SessionStatus.FINISHED and self.training is not None and self.training.unfinished
+
+    @property
     def end_reason(self) -> str:
-        """Why it ended; empty while it runs."""
-        return self.ended.reason if self.ended else ""
+        """Why it ended, and why it could not go on; empty while it runs."""
+        return self.ended.whole_reason if self.ended else ""
 
     @property
     def started_utc(self) -> str:
-        """Start time, ISO 8601 UTC."""
-        return utc(self.started.at)
+        """Start time, ISO 8601 UTC, or the day alone; empty if an imported session's is not recorded."""
+        if self.started.imported and not self.started.at:
+            return ""
+        began = utc(self.started.at)
+        return began[:10] if self.started.day_only else began
 
     @property
     def ended_utc(self) -> str | None:
@@ -156,7 +187,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def host(self) -> str:
         """The machine it ran on."""
-        return self.started.host
+        return self.trained_on.place if self.trained_on is not None else self.started.host
+
+    @property
+    def trained_on(self) -> Target | None:
+        """The `[target.NAME]` of lab.toml that it ran on; None if it ran here."""
+        return self.request.on if isinstance(self.request, TrainRequest) else None
 
     @property
     def bench(self) -> str:

@@ -11,7 +11,10 @@ import msgspec
 
 from sessions.bench import Profile
 from sessions.calibration import CalibrationAct, CalibrationFault, JointDifference
+from sessions.left_out import LeftOut
+from sessions.machine import Hardware, MachineLoad
 from sessions.models import SessionKind, SessionStatus
+from sessions.recorded import RecordedTraining
 from sessions.requests import AnyRequest
 
 
@@ -23,7 +26,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
-    """A worker started: its request, process and software versions."""
+    """A worker started: its request, process and software versions.
+
+    `imported` is where the session comes from if this console did not make it (a file, a log), else empty;
+    `import_key` is what it is called there: importing it again makes no second session. The `at` of an imported one is
+    0 if it is not recorded, and the day's midnight (UTC) if only the day is (`day_only`).
+    """
 
     id: str
     pid: int
@@ -31,6 +39,9 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
     request: AnyRequest
     versions: dict[str, str] = {}
     git_commit: str | None = None
+    imported: str = ""
+    import_key: str = ""
+    day_only: bool = False
 
     @property
     def kind(self) -> SessionKind:
@@ -71,6 +82,24 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
     def target(self) -> int:
         """Target number of accepted episodes, steps or judged trials; 0 for none."""
         return self.request.target
+
+
+class SessionEnded(Event, frozen=True, kw_only=True, tag=True):
+    """The session is over; nothing but notes, tags, marks and TrainingResumed may follow.
+
+    `took_s` is how long it took if that is recorded of an imported one, whose times may not be; else 0. `not_resumed`
+    is why a training that had ended so could not go on when that was last tried.
+    """
+
+    status: SessionStatus
+    reason: str = ""
+    took_s: float = 0.0
+    not_resumed: str = ""
+
+    @property
+    def whole_reason(self) -> str:
+        """Why it ended and, if that was tried, why it did not go on."""
+        return f"{self.reason}; resuming it failed: {self.not_resumed}" if self.not_resumed else self.reason
 
 
 class BenchConnected(Event, frozen=True, kw_only=True, tag=True):
@@ -143,7 +172,11 @@ class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
 
     `episodes` are those trained on, without held-out ones; `config` is LeRobot's TrainPipelineConfig without
     `dataset.episodes`, which would repeat nearly the same numbers (older files have both). `notes` tell the operator
-    about the data, such as episodes without marks.
+    about the data, such as episodes without marks. `left_out_decoded` is whether the videos of `excluded_cameras` were
+    decoded all the same; None in files from before it was avoided (LeRobot 0.6.1 does decode them), and if it is not
+    recorded of an imported training, whose other facts are in `recorded`. `left_out` are the episodes that are not
+    learnt from, and why; it is empty, and `hardware` is None, in older files. `batch_size` is what each of the
+    `processes` takes.
     """
 
     policy: str
@@ -161,13 +194,55 @@ class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
     save_freq: int = 0
     config: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
+    left_out_decoded: bool | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    recorded: RecordedTraining | None = None
+    hardware: Hardware | None = None
+    processes: int = 1
+
+    @property
+    def samples_per_step(self) -> int:
+        """What all processes together learn from in a step; 0 if it is not recorded."""
+        return self.batch_size * self.processes
+
+
+class TrainingResumed(Event, frozen=True, kw_only=True, tag=True):
+    """A training that had ended goes on in its session, from the checkpoint of `step`; `steps` are asked for now.
+
+    `ended` is how and when the part before ended, `reached` the last step that it made of the `wanted` ones: those
+    after `step` are lost, and made again. `by` asked for it, on `host`. `changed` are sentences on what of the dataset
+    is not as it was, which `by` accepted. The session's SessionEnded is over with this event, which older consoles do
+    not know.
+    """
+
+    step: int
+    steps: int
+    checkpoint: str
+    reached: int
+    wanted: int
+    ended: SessionEnded
+    by: str = ""
+    host: str = ""
+    versions: dict[str, str] = {}
+    changed: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> int:
+        """Steps that are made again."""
+        return max(0, self.reached - self.step)
+
+    @property
+    def pause(self) -> float:
+        """Seconds in which nothing was trained; 0 if a clock went back."""
+        return max(0.0, self.at - self.ended.at)
 
 
 class TrainingProgressed(Event, frozen=True, kw_only=True, tag=True):
     """Progress of a training: about once a second on the socket only (seq 0), durable every 30 s and at the end.
 
     `points` counts the lines of metrics.jsonl; `metrics` holds the last logged values under LeRobot's names
-    (loss, lr, grad_norm, update_s, dataloading_s, samples_per_s, ...), without those that are not finite.
+    (loss, lr, grad_norm, update_s, dataloading_s, samples_per_s, ...), without those that are not finite; `eval_loss`
+    is the newest loss of the held-out episodes. `machine` is what it is busy with now.
     """
 
     step: int
@@ -175,16 +250,21 @@ class TrainingProgressed(Event, frozen=True, kw_only=True, tag=True):
     epochs: float = 0.0
     points: int = 0
     metrics: dict[str, float] = {}
+    machine: MachineLoad | None = None
 
 
 class CheckpointSaved(Event, frozen=True, kw_only=True, tag=True):
-    """A checkpoint is complete and durable; `path` holds pretrained_model/ and training_state/."""
+    """A checkpoint is complete and durable; `path` holds pretrained_model/ and training_state/.
+
+    `loss` is the last that was logged; `eval_loss` that of the held-out episodes, if it was measured at this step.
+    """
 
     step: int
     path: str
     bytes: int
     seconds: float
     loss: float | None = None
+    eval_loss: float | None = None
 
 
 class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
@@ -201,10 +281,3 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     actions_per_inference: int = 1
     start_pose: dict[str, float] = {}
     notes: tuple[str, ...] = ()
-
-
-class SessionEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The session is over; nothing but notes, tags and marks may follow."""
-
-    status: SessionStatus
-    reason: str = ""

@@ -92,6 +92,21 @@ def _sweep(path: Path) -> None:
                 os.unlink(entry.path)
 
 
+def sync_tree(folder: Path) -> int:
+    """Fsync every file and folder in it, so that a rename of it may follow; returns its bytes. Raises OSError."""
+    total = 0
+    for root, _, files in os.walk(folder):
+        for name in files:
+            fd = os.open(Path(root, name), os.O_RDONLY)
+            try:
+                os.fsync(fd)
+                total += os.fstat(fd).st_size
+            finally:
+                os.close(fd)
+        sync_folder(Path(root))
+    return total
+
+
 def sync_folder(folder: Path) -> None:
     """Fsync a folder, so that a rename in it survives a power cut."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -152,6 +152,11 @@ class Lock(Held):
         finally:
             os.close(descriptor)
 
+    def hand_over(self) -> None:
+        """Close the descriptor, and leave the lock to a process that has inherited it."""
+        _held.discard(self)
+        self._forget()
+
     def _forget(self) -> None:
         """Close the descriptor in a forked child without releasing the parent's lock."""
         descriptor, self.descriptor = self.descriptor, -1

@@ -38,7 +38,9 @@ class Verdict(StrEnum):
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
     """A saved take: `index` is its number in the dataset (from 0), `take` in the session (from 1).
 
-    `retried` is how often each arm was asked again because an answer was lost.
+    `retried` is how often each arm was asked again because an answer was lost. `why` and `marked_by` are the reason and
+    the person of the last mark given afterwards, if any. `moments` are the frames (from 0) that a person marked while
+    the take ran.
     """
 
     index: int
@@ -48,6 +50,19 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     accepted: bool = True
     flags: tuple[str, ...] = ()
     retried: dict[str, int] = {}
+    why: str = ""
+    marked_by: str = ""
+    moments: tuple[int, ...] = ()
+
+    @property
+    def moment_times(self) -> str:
+        """When the marked moments were, in seconds from the take's begin: `4.2 s, 10.0 s`; empty without one."""
+        return times(self.moments, self.frames / self.seconds if self.seconds else 0.0)
+
+
+def times(frames: tuple[int, ...], fps: float) -> str:
+    """Frames (from 0) as times in seconds from the first: `4.2 s, 10.0 s`."""
+    return ", ".join(f"{frame / fps:.1f} s" for frame in frames) if fps else ""
 
 
 class EndedBy(OpenEnum):
@@ -56,6 +71,8 @@ class EndedBy(OpenEnum):
     RUNNING = ""
     """It has not ended."""
     KEY = "key"
+    SHORT = "short"
+    """A key, within a second of its start."""
     TIME = "time"
     STOPPED = "stopped"
     """The arm was stopped."""
@@ -91,16 +108,26 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlarmCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How often an alarm with this text was raised in a session; `first` is the Unix time of the first one."""
+    """How often an alarm with this text was raised in a session; `first` is the Unix time of the first one.
+
+    `camera` is the one that it is about, empty for another alarm; None in older files, which keep the text only.
+    """
 
     text: str
     first: float
     times: int = 1
+    camera: str | None = None
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """A remark by a person, at a UTC time in ISO 8601."""
+    """A remark by a person, at a UTC time in ISO 8601.
+
+    `text` is the newest one. `edits` counts how often it was edited, `edited_utc` and `edited_by` are of the last time.
+    """
 
     text: str
     author: str
     at_utc: str
+    edited_utc: str = ""
+    edited_by: str = ""
+    edits: int = 0

@@ -11,6 +11,7 @@ import msgspec
 from sessions.bench import Profile
 from sessions.calibration import CalibrationAct
 from sessions.models import SessionKind
+from sessions.target import Target
 
 ORACLE = "oracle"
 """Name of the simulated bench's judge, which checks whether the cube is in the bowl."""
@@ -152,8 +153,16 @@ class TrainRequest(Request, frozen=True, kw_only=True, tag="train"):
     """Train `policy` (a type registered in LeRobot, or the path or Hub id of a pretrained one) on a dataset's episodes.
 
     `name` is the folder below `outputs/train/`. `settings` are `KEY=VALUE` with keys of LeRobot's
-    TrainPipelineConfig (configs/train.py). Rejected episodes are left out by the worker, under the dataset's lock.
-    `plugins` are the packages and Hub repositories whose code a pretrained policy may run besides LeRobot's own.
+    TrainPipelineConfig (configs/train.py). `plugins` are the packages and Hub repositories whose code a pretrained
+    policy may run besides LeRobot's own.
+
+    Rejected episodes are left out by the worker, under the dataset's lock; so are `exclude_episodes` (`because` is the
+    operator's reason), those recorded in the `tagged_sessions`, which had one of the `exclude_tags`, and with
+    `leave_out_flagged` those with a flag. `held_out` is the share of the rest, by task, whose loss is only measured,
+    every `held_out_every` steps. `resize` is the (width, height) in pixels that pictures are brought to, in the
+    training and wherever its checkpoints are loaded; None: they stay as they are. `on` is where
+    it runs; None is this machine. Each of the `processes` takes batches of `batch_size`. `push` is
+    the private repository of the Hub that gets the policy after the last step; empty for none.
     """
 
     kind = SessionKind.TRAIN
@@ -162,12 +171,23 @@ class TrainRequest(Request, frozen=True, kw_only=True, tag="train"):
     name: str
     steps: int
     batch_size: int = 8
+    processes: int = 1
     log_freq: int = 200
     save_freq: int = 20_000
     exclude_cameras: tuple[str, ...] = ()
+    resize: tuple[int, int] | None = None
+    exclude_episodes: tuple[int, ...] = ()
+    because: str = ""
+    exclude_tags: tuple[str, ...] = ()
+    tagged_sessions: tuple[str, ...] = ()
+    leave_out_flagged: bool = False
+    held_out: float = 0.0
+    held_out_every: int = 0
     settings: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
     shared: bool = False
+    push: str = ""
+    on: Target | None = None
 
     @property
     def target(self) -> int:

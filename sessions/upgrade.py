@@ -84,6 +84,11 @@ STEPS = {
 """The step of a phase by its detail, which was all that older consoles wrote."""
 
 
+def alarmed_camera(text: str) -> str:
+    """The camera that an alarm of an older file is about, if it is about one: the text begins with its name."""
+    return text.partition(":")[0]
+
+
 # -- the log's documents ----------------------------------------------------------------------------
 
 
