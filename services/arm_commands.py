@@ -122,14 +122,15 @@ def release(link: Link) -> Answered:
     return link.send(protocol.Release(confirmed=True))
 
 
-def finish(link: Link) -> Answered:
-    """End the session: save, rest, release the devices."""
-    return link.send(protocol.Finish())
+def finish(link: Link, by: str = "") -> Answered:
+    """End the session: save, rest, release the devices. `by` is who ends it, by default who started it."""
+    started = link.snapshot.started
+    return link.send(protocol.Finish(by=by or (started.operator if started else "")))
 
 
-def take_over(link: Link) -> Answered:
-    """Become the driver."""
-    return link.send(protocol.TakeOver())
+def take_over(link: Link, operator: str = "") -> Answered:
+    """Become the driver, under the operator's name."""
+    return link.send(protocol.TakeOver(name=operator))
 
 
 def kill_worker(run: RunFolder, pid: int, patience_s: float = 3.0) -> None:

@@ -108,9 +108,23 @@ class RunFolder:
         return self.root / ".reserve"
 
     @property
+    def asked_elsewhere(self) -> Path:
+        """A file that says that another lab-console, which has a session of the same id, asked for this one."""
+        return self.root / ".asked-elsewhere"
+
+    @property
+    def job(self) -> Path:
+        """Where a session that is a cluster's job keeps its number, as JSON."""
+        return self.root / "job.json"
+
+    @property
     def socket(self) -> Path:
-        """The worker's socket, in the private per-user folder (a socket's path must be short)."""
-        return socket_folder() / f"{self.id}.sock"
+        """The worker's socket, in the private per-user folder (a socket's path must be short).
+
+        Who asked from elsewhere may be on this machine, too, such as one that submits to its own cluster.
+        """
+        there = "-there" if self.asked_elsewhere.exists() else ""
+        return socket_folder() / f"{self.id}{there}.sock"
 
 
 def data_folder(option: str | os.PathLike[str] | None = None) -> DataFolder:
@@ -119,10 +133,14 @@ def data_folder(option: str | os.PathLike[str] | None = None) -> DataFolder:
     return DataFolder(Path(chosen).expanduser().resolve())
 
 
+DEMO = "demo"
+"""The demo's folder below the data folder."""
+
+
 def demo_folder() -> DataFolder:
     """The demo's own data folder, so that it never mixes with a real bench's."""
     base = os.environ.get("LAB_CONSOLE_HOME") or platformdirs.user_data_path(APP)
-    return DataFolder(Path(base).expanduser().resolve() / "demo")
+    return DataFolder(Path(base).expanduser().resolve() / DEMO)
 
 
 def new_session_id() -> str:

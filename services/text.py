@@ -19,6 +19,11 @@ def clean(text: str) -> str:
     )
 
 
+def without_sequences(text: str) -> str:
+    """One line without its escape sequences; other control characters stay."""
+    return _SEQUENCES.sub("", text)
+
+
 _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _JOINERS = "\u200c\u200d"
 """Format characters that emoji and scripts need; they turn no line around."""

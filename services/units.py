@@ -24,13 +24,15 @@ def size(count: float) -> str:
 
 
 def value(number: float) -> str:
-    """`0.0412`, `1.2e-5`, `35.2`: three significant digits."""
+    """`0.0412`, `1.00`, `1.2e-5`, `35.2`: three significant digits, the zeros of a power of ten left out."""
     if not isfinite(number):
         return "-"
     if number and not 1e-3 <= abs(number) < 1e5:
         mantissa, _, exponent = f"{number:.2e}".partition("e")
         return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return f"{number:.3g}" if abs(number) < 1000 else f"{number:.0f}"
+    if not number or abs(number) >= 1000:
+        return f"{number:.0f}"
+    return f"{number:#.3g}".rstrip(".")
 
 
 def number(value: float) -> str:
@@ -41,3 +43,16 @@ def number(value: float) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 episode`, `3 episodes`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def count_of(number: int) -> str:
+    """A large count: `51.6 M`, `3.1 B`; below 100,000 all digits."""
+    for unit, factor in (("B", 1e9), ("M", 1e6)):
+        if number >= factor / 10:
+            return f"{number / factor:.1f} {unit}"
+    return f"{number:,}"
+
+
+def dimensions(width: int, height: int) -> str:
+    """The size of a picture in pixels: `640x480`."""
+    return f"{width}x{height}"

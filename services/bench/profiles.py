@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import platformdirs
 
 from services.bench.camera_names import check_camera_name, check_observed_name
 from services.folders import APP
+from services.near import did_you_mean
 from services.text import clean
 from sessions.bench import (
     CAMERAS,
@@ -25,6 +27,7 @@ from sessions.bench import (
     arm_tables,
     camera_places,
 )
+from sessions.target import Target, TargetKind
 
 __all__ = [
     "BUILT_IN", "DEMO", "FASTEST_HZ", "Benches", "CheckedProfile", "Motion", "Profile", "ProfileProblem", "Recording",
@@ -38,6 +41,9 @@ DEMO = "so101-sim"
 """What `lab-console demo` opens."""
 FASTEST_HZ = 240
 """A control loop runs at most at this rate."""
+
+
+_unknown = re.compile("Object contains unknown field `(.*)`")
 
 
 class ProfileProblem(Exception):
@@ -144,6 +150,22 @@ def _check_unlike(places: Sequence[CameraPlace]) -> None:
         known[name] = place
 
 
+class CheckedTarget(Target, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A `[target.NAME]` that can be reached. Raises ValueError naming the key."""
+
+    def __post_init__(self) -> None:
+        if self.kind is TargetKind.SSH and not self.host:
+            raise ValueError("host is missing: the machine as ssh calls it, such as anna@gpu")
+        if (self.kind is TargetKind.HF) is not bool(self.flavor):
+            raise ValueError('kind = "hf" and `flavor`, such as "a10g-small", belong together')
+        if self.host.startswith("-") or any(c.isspace() for c in self.host):
+            raise ValueError(f"host: {clean(self.host)!r} is no machine that ssh could reach")
+        if not self.folder or not self.command.strip():
+            raise ValueError("folder and command must not be empty")
+        if any("\n" in text for text in (self.folder, self.command, self.partition, self.gres, self.time, *self.extra)):
+            raise ValueError("a value has a line break")
+
+
 class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The top level of a lab.toml. Its operators, tasks and the like apply to every bench that names none."""
 
@@ -154,6 +176,7 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     share_runs: bool = False
     keymap: Any = msgspec.field(default_factory=dict)
     bench: dict[str, Any] = {}
+    target: dict[str, Any] = {}
 
 
 class Keymap(msgspec.Struct, frozen=True):
@@ -173,6 +196,8 @@ class Benches(msgspec.Struct, frozen=True):
     default: str
     source: Path | None
     keymap: Keymap = Keymap()
+    targets: dict[str, Target] = {}
+    """Where a training may run besides this machine."""
 
     def pick(self, name: str | None) -> Profile:
         """The named profile, else the default one. Raises ProfileProblem listing the known names."""
@@ -216,7 +241,13 @@ def load_benches(path: Path | None = None, *, built_in: bool = False) -> Benches
     default = lab.default or next(iter(profiles))
     if default not in profiles:
         raise ProfileProblem(f"{source}: default: no bench {default!r}; there are: {', '.join(sorted(profiles))}")
-    return Benches(profiles, default, source, Keymap(_flat(lab.keymap, source), source))
+    targets = {name: _target(table, name, str(source)) for name, table in lab.target.items()}
+    return Benches(profiles, default, source, Keymap(_flat(lab.keymap, source), source), targets)
+
+
+def _target(table: object, name: str, source: str) -> Target:
+    checked = _convert(table, CheckedTarget, source, f"target.{name}")
+    return msgspec.structs.replace(msgspec.convert(checked, Target, from_attributes=True), name=name)
 
 
 def _keymap_alone(source: Path | None) -> Keymap:
@@ -268,9 +299,21 @@ def _convert[T](value: object, kind: type[T], source: str, prefix: str) -> T:
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         key = (prefix + path.rstrip("`").replace("[...]", ".*")).removeprefix(".")
-        reason = reason.replace("Object contains unknown field", "unknown key")
+        if unknown := _unknown.fullmatch(reason):
+            reason = f"unknown key `{unknown[1]}`{did_you_mean(unknown[1], _keys(kind))}"
         reason = reason.replace("Object missing required field", "missing key")
         raise ProfileProblem(f"{source}: {key + ': ' if key else ''}{reason}") from error
+
+
+def _keys(kind: type) -> set[str]:
+    """Every key of a struct and of the structs in it: which one lacks the key is not told."""
+    known: set[str] = set()
+    for field in msgspec.structs.fields(kind):
+        known.add(field.encode_name)
+        inner = [part for part in (field.type, *get_args(field.type)) if isinstance(part, type)]
+        for part in inner:
+            known |= _keys(part) if issubclass(part, msgspec.Struct) else set()
+    return known
 
 
 def _check_health(profile: Profile, source: str, prefix: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from services.checkpoints import hub
 from services.checkpoints.foreign_code import ForeignCode, check_code
 from services.checkpoints.preprocessor import Normalizer, Preprocessor, read_preprocessor, read_unnormalizer
 from services.checkpoints.safetensors import whole
@@ -23,6 +24,7 @@ from services.folders import DataFolder, RunFolder
 from services.live.event_log import read_events
 from services.live.snapshots import replay
 from sessions.files import write_atomically
+from sessions.left_out import LeftOut
 
 CHECKPOINTS, PRETRAINED, STATE = "checkpoints", "pretrained_model", "training_state"
 CONFIG, WEIGHTS, SIDECAR = "config.json", "model.safetensors", "lab-console.json"
@@ -44,7 +46,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """The origin of a checkpoint. `start_pose` is the median pose (degrees) in which its demonstrations begin.
 
     `calibrations` are those that its demonstrations were recorded with, as far as known: by session, the SHA-256
-    of each arm's calibration file.
+    of each arm's calibration file. `left_out` are the dataset's episodes that it has not learnt from, and why.
+    `camera_sizes` are the (width, height) of the dataset's pictures, before any resize.
+    `contents` are the digests (services.datasets.content) of the episodes that it learnt from or that were held out.
     """
 
     session: str = ""
@@ -56,10 +60,13 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     names: dict[str, tuple[str, ...]] = {}
     """The names of each numeric feature's values, in order, such as the joints of `observation.state` and `action`."""
     cameras: tuple[str, ...] = ()
+    camera_sizes: dict[str, tuple[int, int]] = {}
     excluded_cameras: tuple[str, ...] = ()
     episodes: tuple[int, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     start_pose: dict[str, float] = {}
     calibrations: dict[str, dict[str, str]] = {}
+    contents: dict[int, str] = {}
 
 
 class PolicyFeature(msgspec.Struct, frozen=True):
@@ -155,19 +162,21 @@ def resolve(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> C
     """The checkpoint that `wanted` refers to. Raises CheckpointProblem.
 
     `wanted` is the path of a pretrained_model folder, a checkpoint, or a training's output (its newest complete
-    checkpoint); or a training's name, or its session's id or the beginning of one, each with an optional `@STEP`.
-    `plugins` as for `read`.
+    checkpoint); or a training's name, or its session's id or the beginning of one, each with an optional `@STEP`; or
+    the id of a policy of the Hub that was downloaded. `plugins` as for `read`.
     """
     wanted = wanted.strip()
     if not wanted:
         raise CheckpointProblem("a checkpoint is needed: a path, a training's name, or its session's id")
-    for path in (_home(wanted), folder.root / wanted):
-        if _exists(path):
+    for path in (home(wanted), folder.root / wanted):
+        if exists(path):
             return read(path, plugins)
     name, _, step = (part.strip() for part in wanted.partition("@"))
-    if name and Path(name).name == name and _exists(folder.trainings / name):
+    if name and Path(name).name == name and exists(folder.trainings / name):
         return _of_training(folder.trainings / name, step, f"training {name}", plugins)
     runs = sorted(folder.runs.glob(f"{name}*")) if SESSION_START.fullmatch(name) else []
+    if not runs and hub.is_id(wanted):
+        return _of_hub(wanted, plugins)
     if not runs:
         raise CheckpointProblem(f"there is no {wanted!r}: a path, NAME or NAME@STEP of a training, or a session's id")
     if len(runs) > 1:
@@ -175,14 +184,26 @@ def resolve(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> C
     return _of_session(RunFolder(runs[0]), step, plugins)
 
 
-def _home(wanted: str) -> Path:
+def _of_hub(repo_id: str, plugins: Collection[str]) -> Checkpoint:
+    """The policy in the Hub client's cache. Forms ask at each key, so nothing is downloaded here."""
+    path = hub.cached(repo_id)
+    if path is None:
+        raise CheckpointProblem(
+            f"there is no {repo_id!r}: a path, NAME or NAME@STEP of a training, or a session's id; a policy of the Hub "
+            f"is downloaded with `lab-console fetch {repo_id} --from hub`"
+        )
+    return read(path, plugins)
+
+
+def home(wanted: str) -> Path:
+    """A path with its `~` resolved, where that user is known."""
     try:
         return Path(wanted).expanduser()
     except RuntimeError:  # ~ and an unknown user
         return Path(wanted)
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
     """Whether it exists; False if the file system cannot look it up (a name too long, no permission)."""
     try:
         return path.exists()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.checkpoints.checkpoint import ACTION, JOINTS, Checkpoint, PolicyFeature
-from services.datasets.cameras import IMAGES, camera_name
+from services.datasets.cameras import IMAGES, camera_name, same_shape
+from services.units import dimensions
 
 NO_RATES: Mapping[str, float] = {}
 NOTHING: Mapping[str, Mapping[str, Any]] = {}
@@ -51,8 +52,9 @@ def fit(
         if key not in takes:
             problems.append(_missing(checkpoint, key, wanted))
         elif wanted.type == "VISUAL":
-            differs = _picture(takes[key], wanted, features[takes[key]], resizes=checkpoint.resizes)
-            (notes if checkpoint.resizes else problems).extend(differs)
+            stops, differs = _picture(checkpoint, key, takes[key], features[takes[key]])
+            problems += stops
+            notes += differs
         else:
             differs, padded = _values(checkpoint, key, wanted, takes[key], features[takes[key]])
             problems += differs
@@ -87,8 +89,9 @@ def fit_known(
     for key, wanted in checkpoint.needs.items():
         given = features.get(takes.get(key, ""), {})
         if wanted.type == "VISUAL" and given.get("shape"):
-            differs = _picture(takes[key], wanted, given, resizes=checkpoint.resizes)
-            (notes if checkpoint.resizes else problems).extend(differs)
+            stops, differs = _picture(checkpoint, key, takes[key], given)
+            problems += stops
+            notes += differs
         elif wanted.type != "VISUAL" and given:
             differs, padded = _values(checkpoint, key, wanted, takes[key], given)
             problems += differs
@@ -144,14 +147,39 @@ def _camera(checkpoint: Checkpoint, key: str) -> str:
     return own if name == key else f"{camera_name(name)} (its own name for it is {own})"
 
 
-def _picture(name: str, wanted: PolicyFeature, given: Mapping[str, Any], *, resizes: bool) -> list[str]:
-    size, learnt = tuple(given["shape"])[:2], wanted.shape[1:]
+def _picture(checkpoint: Checkpoint, key: str, name: str, given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The problems and the notes about the size of the pictures that the bench gives as `name`."""
+    size, learnt = tuple(given["shape"])[:2], checkpoint.needs[key].shape[1:]
+    gives = f"camera {camera_name(name)} gives {_width_by_height(size)}, the policy"
+    if checkpoint.preprocessor.resize is not None:
+        return _resized(checkpoint, key, name, size, gives)
     if size == learnt:
-        return []
-    differs = f"camera {camera_name(name)} gives {_width_by_height(size)}, the policy"
-    if resizes:
-        return [f"{differs}'s configuration says {_width_by_height(learnt)}: it resizes pictures itself"]
-    return [f"{differs} was trained on {_width_by_height(learnt)}: set its width and height in lab.toml"]
+        return [], []
+    if checkpoint.resizes:
+        return [], [f"{gives}'s configuration says {_width_by_height(learnt)}: it resizes pictures itself"]
+    return [f"{gives} was trained on {_width_by_height(learnt)}: set its width and height in lab.toml"], []
+
+
+def _resized(
+    checkpoint: Checkpoint, key: str, name: str, size: tuple[int, ...], gives: str
+) -> tuple[list[str], list[str]]:
+    """The same where the checkpoint's own preprocessor resizes: only another ratio changes what the policy sees.
+
+    What it was trained on is known of our own checkpoints only.
+    """
+    resize, (height, width) = checkpoint.preprocessor.resize, size
+    sizes = checkpoint.provenance.camera_sizes
+    learnt = next((sizes[n] for n in map(camera_name, (name, *checkpoint.sources(key))) if n in sizes), None)
+    if resize is None or (width, height) == (learnt or resize):
+        return [], []
+    to = dimensions(*resize)
+    if learnt is None:
+        note = f"camera {camera_name(name)} gives {dimensions(width, height)}, which the policy stretches to {to}"
+        return [], [] if same_shape((width, height), resize) else [note]
+    was = f"{gives} was trained on {dimensions(*learnt)}, resized to {to}"
+    if same_shape((width, height), learnt):
+        return [], [f"{was}: nothing is stretched"]
+    return [f"{was}: set its width and height in lab.toml"], []
 
 
 def _values(

@@ -19,6 +19,7 @@ from services.checkpoints.safetensors import shapes
 
 PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor.json", "policy_postprocessor.json"
 RENAMES = "rename_observations_processor"
+RESIZES = "image_crop_resize_processor"
 _AS_IT_IS, _ACTION = "IDENTITY", "ACTION"
 NORMALIZES = "normalizer"
 """Occurs in the names of normalizing steps (`normalizer_processor`, `molmoact2_masked_normalizer`)."""
@@ -40,11 +41,13 @@ class Preprocessor:
     """`renames` maps the names of observations to the policy's. `learnt` holds the shapes of the dataset's features.
 
     The shapes are those of the statistics: (n,) for n values, (channels, 1, 1) for pictures. Empty if unknown.
+    `resize` is the (width, height) that it brings pictures to, None if it leaves them as they are.
     """
 
     renames: dict[str, str] = field(default_factory=dict)
     learnt: dict[str, tuple[int, ...]] = field(default_factory=dict)
     normalizer: Normalizer = Normalizer()
+    resize: tuple[int, int] | None = None
 
 
 class _Step(msgspec.Struct):
@@ -59,6 +62,10 @@ class _Pipeline(msgspec.Struct):
 
 class _Renaming(msgspec.Struct):
     rename_map: dict[str, str] = {}
+
+
+class _Resizing(msgspec.Struct):
+    resize_size: tuple[int, int] | None = None
 
 
 class _Feature(msgspec.Struct):
@@ -101,7 +108,18 @@ def read_preprocessor(pretrained: Path) -> Preprocessor:
         renames=next(iter(renamings), {}),
         learnt=_learnt(pretrained / Path(files[0]).name) if files else {},
         normalizer=_normalizer(pretrained, steps),
+        resize=_resize(steps),
     )
+
+
+def _resize(steps: Iterable[_Step]) -> tuple[int, int] | None:
+    """The (width, height) of the last step that resizes; the step itself has (height, width)."""
+    found = None
+    for step in steps:
+        if step.registry_name == RESIZES:
+            with suppress(msgspec.MsgspecError):
+                found = msgspec.convert(step.config, _Resizing).resize_size or found
+    return (found[1], found[0]) if found else None
 
 
 def read_unnormalizer(pretrained: Path) -> Normalizer:

@@ -61,8 +61,27 @@ def _matching(names: Sequence[str], word: str) -> list[str]:
 
 def channels(feature: Mapping[str, Any]) -> int:
     """How many channels a camera's picture has: 3 in colour, 1 for a depth map; 0 if the feature does not say."""
-    shape, names = tuple(feature.get("shape") or ()), tuple(feature.get("names") or ())
+    shape = tuple(feature.get("shape") or ())
     if len(shape) != 3:
         return 0
-    last = names[2] in _LAST if len(names) == 3 else shape[2] <= shape[0]
-    return int(shape[2] if last else shape[0])
+    return int(shape[2] if _channels_last(feature, shape) else shape[0])
+
+
+def picture_size(feature: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The (width, height) of a camera's pictures; None if the feature does not say."""
+    shape = tuple(feature.get("shape") or ())
+    if len(shape) != 3:
+        return None
+    height, width = shape[:2] if _channels_last(feature, shape) else shape[1:]
+    return int(width), int(height)
+
+
+def _channels_last(feature: Mapping[str, Any], shape: tuple[int, ...]) -> bool:
+    names = tuple(feature.get("names") or ())
+    return names[2] in _LAST if len(names) == 3 else shape[2] <= shape[0]
+
+
+def same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two (width, height) have the same ratio, but for rounding to whole pixels: nothing is stretched."""
+    (width, height), (wide, high) = one, other
+    return abs(width * high - wide * height) <= max(*one, *other)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from services.datasets.claim import Claimed, check_unclaimed
 from services.text import clean
 from sessions.files import cannot_write
-from sessions.locks import Held, Holder, Lock, LockBusy, this_process
+from sessions.locks import Held, Holder, Lock, LockBusy, holder_of, this_process
 
 
 class DatasetProblem(Exception):
@@ -53,6 +53,15 @@ def dataset_lock(root: Path, session: str, *, operator: str = "", reading: bool 
         raise DatasetBusy(f"dataset {root.name} is in use by {clean(str(busy.holder))}; end that first") from busy
     except Claimed as claimed:
         raise DatasetBusy(f"dataset {root.name}: {clean(str(claimed))}") from claimed
+
+
+def recorded_by(root: Path) -> str:
+    """Who holds the dataset at `root`, in a phrase; empty if nobody does, or if that cannot be told."""
+    for path in _paths(root):
+        with suppress(OSError):
+            if holder := holder_of(path):
+                return clean(str(holder))
+    return ""
 
 
 def _paths(root: Path) -> list[Path]:

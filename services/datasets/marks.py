@@ -25,13 +25,16 @@ CONTENT = "content"
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """The console's facts about one episode. `take` counts from 1 within `session`; 0 if unknown.
 
-    For an episode of an evaluation, `take` is the trial's number and `verdict` its verdict.
+    For an episode of an evaluation, `take` is the trial's number and `verdict` its verdict. `why` is a person's reason
+    for accepting or rejecting it; older versions stored none. `moments` are the frames (from 0) that a person marked.
     """
 
     accepted: bool = True
+    why: str = ""
     flags: tuple[str, ...] = ()
     session: str = ""
     take: int = 0
+    moments: tuple[int, ...] = ()
     strategy: str | None = None
     verdict: Verdict | None = None
 

@@ -84,6 +84,11 @@ def _check_part(name: str, part: str) -> None:
         raise ValueError(f"{part!r} begins or ends with a dot or a dash")
     stranger = re.search(r"[^A-Za-z0-9._-]", part)
     if stranger:
-        raise ValueError(f"{part!r} holds {stranger[0]!r}: use letters, digits, dot, dash and underscore")
+        raise ValueError(f"the name contains {called(stranger[0])}: use letters, digits, dot, dash and underscore")
     if "--" in part or ".." in part:
-        raise ValueError(f"{part!r} holds a double dash or a double dot, which the Hub refuses")
+        raise ValueError("the name contains a double dash or a double dot, which the Hub refuses")
+
+
+def called(character: str) -> str:
+    """A character for people: `a space`, `'!'`."""
+    return "a space" if character.isspace() else repr(character)

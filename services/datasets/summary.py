@@ -28,8 +28,9 @@ INFO_BACKUP = "meta/info.json.bak"
 class DatasetSummary:
     """A dataset at a glance. `marked` episodes have a mark of their own; `bytes` is the size of all its files.
 
-    `doubtful` are episodes whose number is rejected with other values: neither accepted nor rejected. `fps` is whole
-    unless the dataset says otherwise; `problem` is a sentence, or None.
+    `doubtful` are episodes whose number is rejected with other values: neither accepted nor rejected. `flags` are those
+    of accepted episodes, by episode; `matched` has every mark. `fps` is whole unless the dataset says otherwise;
+    `changed` is the Unix time of its last episode, 0 if unknown; `problem` is a sentence, or None.
     """
 
     name: str
@@ -39,6 +40,8 @@ class DatasetSummary:
     rejected: int = 0
     marked: int = 0
     doubtful: tuple[int, ...] = ()
+    flags: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    matched: Matched = field(default_factory=lambda: Matched({}, 0))
     frames: int = 0
     fps: float = 0
     robot_type: str | None = None
@@ -47,7 +50,13 @@ class DatasetSummary:
     tasks: int = 0
     bytes: int = 0
     version: str = ""
+    changed: float = 0.0
     problem: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The length of all its episodes."""
+        return self.frames / self.fps if self.fps > 0 else 0.0
 
 
 class _Info(msgspec.Struct):
@@ -89,6 +98,8 @@ def summarize(root: Path, name: str | None = None) -> DatasetSummary:
         rejected=sum(not mark.accepted for mark in matched.marks.values()),
         marked=len(matched.marks),
         doubtful=matched.doubtful,
+        flags={i: mark.flags for i, mark in sorted(matched.marks.items()) if mark.accepted and mark.flags},
+        matched=matched,
         frames=info.total_frames,
         fps=int(info.fps) if info.fps.is_integer() else info.fps,
         robot_type=info.robot_type,
@@ -97,6 +108,7 @@ def summarize(root: Path, name: str | None = None) -> DatasetSummary:
         tasks=info.total_tasks,
         bytes=size,
         version=info.codebase_version.removeprefix("v"),
+        changed=_changed(root),
         problem=problem or (damaged if marks.message else unread),
     )
 

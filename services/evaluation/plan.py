@@ -20,7 +20,7 @@ from services.live import intents
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import ORACLE, EvalRequest
-from services.refusal import MOST_SEED, Refusal, check_number
+from services.refusal import MOST_SEED, Checks, Refusal, check_number
 from sessions.models import Verdict
 
 TRIALS = 10
@@ -54,30 +54,35 @@ def plan(
     seed: int | None = None,
     lockstep: bool = False,
     dataset: str = "",
+    checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from TRIALS and the profile.
 
-    Raises Refusal with the reason.
+    Raises Refusal with the reason. `checks` that collect let a form know everything that would be refused; the request
+    is then only looked at.
     """
-    found = find(folder, checkpoint, profile.plugins)
-    named = {t.name: t.text for t in profile.tasks}
+    checks = checks or Checks()
+    found = checks.run("checkpoint", find, folder, checkpoint, profile.plugins)
     request = EvalRequest(
         data_dir=str(folder.root),
         profile=profile,
-        checkpoint=str(found.path),
-        task=named.get(task.strip(), task.strip()),
-        dataset=dataset.strip() or rollout_name(folder, found),
-        trained_in=found.provenance.session,
+        checkpoint=str(found.path) if found else "",
+        task=profile.task_text(task),
+        dataset=dataset.strip() or (rollout_name(folder, found) if found else ""),
+        trained_in=found.provenance.session if found else "",
         trials=TRIALS if trials is None else trials,
         trial_seconds=profile.recording.episode_seconds if trial_seconds is None else trial_seconds,
         operator=operator,
-        fps=pace(found, profile),
+        fps=pace(found, profile) if found else profile.recording.fps,
         judge=judge.strip(),
         condition=condition.strip(),
         seed=seed,
         lockstep=lockstep,
     )
-    _check(folder, request, found)
+    if found:
+        checks.run("checkpoint", _check_fit, request, found)
+        checks.run("dataset", _check_dataset, folder.datasets, request.dataset)
+    _check(request, checks)
     return request
 
 
@@ -126,26 +131,41 @@ def rollout_name(folder: DataFolder, checkpoint: Checkpoint) -> str:
     return unique
 
 
-def _check(folder: DataFolder, request: EvalRequest, checkpoint: Checkpoint) -> None:
+def _check_fit(request: EvalRequest, checkpoint: Checkpoint) -> None:
     profile = request.profile
-    if not request.task:
-        raise Refusal("a task is needed: the instruction text that the policy and the dataset get")
     if problems := _fit(checkpoint, profile).problems:
         raise Refusal(f"{checkpoint.label} does not fit bench {profile.name}: {'; '.join(problems)}")
     if not 0 < request.fps <= FASTEST_HZ:
         raise Refusal(f"{checkpoint.label} learnt at {request.fps} Hz: a control loop runs at 1 to {FASTEST_HZ} Hz")
-    check_number("trials", request.trials, 1)
-    check_number("trial seconds", request.trial_seconds, 2 / request.fps)
-    check_number("seed", request.seed or 0, 0, MOST_SEED)
+
+
+def _check(request: EvalRequest, checks: Checks) -> None:
+    checks.run("task", _check_task, request.task)
+    checks.run("trials", check_number, "trials", request.trials, 1)
+    checks.run("trial_seconds", check_number, "trial seconds", request.trial_seconds, 2 / max(request.fps, 1))
+    checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
+    checks.run("judge", _check_judge, request)
+    checks.run("", _check_lockstep, request)
+
+
+def _check_task(task: str) -> None:
+    if not task:
+        raise Refusal("a task is needed: the instruction text that the policy and the dataset get")
+
+
+def _check_judge(request: EvalRequest) -> None:
     if request.judge not in ("", ORACLE):
         raise Refusal(f"--judge knows {ORACLE} only, not {request.judge!r}; without it a person judges, by key")
-    if request.judge and not profile.simulated:
+    if request.judge and not request.profile.simulated:
         raise Refusal("the oracle judges on the simulated bench only: use the screen, where a person judges")
+
+
+def _check_lockstep(request: EvalRequest) -> None:
+    profile = request.profile
     if request.lockstep and not profile.simulated:
         raise Refusal("lockstep drives the simulated bench only; leave --lockstep out on hardware")
     if request.lockstep and profile.emulated:
         raise Refusal(f"LeRobot's drivers run in real time: leave --lockstep out at bench {profile.name}, or take sim")
-    _check_dataset(folder.datasets, request.dataset)
 
 
 def _check_dataset(datasets: Path, name: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from services.health.checks import Check, Thresholds, register
+from sessions.alarm_source import Advice
 from sessions.bench import is_gripper
 
 
@@ -20,10 +21,11 @@ class Period:
 
 
 class MotionCheck(Check[Period]):
-    """A check of the follower's motion. `flag` is set on the take, `answer` says what to press or do."""
+    """A check of the follower's motion. `flag` is set on the take, `answer` and `advice` say what to do."""
 
     flag: ClassVar[str]
-    answer: ClassVar[str] = "Esc holds"
+    answer: ClassVar[str] = ""
+    advice: ClassVar[Advice] = Advice.STOP
 
     @property
     @abstractmethod

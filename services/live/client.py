@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.crashes import close_crashed
-from services.live.event_log import is_live
+from services.live.event_log import is_live, read_events
 from services.live.launch import log_tail
 from services.live.link import Link, LinkLost
-from services.live.snapshots import Snapshot
+from services.live.snapshots import Snapshot, replay
 from sessions.locks import is_held
 from sessions.models import SessionStatus
 
@@ -86,6 +87,12 @@ class Client(Link):
         self.gone = await asyncio.to_thread(_is_gone, self.run)
         self.last_words = await asyncio.to_thread(_last_words, self.run, self.snapshot)
         return self.snapshot
+
+    async def read_again(self) -> None:
+        """Read a session that is over once more: marks and notes were added to it since."""
+        if not self.live:
+            with suppress(OSError):
+                self.snapshot = await asyncio.to_thread(lambda: replay(read_events(self.run.events)))
 
     async def close(self) -> None:
         """Detach for good; the worker keeps running."""

@@ -10,6 +10,7 @@ import msgspec
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import metrics, reserve
+from services.live.elsewhere import follow_again, is_clusters, target_of
 from services.live.event_log import EventLog, LogBusy, is_live, read_events
 from services.live.snapshots import Snapshot, replay
 from sessions.models import SessionStatus
@@ -19,11 +20,17 @@ def close_crashed(run: RunFolder) -> Snapshot:
     """The run's state; if its worker vanished, a `crashed` end is written first.
 
     The end is dated at the last sign of life, however late it is found; a training's last log point comes before it,
-    the marks of an evaluation's rollouts after it. A live run is only read.
+    the marks of an evaluation's rollouts after it. A live run is only read. A training on another machine has not ended
+    because its follower has: that is started again. A cluster's job is closed by who asks the cluster (targets/slurm).
     Raises OSError if the end cannot be written.
     """
     snapshot = replay(read_events(run.events))
     if not snapshot.running or snapshot.started is None or is_live(run):
+        return snapshot
+    if target_of(snapshot) is not None:
+        follow_again(run)
+        return snapshot
+    if is_clusters(run):
         return snapshot
     reserve.free(run)
     marks = _update_marks(run, snapshot)  # slow, so before the lock: while it is held the run looks live
@@ -62,7 +69,7 @@ def _update_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
     if not root.is_absolute() or not root.is_dir():
         return []
     if not snapshot.trials:
-        return _marks_of_takes(run, snapshot, root)
+        return marks_of_episodes(run, snapshot, root)
     saved = [(trial.episode_index, trial) for trial in snapshot.trials if trial.episode_index is not None]
     from services.datasets.lock import DatasetProblem, dataset_lock
     from services.datasets.marks import judge_mark
@@ -78,15 +85,18 @@ def _update_marks(run: RunFolder, snapshot: Snapshot) -> list[ev.Event]:
     return changed
 
 
-def _marks_of_takes(run: RunFolder, snapshot: Snapshot, root: Path) -> list[ev.Event]:
-    """The marks of the session's takes that reached the dataset and not the events."""
+def marks_of_episodes(run: RunFolder, snapshot: Snapshot, root: Path) -> list[ev.Event]:
+    """The marks of the session's episodes that reached the dataset at `root` and not the events."""
     from services.datasets.marks import peek_marks
 
     marks = peek_marks(root)
     own = {index: mark for index, mark in marks.items() if mark.session == run.id}
+    verdicts = {trial.index: trial.verdict for trial in snapshot.trials}
     saved = [(episode, own.get(episode.index)) for episode in snapshot.episodes]
     return [
-        ev.EpisodeMarked(index=episode.index, accepted=mark.accepted)
+        ev.EpisodeMarked(index=episode.index, accepted=mark.accepted, why=mark.why)
         for episode, mark in saved
-        if mark is not None and mark.take == episode.take and mark.accepted is not episode.accepted
+        if mark is not None
+        and (mark.take, mark.verdict) == (episode.take, verdicts.get(episode.take))
+        and mark.accepted is not episode.accepted
     ]

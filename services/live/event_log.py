@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,40 +27,58 @@ class LogBusy(Exception):
 class EventLog:
     """The only way to append events. Holds the flock from construction to `close`.
 
-    Raises LogBusy if another process holds it, OSError if the file cannot be written.
+    `inherited` is the descriptor of a process that holds it already and hands it over. Raises LogBusy if another
+    process holds it, OSError if the file cannot be written.
     """
 
-    def __init__(self, run: RunFolder) -> None:
-        opened = os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    def __init__(self, run: RunFolder, *, inherited: int | None = None) -> None:
+        if inherited is not None:
+            os.set_inheritable(inherited, False)
+            opened = inherited
+        else:
+            opened = os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             self._lock = Lock(run.events, opened=opened, patience_s=PATIENCE_S)
         except LockBusy:
             raise LogBusy(f"the events of {run.id} are held by a running worker") from None
-        self.events: list[ev.Event] = _cut_torn_line(self._fd)
+        self.events: list[ev.Event] = _cut_torn_line(self.descriptor)
         self.last_seq = max((e.seq for e in self.events), default=0)
-
-    @property
-    def _fd(self) -> int:
-        return self._lock.descriptor
 
     def append(self, event: ev.Event, *, sync: bool = True) -> ev.Event:
         """Number, stamp and write the event; with `sync` it is on disk on return. Raises OSError."""
         numbered = msgspec.structs.replace(event, seq=self.last_seq + 1, at=event.at or time.time())
-        line = ev.encode(numbered)
-        start = os.lseek(self._fd, 0, os.SEEK_END)
-        try:
-            _write_all(self._fd, line)
-            if sync:
-                self.sync()
-        except OSError:
-            os.ftruncate(self._fd, start)  # leave no half line on a full disk
-            raise
+        self._write(ev.encode(numbered), sync=sync)
         self.last_seq = numbered.seq
         return numbered
 
+    def extend(self, events: Iterable[ev.Event]) -> None:
+        """Number and write events in one go, all of them or none; an `at` of 0 stays. Raises OSError."""
+        numbered = [msgspec.structs.replace(e, seq=self.last_seq + n) for n, e in enumerate(events, 1)]
+        self._write(b"".join(map(ev.encode, numbered)), sync=True)
+        self.last_seq += len(numbered)
+
+    def _write(self, lines: bytes, *, sync: bool) -> None:
+        start = os.lseek(self.descriptor, 0, os.SEEK_END)
+        try:
+            _write_all(self.descriptor, lines)
+            if sync:
+                self.sync()
+        except OSError:
+            os.ftruncate(self.descriptor, start)  # leave no half line on a full disk
+            raise
+
     def sync(self) -> None:
         """Flush everything appended so far to disk. Raises OSError."""
-        os.fsync(self._fd)
+        os.fsync(self.descriptor)
+
+    @property
+    def descriptor(self) -> int:
+        """What a process inherits that is to hold the lock from now on."""
+        return self._lock.descriptor
+
+    def hand_over(self) -> None:
+        """Close the file, and leave the lock to the process that has inherited it."""
+        self._lock.hand_over()
 
     def close(self) -> None:
         """Release the lock."""

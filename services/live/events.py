@@ -65,10 +65,12 @@ class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
 
 
 class EpisodeMarked(Event, frozen=True, kw_only=True, tag=True):
-    """An episode was accepted or rejected."""
+    """An episode was accepted or rejected; `why` is the reason and `by` the person, where somebody gave them."""
 
     index: int
     accepted: bool
+    why: str = ""
+    by: str = ""
 
 
 class TakeMarked(Event, frozen=True, kw_only=True, tag=True):
@@ -76,6 +78,13 @@ class TakeMarked(Event, frozen=True, kw_only=True, tag=True):
 
     take: int
     accepted: bool
+
+
+class MomentMarked(Event, frozen=True, kw_only=True, tag=True):
+    """A person marked a moment of the running take: its newest frame, from 0."""
+
+    take: int
+    frame: int
 
 
 class TrialStarted(Event, frozen=True, kw_only=True, tag=True):
@@ -130,9 +139,20 @@ class Held(Event, frozen=True, kw_only=True, tag=True):
     why: str = ""
 
 
+class ArmLeft(Event, frozen=True, kw_only=True, tag=True):
+    """The follower was disconnected: `torque` as its motors last said, all on or all off, and None of anything else.
+
+    `at_rest` is whether it stood at the rest pose, as last measured. Older files have no such event.
+    """
+
+    torque: bool | None = None
+    at_rest: bool = False
+
+
 class AlarmRaised(Event, frozen=True, kw_only=True, tag=True):
     """Something needs the operator; `answer` is what to do, `advice` which command helps.
 
+    `camera` is the one that it is about, if any: `source` may be the observation that lacks its picture.
     Older files have no `advice`: their `answer` names keys.
     """
 
@@ -140,6 +160,7 @@ class AlarmRaised(Event, frozen=True, kw_only=True, tag=True):
     text: str
     answer: str = ""
     advice: Advice = Advice.NONE
+    camera: str = ""
 
 
 class AlarmCleared(Event, frozen=True, kw_only=True, tag=True):
@@ -169,6 +190,14 @@ class CameraRecovered(Event, frozen=True, kw_only=True, tag=True):
 class NoteAdded(Event, frozen=True, kw_only=True, tag=True):
     """A person wrote a remark."""
 
+    text: str
+    author: str = ""
+
+
+class NoteEdited(Event, frozen=True, kw_only=True, tag=True):
+    """A person rewrote the session's note number `note`, counted from 1; the text before stays in its event."""
+
+    note: int
     text: str
     author: str = ""
 

@@ -87,6 +87,11 @@ def mark(snapshot: Snapshot) -> Command | None:
     return _offer(snapshot, protocol.MarkTake(take=snapshot.take, accepted=not last_take_accepted(snapshot)))
 
 
+def moment(snapshot: Snapshot) -> Command | None:
+    """Mark this moment of the running take."""
+    return _offer(snapshot, protocol.MarkMoment(take=snapshot.take))
+
+
 # --- trials -----------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from services.folders import DataFolder, FolderProblem, RunFolder, new_session_id
 from services.live import warm
-from services.live.requests import AnyRequest, write_request
+from services.live.event_log import EventLog
+from services.live.requests import AnyRequest, TrainRequest, write_request
 from services.text import clean
 from sessions.files import why_unwritable
 
@@ -24,22 +25,35 @@ WORKERS = {
 }
 
 
-def launch(folder: DataFolder, request: AnyRequest) -> RunFolder:
+FOLLOWER = "services.workers.elsewhere"
+"""The worker of a training that runs on another machine: it mirrors the session there."""
+
+
+def worker_of(request: AnyRequest) -> str:
+    """The module of this request's worker."""
+    if isinstance(request, TrainRequest) and request.on is not None and request.on.followed:
+        return FOLLOWER
+    return WORKERS[type(request).__name__]
+
+
+def launch(folder: DataFolder, request: AnyRequest, *, session: str = "") -> RunFolder:
     """Start a worker detached from this terminal, using the warm one if there is one; returns before it is ready.
 
     The worker's standard output and error go to `worker.log`; it has its own session and no terminal,
-    so it survives this process and an SSH drop. Raises FolderProblem if the run folder cannot be written, OSError if
-    the worker cannot be started; a scribe that cannot be started is a warning on this module's logger and in
-    `worker.log`.
+    so it survives this process and an SSH drop. `session` is its id if another machine chose it. Raises FolderProblem
+    if the run folder cannot be written, OSError if the worker cannot be started; a scribe that cannot be started is a
+    warning on this module's logger and in `worker.log`.
     """
-    run = folder.run(new_session_id())
+    run = folder.run(session or new_session_id())
     try:
         run.root.mkdir(mode=0o755 if request.shared else 0o700, parents=True)
+        if session:
+            run.asked_elsewhere.touch()
         write_request(run, request)
     except OSError as error:
         shutil.rmtree(run.root, ignore_errors=True)
         raise FolderProblem(f"no session was started: {run.root} cannot be written: {why_unwritable(error)}") from error
-    module = WORKERS[type(request).__name__]
+    module = worker_of(request)
     if not warm.hand_over(folder, run, module):
         spawn(run, module)
     _try_to_start_scribe(folder, run)
@@ -67,17 +81,33 @@ def exit_status(run: RunFolder) -> int | None:
     return None if worker is None else worker.poll()
 
 
-def spawn(run: RunFolder, module: str) -> None:
-    """Start `python -P -m module RUN` detached (-P: no module from the operator's working directory)."""
+def relaunch(folder: DataFolder, run: RunFolder, request: AnyRequest, log: EventLog) -> None:
+    """Start a worker for a run that had ended, whose events are `log`; it takes over their lock.
+
+    So no other process can start one as well, or take the run for a crashed one meanwhile. Raises OSError if the
+    worker cannot be started: the lock is still held then.
+    """
+    spawn(run, worker_of(request), log.descriptor)
+    log.hand_over()
+    _try_to_start_scribe(folder, run)
+
+
+def spawn(run: RunFolder, module: str, lock: int | None = None) -> None:
+    """Start `python -P -m module RUN` detached (-P: no module from the operator's working directory).
+
+    It inherits `lock`, the descriptor of its events, which hold the lock already.
+    """
+    inherited = () if lock is None else (lock,)
     with run.log.open("ab") as log:
         _spawned[run.id] = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(run.root)],
+            [sys.executable, "-P", "-m", module, str(run.root), *map(str, inherited)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=warm.worker_environment(),
             start_new_session=True,
             close_fds=True,
+            pass_fds=inherited,
         )
 
 

@@ -137,6 +137,7 @@ TABLE: Mapping[SessionKind, Rules] = {
         **_GUIDED_ARM,
         protocol.StartTake: (Rule(frozenset({Phase.READY, Phase.RESET, Phase.DONE}), unless=(Code.ENDING,)),),
         protocol.EndTake: (Rule(frozenset({Phase.RECORDING})),),
+        protocol.MarkMoment: (Rule(frozenset({Phase.RECORDING})),),
         protocol.MarkTake: (Rule(OPEN, unless=(Code.NO_TAKE,)),),
     },
     SessionKind.EVAL: {

@@ -43,7 +43,12 @@ class Attach(Command, frozen=True, kw_only=True, tag=True):
 
 
 class TakeOver(Command, frozen=True, kw_only=True, tag=True):
-    """Become the driver; the previous one watches from now on."""
+    """Become the driver; the previous one watches from now on.
+
+    `name`: the operator who takes over, for the other consoles; empty: the name that the connection has.
+    """
+
+    name: str = ""
 
 
 class Heartbeat(Command, frozen=True, kw_only=True, tag=True):
@@ -78,10 +83,21 @@ class EndTake(Command, frozen=True, kw_only=True, tag=True):
 
 
 class MarkTake(Command, frozen=True, kw_only=True, tag=True):
-    """Accept or reject take number `take`: the running one, or one already saved in this session."""
+    """Accept or reject take number `take`: the running one, or one already saved in this session.
+
+    `why` and `by` are kept for a saved one.
+    """
 
     take: int
     accepted: bool
+    why: str = ""
+    by: str = ""
+
+
+class MarkMoment(Command, frozen=True, kw_only=True, tag=True):
+    """Mark this moment of take number `take`, which runs."""
+
+    take: int
 
 
 class StartTrial(Command, frozen=True, kw_only=True, tag=True):
@@ -128,7 +144,9 @@ class Release(Command, frozen=True, kw_only=True, tag=True):
 
 
 class Finish(Command, frozen=True, kw_only=True, tag=True):
-    """End the session: save, go to rest, release the devices."""
+    """End the session: save, go to rest, release the devices. `by` is who ends it, by default who started it."""
+
+    by: str = ""
 
 
 class SetPreviews(Command, frozen=True, kw_only=True, tag=True):
@@ -138,10 +156,11 @@ class SetPreviews(Command, frozen=True, kw_only=True, tag=True):
 
 
 class AddNote(Command, frozen=True, kw_only=True, tag=True):
-    """Append a remark to the session."""
+    """Append a remark to the session; with `note`, rewrite the one of that number, counted from 1."""
 
     text: str
     author: str = ""
+    note: int = 0
 
 
 class SetTag(Command, frozen=True, kw_only=True, tag=True):
@@ -160,6 +179,7 @@ AnyCommand = (
     | StartTake
     | EndTake
     | MarkTake
+    | MarkMoment
     | StartTrial
     | EndTrial
     | JudgeTrial

@@ -5,7 +5,7 @@ Texts for people are kept separately. The values match older files, which stored
 
 from __future__ import annotations
 
-from sessions.alarm_source import AlarmSource
+from sessions.alarm_source import Advice, AlarmSource
 from sessions.open_enum import OpenEnum
 
 __all__ = ["STOP_KEYS", "Advice", "AlarmSource", "Step", "StopCause"]
@@ -29,30 +29,6 @@ class StopCause(OpenEnum):
 
 
 STOP_KEYS = frozenset({StopCause.ESC, StopCause.X, StopCause.KEY})
-
-
-class Advice(OpenEnum):
-    """What a person can command about an alarm. Only the console knows which keys that takes."""
-
-    NONE = ""
-    RESUME = "resume"
-    """Follow again when the device is back."""
-    REST = "rest"
-    """Go to rest when it is back."""
-    REST_OR_RELEASE = "rest_or_release"
-    REST_AGAIN = "rest_again"
-    """Go to rest again, or end the session again."""
-    RELEASE_AGAIN = "release_again"
-    FINISH = "finish"
-    REJECT = "reject"
-    """Reject the take, or look closely at the picture."""
-    VOID = "void"
-    """Void the trial, or look closely at the picture."""
-    TRIAL = "trial"
-    """Start the trial again, which lets the policy begin where it wants to."""
-    REST_THEN_TRIAL = "rest_then_trial"
-    KILL_TRAINER = "kill_trainer"
-    """Stop the training again, which kills its trainer."""
 
 
 class Step(OpenEnum):

@@ -5,50 +5,25 @@ Live view, re-attach, replay, crash recovery and the log's documents all use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import msgspec
 
 from services.live import events as ev
+from services.live.alarms import Alarm, Alarms
+from services.live.parts import resumed
 from services.live.phases import Phase
 from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from sessions import upgrade
 from sessions.document import Training
-from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
+from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.times import utc
 
-ALARMS_KEPT = 100
-"""Alarms kept in a session's document; a loose cable raises thousands."""
-LINGER_S = 4.0
-"""How long an alarm stays visible after it was cleared; one that is raised again within this time is counted."""
-OUTAGES = frozenset({AlarmSource.FOLLOWER, AlarmSource.LEADER, AlarmSource.OBSERVATION, AlarmSource.CHECKPOINT})
-"""Sources that fail until they work again: an alarm that is raised again meanwhile says more of the same outage."""
-
 
 @dataclass(frozen=True)
-class Alarm:
-    """Something that needs the operator: what, since when (Unix time), what to do, and which command helps.
-
-    `times` counts how often it was raised in short succession, `lasted` is the longest of those times in seconds, the
-    present one not included. `over` is when it was cleared (Unix time); 0 while it stands. `take` is the take or trial
-    in which it was raised; 0 outside of one.
-    """
-
-    source: AlarmSource
-    text: str
-    since: float
-    answer: str = ""
-    advice: Advice = Advice.NONE
-    times: int = 1
-    lasted: float = 0.0
-    over: float = 0.0
-    take: int = 0
-
-
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Alarms):
     """A session's state, from its events. Counts and marks are derived, never stored twice."""
 
     started: ev.SessionStarted | None = None
@@ -62,6 +37,8 @@ class Snapshot:
     take_since: float = 0.0
     take_accepted: bool = True
     take_frames: int = 0
+    moments: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    """Frames that a person marked, by take: one may be saved while the next runs."""
     unsaved_take: int = 0
     dataset_episodes: int = 0
     dataset_accepted: int = 0
@@ -74,14 +51,14 @@ class Snapshot:
     trials: tuple[Trial, ...] = ()
     held: str = ""
     held_by: StopCause | None = None
-    alarms: tuple[Alarm, ...] = ()
-    past_alarms: tuple[Alarm, ...] = ()
-    """The last cleared alarm of each source. Those over for LINGER_S go when the next alarm is cleared."""
-    alarm_history: tuple[str, ...] = ()
-    alarm_counts: tuple[AlarmCount, ...] = ()
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
+    left: ev.ArmLeft | None = None
     ended: ev.SessionEnded | None = None
+    ended_in: Phase | None = None
+    """The phase in which it ended; None while it runs."""
+    before_resuming: Snapshot | None = None
+    """How a training stood that is being resumed, until its first step comes next."""
     last_seq: int = 0
 
     @property
@@ -110,9 +87,19 @@ class Snapshot:
         return self.ended.status if self.ended else SessionStatus.RUNNING
 
     @property
+    def resuming(self) -> Training | None:
+        """The training that is being resumed, as it stands at that step; None once its first step comes next."""
+        return self.training if self.before_resuming is not None else None
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether this is a training that was stopped in order before its last step."""
+        return self.status is SessionStatus.FINISHED and self.training is not None and self.training.unfinished
+
+    @property
     def end_reason(self) -> str:
-        """Why it ended; empty while it runs."""
-        return self.ended.reason if self.ended else ""
+        """Why it ended, and why it could not go on; empty while it runs."""
+        return self.ended.whole_reason if self.ended else ""
 
     @property
     def ended_at(self) -> float:
@@ -174,12 +161,18 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
     match event:
         case ev.SessionStarted():
             return replace(s, started=event, phase_since=event.at)
-        case ev.BenchConnected() | ev.CalibrationRefused() | ev.CalibrationWritten():
+        case ev.BenchConnected() | ev.ArmLeft() | ev.CalibrationRefused() | ev.CalibrationWritten():
             return _connect(s, event)
         case ev.PhaseChanged():
             return _enter(s, event)
         case (
-            ev.TakeStarted() | ev.TakeEnded() | ev.EpisodeSaved() | ev.TakeLost() | ev.TakeMarked() | ev.EpisodeMarked()
+            ev.TakeStarted()
+            | ev.TakeEnded()
+            | ev.EpisodeSaved()
+            | ev.TakeLost()
+            | ev.TakeMarked()
+            | ev.EpisodeMarked()
+            | ev.MomentMarked()
         ):
             return _take(s, event)
         case ev.DatasetRecovered():
@@ -189,8 +182,8 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
         case ev.Held():
             return replace(s, held=event.why or event.cause, held_by=event.cause)
         case ev.SessionEnded():
-            return replace(s, phase=Phase.ENDED, phase_since=event.at, ended=event, alarms=(), past_alarms=())
-        case ev.TrainingStarted() | ev.TrainingProgressed() | ev.CheckpointSaved():
+            return _end(s, event)
+        case ev.TrainingStarted() | ev.TrainingResumed() | ev.TrainingProgressed() | ev.CheckpointSaved():
             return _train(s, event)
         case ev.TrialStarted() | ev.TrialEnded():
             return _start_or_end_trial(s, event)
@@ -200,13 +193,45 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
             return _remark(s, event)
 
 
-def _connect(s: Snapshot, event: ev.BenchConnected | ev.CalibrationRefused | ev.CalibrationWritten) -> Snapshot:
-    if isinstance(event, ev.BenchConnected):
-        return replace(s, connected=event)
-    return replace(s, calibrations=(*s.calibrations, event))
+def _end(s: Snapshot, event: ev.SessionEnded) -> Snapshot:
+    before = s.before_resuming
+    if before is not None and before.ended is not None:  # not one step was made: it stands as it stood
+        ended = msgspec.structs.replace(before.ended, not_resumed=event.reason or event.status.value)
+        return replace(
+            before, ended=ended, notes=s.notes, tags=s.tags, alarm_history=s.alarm_history, alarm_counts=s.alarm_counts
+        )
+    s = replace(s, phase=Phase.ENDED, ended_in=s.phase, phase_since=event.at, ended=event, before_resuming=None)
+    return replace(s, alarms=(), past_alarms=())
 
 
-TakeEvent = ev.TakeStarted | ev.TakeEnded | ev.EpisodeSaved | ev.TakeLost | ev.TakeMarked | ev.EpisodeMarked
+def _resume(s: Snapshot, event: ev.TrainingResumed) -> Snapshot:
+    """A training that had ended is starting again, at the step of its checkpoint."""
+    if s.training is None or s.ended is None or s.started is None:
+        return s
+    detail = f"resuming at step {event.step:,}"
+    before = replace(s, before_resuming=None)
+    started = msgspec.structs.replace(s.started, pid=0)  # another process now, which a Welcome names
+    training = resumed(s.training, event)
+    s = replace(s, started=started, ended=None, ended_in=None, before_resuming=before, training=training)
+    return replace(s, phase=Phase.STARTING, phase_since=event.at, detail=detail, step=Step.NONE)
+
+
+BenchEvent = ev.BenchConnected | ev.ArmLeft | ev.CalibrationRefused | ev.CalibrationWritten
+
+
+def _connect(s: Snapshot, event: BenchEvent) -> Snapshot:
+    match event:
+        case ev.BenchConnected():
+            return replace(s, connected=event)
+        case ev.ArmLeft():
+            return replace(s, left=event)
+        case _:
+            return replace(s, calibrations=(*s.calibrations, event))
+
+
+TakeEvent = (
+    ev.TakeStarted | ev.TakeEnded | ev.EpisodeSaved | ev.TakeLost | ev.TakeMarked | ev.EpisodeMarked | ev.MomentMarked
+)
 
 
 def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
@@ -225,8 +250,10 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
             return _close_take(s, event)
         case ev.TakeMarked():
             return replace(s, take_accepted=event.accepted) if event.take == s.take else s
+        case ev.MomentMarked():
+            return replace(s, moments={**s.moments, event.take: (*s.moments.get(event.take, ()), event.frame)})
         case ev.EpisodeMarked():
-            marked = tuple(_with_mark(e, accepted=event.accepted) if e.index == event.index else e for e in s.episodes)
+            marked = tuple(_with_mark(e, event) if e.index == event.index else e for e in s.episodes)
             return replace(s, episodes=marked)
 
 
@@ -261,10 +288,18 @@ def _change_trial(s: Snapshot, index: int, **changes: object) -> Snapshot:
     return replace(s, trials=changed)
 
 
-def _train(s: Snapshot, event: ev.TrainingStarted | ev.TrainingProgressed | ev.CheckpointSaved) -> Snapshot:
-    if isinstance(event, ev.TrainingStarted):
-        return replace(s, training=Training(started=event))
+TrainingEvent = ev.TrainingStarted | ev.TrainingResumed | ev.TrainingProgressed | ev.CheckpointSaved
+
+
+def _train(s: Snapshot, event: TrainingEvent) -> Snapshot:
     training = s.training
+    if isinstance(event, ev.TrainingResumed):
+        return _resume(s, event)
+    if isinstance(event, ev.TrainingStarted):
+        if training is None or not training.resumed:
+            return replace(s, training=Training(started=event))
+        first = msgspec.structs.replace(event, at=training.started.at)
+        return replace(s, training=msgspec.structs.replace(training, started=first), before_resuming=None)
     if training is None:
         return s
     if isinstance(event, ev.CheckpointSaved):
@@ -277,23 +312,40 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
     """Events that may come in any phase: alarms, notes and tags."""
     match event:
         case ev.AlarmRaised():
-            return _alarm(s, Alarm(event.source, event.text, event.at, event.answer, event.advice))
+            alarm = Alarm(event.source, event.text, event.at, event.answer, event.advice, camera=event.camera)
+            return s.raised(alarm)
         case ev.CameraAlarmed():
-            attempt, advice = ("trial", Advice.VOID) if _evaluates(s) else ("take", Advice.REJECT)
-            during = f" in {attempt} {event.take}" if event.take else ""
-            text = f"{event.camera}: {event.state}{during}"
-            return _alarm(s, Alarm(AlarmSource(event.camera), text, event.since, advice=advice, take=event.take))
+            return s.raised(_of_camera(s, event))
         case ev.AlarmCleared(source=source) | ev.CameraRecovered(camera=source):
-            return _clear_alarm(s, source, event.at)
+            return s.cleared(source, event.at)
         case ev.NoteAdded():
             note = Note(text=event.text, author=event.author, at_utc=utc(event.at))
             return replace(s, notes=(*s.notes, note))
+        case ev.NoteEdited():
+            edited = (_edited(note, event) if at == event.note else note for at, note in enumerate(s.notes, 1))
+            return replace(s, notes=tuple(edited))
         case ev.TagAdded():
             return s if event.tag in s.tags else replace(s, tags=(*s.tags, event.tag))
         case ev.TagRemoved():
             return replace(s, tags=tuple(t for t in s.tags if t != event.tag))
         case _:
             return s
+
+
+def _of_camera(s: Snapshot, event: ev.CameraAlarmed) -> Alarm:
+    attempt, advice = ("trial", Advice.VOID) if _evaluates(s) else ("take", Advice.REJECT)
+    during = f" in {attempt} {event.take}" if event.take else ""
+    text = f"{event.camera}: {event.state}{during}"
+    return Alarm(
+        AlarmSource(event.camera), text, event.since, advice=advice, take=event.take, camera=event.camera,
+        state=event.state,
+    )  # fmt: skip
+
+
+def _edited(note: Note, edit: ev.NoteEdited) -> Note:
+    return msgspec.structs.replace(
+        note, text=edit.text, edited_utc=utc(edit.at), edited_by=edit.author, edits=note.edits + 1
+    )
 
 
 def _enter(s: Snapshot, event: ev.PhaseChanged) -> Snapshot:
@@ -323,45 +375,11 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
         accepted=event.accepted,
         flags=event.flags,
         retried=event.retried,
+        moments=s.moments.get(event.take, ()),
     )
     s = _change_trial(s, event.take, episode_index=event.index)
     return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode))
 
 
-def _counted(counts: tuple[AlarmCount, ...], alarm: Alarm) -> tuple[AlarmCount, ...]:
-    if not any(count.text == alarm.text for count in counts):
-        return (*counts, AlarmCount(text=alarm.text, first=alarm.since))[-ALARMS_KEPT:]
-    return tuple(
-        msgspec.structs.replace(count, times=count.times + 1) if count.text == alarm.text else count for count in counts
-    )
-
-
-def _alarm(s: Snapshot, alarm: Alarm) -> Snapshot:
-    s = replace(s, alarm_counts=_counted(s.alarm_counts, alarm))
-    before = next((a for a in (*s.alarms, *s.past_alarms) if a.source == alarm.source), None)
-    if before is not None and not before.over:  # the same alarm with another text
-        since = min(before.since, alarm.since) if alarm.source in OUTAGES else alarm.since
-        alarm = replace(alarm, since=since, times=before.times, lasted=before.lasted)
-    elif before is not None and alarm.since - before.over < LINGER_S:
-        alarm = replace(alarm, times=before.times + 1, lasted=before.lasted)
-    others, past = _without(s.alarms, alarm.source), _without(s.past_alarms, alarm.source)
-    history = (*s.alarm_history, alarm.text)[-ALARMS_KEPT:]
-    return replace(s, alarms=(*others, alarm), past_alarms=past, alarm_history=history)
-
-
-def _clear_alarm(s: Snapshot, source: str, at: float) -> Snapshot:
-    cleared = next((a for a in s.alarms if a.source == source), None)
-    if cleared is None:
-        return s
-    lasted = max(cleared.lasted, at - cleared.since)
-    recent = tuple(a for a in _without(s.past_alarms, source) if at - a.over < LINGER_S)
-    past = (*recent, replace(cleared, lasted=lasted, over=at))
-    return replace(s, alarms=_without(s.alarms, source), past_alarms=past)
-
-
-def _without(alarms: tuple[Alarm, ...], source: str) -> tuple[Alarm, ...]:
-    return tuple(a for a in alarms if a.source != source)
-
-
-def _with_mark(episode: Episode, *, accepted: bool) -> Episode:
-    return msgspec.structs.replace(episode, accepted=accepted)
+def _with_mark(episode: Episode, mark: ev.EpisodeMarked) -> Episode:
+    return msgspec.structs.replace(episode, accepted=mark.accepted, why=mark.why, marked_by=mark.by)

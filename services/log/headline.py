@@ -10,7 +10,8 @@ from pathlib import Path
 
 from services.checkpoints.checkpoint import label
 from services.text import clean
-from services.units import duration
+from services.units import duration, value
+from sessions import upgrade
 from sessions.document import Session, Training
 from sessions.models import AlarmCount, SessionKind, SessionStatus, Verdict
 from sessions.requests import TrainRequest
@@ -32,7 +33,7 @@ class Headline:
 def headline(session: Session, zone: tzinfo | None = None) -> Headline:
     """The session's headline; times in `zone`, by default the machine's."""
     return Headline(
-        when=local(session.started_utc, zone),
+        when=began(session, zone),
         kind=session.kind.value,
         what=subject(session),
         counts=counts(session),
@@ -97,15 +98,21 @@ def training_counts(training: Training) -> list[str]:
     return words + ([f"{number} checkpoint{'' if number == 1 else 's'}"] if number else [])
 
 
-def steps_made(training: Training) -> str:
+def steps_made(training: Training, of: str = " of ") -> str:
     """`20,000 steps`, `3,210 of 20,000 steps`."""
     steps = training.started.steps
-    return f"{training.step:,}{f' of {steps:,}' if training.step < steps else ''} steps"
+    return f"{training.step:,}{f'{of}{steps:,}' if training.step < steps else ''} steps"
 
 
 def loss_of(training: Training) -> str:
-    """`loss 0.006`; empty before the first log point."""
-    return "" if training.loss is None else f"loss {training.loss:.3g}"
+    """`loss 0.00600`; empty before the first log point."""
+    return "" if training.loss is None else f"loss {figure(training, training.loss)}"
+
+
+def figure(training: Training, number: float) -> str:
+    """A figure of a training with three digits; of an imported one as it was written down."""
+    written = training.started.recorded is not None and 1e-4 <= abs(number) < 1e5
+    return f"{number:g}" if written else value(number)
 
 
 def verdict_counts(number: dict[Verdict, int]) -> str:
@@ -133,6 +140,15 @@ def bounds(successes: int, judged: int) -> str:
 
 # -- when ---------------------------------------------------------------------------------------------
 
+NOT_RECORDED = "not recorded"
+"""What an imported session says where a fact is missing."""
+
+
+def began(session: Session, zone: tzinfo | None = None) -> str:
+    """When it began, `2026-02-17 14:20`; of an imported session perhaps the day alone, or that it is not recorded."""
+    at = session.started_utc
+    return (local(at, zone) if "T" in at else at) or NOT_RECORDED
+
 
 def local(utc: str, zone: tzinfo | None = None) -> str:
     """`2026-02-17 14:20` in `zone`, by default the machine's; text that is not a time is returned as it is."""
@@ -156,17 +172,50 @@ def alarm_counts(session: Session) -> tuple[AlarmCount, ...]:
     return session.alarm_counts or tuple(AlarmCount(text=each, first=0.0, times=times) for each, times in counted)
 
 
-def _duration(session: Session) -> str:
+def camera_alarms(session: Session) -> Iterable[tuple[str, str]]:
+    """(camera, text) of its alarms about cameras; from older files also (other word, text) of other alarms."""
+    for count in alarm_counts(session):
+        camera = upgrade.alarmed_camera(count.text) if count.camera is None else count.camera
+        if camera:
+            yield camera, count.text
+
+
+def seconds(session: Session) -> float:
+    """How long the session took, without pauses; 0 while it runs, and where that is not known."""
+    if session.ended and session.ended.took_s:
+        return session.ended.took_s
     try:
         began, ended = map(datetime.fromisoformat, (session.started_utc, session.ended_utc or ""))
     except ValueError:
-        return ""
-    return duration((ended - began).total_seconds())
+        return 0.0
+    return max(0.0, (ended - began).total_seconds() - (session.training.paused_s if session.training else 0.0))
+
+
+def _duration(session: Session) -> str:
+    took = seconds(session)
+    return duration(took) if took or (session.ended_utc and not session.started.imported) else ""
+
+
+def outcome(session: Session) -> str:
+    """`finished by tg`, `stopped by tg at step 3210 of 20000, checkpoint saved`, `crashed: the worker vanished`.
+
+    The reason alone where it says the status already.
+    """
+    word, reason = session.status.value, clean(session.end_reason)
+    if session.cut_short and reason:
+        return reason
+    return reason if reason.startswith(word) else f"{word}: {reason}" if reason else word
 
 
 def _marks(session: Session) -> Iterable[str]:
+    if session.started.imported:
+        yield "imported"
     if session.status is not SessionStatus.FINISHED:
         yield session.status.value
+    if session.training is not None and session.training.resumed:
+        yield "resumed"
+    if session.trained_on is not None:
+        yield f"on {clean(session.trained_on.place)}"
     if session.training is not None and session.training.started.excluded_cameras:
         yield clean(f"without {', '.join(session.training.started.excluded_cameras)}")
     if session.alarms:

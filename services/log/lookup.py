@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from services.folders import SESSION_ID, DataFolder, RunFolder
+from services.folders import DEMO, SESSION_ID, DataFolder, RunFolder
 from services.log import logbook
-from services.log.logbook import LogbookProblem
+from services.log.problem import LogbookProblem
 from services.refusal import Refusal
 from services.text import clean
 from sessions.document import Session
@@ -49,7 +50,7 @@ def choose(wanted: str, ids: Collection[str], where: str) -> str:
     Raises Refusal if there is none, or more than one.
     """
     if not ids:
-        raise Refusal(f"no sessions yet in {where}; `lab-console` opens the console to start one")
+        raise Refusal(f"{nothing_in(where)}; `lab-console` opens the console to start one")
     if wanted == LAST:
         return max(ids)
     matching = sorted((i for i in ids if i == wanted or (wanted and i.startswith(wanted))), reverse=True)
@@ -59,6 +60,13 @@ def choose(wanted: str, ids: Collection[str], where: str) -> str:
         raise Refusal(f"no session of {where} begins with '{clean(wanted)}'; `lab-console sessions` lists them")
     named = ", ".join(matching[:MOST_NAMED]) + (", ..." if len(matching) > MOST_NAMED else "")
     raise Refusal(f"'{clean(wanted)}' fits {len(matching)} sessions ({named}): give more of the id")
+
+
+def nothing_in(where: str) -> str:
+    """That there are no sessions in the data folder `where`, and the command that lists the demo's, if it has some."""
+    demo = DataFolder(Path(where) / DEMO)
+    elsewhere = f"; the demo's are in {demo.root}: `lab-console --data-dir {demo.root} sessions`" if _runs(demo) else ""
+    return f"no sessions yet in {where}{elsewhere}"
 
 
 def _runs(folder: DataFolder) -> list[str]:

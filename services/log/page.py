@@ -12,14 +12,20 @@ from datetime import tzinfo
 
 from services.bench import calibration
 from services.checkpoints.checkpoint import label
-from services.log.headline import alarm_counts, clock, headline, local, policy_of, rate
+from services.live.metrics import EVAL_LOSS
+from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of, rate
+from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, step_seconds
+from services.log.remark_rows import remarks
+from services.log.resumed_rows import resumed_rows
 from services.log.sections import Interval, Page, Row, Section, Symbol, Value, quiet, row, section, text
+from services.log.trial_rows import VERDICTS, trials
 from services.text import clean
 from services.tone import Tone
-from services.units import number, plural, size, value
+from services.units import dimensions, number, plural, size, value
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
-from sessions.models import AlarmCount, Episode, SessionKind, SessionStatus, Trial, Verdict
+from sessions.left_out import ABOUT_BEST, LeftOut, Why, explained
+from sessions.models import Episode, SessionKind, SessionStatus, Verdict
 from sessions.requests import BenchRequest, EvalRequest, TrainRequest
 from sessions.times import utc
 from sessions.trials import place
@@ -34,7 +40,7 @@ FILES_SHOWN = 20
 
 def page(session: Session, zone: tzinfo | None = None) -> Page:
     """Everything that the log knows of a session; times in `zone`, by default the machine's."""
-    sections = [_session(session, zone), *_work(session, zone), _remarks(session, zone), _made_with(session)]
+    sections = [_session(session, zone), *_work(session, zone), remarks(session, zone), _made_with(session)]
     return Page(clean(session.id), state(session), tuple(section for section in sections if section.rows))
 
 
@@ -47,17 +53,9 @@ _STATES = {
 
 
 def state(session: Session) -> Value:
-    """The session's status, and why it ended."""
-    tone, mark = _STATES[session.status]
-    reason = f": {session.end_reason}" if session.end_reason else ""
-    return text(f"{session.status.value}{reason}", tone, mark, strong=True)
-
-
-_VERDICTS = {
-    Verdict.SUCCESS: (Tone.SUCCESS, Symbol.YES),
-    Verdict.FAILURE: (Tone.DANGER, Symbol.NO),
-    Verdict.VOID: (Tone.QUIET, Symbol.VOID),
-}
+    """The session's status, and why it ended; a training that was stopped before its last step is not `finished`."""
+    tone, mark = _STATES[SessionStatus.ABORTED if session.cut_short else session.status]
+    return text(outcome(session), tone, mark, strong=True)
 
 
 # -- every page ----------------------------------------------------------------------------------------
@@ -66,15 +64,27 @@ _VERDICTS = {
 def _session(session: Session, zone: tzinfo | None) -> Section:
     """Kind, time, operator and place, then the rows of its kind."""
     head = headline(session, zone)
+    imported = session.started.imported
+    key = session.started.import_key
     rows = [
         row("kind", head.kind),
+        row("imported", f"from {imported}" if imported else "", quiet(f"there {key}" if key else "")),
         row("started", head.when + (f", took {head.duration}" if head.duration else "")),
-        row("operator", session.operator or "not told"),
-        row("bench", f"{session.bench} on {session.host}") if session.bench else row("host", session.host),
+        row("operator", session.operator or (NOT_RECORDED if imported else "not told")),
+        row("bench", f"{session.bench} on {session.host}") if session.bench else row("host", *_host(session)),
         row("calibration", *_calibration(session)),
-        *map(_changed_calibration, session.calibrations),
+        *(_changed_calibration(event, session) for event in session.calibrations),
     ]
-    return section("session", [*rows, *_rows_of_kind(session), *_repairs(session)])
+    return section("session", [*rows, *_rows_of_kind(session, zone), *_repairs(session)])
+
+
+def _host(session: Session) -> list[Value]:
+    """The machine; of a training elsewhere the target, what ssh calls it, and who followed it."""
+    target = session.trained_on
+    if target is None:
+        return [text(session.host)]
+    followed = quiet(f"followed from {session.started.host}" if target.followed else "")
+    return [text(session.host), text(target.host), followed]
 
 
 def _calibration(session: Session) -> list[str]:
@@ -83,19 +93,20 @@ def _calibration(session: Session) -> list[str]:
     return [f"{arm} {fingerprint[:FINGERPRINT]}" for arm, fingerprint in fingerprints.items()]
 
 
-def _changed_calibration(event: CalibrationRefused | CalibrationWritten) -> Row:
+def _changed_calibration(event: CalibrationRefused | CalibrationWritten, session: Session) -> Row:
+    """What was written, or the joints that do not fit: that they do not is why the session ended, and stands above."""
     if isinstance(event, CalibrationWritten):
         return row("calibration", calibration.done(event))
-    differences = map(quiet, calibration.differences(event))
-    return row("calibration", text(calibration.problem(event), Tone.WARNING, Symbol.WARNING), *differences)
+    why = [text(calibration.problem(event), Tone.WARNING, Symbol.WARNING)] if session.ended is None else []
+    return row("calibration", *why, *map(quiet, calibration.differences(event)))
 
 
-def _rows_of_kind(session: Session) -> list[Row]:
+def _rows_of_kind(session: Session, zone: tzinfo | None) -> list[Row]:
     match session.kind:
         case SessionKind.RECORD:
             return _recording_rows(session)
         case SessionKind.TRAIN:
-            return _training_rows(session)
+            return _training_rows(session, zone)
         case SessionKind.EVAL:
             return _evaluation_rows(session)
         case SessionKind.BENCH:
@@ -108,30 +119,13 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
         case SessionKind.RECORD:
             return [section("episodes", map(_episode, session.episodes), table=True)]
         case SessionKind.TRAIN if session.training is not None:
-            return [section("checkpoints", (_checkpoint(c, zone) for c in session.training.checkpoints), table=True)]
+            best = session.training.best
+            rows = (_checkpoint(c, zone, best=c is best) for c in session.training.checkpoints)
+            return [section("checkpoints", rows, table=True)]
         case SessionKind.EVAL:
-            return [section("trials", _trials(session), table=True)]
+            return [section("trials", trials(session), table=True)]
         case _:
             return []
-
-
-def _remarks(session: Session, zone: tzinfo | None) -> Section:
-    """Tags, alarms and notes."""
-    rows = [row("tags", *(f"#{tag}" for tag in session.tags))]
-    rows += [_alarm(count, zone) for count in alarm_counts(session)]
-    for note in session.notes:
-        when = clean(note.at_utc).replace("T", " ").rstrip("Z")
-        rows.append(row("notes", note.text, quiet(f"{note.author or 'unsigned'}, {when} UTC")))
-    return section("remarks", rows if session.notes else [*rows, row("notes", quiet("none"))])
-
-
-def _alarm(count: AlarmCount, zone: tzinfo | None) -> Row:
-    """An alarm's text, how often it was raised and when first, as far as that is known."""
-    when = f"at {clock(count.first, zone)}" if count.first else ""
-    often = f"{count.times} times" if count.times > 1 else ""
-    return row(
-        "alarms", text(count.text, Tone.WARNING, Symbol.WARNING), quiet(", first ".join(filter(None, (often, when))))
-    )
 
 
 def _made_with(session: Session) -> Section:
@@ -194,29 +188,36 @@ def _flagged(session: Session) -> list[Row]:
     for episode in session.episodes:
         if episode.flags:
             trial = session.kind is SessionKind.EVAL
-            name = f"trial {place(session.trials, episode.take)}" if trial else f"episode {episode.index}"
+            take = f"take {episode.take:02}" if episode.take else f"episode {episode.index}"
+            name = f"trial {place(session.trials, episode.take)}" if trial else take
             rows.append(row("flagged", text(f"{name}: {', '.join(episode.flags)}", Tone.WARNING, Symbol.WARNING)))
     return rows
 
 
 def _episode(episode: Episode) -> Row:
-    """An episode by its number in the dataset, with its length."""
+    """An episode by its take, as the strip has it, with its length and its number in the dataset."""
     tone, mark = (Tone.SUCCESS, Symbol.YES) if episode.accepted else (Tone.DANGER, Symbol.NO)
     if episode.accepted and episode.flags:
         tone, mark = Tone.WARNING, Symbol.WARNING
     retried = ", ".join(f"{arm} {count}" for arm, count in episode.retried.items())
+    by = f" by {episode.marked_by}" if episode.marked_by else ""
+    word = "accepted" if episode.accepted else "rejected"
+    marked = f"{word}{by}{f': {episode.why}' if episode.why else ''}" if by or episode.why else ""
     return row(
-        str(episode.index),
+        f"take {episode.take:02}" if episode.take else f"episode {episode.index}",
         text("", tone, mark, strong=True),
         quiet(f"{number(round(episode.seconds, 1))} s"),
         quiet(f"retried: {retried}" if retried else ""),
+        text(f"marked at {episode.moment_times}" if episode.moments else "", Tone.ACCENT),
+        text(marked),
+        quiet(f"episode {episode.index}" if episode.take else ""),
     )
 
 
 # -- a training --------------------------------------------------------------------------------------
 
 
-def _training_rows(session: Session) -> list[Row]:
+def _training_rows(session: Session, zone: tzinfo | None) -> list[Row]:
     training = session.training
     rows = [
         row("policy", *_policy(session)),
@@ -225,10 +226,18 @@ def _training_rows(session: Session) -> list[Row]:
     ]
     request = session.request
     settings = [row("set", key) for key in (request.settings if isinstance(request, TrainRequest) else ())]
+    resize = request.resize if isinstance(request, TrainRequest) else None
+    settings += [row("pictures", f"resized to {dimensions(*resize)}, here and wherever it is loaded")] if resize else []
     if training is None:
         made = f"none of {session.target:,} was made" if session.target else "none was made"
         return [*rows, row("steps", made), *settings]
-    rows += [*_training_data(training), *_progress(training), *settings, row("output", training.started.output_dir)]
+    rows += [
+        *_training_data(training),
+        *_progress(training),
+        *resumed_rows(training, zone),
+        *settings,
+        row("output", training.started.output_dir),
+    ]
     return rows if training.checkpoints else [*rows, row("checkpoints", quiet("none"))]
 
 
@@ -250,39 +259,60 @@ def _training_data(training: Training) -> list[Row]:
     left_out = f", {total - used} left out" if used < total else ""
     frames = f"{facts.frames:,} frames" if facts.frames else ""
     without = ", ".join(facts.excluded_cameras)
+    learnt = f"{used} of {plural(total, 'episode')}{left_out}"
+    if facts.recorded is not None and not used:
+        learnt = f"of {plural(total, 'episode')}, which of them is {NOT_RECORDED}" if total else NOT_RECORDED
     return [
-        row("learnt from", f"{used} of {plural(total, 'episode')}{left_out}", frames),
+        row("learnt from", learnt, frames),
         *(row("learnt from", text(note, Tone.WARNING)) for note in facts.notes),
+        *(row("left out", text(explained(group), _tone_of(group))) for group in facts.left_out),
         row(
             "cameras",
-            ", ".join(facts.cameras) or "none",
-            text(f"without {without}" if without else "", Tone.WARNING),
+            ", ".join(facts.cameras) or (NOT_RECORDED if facts.recorded else "none"),
+            text(f"without {without}{decoded(facts)}" if without else "", Tone.WARNING),
         ),
     ]
+
+
+def _tone_of(group: LeftOut) -> Tone:
+    return Tone.PLAIN if group.why is Why.HELD_OUT else Tone.WARNING
 
 
 def _progress(training: Training) -> list[Row]:
     metrics, facts = training.metrics, training.started
     total = f" of {facts.steps:,}" if training.step < facts.steps else ""
-    epochs, samples = f"{training.epochs:.1f} epochs", f"{training.samples:,} samples"
-    rows = [row("steps", f"{training.step:,}{total}", epochs, samples, f"batch size {facts.batch_size}")]
+    epochs = f"{training.epochs:.1f} epochs" if training.epochs or not facts.recorded else ""
+    samples = f"{training.samples:,} samples" if training.samples or not facts.recorded else ""
+    batch = f"batch size {facts.batch_size or NOT_RECORDED}"
+    if facts.processes > 1:
+        batch += f" in each of {facts.processes} processes"
+    rows = [row("steps", f"{training.step:,}{total}", epochs, samples, batch)]
     if training.loss is not None:
         more = (("lr", "learning rate"), ("grad_norm", "gradient norm"))
-        words = [f"{name} {value(metrics[key])}" for key, name in more if key in metrics]
-        rows.append(row("loss", text(value(training.loss), strong=True), *words))
+        words = [f"{name} {figure(training, metrics[key])}" for key, name in more if key in metrics]
+        rows.append(row("loss", text(figure(training, training.loss), strong=True), *words))
+    if (measured := metrics.get(EVAL_LOSS)) is not None:
+        rows.append(row("held out", text(f"loss {value(measured)}", strong=True), quiet(ABOUT_BEST)))
     update, data = metrics.get("update_s"), metrics.get("dataloading_s")
+    if facts.recorded is not None:
+        took = (step_seconds(training), quiet(parts_of_a_step(training)))
+        return [*rows, row("step time", *took), *recorded_rows(training)]
     if update is not None and data is not None:
         split = f"{value(update)} update + {value(data)} data, mean at the last log point"
         rows.append(row("step time", f"{value(update + data)} s", quiet(split)))
     return rows
 
 
-def _checkpoint(checkpoint: CheckpointSaved, zone: tzinfo | None) -> Row:
-    """A checkpoint by its folder, with its size, when it was saved, how long saving took, and its loss."""
+def _checkpoint(checkpoint: CheckpointSaved, zone: tzinfo | None, *, best: bool) -> Row:
+    """A checkpoint by its folder, with its size, when it was saved, how long saving took, and its losses."""
     loss = f"loss {value(checkpoint.loss)}" if checkpoint.loss is not None else ""
-    took = quiet(f"{checkpoint.seconds:.1f} s")
-    folder = clean(checkpoint.path).rstrip("/").rpartition("/")[2]
-    return Row(folder, (text(size(checkpoint.bytes)), quiet(local(utc(checkpoint.at), zone)), took, text(loss)))
+    took = quiet(f"{checkpoint.seconds:.1f} s" if checkpoint.seconds else "")
+    when = quiet(local(utc(checkpoint.at), zone) if checkpoint.at else "")
+    folder = clean(checkpoint.path).rstrip("/").rpartition("/")[2] or f"{checkpoint.step:06}"
+    held_out = text(f"held out {value(checkpoint.eval_loss)}" if checkpoint.eval_loss is not None else "")
+    mark = text("best", Tone.SUCCESS, Symbol.YES, strong=True) if best else text("")
+    bytes_ = text(size(checkpoint.bytes) if checkpoint.bytes else "size not recorded")
+    return Row(folder, (bytes_, when, took, text(loss), held_out, mark))
 
 
 # -- an evaluation -----------------------------------------------------------------------------------
@@ -324,7 +354,7 @@ def _tally(session: Session) -> list[Row]:
     success, failure = session.count(Verdict.SUCCESS), session.count(Verdict.FAILURE)
     judged = success + failure
     target = f" of {session.target}" if session.target else ""
-    counts = [text(f"{session.count(verdict)} {verdict.value}", *_VERDICTS[verdict]) for verdict in Verdict]
+    counts = [text(f"{session.count(verdict)} {verdict.value}", *VERDICTS[verdict]) for verdict in Verdict]
     unjudged = sum(trial.verdict is None for trial in session.trials)
     if unjudged:
         counts.append(text(f"{unjudged} without a verdict", Tone.WARNING))
@@ -355,30 +385,3 @@ def _motion(session: Session) -> list[Row]:
 def _unique(texts: Iterable[str]) -> list[str]:
     """Each text once, without empty ones."""
     return [each for each in dict.fromkeys(texts) if each]
-
-
-def _trials(session: Session) -> list[Row]:
-    """Every attempt; with policy and condition if they differ between trials."""
-    policies = len({trial.checkpoint for trial in session.trials}) > 1
-    conditions = len({trial.condition for trial in session.trials}) > 1
-    return [
-        _trial(
-            trial,
-            place(session.trials, trial.index),
-            label(trial.checkpoint) if policies and trial.checkpoint else "",
-            trial.condition if conditions else "",
-        )
-        for trial in session.trials
-    ]
-
-
-def _trial(trial: Trial, number: int, policy: str, condition: str) -> Row:
-    """A trial by its number among those that count, as on the screen during the session; columns may be empty."""
-    tone, mark = _VERDICTS[trial.verdict] if trial.verdict else (Tone.WARNING, Symbol.OPEN)
-    episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved"
-    columns = [
-        text("", tone, mark, strong=True), text(f"{trial.seconds:.1f} s"), quiet(trial.ended_by), quiet(episode),
-        text(policy), text(condition),
-        text(", ".join(words for words in (trial.failure_mode, trial.why) if words)),
-    ]  # fmt: skip
-    return Row(str(number), tuple(columns))

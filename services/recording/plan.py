@@ -15,7 +15,7 @@ from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import RecordRequest
 from services.recording.resuming import check_resumable
-from services.refusal import MOST_SEED, Refusal, check_number
+from services.refusal import MOST_SEED, Checks, Refusal, check_number
 
 DATASET_KEYS = ("rgb_encoder", "encoder_threads", "encoder_queue_maxsize")
 """Keys of LeRobot's DatasetRecordConfig (configs/dataset.py) that `--set dataset.*` may set."""
@@ -36,14 +36,18 @@ def plan(
     seed: int | None = None,
     lockstep: bool = False,
     settings: dict[str, Any] | None = None,
+    checks: Checks | None = None,
 ) -> RecordRequest:
-    """A checked request; arguments that are None take the profile's values. Raises Refusal with the reason."""
+    """A checked request; arguments that are None take the profile's values. Raises Refusal with the reason.
+
+    `checks` that collect let a form know everything that would be refused; the request is then only looked at.
+    """
     defaults = profile.recording
     request = RecordRequest(
         data_dir=str(folder.root),
         profile=profile,
         dataset=dataset.strip(),
-        task=_task_text(profile, task),
+        task=profile.task_text(task),
         operator=operator,
         episodes=defaults.episodes if episodes is None else episodes,
         episode_seconds=defaults.episode_seconds if episode_seconds is None else episode_seconds,
@@ -54,35 +58,49 @@ def plan(
         lockstep=lockstep,
         settings=settings or {},
     )
-    _check(folder, request)
+    _check(folder, request, checks or Checks())
     return request
 
 
-def _task_text(profile: Profile, task: str) -> str:
-    """The instruction for the dataset: the text of the task of that name, else `task` itself."""
-    named = {t.name: t.text for t in profile.tasks}
-    return named.get(task.strip(), task.strip())
+def _check(folder: DataFolder, request: RecordRequest, checks: Checks) -> None:
+    named = checks.run("dataset", _check_name, folder, request.dataset)
+    checks.run("fps", check_number, "fps", request.fps, 1, FASTEST_HZ)
+    checks.run("episodes", check_number, "episodes", request.episodes, 1)
+    checks.run("episode_seconds", check_number, "episode seconds", request.episode_seconds, 2 / max(request.fps, 1))
+    checks.run("reset_seconds", check_number, "reset seconds", request.reset_seconds, 0)
+    checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
+    checks.run("settings", _check_settings, request)
+    checks.run("task", _check_task, request.task)
+    checks.run("", _check_bench, request)
+    if named:
+        checks.run("dataset", _check_dataset, folder, request)
 
 
-def _check(folder: DataFolder, request: RecordRequest) -> None:
+def _check_name(folder: DataFolder, name: str) -> bool:
+    """Whether a dataset of this name can be written. Raises Refusal if it cannot."""
     try:
         check_path(folder.root)
-        check_dataset_name(request.dataset)
+        check_dataset_name(name)
     except ValueError as error:
         raise Refusal(str(error)) from error
-    check_number("fps", request.fps, 1, FASTEST_HZ)
-    check_number("episodes", request.episodes, 1)
-    check_number("episode seconds", request.episode_seconds, 2 / request.fps)
-    check_number("reset seconds", request.reset_seconds, 0)
-    check_number("seed", request.seed or 0, 0, MOST_SEED)
+    return True
+
+
+def _check_settings(request: RecordRequest) -> None:
     unknown = set(request.settings) - set(DATASET_KEYS)
     if unknown:
         raise Refusal(
             f"--set dataset.{sorted(unknown)[0]}: the console sets that itself or has no use for it; "
             f"it takes {', '.join(f'dataset.{key}' for key in DATASET_KEYS)}"
         )
-    if not request.task:
+
+
+def _check_task(task: str) -> None:
+    if not task:
         raise Refusal("a task is needed: the instruction text that goes into the dataset with every frame")
+
+
+def _check_bench(request: RecordRequest) -> None:
     if not request.profile.teleop:
         raise Refusal(f"bench {request.profile.name} has no [teleop]: recording needs a leader to follow")
     if request.lockstep and not request.profile.simulated:
@@ -90,7 +108,6 @@ def _check(folder: DataFolder, request: RecordRequest) -> None:
     if request.lockstep and request.profile.emulated:
         bench = request.profile.name
         raise Refusal(f"LeRobot's drivers run in real time: leave --lockstep out at bench {bench}, or take sim")
-    _check_dataset(folder, request)
 
 
 def _check_dataset(folder: DataFolder, request: RecordRequest) -> None:
@@ -104,8 +121,8 @@ def _check_dataset(folder: DataFolder, request: RecordRequest) -> None:
     check_resumable(summary, request.profile, request.fps)
     if summary.episodes and not request.resume:
         raise Refusal(
-            f"dataset {request.dataset} exists with {summary.episodes} episodes; "
-            "resume it (--resume) or choose another name"
+            f"dataset {request.dataset} exists with {summary.episodes} episodes: "
+            "append to it (--resume) or choose another name"
         )
 
 
@@ -118,6 +135,11 @@ def begin(folder: DataFolder, request: RecordRequest) -> RunFolder:
 def start_or_end_take(link: Link) -> Answered | None:
     """Align, start the next take, or end the running one, whichever applies now; None if none does."""
     return send(link, intents.take(link.snapshot))
+
+
+def mark_moment(link: Link) -> Answered | None:
+    """Mark this moment of the running take; None if none runs."""
+    return send(link, intents.moment(link.snapshot))
 
 
 def toggle_mark(link: Link) -> Answered | None:

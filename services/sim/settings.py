@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from services.near import did_you_mean
+
 type Strategy = Literal["roll", "nudge"]
 type FaultKind = Literal["black", "frozen", "slow", "stuck", "raise"]
 
@@ -89,4 +91,5 @@ def decode(table: Mapping[str, Any]) -> SimSettings:
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         where = path.rstrip("`").lstrip(".") or "the table"
-        raise SettingsProblem(f"sim: {where}: {reason[:1].lower()}{reason[1:]}") from error
+        near = did_you_mean(reason.partition("field `")[2].rstrip("`"), SimSettings.__struct_fields__)
+        raise SettingsProblem(f"sim: {where}: {reason[:1].lower()}{reason[1:]}{near}") from error

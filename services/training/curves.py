@@ -5,24 +5,28 @@ Values that cannot be drawn (NaN, infinity, and on a log axis 0 and less) are ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isfinite
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated
+from threading import Lock
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+from services.training.curve_lines import LinePoint, decode, more, more_names
+from services.training.resumptions import Resumption, parts
 
 Column = NDArray[np.float64]
 
 CHUNK = 8 * 1024 * 1024
 """Bytes of metrics.jsonl decoded at a time; far more than a line."""
-HORIZON = 10.0
-"""The most points that the smoothed loss averages over, by default."""
+HORIZON, HORIZONS = 10.0, 40.0
+"""By default the smoothed loss averages over a part of the whole curve (1 / HORIZONS), and HORIZON points at least."""
+ROUND: tuple[int, ...] = tuple(factor * 10**power for power in range(7) for factor in (1, 2, 5))
+"""The numbers of steps that the loss can be smoothed over."""
 EARLY = 5.0
 """Early on the mean covers a fifth (1 / EARLY) of the points so far: a loss falls fastest at first, and a mean lags."""
 
@@ -43,34 +47,19 @@ class Metric(StrEnum):
 
 
 LOGGED = tuple(metric for metric in Metric if metric is not Metric.SMOOTHED)
-
-
-class _Point(msgspec.Struct):
-    """One line of metrics.jsonl, as services.live.metrics writes it; a policy's own metrics are not read."""
-
-    step: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-    at: float = 0.0
-    loss: float | None = None
-    lr: float | None = None
-    grad_norm: float | None = None
-    update_s: float | None = None
-    dataloading_s: float | None = None
-    samples_per_s: float | None = None
-    gpu_mem_gb: float | None = None
-    samples: float | None = None
-    epochs: float | None = None
-    nonfinite: dict[str, str] = {}
+COMMON = frozenset(metric.value for metric in Metric)
 
 
 _values = attrgetter(*(metric.value for metric in LOGGED))
-_decoder = msgspec.json.Decoder(_Point)
+MOST_MORE = 100
+"""Metrics of a run beyond LeRobot's own that are read: their names come from outside."""
 
 
 @dataclass(frozen=True)
 class CurveMark:
     """Successive points that cannot be drawn: `what` is NaN or infinite; `first` and `last` are their steps."""
 
-    metric: Metric
+    metric: str
     what: str
     first: int
     last: int
@@ -83,7 +72,7 @@ class Reading:
 
     step: int
     at: float
-    values: dict[Metric, float]
+    values: dict[str, float]
 
 
 class Curves:
@@ -94,7 +83,8 @@ class Curves:
 
     def __init__(self, path: Path, *, horizon: float = HORIZON) -> None:
         self.path = path
-        self._gain = 2.0 / (max(1.0, horizon) + 1.0)
+        self._horizon = max(1.0, horizon)
+        self._writing = Lock()
         self._begin()
         self.version = 0
 
@@ -103,9 +93,11 @@ class Curves:
         self._count = 0
         self._steps: NDArray[np.int64] = np.empty(256, dtype=np.int64)
         self._at: Column = np.empty(256)
-        self._columns: dict[Metric, Column] = {metric: np.empty(256) for metric in Metric}
-        self._marks: dict[Metric, list[CurveMark]] = {}
+        self._columns: dict[str, Column] = {metric.value: np.empty(256) for metric in Metric}
+        self._marks: dict[str, list[CurveMark]] = {}
         self._mean, self._seen = float("nan"), 0
+        self._held_out: dict[int, float] = {}
+        self._resumed: list[Resumption] = []
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -113,27 +105,55 @@ class Curves:
         """Read what was appended since the last call; returns the number of new points.
 
         An incomplete last line is left for the next call. A damaged line, or one whose step is not after the last
-        one, is left out. A file that was truncated is read from its start. Raises OSError.
+        one, is left out. Where the run was resumed, the points of steps that it made again are cut. A file that was
+        truncated is read from its start. Raises OSError.
         """
-        before = self._count
+        with self._writing:
+            return self._read()
+
+    def _read(self) -> int:
+        new = 0
         try:
             with self.path.open("rb") as file:
                 if file.seek(0, 2) < self._offset:
                     self._begin()
-                    before, self.version = 0, self.version + 1
+                    self.version += 1
                 file.seek(self._offset)
                 while data := file.read(CHUNK):
                     whole = data.rfind(b"\n") + 1
                     if not whole:
                         break
-                    self._append(list(self._after(_points(data[:whole]))))
+                    for part in parts(decode(data[:whole])):
+                        if part[0].resumed:
+                            self._cut(part[0].step, part[0].at)
+                        new += self.take([point for point in part if not point.resumed])
                     self._offset += whole
                     file.seek(self._offset)
         except FileNotFoundError:
             return 0
-        return self._count - before
+        return new
 
-    def _after(self, points: Sequence[_Point]) -> Iterator[_Point]:
+    def _cut(self, step: int, at: float) -> None:
+        """Cut the points after `step`, which are made again. What was read before keeps its arrays."""
+        keep = int(np.searchsorted(self.steps, step, side="right"))
+        reached = int(self._steps[self._count - 1]) if self._count else step
+        self._resumed.append(Resumption(step, max(step, reached), at))
+        self._held_out = {measured: loss for measured, loss in self._held_out.items() if measured <= step}
+        self._marks = {metric: _until(marks, self.steps, step) for metric, marks in self._marks.items()}
+        self._steps, self._at = self._steps.copy(), self._at.copy()
+        self._columns = {metric: column.copy() for metric, column in self._columns.items()}
+        self._count, self._mean, self._seen = keep, float("nan"), 0
+        self._smooth(0, keep)
+        self.version += 1
+
+    def take(self, points: Sequence[LinePoint]) -> int:
+        """Append points, without those whose step is not after the last one; returns how many are new."""
+        new = list(self._after([point for point in points if not point.measured]))
+        self._append(new)
+        self._measure([point for point in points if point.measured])
+        return len(new)
+
+    def _after(self, points: Sequence[LinePoint]) -> Iterator[LinePoint]:
         """The points whose steps increase, as a plot's x must."""
         last = int(self._steps[self._count - 1]) if self._count else -1
         for point in points:
@@ -141,7 +161,7 @@ class Curves:
                 last = point.step
                 yield point
 
-    def _append(self, points: Sequence[_Point]) -> None:
+    def _append(self, points: Sequence[LinePoint]) -> None:
         if not points:
             return
         start, end = self._count, self._count + len(points)
@@ -152,10 +172,47 @@ class Curves:
         values[~np.isfinite(values)] = np.nan
         for number, metric in enumerate(LOGGED):
             self._columns[metric][start:end] = values[:, number]
+        self._add(more_names(points))
+        for name in self.more:
+            self._columns[name][start:end] = more(points, name)
         self._smooth(start, end)
         self._mark(points)
         self._count = end  # last: concurrent readers see only whole points
         self.version += 1
+
+    def _add(self, names: Iterable[str]) -> None:
+        """Columns for metrics that no point had before, as many as there is room for."""
+        for name in sorted(set(names) - self._columns.keys())[: MOST_MORE - len(self.more)]:
+            self._columns[name] = np.full(len(self._steps), np.nan)
+
+    def extend(self, steps: Column, at: Column, columns: Mapping[str, Column]) -> None:
+        """Append whole columns of points that come from elsewhere: many at once, NaN where a value is missing.
+
+        Those whose steps are not after all before them are left out.
+        """
+        newest = float(self._steps[self._count - 1]) if self._count else -1.0
+        reached = np.maximum.accumulate(np.concatenate(([newest], steps)))[:-1]
+        kept = steps > reached
+        count = int(kept.sum())
+        if not count:
+            return
+        start, end = self._count, self._count + count
+        self._make_room(end)
+        self._steps[start:end], self._at[start:end] = steps[kept], at[kept]
+        self._add(columns)
+        for metric in (*LOGGED, *self.more):
+            column = columns.get(metric)
+            self._columns[metric][start:end] = np.nan if column is None else column[kept]
+        self._smooth(start, end)
+        self._count = end
+        self.version += 1
+
+    def _measure(self, points: Sequence[LinePoint]) -> None:
+        """Note losses of the held-out episodes; one that is not finite cannot be drawn."""
+        new = {point.step: point.eval_loss for point in points if point.eval_loss is not None}
+        if new:
+            self._held_out = self._held_out | new
+            self.version += 1
 
     def _make_room(self, wanted: int) -> None:
         size = len(self._steps)
@@ -169,27 +226,46 @@ class Curves:
 
     def _smooth(self, start: int, end: int) -> None:
         """Continue the exponential mean; it follows the first points closely."""
-        smoothed = []
+        smoothed, least = [], 2.0 / (self._horizon + 1.0)
         for value in self._columns[Metric.LOSS][start:end].tolist():
             if isfinite(value):
                 self._seen += 1
-                gain = max(self._gain, 2.0 / (self._seen / EARLY + 1.0)) if self._seen > EARLY else 1.0
+                gain = max(least, 2.0 / (self._seen / EARLY + 1.0)) if self._seen > EARLY else 1.0
                 self._mean = value if self._seen == 1 else self._mean + gain * (value - self._mean)
                 smoothed.append(self._mean)
             else:
                 smoothed.append(float("nan"))
         self._columns[Metric.SMOOTHED][start:end] = smoothed
 
-    def _mark(self, points: Sequence[_Point]) -> None:
+    def smooth(self, steps: float) -> None:
+        """Smooth the loss anew over this many steps. A pass over all points: in a thread."""
+        with self._writing:
+            self._horizon = max(1.0, steps / self.interval)
+            self._mean, self._seen = float("nan"), 0
+            self._smooth(0, self._count)
+            self.version += 1
+
+    @property
+    def interval(self) -> float:
+        """Mean number of steps between two points; 1 while there are fewer than two."""
+        count = self._count
+        return float(self._steps[count - 1] - self._steps[0]) / (count - 1) if count > 1 else 1.0
+
+    @property
+    def smoothed_over(self) -> float:
+        """The number of steps that the smoothed loss averages over."""
+        return self._horizon * self.interval
+
+    def _mark(self, points: Sequence[LinePoint]) -> None:
         """Remember what cannot be drawn; successive points of the same kind are one mark."""
         steps_before = int(self._steps[self._count - 1]) if self._count else -1
         for point in points:
             for name, what in point.nonfinite.items():
-                if name in LOGGED:
-                    self._remember(Metric(name), "NaN" if what == "nan" else "infinite", point.step, steps_before)
+                if name in self._columns:
+                    self._remember(name, "NaN" if what == "nan" else "infinite", point.step, steps_before)
             steps_before = point.step
 
-    def _remember(self, metric: Metric, what: str, step: int, before: int) -> None:
+    def _remember(self, metric: str, what: str, step: int, before: int) -> None:
         marks = self._marks.setdefault(metric, [])
         if marks and marks[-1].what == what and marks[-1].last == before:
             marks[-1] = replace(marks[-1], last=step, count=marks[-1].count + 1)
@@ -206,19 +282,55 @@ class Curves:
         """The step of each point, increasing; a view."""
         return self._steps[: self._count]
 
-    def column(self, metric: Metric) -> Column:
-        """One value per point, NaN if it cannot be drawn; a view."""
-        return self._columns[metric][: self._count]
+    @property
+    def times(self) -> Column:
+        """The Unix time of each point, 0 if unknown; a view."""
+        return self._at[: self._count]
 
-    def marks(self, metric: Metric) -> tuple[CurveMark, ...]:
+    @property
+    def more(self) -> tuple[str, ...]:
+        """The names of the metrics beyond those of Metric, as the policy or the console logged them."""
+        return tuple(name for name in list(self._columns) if name not in COMMON)
+
+    def column(self, metric: str) -> Column:
+        """One value per point, NaN if it cannot be drawn or was not logged; a view."""
+        found, count = self._columns.get(metric), self._count
+        return np.full(count, np.nan) if found is None else found[:count]
+
+    @property
+    def held_out(self) -> tuple[NDArray[np.int64], Column]:
+        """The steps at which the held-out episodes' loss was measured, increasing, and that loss; (measurements,)."""
+        found = sorted(self._held_out.items())
+        return np.array([step for step, _ in found], np.int64), np.array([loss for _, loss in found], np.float64)
+
+    def held_out_at(self, step: float) -> float | None:
+        """The newest loss of the held-out episodes at or before this step; None before the first."""
+        found = [at for at in self._held_out if at <= step]
+        return self._held_out[max(found)] if found else None
+
+    @property
+    def resumed(self) -> tuple[Resumption, ...]:
+        """Where the run was resumed, in the order in which that happened."""
+        return tuple(self._resumed)
+
+    def marks(self, metric: str) -> tuple[CurveMark, ...]:
         """A metric's values that are not finite, in the order of their steps."""
         return tuple(self._marks.get(metric, ()))
 
-    def pace(self, points: int = 50) -> float:
-        """Seconds per step over the last `points`, including everything between steps; 0 if unknown."""
+    def index_at(self, step: float) -> int | None:
+        """The index of the last point at or before this step, or else of the first; None without points."""
         count = self._count
-        first = max(0, count - 1 - points)
-        if count < 2:
+        return max(0, int(np.searchsorted(self._steps[:count], step, side="right")) - 1) if count else None
+
+    def pace(self, points: int = 50) -> float:
+        """Seconds per step over the last `points`, including everything between steps; 0 if unknown.
+
+        Of a run that was resumed only since then: nothing was trained before.
+        """
+        count = self._count
+        since = self._resumed[-1].step if self._resumed else -1
+        first = max(0, count - 1 - points, int(np.searchsorted(self.steps, since, side="right")))
+        if count - first < 2:
             return 0.0
         steps = int(self._steps[count - 1] - self._steps[first])
         return max(0.0, float(self._at[count - 1] - self._at[first]) / steps)
@@ -229,46 +341,28 @@ class Curves:
         if not -count <= index < count:
             return None
         index %= count
-        values = {metric: float(column[index]) for metric, column in self._columns.items()}
+        values = {metric: float(column[index]) for metric, column in list(self._columns.items())}
         drawn = {metric: value for metric, value in values.items() if isfinite(value)}
         return Reading(int(self._steps[index]), float(self._at[index]), drawn)
 
 
-def _points(data: bytes) -> list[_Point]:
-    """The points of whole lines, decoded in bulk, or line by line if one of them is damaged."""
-    try:
-        return _decoder.decode_lines(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return list(_good(data))
+def rounder(steps: float, by: int) -> int:
+    """The next round number of steps above (`by` 1) or below (-1) the present smoothing."""
+    if by > 0:
+        return next((each for each in ROUND if each > steps * 1.01), ROUND[-1])
+    return next((each for each in reversed(ROUND) if each < steps * 0.99), ROUND[0])
 
 
-def _good(data: bytes) -> Iterator[_Point]:
-    for line in data.splitlines():
-        try:
-            yield _decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
+def _until(marks: Sequence[CurveMark], steps: NDArray[np.int64], step: int) -> list[CurveMark]:
+    """The marks as they were at this step."""
+    kept = [mark for mark in marks if mark.first <= step]
+    if kept and kept[-1].last > step:
+        inside = steps[(steps >= kept[-1].first) & (steps <= step)]
+        kept[-1] = replace(kept[-1], last=int(inside[-1]), count=len(inside))
+    return kept
 
 
 def _grown[Kind: np.generic](array: NDArray[Kind], size: int) -> NDArray[Kind]:
     bigger = np.empty(size, dtype=array.dtype)
     bigger[: len(array)] = array
     return bigger
-
-
-# -- downsampling -----------------------------------------------------------------------------------
-
-
-def downsample(x: NDArray[np.generic], y: Column, columns: int) -> NDArray[np.int64]:
-    """Indices of the points to draw on `columns` columns, two per column, keeping every peak (MinMaxLTTB).
-
-    `x` increases; both are finite and of the same length.
-    """
-    wanted = max(4, 2 * columns)
-    if len(x) <= wanted:
-        return np.arange(len(x))
-    from tsdownsample import MinMaxLTTBDownsampler
-
-    steps, values = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(y)
-    downsampler = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
-    return np.asarray(downsampler.downsample(steps, values, n_out=wanted), dtype=np.int64)

@@ -6,14 +6,16 @@ import difflib
 import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 
 import msgspec
 
 from services.checkpoints import checkpoint as checkpoints
+from services.checkpoints import hub
 from services.datasets.cameras import UnknownCamera, find_cameras
 from services.datasets.matching import EVERY_EPISODE_COUNTS, why_doubtful
-from services.datasets.names import check_dataset_name, check_path
+from services.datasets.names import LONGEST_NAME, called, check_dataset_name, check_path
 from services.datasets.summary import DatasetSummary, summarize
 from services.folders import DataFolder, RunFolder
 from services.live import protocol
@@ -21,37 +23,22 @@ from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import TrainRequest, read_request
 from services.live.running import live_runs
-from services.refusal import Refusal, check_number
+from services.refusal import Checks, Refusal, check_number
 from services.training import policies
+from services.training import resize as resizing
 from services.training.camera_fit import check_cameras
+from services.training.dataset_fit import check_actions, check_statistics
+from services.training.episode_plan import Typed, check_share, measure_every, plan_episodes
+from services.training.owned import check_owner
 from services.units import plural
 
 LONGEST_LOG, LONGEST_SAVE = 200, 20_000
 """The most steps between two log points, and between two checkpoints: LeRobot's defaults."""
+BATCH = 8
+"""Frames in a batch: LeRobot's default."""
 
 _KEY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-_OURS = {
-    "dataset.repo_id": "use --dataset",
-    "dataset.root": "use --dataset",
-    "dataset.episodes": "the accepted episodes are used; accept and reject them instead",
-    "output_dir": "use --name",
-    "policy": "use --policy",
-    "policy.type": "use --policy",
-    "policy.path": "use --policy",
-    "policy.pretrained_path": "use --policy",
-    "policy.input_features": "use --exclude-cameras",
-    "policy.output_features": "they follow from the dataset",
-    "steps": "use --steps",
-    "batch_size": "use --batch-size",
-    "log_freq": "use --log-freq",
-    "save_freq": "use --save-freq",
-    "save_checkpoint": "every training keeps its checkpoints",
-    "resume": "start a new one from a checkpoint with --policy PATH",
-    "config_path": "give its keys with --set",
-    "checkpoint_path": "start a new one from a checkpoint with --policy PATH",
-}
-"""Keys of LeRobot's TrainPipelineConfig that the console sets itself, and what to do instead."""
 
 
 def plan(
@@ -60,41 +47,92 @@ def plan(
     dataset: str,
     policy: str,
     steps: int,
-    batch_size: int = 8,
+    batch_size: int = BATCH,
+    processes: int = 1,
+    push: str = "",
     log_freq: int | None = None,
     save_freq: int | None = None,
     exclude_cameras: Sequence[str] = (),
+    resize: str = "",
+    exclude_episodes: str = "",
+    because: str = "",
+    exclude_tags: Sequence[str] = (),
+    leave_out_flagged: bool = False,
+    held_out: float = 0.0,
+    held_out_every: int | None = None,
     settings: Sequence[str] = (),
     operator: str = "",
     name: str = "",
     plugins: Collection[str] = (),
     shared: bool = False,
+    checks: Checks | None = None,
 ) -> TrainRequest:
     """A checked request. Raises Refusal with the reason.
 
     If `log_freq` and `save_freq` are None, about a hundred points are logged and five checkpoints saved, and never
-    fewer than with LeRobot's defaults. `plugins` are what a pretrained policy may run besides LeRobot's own code.
+    fewer than with LeRobot's defaults. `resize` is WIDTHxHEIGHT, empty for none. `exclude_episodes` are numbers and
+    ranges (`11,26,49-52`), and `because` says why; the loss of the share `held_out` of the others is measured every
+    `held_out_every` steps, or at each checkpoint.
+    `plugins` are what a pretrained policy may run besides LeRobot's own code.
+    `checks` that collect let a form know everything that would be refused; the request is then only looked at.
     """
-    summary = _dataset(folder, dataset.strip())
-    _check_numbers(steps=steps, batch_size=batch_size, log_freq=log_freq, save_freq=save_freq)
-    chosen, short = _policy(folder, policy.strip(), plugins)
-    left_out = _cameras_left_out(summary, exclude_cameras)
-    check_cameras(chosen, policies.known(), summary.features, left_out)
+    checks = checks or Checks()
+    summary = checks.run("dataset", _dataset, folder, dataset.strip())
+    _check_numbers(
+        checks, steps=steps, batch_size=batch_size, processes=processes, log_freq=log_freq, save_freq=save_freq
+    )
+    chosen, short = checks.run("policy", _policy, folder, policy.strip(), plugins) or ("", "")
+    left_out = checks.run("exclude_cameras", _cameras_left_out, summary, exclude_cameras) if summary else None
+    if summary and left_out is not None:
+        checks.run("exclude_cameras", check_cameras, chosen, policies.known(), summary.features, left_out)
+        checks.run("dataset", check_statistics, summary, left_out)
+    size = checks.run("resize", _resize, short, resize, summary)
+    default = default_name(short, summary.root.name if summary else "")
+    saves = default_save_freq(steps) if save_freq is None else save_freq
+    share = checks.run("held_out", check_share, held_out) or 0.0
+    measures = checks.run("held_out_every", measure_every, share, held_out_every, saves or steps) or 0
+    typed = Typed(exclude_episodes, because, exclude_tags, leave_out_flagged, share, left_out or ())
+    wanted = plan_episodes(checks, folder, summary, typed)
     return TrainRequest(
         data_dir=str(folder.root),
         dataset=dataset.strip(),
         policy=chosen,
-        name=_name(folder, name.strip(), f"{short}_{summary.root.name}"),
+        name=checks.run("name", _name, folder, name.strip(), default) or "",
         steps=steps,
         batch_size=batch_size,
-        log_freq=min(LONGEST_LOG, max(1, steps // 100)) if log_freq is None else log_freq,
-        save_freq=min(LONGEST_SAVE, max(1, steps // 5)) if save_freq is None else save_freq,
-        exclude_cameras=left_out,
-        settings=tuple(_setting(text) for text in settings),
+        processes=processes,
+        push=checks.run("push", _push, push.strip()) or "",
+        log_freq=default_log_freq(steps) if log_freq is None else log_freq,
+        save_freq=saves,
+        exclude_cameras=left_out or (),
+        resize=size,
+        exclude_episodes=wanted.by_hand,
+        because=wanted.because,
+        exclude_tags=wanted.tags,
+        tagged_sessions=wanted.tagged,
+        leave_out_flagged=wanted.flagged,
+        held_out=share,
+        held_out_every=measures,
+        settings=checks.run("settings", _settings, settings) or (),
         operator=operator,
         plugins=tuple(plugins),
         shared=shared,
     )
+
+
+def default_log_freq(steps: int) -> int:
+    """Steps between two points of the curves: about a hundred points, and never fewer than with LeRobot's default."""
+    return min(LONGEST_LOG, max(1, steps // 100))
+
+
+def default_save_freq(steps: int) -> int:
+    """Steps between two checkpoints: five of them, and never fewer than with LeRobot's default."""
+    return min(LONGEST_SAVE, max(1, steps // 5))
+
+
+def default_name(policy: str, dataset: str) -> str:
+    """A run's name, before a number makes it unique: `act_pick_place`."""
+    return f"{policy}_{dataset}"[:88]
 
 
 def episodes_used(summary: DatasetSummary) -> str:
@@ -114,9 +152,9 @@ def begin(folder: DataFolder, request: TrainRequest) -> RunFolder:
     return launch(folder, request)
 
 
-def stop(link: Link) -> Answered:
-    """Ask the training to save a checkpoint after its current step and then end."""
-    return link.send(protocol.Finish())
+def stop(link: Link, by: str = "") -> Answered:
+    """Ask the training to save a checkpoint after its current step and then end. `by` is who stops it."""
+    return link.send(protocol.Finish(by=by))
 
 
 # -- checks -----------------------------------------------------------------------------------------
@@ -130,7 +168,8 @@ def _dataset(folder: DataFolder, name: str) -> DatasetSummary:
         raise Refusal(str(error)) from error
     summary = summarize(folder.datasets / name, name)
     if not summary.root.is_dir():
-        raise Refusal(f"there is no dataset {name} in {folder.datasets}; `lab-console record` makes one")
+        other = f", `lab-console fetch {name} --from hub` copies one of the Hub" if "/" in name else ""
+        raise Refusal(f"there is no dataset {name} in {folder.datasets}; `lab-console record` makes one{other}")
     if summary.problem:
         raise Refusal(f"dataset {name} cannot be trained on: {summary.problem}")
     if summary.doubtful:
@@ -139,14 +178,21 @@ def _dataset(folder: DataFolder, name: str) -> DatasetSummary:
         raise Refusal(f"dataset {name} holds no episode yet: record some first")
     if not summary.accepted:
         raise Refusal(f"none of the {summary.episodes} episodes of dataset {name} is accepted: accept some first")
+    check_actions(summary)
     return summary
 
 
-def _check_numbers(**numbers: int | None) -> None:
+def _push(repo_id: str) -> str:
+    if repo_id and not hub.is_id(repo_id):
+        raise Refusal(f"--push {repo_id}: write OWNER/NAME, the repository of the Hub that gets the policy")
+    return repo_id
+
+
+def _check_numbers(checks: Checks, **numbers: int | None) -> None:
     least = {"save_freq": 0}  # 0: a checkpoint at the end only
     for name, value in numbers.items():
         if value is not None:
-            check_number(name.replace("_", " "), value, least.get(name, 1))
+            checks.run(name, check_number, name.replace("_", " "), value, least.get(name, 1))
 
 
 def _policy(folder: DataFolder, policy: str, plugins: Collection[str]) -> tuple[str, str]:
@@ -157,9 +203,9 @@ def _policy(folder: DataFolder, policy: str, plugins: Collection[str]) -> tuple[
     if policy in types:
         _check_installed(policy)
         return policy, policy
-    path = Path(policy).expanduser()
+    path = checkpoints.home(policy)
     for candidate in (path, folder.root / policy):
-        if candidate.exists():
+        if checkpoints.exists(candidate):
             return _pretrained(candidate, plugins)
     if path.is_absolute() or policy.startswith(".") or policy.count("/") > 1:
         raise Refusal(f"there is no pretrained policy at {policy}")
@@ -186,21 +232,25 @@ def _pretrained(path: Path, plugins: Collection[str]) -> tuple[str, str]:
 
 def _name(folder: DataFolder, name: str, default: str) -> str:
     """`name`, which must be free, or if it is empty, the default made unique."""
-    taken = _names_taken(folder)
+    taken = names_taken(folder)
     if name:
         if not _NAME.fullmatch(name):
-            raise Refusal(f"{name!r} cannot name a training: use letters, digits, dot, dash and underscore")
+            strange = next((c for c in name if not re.match(r"[A-Za-z0-9._-]", c)), "")
+            why = f"the name contains {called(strange)}" if strange else "the name begins with a sign, or is too long"
+            raise Refusal(f"{why}: use letters, digits, dot, dash and underscore, {LONGEST_NAME} at most")
         if name in taken:
             raise Refusal(f"a training {name} exists: choose another name")
         return name
-    number, free = 1, default[:88]
-    while free in taken:
-        number += 1
-        free = f"{default[:88]}-{number}"
-    return free
+    return free_name(default, taken)
 
 
-def _names_taken(folder: DataFolder) -> set[str]:
+def free_name(name: str, taken: Collection[str]) -> str:
+    """`name`, or with a number that makes it another than those that are `taken`."""
+    numbered = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(free for free in numbered if free not in taken)
+
+
+def names_taken(folder: DataFolder) -> set[str]:
     """Names of training folders, and of running trainings, whose folders may not exist yet."""
     names = {p.name for p in folder.trainings.glob("*")}
     for run in live_runs(folder):
@@ -221,16 +271,24 @@ def _cameras_left_out(summary: DatasetSummary, cameras: Sequence[str]) -> tuple[
     return chosen
 
 
+def _resize(policy: str, text: str, summary: DatasetSummary | None) -> tuple[int, int] | None:
+    """The size that pictures are brought to. Raises Refusal if there are none, or the policy takes no other size."""
+    size = resizing.parse(text)
+    resizing.check(policy, size)
+    if size and summary and not summary.cameras:
+        raise Refusal(f"dataset {summary.name} has no pictures to resize: leave the resize out")
+    return size
+
+
+def _settings(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_setting(text) for text in texts)
+
+
 def _setting(text: str) -> str:
     """`KEY=VALUE`, with a well-formed key that the console does not set itself."""
     key, equals, value = text.strip().lstrip("-").partition("=")
     key = key.strip()
     if not equals or not _KEY.fullmatch(key):
         raise Refusal(f"--set {text!r}: write KEY=VALUE with a key of LeRobot's training configuration")
-    ours = next((o for o in _OURS if key == o or (o != "policy" and key.startswith(f"{o}."))), "")
-    instead = _OURS.get(ours)
-    if key.split(".")[0] in ("job", "reward_model"):
-        instead = "this console trains policies on this machine only"
-    if instead is not None:
-        raise Refusal(f"--set {key}: the console sets that itself ({instead})")
+    check_owner(key)
     return f"{key}={value.strip()}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 _REGISTERED = re.compile(r"""^@PreTrainedConfig\.register_subclass\(\s*["']([\w-]+)["']""", re.MULTILINE)
 _REQUIRED = re.compile(r"""require_package\(\s*["']([\w.-]+)["']\s*,\s*extra=["']([\w-]+)["']""")
+_SIZES = re.compile(r"^    (chunk_size|horizon|n_action_steps): int = ([\d_]+)\b", re.MULTILINE)
 ONLY_SOMETIMES = ("peft",)
 """Packages that a policy needs for a way of training that is not chosen by its type (LoRA)."""
 PLUGIN = "lerobot_policy_"
@@ -62,3 +63,17 @@ def _configurations() -> list[Path]:
     spec = util.find_spec("lerobot")
     folders = spec.submodule_search_locations if spec is not None else None
     return sorted(p for folder in folders or () for p in Path(folder, "policies").glob("*/configuration_*.py"))
+
+
+@cache
+def chunk(policy: str) -> tuple[int, int]:
+    """(actions predicted at once, actions of them carried out) by a policy type's defaults; 0 if it names none.
+
+    Read from the fields of its configuration (LeRobot: policies/*/configuration_*.py).
+    """
+    for path in _configurations():
+        text = path.read_text("utf-8")
+        if policy in _REGISTERED.findall(text):
+            sizes = {name: int(number.replace("_", "")) for name, number in _SIZES.findall(text)}
+            return sizes.get("chunk_size", sizes.get("horizon", 0)), sizes.get("n_action_steps", 0)
+    return 0, 0

@@ -45,7 +45,9 @@ def body(context: Context, request: RecordRequest) -> End:
     def check(robot: Robot) -> None:
         from services.workers.arm.features import dataset_features
         from services.workers.dataset.create import refuse_unfit
+        from services.workers.recording.open_takes import encoder_of
 
+        encoder_of(request.profile.recording, request.settings).config()
         refuse_unfit(root, request.fps, robot.robot_type, dataset_features(robot))
 
     def fits(devices: Devices) -> None:

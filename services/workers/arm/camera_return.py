@@ -53,7 +53,7 @@ class CameraReturn:
         text = "; ".join(f"{name}: no pictures ({why})" for name, why in whys.items())
         answers = [self._searches[name].answer(why) for name, why in whys.items()]
         answer = next((a for a in (START_AGAIN, PLUG_IN) if a in answers), "")
-        return CameraTrouble(text, lasting=True, answer=answer)
+        return CameraTrouble(text, camera=next(iter(whys), ""), lasting=True, answer=answer)
 
     def search(self, name: str, why: str) -> None:
         """The camera stopped for good: off the robot, and open it again once it is back."""

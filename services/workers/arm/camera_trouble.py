@@ -25,7 +25,7 @@ _FOR_GOOD = ("read thread is not running", "is not connected", "not connected")
 
 
 class CameraTrouble(DeviceProblem):
-    """A connected camera does not deliver; `answer` says what to do.
+    """A connected camera does not deliver; `answer` says what to do. Of several, `camera` is the first one.
 
     `lasting`: it never will again by itself, and has to be opened anew.
     """

@@ -60,9 +60,9 @@ class ArmCommands:
                 self._context.release()
                 if self._context.arm.mode is Mode.LOST:
                     raise Refused(self._context.detail, Code.TROUBLE)
-            case protocol.Finish():
+            case protocol.Finish(by=by):
                 self._context.debounce.check_after_stop()
-                self._context.finish(SessionStatus.FINISHED, "finished by the operator")
+                self._context.finish(SessionStatus.FINISHED, f"finished by {by or 'the operator'}")
             case protocol.AddNote() | protocol.SetTag():
                 self._context.emit(remark(command), then=reply.accept)
                 return False

@@ -19,7 +19,7 @@ from services.workers.arm.monitor import Monitor
 from services.workers.arm.motion import Pose
 from services.workers.arm.motors import TorqueProblem
 from services.workers.arm.readings import Readings
-from services.workers.arm.torque_watch import HOLD_ANSWER, TorqueWatch
+from services.workers.arm.torque_watch import TorqueWatch
 from services.workers.arm.wires import Wires
 from services.workers.process.context import Context
 from sessions.models import EndedBy, SessionStatus
@@ -61,6 +61,7 @@ class ArmContext:
         """Number of the take or trial whose start is pending, else 0."""
         self.releasing = False
         self._unwatched = False
+        self._stopped_by: StopCause | None = None
         self._rest_alarmed = False
         self._strategy = strategy
 
@@ -154,7 +155,7 @@ class ArmContext:
         Without torque nothing is held: `hold_again` is for a person to ask. `why` says it for people where the cause
         is not enough.
         """
-        self.waiting = 0
+        self.waiting, self._stopped_by = 0, cause
         if not self.arm.has_torque:
             return
         self.releasing = False
@@ -216,12 +217,18 @@ class ArmContext:
         if self.phase in self._strategy.needs_driver and not ends:
             self.stop(StopCause.DRIVER_GONE)
 
+    @property
+    def why_asked_to_end(self) -> str:
+        """Where SIGTERM comes from: of a shell verb, which stops the arm first, or from elsewhere."""
+        return "ended by Ctrl-C" if self._stopped_by is StopCause.INTERRUPT else "asked to end (SIGTERM)"
+
     def finish(self, status: SessionStatus, reason: str) -> None:
         """End the session in order: hold, save, rest, disconnect."""
         self.waiting = 0
         if self.arm.mode is not Mode.HOLD:
             self.hold()  # where it has torque
-        self._strategy.on_stop(reason, EndedBy.ENDED)
+        in_order = status is SessionStatus.FINISHED
+        self._strategy.on_stop(reason, EndedBy.ENDED if in_order else EndedBy.STOPPED)
         self.ending, self.end_reason = status, reason
         self.enter(Phase.HELD if self._stop_enters_held else self.phase, "ending the session")
 
@@ -254,7 +261,7 @@ class ArmContext:
             move(measured)
         except TorqueProblem as problem:
             if self.arm.mode is Mode.LOST:
-                self.torque.tell(str(problem), HOLD_ANSWER)
+                self.torque.tell(str(problem), Advice.SUPPORT_THEN_STOP)
                 self._lose_torque(str(problem))
             raise
         self.torque.holds()
@@ -281,7 +288,7 @@ class ArmContext:
         try:
             self.guard.call("follower", self.arm.cut_torque, but=TorqueProblem)
         except TorqueProblem as problem:
-            self.torque.tell(str(problem), advice=Advice.RELEASE_AGAIN)
+            self.torque.tell(str(problem), Advice.RELEASE_AGAIN)
             if self.arm.mode is Mode.LOST:
                 self._lose_torque(str(problem))
             else:

@@ -101,11 +101,14 @@ class ControlLoop:
     @property
     def may_cut_torque(self) -> bool:
         """Whether the arm is at rest or already limp, so that cutting torque does not drop it."""
-        arm, motion = self.context.arm, self.context.profile.motion
-        if arm.mode is Mode.LIMP:
-            return True
-        off, _ = distance(self.context.pose, motion.rest, but=motion.gripper)
-        return arm.at_rest and bool(self.context.pose) and off <= REST_WITHIN
+        arm = self.context.arm
+        return arm.mode is Mode.LIMP or (arm.at_rest and self.near_rest)
+
+    @property
+    def near_rest(self) -> bool:
+        """Whether the arm was last measured at its rest pose, wherever it was told to go."""
+        pose, motion = self.context.pose, self.context.profile.motion
+        return bool(pose and motion.rest) and distance(pose, motion.rest, but=motion.gripper)[0] <= REST_WITHIN
 
     # --- one period -------------------------------------------------------------------------------
 
@@ -127,7 +130,7 @@ class ControlLoop:
         if mailbox.terminate:
             mailbox.terminate = False
             if self.context.ending is None:
-                self.context.finish(SessionStatus.ABORTED, "asked to end (SIGTERM)")
+                self.context.finish(SessionStatus.ABORTED, self.context.why_asked_to_end)
         self.context.try_pending_start()
         if self.context.lockstep and self._paused:
             self._report()

@@ -1,4 +1,4 @@
-"""Rejects commands that come too soon after a stop, and starts from a burst of buffered keys."""
+"""Rejects commands that come too soon: after a stop, out of a burst of buffered keys, from a key that bounces."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ AFTER_STOP_S = 1.0
 """Commands that move the arm are refused this soon after a stop: the key may have been pressed together with Esc."""
 BURST_S = 0.5
 """A start is refused this soon after the last accepted key."""
+BOUNCE_S = 0.5
+"""A take is not ended this soon after it began: its key bounced, or was pressed twice."""
 
 
 class Debounce:
@@ -37,3 +39,8 @@ class Debounce:
         """Raises Refused within BURST_S of another key."""
         if not self._lockstep and time.monotonic() - self._key_at < BURST_S:
             raise Refused("that came too soon after the last key: press again", Code.TOO_SOON)
+
+    def check_bounce(self, began: float) -> None:
+        """Raises Refused within BOUNCE_S of `began`, in monotonic time. A stop ends a take at any time."""
+        if not self._lockstep and time.monotonic() - began < BOUNCE_S:
+            raise Refused("it began a moment ago: press again to end it", Code.TOO_SOON)

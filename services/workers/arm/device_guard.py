@@ -121,7 +121,10 @@ class DeviceGuard:
         if not named and not text.startswith(source):
             text = f"{source}: {text}"
         answer = error.answer if isinstance(error, CameraTrouble | Unplugged) else ""
-        alarm = ev.AlarmRaised(source=AlarmSource(source), text=text, answer=answer, advice=self._recovery)
+        camera = error.camera if isinstance(error, CameraTrouble) else ""
+        alarm = ev.AlarmRaised(
+            source=AlarmSource(source), text=text, answer=answer, advice=self._recovery, camera=camera
+        )
         self._journal.emit(alarm)
         if known is None:
             self._failed(source, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import logging
 import os
@@ -25,6 +26,7 @@ from services.bench.device_locks import DeviceLocks
 from services.bench.profiles import Profile
 from services.bench.usb_cameras import USB_2, camera_file, slow_port
 from services.error_text import message
+from services.near import did_you_mean
 from services.workers.arm.calibration import fingerprints
 from services.workers.arm.calibration_check import CalibrationProblem, Wishes, unreadable_file
 from services.workers.arm.camera_trouble import check_plugged_in
@@ -124,19 +126,7 @@ def connect(
     calibration that does not fit. Torque is enabled last: a failure leaves it as it was found. Raises DeviceProblem if
     the robot or the leader cannot be used.
     """
-    _load_plugins()
-    robot, absent = _build_robot(profile, [] if arm_only else camera_places(profile.robot))
-    check_robot(robot)
-    _check_rest(robot, profile)
-    teleop = _build_leader(profile) if leader and not arm_only and profile.teleop else None
-    if teleop is not None:
-        _check_match(robot, teleop)
-    if check is not None and not absent:
-        check(robot)
-    leave_torque_alone(robot)
-    swapped = SwapCheck(profile, robot, teleop)
-    for device in (robot, teleop):
-        check_before_configuring(device, swapped)
+    robot, teleop, absent = _build(profile, arm_only=arm_only, leader=leader, check=check)
     cameras = Cameras(robot)
     slow: list[str] = []
     connected = _connect_cameras(cameras, absent, slow, progress)
@@ -159,6 +149,26 @@ def connect(
         raise DeviceProblem(f"{problem}{as_it_is}") from problem
     ports = [str(getattr(bus, "port", "")) for device in (robot, teleop) for bus in buses_of(device).values()]
     return Devices(robot, teleop, absent, shared_ports(ports), locks, slow_cameras=tuple(slow))
+
+
+def _build(
+    profile: Profile, *, arm_only: bool, leader: bool, check: Callable[[Robot], None] | None
+) -> tuple[Robot, Teleoperator | None, dict[str, str]]:
+    """Robot, leader and absent cameras, after everything that can be refused before they are connected."""
+    _load_plugins()
+    robot, absent = _build_robot(profile, [] if arm_only else camera_places(profile.robot))
+    check_robot(robot)
+    _check_rest(robot, profile)
+    teleop = _build_leader(profile) if leader and not arm_only and profile.teleop else None
+    if teleop is not None:
+        _check_match(robot, teleop)
+    if check is not None and not absent:
+        check(robot)
+    leave_torque_alone(robot)
+    swapped = SwapCheck(profile, robot, teleop)
+    for device in (robot, teleop):
+        check_before_configuring(device, swapped)
+    return robot, teleop, absent
 
 
 def _build_robot(profile: Profile, wanted: list[CameraPlace]) -> tuple[Robot, dict[str, str]]:
@@ -198,12 +208,14 @@ def _decode(base: Any, table: Mapping[str, Any], device: str, where: str) -> Any
     kind = str(table.get("type", ""))
     _register(base, kind)
     if kind not in base.get_known_choices():
-        known = ", ".join(sorted(base.get_known_choices()))
-        raise DeviceProblem(f"{device}: {where}.type: LeRobot knows no {kind!r}; it knows {known}")
+        kinds = ", ".join(sorted(base.get_known_choices()))
+        raise DeviceProblem(f"{device}: {where}.type: LeRobot knows no {kind!r}; it knows {kinds}")
     try:
         return draccus.decode(base, dict(table))
     except Exception as error:  # draccus may raise several types
-        raise DeviceProblem(f"{device}: {where}: {message(error)}") from error
+        known = [field.name for field in dataclasses.fields(base.get_choice_class(kind))]
+        unknown = next((key for key in table if key not in (*known, "type")), "")
+        raise DeviceProblem(f"{device}: {where}: {message(error)}{did_you_mean(unknown, known)}") from error
 
 
 def _register(base: Any, kind: str) -> None:

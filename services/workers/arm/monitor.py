@@ -44,7 +44,7 @@ class Monitor:
         self.take = 0
         for name, why in devices.absent.items():
             answer = "connect it and start the session again"
-            journal.emit(ev.AlarmRaised(source=AlarmSource(name), text=why, answer=answer))
+            journal.emit(ev.AlarmRaised(source=AlarmSource(name), text=why, answer=answer, camera=name))
 
         if texts := (*devices.shared_ports, *devices.slow_cameras):  # of one source only the last alarm is shown
             answer = "end that program" if devices.shared_ports else ""
@@ -102,8 +102,7 @@ class Monitor:
         if not check.update(phase in (Phase.HELD, Phase.IDLE, Phase.JUDGING), time.monotonic()):
             return
         if check.active:
-            minutes = self._motion.hold_warning_s / 60
-            text = f"the arm has held for {minutes:.0f} min: its servos heat up"
+            text = "the servos heat up: the arm holds for long"
             advice = Advice.REST_OR_RELEASE
             self._journal.emit(ev.AlarmRaised(source=AlarmSource(check.name), text=text, advice=advice))
         else:
@@ -120,6 +119,7 @@ class Monitor:
         """Raise the motion alarm of the first active check, or clear it."""
         worst = next((c for c in self._motion_checks if c.active), None)
         if worst is not None:
-            self._journal.emit(ev.AlarmRaised(source=AlarmSource.MOTION, text=worst.text, answer=worst.answer))
+            alarm = ev.AlarmRaised(source=AlarmSource.MOTION, text=worst.text, answer=worst.answer, advice=worst.advice)
+            self._journal.emit(alarm)
         else:
             self._journal.emit(ev.AlarmCleared(source=AlarmSource.MOTION))

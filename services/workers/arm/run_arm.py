@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import msgspec
 
 from services.bench.device_locks import DeviceBusy, DeviceLocks, device_keys
 from services.datasets.lock import DatasetProblem
+from services.live import events as ev
 from services.live.requests import ArmRequest
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End
@@ -45,48 +47,62 @@ def run_armed(
     DatasetProblem for a robot that does not fit, before it is connected, and `fits` for one with its cameras, before an
     arm is connected. Raises CannotStart if a device is held by another session or cannot be used.
     """
-    profile, data_dir = request.profile, Path(request.data_dir)
     with ExitStack() as stack:
         locks = _lock(context, request, stack, arm_only=arm_only, leader=leader and not arm_only)
         context.progress("loading LeRobot")
+        from services.workers.arm import control_loop  # noqa: F401, loaded before an arm is connected
         from services.workers.arm import devices as dev  # imports torch and LeRobot, so only after the locks
-        from services.workers.arm.calibration_check import CalibrationProblem, Wishes
-        from services.workers.arm.control_loop import ControlLoop
-        from services.workers.arm.device_problem import DeviceProblem
 
         make = load()
-        person = None
+        profile, person = request.profile, None
         if profile.simulated:
             profile, person = _prepare_simulation(context, request)
-        try:
-            devices = dev.connect(
-                profile,
-                arm_only=arm_only,
-                leader=leader,
-                progress=context.progress,
-                check=check,
-                locks=locks,
-                fits=fits,
-                wishes=Wishes(request.calibration, context.journal.emit),
-            )
-        except (DeviceProblem, DatasetProblem) as problem:
-            for found in problem.found if isinstance(problem, CalibrationProblem) else ():
-                context.journal.emit(found)
-            raise CannotStart(str(problem)) from problem
+        devices = _connect(
+            partial(dev.connect, profile, arm_only=arm_only, leader=leader, check=check, locks=locks, fits=fits),
+            context,
+            request,
+        )
         devices.person = person
         context.journal.emit(devices.bench_connected)
-        loop = None
-        try:
-            strategy = make(context, devices)
-            loop = ControlLoop(context, devices, profile, strategy, fps=request.fps, lockstep=request.lockstep)
-            loop.context.monitor.watch_disk(str(data_dir))
-            loop.run()
-        except CannotStart as problem:  # the arm is connected: it has torque now, if it had none before
-            raise CannotStart(f"{problem}; {dev.torque_of(devices)}") from problem
-        finally:
-            cut = loop is not None and loop.may_cut_torque
-            torque = dev.disconnect(devices, cut_torque=cut)
-        return _end(*loop.outcome, torque, cut=cut)
+        return _run(context, request, profile, devices, make)
+
+
+def _connect(connect: Callable[..., Devices], context: Context, request: ArmRequest) -> Devices:
+    """The devices. Raises CannotStart, after reporting the calibrations that kept them from being connected."""
+    from services.workers.arm.calibration_check import CalibrationProblem, Wishes
+    from services.workers.arm.device_problem import DeviceProblem
+
+    try:
+        return connect(progress=context.progress, wishes=Wishes(request.calibration, context.journal.emit))
+    except (DeviceProblem, DatasetProblem) as problem:
+        for found in problem.found if isinstance(problem, CalibrationProblem) else ():
+            context.journal.emit(found)
+        raise CannotStart(str(problem)) from problem
+
+
+def _run(context: Context, request: ArmRequest, profile: Profile, devices: Devices, make: Make) -> End:
+    """Run the control loop to its end, then disconnect and report how the arm was left."""
+    from services.workers.arm import devices as dev
+    from services.workers.arm.control_loop import ControlLoop
+
+    loop = None
+    try:
+        strategy = make(context, devices)
+        loop = ControlLoop(context, devices, profile, strategy, fps=request.fps, lockstep=request.lockstep)
+        loop.context.monitor.watch_disk(request.data_dir)
+        loop.run()
+    except CannotStart as problem:  # the arm is connected: it has torque now, if it had none before
+        raise CannotStart(f"{problem}; {dev.torque_of(devices)}") from problem
+    finally:
+        cut = loop is not None and loop.may_cut_torque
+        torque = dev.disconnect(devices, cut_torque=cut)
+        context.journal.emit(ev.ArmLeft(torque=_one(torque), at_rest=loop is not None and loop.near_rest))
+    return _end(*loop.outcome, torque, cut=cut)
+
+
+def _one(torque: Torque) -> bool | None:
+    """On or off where all motors said the same; else None."""
+    return None if not torque.motors or not (torque.all_on or torque.all_off) else torque.all_on
 
 
 def _end(status: SessionStatus, reason: str, torque: Torque, *, cut: bool) -> End:

@@ -11,7 +11,6 @@ from services.workers.process.journal import Journal
 
 EVERY_S = 0.4
 """How often torque is read: a loss is told within a second; a read takes 1 to 2 ms."""
-HOLD_ANSWER = "support the arm, then Esc holds it where it is"
 
 
 class TorqueWatch:
@@ -38,13 +37,13 @@ class TorqueWatch:
         torque, complaints = self._arm.motors.last, self._arm.motors.complaints
         what = "the arm lost its torque" if torque.all_off else f"{' and '.join(torque.named(False))} lost torque"
         text = f"{what} ({complaints})" if complaints else what
-        self.tell(text, HOLD_ANSWER)
+        self.tell(text, Advice.SUPPORT_THEN_STOP)
         self._lost(text)
 
-    def tell(self, text: str, answer: str = "", advice: Advice = Advice.NONE) -> None:
+    def tell(self, text: str, advice: Advice) -> None:
         """Raise the alarm of torque."""
         self._raised = True
-        self._journal.emit(ev.AlarmRaised(source=AlarmSource.TORQUE, text=text, answer=answer, advice=advice))
+        self._journal.emit(ev.AlarmRaised(source=AlarmSource.TORQUE, text=text, advice=advice))
 
     def holds(self) -> None:
         """Torque is as it should be, as read."""

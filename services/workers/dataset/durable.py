@@ -183,10 +183,11 @@ class DurableDataset:
         session: str = "",
         take: int = 0,
         strategy: str | None = None,
+        moments: tuple[int, ...] = (),
     ) -> SavedEpisode:
         """Make the running take an episode; blocks until it is durable.
 
-        The mark is stored with the caller's `flags` and, if they apply, `dropped_frames` and
+        The mark is stored with `moments`, the caller's `flags` and, if they apply, `dropped_frames` and
         `slow_encoder`. Raises TakeNotSaved if it cannot be saved; its files are then in quarantine, unless another
         recording claimed the dataset meanwhile: then nothing is touched that may be that one's.
         """
@@ -201,7 +202,7 @@ class DurableDataset:
             self._claim.renew()
             self._encode(rows)
             noted = self._flags(flags, time.perf_counter() - started)
-            mark = Mark(accepted=accepted, flags=noted, session=session, take=take, strategy=strategy)
+            mark = Mark(accepted=accepted, flags=noted, session=session, take=take, strategy=strategy, moments=moments)
             self._commit(index, mark)
             self._claim.renew()
         except ClaimLost as lost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from lerobot.configs import RGBEncoderConfig
 
 from services.datasets.lock import DatasetProblem
+from services.near import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -30,4 +32,7 @@ class EncoderSettings:
         try:
             return RGBEncoderConfig(vcodec=self.vcodec, preset=self.preset, **self.options)
         except (ValueError, TypeError) as error:
-            raise DatasetProblem(f"the video encoder {self.vcodec} cannot be used: {error}") from error
+            known = [field.name for field in dataclasses.fields(RGBEncoderConfig)]
+            unknown = next((key for key in self.options if key not in known), "")
+            reason = f"the video encoder {self.vcodec} cannot be used: {error}{did_you_mean(unknown, known)}"
+            raise DatasetProblem(reason) from error

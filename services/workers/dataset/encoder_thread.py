@@ -70,6 +70,7 @@ class ColourEncoderThread(_CameraEncoderThread):
     def run(self) -> None:
         """Leave ("ok", statistics) or ("error", why) in the result queue, as the original does."""
         logging.getLogger("libav").setLevel(av.logging.WARNING)
+        av.logging.set_libav_level(av.logging.WARNING)  # its own output, which LeRobot switches on, past that logger
         try:
             counts = self._encode()
         except Exception as error:  # any encoder error has to reach the saving thread

@@ -36,7 +36,7 @@ def prepare(
         return create_dataset(root, repo_id, fps, features, robot_type)
     if not resume:
         raise DatasetProblem(
-            f"dataset {root.name} exists with {whole} episodes; resume it (--resume) or choose another name"
+            f"dataset {root.name} exists with {whole} episodes: append to it (--resume) or choose another name"
         )
     refuse_differences(root, survey.info, fps, robot_type, features)
     refuse_statistics(root)

@@ -20,8 +20,8 @@ from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
 from services.live import reserve
 from services.live.event_log import EventLog, LogBusy
-from services.live.phases import Phase
 from services.live.requests import AnyRequest, read_request
+from services.live.snapshots import replay
 from services.workers.process.context import Context
 from services.workers.process.environment import prepare
 from services.workers.process.journal import END_PATIENCE_S, LAST_PATIENCE_S, Journal
@@ -43,17 +43,19 @@ class CannotStart(Exception):
 End = tuple[SessionStatus, str]
 
 
-def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
+def run_worker(argv: list[str], body: Callable[[Context, Any], End], first: str = "loading LeRobot") -> int:
     """Run `body` as the worker of the run folder in argv[1]; returns the exit status.
 
+    argv[2] is the descriptor of the run's events, with their lock, if the session goes on that they tell of. `first` is
+    what it does before anything else; nothing is said if it is empty.
     Whatever `body` raises ends the session as crashed with the whole reason; the traceback goes to worker.log, which
-    is this process's standard error.
+    is this process's standard error. A status of RUNNING ends this process, and not the session: it goes on elsewhere.
     """
     run = RunFolder(Path(argv[1]))
     request = read_request(run)
     prepare(Path(request.data_dir))
     try:
-        log = EventLog(run)
+        log = EventLog(run, inherited=int(argv[2]) if argv[2:] else None)
     except LogBusy as busy:
         print(busy, file=sys.stderr)
         return 1
@@ -69,21 +71,25 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End]) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a worker outlives the terminal that started it
-    journal.emit(_started(run, request))
+    if not (argv[2:] or log.events):
+        journal.emit(_started(run, request))
     with temporary_folder(run, Path(request.data_dir)):
-        status, reason = _run(body, Context(run, journal, server, mailbox), request)
+        before = replay(log.events)
+        status, reason = _run(body, Context(run, journal, server, mailbox, before), request, first)
     journal.end_within(LAST_PATIENCE_S)
-    journal.commit(ev.SessionEnded(status=status, reason=reason))
+    if status is not SessionStatus.RUNNING:
+        journal.commit(ev.SessionEnded(status=status, reason=reason))
     server.stop()
     journal.close()
     reserve.free(run)
     return 0 if status is SessionStatus.FINISHED and not journal.gave_up else 1
 
 
-def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequest) -> End:
+def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequest, first: str) -> End:
     try:
         _open(context.server)
-        context.journal.emit(ev.PhaseChanged(phase=Phase.STARTING.value, detail="loading LeRobot"))
+        if first:
+            context.progress(first)
         return body(context, request)
     except CannotStart as error:
         logger.error("%s", error)

@@ -1,7 +1,6 @@
-"""The worker's socket server: attached consoles, the driver, and delivery. Runs asyncio on its own thread.
+"""The worker's socket server: attached consoles, and which of them drives. Runs asyncio on its own thread.
 
-It never blocks the worker: everything is handed to the server's event loop. A client that does not read
-loses telemetry first and then its connection; it can find the missed events in events.jsonl.
+It never blocks the worker: everything is handed to the server's event loop.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -25,13 +23,10 @@ from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.protocol import Code
+from services.workers.process.connection import UNREADABLE, Connection
 from services.workers.process.replies import Received
-from services.workers.process.throttle import FOR_ALL, MOVES, TAKEN_BACK, UNCOUNTED, Bucket, Inbox, cost
+from services.workers.process.throttle import FOR_ALL, UNCOUNTED, Bucket, cost
 
-TELEMETRY_BACKLOG = 128 * 1024
-"""A client with more unsent bytes than this gets no telemetry."""
-DISCONNECT_BACKLOG = 4 * 1024 * 1024
-"""A client with more unsent bytes than this is disconnected."""
 MOST_PREVIEWS = 32
 """Cameras whose pictures one client may ask for."""
 MOST_CLIENTS = 64
@@ -40,35 +35,12 @@ MAY_WAIT = 32
 """New connections that may wait until they are taken."""
 CROWD, CROWD_PAUSE_S = 16, 0.002
 """Connections above which each new one is followed by a pause."""
+NAME_LIMIT = 80
+"""Characters of a console's name."""
 CROWD_S = 10.0
 """How often the log says that there are too many connections."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Connection:
-    """One connection."""
-
-    key: int
-    writer: asyncio.StreamWriter
-    name: str = ""
-    wants_to_drive: bool = False
-    quiet: bool = False
-    inbox: Inbox = field(default_factory=Inbox)
-    stops: list[int] = field(default_factory=list)
-    """Ids of stops that wait for the answer to the first of them."""
-    last_received: float = field(default_factory=time.monotonic)
-    previews: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        """The client's name, made unique."""
-        return f"{self.name}#{self.key}"
-
-    def hear(self) -> None:
-        """Something came from it."""
-        self.last_received = time.monotonic()
 
 
 class Server:
@@ -118,7 +90,7 @@ class Server:
             sizes = tuple(sorted(client.previews.items()))
             if sizes not in lines:
                 lines[sizes] = protocol.encode(make(client.previews))
-            self._schedule(self._offer, client, lines[sizes])
+            self._schedule(client.offer, lines[sizes])
 
     @property
     def watchers(self) -> int:
@@ -197,7 +169,7 @@ class Server:
             await obeying
         except ValueError:  # a line over the limit: say so and let go
             text = f"a line may have {protocol.LINE_LIMIT} bytes; the connection is closed"
-            self._answer(client, 0, Code.MALFORMED, text)
+            client.answer(0, Code.MALFORMED, text)
         except (OSError, asyncio.CancelledError):  # gone, or this server ends
             pass
         finally:
@@ -233,7 +205,7 @@ class Server:
         """Obey a Stop before all that waits; False where the line is none."""
         try:
             command = protocol.decode_command(line)
-        except (msgspec.DecodeError, ValueError, RecursionError):
+        except UNREADABLE:
             return False
         if not isinstance(command, protocol.Stop):
             return False
@@ -241,41 +213,18 @@ class Server:
         client.stops.append(command.id)
         if len(client.stops) == 1:  # the others are answered with it
             for other in self._clients.values():
-                self._take_back(other)
-            self._receive(Received(command, partial(self._schedule, self._answer_stops, client)))
+                other.take_back()
+            self._receive(Received(command, partial(self._schedule, client.answer_stops)))
         return True
-
-    def _take_back(self, client: Connection) -> None:
-        """Refuse what the client sent before the stop, waits still and would move the arm."""
-        kept = []
-        for line in client.inbox.lines:
-            if not MOVES.search(line):
-                kept.append(line)
-                continue
-            command = None
-            with suppress(msgspec.DecodeError, ValueError, RecursionError):
-                command = protocol.decode_command(line)
-            if isinstance(command, TAKEN_BACK):
-                self._answer(client, command.id, Code.TOO_SOON, "a stop came: once more, and it is obeyed")
-            else:
-                kept.append(line)
-        if len(kept) < len(client.inbox.lines):
-            client.inbox.lines.clear()
-            client.inbox.lines.extend(kept)
-
-    def _answer_stops(self, client: Connection, code: Code, words: str) -> None:
-        answered, client.stops = client.stops, []
-        answers = (protocol.Answer(id=n, ok=code is Code.OK, error=words, code=code) for n in answered)
-        self._send(client, b"".join(map(protocol.encode, answers)))
 
     def _handle_line(self, client: Connection, line: bytes) -> None:
         try:
             command = protocol.decode_command(line)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            self._answer(client, _id_of(line), Code.MALFORMED, f"not a command: {error}")
+        except UNREADABLE as error:
+            client.answer(_id_of(line), Code.MALFORMED, f"not a command: {error}")
             return
         if words := protocol.too_long(command):
-            self._answer(client, command.id, Code.TOO_LONG, words)
+            client.answer(command.id, Code.TOO_LONG, words)
             return
         match command:
             case protocol.Heartbeat():
@@ -283,12 +232,13 @@ class Server:
             case protocol.Attach():
                 self._attach(client, command)
             case protocol.TakeOver():
+                client.name = command.name[:NAME_LIMIT] or client.name
                 self._pass_control(client)
-                self._answer(client, command.id)
+                client.answer(command.id)
             case protocol.SetPreviews():
                 valid = ((name, size) for name, size in command.sizes.items() if _is_valid_size(size))
                 client.previews = dict(itertools.islice(valid, MOST_PREVIEWS))
-                self._answer(client, command.id)
+                client.answer(command.id)
             case protocol.Stop() | protocol.AddNote() | protocol.SetTag():
                 self._forward(client, command)
             case _ if client is self._driver:
@@ -298,22 +248,22 @@ class Server:
                 self._forward(client, command)
             case _:
                 who = f"{self._driver.name} drives" if self._driver else "nobody drives"
-                self._answer(client, command.id, Code.NOT_DRIVING, f"{who}: a watcher may not ask for this")
+                client.answer(command.id, Code.NOT_DRIVING, f"{who}: a watcher may not ask for this")
 
     def _forward(self, client: Connection, command: protocol.Command) -> None:
         def answer(code: Code, words: str) -> None:
-            self._schedule(self._answer, client, command.id, code, words)
+            self._schedule(client.answer, command.id, code, words)
 
         self._receive(Received(command, answer))
 
     def _attach(self, client: Connection, command: protocol.Attach) -> None:
-        client.name = command.name[:80] or "console"
+        client.name = command.name[:NAME_LIMIT] or "console"
         client.wants_to_drive, client.quiet = command.drive, command.quiet
         if command.drive and self._driver is None:
             self._pass_control(client)
         else:
             self._welcome(client)
-        self._answer(client, command.id)
+        client.answer(command.id)
 
     def _pass_control(self, client: Connection | None) -> None:
         self._driver = client
@@ -332,29 +282,12 @@ class Server:
             driving=client is driver,
             pid=os.getpid(),
         )
-        self._send(client, protocol.encode(welcome))
-
-    def _answer(self, client: Connection, command_id: int, code: Code = Code.OK, words: str = "") -> None:
-        answer = protocol.Answer(id=command_id, ok=code is Code.OK, error=words, code=code)
-        self._send(client, protocol.encode(answer))
+        client.send(protocol.encode(welcome))
 
     def _broadcast(self, line: bytes) -> None:
         for client in list(self._clients.values()):
             if client.name and not client.quiet:
-                self._send(client, line)
-
-    def _offer(self, client: Connection, line: bytes) -> None:
-        if client.writer.transport.get_write_buffer_size() < TELEMETRY_BACKLOG:
-            self._send(client, line)
-
-    def _send(self, client: Connection, line: bytes) -> None:
-        if client.writer.is_closing():
-            return
-        if client.writer.transport.get_write_buffer_size() > DISCONNECT_BACKLOG:
-            logger.warning("client %s does not read: disconnected", client.label)
-            client.writer.transport.abort()
-            return
-        client.writer.write(line)
+                client.send(line)
 
     def _drop(self, client: Connection) -> None:
         self._clients.pop(client.key, None)
@@ -393,7 +326,7 @@ def _is_valid_size(size: tuple[int, int]) -> bool:
 
 def _id_of(line: bytes) -> int:
     """The id of an otherwise malformed command, so that it can be answered; 0 if it has none."""
-    with suppress(msgspec.DecodeError, ValueError, RecursionError):
+    with suppress(*UNREADABLE):
         number = msgspec.json.decode(line, type=dict[str, object]).get("id", 0)
         return number if isinstance(number, int) else 0
     return 0

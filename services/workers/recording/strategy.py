@@ -21,6 +21,9 @@ from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
 from sessions.models import EndedBy, SessionKind
 
+SHORT_S = 1.0
+"""A take that a key ends sooner than this is no demonstration: it is rejected until a person accepts it."""
+
 
 class RecordStrategy(Strategy):
     """Records takes of limited length, each started by a command; between them the arm follows unrecorded."""
@@ -60,7 +63,7 @@ class RecordStrategy(Strategy):
             case protocol.StartTake():
                 wrong = f"the arm is {self._context.phase.value}: a take starts while the follower follows"
                 return {Code.WRONG_PHASE: self._problem or wrong}
-            case protocol.EndTake(take=take):
+            case protocol.EndTake(take=take) | protocol.MarkMoment(take=take):
                 return {Code.WRONG_PHASE: f"take {take} is not running"}
             case protocol.MarkTake(take=take) if self._recorder is None or not self._recorder.takes.has(take):
                 return {Code.NO_TAKE: f"there is no take {take} in this session"}
@@ -77,9 +80,16 @@ class RecordStrategy(Strategy):
             case protocol.EndTake(take=take):
                 if self._recorder.running != take:
                     raise Refused(f"take {take} is not running", Code.WRONG_NUMBER)
-                self._end_take(self._recorder, EndedBy.KEY)
-            case protocol.MarkTake(take=take, accepted=accepted):
-                self._recorder.takes.mark(take, accepted, reply)
+                self._context.debounce.check_bounce(self._context.since)
+                short = self._recorder.takes.frames < SHORT_S * self._context.fps
+                self._end_take(self._recorder, EndedBy.SHORT if short else EndedBy.KEY)
+            case protocol.MarkMoment(take=take):
+                if self._recorder.running != take:
+                    raise Refused(f"take {take} is not running", Code.WRONG_NUMBER)
+                self._recorder.takes.mark_moment(reply)
+                return False
+            case protocol.MarkTake(take=take, accepted=accepted, why=why, by=by):
+                self._recorder.takes.mark(take, accepted, reply, why=why, by=by)
                 return False
             case _:
                 return super().command(command, reply)
@@ -131,7 +141,7 @@ class RecordStrategy(Strategy):
             return
         recorder.end(reason, ev.TakeEnded(take=recorder.running, frames=recorder.takes.frames, reason=reason))
         self._reset_left = round(self._request.reset_seconds * self._context.fps)
-        if self._context.phase is Phase.RECORDING and reason in (EndedBy.KEY, EndedBy.TIME):
+        if self._context.phase is Phase.RECORDING and reason in (EndedBy.KEY, EndedBy.SHORT, EndedBy.TIME):
             self._context.enter(Phase.RESET, "put the scene back; the follower follows, nothing is recorded")
 
     @property

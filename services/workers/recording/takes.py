@@ -23,7 +23,7 @@ from services.workers.process.journal import Journal
 from services.workers.process.replies import NoReply, Reply
 from sessions.models import EndedBy, Verdict
 
-SPOILED = (EndedBy.STOPPED, EndedBy.FAILED, EndedBy.DRIVER)
+SPOILED = (EndedBy.STOPPED, EndedBy.FAILED, EndedBy.DRIVER, EndedBy.SHORT)
 """Ends that flag a take and reject it, until a person accepts it."""
 
 CLAIM_S = 60.0
@@ -59,6 +59,7 @@ class Takes:
         self.frames = 0
         self.saving = 0
         self._flags: set[str] = set()
+        self._moments: dict[int, tuple[int, ...]] = {}
         self._thread = threading.Thread(target=self._run_saver, name="saver", daemon=True)
         self._thread.start()
 
@@ -102,8 +103,8 @@ class Takes:
         """Whether take `take` is running, being saved or saved."""
         return take > 0 and (take in (self.running, self.saving) or take in self._saved)
 
-    def mark(self, take: int, accepted: bool, reply: Reply | None = None) -> None:
-        """Accept or reject a take of this session, which there is.
+    def mark(self, take: int, accepted: bool, reply: Reply | None = None, *, why: str = "", by: str = "") -> None:
+        """Accept or reject a take of this session, which there is; `why` and `by` are kept for a saved one.
 
         Answered once it is on disk: that of a running take in the events, that of a saved one in the dataset's marks
         and in the events, that of one that is being saved as soon as it is saved.
@@ -115,7 +116,13 @@ class Takes:
             return
         if take == self.saving:
             self._journal.emit(ev.TakeMarked(take=take, accepted=accepted))
-        self._jobs.put(lambda: self._mark_saved(take, accepted, before, answer))
+        self._jobs.put(lambda: self._mark_saved(take, accepted, before, answer, why=why, by=by))
+
+    def mark_moment(self, reply: Reply) -> None:
+        """Mark the newest frame of the running take; answered once the event is on disk."""
+        take, frame = self.running, max(0, self.frames - 1)
+        self._moments[take] = (*self._moments.get(take, ()), frame)
+        self._journal.emit(ev.MomentMarked(take=take, frame=frame), then=reply.accept)
 
     def judge(self, take: int, verdict: Verdict | None) -> None:
         """Write the verdict (None: undone) into the mark of the take's episode, once that is saved."""
@@ -179,7 +186,10 @@ class Takes:
                 self._journal.commit(ev.TakeLost(take=take, reason="it had no frame"))
                 return
             accepted = self._marks.get(take, True)
-            saved = self._dataset.save(accepted=accepted, flags=flags, session=self._session, take=take)
+            moments = self._moments.pop(take, ())
+            saved = self._dataset.save(
+                accepted=accepted, flags=flags, session=self._session, take=take, moments=moments
+            )
             self._saved[take] = saved.index
             self._journal.commit(
                 ev.EpisodeSaved(
@@ -226,13 +236,14 @@ class Takes:
         """Have the saver reopen a dataset that is out of use."""
         self._jobs.put(self._reopen)
 
-    def _mark_saved(self, take: int, accepted: bool, before: bool, reply: Reply) -> None:
+    def _mark_saved(self, take: int, accepted: bool, before: bool, reply: Reply, *, why: str, by: str) -> None:
         """The dataset's mark first, which a training reads, then the event, then the answer."""
-        if problem := self._change_mark(take, accepted=accepted):
+        if problem := self._change_mark(take, accepted=accepted, why=why):
             self._marks[take] = before
             reply.refuse(problem, Code.FAILED)
             return
-        self._journal.emit(ev.EpisodeMarked(index=self._saved[take], accepted=accepted), then=reply.accept)
+        marked = ev.EpisodeMarked(index=self._saved[take], accepted=accepted, why=why, by=by)
+        self._journal.emit(marked, then=reply.accept)
 
     def _change_mark(self, take: int, **changes: Any) -> str:
         """Change the mark of a take's episode; why that was not possible, empty where it was."""

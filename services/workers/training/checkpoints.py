@@ -16,7 +16,7 @@ import pyarrow.dataset as pads
 from services.checkpoints.checkpoint import JOINTS, PRETRAINED, Provenance, missing, write_provenance
 from services.datasets.content import data_files
 from services.workers.training.partial_checkpoints import partial_path
-from sessions.files import sync_folder
+from sessions.files import sync_folder, sync_tree
 
 LAST = "last"
 """The link to the newest checkpoint (LeRobot: utils/constants.py)."""
@@ -35,7 +35,7 @@ def save_whole(write: Callable[[Path], None], checkpoint: Path, provenance: Prov
     try:
         write(partial)
         write_provenance(partial / PRETRAINED, provenance)
-        size = _sync(partial)
+        size = sync_tree(partial)
         _rename(partial, checkpoint)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -72,21 +72,6 @@ def _sync_name(folder: Path) -> None:
         sync_folder(folder)
     except OSError:
         logger.exception("%s could not be synced", folder)
-
-
-def _sync(folder: Path) -> int:
-    """Fsync everything in the folder; returns its size in bytes."""
-    total = 0
-    for root, _, files in os.walk(folder):
-        for name in files:
-            fd = os.open(Path(root, name), os.O_RDONLY)
-            try:
-                os.fsync(fd)
-                total += os.fstat(fd).st_size
-            finally:
-                os.close(fd)
-        sync_folder(Path(root))
-    return total
 
 
 def value_names(features: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

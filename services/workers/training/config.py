@@ -7,20 +7,22 @@ but through `draccus.decode` instead of argparse, which would end the process on
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import logging
 import os
+import tempfile
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import draccus
 import lerobot.policies
 from draccus import cfgparsing
-from draccus.utils import DraccusException, ParsingError, deflatten
+from draccus.utils import DraccusException, deflatten
 from huggingface_hub import snapshot_download
 from lerobot.configs.policies import PreTrainedConfig
 from lerobot.configs.train import TrainPipelineConfig
@@ -31,36 +33,49 @@ from lerobot.utils.import_utils import register_third_party_plugins
 
 from services.checkpoints.foreign_code import ForeignCode, check_code
 from services.datasets.cameras import camera_keys
+from services.error_text import message
 from services.live.requests import TrainRequest
+from services.near import did_you_mean
 from services.workers.process.step_guard import guard_steps
+from services.workers.training import resize
+from services.workers.training.config_problem import ConfigProblem
+from sessions.target import TargetKind
 
 assert lerobot.policies  # importing it registers the policy types
 LOADERS = 4
 """The most processes that decode frames: LeRobot's default."""
-
-
-class ConfigProblem(Exception):
-    """A configuration that cannot be used; the message names the key, the reason and what to do."""
+_STREAM = "dataset.streaming"
 
 
 def build(request: TrainRequest, *, root: Path, output: Path, episodes: Sequence[int]) -> TrainPipelineConfig:
     """The configuration of this training. Raises ConfigProblem."""
-    register_third_party_plugins()
+    _register_plugins()
     guard_steps(request.plugins)
     with _quiet():
         given = dict(text.split("=", 1) for text in request.settings)
         of_policy = {k.removeprefix("policy."): v for k, v in given.items() if k.startswith("policy.")}
         others = {k: v for k, v in given.items() if not k.startswith("policy.")}
-        policy = _policy(request.policy, of_policy, request.plugins)
+        policy = _policy(request, of_policy)
         _check_keys(TrainPipelineConfig, others)
-        _check_preset(others, type(policy))
+        check_preset(others, type(policy))
         values = _nested(_defaults(request, root, output) | others)
         values["dataset"]["episodes"] = list(episodes)
-        config = _decode(TrainPipelineConfig, values)
-        _check_stream(config, root, episodes)
+        config = decode(TrainPipelineConfig, values)
+        resize.check(policy, request)
+        _check_stream(config, root, episodes, request.exclude_cameras)
         config.policy = policy
+        if request.push:
+            policy.push_to_hub, policy.repo_id, policy.private = True, request.push, True
+        if request.on is not None and request.on.kind is TargetKind.HF:
+            config.job.target, config.job.timeout = request.on.flavor, request.on.time or config.job.timeout
         _set_inputs(config, request, root, mapped="normalization_mapping" in of_policy)
         return config
+
+
+@cache
+def _register_plugins() -> None:
+    """Once: it reads the metadata of every installed distribution."""
+    register_third_party_plugins()
 
 
 @contextmanager
@@ -89,9 +104,12 @@ def _defaults(request: TrainRequest, root: Path, output: Path) -> dict[str, str]
         "batch_size": str(request.batch_size),
         "log_freq": str(request.log_freq),
         "save_freq": str(request.save_freq),
+        "dataset.eval_split": str(request.held_out),
+        "eval_steps": str(request.held_out_every),
     }
 
 
+@cache
 def _video_backend() -> str:
     """Torchcodec if it really loads (it needs FFmpeg's libraries), else PyAV."""
     try:
@@ -101,21 +119,29 @@ def _video_backend() -> str:
     return "torchcodec"
 
 
-def _check_stream(config: TrainPipelineConfig, root: Path, episodes: Sequence[int]) -> None:
-    """LeRobot streams every episode (`datasets/streaming_dataset.py`, 0.6.1). Raises ConfigProblem."""
-    rejected = load_info(root).total_episodes - len(episodes)
-    if config.dataset.streaming and rejected > 0:
+def _check_stream(config: TrainPipelineConfig, root: Path, episodes: Sequence[int], without: Collection[str]) -> None:
+    """LeRobot streams every episode and column (`datasets/streaming_dataset.py`, 0.6.1). Raises ConfigProblem."""
+    info = load_info(root)
+    gone = info.total_episodes - len(episodes)
+    if config.dataset.streaming and config.dataset.eval_split:
+        raise ConfigProblem("LeRobot holds no episodes of a stream out: leave it off", _STREAM)
+    if config.dataset.streaming and gone > 0:
+        raise ConfigProblem(f"LeRobot streams all episodes, and {gone} of these are left out: leave it off", _STREAM)
+    pictures = [
+        n for n, k in camera_keys(info.features).items() if n in without and info.features[k]["dtype"] == "image"
+    ]
+    if config.dataset.streaming and pictures:
         raise ConfigProblem(
-            f"--set dataset.streaming: LeRobot streams all episodes, and {rejected} of these are rejected: leave it off"
+            f"LeRobot streams every picture, and {pictures[0]} is to be left out: leave it off", _STREAM
         )
 
 
 # -- the policy -------------------------------------------------------------------------------------
 
 
-def _policy(wanted: str, settings: Mapping[str, str], plugins: Sequence[str]) -> PreTrainedConfig:
+def _policy(request: TrainRequest, settings: Mapping[str, str]) -> PreTrainedConfig:
     """A fresh policy of a registered type, or the pretrained one of a path or Hub id, with the operator's keys."""
-    types = PreTrainedConfig.get_known_choices()
+    types, wanted, plugins = PreTrainedConfig.get_known_choices(), request.policy, request.plugins
     base: dict[str, Any] = {}
     if wanted in types:
         kind = types[wanted]
@@ -124,9 +150,10 @@ def _policy(wanted: str, settings: Mapping[str, str], plugins: Sequence[str]) ->
         kind, base = type(pretrained), draccus.encode(pretrained)
         base.pop("type", None)
         base["pretrained_path"] = wanted
-    _check_keys(kind, settings, prefix="policy.", owner=f"policy {PreTrainedConfig.get_choice_name(kind)}")
-    values = base | {"push_to_hub": False} | _nested(settings, "policy.")
-    config: PreTrainedConfig = _decode(kind, values, prefix="policy.")
+    name = PreTrainedConfig.get_choice_name(kind)
+    _check_keys(kind, settings, prefix="policy.", owner=f"policy {name}")
+    values = base | {"push_to_hub": False} | resize.own_key(name, request, base) | _nested(settings, "policy.")
+    config: PreTrainedConfig = decode(kind, values, prefix="policy.")
     return config
 
 
@@ -138,12 +165,25 @@ def _pretrained(wanted: str, types: Sequence[str], plugins: Sequence[str]) -> Pr
         check_code(local, plugins)
     except ForeignCode as foreign:
         raise ConfigProblem(f"{wanted} is not loaded: {foreign}") from foreign
-    config: PreTrainedConfig = PreTrainedConfig.from_pretrained(wanted)
+    with _no_temporary_files():
+        config: PreTrainedConfig = PreTrainedConfig.from_pretrained(wanted)
     return config
 
 
+@contextmanager
+def _no_temporary_files() -> Iterator[None]:
+    """`PreTrainedConfig.from_pretrained` leaves a copy of the configuration in the folder of temporary files."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="lab-console-") as own:
+        tempfile.tempdir = own
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
 def _set_inputs(config: TrainPipelineConfig, request: TrainRequest, root: Path, *, mapped: bool) -> None:
-    """Leave cameras out of the policy's inputs, and normalize the environment's state.
+    """Leave cameras out of the policy's inputs, note the size of the others, and normalize the environment's state.
 
     LeRobot takes all of the dataset's features if `input_features` is empty (`policies/factory.py`), and does not
     normalize what `normalization_mapping` does not name (`processor/normalize_processor.py`); ACT names no ENV.
@@ -156,13 +196,15 @@ def _set_inputs(config: TrainPipelineConfig, request: TrainRequest, root: Path, 
         unseen = [name for key, name in own.items() if key not in policy.input_features]
         if unseen:
             raise ConfigProblem(
-                f"--exclude-cameras {unseen[0]}: {request.policy} does not look at that camera, so there is nothing to "
-                f"leave out: it looks at {', '.join(policy.image_features) or 'no camera'}"
+                f"--exclude-cameras {unseen[0]}: {request.policy} does not look at that camera, so it is left out "
+                f"already: it looks at {', '.join(policy.image_features) or 'no camera'}"
             )
         policy.input_features = {k: f for k, f in policy.input_features.items() if k not in own}
-    elif left_out:
+    elif left_out or resize.of(policy, request):
         every = dataset_to_policy_features(features)
         policy.input_features = {k: f for k, f in every.items() if k not in left_out and f.type.value != "ACTION"}
+    if size := resize.of(policy, request):
+        policy.input_features = resize.resized(policy.input_features, size)
     modes = getattr(policy, "normalization_mapping", None)
     if modes and OBS_ENV_STATE in features and "ENV" not in modes and "STATE" in modes and not mapped:
         policy.normalization_mapping = {**modes, "ENV": modes["STATE"]}
@@ -177,13 +219,6 @@ def _keys_left_out(request: TrainRequest, features: Mapping[str, Mapping[str, An
     return {keys[name]: name for name in request.exclude_cameras}
 
 
-def cameras_left_out(
-    features: Mapping[str, Mapping[str, Any]], inputs: Collection[str], renames: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The dataset's cameras that are not among a policy's inputs; `renames` lead to the policy's names."""
-    return tuple(name for name, key in camera_keys(features).items() if renames.get(key, key) not in inputs)
-
-
 # -- keys and values ----------------------------------------------------------------------------------
 
 
@@ -194,7 +229,7 @@ def _nested(settings: Mapping[str, str], prefix: str = "") -> dict[str, Any]:
         try:
             values[key] = cfgparsing.parse_string(value)
         except Exception as error:  # PyYAML's errors have no base that draccus re-exports
-            raise ConfigProblem(f"--set {prefix}{key}: {value!r} is not a value that LeRobot can read") from error
+            raise ConfigProblem(f"{value!r} is not a value that LeRobot can read", prefix + key) from error
     try:
         return deflatten(values, sep=".")
     except TypeError as error:  # a key that is a value and a group at once
@@ -210,12 +245,11 @@ def _check_keys(kind: type, settings: Mapping[str, str], *, prefix: str = "", ow
         if first in known and (not dot or group is None or rest.partition(".")[0] in dict(_keys(group))):
             continue
         every = [*known, *(f"{name}.{key}" for name, group in known.items() if group for key, _ in _keys(group))]
-        near = difflib.get_close_matches(key, every, n=3)
-        hint = f"; did you mean {' or '.join(prefix + name for name in near)}?" if near else ""
-        raise ConfigProblem(f"--set {prefix}{key}: LeRobot's {owner} has no such key{hint}")
+        why = f"LeRobot's {owner} has no such key{did_you_mean(key, every, prefix)}"
+        raise ConfigProblem(why, prefix + key)
 
 
-def _check_preset(settings: Mapping[str, str], policy: type) -> None:
+def check_preset(settings: Mapping[str, str], policy: type) -> None:
     """Raises ConfigProblem for an optimizer or scheduler that the policy's preset would silently replace.
 
     `TrainPipelineConfig.validate` (configs/train.py) does so unless `use_policy_training_preset` is off.
@@ -227,10 +261,8 @@ def _check_preset(settings: Mapping[str, str], policy: type) -> None:
         if group in ("optimizer", "scheduler"):
             own = f"{group}_{rest}" if dot else ""
             instead = f"set policy.{own}" if own in dict(_keys(policy)) else f"its own keys begin with policy.{group}_"
-            raise ConfigProblem(
-                f"--set {key}: the policy's preset would replace it; {instead}, or set "
-                "use_policy_training_preset=false with a whole optimizer and scheduler"
-            )
+            why = f"the policy's preset would replace it; {instead}, or set use_policy_training_preset=false with a "
+            raise ConfigProblem(f"{why}whole optimizer and scheduler", key)
 
 
 def _keys(kind: type) -> Iterator[tuple[str, type | None]]:
@@ -247,19 +279,35 @@ def _is_choice(kind: type) -> bool:
     return hasattr(kind, "get_known_choices")
 
 
-def _decode(kind: type, values: dict[str, Any], *, prefix: str = "") -> Any:
+def decode(kind: type, values: dict[str, Any], *, prefix: str = "") -> Any:
+    """What LeRobot's parser makes of the values of a configuration class. Raises ConfigProblem."""
     try:
         return draccus.decode(kind, values)
     except DraccusException as error:
-        where = ".".join(getattr(error, "key_path", ()))
-        reason = _first(error.__cause__ if isinstance(error, ParsingError) and error.__cause__ else error)
-        raise ConfigProblem(f"--set {prefix}{where}: {reason}" if where else f"LeRobot refuses it: {reason}") from error
+        where = tuple(getattr(error, "key_path", ()))
+        why = _reason(error, _names(kind, where))
+        raise ConfigProblem(*((why, prefix + ".".join(where)) if where else (f"LeRobot refuses it: {why}",))) from error
 
 
-def _first(error: BaseException) -> str:
-    """The error's message as one line, without the key that draccus puts in front."""
-    text = getattr(error, "message", None) or str(error)
-    lines = [line.strip() for line in str(text).splitlines() if line.strip()]
+def _reason(error: DraccusException, names: Sequence[str]) -> str:
+    """All that LeRobot says of a value, in one line; `names` are those that an enumeration takes.
+
+    Of a value that fits none of several types draccus lists the reason for each: the first is the one that is meant.
+    """
+    cause = error.__cause__
+    if isinstance(cause, KeyError) and names:
+        return f"there is no {cause.args[0]}: it takes {', '.join(names)}"
+    text = str(getattr(error, "message", "") or cause or error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].startswith("Could not decode the value into any"):
         return lines[1]
-    return lines[0] if lines else type(error).__name__
+    if cause is not None and lines and lines[0].startswith("Failed when parsing"):
+        return message(cause)
+    return message(ValueError(text))
+
+
+def _names(kind: type, path: Sequence[str]) -> list[str]:
+    """The names of the enumeration that a key of `kind` takes; none if it takes anything else."""
+    hint: Any = typing.get_type_hints(kind).get(path[0]) if path else None
+    found = [each for each in (hint, *typing.get_args(hint)) if isinstance(each, type) and issubclass(each, Enum)]
+    return [str(member.value) for each in found for member in each]

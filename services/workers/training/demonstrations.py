@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from services.checkpoints.checkpoint import ACTION, JOINTS, Provenance
-from services.datasets.cameras import camera_name
+from services.checkpoints.checkpoint import ACTION, JOINTS, PRETRAINED, Provenance, read_provenance
+from services.datasets.cameras import camera_name, picture_size
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import has_marks, read_calibrations, read_marks
 from services.datasets.matching import Matched, match, why_doubtful
 from services.datasets.summary import dataset_folders
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
+from services.training.episode_choice import Chosen, Recorded, Wanted, choose, nothing_left
 from services.workers.dataset.survey import Survey
 from services.workers.training.channel import Channel
 from services.workers.training.checkpoints import start_pose, value_names
+from sessions.document import Training
+from sessions.left_out import LeftOut, Why
 
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """The accepted `episodes` of `total`; `names` are the values of each numeric feature, in order.
+    """The accepted `episodes` of `total` that are not `left_out`, held-out ones among them.
 
-    `start_pose` is the median pose (degrees) in which they begin, empty if the dataset does not have it; `calibrations`
-    are the arms' calibrations while recording, by session and arm, as far as known. `notes` say what the operator
-    should know of the marks.
+    `names` are the values of each numeric feature, in order. `start_pose` is the median pose (degrees) in which they
+    begin, empty if the dataset does not have it; `calibrations` are the arms' calibrations while recording, by session
+    and arm, as far as known. `notes` say what the operator should know of the marks. `contents` are the digests of the
+    dataset's episodes.
     """
 
     root: Path
@@ -37,31 +41,83 @@ class Demonstrations:
     names: dict[str, tuple[str, ...]]
     start_pose: dict[str, float]
     calibrations: dict[str, dict[str, str]]
+    left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    contents: Mapping[int, str] = field(default_factory=dict)
 
 
-def read_demonstrations(request: TrainRequest, channel: Channel) -> Demonstrations:
-    """Choose the dataset's accepted episodes. Nothing of it is changed: it may be anybody's.
+def read_demonstrations(request: TrainRequest, channel: Channel, resumed: Training | None = None) -> Demonstrations:
+    """Choose the dataset's accepted episodes, less those that the request leaves out; of a resumed one as before.
 
-    The supervisor holds the dataset's lock. Raises DatasetProblem.
+    Nothing of it is changed: it may be anybody's. The supervisor holds the dataset's lock. Raises DatasetProblem.
     """
     channel.progress("checking the dataset")
-    root = Path(request.data_dir) / "datasets" / request.dataset
+    root = Path(request.dataset_root)
+    if resumed is not None:
+        return _again(request, resumed)
+    survey, matched, chosen = choose_episodes(request)
+    episodes = chosen.episodes
     try:
-        survey = _readable(root, request.dataset)
-        matched = _marks_of(survey, request.dataset)
-        episodes = matched.accepted()
-        if not episodes:
-            reason = f"none of its {survey.episodes} episodes is accepted" if survey.episodes else "it holds no episode"
-            raise DatasetProblem(f"dataset {request.dataset} cannot be trained on: {reason}")
         features: dict[str, dict[str, Any]] = survey.info["features"]
         names = value_names(features)
         pose = start_pose(root, episodes, names.get(JOINTS, ()))
         recorders = {matched.marks[index].session for index in episodes if index in matched.marks}
         calibrations = {session: arms for session, arms in read_calibrations(root).items() if session in recorders}
     except (OSError, pa.ArrowException) as error:
-        raise DatasetProblem(f"dataset {request.dataset} cannot be read: {error}") from error
-    return Demonstrations(root, episodes, survey.episodes, names, pose, calibrations, _notes(matched, root, request))
+        raise _cannot_be_read(request, error) from error
+    notes = _notes(matched, root, request)
+    total, contents = survey.episodes, survey.contents
+    return Demonstrations(root, episodes, total, names, pose, calibrations, chosen.left_out, notes, contents)
+
+
+def _again(request: TrainRequest, resumed: Training) -> Demonstrations:
+    """What the training learnt from before, whatever was marked since; held-out episodes are LeRobot's to choose."""
+    started = resumed.started
+    try:
+        survey = _readable(Path(request.dataset_root), request.dataset)
+        contents = survey.contents
+    except (OSError, pa.ArrowException) as error:
+        raise _cannot_be_read(request, error) from error
+    kept = read_provenance(Path(resumed.resumed[-1].checkpoint) / PRETRAINED)
+    return Demonstrations(
+        root=survey.root,
+        episodes=started.episodes,
+        total=survey.episodes,
+        names=kept.names,
+        start_pose=kept.start_pose,
+        calibrations=kept.calibrations,
+        left_out=tuple(group for group in started.left_out if group.why is not Why.HELD_OUT),
+        notes=started.notes,
+        contents=contents,
+    )
+
+
+def choose_episodes(request: TrainRequest) -> tuple[Survey, Matched, Chosen]:
+    """The dataset, its marks, and the episodes that the request leaves in. Raises DatasetProblem."""
+    try:
+        survey = _readable(Path(request.dataset_root), request.dataset)
+        matched = _marks_of(survey, request.dataset)
+        return survey, matched, _chosen(matched, request)
+    except (OSError, pa.ArrowException) as error:
+        raise _cannot_be_read(request, error) from error
+
+
+def _cannot_be_read(request: TrainRequest, error: Exception) -> DatasetProblem:
+    return DatasetProblem(f"dataset {request.dataset} cannot be read: {error}")
+
+
+def _chosen(matched: Matched, request: TrainRequest) -> Chosen:
+    """The episodes to train on; the marks may have changed since the request. Raises DatasetProblem without any."""
+    known = Recorded.of(matched)
+    chosen = choose(known, Wanted.of(request))
+    if chosen.episodes:
+        return chosen
+    if not matched.episodes:
+        raise DatasetProblem(f"dataset {request.dataset} cannot be trained on: it holds no episode")
+    if not matched.accepted():
+        reason = f"none of its {matched.episodes} episodes is accepted"
+        raise DatasetProblem(f"dataset {request.dataset} cannot be trained on: {reason}")
+    raise DatasetProblem(nothing_left(request.dataset, known, chosen))
 
 
 def _readable(root: Path, name: str) -> Survey:
@@ -104,15 +160,17 @@ def provenance(
     *,
     meta: Any,
     episodes: tuple[int, ...],
+    without: tuple[LeftOut, ...],
     inputs: Mapping[str, Any],
     left_out: tuple[str, ...],
 ) -> Provenance:
     """What the console keeps beside each checkpoint.
 
     `meta` is LeRobot's LeRobotDatasetMetadata, `episodes` those that are trained on (LeRobot may hold some out),
-    `inputs` the policy's features, `left_out` the dataset's cameras that are not among them.
+    `without` all others, `inputs` the policy's features, `left_out` the dataset's cameras that are not among them.
     """
     tasks = meta.episodes["tasks"]
+    used = {*episodes, *(index for group in without if group.why is Why.HELD_OUT for index in group.episodes)}
     return Provenance(
         session=run.id,
         dataset=request.dataset,
@@ -122,8 +180,11 @@ def provenance(
         robot_type=meta.robot_type or "",
         names={key: values for key, values in demonstrations.names.items() if key in inputs or key == ACTION},
         cameras=tuple(camera_name(key) for key, feature in inputs.items() if feature.type.value == "VISUAL"),
+        camera_sizes={camera_name(k): size for k in meta.camera_keys if (size := picture_size(meta.features[k]))},
         excluded_cameras=left_out,
         episodes=episodes,
+        left_out=without,
         start_pose=demonstrations.start_pose,
         calibrations=demonstrations.calibrations,
+        contents={index: demonstrations.contents.get(index, "") for index in sorted(used)},
     )

@@ -40,7 +40,8 @@ def explain(error: BaseException, request: TrainRequest) -> str:
 
 def advice(request: TrainRequest) -> str:
     """What to do after running out of memory."""
-    return f"use a smaller --batch-size (it is {request.batch_size}), --set num_workers=0, or a smaller policy"
+    smaller = "--resize to smaller pictures, " if request.policy == "act" and request.resize is None else ""
+    return f"use a smaller --batch-size (it is {request.batch_size}), {smaller}--set num_workers=0, or a smaller policy"
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -76,7 +77,8 @@ def _offline(error: BaseException, request: TrainRequest) -> str:
     if "URLError" in _kinds(error) or "download.pytorch.org" in texts:
         return (
             f"the pretrained backbone of {request.policy} could not be fetched from download.pytorch.org: train from "
-            "scratch with --set policy.pretrained_backbone_weights=null, or start once with a network"
+            "scratch with --set policy.pretrained_backbone_weights=null (in the form: among other LeRobot keys), or "
+            "start once with a network"
         )
     return (
         f"initial weights of {request.policy} could not be fetched from the Hugging Face Hub "

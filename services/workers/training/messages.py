@@ -44,7 +44,10 @@ class Stepped(Fact, frozen=True, kw_only=True, tag=True):
 
 
 class Logged(Fact, frozen=True, kw_only=True, tag=True):
-    """LeRobot logged its metrics (full precision); `odd` holds those that are not finite, which JSON cannot express."""
+    """LeRobot logged its metrics (full precision); `odd` holds those that are not finite, which JSON cannot express.
+
+    Or it measured the loss of the held-out episodes: then `eval_loss` is the only one.
+    """
 
     step: int
     at: float

@@ -11,10 +11,21 @@ class MetricsFile:
     """Appends lines. `points` counts them, `trouble` says why the last ones are not on disk yet."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._waiting: deque[bytes] = deque()
-        self.points = 0
+        self.points = self._whole_lines()
         self.trouble = ""
+
+    def _whole_lines(self) -> int:
+        """The lines of a run that goes on; a last one that a killed worker left incomplete is cut."""
+        size = os.fstat(self._fd).st_size
+        if not size:
+            return 0
+        data = os.pread(self._fd, size, 0)
+        whole = data.rfind(b"\n") + 1
+        if whole < size:
+            os.ftruncate(self._fd, whole)
+        return data.count(b"\n")
 
     def append(self, line: bytes) -> None:
         """Write this line after those that are still waiting."""

@@ -42,13 +42,15 @@ def trained_episodes(dataset: Any) -> tuple[int, ...]:
 def narrow(dataset: Any, episodes: Sequence[int]) -> None:
     """Make `dataset.meta.stats` those of `episodes`; changes nothing if these are all.
 
-    What LeRobot's factory put in place of a camera's statistics (ImageNet's) stays. A feature without statistics per
+    What LeRobot's factory put in place of a camera's statistics (ImageNet's) stays, and so does the absence of those of
+    a camera that is left out. A feature without statistics per
     episode keeps the dataset's, with a warning.
     """
     meta = dataset.meta
     if meta.stats is None or len(episodes) == meta.total_episodes:
         return
-    made, whole = meta.stats, load_stats(meta.root)
+    made = meta.stats
+    whole = {feature: stats for feature, stats in load_stats(meta.root).items() if feature in made}
     own, kept = _of(episodes, whole, episode_stats.read(meta.root.glob("meta/episodes/*/*.parquet")))
     if kept:
         logger.warning(

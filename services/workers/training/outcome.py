@@ -23,8 +23,12 @@ class StopRequest:
     status: SessionStatus
 
 
-OPERATOR = StopRequest("the operator", SessionStatus.FINISHED)
 SIGTERM = StopRequest("SIGTERM", SessionStatus.ABORTED)
+
+
+def stopped_by(person: str) -> StopRequest:
+    """The request of a person, perhaps without a name."""
+    return StopRequest(person or "the operator", SessionStatus.FINISHED)
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,15 @@ class Ending:
         assert self.ended is not None
         match self.ended.outcome:
             case Outcome.FINISHED:
-                return SessionStatus.FINISHED, f"trained all {self.ended.step} steps"
+                if self.started is None:
+                    return SessionStatus.FINISHED, self.ended.text
+                text = f"; {self.ended.text}" if self.ended.text else ""
+                return SessionStatus.FINISHED, f"trained all {self.ended.step} steps{text}"
             case Outcome.STOPPED:
                 stop = self.stop or SIGTERM
                 return stop.status, f"stopped by {stop.by} at step {self._step_of_total()}, checkpoint saved"
             case Outcome.GAVE_UP:
-                return SessionStatus.ABORTED, f"{self.ended.text}; {self._progress()}"
+                return SessionStatus.ABORTED, f"{self.ended.text}; {self._progress()}: {self._room_for_more()}"
             case Outcome.REFUSED:
                 return SessionStatus.ABORTED, self.ended.text
             case Outcome.FAILED:
@@ -69,7 +76,9 @@ class Ending:
 
     def _unreported(self) -> tuple[SessionStatus, str]:
         if self.stop is not None and self.started is None:
-            return SessionStatus.ABORTED, f"stopped by {self.stop.by} before the first step"
+            goes_on = "; the job on HF Jobs goes on: `hf jobs ps` lists it, `hf jobs cancel` ends it"
+            there = goes_on if self.request.on is not None and not self.request.on.followed else ""
+            return SessionStatus.ABORTED, f"stopped by {self.stop.by} before the first step{there}"
         if self.stop is not None and self.silent_s is not None:
             silent = f"the trainer did not react for {duration(self.silent_s)} and was killed"
             return SessionStatus.ABORTED, f"stopped by {self.stop.by}, but {silent}; {self._progress()}"
@@ -92,6 +101,12 @@ class Ending:
         saved = complete(Path(self.started.output_dir))
         newest = f"the newest whole checkpoint is {saved[-1].name}" if saved else "no checkpoint was saved"
         return f"it was at step {self._step_of_total()}, {newest}"
+
+    def _room_for_more(self) -> str:
+        """What to do before it can go on."""
+        output = Path(self.started.output_dir) if self.started else None
+        room = f"free room for checkpoints in {output}" if output else "free the disk"
+        return f"{room}, then resume it" if output and complete(output) else f"{room}, then train again"
 
     def _step_of_total(self) -> str:
         total = self.started.steps if self.started else self.request.steps

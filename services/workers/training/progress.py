@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import msgspec
 
 from services.live import events as ev
-from services.live.metrics import encode_point
+from services.live.metrics import EVAL_LOSS, encode_point, encode_resumed, last_points
 from services.live.reasons import AlarmSource
+from services.units import size
 from services.workers.process.context import Context
+from services.workers.training.curve_watch import WINDOW, CurveWatch
+from services.workers.training.machine import Machine
 from services.workers.training.messages import Logged
 from services.workers.training.metrics_file import MetricsFile
 
 PUBLISH_S, KEEP_S = 1.0, 30.0
 """How often progress is published on the socket, and kept as an event."""
+ROOM = 1.1
+"""Times a checkpoint's size that should be free."""
+BYTES_PER_PARAMETER = 12
+"""Of a checkpoint with its training state, before one is saved: float32 weights, and Adam's two moments."""
 WATCHED = {"loss": "the loss", "grad_norm": "the gradient norm"}
 SPELLED = {"nan": "NaN", "inf": "infinite", "-inf": "infinite"}
 
@@ -23,14 +31,18 @@ class Progress:
     """Belongs to the supervisor's main thread. Publishes nothing before `begin`."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        resumed = context.before.resuming
+        self._context, self._resumed = context, resumed
         self._metrics = MetricsFile(context.run.metrics)
         self._started: ev.TrainingStarted | None = None
-        self._now = ev.TrainingProgressed(step=0)
+        self._machine: Machine | None = None
+        self._now = (resumed.progress if resumed else None) or ev.TrainingProgressed(step=0)
         self._kept = self._now
         self._published_at = self._kept_at = time.monotonic()
         self._odd: dict[str, tuple[str, int]] = {}
-        self._disk_alarm = False
+        self._disk_alarm = self._space_alarm = False
+        self._curves = CurveWatch()
+        self._checkpoint_bytes = resumed.checkpoints[-1].bytes if resumed and resumed.checkpoints else 0
 
     @property
     def step(self) -> int:
@@ -49,14 +61,25 @@ class Progress:
         return " and ".join(parts)
 
     def begin(self, started: ev.TrainingStarted) -> None:
-        """Note that the first step comes next."""
-        self._started = started
-        self._context.journal.emit(started)
+        """Note that the first step comes next, on which machine."""
+        self._machine = Machine(started.device, Path(started.output_dir))
+        self._started = msgspec.structs.replace(started, hardware=self._machine.hardware())
+        self._context.journal.emit(self._started)
+        if self._resumed is not None:
+            self._go_on(self._resumed.step)
+
+    def _go_on(self, step: int) -> None:
+        """Say in metrics.jsonl where the run goes on; its curves are watched as if they had never stopped."""
+        for before, values in last_points(self._context.run.metrics, until=step, count=WINDOW):
+            for _ in self._curves.look(before, values):
+                pass
+        self._metrics.append(encode_resumed(step=step, at=time.time()))
+        self._now = msgspec.structs.replace(self._now, points=self._metrics.points)
 
     def reach(self, step: int) -> None:
         """Note the steps done; samples and epochs follow from them."""
         if self._started is not None and step > self._now.step:
-            samples = step * self._started.batch_size
+            samples = step * self._started.samples_per_step
             self.advance(step, samples, samples / max(1, self._started.frames))
 
     def advance(self, step: int, samples: int, epochs: float) -> None:
@@ -68,10 +91,20 @@ class Progress:
         self._metrics.append(
             encode_point(step=point.step, at=point.at, samples=point.samples, epochs=point.epochs, metrics=point.values)
         )
-        self._now = msgspec.structs.replace(self._now, metrics=point.metrics, points=self._metrics.points)
+        held_out = {k: v for k, v in self._now.metrics.items() if k == EVAL_LOSS}
+        kept = self._now.metrics if EVAL_LOSS in point.values else held_out
+        self._now = msgspec.structs.replace(self._now, metrics=kept | point.metrics, points=self._metrics.points)
         self.advance(point.step, point.samples, point.epochs)
         self._watch_disk()
+        if EVAL_LOSS in point.values:
+            return
         self._watch_loss(point)
+        for change in self._curves.look(point.step, point.metrics):
+            self._context.journal.emit(change)
+
+    def saved(self, checkpoint: ev.CheckpointSaved) -> None:
+        """Note how large a checkpoint is."""
+        self._checkpoint_bytes = checkpoint.bytes
 
     def tick(self) -> None:
         """Publish and keep progress when due."""
@@ -79,6 +112,9 @@ class Progress:
         if self._started is not None and now - self._published_at >= PUBLISH_S:
             self._published_at = now
             self._watch_disk()
+            if self._machine is not None:
+                self._now = msgspec.structs.replace(self._now, machine=self._machine.load())
+                self._watch_space()
             self._context.server.publish(msgspec.structs.replace(self._now, at=time.time()))
         if now - self._kept_at >= KEEP_S:
             self.keep()
@@ -86,8 +122,9 @@ class Progress:
     def keep(self) -> None:
         """Make an event of the progress, if it has changed."""
         self._kept_at = time.monotonic()
-        if self._started is not None and self._now != self._kept:
-            self._kept = self._now
+        progress = msgspec.structs.replace(self._now, machine=None)  # a busy machine by itself is no progress
+        if self._started is not None and progress != self._kept:
+            self._kept = progress
             self._context.journal.emit(self._now)
 
     def close(self) -> None:
@@ -107,6 +144,19 @@ class Progress:
         text = f"metrics cannot be written: {self._metrics.trouble}; they wait in memory"
         alarm = ev.AlarmRaised(source=AlarmSource.METRICS, text=text, answer="free the disk")
         self._context.journal.emit(alarm if self._disk_alarm else ev.AlarmCleared(source=AlarmSource.METRICS))
+
+    def _watch_space(self) -> None:
+        """Raise an alarm while there is no room for the next checkpoint, of the last one's size or an estimate."""
+        assert self._started is not None and self._now.machine is not None
+        free, estimate = self._now.machine.disk_free, BYTES_PER_PARAMETER * self._started.parameters
+        needed = int(ROOM * (self._checkpoint_bytes or estimate))
+        if free is None or (free < needed) is self._space_alarm or needed <= free < 1.5 * needed:
+            return
+        self._space_alarm = free < needed
+        text = f"{size(free)} free where the checkpoints go; the next one takes about {size(needed)}"
+        answer = "free the disk: a checkpoint waits for room, and the training with it"
+        alarm = ev.AlarmRaised(source=AlarmSource.SPACE, text=text, answer=answer)
+        self._context.journal.emit(alarm if self._space_alarm else ev.AlarmCleared(source=AlarmSource.SPACE))
 
     def _watch_loss(self, point: Logged) -> None:
         """Raise one alarm when the loss or gradient is no longer finite; the training goes on until it is stopped."""

@@ -26,7 +26,7 @@ from services.workers.process.replies import Received
 from services.workers.process.run_worker import End
 from services.workers.training.messages import HURRY, STOP, DatasetRead, Ended, Logged, Message, Stepped, decode
 from services.workers.training.oom import oom_kills
-from services.workers.training.outcome import OPERATOR, SIGTERM, Ending, StopRequest
+from services.workers.training.outcome import SIGTERM, Ending, StopRequest, stopped_by
 from services.workers.training.partial_checkpoints import remove_abandoned, remove_partial
 from services.workers.training.progress import Progress
 from services.workers.training.stop_timeout import StopTimeout
@@ -130,8 +130,8 @@ class Supervisor:
                 self.context.journal.emit(remark(command), then=received.accept)
             case protocol.Stop():
                 received.accept("nothing moves here: this is a training")
-            case protocol.Finish():
-                received.accept(self._stop(OPERATOR))
+            case protocol.Finish(by=by):
+                received.accept(self._stop(stopped_by(by or self.request.operator)))
 
     def _stop(self, stop: StopRequest) -> str:
         """Request a checkpoint and the end; before the first step, end at once. Again: kill a trainer that hangs.
@@ -143,7 +143,7 @@ class Supervisor:
         again, self.stop = self.stop is not None, self.stop or stop
         if self.started is None:
             self.trainer.kill()
-            return ""
+            return "no step was made yet: it ends without a checkpoint"
         if not again:
             self._stop_timeout.start()
             self._announce_stop()
@@ -199,7 +199,7 @@ class Supervisor:
             case DatasetRead():
                 self.lock.release()
             case Ended():
-                self.ended, self._leave_by = message, time.monotonic() + GRACE_S
+                self.ended, self._leave_by = self.ended or message, time.monotonic() + GRACE_S  # of several, the first
                 self._stop_timeout.end()
                 self.progress.reach(message.step)
             case ev.TrainingStarted():
@@ -207,6 +207,7 @@ class Supervisor:
                 self.progress.begin(message)
             case ev.CheckpointSaved():
                 self.progress.reach(message.step)
+                self.progress.saved(message)
                 self.progress.keep()
                 journal.emit(message)
             case ev.PhaseChanged():

@@ -1,0 +1,108 @@
+"""Where a session's data or policy came from, and what came of it: derived from the log's documents. Pure."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.checkpoints.checkpoint import label
+from services.log.headline import policy_of
+from services.text import clean
+from sessions.document import Session
+from sessions.models import SessionKind
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A session at the other end of a link, and what links them; without `session`, `what` says what is missing."""
+
+    what: str
+    session: Session | None = None
+
+
+def origins(session: Session, log: Sequence[Session]) -> list[Relation]:
+    """The sessions that made what this one used, newest first: data, or the policy. Empty where it used nothing."""
+    match session.kind:
+        case SessionKind.TRAIN:
+            return [*_data_of(session, log), *_pretrained(session, log)]
+        case SessionKind.EVAL:
+            return [_trained(session.checkpoint, session.trained_in, log)]
+        case _:
+            return []
+
+
+def results(session: Session, log: Sequence[Session]) -> list[Relation]:
+    """The sessions that used what this one made, newest first: its data, or its checkpoints."""
+    match session.kind:
+        case SessionKind.RECORD | SessionKind.EVAL:
+            later = (other for other in log if other.started.at > session.started.at)
+            used = [o for o in later if o.kind is SessionKind.TRAIN and _same_dataset(o, session)]
+            return [Relation(f"trained on {clean(session.dataset)}", other) for other in used]
+        case SessionKind.TRAIN:
+            return [*_evaluations(session, log), *_fine_tuned(session, log)]
+        case _:
+            return []
+
+
+def _data_of(session: Session, log: Iterable[Session]) -> list[Relation]:
+    """The recordings, or evaluations, into the dataset that a training used."""
+    name = clean(session.dataset)
+    before = (other for other in log if other.started.at < session.started.at and _wrote_episodes(other))
+    found = [Relation(f"recorded {name}", other) for other in before if _same_dataset(other, session)]
+    return found or [Relation(f"no session of this log recorded dataset {name}: it came from elsewhere")]
+
+
+def _wrote_episodes(session: Session) -> bool:
+    return session.kind in (SessionKind.RECORD, SessionKind.EVAL) and bool(session.episodes)
+
+
+def _pretrained(session: Session, log: Iterable[Session]) -> list[Relation]:
+    """The training whose checkpoint a training began with, if it began with a path."""
+    path = policy_of(session)
+    if not Path(path).is_absolute():
+        return []
+    return [_trained(path, "", log)]
+
+
+def _trained(checkpoint: str, trained_in: str, log: Iterable[Session]) -> Relation:
+    """The training that made a checkpoint: by the session that it names, else by where it lies."""
+    name = clean(label(checkpoint)) if checkpoint else "its policy"
+    for other in log:
+        if other.id == trained_in or (not trained_in and _made(other, checkpoint)):
+            return Relation(f"trained {name}", other)
+    if trained_in:
+        return Relation(f"{name} was trained in session {clean(trained_in)}, which this log does not have")
+    return Relation(f"no training of this log made {name}: it came from elsewhere")
+
+
+def _evaluations(session: Session, log: Iterable[Session]) -> list[Relation]:
+    return [
+        Relation(f"tried {clean(label(other.checkpoint))}", other)
+        for other in log
+        if other.kind is SessionKind.EVAL and (other.trained_in == session.id or _made(session, other.checkpoint))
+    ]
+
+
+def _fine_tuned(session: Session, log: Iterable[Session]) -> list[Relation]:
+    return [
+        Relation(f"went on from {clean(label(policy_of(other)))}", other)
+        for other in log
+        if other.kind is SessionKind.TRAIN and other.id != session.id and _made(session, policy_of(other))
+    ]
+
+
+def _made(session: Session, checkpoint: str) -> bool:
+    """Whether a training's output folder holds this checkpoint."""
+    if session.training is None or not Path(checkpoint).is_absolute():
+        return False
+    return Path(os.path.normpath(session.training.started.output_dir)) in Path(os.path.normpath(checkpoint)).parents
+
+
+def _same_dataset(one: Session, other: Session) -> bool:
+    """By the folder, where both know it, else by the name."""
+    if not one.dataset or not other.dataset:
+        return False
+    roots = (one.dataset_root, other.dataset_root)
+    return os.path.normpath(roots[0]) == os.path.normpath(roots[1]) if all(roots) else one.dataset == other.dataset

@@ -1,0 +1,44 @@
+"""What a form shows of the past: the datasets and sessions there are, and the room on the disk."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+
+from services.datasets.summary import DatasetSummary, list_datasets
+from services.folders import DataFolder
+from services.log import logbook
+from services.log.problem import LogbookProblem
+from sessions.document import Session
+
+
+@dataclass(frozen=True)
+class Past:
+    """Datasets and sessions, each newest first; `free` is the room on the data folder's disk in bytes, None if unknown.
+
+    `message` says what of the log cannot be read.
+    """
+
+    datasets: tuple[DatasetSummary, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    free: int | None = None
+    message: str = ""
+
+    def dataset(self, name: str) -> DatasetSummary | None:
+        """The dataset of this name, if there is one."""
+        return next((d for d in self.datasets if d.name == name), None)
+
+
+def read_past(folder: DataFolder) -> Past:
+    """Read all of it. Reads disk: do not call it on an event loop."""
+    message = ""
+    listed: tuple[Session, ...] = ()
+    free: int | None = None
+    with suppress(OSError):
+        free = shutil.disk_usage(folder.root).free
+    try:
+        listed = logbook.sessions(folder).sessions
+    except (LogbookProblem, OSError) as problem:
+        message = str(problem)
+    return Past(tuple(list_datasets(folder.datasets)), listed, free, message)

@@ -1,0 +1,55 @@
+"""The rows of an evaluation's trials, for its page and for the Log's list of them."""
+
+from __future__ import annotations
+
+from services.checkpoints.checkpoint import label
+from services.log.sections import Row, Symbol, quiet, text
+from services.tone import Tone
+from sessions.document import Session
+from sessions.models import EndedBy, Trial, Verdict
+from sessions.trials import place
+
+VERDICTS = {
+    Verdict.SUCCESS: (Tone.SUCCESS, Symbol.YES),
+    Verdict.FAILURE: (Tone.DANGER, Symbol.NO),
+    Verdict.VOID: (Tone.QUIET, Symbol.VOID),
+}
+ENDED_BY = {
+    EndedBy.KEY: "by key",
+    EndedBy.TIME: "ran out",
+    EndedBy.STOPPED: "Esc",
+    EndedBy.FAILED: "failed",
+    EndedBy.DRIVER: "console left",
+    EndedBy.ENDED: "session ended",
+    EndedBy.VERDICT: "judged",
+    EndedBy.ORACLE: "oracle",
+}
+"""What ended a trial, in a column of a table."""
+
+
+def trials(session: Session) -> list[Row]:
+    """Every attempt; with policy and condition if they differ between trials."""
+    policies = len({trial.checkpoint for trial in session.trials}) > 1
+    conditions = len({trial.condition for trial in session.trials}) > 1
+    return [
+        trial_row(
+            trial,
+            place(session.trials, trial.index),
+            label(trial.checkpoint) if policies and trial.checkpoint else "",
+            trial.condition if conditions else "",
+        )
+        for trial in session.trials
+    ]
+
+
+def trial_row(trial: Trial, number: int, policy: str, condition: str) -> Row:
+    """A trial by its number among those that count, as on the screen during the session; columns may be empty."""
+    tone, mark = VERDICTS[trial.verdict] if trial.verdict else (Tone.WARNING, Symbol.OPEN)
+    episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved"
+    ended_by = ENDED_BY.get(trial.ended_by, str(trial.ended_by))
+    columns = [
+        text("", tone, mark, strong=True), text(f"{trial.seconds:.1f} s"), quiet(ended_by), quiet(episode),
+        text(policy), text(condition),
+        text(", ".join(words for words in (trial.failure_mode, trial.why) if words)),
+    ]  # fmt: skip
+    return Row(str(number), tuple(columns))

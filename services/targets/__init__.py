@@ -1,0 +1,1 @@
+"""Other machines and clusters: what is reached there, moved there and back, and started there."""

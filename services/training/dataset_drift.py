@@ -1,0 +1,64 @@
+"""Whether a dataset still holds what a training learnt from. Reads the disk: do not call it on an event loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.checkpoints.checkpoint import Provenance
+from services.datasets.content import contents_of
+from services.datasets.summary import summarize
+from services.folders import DataFolder
+from services.refusal import Refusal
+from services.units import plural
+from sessions.facts import TrainingStarted
+from sessions.left_out import Why, as_ranges
+
+MOST_RANGES = 6
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Sentences: `changed` are to be accepted before the training goes on, `notes` are good to know."""
+
+    changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def drift(folder: DataFolder, name: str, kept: Provenance, started: TrainingStarted) -> Drift:
+    """What is different in the dataset of what the training learns from; its pictures are not compared.
+
+    `kept` stands beside the checkpoint. Raises Refusal if the training could not read its episodes.
+    """
+    summary = summarize(folder.datasets / name, name)
+    if not summary.root.is_dir():
+        raise Refusal(f"dataset {name}, which it learns from, is not in {folder.datasets}: put a copy back")
+    if summary.problem:
+        raise Refusal(f"dataset {name} cannot be trained on: {summary.problem}")
+    held_out = [index for group in started.left_out if group.why is Why.HELD_OUT for index in group.episodes]
+    used = sorted(kept.contents or {*started.episodes, *held_out})
+    gone = [index for index in used if index >= summary.episodes]
+    if gone:
+        numbers = as_ranges(gone, MOST_RANGES)
+        raise Refusal(
+            f"dataset {name} has {plural(summary.episodes, 'episode')}, and it learns from {numbers} as well: "
+            "put a copy back as it was, or start a new training"
+        )
+    try:
+        contents = contents_of(summary.root, summary.episodes)
+    except OSError as error:
+        raise Refusal(f"dataset {name} cannot be read: {error}") from error
+    others = [index for index in used if (was := kept.contents.get(index)) and contents.get(index) != was]
+    marks = summary.matched.marks
+    rejected = [index for index in used if index in marks and not marks[index].accepted]
+    changed, notes = [], []
+    if others:
+        are = plural(len(others), "episode is another", "episodes are others")
+        changed.append(f"{are} than it has learnt from: {as_ranges(others, MOST_RANGES)}")
+    if rejected:
+        are = plural(len(rejected), "episode that it learns from was", "episodes that it learns from were")
+        changed.append(f"{are} rejected since: {as_ranges(rejected, MOST_RANGES)}")
+    if not kept.contents:
+        notes.append("its checkpoint keeps no fingerprint of its episodes: whether they are the same is not known")
+    if (more := summary.episodes - started.episodes_total) > 0:
+        notes.append(f"{plural(more, 'episode was', 'episodes were')} recorded since: it does not learn from them")
+    return Drift(tuple(changed), tuple(notes))

@@ -1,0 +1,1 @@
+"""Mirrors a training that runs on another machine. Loads no torch."""

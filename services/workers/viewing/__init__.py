@@ -1,0 +1,1 @@
+"""Reads and decodes recorded episodes for the console's viewer; changes nothing."""
