@@ -1,1 +1,1 @@
-"""What Record and Evaluate share."""
+"""What screens of a session with an arm share: Record and Evaluate nearly everything, Bench the pictures."""

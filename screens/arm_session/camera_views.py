@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from screens.desk.messages import SessionChanged
 from screens.frame.lab_screen import LabScreen
 from screens.widgets.pictures import Pictures
-from services.live import protocol
 from sessions.models import SessionKind
 
 VIEW_KEYS: list[BindingType] = [
     Binding("w", "enlarge", "enlarge", id="session.enlarge", tooltip="One camera large, the next, all again"),
-    Binding("d", "details", "details", id="session.details", tooltip="Numbers instead of the picture, and back"),
+    Binding(
+        "i",
+        "look_at_last",
+        "look at it",
+        id="session.look",
+        tooltip="The last saved episode: pictures, joints, first and last frame",
+    ),
+    Binding(
+        "d",
+        "details",
+        "pictures",
+        id="session.details",
+        tooltip="Pictures off, which a slow link thanks for, or on; the numbers take their room",
+    ),
 ]
 
 
 class CameraViewsScreen(LabScreen):
-    """A screen with `Pictures`, for sessions of one kind or the form of the next."""
+    """A screen with `Pictures`: Record and Evaluate for sessions of their kind, Bench for every session with an arm."""
 
     KIND: ClassVar[SessionKind]
 
@@ -38,38 +50,35 @@ class CameraViewsScreen(LabScreen):
         """Whether the form hides everything else."""
         return False
 
-    def on_mount(self) -> None:
-        self._requested_sizes: dict[str, tuple[int, int]] = {}
-
     @property
     def cameras(self) -> Mapping[str, Mapping[str, Any]]:
         """The cameras of the session's bench; none once it is over."""
         return self.desk.cameras if self.shows_session and self.desk.live else {}
 
+    @property
+    def shows_one_camera(self) -> bool:
+        """Whether there is room for a single picture."""
+        return self.has_class("-compact")
+
     def draw_pictures(self) -> None:
         """Show one box per camera."""
         pictures = self.query_one(Pictures)
-        pictures.show_cameras(self.cameras, one=self.has_class("-compact"), first=self.preferred_cameras())
+        pictures.show_cameras(self.cameras, one=self.shows_one_camera, first=self.preferred_cameras())
+        pictures.use_link(self.link_state.takes_per_s)
         self.set_class(bool(pictures.large), "-enlarged")
         self.set_class(self.shows_session and self.desk.live and not self.cameras, "-blind")
 
     def request_previews(self) -> None:
-        """Tell the worker which sizes this screen shows; none while it is hidden."""
-        link = self.desk.link
-        if link is None or not link.connected or self.desk.starting:
-            return
-        sizes = self.query_one(Pictures).sizes() if self.seen and not self.shows_form else {}
-        if sizes != self._requested_sizes:
-            self._requested_sizes = sizes
-            self.desk.order(link.send(protocol.SetPreviews(sizes=sizes)))
+        """Tell the worker which sizes this screen shows; none once no screen with pictures is seen."""
+        if self.seen:
+            self.query_one(Pictures).use_link(self.link_state.takes_per_s)
+            self.desk.request_previews({} if self.shows_form else self.query_one(Pictures).sizes())
+        elif not any(isinstance(screen, CameraViewsScreen) for screen in self.app.screen_stack):
+            self.desk.request_previews({})
 
     def on_screen_suspend(self) -> None:
         """Request no pictures for a hidden screen (a dialog over it hides nothing)."""
         self.call_after_refresh(self.request_previews)
-
-    def on_session_changed(self, message: SessionChanged) -> None:
-        """Request pictures again from a new worker. (Textual calls the base class's handler after this one.)"""
-        self._requested_sizes = {}
 
     def action_enlarge(self) -> None:
         """Enlarge the next camera; after the last, show all."""
@@ -77,6 +86,12 @@ class CameraViewsScreen(LabScreen):
         self.query_one(Pictures).enlarge_next()
         self.draw_pictures()
 
+    def action_look_at_last(self) -> None:
+        """Open the viewer on the last saved episode of the session."""
+        started, episodes = self.desk.snapshot.started, self.desk.snapshot.episodes
+        if started is not None and episodes:
+            self.desk.look_at(Path(started.dataset_root), episodes[-1].index)
+
     def action_details(self) -> None:
-        """Toggle joints and picture: a small terminal has no room for both."""
+        """Pictures off and on; numbers get the room."""
         self.toggle_class("-details")

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 
 from screens.arm_session.camera_views import CameraViewsScreen
 from screens.frame import registry
-from screens.frame.form import Form, form_is_ready
+from screens.frame.form import Form, close_list, form_is_ready
 from screens.views import keys
+from screens.views.alarms import large
 from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
 from screens.views.record_panels import legend
 from screens.views.signs import clean
+from screens.widgets.ascii import fitting
 from screens.widgets.joints import JointBars
 from screens.widgets.line import Line, Lines
 from screens.widgets.page_view import PageView
@@ -25,12 +29,22 @@ from screens.widgets.pictures import Pictures
 from services.live import protocol
 from services.log.documents import document
 
+LEAST = (44, 13)
+"""Columns and rows that word, count, clock and sentence need."""
+
+ROOMY = (90, 28)
+"""Columns and rows at which a compact screen has room for every camera and for the joints."""
+
 
 class ArmSessionScreen(CameraViewsScreen):
     """Shows either the form or the session. The callables declared here are defined by each screen."""
 
     GUIDE: ClassVar[str] = "leader"
     """What the arm follows."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_end_page(-4)", "up", show=False, id="ended.up", tooltip="Scroll the ended session"),
+        Binding("down", "scroll_end_page(4)", "down", show=False, id="ended.down", tooltip="The same, down"),
+    ]
 
     new_form: Callable[[], Form]
     """The form of the next session."""
@@ -65,6 +79,18 @@ class ArmSessionScreen(CameraViewsScreen):
         """The lines below the panels, the strip last."""
         yield Line(id="strip")
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Smaller than LEAST, not even the phase panel fits. (The base class's handler is called as well.)"""
+        width, height = event.size
+        self.set_class(width < LEAST[0] or height < LEAST[1], "-least")
+        compact = width < 110 or height < 34  # as LabScreen says
+        self.set_class(compact and width >= ROOMY[0] and height >= ROOMY[1], "-roomy")
+
+    @property
+    def shows_one_camera(self) -> bool:
+        """Whether there is room for a single picture."""
+        return self.has_class("-compact") and not self.has_class("-roomy")
+
     def on_mount(self) -> None:
         self._wants_form = False
         self.query_one("#joints-box").border_title = legend(self.GUIDE)
@@ -86,7 +112,9 @@ class ArmSessionScreen(CameraViewsScreen):
     def phase_view(self) -> PhaseView:
         """The phase panel's content."""
         desk = self.desk
-        return phase_view(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
+        return phase_view(
+            desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now(), stopped=desk.stopped_at_start
+        )
 
     def draw(self) -> None:
         """Choose between form, session and its end, and draw it."""
@@ -103,7 +131,8 @@ class ArmSessionScreen(CameraViewsScreen):
         self.draw_pictures()
         if self.shows_form:
             return
-        self.query_one("#phase-box").border_title = Content(clean(self._title()))
+        box = self.query_one("#phase-box")
+        box.border_title = fitting(box, Content(clean(self._title())))
         self.query_one("#strip", Line).show(self.strip())
         if over:
             self._draw_end()
@@ -119,9 +148,7 @@ class ArmSessionScreen(CameraViewsScreen):
         if kind is None or self.shows_session:
             return "session"
         where = registry.shows(kind) or registry.SCREENS[0]
-        return (
-            f"{kind.value} session: {keys.key_of(f'go.{where.mode}', where.keys)} shows it, {keys.FINISH} finishes it"
-        )
+        return f"{keys.key_of(f'go.{where.mode}', where.keys)} shows this {kind.value} session"
 
     def _draw_form(self) -> None:
         place = self.query_one("#ask")
@@ -145,7 +172,7 @@ class ArmSessionScreen(CameraViewsScreen):
         if self.shows_form:
             return
         telemetry = self.desk.telemetry
-        self.query_one(PhasePanel).show(self.phase_view())
+        self.query_one(PhasePanel).show(self.phase_view().with_alarms(large(self.alarm_now)))
         self.query_one("#tally-lines", Lines).show(self.tally() if self.shows_session else [])
         if telemetry is None:
             return
@@ -156,6 +183,15 @@ class ArmSessionScreen(CameraViewsScreen):
 
     # --- keys -----------------------------------------------------------------------------------
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The ended session's page scrolls while it is shown."""
+        if action == "scroll_end_page":
+            return self.has_class("-over")
+        return super().check_action(action, parameters)
+
+    def action_scroll_end_page(self, by: int) -> None:
+        self.query_one(PageView).scroll_relative(y=by, animate=False)
+
     def action_new(self) -> None:
         self._wants_form = True
         self.redraw()
@@ -163,8 +199,10 @@ class ArmSessionScreen(CameraViewsScreen):
             fields.first().focus()
 
     def close_open(self) -> None:
-        """Esc closes the enlarged picture, else leaves the form's fields, else the form."""
+        """Esc closes the enlarged picture, else an open list, else leaves the form's fields, else the form."""
         pictures = self.query_one(Pictures)
+        if close_list(self):
+            return
         if pictures.large:
             pictures.large = ""
             self.draw_pictures()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from screens.desk.messages import SessionChanged, SnapshotArrived, StopAnswered, StopUnanswered, TelemetryArrived
 from screens.desk.notifier import Notifier
 from screens.views import keys
-from screens.views.signs import clean, signs
+from screens.views.control import Driver, change
+from screens.views.signs import clean
 from services.bench import calibration
 from services.bench.profiles import Profile
 from services.folders import RunFolder
@@ -28,21 +30,37 @@ JUST_S = 0.3
 class Attachment(Notifier):
     """`link` is None before the first session and after detaching; a finished session stays readable."""
 
-    def __init__(self, name: str, profile: Profile, stop_line: StopLine | None) -> None:
+    def __init__(
+        self, name: str, profile: Profile, stop_line: StopLine | None, known_benches: Mapping[str, Profile]
+    ) -> None:
+        """`profile`: the bench of this console; `known_benches`: all of lab.toml, by name."""
         super().__init__()
-        self.name, self.profile = name, profile
+        self._known_benches = known_benches
+        self.name, self._bench = name, profile
         self.link: Client | None = None
         self.starting = False
         self.started_here = False
         self.lost_reason = ""
         self.held_ms = 0.0
-        self._stop_answered_at = 0.0
+        self._could_move, self._still_since = False, 0.0
         self.unanswered = ""
         """What is being done about a stop that nothing answered; empty where none waits for its answer."""
         self._asked_for: SessionKind | None = None
+        self._driver: Driver | None = None
         self._stop_line = stop_line
+        self._previews: dict[str, tuple[int, int]] = {}
+        """The preview sizes that the worker was last asked for."""
 
     # --- what is known --------------------------------------------------------------------------
+
+    @property
+    def profile(self) -> Profile:
+        """The bench's profile: as the running session was started with it, else as lab.toml has it.
+
+        A session may have settings of its own (`record --set`), which end with it.
+        """
+        started = self.snapshot.started if self.live else None
+        return (started.profile if started else None) or self._bench
 
     @property
     def snapshot(self) -> Snapshot:
@@ -101,6 +119,18 @@ class Attachment(Notifier):
             return ()
         return tuple(clean(line, 200) for line in link.last_words)
 
+    # --- pictures -------------------------------------------------------------------------------
+
+    def request_previews(self, sizes: dict[str, tuple[int, int]]) -> None:
+        """Have the worker send each of these cameras at (width, height) pixels, and no other; asks only for a change.
+
+        One place for all screens with pictures: the one that is left may speak after the one that came.
+        """
+        link = self.link
+        if link is not None and link.connected and not self.starting and sizes != self._previews:
+            self._previews = sizes
+            self.order(link.send(protocol.SetPreviews(sizes=sizes)))
+
     # --- the stop key ---------------------------------------------------------------------------
 
     def stop_unanswered(self, doing: str) -> None:
@@ -110,13 +140,22 @@ class Attachment(Notifier):
 
     def stop_answered(self) -> None:
         """Uncover them."""
-        self.unanswered, self._stop_answered_at = "", time.monotonic()
+        self.unanswered = ""
         self.post(StopAnswered)
 
     @property
     def just_stopped(self) -> bool:
-        """Whether a key that is acted on now may be the one that has just stopped the arm: a stop overtakes keys."""
-        return time.monotonic() - self._stop_answered_at < JUST_S
+        """Whether a key that is acted on now may be the one that has just stopped the arm: a stop overtakes keys.
+
+        From the arm's own state: while it holds already, an Esc is answered as well, and closes what is open.
+        """
+        return time.monotonic() - self._still_since < JUST_S
+
+    def _note_motion(self) -> None:
+        """Remember when the arm came to a stand."""
+        before, self._could_move = self._could_move, self.can_move
+        if before and not self._could_move:
+            self._still_since = time.monotonic()
 
     # --- attaching and detaching ----------------------------------------------------------------
 
@@ -124,7 +163,7 @@ class Attachment(Notifier):
         self.starting = True
         try:
             await self.detach()
-            self.link, self.lost_reason = self._client(run, drive=drive), ""
+            self.link, self.lost_reason, self._driver = self._client(run, drive=drive), "", None
             self.post(SessionChanged)
             await self.link.attach(patience_s)
         except LinkLost:  # `_on_lost` has reported the reason
@@ -144,15 +183,15 @@ class Attachment(Notifier):
 
     def _show_session(self) -> None:
         """After attaching: switch to the session's bench and have the screens show its state."""
-        snapshot = self.snapshot
+        snapshot, self._previews = self.snapshot, {}
         self._use_bench_of(snapshot)
         self.post(lambda: SnapshotArrived(snapshot))
         self.post(SessionChanged)
 
     def _use_bench_of(self, snapshot: Snapshot) -> None:
-        """Use the bench of the session, with the profile that the session was started with."""
-        if snapshot.started is not None and snapshot.started.profile is not None:
-            self.profile = snapshot.started.profile
+        """Stay at the bench of the session when it is over: as lab.toml has it, or as it was where that has none."""
+        if snapshot.started is not None and (profile := snapshot.started.profile) is not None:
+            self._bench = self._known_benches.get(profile.name, profile)
 
     async def detach(self) -> None:
         """Detach from the current session; its worker keeps running."""
@@ -163,10 +202,19 @@ class Attachment(Notifier):
             await link.close()
             self.post(SessionChanged)
 
+    async def read_again(self) -> None:
+        """Show what was added to the session that is over: marks and notes."""
+        link = self.link
+        if link is not None and not link.live:
+            await link.read_again()
+            self.post(lambda: SnapshotArrived(link.snapshot))
+
     # --- callbacks of the client ----------------------------------------------------------------
 
     def _on_event(self, event: ev.Event, snapshot: Snapshot) -> None:
+        self._note_motion()
         self.bells.ring_for(event, self.kind)
+        self.attention.note(event, self.kind)
         if isinstance(event, ev.PhaseChanged) and snapshot.phase is not Phase.HELD:
             self.held_ms = 0.0
         self.post(lambda: SnapshotArrived(snapshot, event))
@@ -188,7 +236,17 @@ class Attachment(Notifier):
             return
         if self._stop_line:
             self._stop_line.aim(link.run, welcome.pid)
+        self._announce_driver(Driver(clean(welcome.driver or "", 40), welcome.driving))
         self.post(lambda: SnapshotArrived(link.snapshot))
+
+    def _announce_driver(self, now: Driver) -> None:
+        """Say on both sides who has taken control; nothing about who drove when this console attached."""
+        before, self._driver = self._driver, now
+        said = change(before, now) if before is not None else None
+        if said is not None:
+            self.notice(*said)
+            if before is not None and before.here:
+                self.bells.play("alarm")
 
     def _on_reattached(self, why: str) -> None:
         self.notice(f"{why}; attached again", Tone.WARNING)
@@ -201,10 +259,11 @@ class Attachment(Notifier):
             return
         if why:
             self.lost_reason = clean(why)
+            self.attention.lost(self.kind)
             self.bells.play("alarm")
             if link.gone and self._stop_line:  # else the stop line stays aimed: the worker lives and may move the arm
                 self._stop_line.disarm()
             lost = "the worker is gone" if link.gone else f"session {link.run.id} is not attached"
-            self.notice(f"{lost}: {why} {signs().dot} {keys.new_session(self.kind)} starts again", Tone.DANGER)
+            self.notice(f"{lost}: {why}", Tone.DANGER, keys.starts_again(self.kind))
             self.post(lambda: SnapshotArrived(link.snapshot))
         self.post(SessionChanged)

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from screens.desk.attachment import Attachment
 from screens.desk.distant_stop import DistantStop
-from screens.desk.messages import SessionChanged
+from screens.desk.messages import EpisodeWanted, SessionChanged
+from screens.desk.run_shelf import RunShelf
 from screens.desk.stop_watch import StopWatch
 from screens.desk.training_watch import TrainingWatch
 from screens.views import keys
+from screens.views.alarms import Choice
 from screens.views.phase_view import stands
 from screens.views.signs import clean
 from services import arm_commands
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
-from services.live import warm
+from services.live import protocol, warm
 from services.live.client import ATTACH_PATIENCE_S, START_PATIENCE_S
 from services.live.events import CalibrationRefused
 from services.live.phases import Phase
@@ -30,6 +33,20 @@ from services.live.requests import ArmRequest, Purpose
 from services.live.stop_line import StopLine
 from services.tone import Tone
 from sessions.models import SessionKind
+
+WORKING = frozenset({Phase.RECORDING, Phase.RUNNING})
+"""Phases of a take or a trial: the screen shows the bench."""
+
+
+class LookedAt(NamedTuple):
+    """An episode, counted from 0, of the dataset at `root`."""
+
+    root: Path
+    episode: int
+
+
+STOP_WAITS = "the stop goes to the session as soon as it is attached: nothing has answered yet"
+STOPPED_AT_START = "stopped while it starts: nothing moves and nothing is recorded until you press a key for it"
 
 
 class Desk(Attachment):
@@ -45,13 +62,19 @@ class Desk(Attachment):
         demo: bool = False,
         stop_line: StopLine | None = None,
     ) -> None:
-        super().__init__(name or "console", profile, stop_line)
+        super().__init__(name or "console", profile, stop_line, benches.profiles)
         self.folder, self.benches, self.demo = folder, benches, demo
         self.operator = profile.operators[0] if profile.operators else ""
         self.opened = ""
+        self.looked_at: LookedAt | None = None
         self.forms: dict[str, dict[str, str]] = {}
         self.training = TrainingWatch(self, folder, self.name)
+        self.runs = RunShelf(self, folder, self.training)
         self.chosen_checkpoint = ""
+        self.alarm_choice: Choice | None = None
+        self._stop_unsent: StopCause | None = None
+        self.stopped_at_start = False
+        """Whether the stop key was pressed while the present session started."""
         self._asked_about = ""
         self._distant_stop = DistantStop(self)
 
@@ -60,10 +83,36 @@ class Desk(Attachment):
         if self.live:
             self.refuse("a session runs: it stays at its bench")
             return
-        self.profile = self.benches.profiles[bench]
+        self._bench = self.benches.profiles[bench]
         self.operator = self.profile.operators[0] if self.profile.operators else self.operator
         self.link = None
         self.post(SessionChanged)
+
+    @property
+    def works(self) -> bool:
+        """Whether a take or a trial runs in this console's session, whoever drives it."""
+        approaches = self.kind is SessionKind.EVAL and self.snapshot.phase is Phase.ALIGNING
+        return self.live and (approaches or self.snapshot.phase in WORKING)
+
+    @property
+    def why_no_look(self) -> str:
+        """Why no episode can be looked at now; empty if one can."""
+        what = "trial" if self.kind is SessionKind.EVAL else "take"
+        return f"a {what} runs: look at episodes between two of them, or after the session" if self.works else ""
+
+    def look_at(self, root: Path, episode: int) -> None:
+        """Open the viewer on an episode, counted from 0, of the dataset at `root`; refused while the arm is at work."""
+        self.spawn(self._look_at(root, episode))
+
+    async def _look_at(self, root: Path, episode: int) -> None:
+        there = root.is_absolute() and await asyncio.to_thread(root.is_dir)
+        if self.why_no_look:
+            self.refuse(self.why_no_look)
+        elif not there:
+            self.refuse(f"dataset {root.name} is not at {root} any more: there is nothing to look at")
+        else:
+            self.looked_at = LookedAt(root, episode)
+            self.post(EpisodeWanted)
 
     # --- verbs ----------------------------------------------------------------------------------
 
@@ -73,8 +122,28 @@ class Desk(Attachment):
             self._stop_line.stop(cause)
         elif self.link is not None and self.link.connected:
             self.order(arm_commands.hold(self.link, cause))
-        elif not self.live:
+            if self.snapshot.phase is Phase.STARTING:
+                self.note_stop_at_start()
+        elif self.live:
+            self._stop_unsent = cause
+            if self.started_here:
+                self.note_stop_at_start()
+            else:
+                self.notice(STOP_WAITS, Tone.WARNING)
+        else:
             self._distant_stop.press(cause)
+
+    def _on_welcome(self, welcome: protocol.Welcome) -> None:
+        """A stop that was pressed before the worker could be reached is the first that it hears."""
+        super()._on_welcome(welcome)
+        if self._stop_unsent is not None and self.link is not None:
+            self.order(arm_commands.hold(self.link, self._stop_unsent))
+            self._stop_unsent = None
+
+    def note_stop_at_start(self) -> None:
+        """Say what a stop does to a session that is starting."""
+        self.stopped_at_start = True
+        self.notice(STOPPED_AT_START)
 
     def listen(self) -> None:
         """Start to report answers to the stop key, and warnings of services, to the operator."""
@@ -98,13 +167,14 @@ class Desk(Attachment):
     def start(self, begin: Callable[[], RunFolder], kind: SessionKind) -> None:
         """Launch a worker with `begin` (in a thread) and attach to it; refused while a session runs."""
         if self.live:
-            self.refuse(f"a session runs already: {keys.FINISH} finishes it, {keys.LEAVE} leaves it running")
+            self.refuse("a session runs already", f"{keys.FINISH} finishes it, {keys.LEAVE} leaves it running")
             return
         self.spawn(self._launch(begin, kind))
 
     async def _launch(self, begin: Callable[[], RunFolder], kind: SessionKind) -> None:
         """Detach, launch, attach. `starting` is reset on every failure."""
         self.starting, self._asked_for, self.started_here = True, kind, True
+        self.stopped_at_start, self._stop_unsent = False, None
         try:
             await self.detach()
             run = await asyncio.to_thread(begin)
@@ -129,6 +199,7 @@ class Desk(Attachment):
     def attach(self, run: RunFolder, *, drive: bool = True) -> asyncio.Task[Any]:
         """Attach to a running session; the task ends when that is done or has failed."""
         self.started_here, self._asked_for = False, None
+        self.stopped_at_start, self._stop_unsent = False, None
         return self.spawn(self._attach(run, drive=drive, patience_s=ATTACH_PATIENCE_S))
 
     def join(self, run: RunFolder, kind: SessionKind | None) -> asyncio.Task[Any]:
@@ -139,6 +210,8 @@ class Desk(Attachment):
         """Detach for good; no message is posted afterwards."""
         self._watchers.clear()
         self.ignore_warnings()
+        if self.runs.logs is not None:
+            self.runs.logs.close()
         await self.training.detach()
         await self.detach()
 
@@ -148,7 +221,9 @@ class Desk(Attachment):
 
     async def _rescue(self, run: RunFolder, pid: int) -> None:
         """Kill the worker and attach to one that holds the arm. NO ANSWER stays until that one has measured it."""
-        profile, operator, before = self.profile, self.operator, self.snapshot
+        before = self.snapshot
+        own = before.started.profile if before.started else None
+        profile, operator = own or self.profile, self.operator
         await self._launch(lambda: arm_commands.rescue(self.folder, run, pid, profile, operator), SessionKind.BENCH)
         if self.link is None or not self.live:
             return
@@ -159,9 +234,8 @@ class Desk(Attachment):
             return
         self.stop_answered()
         lost = f"; take {before.take} was not saved" if before.phase is Phase.RECORDING else ""
-        self.notice(
-            f"a rescue worker holds the arm{lost}: {keys.RELEASE} releases it, {keys.REST} goes to rest", Tone.WARNING
-        )
+        then = f"{keys.RELEASE} releases it, {keys.REST} goes to rest"
+        self.notice(f"a rescue worker holds the arm{lost}", Tone.WARNING, then)
 
     async def finish_and_wait(self) -> bool:
         """End the session in order; returns whether it ended (a refusal is shown, and the session goes on)."""
@@ -169,7 +243,7 @@ class Desk(Attachment):
         if link is None or not link.connected:
             return True
         self.notice("finishing: the take is saved, the arm goes to rest, then the console leaves", Tone.ACCENT)
-        answer = await arm_commands.finish(link)
+        answer = await arm_commands.finish(link, self.operator)
         if not answer.ok:
             self.refuse_answer(answer)
             return False

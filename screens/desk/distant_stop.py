@@ -60,7 +60,7 @@ class DistantStop:
             self._asking = False  # the next press is a stop of its own
             if answer is None:
                 silent = f"{session} does not answer; `lab-console hold` replaces its worker"
-                self._not_stopped(silent, word="not stopped, CUT THE POWER if the arm moves")
+                self._not_stopped(silent, then="CUT THE POWER if the arm moves")
             elif not answer.ok:
                 self._not_stopped(f"{session}: {answer.error or 'the worker refused without a reason'}")
             else:
@@ -77,9 +77,9 @@ class DistantStop:
         else:
             self._not_stopped(f"{session} answered, but {arm_commands.why_not_held(client)}", word="NOT HELD")
 
-    def _not_stopped(self, why: str, word: str = "not stopped") -> None:
+    def _not_stopped(self, why: str, word: str = "not stopped", then: str = "") -> None:
         self.desk.bells.play("alarm")
-        self.desk.notice(f"{word}: {why}", Tone.DANGER)
+        self.desk.notice(f"{word}: {why}", Tone.DANGER, then)
 
 
 def _holder(folder: DataFolder, profile: Profile) -> tuple[Running | None, str]:

@@ -30,6 +30,10 @@ class TelemetryArrived(Message):
         return isinstance(message, TelemetryArrived)
 
 
+class EpisodeWanted(Message):
+    """`Desk.looked_at` is to be shown, in the viewer over the present screen."""
+
+
 @dataclass
 class SessionChanged(Message):
     """A session was attached, detached or lost."""
@@ -37,10 +41,11 @@ class SessionChanged(Message):
 
 @dataclass
 class Noticed(Message):
-    """A short sentence for the operator: a refusal, a hint, something that happened."""
+    """A short sentence for the operator: a refusal, a hint, something that happened. `then` is what to press."""
 
     text: str
     tone: Tone = Tone.WARNING
+    then: str = ""
 
 
 class StopUnanswered(Message):

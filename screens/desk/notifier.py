@@ -11,6 +11,7 @@ from typing import Any
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from screens.desk.attention import Attention
 from screens.desk.bells import Bells
 from screens.desk.messages import Noticed
 from screens.views import keys
@@ -29,15 +30,19 @@ class Notifier:
 
     def __init__(self) -> None:
         self.bells = Bells()
+        self.attention = Attention()
         self.on_focus_moved: Callable[[], None] = lambda: None
         """Called whenever the focus may have moved, so keys may go to another widget."""
+        self.on_failure: Callable[[Exception], None] = self.refuse
+        """Called with an exception of a task that is no refusal."""
         self._watchers: list[MessagePump] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._warnings: logging.Handler | None = None
 
     def watch(self, pump: MessagePump) -> None:
         """Post every message to this screen from now on."""
-        self._watchers.append(pump)
+        if pump not in self._watchers:
+            self._watchers.append(pump)
 
     def unwatch(self, pump: MessagePump) -> None:
         """Post nothing more to this screen."""
@@ -49,10 +54,10 @@ class Notifier:
         for pump in self._watchers:
             pump.post_message(make())
 
-    def notice(self, text: object, tone: Tone = Tone.WARNING) -> None:
-        """Show the operator a short sentence; the text may come from outside."""
+    def notice(self, text: object, tone: Tone = Tone.WARNING, then: str = "") -> None:
+        """Show the operator a short sentence, which may come from outside, and what to press, which is never cut."""
         line = clean(text)
-        self.post(lambda: Noticed(line, tone))
+        self.post(lambda: Noticed(line, tone, then))
 
     def listen_to_warnings(self) -> None:
         """Show warnings that services log, in whatever thread, as notices."""
@@ -76,16 +81,18 @@ class Notifier:
             await work
         except (Refusal, FolderProblem, LinkLost, OSError) as problem:
             self.refuse(problem)
+        except Exception as error:
+            self.on_failure(error)
 
-    def refuse(self, why: object) -> None:
-        """Show why something was not done."""
+    def refuse(self, why: object, then: str = "") -> None:
+        """Show why something was not done, and what to press instead."""
         self.bells.play("refused")
-        self.notice(why, Tone.WARNING)
+        self.notice(why, Tone.WARNING, then)
 
     def refuse_answer(self, answer: Answer) -> None:
         """Show why a worker refused, and the key that helps: services and workers know no keys."""
-        helps = f"; {keys.TAKE_OVER} takes over" if answer.code is Code.NOT_DRIVING else ""
-        self.refuse(f"{answer.error or 'the worker refused without a reason'}{helps}")
+        helps = f"{keys.TAKE_OVER} takes control" if answer.code is Code.NOT_DRIVING else ""
+        self.refuse(answer.error or "the worker refused without a reason", helps)
 
     def order(self, answer: Answered | None, done: str = "") -> None:
         """Await the answer to a command: a refusal becomes a notice, and so does `done` if it is accepted."""

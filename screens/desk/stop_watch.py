@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from services.live.phases import Phase
 from services.live.stop_line import StopLine
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class StopWatch:
 
     def _on_held(self, ms: float) -> None:
         self.desk.held_ms = ms
+        if self.desk.snapshot.phase is Phase.STARTING and self.desk.live:
+            self.desk.note_stop_at_start()
         self.desk.stop_answered()
 
     def _on_refused(self, words: str) -> None:

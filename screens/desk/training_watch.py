@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from screens.desk.messages import TrainingChanged
 from screens.desk.notifier import Notifier
 from screens.views.signs import clean
+from screens.views.training import complete, ended
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live import protocol
@@ -22,18 +23,17 @@ from services.live.event_log import is_live
 from services.live.link import LinkLost
 from services.live.phases import Phase
 from services.live.reasons import AlarmSource, Step
+from services.live.requests import TrainRequest
 from services.live.snapshots import Snapshot
+from services.log.problem import LogbookProblem
 from services.tone import Tone
 from services.training import runs as training_runs
-from sessions.models import SessionStatus
+from sessions.models import SessionKind
 
 if TYPE_CHECKING:
     from services.live.link import Answered
-    from services.live.requests import TrainRequest
     from services.training.curves import Curves
-
-HORIZONS = 40
-"""The smoothing window of the loss is the length of the whole curve divided by this."""
+    from services.training.resuming import ResumePlan
 
 
 class TrainingWatch:
@@ -82,12 +82,6 @@ class TrainingWatch:
         return self.starting or self.run is not None
 
     @property
-    def checkpoints(self) -> int:
-        """How many checkpoints were saved."""
-        training = self.snapshot.training
-        return len(training.checkpoints) if training else 0
-
-    @property
     def can_stop(self) -> bool:
         """Whether the worker can be asked to stop now."""
         return self.live and self.link is not None and self.link.connected
@@ -119,7 +113,15 @@ class TrainingWatch:
 
         self._notifier.spawn(self._launch(lambda: training.begin(self._folder, request), request))
 
-    async def _launch(self, begin: Callable[[], RunFolder], request: TrainRequest) -> None:
+    def resume(self, order: ResumePlan) -> None:
+        """Go on with a training (in a thread) and watch it."""
+        from services.training import resuming
+
+        started = order.standing.snapshot.started
+        request = started.request if started and isinstance(started.request, TrainRequest) else None
+        self._notifier.spawn(self._launch(lambda: resuming.begin(self._folder, order), request))
+
+    async def _launch(self, begin: Callable[[], RunFolder], request: TrainRequest | None) -> None:
         await self.detach()
         self.starting, self.asked = True, request
         self._changed()
@@ -178,12 +180,16 @@ class TrainingWatch:
         elif self.run is not None:
             self._notifier.spawn(self._note(self.run, text, author))
 
+    def note_afterwards(self, session_id: str, text: str, author: str) -> None:
+        """Add a note to a training that is not watched."""
+        self._notifier.spawn(self._note(self._folder.run(session_id), text, author))
+
     async def _note(self, run: RunFolder, text: str, author: str) -> None:
         from services.log import logbook
 
         try:
             await asyncio.to_thread(logbook.add_note, self._folder, run.id, text, author)
-        except logbook.LogbookProblem as problem:
+        except LogbookProblem as problem:
             self._notifier.refuse(problem)
         else:
             self._notifier.notice(f"noted: {clean(text, 60)}", Tone.SUCCESS)
@@ -224,6 +230,7 @@ class TrainingWatch:
         )
 
     def _on_event(self, event: ev.Event, snapshot: Snapshot) -> None:
+        self._notifier.attention.note(event, SessionKind.TRAIN)
         match event:
             case ev.TrainingProgressed():
                 self._notifier.spawn(self._read_curves())
@@ -236,9 +243,9 @@ class TrainingWatch:
 
     def _notice_end(self, snapshot: Snapshot) -> None:
         """Show the end as a notice, on whichever screen is open."""
-        good = snapshot.status is SessionStatus.FINISHED
+        how = ended(snapshot.status, whole=complete(snapshot.training))
         why = f": {snapshot.end_reason}" if snapshot.end_reason else ""
-        self._notifier.notice(f"training {snapshot.status.value}{why}", Tone.SUCCESS if good else Tone.DANGER)
+        self._notifier.notice(f"training {how.word.lower()}{why}", how.tone)
 
     def _on_reattached(self, why: str) -> None:
         self._notifier.notice(f"{why}; watching the training again", Tone.WARNING)
@@ -253,6 +260,7 @@ class TrainingWatch:
         if why:
             reason = link.snapshot.end_reason or why
             lost = f"the training is gone: {reason}" if link.gone else f"the training is not watched: {why}"
+            self._notifier.attention.lost(SessionKind.TRAIN)
             self._notifier.bells.play("alarm")
             self._notifier.notice(lost, Tone.DANGER)
         self._notifier.spawn(self._read_curves())
@@ -286,7 +294,7 @@ class TrainingWatch:
 
 def _curves(run: RunFolder, asked: TrainRequest | None) -> Curves:
     """The curves, smoothed over a window that fits the expected number of points. Imports numpy: in a thread."""
-    from services.training.curves import HORIZON, Curves
+    from services.training.curves import HORIZON, HORIZONS, Curves
 
     points = asked.steps / max(1, asked.log_freq) if asked else 0.0
     return Curves(run.metrics, horizon=max(HORIZON, points / HORIZONS))

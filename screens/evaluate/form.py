@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
-from textual.suggester import SuggestFromList
-from textual.widgets import Input
+from textual import work
 
 from screens.desk.desk import Desk
-from screens.frame.form import Form
-from screens.views import keys
-from screens.views.signs import clean, signs
-from services.checkpoints.checkpoint import label, newest
+from screens.frame.entries import Entries
+from screens.frame.field import Field, FieldKind
+from screens.frame.form import PAUSE_S, Form
+from screens.views.choices import Choice
+from screens.views.facts import Section
+from screens.views.signs import clean
+from services.checkpoints.checkpoint import newest
 from services.evaluation import plan as evaluation
-from services.evaluation.plan import Inspection
+from services.evaluation.plan import TRIALS, Inspection
 from services.live.requests import ORACLE, EvalRequest
 from services.units import number
 
-PAUSE_S = 0.15
-"""Pause in typing after which the checkpoint is read."""
-LISTED = 40
-"""Checkpoints offered as completions, at most."""
+if TYPE_CHECKING:
+    from services.log.past import Past
+    from services.refusal import Checks
+
+BY_KEYS = "you (keys)"
+"""Who judges if no oracle does."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was read: the past, and the complete checkpoints as `resolve` takes them."""
+
+    past: Past
+    checkpoints: tuple[str, ...]
 
 
 class EvaluateForm(Form):
@@ -32,121 +44,165 @@ class EvaluateForm(Form):
     TITLE = "new evaluation"
     POLICY = ""
     FIELDS: ClassVar = (
-        ("checkpoint", "checkpoint"),
-        ("task", "task"),
-        ("trials", "trials to judge"),
-        ("trial-seconds", "seconds per trial"),
-        ("condition", "condition (optional)"),
-        ("operator", "operator"),
-        ("judge", "judge (empty: by key)"),
+        Field(
+            "checkpoint",
+            "checkpoint",
+            "One of the list, a run's name (NAME@STEP), a session's id, or a path.",
+            FieldKind.PICKER,
+        ),
+        Field(
+            "task",
+            "task",
+            "Given to the policy: a task of lab.toml by its name, or a sentence.",
+            FieldKind.PICKER,
+            free=True,
+        ),
+        Field("trials", "trials to judge", "Void trials are repeated and do not count.", FieldKind.WHOLE),
+        Field("trial-seconds", "seconds per trial", "A trial ends after this time, or by space.", FieldKind.NUMBER),
+        Field(
+            "condition",
+            "condition",
+            "Your own name for light, object or place; kept with every trial.",
+            placeholder="leave empty for none",
+        ),
+        Field(
+            "operator", "operator", "Who judges and watches the arm; the log names you.", FieldKind.PICKER, free=True
+        ),
+        Field(
+            "judge",
+            "judged by",
+            "You judge by key; the oracle of the simulated bench looks where the cube is.",
+            FieldKind.PICKER,
+        ),
     )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._filled_task = ""
-        self._forget_last_values()
-
-    def _forget_last_values(self) -> None:
-        """A checkpoint chosen on Train takes precedence over the last values."""
-        if self.desk.chosen_checkpoint:
-            for name in ("checkpoint", "task"):
-                self.desk.forms.get(self._values_key, {}).pop(name, None)
+        self._found: _Found | None = None
+        self._look = Inspection()
+        """What is known of the checkpoint in the field."""
+        self._looked_at = ""
+        if desk.chosen_checkpoint:  # one chosen on Train takes precedence over the last values
+            last = desk.forms.setdefault(self._values_key, {})
+            last.update({"checkpoint": desk.chosen_checkpoint, "task": ""})
+            desk.chosen_checkpoint = ""
 
     # --- the form -------------------------------------------------------------------------------
 
     def defaults(self) -> dict[str, str]:
         profile = self.desk.profile
+        first = profile.tasks[0].name if profile.tasks else ""
         return {
-            "checkpoint": self.desk.chosen_checkpoint,
-            "task": profile.tasks[0].name if profile.tasks else "",
-            "trials": "10",
+            "checkpoint": self._found.checkpoints[0] if self._found and self._found.checkpoints else "",
+            "task": clean(self._look.task) or first,  # what the policy was trained on
+            "trials": str(TRIALS),
             "trial-seconds": number(profile.recording.episode_seconds),
             "operator": self.desk.operator,
+            "judge": BY_KEYS,
         }
-
-    def suggestions(self, name: str) -> Sequence[str]:
-        """Tasks and operators of lab.toml; the oracle on a simulated bench."""
-        profile = self.desk.profile
-        judges = [ORACLE] if profile.simulated else []
-        return {"task": [t.name for t in profile.tasks], "operator": list(profile.operators), "judge": judges}.get(
-            name, []
-        )
-
-    def look(self) -> None:
-        """Read which checkpoints there are, and the one in the field."""
-        self.desk.chosen_checkpoint = ""
-        self._filled_task = self.defaults()["task"]
-        self._list()
-        self.check()
 
     def take_chosen(self) -> None:
         """Fill in a checkpoint chosen on Train while this form was open, and list new ones."""
         if self.has_fields:
-            self._list()
+            self.look()
         if self.desk.chosen_checkpoint and self.has_fields:
-            self.query_one("#checkpoint", Input).value = self.desk.chosen_checkpoint
+            self.row("checkpoint").input.value = self.desk.chosen_checkpoint
             self.desk.chosen_checkpoint = ""
-
-    def plan(self) -> EvalRequest:
-        """The checked request. Raises Refusal."""
-        return evaluation.plan(
-            self.desk.folder,
-            self.desk.profile,
-            checkpoint=self.value("checkpoint"),
-            task=self.value("task"),
-            trials=int(self.number("trials", whole=True)),
-            trial_seconds=self.number("trial-seconds"),
-            condition=self.value("condition"),
-            operator=self.value("operator"),
-            judge=self.value("judge"),
-        )
 
     # --- reading (in threads) -------------------------------------------------------------------
 
-    @work(exclusive=True, group="list")
-    async def _list(self) -> None:
-        paths = await asyncio.to_thread(newest, self.desk.folder)
+    def gather(self) -> _Found:
+        from services.log.past import read_past
+
+        found = [text for text in newest(self.desk.folder) if text == clean(text)]  # no control characters in a field
+        return _Found(read_past(self.desk.folder), tuple(found))
+
+    def gathered(self, found: _Found) -> None:
+        self._found = found
+
+    def refresh_defaults(self) -> None:
+        """Read the checkpoint, too, if it is another one."""
+        super().refresh_defaults()
+        if (text := self.value("checkpoint")) != self._looked_at:
+            self._looked_at = text
+            self._inspect(text)
+
+    @work(exclusive=True, group="inspect")
+    async def _inspect(self, text: str) -> None:
+        await asyncio.sleep(PAUSE_S)
+        look = Inspection()
+        if text:
+            look = await asyncio.to_thread(evaluation.inspect, self.desk.folder, self.desk.profile, text)
         if not self.has_fields:
             return
-        found = [text for text in paths if text == clean(text)][:LISTED]  # a field would pass control characters on
-        field = self.query_one("#checkpoint", Input)
-        field.suggester = SuggestFromList(found, case_sensitive=True)
-        names = "   ".join(clean(label(text), 60) for text in found[:5])
-        self.show_known(f"checkpoints here: {names}" if names else f"no checkpoint here yet: {keys.TRAIN} trains one")
-        if found and not field.value:
-            field.value = found[0]
-
-    @on(Input.Changed, "#checkpoint")
-    def check(self) -> None:
-        """Read the checkpoint once typing pauses."""
-        self._check(self.value("checkpoint"))
-
-    @work(exclusive=True, group="check")
-    async def _check(self, text: str) -> None:
-        await asyncio.sleep(PAUSE_S)
-        if not text:
-            self._show_look(Inspection())
-            return
-        look = await asyncio.to_thread(evaluation.inspect, self.desk.folder, self.desk.profile, text)
-        if self.has_fields:
-            self._show_look(look)
-
-    def _show_look(self, look: Inspection) -> None:
-        self.show_about(about(look))
-        self.query_one("#about").set_class(bool(look.problem), "-problem")
+        self._look = look
         if look.checkpoint is not None:
             self.desk.warm_up(look.checkpoint.policy)
-        task, trained_task = self.query_one("#task", Input), clean(look.task)
-        if trained_task and task.value in ("", self._filled_task):  # filled in by the form, not typed
-            task.value = self._filled_task = trained_task
+        self.refresh_defaults()
 
+    # --- what there is --------------------------------------------------------------------------
 
-def about(look: Inspection) -> str:
-    """`act · looks at wrist · step 500`, or what is wrong with the checkpoint."""
-    if look.problem:
-        return f"{signs().warning} {clean(look.problem, 300)}"
-    if (found := look.checkpoint) is None:
-        return ""
-    sees = f"looks at {', '.join(found.cameras)}" if found.cameras else "looks at no camera"
-    parts = [found.policy, sees, *([f"step {found.step:,}"] if found.step is not None else []), *look.notes]
-    return clean(f" {signs().dot} ".join(parts))
+    def choices(self, name: str) -> Sequence[Choice]:
+        """Checkpoints, tasks, operators, judges."""
+        from screens.views.checkpoint_choices import checkpoint_choices
+        from screens.views.people import operator_choices, task_choices
+
+        profile = self.desk.profile
+        if name == "judge":
+            return [Choice(BY_KEYS), *([Choice(ORACLE, "the simulated bench judges")] if profile.simulated else [])]
+        if self._found is None:
+            return ()
+        sessions = self._found.past.sessions
+        match name:
+            case "checkpoint":
+                return checkpoint_choices(self.desk.folder.root, self._found.checkpoints, sessions, self.now())
+            case "task":
+                return task_choices(profile, sessions)
+            case _:
+                return operator_choices(profile, sessions, self.now())
+
+    def sections(self, entries: Entries) -> list[Section]:
+        from screens.views.checkpoint_choices import checkpoint_section, no_checkpoint
+        from screens.views.outlooks import Evaluation, evaluate_section, unread
+
+        sessions = self._found.past.sessions if self._found else ()
+        if self._found and not self._found.checkpoints and not entries["checkpoint"]:
+            first = no_checkpoint()
+        else:
+            first = checkpoint_section(self._look, sessions, self.now())
+        plan = Evaluation(
+            task=self.desk.profile.task_text(entries["task"]),
+            trials=int(entries.about("trials")),
+            trial_seconds=entries.about("trial-seconds"),
+            judge=entries["judge"],
+        )
+        log = [unread(self._found.past)] if self._found else []
+        return [first, evaluate_section(self.desk.profile, plan), *log]
+
+    # --- the request ----------------------------------------------------------------------------
+
+    def plan(self, entries: Entries, checks: Checks) -> EvalRequest:
+        judge = checks.run("judge", self._judge, entries["judge"]) or ""
+        return evaluation.plan(
+            self.desk.folder,
+            self.desk.profile,
+            checkpoint=entries["checkpoint"],
+            task=entries["task"],
+            trials=checks.run("trials", entries.whole, "trials"),
+            trial_seconds=checks.run("trial_seconds", entries.number, "trial-seconds"),
+            condition=entries["condition"],
+            operator=entries["operator"],
+            judge=judge,
+            checks=checks,
+        )
+
+    @staticmethod
+    def _judge(text: str) -> str:
+        """The judge as a request names it. Raises Refusal."""
+        from services.refusal import Refusal
+
+        if text in (BY_KEYS, "you", ""):
+            return ""
+        if text != ORACLE:
+            raise Refusal(f"judged by: {BY_KEYS} or {ORACLE}, not {clean(text, 40)!r}")
+        return text

@@ -18,6 +18,7 @@ from screens.desk.messages import SnapshotArrived
 from screens.evaluate.form import EvaluateForm
 from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
+from screens.frame.bindings import Action
 from screens.frame.form import Form
 from screens.views import keys, trial_tally, trials
 from screens.views.equipment import retried_lines
@@ -25,6 +26,7 @@ from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
 from screens.views.signs import clean
 from screens.views.trial_strip import trial_strip
+from screens.widgets.ascii import fitting
 from screens.widgets.line import Line, Lines
 from services.evaluation import plan as evaluation
 from services.live import events as ev
@@ -53,8 +55,8 @@ class EvaluateScreen(ArmSessionScreen):
     GUIDE = "policy"
     CSS_PATH: ClassVar = ["evaluate.tcss", "../arm_session/arm_session.tcss", "../frame/form.tcss"]
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "new", "judge('success')", "judge('failure')", "judge('void')", "trial", "undo", "rest", "release",
-        "take_over", "note", "finish", "enlarge", "details",
+        "new", "take_over", "trial", "judge('success')", "judge('failure')", "judge('void')", "undo", "rest", "finish",
+        "release", "note", "look_at_last", "enlarge", "details",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "trial", "trial", id="evaluate.trial", tooltip="Start the next trial, or end this one"),
@@ -115,7 +117,14 @@ class EvaluateScreen(ArmSessionScreen):
         """A new verdict for a second, else the phase."""
         desk = self.desk
         fresh = self._fresh if time.monotonic() < self._fresh_until else 0
-        return phase_view(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now(), fresh=fresh)
+        return phase_view(
+            desk.snapshot,
+            desk.telemetry,
+            driving=desk.driving,
+            now=self.now(),
+            fresh=fresh,
+            stopped=desk.stopped_at_start,
+        )
 
     def draw(self) -> None:
         """The session, plus condition and failure modes (or a summary where the tally is hidden)."""
@@ -124,7 +133,8 @@ class EvaluateScreen(ArmSessionScreen):
             return
         snapshot, line = self.desk.snapshot, self.query_one("#modes", Line)
         condition = trials.condition(snapshot) if self.shows_session else ""
-        self.query_one("#phase-box").border_subtitle = Content(clean(f"condition: {condition}") if condition else "")
+        box = self.query_one("#phase-box")
+        box.border_subtitle = fitting(box, Content(clean(f"condition: {condition}") if condition else ""))
         annotatable = self.shows_session and availability.may("annotate", self.desk) and bool(trials.modes(snapshot))
         compact = self.has_class("-compact") and self.shows_session
         line.show(trials.modes_line(snapshot) if annotatable else trial_tally.summary(snapshot) if compact else "")
@@ -166,11 +176,11 @@ class EvaluateScreen(ArmSessionScreen):
 
     # --- keys -----------------------------------------------------------------------------------
 
-    def all_actions(self) -> list[tuple[str, str, str, bool, str]]:
+    def all_actions(self) -> list[Action]:
         """All but pause, which an evaluation does not have, and digits without a failure mode."""
         most = len(trials.modes(self.desk.snapshot) or self.desk.profile.failure_modes)
         beyond = {f"annotate({digit})" for digit in range(most + 1, trials.MODES_MOST + 1)}
-        return [row for row in super().all_actions() if row[4] not in beyond | {"pause"}]
+        return [row for row in super().all_actions() if row.action not in beyond | {"pause"}]
 
     def action_trial(self) -> None:
         """Start the next trial, or end the running one."""

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from screens.desk.desk import Desk
 
 ARM_SESSION_KEYS: list[BindingType] = [
-    Binding("p", "pause", "pause", id="session.pause", tooltip="Hold; once more follows again, slowly"),
+    Binding("p", "pause", "pause", id="session.pause", tooltip="Hold; once more follows the leader again, slowly"),
     Binding("g", "rest", "go to rest", id="session.rest", tooltip="Open the gripper, lift, move to the rest pose"),
     Binding("R", "release", "release", id="session.release", tooltip="Lower the arm, then cut torque; asks first"),
     Binding("F", "finish", "finish", id="session.finish", tooltip="Save, go to rest, end the session"),
-    Binding("T", "take_over", "take over", id="session.take-over", tooltip="Drive; the console before watches"),
+    Binding(
+        "T",
+        "take_over",
+        "take control",
+        id="session.take-over",
+        tooltip="Take control; the other console then only watches",
+    ),
 ]
 NOTE_KEY = Binding("n", "note", "note", id="session.note", tooltip="Write a remark into the session")
 """Separate from the others: in the Log, `n` adds a note to the chosen session."""
@@ -69,11 +75,11 @@ class ArmActions:
 
     def action_finish(self) -> None:
         if self.desk.link:
-            self.desk.order(arm_commands.finish(self.desk.link))
+            self.desk.order(arm_commands.finish(self.desk.link, self.desk.operator))
 
     def action_take_over(self) -> None:
         if self.desk.link:
-            self.desk.order(arm_commands.take_over(self.desk.link))
+            self.desk.order(arm_commands.take_over(self.desk.link, self.desk.operator))
 
     def action_note(self) -> None:
         from screens.frame.dialogs import TextEntry

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from textual.actions import parse
 
@@ -10,9 +11,10 @@ from screens.desk.desk import Desk
 from screens.frame import trial_availability
 from screens.views import keys
 from services.live import intents, protocol
-from services.live.phases import BUSY, Phase, why_refused
+from services.live.phases import BUSY, Phase, obstacles, why_refused
 from services.live.protocol import Code
 from services.live.snapshots import Snapshot
+from services.training import resumable
 from sessions.models import SessionKind, Verdict
 
 
@@ -51,8 +53,10 @@ def _or_when_idle(rule: Rule, otherwise: Rule = lambda desk: True) -> Rule:
 
 RULES: dict[str, Rule] = {
     "stop": lambda desk: desk.can_move,
+    "next_alarm": lambda desk: len(desk.snapshot.alarms) + len(desk.training.snapshot.alarms) > 1,
     "take": _by(intents.take),
     "reject": _by(intents.mark),
+    "mark_moment": _by(intents.moment),
     "pause": _by(intents.pause),
     "teleoperate": _or_when_idle(_by(intents.follow), lambda desk: bool(desk.profile.teleop)),
     "rest": _or_when_idle(_by(intents.rest)),
@@ -63,6 +67,7 @@ RULES: dict[str, Rule] = {
     "note": lambda desk: desk.live and may_type(desk),
     "new": lambda desk: not desk.live,
     "enlarge": lambda desk: (records(desk) or evaluates(desk)) and bool(desk.cameras),
+    "look_at_last": lambda desk: bool(desk.snapshot.episodes) and not desk.works,
     "details": lambda desk: records(desk) or evaluates(desk),
     "choose_bench": lambda desk: not desk.live and len(desk.benches.profiles) > 1,
     "trial": _by(intents.trial),
@@ -71,12 +76,23 @@ RULES: dict[str, Rule] = {
     "annotate": _by(lambda snapshot: intents.annotate(snapshot, "")),
     "new_run": may_type,
     "stop_training": lambda desk: desk.training.can_stop,
-    "zoom": lambda desk: desk.training.shown,
-    "log_axis": lambda desk: desk.training.shown,
-    "panels": lambda desk: desk.training.shown,
-    "read_off": lambda desk: desk.training.curves is not None and len(desk.training.curves) > 0,
-    "choose_checkpoint": lambda desk: desk.training.checkpoints > 1,
-    "evaluate_checkpoint": lambda desk: desk.training.checkpoints > 0,
+    "resume_run": lambda desk: desk.runs.shown.exists and not _no_resume(desk),
+    "zoom": lambda desk: desk.runs.shown.exists,
+    "log_axis": lambda desk: desk.runs.shown.exists,
+    "compare": lambda desk: desk.runs.shown.exists,
+    "axis": lambda desk: desk.runs.shown.points > 1,
+    "further": lambda desk: desk.runs.shown.points > 0,
+    "range": lambda desk: desk.runs.shown.points > 1,
+    "panels": lambda desk: desk.runs.shown.exists,
+    "smooth": lambda desk: desk.runs.shown.points > 1,
+    "read_off": lambda desk: desk.runs.shown.points > 0,
+    "whole_range": lambda desk: desk.runs.shown.points > 1,
+    "walk": lambda desk: desk.runs.shown.exists,
+    "other_list": lambda desk: desk.runs.shown.exists,
+    "open_run": lambda desk: bool(desk.runs.runs),
+    "overlay": lambda desk: len(desk.runs.runs) > 1,
+    "evaluate_checkpoint": lambda desk: desk.runs.shown.checkpoints > 0,
+    "keep_run": lambda desk: desk.runs.shown.watched is not None and desk.runs.shown.points > 0,
     "note_to_run": lambda desk: desk.training.run is not None and may_type(desk),
 }
 
@@ -85,6 +101,70 @@ def may(action: str, desk: Desk) -> bool:
     """Whether `action` is available now; an action without a rule always is."""
     rule = RULES.get(parse(action)[1])
     return rule is None or rule(desk)
+
+
+# --- the footer's places ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """Cells that the footer keeps for a label that changes; with its shorter wording, `short_room`."""
+
+    room: int = 0
+    short_room: int = 0
+
+
+PLACES: Mapping[str, Place] = {
+    "take": Place(len("start take 12"), len("start 12")),
+    "trial": Place(len("start trial 12"), len("start 12")),
+    "pause": Place(len("follow again"), len("follow")),
+    "reject": Place(len("accept")),
+}
+SHORT = {
+    "go to rest": "rest",
+    "follow again": "follow",
+    "hold, reject": "hold",
+    "pause": "pause",
+    "other bench": "bench",
+    "stop and save": "stop",
+    "take control": "control",
+}
+"""Labels that a narrow terminal shortens."""
+
+SHARES: Mapping[str, str] = {"undo": "judge('void')", "mark_moment": "finish"}
+"""Actions that never act at the same time share a place: a verdict is given or taken back, a take runs or does not."""
+
+KEEPS_PLACE: Mapping[str, Rule] = {
+    "take": lambda desk: drives(desk) and records(desk),
+    "reject": lambda desk: drives(desk) and records(desk),
+    "trial": lambda desk: drives(desk) and evaluates(desk),
+    "judge": lambda desk: drives(desk) and evaluates(desk),
+    "undo": lambda desk: drives(desk) and evaluates(desk),
+    "pause": lambda desk: drives(desk) and not evaluates(desk) and Code.NO_LEADER not in obstacles(desk.snapshot),
+    "rest": lambda desk: drives(desk) and Code.NO_REST_POSE not in obstacles(desk.snapshot),
+    "release": drives,
+    "finish": drives,
+    "note": lambda desk: desk.live,
+}
+"""When a key that does not act now has its place in the footer all the same: another phase of this session needs it."""
+
+
+def keeps_place(action: str, desk: Desk) -> bool:
+    """Whether the footer keeps a blank place for this action while its key does nothing."""
+    rule = KEEPS_PLACE.get(parse(action)[1])
+    return rule is not None and rule(desk)
+
+
+def short_label(action: str, label: str) -> str:
+    """A shorter wording of a footer's label; empty if there is none."""
+    match parse(action)[1]:
+        case "take" | "trial":
+            return label.replace(" take", "").replace(" trial", "")
+        case _:
+            return SHORT.get(label, "")
+
+
+# --- why not, and what it does now --------------------------------------------------------------
 
 
 COMMANDS: dict[str, type[protocol.Command]] = {
@@ -99,16 +179,63 @@ MISSING = {
 """Obstacles that do not pass by waiting."""
 
 
+DRIVER_ONLY = frozenset(
+    {"take", "reject", "mark_moment", "pause", "rest", "release", "finish", "trial", "judge", "undo", "annotate"}
+)
+
+
+def watches(desk: Desk) -> str:
+    """Why a command of this console would be refused."""
+    return f"{desk.driver or 'nobody'} drives, this console watches: {keys.TAKE_OVER} takes control"
+
+
 def why_not(action: str, desk: Desk) -> str:
     """Why a key that is likely to be pressed does nothing now; empty if nothing should be shown."""
-    if not drives(desk) or may(action, desk):
-        return ""
     name, snapshot = parse(action)[1], desk.snapshot
+    if may(action, desk):
+        return ""
+    if name == "next_alarm":
+        standing = snapshot.alarms or desk.training.snapshot.alarms
+        return "no other alarm stands" if standing else "no alarm stands"
+    if name == "resume_run":
+        return _no_resume(desk)
+    if not desk.live:
+        return ""
+    if name == "look_at_last":
+        return desk.why_no_look
+    if desk.watching:
+        return watches(desk) if name in DRIVER_ONLY else ""
+    if not drives(desk):
+        return ""
     if evaluates(desk) and (why := trial_availability.why_not(name, snapshot)):
         return why
+    if name == "note":
+        return _no_note(desk)
     if name == "take" and records(desk) and snapshot.phase is Phase.HELD:
         return f"the arm holds: {keys.PAUSE} follows again, then {keys.TAKE} starts a take"
     return MISSING.get(why_refused(snapshot, COMMANDS[name]), "") if name in COMMANDS else ""
+
+
+def _no_resume(desk: Desk) -> str:
+    """Why the shown run is not resumed; empty if it may be, or if none is shown."""
+    run = desk.runs.shown
+    if not run.exists:
+        return ""
+    if run.watched is not None:
+        return "this run is only watched: it is resumed where it was started"
+    if run.live:
+        return f"this training is running: {keys.STOP_TRAINING} stops it"
+    if not may_type(desk):
+        return f"the arm moves: {keys.RESUME} resumes once it stands"
+    why = resumable.why_not(run.snapshot, foreign=run.foreign)
+    return f"the run that is shown cannot be resumed: {why}" if why else ""
+
+
+def _no_note(desk: Desk) -> str:
+    """A note takes the keys, so it waits until nothing moves: the words typed for it are keys until then."""
+    if desk.snapshot.phase is Phase.RECORDING:
+        return f"a take runs: {keys.MARK} marks this moment, {keys.NOTE} writes a note after it"
+    return f"the arm moves: {keys.NOTE} writes a note once it stands"
 
 
 def label(action: str, described: str, desk: Desk) -> str:
@@ -120,11 +247,15 @@ def label(action: str, described: str, desk: Desk) -> str:
         case (_, "trial", _):
             return trial_availability.label(snapshot)
         case (_, "reject", _) if not intents.last_take_accepted(snapshot):
-            return "take back"
+            return "accept"
+        case (_, "pause", _) if snapshot.phase is Phase.RECORDING:
+            return "hold, reject"
         case (_, "pause", _) if snapshot.phase is Phase.HELD:
-            return "resume"
+            return "follow again"
         case (_, "teleoperate", _) if desk.live:
             return "follow"
+        case (_, "look_at_last", _) if snapshot.episodes:
+            return f"look at {snapshot.episodes[-1].take}"
         case (_, "annotate", (int(digit),)):
             return trial_availability.mode(digit, snapshot) or described
         case _:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.actions import parse
 from textual.binding import Binding, BindingsMap, BindingType
 from textual.screen import Screen
+from textual.widgets import Input
 
 from screens.frame import availability, registry
+from screens.frame.link_state import LinkState
 from screens.views.keys import keymap, shown, stop_keys
 from screens.widgets.keyline import Key
 
 if TYPE_CHECKING:
     from screens.desk.desk import Desk
     from screens.frame.registry import ScreenEntry
+
+
+SPARE = frozenset({"palette", "app.leave", "details", "look_at_last"})
+"""The first to go from a narrow footer: `?` names them."""
 
 
 def frame_keys() -> list[BindingType]:
@@ -29,7 +37,10 @@ def frame_keys() -> list[BindingType]:
                 tooltip="Previous screen"),
         Binding("right_square_bracket", "step(1)", "next screen", show=False, id="go.next",
                 tooltip="Next screen"),
-        Binding("question_mark", "keys", "keys", id="keys", tooltip="Every key of this screen"),
+        Binding("exclamation_mark", "next_alarm", "next alarm", id="alarm.next",
+                tooltip="Show the next of several alarms, in the line and large"),
+        Binding("question_mark,f1", "keys", "help", id="keys",
+                tooltip="Every key of this screen, and the fields of its form; F1 while a field has the keys"),
         Binding("colon", "palette", "palette", id="palette", tooltip="Every action, by name"),
         Binding("q", "app.leave", "leave", id="leave", tooltip="Leave the console; asks when a session runs"),
         Binding("x", "stop", "STOP", id="stop", tooltip="Hold the arm where it is, at once"),
@@ -48,6 +59,18 @@ def _merged(frame: BindingsMap, own: BindingsMap) -> BindingsMap:
     return BindingsMap.from_keys(dict(sorted(whole.key_to_bindings.items(), key=lambda item: place[item[1][0].id])))
 
 
+@dataclass(frozen=True)
+class Action:
+    """What a key does, for help and palette. `id`: its binding's; `keys`: all of its keys, for display."""
+
+    id: str
+    keys: str
+    label: str
+    tooltip: str
+    action: str
+    acts: bool
+
+
 class BoundScreen(Screen[None]):
     """A screen whose keys follow the rules of availability. `FOOTER`: the order of the actions in the footer."""
 
@@ -56,6 +79,7 @@ class BoundScreen(Screen[None]):
     def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
         super().__init__(id=entry.mode)
         self.desk, self.entry = desk, entry
+        self.link_state = LinkState()
         self._bindings = _merged(BindingsMap(frame_keys()), self._bindings)
 
     @property
@@ -89,32 +113,54 @@ class BoundScreen(Screen[None]):
             self.desk.refuse(why)
 
     def footer_keys(self) -> list[Key]:
-        """The keys that act now, most important first."""
+        """The footer's places in their order; one whose key does not act now is blank."""
+        active: dict[str | None, Binding] = {}
+        for each in self.active_bindings.values():
+            if each.enabled:
+                active.setdefault(each.binding.id, each.binding)
         found: dict[str, Key] = {}
-        for active in self.active_bindings.values():
-            binding = active.binding
+        for _, binding in self._bindings:
             name = binding.action
-            if not binding.show or not active.enabled or name == self.entry.action:
+            if not binding.show or name in found or name == "stop" or (binding.id or "").startswith("go."):
                 continue
-            text = availability.label(name, binding.description, self.desk)
-            key = stop_keys() if name == "stop" else binding.key_display or shown(binding.key)
-            found.setdefault(name, Key(binding.key, key, text, stop=name == "stop", lists=name == "keys"))
+            acts = binding.id in active
+            if acts or availability.keeps_place(name, self.desk):
+                found[name] = self._footer_key(active.get(binding.id, binding), acts=acts)
+        for name, place in availability.SHARES.items():
+            if place in found and (other := found.pop(name, None)) and other.acts:
+                found[place] = other
         first = [name for name in self.FOOTER if name in found]
         rest = [name for name in found if name not in first]
-        return [found[name] for name in [*first, *rest]]
+        return [*(found[name] for name in [*first, *rest]), self._stop_key(active)]
 
-    def all_actions(self) -> list[tuple[str, str, str, bool, str]]:
-        """(key, label, tooltip, acts now, action) of every binding of this screen."""
-        rows: dict[str, tuple[str, str, str, bool, str]] = {}
+    def _footer_key(self, binding: Binding, *, acts: bool) -> Key:
+        name = binding.action
+        text = availability.label(name, binding.description, self.desk)
+        place = availability.PLACES.get(parse(name)[1], availability.Place())
+        short = availability.short_label(name, text)
+        return Key(
+            binding.key, binding.key_display or shown(binding.key), text, lists=name == "keys", spare=name in SPARE,
+            acts=acts, room=place.room, short=short, short_room=place.short_room,
+        )  # fmt: skip
+
+    def _stop_key(self, active: Mapping[str | None, Binding]) -> Key:
+        """At the right end, in sight while anything can move; where text is typed, x is a letter."""
+        letters = "stop" in active or not isinstance(self.focused, Input)
+        acts = self.desk.can_move or "stop" in active
+        return Key("x" if letters else "escape", stop_keys() if letters else "Esc", "STOP", stop=True, acts=acts)
+
+    def all_actions(self) -> list[Action]:
+        """Every binding of this screen."""
+        found: dict[str, Action] = {}
         for _, binding in self._bindings:
             name, action = binding.id or binding.action, binding.action
-            if not binding.tooltip or name in rows:
+            if not binding.tooltip or name in found:
                 continue
-            now = bool(self.app._check_action_state(action, self))
+            acts = bool(self.app._check_action_state(action, self))
             text = availability.label(action, binding.description, self.desk)
-            rows[name] = (self._keys_of(binding), text, binding.tooltip, now, action)
+            found[name] = Action(name, self._keys_of(binding), text, binding.tooltip, action, acts)
         place = {name: at for at, name in enumerate(self.FOOTER)}
-        return sorted(rows.values(), key=lambda row: place.get(row[4], len(place)))
+        return sorted(found.values(), key=lambda each: place.get(each.action, len(place)))
 
     def _keys_of(self, binding: Binding) -> str:
         """Every key of this binding's action."""
@@ -130,13 +176,14 @@ class BoundScreen(Screen[None]):
         self.app.switch_mode(registry.next_mode(self.entry.mode, by, self.desk))
 
     def action_keys(self) -> None:
-        from screens.frame.dialogs import KeyList
+        from screens.frame.help_page import HelpPage
 
-        keys = [row[:4] for row in self.all_actions()]
-        self.app.push_screen(KeyList(self.desk, self.entry.title, keys))
+        self.app.push_screen(HelpPage(self.desk, self))
 
     def action_palette(self) -> None:
-        self.app.action_command_palette()
+        from screens.frame.palette import Palette
+
+        self.app.push_screen(Palette(self.desk, self))
 
     def action_back(self) -> None:
         """Stop while the arm can move; otherwise close what is open."""

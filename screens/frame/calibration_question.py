@@ -14,12 +14,7 @@ from sessions.models import SessionKind
 
 
 class CalibrationQuestion(Question):
-    """Says what does not fit; `y` mends what can be mended and begins the session anew.
-
-    What four arms have to say is cut off on a small terminal, not the answers; the session's page has all of it.
-    """
-
-    DEFAULT_CSS = "CalibrationQuestion .says { max-height: 50vh; }"
+    """Says what does not fit, of every arm at once; `y` mends what can be mended and begins the session anew."""
 
     def __init__(self, desk: Desk, refused: tuple[CalibrationRefused, ...]) -> None:
         offers = list(dict.fromkeys(offer for each in refused if (offer := calibration.offer(each))))

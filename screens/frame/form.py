@@ -1,50 +1,44 @@
-"""The form before a session: fields, what is known about their values, a start button, and any refusal."""
+"""The form before a session: what is wrong stands at its field, and a checked request starts it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
 from screens.desk.desk import Desk
-from screens.views import keys
+from screens.frame.arm_in_use import arm_holder
+from screens.frame.entries import Entries
+from screens.frame.form_fields import FormFields
+from screens.frame.picker import FieldRow
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
-from sessions.models import SessionKind
 
 if TYPE_CHECKING:
     from services.live.requests import AnyRequest
-
-
-SESSIONS = {SessionKind.RECORD: "a recording", SessionKind.EVAL: "an evaluation"}
+    from services.refusal import Checks
 
 LOOK_AGAIN_S = 2.0
 """How often a form looks whether the arm that it warned of is still in use."""
+PAUSE_S = 0.2
+"""Pause in typing after which the fields are checked."""
 
 
-class Form(Vertical):
-    """Collects values and posts `Planned` with a checked request. Subclasses define fields, defaults and the check."""
+class Form(FormFields):
+    """Collects values and posts `Planned` with a checked request. Enter in the last field starts."""
 
-    TITLE: ClassVar[str] = ""
-    FIELDS: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """(id, label) of each field, in order; Enter in the last one starts."""
     NEEDS_ARM: ClassVar[bool] = True
     """Whether the session needs the arm."""
     POLICY: ClassVar[str | None] = None
     """Empty if the session runs a policy (its type is not known yet), else None."""
-
-    plan: Callable[[], AnyRequest]
-    """The checked request; defined by each form. Raises Refusal with the reason."""
+    ARGUMENTS: ClassVar[Mapping[str, str]] = {}
+    """The field of an argument of `plan` that has another name."""
 
     @dataclass
     class Planned(Message):
@@ -53,79 +47,66 @@ class Form(Vertical):
         request: AnyRequest
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__(id="form")
-        self.desk = desk
+        super().__init__(desk)
+        self.planning = False
+        """Whether the request is being checked before the start: typed keys wait."""
         self._holder = ""
         """The shown warning that the arm is in use; empty while another refusal stands, or none."""
+        self._changed: set[str] = set()
+        """The fields that the operator changed: what is wrong is shown at these."""
+        self._tried = self._away = False
 
     # --- for subclasses -------------------------------------------------------------------------
 
-    def defaults(self) -> dict[str, str]:
-        """The initial value of each field."""
-        return {}
+    def gather(self) -> Any:
+        """Read from disk what defaults, choices and meaning are made of; called in a thread."""
 
-    def suggestions(self, name: str) -> Sequence[str]:
-        """The completions of a field that are known at once."""
-        return ()
+    def gathered(self, found: Any) -> None:
+        """Keep what `gather` has read."""
 
-    def look(self) -> None:
-        """Called once the fields are mounted: start reading from disk, without blocking the operator."""
+    def plan(self, entries: Entries, checks: Checks) -> AnyRequest:
+        """The checked request; called in a thread. Raises Refusal, unless `checks` collects what is refused."""
+        raise NotImplementedError
 
-    # --- the form -------------------------------------------------------------------------------
-
-    def compose(self) -> ComposeResult:
-        values = self.defaults() | self.desk.forms.get(self._values_key, {})
-        yield Static(Content.styled(self.TITLE, "bold $accent"), classes="form-title", markup=False)
-        for name, title in self.FIELDS:
-            with Horizontal(classes="field"):
-                yield Static(title, classes="label", markup=False)
-                yield Input(values.get(name, ""), id=name, compact=True, suggester=self._suggester(name))
-        yield Line(id="about")
-        yield Line(id="refusal")
-        yield Static(id="cameras", markup=False)
-        with Horizontal(classes="field"):
-            yield Static("", classes="label")
-            yield Button("start", id="start", variant="primary", compact=True)
-        yield Static(
-            f"Enter goes on {signs().dot} Tab and Shift+Tab move {signs().dot} right arrow takes a suggestion",
-            classes="hint",
-            markup=False,
-        )
-        yield Line(id="known")
+    # --- reading (in threads) -------------------------------------------------------------------
 
     def on_mount(self) -> None:
         if self.has_fields:  # otherwise the console is closing
-            self.query_one(f"#{self.FIELDS[0][0]}", Input).focus()
+            self.row(self.FIELDS[0].id).input.focus()
             self.look()
+            self.refresh_fields()
             if self.NEEDS_ARM:
                 self._warn_if_in_use()
                 self._warn_of_cameras()
-                self.set_interval(LOOK_AGAIN_S, self._look_again)
+            self.set_interval(LOOK_AGAIN_S, self._look_again)
 
     def _look_again(self) -> None:
-        """The session that has the arm may have ended."""
-        if self._holder and self.app.screen is self.screen:
+        """The session that has the arm may have ended; what there is to choose from may have changed elsewhere."""
+        here = self.app.screen is self.screen
+        if here and self._away:
+            self.look()
+        if here and self._holder:
             self._warn_if_in_use()
+        self._away = not here
 
     def on_descendant_focus(self) -> None:
         """Warm up a worker while the operator fills in the form."""
         if self.NEEDS_ARM:
             self.desk.warm_up(self.POLICY)
 
-    @property
-    def has_fields(self) -> bool:
-        """Whether the fields are mounted: not yet, or no longer, while the screen changes."""
-        return bool(self.query("#known"))
-
-    @property
-    def _values_key(self) -> str:
-        """The key of this form's last values, per kind of form and bench."""
-        return f"{type(self).__name__} {self.desk.profile.name}"
+    @work(exclusive=True, group="look")
+    async def look(self) -> None:
+        """Read what there is to choose from."""
+        found = await asyncio.to_thread(self.gather)
+        if self.has_fields:
+            self.gathered(found)
+            self.refresh_fields()
+            self.check()
 
     @work(exclusive=True, group="operator")
     async def _warn_if_in_use(self) -> None:
         """Show at once what would be refused at the start: a returning operator may look for that session."""
-        holder = await asyncio.to_thread(self._arm_holder)
+        holder = await asyncio.to_thread(arm_holder, self.desk.folder, self.desk.profile)
         if self.has_fields and not self.desk.live and holder != self._holder:
             self._holder = holder
             self._show_refusal(holder)
@@ -141,79 +122,13 @@ class Form(Vertical):
             shown.update("\n".join(f"{signs().warning} {clean(warning)}" for warning in found))
             shown.display = True
 
-    def _arm_holder(self) -> str:
-        """Who uses the arm: a session of this data folder, else any other holder; "" if it is free. Reads disk."""
-        from services.bench.device_locks import device_keys, who_holds
-        from services.live.running import find_runs
-
-        folder, profile = self.desk.folder, self.desk.profile
-        item = find_runs(folder).holder_of_arm(profile)
-        if item is None:
-            return who_holds(device_keys(profile.robot, {}, folder.root))
-        started = item.snapshot.started
-        what = SESSIONS.get(started.kind, "a session") if started else "a session"
-        bench = item.profile.name if item.profile else profile.name
-        where = "runs on this bench" if bench == profile.name else f"has this arm, on bench {clean(bench)}"
-        return f"{what} {where}: {keys.BENCH}, then {keys.ATTACH} attaches to it"
-
-    def _suggester(self, name: str) -> SuggestFromList | None:
-        options = [clean(word) for word in self.suggestions(name)]
-        return SuggestFromList(options, case_sensitive=False) if options else None
-
-    def value(self, name: str) -> str:
-        """The stripped text of a field."""
-        return self.query_one(f"#{name}", Input).value.strip()
-
-    def values(self) -> dict[str, str]:
-        """The stripped text of every field."""
-        return {name: self.value(name) for name, _ in self.FIELDS}
+    # --- messages below the fields --------------------------------------------------------------
 
     def show_about(self, text: str) -> None:
-        """Show what the values mean, in the line below the fields."""
-        self.query_one("#about", Line).show(text)
-
-    def show_known(self, text: str) -> None:
-        """Show what there is to choose from, in the line at the bottom."""
-        self.query_one("#known", Line).show(text)
-
-    @on(Input.Submitted)
-    def go_on(self, event: Input.Submitted) -> None:
-        """Move to the next field; Enter in the last field starts."""
-        event.stop()
-        if event.input.id == self.FIELDS[-1][0]:
-            self.start()
-        else:
-            self.screen.focus_next()
-
-    @on(Button.Pressed, "#start")
-    def start(self) -> None:
-        """Check all values; show the refusal, or post the request."""
-        from services.refusal import Refusal
-
-        self.desk.forms[self._values_key] = self.values()
-        try:
-            request = self.plan()
-        except Refusal as refusal:
-            self.refuse(str(refusal))
-            return
-        self.refuse("")
-        self.desk.operator = request.operator or self.desk.operator
-        self.go(request)
-
-    def go(self, request: AnyRequest) -> None:
-        """Begin what is planned; a form that has to ask something first does so here."""
-        self.post_message(self.Planned(request))
-
-    def number(self, name: str, *, whole: bool = False) -> float:
-        """The number in a field. Raises Refusal if it is not one."""
-        from services.refusal import Refusal
-
-        text = self.value(name).replace(",", ".")
-        try:
-            return int(text) if whole else float(text)
-        except ValueError:
-            kind = "a whole number" if whole else "a number"
-            raise Refusal(f"{dict(self.FIELDS)[name]}: {kind} is needed, not {clean(text, 20)!r}") from None
+        """Show what the form does at the moment, below the fields."""
+        line = self.query_one("#about", Line)
+        line.show(text)
+        line.display = bool(text)
 
     def refuse(self, why: str) -> None:
         """Show why it does not start; an empty string clears the message."""
@@ -221,11 +136,132 @@ class Form(Vertical):
         self._show_refusal(why)
         if why:
             self.desk.bells.play("refused")
+            self.call_after_refresh(self.query_one("#refusal").scroll_visible, animate=False)
 
     def _show_refusal(self, why: str) -> None:
-        self.query_one("#refusal", Line).show(f"{signs().warning} {clean(why)}" if why else "")
+        line = self.query_one("#refusal", Line)
+        line.show(f"{signs().warning} {clean(why)}" if why else "")
+        line.display = bool(why)
+        line.refresh(layout=True)  # it may need another row
+
+    # --- checks ---------------------------------------------------------------------------------
+
+    @on(Input.Changed)
+    def change(self, event: Input.Changed) -> None:
+        """Something was typed or taken: what it means is shown at once, what is wrong once typing pauses."""
+        self._changed.add(event.input.id or "")
+        self._keep()
+        self.refresh_defaults()
+        self.check()
+
+    def _keep(self) -> None:
+        """What was typed is there again when the form is opened again, whatever closed it."""
+        kept = {name: text.strip() for name, text in self.typed().items()}
+        self.desk.forms.setdefault(self._values_key, {}).update(kept)
+
+    @on(FieldRow.Marked)
+    def marked(self, event: FieldRow.Marked) -> None:
+        """Show the facts of the marked choice."""
+        event.stop()
+        self.draw_meaning()
+        if not event.row.is_open and event.row.field.id in self._changed:
+            self.check()
+
+    @work(exclusive=True, group="check")
+    async def check(self) -> None:
+        """Show what is wrong at the fields that were changed, or at all after an attempt to start."""
+        await asyncio.sleep(PAUSE_S)
+        if not self.has_fields:
+            return
+        found, request = await asyncio.to_thread(self._checked, self.entries)
+        if self.has_fields:
+            self.show_problems(found)
+            if not found:
+                await self.check_further(request)
+
+    async def check_further(self, request: AnyRequest) -> None:
+        """Check what takes longer, of a request with nothing else wrong; cancelled once something is typed."""
+
+    def _checked(self, entries: Entries) -> tuple[dict[str, str], AnyRequest]:
+        """(what is wrong by field, the request that it would be); in a thread."""
+        from services.refusal import Checks
+
+        checks = Checks(collect=True)
+        request = self.plan(entries, checks)
+        names = {argument: self.ARGUMENTS.get(argument, argument.replace("_", "-")) for argument in checks.refused}
+        return {names[argument]: why for argument, why in checks.refused.items()}, request
+
+    def show_problems(self, found: Mapping[str, str]) -> None:
+        """Mark the fields with something wrong, and only those."""
+        for row in self.rows:
+            name = row.field.id
+            shown = (self._tried or name in self._changed) and not row.is_open
+            row.show_problem(found.get(name, "") if shown else "")
+            row.show_note(self.help(row.field))
+        self.call_after_refresh(self._show_focused)
+        self.draw_meaning()
+
+    # --- start ----------------------------------------------------------------------------------
+
+    @on(Input.Submitted)
+    def go_on(self, event: Input.Submitted) -> None:
+        """Move to the next field; Enter in the last field starts."""
+        event.stop()
+        if event.input.id == self.FIELDS[-1].id:
+            self.start()
+        else:
+            self.screen.focus_next()
+
+    @on(Button.Pressed, "#start")
+    def start(self) -> None:
+        """Check all values; show what is refused, or post the request."""
+        self._keep()
+        if not self.planning:
+            self.planning = True
+            self._start(self.entries)
+
+    @work(group="start")
+    async def _start(self, entries: Entries) -> None:
+        try:
+            request = await self.examine(entries)
+        finally:
+            self.planning = False
+        if request is not None:
+            self.refuse("")
+            self.desk.operator = request.operator or self.desk.operator
+            self.go(request)
+
+    async def examine(self, entries: Entries) -> AnyRequest | None:
+        """What the entries ask for; None if something is wrong, which is shown, or the form has gone meanwhile."""
+        found, request = await asyncio.to_thread(self._checked, entries)
+        if not self.has_fields:
+            return None
+        self._tried = True
+        self.show_problems(found)
+        if found:
+            self._refused(found)
+            return None
+        return request
+
+    def _refused(self, found: Mapping[str, str]) -> None:
+        """The first field with something wrong gets the focus; what no field can mend stands below them."""
+        first = next((row for row in self.rows if row.field.id in found), None)
+        names = {row.field.id for row in self.rows}
+        self.refuse("; ".join(why for name, why in found.items() if name not in names))
+        self.desk.bells.play("refused")
+        if first is not None:
+            first.input.focus()
+
+    def go(self, request: AnyRequest) -> None:
+        """Begin what is planned; a form that has to ask something first does so here."""
+        self.post_message(self.Planned(request))
 
 
 def form_is_ready(screen: Screen[Any]) -> bool:
-    """Whether a form with all its fields is mounted on this screen."""
-    return any(form.has_fields for form in screen.query(Form))
+    """Whether a form with all its fields is mounted on this screen, and not busy with the start."""
+    return any(form.has_fields and not form.planning for form in screen.query(Form))
+
+
+def close_list(screen: Screen[Any]) -> bool:
+    """Close the open list of a form on this screen; whether one was open."""
+    return any(form.close_list() for form in screen.query(Form))

@@ -112,13 +112,13 @@ def _same_stop(key: str) -> list[str]:
 
 def _places(app: list[Binding]) -> dict[str, list[Binding]]:
     """The bindings that act together: of each screen and each kind of dialog, by a phrase for the place."""
-    from screens.frame import dialogs
+    from screens.frame import dialogs, help_page, palette
     from screens.frame.bindings import frame_keys
 
     frame = [binding for _, binding in BindingsMap(frame_keys())]
-    found = {f"on {entry.title}": [*_bound(entry.load()), *frame, *app] for entry in registry.SCREENS}
-    for kind in (dialogs.Dialog, dialogs.KeyList):
-        found["in a dialog"] = [*found.get("in a dialog", []), *_bound(kind)]
+    found = {f"on {entry.title}": [*_bound(entry.load()), *frame, *app] for entry in registry.every_screen()}
+    found |= {"in a dialog": _bound(dialogs.Dialog), "on the help page": _bound(help_page.HelpPage)}
+    found["in the palette"] = _bound(palette.Palette)
     found["in a question"] = [*_bound(dialogs.Question), *(Binding(key, "an answer") for key in dialogs.ANSWERS)]
     return found
 

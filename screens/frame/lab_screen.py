@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.screen import Screen
 from textual.widgets import Input
 
 from screens.desk.desk import Desk
 from screens.desk.messages import (
+    EpisodeWanted,
     Noticed,
     SessionChanged,
     SnapshotArrived,
@@ -22,17 +25,22 @@ from screens.desk.messages import (
 )
 from screens.frame.arm_actions import ArmActions
 from screens.frame.bindings import BoundScreen
-from screens.frame.status_lines import StatusLine, alarm_line, banner, header
+from screens.frame.header import header, kinds_of
+from screens.frame.status_lines import StatusLine, alarm_line, banner
 from screens.views import keys
+from screens.views.alarms import Standing, after, shown, standing
+from screens.views.measured import Part
 from screens.views.phase import phase_view
-from screens.views.signs import signs
 from screens.widgets.keyline import KeyLine
-from screens.widgets.line import Line
+from screens.widgets.line import Line, Sentence
+from screens.widgets.tabline import TabLine
+from services.live.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from screens.frame.registry import ScreenEntry
 
 NOTICE_S = 5.0
+ROOM = Part("80x24 shows everything", 3)
 FREEZE_AFTER_S = 1.5
 """When a new screen is complete: freezing its objects spares the garbage collector, which would otherwise take 50 ms of
 every second of heavy drawing."""
@@ -64,18 +72,33 @@ class LabScreen(ArmActions, BoundScreen):
 
     def alarm(self) -> StatusLine:
         """The line below the header: what needs the operator's attention."""
-        return alarm_line(self.desk.snapshot, self.now())
+        return alarm_line(*self.alarmed, now=self.now(), choice=self.desk.alarm_choice, watching=self.desk.watching)
+
+    @property
+    def alarmed(self) -> tuple[Snapshot, ...]:
+        """The sessions whose alarms this screen shows, the most important first."""
+        return (self.desk.snapshot,)
+
+    @property
+    def alarm_now(self) -> Standing | None:
+        """The alarm that the line shows."""
+        return shown(standing(*self.alarmed), self.desk.alarm_choice)
+
+    def action_next_alarm(self) -> None:
+        """Show the next of several alarms, here and on every other screen."""
+        self.desk.alarm_choice = after(standing(*self.alarmed), self.desk.alarm_choice)
+        self.redraw()
 
     # --- the frame ------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
         """Header and alarm line at the top, banner and keys at the bottom; none of them ever moves."""
-        yield Line(id="header")
-        yield Line(id="alarm")
+        yield TabLine(id="header")
+        yield Sentence(id="alarm")
         with Container(id="body"):
             yield from self.body()
-        yield Line(id="tiny")
-        yield Line(id="banner")
+        yield Sentence(id="tiny")
+        yield Sentence(id="banner")
         yield KeyLine(id="keys")
 
     def on_mount(self) -> None:
@@ -90,7 +113,8 @@ class LabScreen(ArmActions, BoundScreen):
     def seen(self) -> bool:
         """Whether the operator sees this screen (perhaps under a dialog)."""
         complete = any(child.id == "keys" for child in self.children)  # not half composed or half removed
-        return complete and self.is_mounted and self in self.app.screen_stack
+        stack = self.app.screen_stack
+        return complete and self.is_mounted and self in stack and not _covered(self, stack)
 
     @property
     def keys_wait(self) -> bool:
@@ -143,9 +167,19 @@ class LabScreen(ArmActions, BoundScreen):
 
     def on_noticed(self, message: Noticed) -> None:
         message.stop()
-        self._notice = StatusLine(message.text, message.tone)
+        self._notice = StatusLine.noticed(message)
         self._notice_ends = time.monotonic() + NOTICE_S
         self._draw_lines()
+
+    def on_episode_wanted(self, message: EpisodeWanted) -> None:
+        """Open the viewer over this screen if it is in front."""
+        message.stop()
+        if self.seen and self.app.screen is self:
+            from screens.frame import registry
+
+            viewer = registry.EPISODE.build(self.desk)
+            viewer.link_state = self.link_state
+            self.app.push_screen(viewer)
 
     def on_stop_unanswered(self, message: StopUnanswered) -> None:
         """Cover everything with NO ANSWER."""
@@ -190,31 +224,59 @@ class LabScreen(ArmActions, BoundScreen):
     def _draw_lines(self) -> None:
         if not self.seen:
             return
-        clock = time.strftime("%H:%M", time.localtime(self.now()))
-        holds, notice = banner(self.desk, self.size.width, typing=isinstance(self.focused, Input)), self._notice
-        if notice and holds.text:  # the banner keeps the hold; the notice replaces the header for its few seconds
-            self._show_line("#header", StatusLine(f" {notice.text}", notice.tone))
-        else:
-            self._show_line("#header", StatusLine(header(self.desk, self.entry.title, clock, self.size.width)))
-        self._show_line("#alarm", self.alarm())
-        self._show_line("#banner", holds if holds.text or notice is None else notice)
+        self._draw_header()
+        holds = banner(self.desk, typing=isinstance(self.focused, Input), here=self.entry.mode)
+        alarm = self.alarm()
+        notice = self._notice or StatusLine("")
+        if notice.text and holds.text and not alarm.text:  # the banner keeps the hold
+            alarm, notice = notice, StatusLine("")
+        self._show_line("#alarm", alarm)
+        self._show_line("#banner", notice if notice.text else holds)
+
+    def _draw_header(self) -> None:
+        if self.app.screen is self:
+            for kind in kinds_of(self.entry):
+                self.desk.attention.see(kind)
+        line, tabs = header(self.desk, self.entry, self.link_state, self.size.width, self.now())
+        self.query_one("#header", TabLine).draw(line, tabs)
+
+    def on_tab_line_chosen(self, message: TabLine.Chosen) -> None:
+        """A tab was clicked."""
+        message.stop()
+        self.action_go(message.mode)
 
     def _show_line(self, where: str, line: StatusLine) -> None:
         widget = self.query_one(where, Line)
         widget.tone(line.tone if line.text else "")
-        widget.show(line.text)
+        if isinstance(widget, Sentence):
+            widget.say(line.fitting(widget.size.width))
+        else:
+            widget.show(line.text)
+
+    def tiny_parts(self) -> tuple[Part, ...]:
+        """What a very small terminal shows instead of the body."""
+        desk = self.desk
+        training = desk.training.snapshot.training
+        if not desk.live and desk.training.live and training is not None:
+            from services.log.headline import loss_of, steps_made
+
+            return (Part("training runs"), Part(steps_made(training)), Part(loss_of(training), 1), ROOM)
+        if not desk.live:
+            return (Part("arm idle, no session running"), ROOM)
+        view = phase_view(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
+        numbers = Part(f"{view.word} {view.left} {view.left_label} {view.right} {view.right_label}".strip())
+        stop = (Part(f"{keys.stop_keys()} STOP"),) if desk.can_move else ()
+        return (numbers, *view.parts, *stop, ROOM)
 
     def _draw_tiny(self) -> None:
-        if not self.has_class("-tiny"):
-            return
-        desk, dot = self.desk, signs().dot
-        state = "no session runs"
-        if desk.live:
-            view = phase_view(desk.snapshot, desk.telemetry, driving=desk.driving, now=self.now())
-            state = f"{view.word} {view.right} {view.right_label} {dot} {view.sentence}"
-            state += f" {dot} {keys.stop_keys()} STOP" if desk.can_move else ""
-        self.query_one("#tiny", Line).show(f"{state} {dot} 80x24 shows everything")
+        if self.has_class("-tiny"):
+            self.query_one("#tiny", Sentence).say(self.tiny_parts())
 
     def now(self) -> float:
         """Unix time; tests replace it."""
         return time.time()
+
+
+def _covered(screen: LabScreen, stack: Sequence[Screen[Any]]) -> bool:
+    """Whether another whole screen lies over this one: a dialog hides nothing."""
+    return any(isinstance(over, LabScreen) for over in stack[stack.index(screen) + 1 :])

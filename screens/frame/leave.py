@@ -9,7 +9,8 @@ from textual.app import App
 
 from screens.desk.desk import Desk
 from screens.frame.availability import may
-from screens.frame.dialogs import Choice, Question
+from screens.frame.dialogs import Choice, Dialog, NoAnswer, Question
+from screens.views import keys
 from screens.views.keys import keymap
 from sessions.models import SessionKind
 
@@ -30,8 +31,19 @@ class LeaveQuestion(Question):
         super().__init__(desk, "Leave the console? A session is running.", sentences, choices)
 
 
+def farewell(desk: Desk) -> str:
+    """What the shell is told when the console is left with the arm held; empty where it drove no session."""
+    if desk.link is None or not desk.live or not (desk.driving or desk.started_here):
+        return ""
+    again = f"{keys.ATTACH} in a console attaches to it again"
+    return f"session {desk.link.run.id} goes on: the arm holds, torque on; {again}"
+
+
 def ask(app: App[Any], desk: Desk, detach: Callable[[], None]) -> None:
-    """Call `detach` to leave; asks first if a session runs that this console drives or started."""
+    """Call `detach` to leave; asks first if a session runs that this console drives or started.
+
+    Where a dialog is open, ctrl+q closes that, and nothing else.
+    """
 
     def answered(answer: str | None) -> None:
         if answer == "detach":
@@ -44,6 +56,9 @@ def ask(app: App[Any], desk: Desk, detach: Callable[[], None]) -> None:
             detach()
 
     if isinstance(app.screen, LeaveQuestion):
+        return
+    if isinstance(app.screen, Dialog) and not isinstance(app.screen, NoAnswer):
+        app.screen.action_close()
         return
     if desk.live and (desk.driving or desk.started_here):
         app.push_screen(LeaveQuestion(desk), answered)

@@ -1,4 +1,4 @@
-"""The table of screens, one entry each: the source of modes, keys, the order of `[` and `]`, palette and footer."""
+"""The table of screens, one entry each: the source of modes, keys, the order of `[` and `]`, tabs and palette."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ScreenEntry:
     """One screen: its mode, which is also its id; the keys that open it, with commas; where its class is.
 
     `loads` is `module:Class`, imported when the screen is first shown. Sessions of `kind` are shown on this screen.
-    `opens` is whether the screen can be opened now.
+    `opens` is whether the screen can be opened now; `short` a shorter name for the tabs of a narrow terminal.
     """
 
     mode: str
@@ -33,11 +33,12 @@ class ScreenEntry:
     help: str
     kind: SessionKind | None = None
     name: str = ""
+    short: str = ""
     opens: Callable[[Desk], bool] = always
 
     @property
     def title(self) -> str:
-        """The screen's name in header, footer, key list and palette."""
+        """The screen's name in its tab, in help and palette."""
         return self.name or self.mode
 
     @property
@@ -58,11 +59,28 @@ class ScreenEntry:
 
 SCREENS: tuple[ScreenEntry, ...] = (
     ScreenEntry("bench", "f2", "screens.bench.screen:BenchScreen", "What is connected, what runs"),
-    ScreenEntry("record", "f3", "screens.record.screen:RecordScreen", "Record demonstrations", SessionKind.RECORD),
+    ScreenEntry(
+        "record", "f3", "screens.record.screen:RecordScreen", "Record demonstrations", SessionKind.RECORD, short="rec"
+    ),
     ScreenEntry("train", "f4", "screens.train.screen:TrainScreen", "Train, watch the curves", SessionKind.TRAIN),
-    ScreenEntry("evaluate", "f5", "screens.evaluate.screen:EvaluateScreen", "Run a policy, judge it", SessionKind.EVAL),
+    ScreenEntry(
+        "evaluate",
+        "f5",
+        "screens.evaluate.screen:EvaluateScreen",
+        "Run a policy, judge it",
+        SessionKind.EVAL,
+        short="eval",
+    ),
     ScreenEntry("log", "f7", "screens.log.screen:LogScreen", "Every session, newest first"),
 )
+
+EPISODE = ScreenEntry("episode", "", "screens.episode.screen:EpisodeScreen", "Look at a recorded episode")
+"""Opened over the others, by `Desk.look_at`."""
+
+
+def every_screen() -> tuple[ScreenEntry, ...]:
+    """The screens of the table, and those that are opened over them."""
+    return (*SCREENS, EPISODE)
 
 
 def shows(kind: SessionKind | None) -> ScreenEntry | None:

@@ -1,4 +1,4 @@
-"""The status lines of the frame: header, alarm line, banner. Pure: from the desk to Content."""
+"""The status lines of the frame: alarm line and banner. Pure: from the desk to Content."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from screens.desk.desk import Desk
+from screens.desk.messages import Noticed
 from screens.views import keys
-from screens.views.advice import advice
-from screens.views.phase_view import HOLD_AGAIN, holds
+from screens.views.advice import HOLD_AGAIN
+from screens.views.alarms import EVENT_ALARMS, Choice, line, over, shown, standing
+from screens.views.measured import Part, plain
+from screens.views.phase_view import holds
 from screens.views.signs import clean, signs
-from screens.views.trials import cameras_used
-from services.checkpoints.checkpoint import label
 from services.live import intents
+from services.live.alarms import LINGER_S
 from services.live.phases import Phase
-from services.live.reasons import STOP_KEYS, AlarmSource
-from services.live.snapshots import LINGER_S, Alarm, Snapshot
+from services.live.reasons import STOP_KEYS
+from services.live.snapshots import Snapshot
 from services.tone import Tone
-from services.units import duration
 from sessions.models import SessionKind, SessionStatus
 
 
@@ -28,126 +29,109 @@ class StatusLine:
 
     text: Content | str
     tone: Tone = Tone.PLAIN
+    parts: tuple[Part, ...] = ()
+
+    @classmethod
+    def of(cls, parts: tuple[Part, ...], tone: Tone) -> StatusLine:
+        """A line in parts, to be laid out in its width."""
+        return cls(plain(parts), tone, parts)
+
+    @classmethod
+    def noticed(cls, notice: Noticed) -> StatusLine:
+        """A notice: what happened, cut if need be, and what to press."""
+        if not notice.then:
+            return cls(notice.text, notice.tone)
+        return cls.of((Part(notice.text, cut=True), Part(notice.then)), notice.tone)
+
+    def fitting(self, width: int) -> tuple[Part, ...]:
+        """Its parts; a plain text is one, shortened to `width` cells (0: unknown)."""
+        text = str(self.text)
+        return self.parts or (Part(shortened(text, width) if 0 < width < len(text) else text),)
 
 
-def header(desk: Desk, screen: str, clock: str, width: int) -> Content:
-    """Bench, session, operator and time, in `width` cells."""
-    dot = f" {signs().dot} "
-    left = " lab console  " if width >= 100 else " "
-    bench = clean(desk.profile.name) + (" (demo)" if desk.demo else "")
-    right = f"{clean(desk.operator)}  {clock} " if desk.operator and width >= 70 else f"{clock} "
-    title, about = _session(desk, screen)
-    room = width - len(left) - len(bench) - len(right) - len(title) - 6
-    middle = about if len(about) <= room else about[: max(0, room - 1)] + signs().more if room > 8 else ""
-    parts: list[tuple[str, str]] = [(left, "$quiet"), (bench, "bold"), (dot, "$quiet"), (title, "bold $accent")]
-    parts += [(f"  {middle}", "")]
-    used = sum(len(text) for text, _ in parts)
-    return Content.assemble(*parts, (" " * max(1, width - used - len(right)), ""), (right, "$quiet"))
-
-
-def _session(desk: Desk, screen: str) -> tuple[str, str]:
-    started = desk.snapshot.started
-    if not desk.live:
-        return screen.upper(), ""
-    if started is None:
-        return screen.upper(), "starting"
-    if started.kind is SessionKind.RECORD:
-        about = f'{clean(started.dataset)} {signs().dot} "{clean(started.task)}"'
-        return "RECORD", f"{desk.snapshot.phase.value} {signs().dot} {about}"
-    if started.kind is SessionKind.EVAL:
-        sees = cameras_used(desk.snapshot, tuple(desk.cameras))
-        return "EVALUATE", f" {signs().dot} ".join(filter(None, [clean(label(started.request.checkpoint), 60), sees]))
-    return "BENCH", desk.snapshot.phase.value
-
-
-EVENT_ALARMS = frozenset({AlarmSource.POLICY, AlarmSource.REST})
-"""Alarms about an event; all others are about a lasting state."""
-
-
-def alarm_line(snapshot: Snapshot, now: float) -> StatusLine:
-    """The newest alarm: what, since when, what to do about it; and how many more there are.
+def alarm_line(*snapshots: Snapshot, now: float, choice: Choice | None = None, watching: bool = False) -> StatusLine:
+    """The chosen alarm, else the newest: what, since when, what to do about it; and which of how many it is.
 
     Where none stands, the last one that was cleared within LINGER_S, so that nobody misses a short one.
     """
-    if not snapshot.alarms:
-        past = [a for a in snapshot.past_alarms if now - a.over < LINGER_S and a.source not in EVENT_ALARMS]
-        return _past_alarm(max(past, key=lambda a: a.over)) if past else StatusLine("")
-    alarm = max(snapshot.alarms, key=lambda a: a.since)
-    more = f"  (+{len(snapshot.alarms) - 1} more)" if len(snapshot.alarms) > 1 else ""
-    return StatusLine(f"{signs().warning} {_alarm(alarm, snapshot, now)}{more}", Tone.DANGER)
+    one = shown(standing(*snapshots), choice)
+    if one is not None:
+        return StatusLine.of(line(one, now, driving=not watching), Tone.DANGER)
+    cleared = [alarm for snapshot in snapshots for alarm in snapshot.past_alarms]
+    past = [a for a in cleared if now - a.over < LINGER_S and a.source not in EVENT_ALARMS]
+    return StatusLine.of(over(max(past, key=lambda a: a.over)), Tone.WARNING) if past else StatusLine("")
 
 
-def _alarm(alarm: Alarm, snapshot: Snapshot, now: float) -> str:
-    dot = f" {signs().dot} "
-    since = ""
-    if 0 < now - alarm.since < 360_000:
-        ago = duration(now - alarm.since)
-        since = f", {ago} ago" if alarm.source in EVENT_ALARMS else f" for {ago}"
-    answer = f"{dot}{words}" if (words := advice(alarm, snapshot)) else ""
-    return f"{clean(alarm.text)}{since}{_times(alarm)}{answer}"
-
-
-def _past_alarm(alarm: Alarm) -> StatusLine:
-    lasted = f"{alarm.lasted:.1f} s" if alarm.lasted < 10 else duration(alarm.lasted)
-    text = f"{signs().warning} {clean(alarm.text)} {signs().dot} over after {lasted}{_times(alarm)}"
-    return StatusLine(text, Tone.WARNING)
-
-
-def _times(alarm: Alarm) -> str:
-    return f" ({alarm.times} times)" if alarm.times > 1 else ""
-
-
-def banner(desk: Desk, width: int, *, typing: bool = False) -> StatusLine:
+def banner(desk: Desk, *, typing: bool = False, here: str = "") -> StatusLine:
     """The line above the keys: a hold, else who drives, else what was lost; often empty.
 
-    `typing`: a text field has the focus, so letters are no keys.
+    `typing`: a text field has the focus, so letters are no keys. `here` is the mode of the screen that shows it.
     """
-    dot = f" {signs().dot} "
     snapshot = desk.snapshot
     if desk.live and snapshot.phase is Phase.HELD:
-        return StatusLine(_held(desk, width, typing), Tone.WARNING)
+        return StatusLine.of(_held(desk, typing), Tone.WARNING)
     if desk.live and snapshot.phase is Phase.LIMP:
-        return StatusLine(f"{signs().warning} NOT HELD{dot}{clean(snapshot.detail)}{dot}{HOLD_AGAIN}", Tone.DANGER)
+        state = Part(f"{signs().warning} NOT HELD")
+        return StatusLine.of((state, Part(clean(snapshot.detail), 1, cut=True), HOLD_AGAIN), Tone.DANGER)
     if desk.watching:
-        return StatusLine(f"{signs().void} {_driver(desk)}", Tone.ACCENT)
+        return StatusLine.of(_watching(desk), Tone.ACCENT)
     if not desk.live and desk.lost_reason:
-        return StatusLine(
-            f"{signs().warning} {desk.lost_reason}{dot}{keys.new_session(desk.kind)} starts again", Tone.DANGER
-        )
+        again = Part(keys.starts_again(desk.kind, here))
+        return StatusLine.of((Part(f"{signs().warning} {desk.lost_reason}", cut=True), again), Tone.DANGER)
     if not desk.live and snapshot.status is SessionStatus.ABORTED and desk.kind is SessionKind.BENCH:
         return StatusLine(f"{signs().warning} {clean(snapshot.end_reason)}", Tone.WARNING)
     return StatusLine("")
 
 
-def _held(desk: Desk, width: int, typing: bool) -> str:
-    """Why the arm holds, and the keys that act on it; in a narrow terminal the keys come first."""
-    dot = f" {signs().dot} "
+def _held(desk: Desk, typing: bool) -> tuple[Part, ...]:
+    """Why the arm holds, and the keys that act on it."""
     snapshot = desk.snapshot
     cause = clean(snapshot.held) or "the worker"
     named = snapshot.held_by is None or snapshot.held_by in STOP_KEYS
-    held = f"by {cause}" if named else f"({cause})"
+    held = f"by {cause}" if named else cause
     after = f" after {desk.held_ms:.0f} ms" if desk.held_ms else ""
-    answers = _answers(desk) if desk.driving else _driver(desk)
-    answers = "Esc leaves the form, then keys act" if typing else answers
     if not holds(snapshot):
-        return f"{signs().warning} STOPPED {held}{dot}the follower does not answer: whether it holds is not known"
-    whole = f"{signs().stop} HELD {held}{after}{dot}torque is on{dot}{answers}"
-    return whole if len(whole) <= width - 2 else f"{signs().stop} HELD{dot}{answers}{dot}{held}"
+        unknown = "the follower does not answer: whether it holds is not known"
+        short = "no answer: it may not hold"
+        return Part(f"{signs().warning} STOPPED"), Part(held, 2, cut=True), Part(unknown, short=short)
+    state = (Part(f"{signs().stop} HELD"), Part(f"{held}{after}", 1, cut=True), Part("torque is on", 2))
+    if typing:
+        return *state, Part("Esc leaves this field, then keys act")
+    return *state, *(_answers(desk) if desk.driving else _watching(desk))
 
 
-def _answers(desk: Desk) -> str:
-    """The keys that act on a hold. An evaluation does not resume: its trial is judged, the arm goes to rest."""
+def _answers(desk: Desk) -> tuple[Part, ...]:
+    """The keys that act on a hold. An evaluation does not follow again: its trial is judged, the arm goes to rest."""
     snapshot = desk.snapshot
-    answers = (
-        (f"{keys.SUCCESS} {keys.FAILURE} {keys.VOID} judge the trial", snapshot.pending),
-        (f"{keys.PAUSE} resume (ramped)", intents.pause(snapshot)),
-        (f"{keys.REST} go to rest", intents.rest(snapshot)),
-        (f"{keys.RELEASE} release", intents.release(snapshot)),
+    verdicts = f"{keys.SUCCESS} {keys.FAILURE} {keys.VOID}"
+    found = (
+        (Part(f"{verdicts} judge the trial", short=f"{verdicts} judge"), snapshot.pending),
+        (Part(f"{keys.PAUSE} follows again, slowly", short=f"{keys.PAUSE} follows"), intents.pause(snapshot)),
+        (Part(f"{keys.REST} goes to rest", short=f"{keys.REST} rests"), intents.rest(snapshot)),
+        (Part(f"{keys.RELEASE} releases"), intents.release(snapshot)),
     )
-    return "   ".join(words for words, means in answers if means)
+    return tuple(part for part, acts in found if acts)
 
 
-def _driver(desk: Desk) -> str:
-    dot = f" {signs().dot} "
+def _watching(desk: Desk) -> tuple[Part, ...]:
     who = f"{desk.driver} drives" if desk.driver else "nobody drives"
-    return f"watching{dot}{who}{dot}{keys.TAKE_OVER} takes over{dot}{keys.stop_keys()} stop the arm"
+    return (
+        Part(f"{signs().void} watching"),
+        Part(who, 1, cut=True),
+        Part(f"{keys.TAKE_OVER} takes control", short=f"{keys.TAKE_OVER} takes"),
+        Part(f"{keys.stop_keys()} STOP the arm", short=f"{keys.stop_keys()} STOP"),
+    )
+
+
+def shortened(text: str, width: int) -> str:
+    """A service's sentence in `width` cells, of which only the punctuation is known here.
+
+    The beginning says what is wrong, the last clause what to do: each may have half of the room.
+    """
+    for mark in ("; ", ": "):
+        before, found, last = text.rpartition(mark)
+        if found:
+            room = max(2, width - len(mark))
+            said = max(room // 2, room - len(last))
+            return f"{clean(before, said)}{mark}{clean(last, max(1, room - min(said, len(before))))}"
+    return clean(text, max(1, width))

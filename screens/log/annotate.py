@@ -1,23 +1,23 @@
-"""Notes, tags and late verdicts for the session chosen in the Log."""
+"""Notes, tags, marks and late verdicts for the session chosen in the Log."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from functools import partial
 
-from textual import work
+from textual.content import Content
 
-from screens.frame.dialogs import Choice, Question, TextEntry
-from screens.frame.lab_screen import LabScreen
+from screens.frame.dialogs import Choice, Question
+from screens.frame.log_writing import SHOWN, LogWriter
+from screens.log.chooser import Chooser
+from screens.log.entries import CheckedEntry, NoteEditor
 from screens.views import keys
-from services.tone import Tone
+from screens.views.signs import clean
 from sessions.document import Session
-from sessions.models import SessionStatus, Trial, Verdict
+from sessions.models import Episode, Note, SessionStatus, Trial, Verdict
 from sessions.trials import place
 
 
-class AnnotationScreen(LabScreen):
+class AnnotationScreen(LogWriter):
     """A screen with a chosen session; it reads the log again after each change."""
 
     @property
@@ -25,35 +25,73 @@ class AnnotationScreen(LabScreen):
         """The session that notes, tags and verdicts go to."""
         return None
 
-    def read(self) -> None:
-        """Read the log again."""
+    @property
+    def episode(self) -> Episode | None:
+        """The episode that a mark goes to."""
+        return None
+
+    # --- notes ----------------------------------------------------------------------------------
 
     def action_note_to(self) -> None:
-        """Add a note to the chosen session."""
-        if session := self.chosen:
-            entry = TextEntry(self.desk, f"Note to session {session.id}")
-            self.app.push_screen(entry, lambda text: self._note_to(session, text))
+        """Write a note to the chosen session, or edit one that it has."""
+        session = self.chosen
+        if session is None:
+            return
+        if not session.notes:
+            self._write_note(session, 0)
+            return
+        rows = [Content("a new note"), *map(_note_row, session.notes)]
+        title = f"Notes of session {session.id}: write one, or edit one"
+        self.app.push_screen(
+            Chooser(self.desk, title, rows, "opens it"),
+            lambda at: None if at is None else self._write_note(session, at),
+        )
 
-    def _note_to(self, session: Session, text: str | None) -> None:
+    def _write_note(self, session: Session, number: int) -> None:
+        """Edit note `number` (from 1), or write a new one (0)."""
+        text = session.notes[number - 1].text if number else ""
+        title = f"Note {number} of session {session.id}" if number else f"A note to session {session.id}"
+        self.app.push_screen(NoteEditor(self.desk, title, text), lambda new: self._note_to(session, number, text, new))
+
+    def _note_to(self, session: Session, number: int, before: str, text: str | None) -> None:
         from services.log import logbook
 
-        if text:
-            author = self.desk.operator
-            self._annotate(lambda: logbook.add_note(self.desk.folder, session.id, text, author), f"noted: {text}")
+        if not text or text == before.strip():
+            return
+        if not number:
+            self.add_note(session.id, text, text)
+            return
+        folder, author = self.desk.folder, self.desk.operator
+        write = partial(logbook.edit_note, folder, session.id, number, text, author)
+        self.write(write, f"noted: {clean(text, SHOWN)}")
+
+    # --- tags -----------------------------------------------------------------------------------
 
     def action_tag(self) -> None:
         if session := self.chosen:
-            entry = TextEntry(self.desk, f"Tag session {session.id} (-tag takes it off)", "", "tag")
-            self.app.push_screen(entry, lambda text: self._tag(session, text))
+            title = f"Tag session {session.id} (-tag takes it off)"
+            self.app.push_screen(
+                CheckedEntry(self.desk, title, "tag", _why_no_tag), lambda text: self._tag(session, text)
+            )
 
     def _tag(self, session: Session, text: str | None) -> None:
         from services.log import logbook
 
         if text:
             present = not text.startswith("-")
-            tag = text.removeprefix("-")
+            tag = text.removeprefix("-").removeprefix("#")
             notice = f"tagged: #{tag}" if present else f"tag taken off: #{tag}"
-            self._annotate(lambda: logbook.set_tag(self.desk.folder, session.id, tag, present), notice)
+            self.write(lambda: logbook.set_tag(self.desk.folder, session.id, tag, present), notice)
+
+    # --- episodes -------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Accept a rejected episode, or reject an accepted one; asks for the reason."""
+        session, episode = self.chosen, self.episode
+        if session is not None and episode is not None:
+            self.ask_for_mark(session.id, session.dataset, episode.index, episode)
+
+    # --- verdicts -------------------------------------------------------------------------------
 
     @property
     def unjudged(self) -> Trial | None:
@@ -77,25 +115,21 @@ class AnnotationScreen(LabScreen):
         )
 
     def _judge(self, session: Session, trial: Trial, verdict: str | None) -> None:
-        from services.log import logbook
+        from services.log import marking
 
         if verdict:
             write = partial(
-                logbook.judge_trial, self.desk.folder, session.id, trial.index, Verdict(verdict), self.desk.operator
+                marking.judge_trial, self.desk.folder, session.id, trial.index, Verdict(verdict), self.desk.operator
             )
-            self._annotate(write, f"trial {place(session.trials, trial.index)}: {verdict}")
+            self.write(write, f"trial {place(session.trials, trial.index)}: {verdict}")
 
-    def _annotate(self, write: Callable[[], None], notice: str) -> None:
-        self._write(write, notice)
 
-    @work(group="annotate")
-    async def _write(self, write: Callable[[], None], notice: str) -> None:
-        from services.log.logbook import LogbookProblem
+def _note_row(note: Note) -> Content:
+    return Content.assemble(clean(note.text, 60), (f"  {clean(note.author) or 'unsigned'}", "$quiet"))
 
-        try:
-            await asyncio.to_thread(write)
-        except LogbookProblem as problem:
-            self.desk.refuse(problem)
-        else:
-            self.desk.notice(notice, Tone.SUCCESS)
-            self.read()
+
+def _why_no_tag(text: str) -> str:
+    """Why this cannot be a tag; empty if it can."""
+    from services.log.logbook import why_no_tag
+
+    return why_no_tag(text.removeprefix("-").removeprefix("#"))

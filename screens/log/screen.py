@@ -1,142 +1,227 @@
-"""Log: every session, newest first; filtered, opened, annotated."""
+"""Log: every session in a table; filtered, ordered, opened, annotated, followed to where it came from."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.content import Content
 
 from screens.desk.messages import SessionChanged
 from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
-from screens.frame.dialogs import TextEntry
 from screens.frame.lab_screen import LabScreen
-from screens.log.annotate import AnnotationScreen
+from screens.log.attempt_list import AttemptList
+from screens.log.filter_line import FilterLine
+from screens.log.following import FollowingScreen
 from screens.log.session_list import SessionList
 from screens.views import keys
 from screens.views.signs import clean, signs
+from screens.widgets.keyline import Key
 from screens.widgets.line import Line
 from screens.widgets.page_view import PageView
 from screens.widgets.rows import RowList
+from services.log.problem import LogbookProblem
 from services.units import plural
 from sessions.document import Session
+from sessions.models import Episode, SessionStatus
+
+if TYPE_CHECKING:
+    from services.log.query import Texts
 
 LATE_VERDICTS = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
+BESIDE = 120
+"""Columns of a terminal from which the chosen session's page stands beside the list."""
+NARROW = 100
+"""Columns of a terminal below which an opened session's episodes stand below its page, not beside it."""
 
 
-class LogScreen(AnnotationScreen, LabScreen):
-    """A list with the chosen session below it; opened, the session alone."""
+class LogScreen(FollowingScreen, LabScreen):
+    """A table with the chosen session beside it; opened, the session alone, with a cursor over its episodes."""
 
     CSS_PATH = "log.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "pause", "rest", "release", "take_over", "open", *LATE_VERDICTS, "filter", "note_to", "tag", "finish",
+        "take_over", "pause", "rest", "release", "finish", "open", "mark", "look_at", "filter", *LATE_VERDICTS,
+        "note_to", "tag", "follow('origin')", "follow('result')", "return", "order", "copy",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="log.open",
                 tooltip="The chosen session alone, in full; once more back"),
         Binding("slash", "filter", "filter", id="log.filter",
-                tooltip="kind:record, tag:night, operator:anna, any text; nothing shows all"),
-        Binding("n", "note_to", "note", id="log.note", tooltip="Add a remark to the chosen session"),
+                tooltip="Words, kind:record, #night, operator:anna, after:2026-11-01, today; applies as you type"),
+        Binding("O", "order", "order", id="log.order", tooltip="Order by the next column, marked in the header"),
+        Binding("n", "note_to", "notes", id="log.note", tooltip="Write a note to the chosen session, or edit one"),
         Binding("t", "tag", "tag", id="log.tag", tooltip="Put a tag on the chosen session; -tag takes it off"),
+        Binding("y", "copy", "copy", id="log.copy",
+                tooltip="Copy its id, a path or the command that repeats it, to your own terminal"),
+        Binding("left", "follow('origin')", "came from", id="log.origin",
+                tooltip="The session that made the data or the policy of this one"),
+        Binding("right", "follow('result')", "came of it", id="log.results",
+                tooltip="The trainings and evaluations that used what this one made"),
+        Binding("backspace", "return", "back", id="log.return", tooltip="Back to where the last link was followed"),
+        Binding("r", "mark", "reject", id="log.mark",
+                tooltip="Reject or accept the chosen episode of the opened session, with a reason"),
+        Binding("i", "look_at", "look at it", id="log.look",
+                tooltip="Look at the chosen episode of the opened session"),
         Binding("s", "judge_late('success')", "success", id="log.success",
                 tooltip="The trial that was left without a verdict did the task"),
         Binding("f", "judge_late('failure')", "failure", id="log.failure", tooltip="That trial failed"),
         Binding("v", "judge_late('void')", "void", id="log.void", tooltip="That trial does not count"),
-        Binding("up", "move(-1)", "up", show=False, id="log.up", tooltip="The session above, or scroll"),
-        Binding("down", "move(1)", "down", show=False, id="log.down", tooltip="The session below, or scroll"),
+        Binding("up", "move(-1)", "up", show=False, id="log.up", tooltip="The row above, or scroll"),
+        Binding("down", "move(1)", "down", show=False, id="log.down", tooltip="The row below, or scroll"),
         Binding("pageup", "page(-1)", "page up", show=False, id="log.page-up", tooltip="A page up"),
         Binding("pagedown", "page(1)", "page down", show=False, id="log.page-down", tooltip="A page down"),
         *ARM_SESSION_KEYS,
     ]  # fmt: skip
 
     def body(self) -> ComposeResult:
-        """List at the top, the chosen session below."""
-        with Vertical(id="list", classes="panel"):
-            yield SessionList(id="rows")
-            yield Line(id="empty")
-        yield PageView(id="page")
+        """The table, the chosen session beside it, and the episodes of an opened one."""
+        with Container(id="panes"):
+            with Vertical(id="list", classes="panel"):
+                yield FilterLine()
+                yield SessionList(id="rows")
+                yield Line(id="empty")
+            yield PageView(id="page")
+            with Vertical(id="attempts", classes="panel"):
+                yield AttemptList()
 
     def on_mount(self) -> None:
-        self._all: tuple[Session, ...] = ()
-        self._shown: list[Session] = []
+        self._matches = 0
         self._query = ""
+        self._query_problem = ""
+        self._texts: Texts | None = None
         self._problem = ""
         self._loaded = False
         self.read()
 
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= BESIDE, "-beside")
+        self.set_class(event.size.width < NARROW, "-narrow")
+
     def on_screen_resume(self) -> None:
-        """New sessions may have been recorded."""
-        self.read()
+        """New sessions may have been recorded; a cursor on the newest one stays on the newest."""
+        listed = self.query_one(SessionList)
+        self.read(newest=listed.cursor == 0 and not self.opened)
 
     def on_session_changed(self, message: SessionChanged) -> None:
         self.read()
 
-    def read(self) -> None:
+    @property
+    def opened(self) -> bool:
+        """Whether a session is shown alone."""
+        return self.has_class("-open")
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def read(self, *, newest: bool = False) -> None:
         """Read the log again, in a thread."""
-        self._fold()
+        self._fold(newest)
 
     @work(group="log", exclusive=True)
-    async def _fold(self) -> None:
-        from services.log import damage, logbook
+    async def _fold(self, newest: bool) -> None:
+        from services.log import damage, logbook, query
 
+        self._texts = self._texts or query.Texts()
         try:
             book = await asyncio.to_thread(logbook.sessions, self.desk.folder)
+            await asyncio.to_thread(self._texts.prepare, book.sessions)
             self._all, self._problem = book.sessions, book.message or ""
-        except logbook.LogbookProblem as problem:
+        except LogbookProblem as problem:
             self._problem = str(problem)
         self._loaded = True
-        self._filter()
+        if wanted := self.desk.opened:
+            self.desk.opened = ""
+            self.open_session(wanted)
+        else:
+            self._filter("" if newest or self.chosen is None else self.chosen.id)
         if self._problem and self.is_current:
             await asyncio.to_thread(damage.mark_shown, self.desk.folder)
 
-    def _filter(self) -> None:
-        from services.log import logbook
+    def _filter(self, chosen: str) -> None:
+        """List the sessions that match, with the cursor on the one of this id, else on the first."""
+        from services.log import query
 
-        chosen = self.chosen.id if self.chosen else ""
-        self._shown = logbook.matching(self._all, self._query)
-        if wanted := self.desk.opened:
-            self.desk.opened = ""
-            if wanted not in [s.id for s in self._shown]:
-                self._query, self._shown = "", list(self._all)
-            self.add_class("-open")
-            chosen = wanted
-        ids = [s.id for s in self._shown]
-        at = ids.index(chosen) if chosen in ids else 0
-        self.query_one(SessionList).list_sessions(self._shown, at)
+        asked = query.parse(self._query)
+        matching = asked.of(self._all, self._texts)
+        self._matches, self._query_problem = len(matching), asked.problem
+        self.query_one(SessionList).list_sessions(matching, chosen)
         self.redraw()
+
+    def open_session(self, session_id: str) -> None:
+        """Show the session of this id alone; a filter that hides it is taken away."""
+        from services.log import query
+
+        if session_id not in [session.id for session in query.parse(self._query).of(self._all, self._texts)]:
+            self._query = ""
+        self._filter(session_id)
+        if self.chosen is not None and self.chosen.id == session_id:
+            self._open()
+
+    def _open(self) -> None:
+        self.query_one(FilterLine).close()
+        self.add_class("-open")
+        self.query_one(AttemptList).cursor = 0
+        self.query_one(PageView).scroll_home(animate=False)
+        self.redraw()
+        if (session := self.chosen) and session.episodes and session.status is not SessionStatus.RUNNING:
+            self._reconcile(session.id)
+
+    @work(group="reconcile", exclusive=True)
+    async def _reconcile(self, session_id: str) -> None:
+        """Marks that reached only the dataset, because a console was killed, reach the log."""
+        from services.log import marking
+
+        try:
+            if await asyncio.to_thread(marking.reconcile, self.desk.folder, session_id):
+                self.read()
+        except LogbookProblem:
+            return  # the log says what is known; marking says why it cannot
 
     @property
     def chosen(self) -> Session | None:
         """The session under the cursor."""
         return self.query_one(SessionList).chosen
 
+    @property
+    def episode(self) -> Episode | None:
+        """The episode under the cursor of an opened session."""
+        return self.query_one(AttemptList).episode if self.opened else None
+
     # --- drawing --------------------------------------------------------------------------------
 
     def draw(self) -> None:
         """Titles, the empty state, the chosen session."""
+        line = self.query_one(FilterLine)
+        if line.typing and not may_type(self.desk):
+            line.close()
+        total = plural(len(self._all), "session")
         dot = f" {signs().dot} "
-        count = (
-            f"{len(self._shown)} of {plural(len(self._all), 'session')}"
-            if self._query
-            else plural(len(self._all), "session")
-        )
-        title = f"{count}{dot}filter: {clean(self._query)}" if self._query else count
-        self.query_one("#list").border_title = Content(title) if self._loaded else Content("reading the log")
+        count = f"{self._matches} of {total}{dot}filter: {clean(self._query)}" if self._query else total
+        self.query_one("#list").border_title = Content(count if self._loaded else "reading the log")
+        if line.typing:
+            line.say(f"{self._matches} of {total}", self._query_problem)
         empty = self.query_one("#empty", Line)
-        empty.display = not self._shown or bool(self._problem)
-        empty.show(self._empty())
+        says = self._empty()
+        empty.display = bool(says)
+        empty.show(says)
         self._draw_page()
 
     def _empty(self) -> str:
+        """What is wrong with the log, or why nothing is listed."""
         if self._problem:
             return f"{signs().warning} {clean(self._problem)}"
+        if self._matches:
+            return ""
         if not self._loaded:
             return "reading the log"
+        if self.query_one(FilterLine).typing:
+            return "no session matches"
         if self._query:
             return f"nothing fits the filter: {keys.FILTER} changes it, Esc takes it away"
         teleoperates = f"{keys.BENCH} {keys.TELEOPERATE} teleoperates"
@@ -145,50 +230,82 @@ class LogScreen(AnnotationScreen, LabScreen):
     def _draw_page(self) -> None:
         session = self.chosen
         self.set_class(session is None, "-empty")
-        if session is not None:
-            view = self.query_one(PageView)
-            view.border_title = Content(f"session {clean(session.id)}")
-            view.show(session)
+        if session is None:
+            self.remove_class("-open")
+            return
+        attempts = self.query_one(AttemptList)
+        attempts.list_attempts(session)
+        alone = self.opened and bool(attempts.items)
+        self.set_class(alone, "-attempts")
+        self.query_one("#attempts").border_title = Content(attempts.title)
+        view = self.query_one(PageView)
+        view.border_title = Content(f"session {clean(session.id)}")
+        view.show(session, attempts=not alone)
 
     # --- keys -----------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Annotating needs a chosen session and, like filtering, that the arm is not busy: x must mean stop."""
-        if action in ("note_to", "tag"):
-            return self.chosen is not None and may_type(self.desk)
-        if action == "judge_late":
-            return self.unjudged is not None and may_type(self.desk)
-        if action == "open":
-            return self.chosen is not None
-        if action == "filter":
-            return may_type(self.desk)
-        if action in ("rest", "release"):  # only for a running session; Bench has them for a free arm
-            return self.desk.live and super().check_action(action, parameters)
+        match action:
+            case "note_to" | "tag":
+                return self.chosen is not None and may_type(self.desk)
+            case "mark":
+                return self.episode is not None and may_type(self.desk)
+            case "look_at":
+                return self.episode is not None and not self.desk.works
+            case "judge_late":
+                return self.unjudged is not None and may_type(self.desk)
+            case "open" | "follow" | "copy" | "order":
+                return self.chosen is not None
+            case "return":
+                return bool(self._trail)
+            case "filter":
+                return may_type(self.desk)
+            case "rest" | "release":  # only for a running session; Bench has them for a free arm
+                return self.desk.live and super().check_action(action, parameters)
         return super().check_action(action, parameters)
+
+    def footer_keys(self) -> list[Key]:
+        """With what `open` and `reject` do now."""
+        episode = self.episode
+        says = {"open": "list" if self.opened else "open"}
+        if episode is not None and not episode.accepted:
+            says["reject"] = "accept"
+        return [replace(key, label=says.get(key.label, key.label)) for key in super().footer_keys()]
 
     def action_open(self) -> None:
         """Show the chosen session alone, or the list again."""
-        self.toggle_class("-open")
+        if self.opened:
+            self.close_open()
+        else:
+            self._open()
 
     def close_open(self) -> None:
         """Esc goes back to the list, then clears the filter."""
-        if self.has_class("-open"):
+        line = self.query_one(FilterLine)
+        if self.opened:
+            self._trail.clear()
             self.remove_class("-open")
-        elif self._query:
+            self.redraw()
+        elif line.typing or self._query:
+            line.close()
             self._query = ""
-            self._filter()
+            self._filter(self.chosen.id if self.chosen else "")
 
     def action_move(self, by: int) -> None:
-        """Scroll the open session, or move the cursor."""
-        if self.has_class("-open"):
-            self.query_one(PageView).scroll_relative(y=by * 2, animate=False)
-        else:
+        """Move the cursor over sessions, or over the opened session's episodes; or scroll its page."""
+        attempts = self.query_one(AttemptList)
+        if not self.opened:
             self.query_one(SessionList).move(by)
-            self.redraw()
+        elif attempts.items:
+            attempts.move(by)
+        else:
+            self.query_one(PageView).scroll_relative(y=by * 2, animate=False)
+        self.redraw()
 
     def action_page(self, by: int) -> None:
-        """Scroll or move by a page."""
-        if self.has_class("-open"):
+        """Scroll the opened page, or move by a page."""
+        if self.opened:
             self.query_one(PageView).scroll_relative(y=by * self.size.height // 2, animate=False)
         else:
             self.query_one(SessionList).page(by)
@@ -202,13 +319,27 @@ class LogScreen(AnnotationScreen, LabScreen):
     def on_row_list_opened(self, message: RowList.Opened) -> None:
         """A click on the chosen row."""
         message.stop()
-        self.action_open()
+        if not self.opened:
+            self._open()
+
+    def action_order(self) -> None:
+        """Order the table by its next column."""
+        self.query_one(SessionList).order_by_next()
+        self.redraw()
 
     def action_filter(self) -> None:
-        title = "Filter: kind:record tag:night operator:anna, or any text"
-        self.app.push_screen(TextEntry(self.desk, title, self._query, "filter"), self._filter_by)
+        """Type into the filter, above the list."""
+        self.remove_class("-open")
+        self.query_one(FilterLine).open(self._query)
+        self.redraw()
 
-    def _filter_by(self, query: str | None) -> None:
-        if query is not None:
-            self._query = query
-            self._filter()
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        message.stop()
+        self._query = message.query
+        self._filter(self.chosen.id if self.chosen else "")
+
+    def action_look_at(self) -> None:
+        """Look at the chosen episode, over this screen."""
+        session, episode = self.chosen, self.episode
+        if session is not None and episode is not None:
+            self.desk.look_at(Path(session.dataset_root), episode.index)

@@ -1,40 +1,43 @@
-"""The list of sessions; its columns depend on its width when it is drawn."""
+"""The table of sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.strip import Strip
-
-from screens.views.log_rows import log_rows
-from screens.widgets.rows import RowList
+from screens.views.log_rows import ORDERS, Entry, Order, entry, session_table
+from screens.widgets.table import TableList
 from sessions.document import Session
 
-NARROW = 75
-"""Cells of a row before the widget has a size: as in the smallest terminal."""
 
-
-class SessionList(RowList):
-    """One row per session."""
+class SessionList(TableList):
+    """One row per session, in one of the orders."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._sessions: Sequence[Session] = ()
-        self._drawn_width = NARROW
+        self.entries: Sequence[Entry] = ()
+        self.order: Order = ORDERS[0]
+        self._known: dict[str, Entry] = {}
 
     @property
     def chosen(self) -> Session | None:
         """The session under the cursor."""
-        return self._sessions[self.cursor] if self.cursor < len(self._sessions) else None
+        return self.entries[self.cursor].session if self.cursor < len(self.entries) else None
 
-    def list_sessions(self, sessions: Sequence[Session], cursor: int) -> None:
-        """Show these sessions, with the cursor on row `cursor`."""
-        self._sessions, self._drawn_width = sessions, self.room or self._drawn_width
-        self.show(log_rows(sessions, self._drawn_width), cursor)
+    def list_sessions(self, sessions: Sequence[Session], chosen: str) -> None:
+        """Show these sessions, newest first, in the present order, with the cursor on the one of this id."""
+        entries = [self._entry(session) for session in sessions]
+        self.entries = entries = self.order.sorted(entries)
+        at = next((n for n, each in enumerate(entries) if each.session.id == chosen), 0)
+        self.tabulate(lambda room: session_table(entries, room, self.order), at)
 
-    def render_line(self, y: int) -> Strip:
-        """Lay the rows out again if the width changed while the list was hidden."""
-        if self.room not in (0, self._drawn_width):
-            self._drawn_width = self.room
-            self.rows = tuple(log_rows(self._sessions, self.room))
-        return super().render_line(y)
+    def _entry(self, session: Session) -> Entry:
+        known = self._known.get(session.id)
+        if known is None or known.session is not session:
+            known = self._known[session.id] = entry(session)
+        return known
+
+    def order_by_next(self) -> None:
+        """Use the next order, of the same sessions; the cursor stays on its session."""
+        self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
+        newest_first = sorted((each.session for each in self.entries), key=lambda s: (s.started.at, s.id), reverse=True)
+        self.list_sessions(newest_first, self.chosen.id if self.chosen else "")

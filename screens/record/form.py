@@ -2,48 +2,80 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
-from textual.suggester import SuggestFromList
-from textual.widgets import Input
-
 from screens.desk.desk import Desk
+from screens.frame.entries import Entries
+from screens.frame.field import Field, FieldKind
 from screens.frame.form import Form
-from screens.views.signs import clean, signs
-from services.units import number, plural
+from screens.views.choices import Choice, dataset_choices
+from screens.views.facts import Section
+from services.datasets.names import is_recordable, proposed_name
+from services.units import number
+from sessions.models import SessionKind
 
 if TYPE_CHECKING:
-    from services.datasets.summary import DatasetSummary
     from services.live.requests import RecordRequest
+    from services.log.past import Past
+    from services.refusal import Checks
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was read: the past, and a name for the dataset of each task of lab.toml."""
+
+    past: Past
+    proposed: dict[str, str]
 
 
 class RecordForm(Form):
-    """Shows whether the dataset is new or will be resumed."""
+    """Shows whether the dataset is new or appended to, and what the recording adds to it."""
 
     TITLE = "new recording"
     FIELDS: ClassVar = (
-        ("dataset", "dataset"),
-        ("task", "task"),
-        ("operator", "operator"),
-        ("episodes", "episodes to accept"),
-        ("episode-seconds", "seconds per take"),
-        ("reset-seconds", "seconds to reset"),
+        Field(
+            "dataset",
+            "dataset",
+            "An existing dataset is appended to; a new name makes a new one.",
+            FieldKind.PICKER,
+            free=True,
+        ),
+        Field(
+            "task",
+            "task",
+            "Stored with every frame: a task of lab.toml by its name, or a sentence.",
+            FieldKind.PICKER,
+            free=True,
+        ),
+        Field("operator", "operator", "Who holds the leader; the log names you.", FieldKind.PICKER, free=True),
+        Field(
+            "episodes",
+            "episodes to accept",
+            "The session ends after this many accepted episodes; rejected ones do not count.",
+            FieldKind.WHOLE,
+        ),
+        Field("episode-seconds", "seconds per take", "A take ends after this time, or by space.", FieldKind.NUMBER),
+        Field(
+            "reset-seconds",
+            "seconds to reset",
+            "To put the scene back between takes; then a bell rings. Space starts the next take.",
+            FieldKind.NUMBER,
+        ),
     )
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._known: dict[str, DatasetSummary] = {}
+        self._found: _Found | None = None
 
     def defaults(self) -> dict[str, str]:
-        profile = self.desk.profile
-        from services.recording.resuming import proposed_dataset
-
-        task = profile.tasks[0].name if profile.tasks else ""
+        profile, tasks = self.desk.profile, self.desk.profile.tasks
+        task = tasks[0].name if tasks else ""
+        wanted = (self.row("task").input.value.strip() if self.has_fields else "") or task
+        proposed = self._found.proposed if self._found else {}
         return {
-            "dataset": proposed_dataset(self.desk.folder.datasets, profile, task),
+            "dataset": self._shown(wanted) or proposed.get(wanted, "") or proposed_name(wanted),
             "task": task,
             "operator": self.desk.operator,
             "episodes": str(profile.recording.episodes),
@@ -51,69 +83,73 @@ class RecordForm(Form):
             "reset-seconds": number(profile.recording.reset_seconds),
         }
 
-    def suggestions(self, name: str) -> Sequence[str]:
-        """Tasks and operators of lab.toml."""
-        profile = self.desk.profile
-        return {"task": [t.name for t in profile.tasks], "operator": list(profile.operators)}.get(name, [])
+    def _shown(self, task: str) -> str:
+        """The dataset of the recording that the screen showed until now, if that was this task; else empty."""
+        last, tasks = self.desk.snapshot.started, self.desk.profile.tasks
+        text = next((known.text for known in tasks if known.name == task), task)
+        return last.dataset if last is not None and last.kind is SessionKind.RECORD and last.task == text else ""
 
-    def look(self) -> None:
-        """Read which datasets there are."""
-        self.show_task()
-        self._look()
+    # --- reading (in threads) -------------------------------------------------------------------
 
-    @work(exclusive=True)
-    async def _look(self) -> None:
-        from services.datasets.summary import list_datasets
+    def gather(self) -> _Found:
+        from services.log.past import read_past
+        from services.recording.resuming import proposed_dataset
 
-        found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
-        if not self.has_fields:
-            return
-        self._known = {summary.name: summary for summary in found}
-        self.query_one("#dataset", Input).suggester = SuggestFromList(list(self._known), case_sensitive=True)
-        names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.episodes, 'episode')}" for s in found[:6])
-        self.show_known(f"datasets here: {names}" if names else "no dataset here yet")
-        self.show_dataset()
+        folder, profile = self.desk.folder, self.desk.profile
+        names = {t.name: proposed_dataset(folder.datasets, profile, t.name) for t in profile.tasks}
+        return _Found(read_past(folder), names)
 
-    @on(Input.Changed, "#dataset")
-    def show_dataset(self) -> None:
-        """Show whether the dataset is new or will be resumed."""
-        summary = self._known.get(self.value("dataset"))
-        if summary is None:
-            self.show_about("a new dataset" if self.value("dataset") else "")
-        elif summary.problem:
-            self.show_about(f"{signs().warning} {clean(summary.problem)}")
-        else:
-            from services.datasets.matching import EVERY_EPISODE_COUNTS
+    def gathered(self, found: _Found) -> None:
+        self._found = found
 
-            kept = f"{summary.accepted} accepted, {summary.rejected} rejected"
-            doubtful = f", {len(summary.doubtful)} doubtful" if summary.doubtful else ""
-            kept = kept + doubtful if summary.marked or doubtful else EVERY_EPISODE_COUNTS
-            self.show_about(f"resumes it: {plural(summary.episodes, 'episode')} ({kept})")
+    # --- what there is --------------------------------------------------------------------------
 
-    @on(Input.Changed, "#task")
-    def show_task(self) -> None:
-        """Show the text of a task's short name."""
-        named = {t.name: t.text for t in self.desk.profile.tasks}
-        text = named.get(self.value("task"))
-        self.show_known(f'task: "{clean(text)}"' if text else "")
+    def choices(self, name: str) -> Sequence[Choice]:
+        """Datasets that can be recorded into, tasks, and operators."""
+        if self._found is None:
+            return ()
+        from screens.views.people import operator_choices, task_choices
 
-    def plan(self) -> RecordRequest:
-        """The checked request. Raises Refusal."""
+        past, profile = self._found.past, self.desk.profile
+        match name:
+            case "dataset":
+                return dataset_choices([d for d in past.datasets if is_recordable(d.name)], self.now())
+            case "task":
+                return task_choices(profile, past.sessions)
+            case _:
+                return operator_choices(profile, past.sessions, self.now())
+
+    def sections(self, entries: Entries) -> list[Section]:
+        if self._found is None:
+            return []
+        from screens.views.outlooks import Recording, record_sections
+
+        plan = Recording(
+            dataset=entries["dataset"],
+            valid=is_recordable(entries["dataset"]) and not self.row("dataset").problem,
+            task=self.desk.profile.task_text(entries["task"]),
+            episodes=int(entries.about("episodes")),
+            episode_seconds=entries.about("episode-seconds"),
+            reset_seconds=entries.about("reset-seconds"),
+        )
+        return record_sections(self._found.past, self.desk.profile, plan, self.now())
+
+    # --- the request ----------------------------------------------------------------------------
+
+    def plan(self, entries: Entries, checks: Checks) -> RecordRequest:
         from services.recording import plan as recording
 
+        name = entries["dataset"]
+        known = self._found.past.dataset(name) if self._found else None
         return recording.plan(
             self.desk.folder,
             self.desk.profile,
-            dataset=self.value("dataset"),
-            task=self.value("task"),
-            operator=self.value("operator"),
-            episodes=int(self.number("episodes", whole=True)),
-            episode_seconds=self.number("episode-seconds"),
-            reset_seconds=self.number("reset-seconds"),
-            resume=self._resumes(),
+            dataset=name,
+            task=entries["task"],
+            operator=entries["operator"],
+            episodes=checks.run("episodes", entries.whole, "episodes"),
+            episode_seconds=checks.run("episode_seconds", entries.number, "episode-seconds"),
+            reset_seconds=checks.run("reset_seconds", entries.number, "reset-seconds"),
+            resume=known is not None and known.episodes > 0,  # without a question: the form has shown that it will be
+            checks=checks,
         )
-
-    def _resumes(self) -> bool:
-        """A listed dataset is resumed without a question: the form has shown that it will be."""
-        summary = self._known.get(self.value("dataset"))
-        return summary is not None and summary.episodes > 0

@@ -13,7 +13,7 @@ from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.form import Form
 from screens.record.form import RecordForm
 from screens.views.equipment import retried_lines
-from screens.views.phase import reset_left
+from screens.views.phase_view import reset_left
 from screens.views.record_panels import joints_footer, tally
 from screens.views.take_strip import take_strip
 from services.live import protocol
@@ -29,12 +29,14 @@ class RecordScreen(ArmSessionScreen):
     KIND = SessionKind.RECORD
     CSS_PATH: ClassVar = ["record.tcss", "../arm_session/arm_session.tcss", "../frame/form.tcss"]
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "new", "take", "reject", "pause", "rest", "release", "take_over", "note", "finish", "enlarge", "details",
+        "new", "take_over", "take", "reject", "mark_moment", "pause", "rest", "finish", "release", "note",
+        "look_at_last", "enlarge", "details",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "take", "take", id="record.take", tooltip="Align, start the next take, or end this one"),
         Binding("r", "reject", "reject", id="record.reject",
                 tooltip="Reject the running or last take; once more takes it back. Nothing is deleted"),
+        Binding("M", "mark_moment", "mark", id="record.mark", tooltip="Mark this moment of the running take"),
         *ARM_SESSION_KEYS,
         NOTE_KEY,
         *VIEW_KEYS,
@@ -55,7 +57,7 @@ class RecordScreen(ArmSessionScreen):
         return started.dataset if started else ""
 
     def strip(self) -> Content:
-        return take_strip(self.desk.snapshot, self.size.width)
+        return take_strip(self.desk.snapshot, self.size.width, self.query_one("#strip").size.height or 1)
 
     def tally(self) -> list[Content]:
         return tally(self.desk.snapshot, self.desk.telemetry)
@@ -89,6 +91,11 @@ class RecordScreen(ArmSessionScreen):
         """Reject a take, or accept it again."""
         if self.desk.link:
             self.desk.order(recording.toggle_mark(self.desk.link))
+
+    def action_mark_moment(self) -> None:
+        """Mark this moment of the running take."""
+        if self.desk.link:
+            self.desk.order(recording.mark_moment(self.desk.link))
 
     def on_form_planned(self, message: Form.Planned) -> None:
         """Start the planned session."""

@@ -5,154 +5,279 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
-from textual.events import DescendantBlur, DescendantFocus
-from textual.suggester import Suggester, SuggestFromList
-from textual.widgets import Input
+from textual import work
+from textual.suggester import Suggester
 
 from screens.desk.desk import Desk
-from screens.frame.form import Form
+from screens.frame.entries import Entries
+from screens.frame.field import Field
+from screens.train.fields import FIELDS, ON
+from screens.train.measured_form import MeasuredForm
+from screens.train.target_question import check_reached, may_train_there
 from screens.views import keys
-from screens.views.signs import clean, signs
-from services.units import plural
+from screens.views.choices import Choice, dataset_choices
+from screens.views.facts import Fact, Section
+from screens.views.signs import clean
+from services.live.requests import TrainRequest
+from services.tone import Tone
 
 if TYPE_CHECKING:
     from screens.frame.dialogs import Question
+    from screens.views.measured import Part
+    from screens.views.outlooks import Episodes, Training
     from services.datasets.care import Offer
     from services.datasets.summary import DatasetSummary
-    from services.live.requests import AnyRequest, TrainRequest
+    from services.live.requests import AnyRequest
+    from services.log.past import Past
+    from services.refusal import Checks
+    from services.training.episode_choice import Recorded
+    from sessions.target import Target
 
-STEPS, BATCH = 20_000, 8
+POLICY, STEPS, BATCH = "act", 20_000, 8
+USE, LEAVE_OUT = "use", "leave out"
+"""What to do with flagged episodes."""
+HERE = "this machine"
 
 
-class TrainForm(Form):
-    """Shows how many episodes of the dataset are used and its cameras. Empty numbers get defaults."""
+@dataclass(frozen=True)
+class _Found:
+    """What was read. `installs` has the command that installs what a policy type is missing."""
+
+    past: Past
+    types: tuple[str, ...]
+    installs: dict[str, str]
+    chunks: dict[str, tuple[int, int]]
+    checkpoints: tuple[str, ...]
+    names: frozenset[str]
+
+
+class TrainForm(MeasuredForm):
+    """Shows which episodes and cameras of the dataset are used, and what the training takes."""
 
     NEEDS_ARM = False
     TITLE = "new training"
-    FIELDS: ClassVar = (
-        ("dataset", "dataset"),
-        ("policy", "policy"),
-        ("steps", "steps"),
-        ("batch-size", "batch size"),
-        ("save-every", "save every, steps"),
-        ("log-every", "log every, steps"),
-        ("without", "cameras to leave out"),
-        ("settings", "other LeRobot keys"),
-        ("name", "name of the run"),
-    )
+    FIELDS: ClassVar = FIELDS
+    ARGUMENTS: ClassVar = {
+        **MeasuredForm.ARGUMENTS, "exclude_cameras": "without",
+        "exclude_episodes": "without-episodes", "exclude_tags": "without-tag",
+    }  # fmt: skip
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._known: dict[str, DatasetSummary] = {}
+        if desk.benches.targets:
+            self.FIELDS = (*FIELDS, ON)  # type: ignore[misc, assignment]
+        self._found: _Found | None = None
         self._cameras = LastItemSuggester()
-        self._types: Sequence[str] = ()
-        self._lacks: dict[str, str] = {}
-        self._hint = ""
+        self._tags = LastItemSuggester()
+        self._recorded: dict[str, Recorded] = {}
+        """What is known of the episodes of the datasets that were chosen."""
         self._looking = False
         """Whether marks are looked for, or carried over, before the training begins."""
 
     def defaults(self) -> dict[str, str]:
-        """A small policy and batch; the console chooses the rest."""
-        return {"policy": "act", "steps": str(STEPS), "batch-size": str(BATCH)}
+        """A small policy and batch; the newest demonstrations; what the console chooses for this many steps."""
+        from services.training import plan as training
+
+        found = {"dataset": self._usable, "policy": POLICY, "steps": str(STEPS), "batch-size": str(BATCH)}
+        found |= {"flagged": USE, "on": HERE}
+        if not self.has_fields:
+            return found
+        entries = Entries(self.FIELDS, self.typed(), found)
+        if steps := int(entries.about("steps")):
+            found["save-every"] = str(training.default_save_freq(steps))
+            found["log-every"] = str(training.default_log_freq(steps))
+        if entries.about("held-out"):
+            found["held-out-every"] = str(int(entries.about("save-every")) or int(entries.about("steps")))
+        if entries["dataset"] and "/" not in entries["policy"]:
+            name = training.default_name(entries["policy"], entries["dataset"].rpartition("/")[2])
+            found["name"] = training.free_name(name, self._found.names if self._found else ())
+        return found
+
+    @property
+    def _usable(self) -> str:
+        """The newest demonstrations; rollouts are only used on request."""
+        from services.datasets.names import is_recordable
+
+        known = self._found.past.datasets if self._found else ()
+        usable = [d for d in known if d.accepted and not (d.problem or d.doubtful) and is_recordable(d.name)]
+        return usable[0].name if usable else ""
+
+    def suggester(self, name: str) -> Suggester | None:
+        """Cameras and tags are completed, one after the other."""
+        return {"without": self._cameras, "without-tag": self._tags}.get(name)
 
     # --- reading (in threads) -------------------------------------------------------------------
 
-    def look(self) -> None:
-        """Read which datasets and policies there are."""
-        self.query_one("#without", Input).suggester = self._cameras
-        self._look()
-
-    @work(exclusive=True)
-    async def _look(self) -> None:
-        from services.datasets.names import is_recordable
-        from services.datasets.summary import list_datasets
+    def gather(self) -> _Found:
+        from services.checkpoints.checkpoint import newest
+        from services.log.past import read_past
+        from services.training import plan as training
         from services.training import policies
 
-        types = await asyncio.to_thread(policies.known)
-        lacks = await asyncio.to_thread(lambda: {name: policies.missing_extra(name) for name in types})
-        found = await asyncio.to_thread(list_datasets, self.desk.folder.datasets)
-        if not self.has_fields:
-            return
-        self._known = {summary.name: summary for summary in found}
-        dataset = self.query_one("#dataset", Input)
-        dataset.suggester = SuggestFromList(list(self._known), case_sensitive=True)
-        self.query_one("#policy", Input).suggester = SuggestFromList(types, case_sensitive=False)
-        usable = [s.name for s in found if s.accepted and not (s.problem or s.doubtful) and is_recordable(s.name)]
-        if not dataset.value and usable:
-            dataset.value = usable[0]  # the newest demonstrations; rollouts are only used on request
-        names = "   ".join(f"{clean(s.name)} {signs().dot} {plural(s.accepted, 'episode')}" for s in found[:4])
-        datasets = f"datasets here: {names}" if names else f"no dataset here yet: {keys.RECORD} records one"
-        self._types, self._lacks = types, lacks
-        self._hint = f"empty: chosen by the console {signs().dot} keys as KEY=VALUE KEY=VALUE {signs().dot} {datasets}"
-        self.show_known(self._hint)
-        self.show_policy()
+        types, folder = policies.known(), self.desk.folder
+        lacks = {name: policies.missing_extra(name) for name in types}
+        return _Found(
+            past=read_past(folder),
+            types=types,
+            installs={name: policies.install_command(extra) for name, extra in lacks.items() if extra},
+            chunks={name: policies.chunk(name) for name in types},
+            checkpoints=tuple(text for text in newest(folder) if text == clean(text)),
+            names=frozenset(training.names_taken(folder)),
+        )
 
-    @on(Input.Changed, "#dataset")
-    def show_dataset(self) -> None:
-        """Show what would be used of this dataset."""
-        if self._looking:
-            return
-        summary = self._known.get(self.value("dataset"))
-        self._cameras.items = summary.cameras if summary else ()
-        if summary is None:
-            self.show_about("there is no such dataset here" if self.value("dataset") and self._known else "")
-        elif summary.problem or summary.doubtful:
-            self.show_about(f"{signs().warning} {clean(summary.problem or doubts(summary))}")
-        else:
-            self.show_about(about(summary))
+    def gathered(self, found: _Found) -> None:
+        self._found = found
 
-    @on(DescendantFocus, "#policy")
-    def show_policies(self) -> None:
-        """Show the policies that there are, and how to install what one of them lacks."""
-        marked = [f"{name} (not installed)" if self._lacks.get(name) else name for name in self._types]
-        self.show_known(f"policies: {', '.join(marked)}" if marked else "")
+    # --- what there is --------------------------------------------------------------------------
 
-    @on(DescendantBlur, "#policy")
-    def show_hint_again(self) -> None:
-        """The line that was there before."""
-        self.show_known(self._hint)
+    def choices(self, name: str) -> Sequence[Choice]:
+        """Datasets, or policies: types, then checkpoints to go on from."""
+        if self._found is None:
+            return ()
+        from screens.views.checkpoint_choices import checkpoint_choices, policy_choices
 
-    @on(Input.Changed, "#policy")
-    def show_policy(self) -> None:
-        """Show how to install what the chosen policy needs; else what would be used of the dataset."""
-        if extra := self._lacks.get(self.value("policy")):
-            self.show_about(f"{signs().warning} {self.value('policy')} is not installed: {self._command(extra)}")
-        else:
-            self.show_dataset()
+        found, root = self._found, self.desk.folder.root
+        if name == "on":
+            targets = self.desk.benches.targets.values()
+            return (Choice(HERE), *(Choice(each.name, f"{each.kind.value} {clean(each.place)}") for each in targets))
+        if name == "flagged":
+            return (Choice(USE, "as accepted"), Choice(LEAVE_OUT, "as rejected"))
+        if name == "dataset":
+            return dataset_choices(found.past.datasets, self.now())
+        types = policy_choices(found.types, found.installs, found.chunks)
+        return [*types, *checkpoint_choices(root, found.checkpoints, found.past.sessions, self.now())]
 
-    @staticmethod
-    def _command(extra: str) -> str:
-        from services.training import policies
+    def help(self, field: Field) -> str:
+        there = self._dataset.cameras if self._dataset else ()
+        if field.id == "without" and there:
+            return f"{field.help} There are {', '.join(map(clean, there))}."
+        return field.help
 
-        return policies.install_command(extra)
+    @property
+    def _dataset(self) -> DatasetSummary | None:
+        return self._found.past.dataset(self.value("dataset")) if self._found else None
+
+    def sections(self, entries: Entries) -> list[Section]:
+        if self._found is None:
+            return []
+        from screens.views.outlooks import train_sections
+
+        past = self._found.past
+        if not past.datasets:
+            return [Section("datasets", (Fact("", f"no dataset here yet: {keys.RECORD} records one", Tone.QUIET),))]
+        self._cameras.items = self._dataset.cameras if self._dataset else ()
+        self._tags.items = sorted({tag for session in past.sessions for tag in session.tags if tag == clean(tag)})
+        return self.with_needs(train_sections(past, self._planned(entries), self.now()))
+
+    def brief(self, entries: Entries) -> Sequence[Part]:
+        from screens.views.outlooks import train_brief
+
+        return train_brief(self._found.past, self._planned(entries)) if self._found else ()
+
+    def _planned(self, entries: Entries) -> Training:
+        """What the fields say, for the views."""
+        from screens.views.outlooks import Training
+
+        return Training(
+            dataset=entries["dataset"],
+            policy=entries["policy"],
+            steps=int(entries.about("steps")),
+            batch_size=int(entries.about("batch-size")),
+            save_every=int(entries.about("save-every")) if entries["save-every"] else -1,
+            without=items(entries["without"]),
+            episodes=self._episodes(entries),
+            held_out=entries.about("held-out"),
+            resize=entries["resize"],
+        )
+
+    def _episodes(self, entries: Entries) -> Episodes | None:
+        """What is left out so far; None until the dataset was looked into. What is wrong is said at the fields."""
+        from screens.views.outlooks import Episodes
+        from services.refusal import Refusal
+        from services.training.episode_choice import Wanted, choose, numbers, parse, tagged_sessions
+
+        recorded = self._recorded.get(entries["dataset"])
+        if recorded is None or self._found is None:
+            return None
+        by_hand: tuple[int, ...] = ()
+        tagged: tuple[str, ...] = ()
+        tags = items(entries["without-tag"])
+        with suppress(Refusal):
+            by_hand = numbers(parse(entries["without-episodes"]), entries["dataset"], recorded.total)
+        with suppress(Refusal):
+            tagged = tagged_sessions(self._found.past.sessions, tags, recorded, entries["dataset"])
+        flagged = entries["flagged"] == LEAVE_OUT
+        wanted = Wanted(by_hand, entries["because"], tags, tagged, flagged, items(entries["without"]))
+        return Episodes(recorded, choose(recorded, wanted))
 
     # --- the request ----------------------------------------------------------------------------
 
-    def plan(self) -> TrainRequest:
-        """The checked request. Raises Refusal."""
+    def plan(self, entries: Entries, checks: Checks) -> TrainRequest:
+        from services.targets.lab_targets import placed
         from services.training import plan as training
 
-        return training.plan(
+        typed = {name: text.strip() for name, text in entries.typed.items()}
+        steps = checks.run("steps", entries.whole, "steps")
+        batch = checks.run("batch_size", entries.whole, "batch-size")
+        saved = checks.run("save_every", entries.whole, "save-every")
+        logged = checks.run("log_every", entries.whole, "log-every")
+        share = checks.run("held_out", entries.number, "held-out")
+        measured = checks.run("held_out_every", entries.whole, "held-out-every")
+        checks.run("flagged", _check_flagged, entries["flagged"])
+        checks.run("settings", self.check_text)
+        self._look_into(entries["dataset"])
+        target = checks.run("on", self._target, entries)
+        request = training.plan(
             self.desk.folder,
-            dataset=self.value("dataset"),
-            policy=self.value("policy"),
-            steps=int(self.number("steps", whole=True)),
-            batch_size=int(self.number("batch-size", whole=True)),
-            save_freq=self._optional_number("save-every"),
-            log_freq=self._optional_number("log-every"),
-            exclude_cameras=items(self.value("without")),
-            settings=self._settings(),
+            dataset=entries["dataset"],
+            policy=entries["policy"],
+            steps=steps or 0,
+            batch_size=batch or 0,
+            save_freq=saved if typed["save-every"] else None,
+            log_freq=logged if typed["log-every"] else None,
+            exclude_cameras=items(entries["without"]),
+            resize=entries["resize"],
+            exclude_episodes=entries["without-episodes"],
+            because=entries["because"],
+            exclude_tags=items(entries["without-tag"]),
+            leave_out_flagged=entries["flagged"] == LEAVE_OUT,
+            held_out=share or 0.0,
+            held_out_every=measured if typed["held-out-every"] else None,
+            settings=checks.run("settings", _settings, entries["settings"]) or [],
             operator=self.desk.operator,
-            name=self.value("name"),
+            name=typed["name"],  # an empty one is made unique
             plugins=self.desk.profile.plugins,
             shared=self.desk.profile.share_runs,
+            checks=checks,
         )
+        return checks.run("on", placed, request, target) or request
+
+    def _target(self, entries: Entries) -> Target | None:
+        """Where to train; None for this machine. Raises Refusal."""
+        from services.targets.lab_targets import pick
+
+        name = entries["on"] if "on" in entries.typed else HERE
+        check_reached(name)
+        return None if name in ("", HERE) else pick(self.desk.benches, name)
+
+    def _look_into(self, name: str) -> None:
+        """Note what is known of the dataset's episodes; in a thread."""
+        from services.training.episode_plan import recorded
+
+        there = self._found.past.dataset(name) if self._found else None
+        if there is not None and not there.problem:
+            self._recorded[name] = recorded(there)
 
     def go(self, request: AnyRequest) -> None:
-        """Ask first what to do if the episodes' marks are in other datasets only."""
+        """Ask first what to do if the episodes' marks are in other datasets only; what cannot work is refused."""
+        here = not (isinstance(request, TrainRequest) and request.on)  # what is missing here may be there
+        if here and (why := self.needs_in_the_way()):
+            self.refuse(why)
+            return
         if not self._looking:
             self._looking = True
             self._go(request)
@@ -164,17 +289,20 @@ class TrainForm(Form):
         finally:
             self._looking = False
             if self.has_fields:
-                self.show_dataset()
+                self.show_about("")
 
     async def _ask(self, request: AnyRequest) -> None:
         from services.datasets import care
 
-        self.show_about("looking for the marks of these episodes")
-        values = self.values()
-        offer = await asyncio.to_thread(care.offer, self.desk.folder, request.dataset)
-        if not self.has_fields:
+        if not await may_train_there(self, request):
             return
-        if self.values() != values:
+        self.show_about("looking for the marks of these episodes")
+        typed = self.typed()
+        offer = await asyncio.to_thread(care.offer, self.desk.folder, request.dataset)
+        refused = isinstance(request, TrainRequest) and await self.refused_by_lerobot(request)
+        if refused or not self.has_fields:
+            return
+        if self.typed() != typed:
             self.refuse("the form was changed meanwhile: start again")
             return
         if offer is None:
@@ -194,40 +322,30 @@ class TrainForm(Form):
         self.show_about(f"carrying marks over to {clean(name)}")
         try:
             await asyncio.to_thread(attend, self.desk.folder, name, Act.CARRY, sources)
-            request = self.plan()
         except Refusal as refusal:
             self.refuse(str(refusal))
             return
-        self.post_message(self.Planned(request))
-
-    def _optional_number(self, name: str) -> int | None:
-        """The number in a field that may be empty."""
-        return int(self.number(name, whole=True)) if self.value(name) else None
-
-    def _settings(self) -> list[str]:
-        """KEY=VALUE, split as in a shell: a value with spaces is quoted. Raises Refusal."""
-        from services.refusal import Refusal
-
-        try:
-            return shlex.split(self.value("settings"))
-        except ValueError as error:
-            raise Refusal(f"other LeRobot keys: {str(error).lower()}; write KEY='VALUE WITH SPACES'") from None
+        found, request = await asyncio.to_thread(self._checked, self.entries)
+        self.show_problems(found)
+        if not found:
+            self.post_message(self.Planned(request))
 
 
-def about(summary: DatasetSummary) -> str:
-    """`79 of 81 episodes, 2 rejected left out · cameras overhead, wrist`."""
-    from services.training import plan as training
+def _check_flagged(text: str) -> None:
+    from services.refusal import Refusal
 
-    cameras = ", ".join(clean(camera, 30) for camera in summary.cameras)
-    has = f"{'cameras' if len(summary.cameras) > 1 else 'camera'} {cameras}" if cameras else "no camera"
-    return f"{training.episodes_used(summary)} {signs().dot} {has}"
+    if text not in (USE, LEAVE_OUT):
+        raise Refusal(f"write `{USE}` or `{LEAVE_OUT}`")
 
 
-def doubts(summary: DatasetSummary) -> str:
-    """Why a dataset with doubtful episodes is not trained on."""
-    from services.datasets.matching import why_doubtful
+def _settings(text: str) -> list[str]:
+    """KEY=VALUE, split as in a shell: a value with spaces is quoted. Raises Refusal."""
+    from services.refusal import Refusal
 
-    return why_doubtful(summary.name, summary.doubtful)
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Refusal(f"other LeRobot keys: {str(error).lower()}; write KEY='VALUE WITH SPACES'") from None
 
 
 def marks_question(desk: Desk, name: str, offer: Offer) -> Question:

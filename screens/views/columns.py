@@ -1,10 +1,11 @@
-"""Columns of a list, declared: name, width, share of the remaining room, and how a cell is drawn. Pure."""
+"""Tables: columns sized to their content, with headers; what does not fit is narrowed, then left out. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
@@ -13,6 +14,12 @@ from screens.views.signs import signs
 
 type Parts = Sequence[tuple[str, str]]
 """Texts and their styles, one after another."""
+GAP = 2
+"""Blank cells between two columns."""
+EXTRA = 3
+"""Columns of this rank and above are left out before any is narrowed."""
+NARROW_FIRST = 100
+"""A value of `extra` for tables whose columns are all narrowed before one is left out."""
 
 
 class Align(StrEnum):
@@ -24,62 +31,120 @@ class Align(StrEnum):
 
 @dataclass(frozen=True)
 class Column[T]:
-    """`draw(item, cells)` returns the text of a cell; text that does not fit is cut.
+    """`draw(item)` returns the text of a cell; a column whose cells are all empty is left out.
 
-    The column has at least `cells` cells. The remaining room is shared among the columns by `weight`, up to `most`
-    cells each (0: no limit). With `from_room`, the column is left out if the room has fewer cells. `gap` blank
-    cells follow it.
+    A column is as wide as its widest cell or its header, at most `most` cells (0: no limit). Where the room is short,
+    columns of a rank from `extra` on are left out, then those with a `least` are narrowed to that many cells, then more
+    are left out, each time those of the highest `rank` first; those of rank 0 stay. A `narrow` text replaces one that
+    is cut.
     """
 
     name: str
-    cells: int
-    draw: Callable[[T, int], Parts]
-    weight: int = 0
+    draw: Callable[[T], Parts]
+    rank: int = 0
+    least: int = 0
     most: int = 0
     align: Align = Align.LEFT
-    from_room: int = 0
-    gap: int = 1
+    narrow: Callable[[T], Parts] | None = None
 
 
-def widths[T](columns: Sequence[Column[T]], room: int) -> dict[str, int]:
-    """The cells of each column that fits into `room` cells, by name."""
-    shown = [column for column in columns if room >= column.from_room]
-    allotted = {column.name: column.cells for column in shown}
-    left = room - sum(column.cells + column.gap for column in shown)
-    growing = [column for column in shown if column.weight]
-    while left > 0 and growing:
-        weights = sum(column.weight for column in growing)
-        shares = {column.name: left * column.weight // weights for column in growing}
-        full = [c for c in growing if c.most and allotted[c.name] + shares[c.name] >= c.most]
-        for column in full or growing:
-            more = column.most - allotted[column.name] if full else shares[column.name]
-            allotted[column.name] += more
-            left -= more
-        growing = [column for column in growing if column not in full] if full else []
-    return allotted
+class Table[T]:
+    """The rows of `items` in `room` cells; a row is laid out when it is asked for."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column[T]],
+        items: Sequence[T],
+        room: int,
+        marks: Mapping[str, str] | None = None,
+        *,
+        extra: int = EXTRA,
+    ) -> None:
+        """`marks` are signs behind the header of a column, by its name: the order of the rows."""
+        self.items, self.room, self._marks, self._extra = items, room, marks or {}, extra
+        cells = [[column.draw(item) for item in items] for column in columns]
+        wide = [max((length(cell) for cell in column), default=0) for column in cells]
+        shown = [n for n, cells_ in enumerate(wide) if cells_]
+        self._columns = [columns[n] for n in shown]
+        self._cells = [cells[n] for n in shown]
+        self._natural = [self._limit(columns[n], wide[n]) for n in shown]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _limit(self, column: Column[T], wide: int) -> int:
+        head = cell_len(self._head(column))
+        return max(head, min(wide, column.most) if column.most else wide)
+
+    def _head(self, column: Column[T]) -> str:
+        return f"{column.name}{self._marks.get(column.name, '')}"
+
+    @cached_property
+    def widths(self) -> dict[int, int]:
+        """The cells of each column that is shown, by its place."""
+        widths = dict(enumerate(self._natural))
+        by_rank = sorted(widths, key=lambda n: (-self._columns[n].rank, -n))
+        for n in by_rank:
+            if _cells(widths) > self.room and self._columns[n].rank >= self._extra:
+                del widths[n]
+        for n in [n for n in by_rank if n in widths]:
+            if (over := _cells(widths) - self.room) > 0 and self._columns[n].least:
+                widths[n] = max(min(self._columns[n].least, widths[n]), widths[n] - over)
+        for n in [n for n in by_rank if n in widths]:
+            if _cells(widths) > self.room and self._columns[n].rank:
+                del widths[n]
+        return self._widened(widths)
+
+    def _widened(self, widths: dict[int, int]) -> dict[int, int]:
+        """What was left out may leave room for what was narrowed, the most important first."""
+        for n in sorted(widths, key=lambda n: (self._columns[n].rank, n)):
+            widths[n] = min(self._natural[n], widths[n] + max(0, self.room - _cells(widths)))
+        return widths
+
+    @property
+    def header(self) -> Content:
+        """The names of the columns."""
+        return self._line(lambda n: [(self._head(self._columns[n]), "$quiet")])
+
+    def row(self, number: int) -> Content:
+        """A row, from 0."""
+        return self._line(lambda n: self._cell(n, number))
+
+    @property
+    def rows(self) -> list[Content]:
+        """All rows."""
+        return [self.row(number) for number in range(len(self))]
+
+    def _cell(self, n: int, number: int) -> Parts:
+        column, cell = self._columns[n], self._cells[n][number]
+        return column.narrow(self.items[number]) if column.narrow and length(cell) > self.widths[n] else cell
+
+    def _line(self, cell: Callable[[int], Parts]) -> Content:
+        parts: list[tuple[str, str]] = []
+        for n, cells in sorted(self.widths.items()):
+            parts += [(" " * GAP if parts else "", ""), *_fitted(cell(n), cells, self._columns[n].align)]
+        return Content.assemble(*parts).rstrip()
 
 
-def rows[T](columns: Sequence[Column[T]], items: Iterable[T], room: int) -> list[Content]:
-    """The lines of the list, each of at most `room` cells."""
-    allotted = widths(columns, room)
-    shown = [(column, allotted[column.name]) for column in columns if column.name in allotted]
-    return [
-        Content.assemble(*(part for column, cells in shown for part in _cell(column, item, cells))).rstrip()
-        for item in items
-    ]
+def length(parts: Parts) -> int:
+    """The cells of these texts."""
+    return sum(cell_len(text) for text, _ in parts)
 
 
-def _cell[T](column: Column[T], item: T, cells: int) -> list[tuple[str, str]]:
-    """Exactly `cells` cells, then the gap."""
-    parts = _cut(column.draw(item, cells), cells)
-    blank = " " * (cells - sum(cell_len(text) for text, _ in parts))
-    padded = [(blank, ""), *parts] if column.align is Align.RIGHT else [*parts, (blank, "")]
-    return [*padded, (" " * column.gap, "")]
+def _cells(widths: dict[int, int]) -> int:
+    return sum(widths.values()) + GAP * max(0, len(widths) - 1)
+
+
+def _fitted(parts: Parts, cells: int, align: Align) -> list[tuple[str, str]]:
+    """Exactly `cells` cells."""
+    kept = _cut(parts, cells)
+    blank = (" " * (cells - length(kept)), "")
+    return [blank, *kept] if align is Align.RIGHT else [*kept, blank]
 
 
 def _cut(parts: Parts, cells: int) -> list[tuple[str, str]]:
     """The part that fits into `cells` cells, with an ellipsis if something was cut."""
-    if sum(cell_len(text) for text, _ in parts) <= cells:
+    if length(parts) <= cells:
         return list(parts)
     kept: list[tuple[str, str]] = []
     left = cells - 1

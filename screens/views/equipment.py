@@ -17,6 +17,10 @@ from sessions.bench import arm_name
 
 LOW_DISK = 2_000_000_000
 """Bytes: little more than a checkpoint of a large policy."""
+PLACE = 10
+"""Cells below which a device's path says nothing."""
+LABEL = 11
+"""Cells of a line's label."""
 NOISE = 0.01
 """Share of an arm's questions that were asked again, below which it is not worth a word."""
 
@@ -26,10 +30,10 @@ def part_line(part: Part, telemetry: Telemetry | None, width: int, *, needed: bo
     state, tone = _state(part, telemetry)
     if telemetry is not None and not needed:
         state, tone = f"{signs().void} not needed", "$quiet"
-    kind = min(24, max(14, width // 3 + 2))
+    kind = min(0 if width < 44 else 20 if width < 70 else 24, max(0, width - 11 - len(state) - 2))  # never the state
     place = max(0, width - 11 - kind - len(state) - 2)
-    where = part.where if place >= 6 else ""
-    name, kind_of = fit(_name(part), 10) + " ", fit(part.type, kind - 1) + " "
+    where = part.where if place >= PLACE else ""
+    name, kind_of = fit(_name(part), 10) + " ", fit(part.type, kind - 1) + " " if kind else ""
     return Content.assemble((name, "bold"), kind_of, (fit_end(where, place), "$quiet"), "  ", (state, tone))
 
 
@@ -84,23 +88,33 @@ def warning_lines(equipment: Equipment, width: int) -> list[Content]:
     return [Content.styled(line, "$warning") for text in texts for line in wrap(text, max(20, width))]
 
 
-def other_lines(profile: Profile, equipment: Equipment, others: list[str]) -> list[Content]:
-    """Disk, rest pose and the other benches."""
+def other_lines(profile: Profile, equipment: Equipment, others: list[str], width: int) -> list[Content]:
+    """Disk, rest pose and the other benches, in `width` cells: the details go first, then a list of names is cut."""
     hours = equipment.disk_free / equipment.bytes_per_second / 3600 if equipment.bytes_per_second else 0
-    room = f"{size(equipment.disk_free)} free"
-    if hours:
-        room += f" {signs().about} {hours:.0f} h of recording"
+    free = f"{size(equipment.disk_free)} free"
+    lasts = f"{free} {signs().about} {hours:.0f} h" if hours else free
+    room = _longest((f"{lasts} of recording" if hours else lasts, lasts, free), width)
     if profile.motion.rest:
-        rest = (f"{signs().yes} taught, {plural(len(profile.motion.waypoints), 'way-point')}", "$success")
+        taught = f"{signs().yes} taught"
+        points = f"{taught}, {plural(len(profile.motion.waypoints), 'way-point')}"
+        rest = (_longest((points, taught), width), "$success")
     else:
-        rest = (f"{signs().warning} not taught: lab-console rest --teach", "$warning")
+        missing = f"{signs().warning} not taught"
+        rest = (_longest((f"{missing}: lab-console rest --teach", missing), width), "$warning")
     lines = [
-        Content.assemble((fit("disk", 11), "bold"), (room, "bold $error" if _is_low_on_disk(equipment) else "")),
-        Content.assemble((fit("rest", 11), "bold"), rest),
+        Content.assemble((fit("disk", LABEL), "bold"), (room, "bold $error" if _is_low_on_disk(equipment) else "")),
+        Content.assemble((fit("rest", LABEL), "bold"), rest),
     ]
     if others:
         names = ", ".join(clean(name) for name in others)
+        change = f"{keys.CHOOSE_BENCH} changes to "
+        left = max(1, width - LABEL - len(change))
         lines.append(
-            Content.assemble((fit("benches", 11), "bold"), (f"{names}  {keys.CHOOSE_BENCH} changes", "$quiet"))
+            Content.assemble((fit("benches", LABEL), "bold"), change, (fit(names, min(left, len(names))), "$quiet"))
         )
     return lines
+
+
+def _longest(texts: tuple[str, ...], width: int) -> str:
+    """The first of these texts, the longest first, that fits beside its label in `width` cells; else the last."""
+    return next((text for text in texts if LABEL + len(text) <= width), texts[-1])

@@ -61,11 +61,6 @@ class NamedKey:
         return key_of(self.action, self.own)
 
 
-def new_session(kind: SessionKind | None) -> NamedKey:
-    """The key that starts the next arm session after one of this kind."""
-    return NEW_EVALUATION if kind is SessionKind.EVAL else NEW_RECORDING
-
-
 def verdicts() -> str:
     """`s, f or v`."""
     return f"{SUCCESS}, {FAILURE} or {VOID}"
@@ -78,6 +73,8 @@ FINISH = NamedKey("session.finish", "F")
 TAKE_OVER = NamedKey("session.take-over", "T")
 TAKE = NamedKey("record.take", "space")
 REJECT = NamedKey("record.reject", "r")
+MARK = NamedKey("record.mark", "M")
+NEXT_ALARM = NamedKey("alarm.next", "exclamation_mark")
 TRIAL = NamedKey("evaluate.trial", "space")
 UNDO = NamedKey("evaluate.undo", "u")
 NEW_RECORDING = NamedKey("record.new", "N")
@@ -86,6 +83,7 @@ NEW_TRAINING = NamedKey("train.new", "N")
 BENCH = NamedKey("go.bench", "f2")
 RECORD = NamedKey("go.record", "f3")
 TRAIN = NamedKey("go.train", "f4")
+EVALUATE = NamedKey("go.evaluate", "f5")
 LOG = NamedKey("go.log", "f7")
 ATTACH = NamedKey("bench.attach", "a")
 TELEOPERATE = NamedKey("bench.teleoperate", "m")
@@ -95,9 +93,29 @@ FAILURE = NamedKey("evaluate.failure", "f")
 VOID = NamedKey("evaluate.void", "v")
 ENLARGE = NamedKey("session.enlarge", "w")
 STOP_TRAINING = NamedKey("train.stop", "S")
+RESUME = NamedKey("train.resume", "C")
 NOTE = NamedKey("session.note", "n")
 LEAVE = NamedKey("leave", "q")
 FILTER = NamedKey("log.filter", "slash")
 CHOOSE_BENCH = NamedKey("bench.choose", "b")
 OPEN = NamedKey("bench.open", "enter")
+CLOSE_EPISODE = NamedKey("episode.close", "i")
+PLAY = NamedKey("episode.play", "space")
+MEASURE = NamedKey("train.measure", "ctrl+n")
 LOG_AXIS = NamedKey("train.log-axis", "l")
+AXIS = NamedKey("train.axis", "A")
+OVERLAY = NamedKey("train.overlay", "space")
+COMPARE = NamedKey("train.compare", "c")
+EDIT_CONFIG = NamedKey("train.config", "ctrl+t")
+
+
+def starts_again(kind: SessionKind | None, here: str = "") -> str:
+    """What begins the next session after one of this kind, from the screen of mode `here`, with the way to its key.
+
+    After a bench session the arm comes first.
+    """
+    mode, screen, key, does = {
+        SessionKind.EVAL: ("evaluate", EVALUATE, NEW_EVALUATION, "starts again"),
+        SessionKind.BENCH: ("bench", BENCH, HOLD, "holds the arm"),
+    }.get(kind or SessionKind.RECORD, ("record", RECORD, NEW_RECORDING, "starts again"))
+    return f"{key} {does}" if here == mode else f"{screen}, then {key} {does}"

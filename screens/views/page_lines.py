@@ -71,14 +71,14 @@ def _flow(values: Sequence[Value], room: int) -> list[Line]:
         if used:
             drawn[-1].append((dot, "$quiet"))
             used += len(dot)
-        first, *more = _wrap(text, room)
+        first, *more = wrap(text, room)
         drawn[-1].append((first, _style(value)))
         drawn += [[(part, _style(value))] for part in more]
         used = cell_len(more[-1]) if more else used + cell_len(first)
     return drawn
 
 
-def _wrap(text: str, room: int) -> list[str]:
+def wrap(text: str, room: int) -> list[str]:
     """`text` in lines of at most `room` cells, broken at spaces if possible."""
     wrapped = [""]
     for word in text.split(" "):
@@ -151,7 +151,7 @@ def _wrapped_entry(row: Row, entry: Line, room: int) -> list[Line]:
     *columns, (last, style) = entry
     indent = _length(columns)
     if room - indent >= MIN_VALUE_CELLS:
-        first, *more = _wrap(last.strip(), room - indent - 2)
+        first, *more = wrap(last.strip(), room - indent - 2)
         return [[*columns, (f"  {first}", style)], *([(" " * (indent + 2) + part, style)] for part in more)]
     name = msgspec.structs.replace(row.values[0], text=row.name)
     return _flow([name, *(value for value in row.values if value.text)], room)

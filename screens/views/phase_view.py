@@ -1,30 +1,46 @@
-"""The content of the phase panel: a word, two numbers, a bar, a sentence."""
+"""The content of the phase panel: a word, two numbers, a bar, a sentence in parts. And the one table of state words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from screens.views.signs import clean, signs
+from screens.views import keys
+from screens.views.measured import Part, plain
+from screens.views.signs import clean
 from services.live.phases import Phase
+from services.live.protocol import Telemetry
 from services.live.reasons import AlarmSource
 from services.live.snapshots import Snapshot
 from services.tone import Tone
 from services.units import duration
-from sessions.models import SessionStatus
+from sessions.models import SessionKind, SessionStatus
 
 
 @dataclass(frozen=True)
 class PhaseView:
-    """A word, two numbers with their labels, progress 0..1 (None: no bar) and a sentence on what to do now."""
+    """A word, two numbers with their labels, progress 0..1 (None: no bar) and, in parts, what to do now.
+
+    `alarms` are wordings of the alarm that stands, longest first; empty without one.
+    """
 
     word: str
     tone: Tone
-    sentence: str
+    parts: tuple[Part, ...]
     left: str = ""
     left_label: str = ""
     right: str = ""
     right_label: str = ""
     progress: float | None = None
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """All parts of the sentence in full."""
+        return plain(self.parts)
+
+    def with_alarms(self, alarms: tuple[str, ...]) -> PhaseView:
+        """The same, with an alarm."""
+        return replace(self, alarms=alarms)
 
 
 TONES = {
@@ -40,7 +56,14 @@ TONES = {
 }
 
 
-WORDS = {Phase.IDLE: "HOLDING"}
+WORDS = {
+    Phase.IDLE: "HOLDING",
+    Phase.JUDGING: "JUDGE IT",
+    Phase.RESTED: "AT REST",
+    Phase.LIMP: "NOT HELD",
+}
+"""Where the word for a phase is not its name."""
+REJECTED, SAVING, FOLLOWING, STOPPED = "REJECTED", "SAVING", "FOLLOWING", "STOPPED"
 
 
 SENTENCES = {
@@ -56,7 +79,51 @@ SENTENCES = {
 }
 
 
-HOLD_AGAIN = "support the arm, then Esc holds it where it is"
+def from_outside(text: object, rank: int = 1, limit: int = 200) -> Part:
+    """A part whose text a worker or a person wrote: its end may be cut for what to press."""
+    return Part(clean(text, limit), rank, cut=True)
+
+
+def press(key: object, does: str, short: str = "", rank: int = 0) -> Part:
+    """A key and what it does."""
+    return Part(f"{key} {does}", rank, short=f"{key} {short}" if short else "")
+
+
+# -- words of states ---------------------------------------------------------------------------------
+
+
+def word(snapshot: Snapshot, telemetry: Telemetry | None = None) -> str:
+    """The state in a word or two, for panel, header and log alike."""
+    phase = snapshot.phase
+    kind = snapshot.started.kind if snapshot.started else None
+    if phase is Phase.ENDED:
+        return ended_word(snapshot)
+    if kind is SessionKind.BENCH and phase.following:
+        return FOLLOWING
+    if phase is Phase.RECORDING and not snapshot.take_accepted:
+        return REJECTED
+    if phase is Phase.RESET and not reset_left(snapshot, telemetry):
+        return WORDS.get(Phase.READY, Phase.READY.value.upper())
+    return WORDS.get(phase, phase.value.upper())
+
+
+def ended_word(snapshot: Snapshot) -> str:
+    """FINISHED only where the target was reached; an orderly end before that is STOPPED."""
+    short = snapshot.started is not None and snapshot.started.target > 0 and not snapshot.reached
+    aims = snapshot.started is not None and snapshot.started.kind in (SessionKind.RECORD, SessionKind.EVAL)
+    if snapshot.status is SessionStatus.FINISHED and aims and short:
+        return STOPPED
+    return snapshot.status.value.upper()
+
+
+def reset_left(snapshot: Snapshot, telemetry: Telemetry | None) -> float:
+    """Seconds left of the reset time; 0 outside of a reset."""
+    if snapshot.phase is not Phase.RESET or snapshot.started is None or telemetry is None:
+        return 0.0
+    return max(0.0, snapshot.started.request.reset_seconds - telemetry.phase_seconds)
+
+
+# -- holding -----------------------------------------------------------------------------------------
 
 
 def holds(snapshot: Snapshot) -> bool:
@@ -70,15 +137,26 @@ def stands(snapshot: Snapshot) -> bool:
     return still and not any(a.source == AlarmSource.FOLLOWER for a in snapshot.alarms)
 
 
-def word(snapshot: Snapshot) -> str:
-    """The phase in one word."""
-    return WORDS.get(snapshot.phase, snapshot.phase.value.upper())
+# -- the end -----------------------------------------------------------------------------------------
 
 
-def ended(snapshot: Snapshot, after: str, count: tuple[str, str]) -> PhaseView:
+def ended(snapshot: Snapshot, after: tuple[Part, ...], count: tuple[str, str]) -> PhaseView:
     """How a session ended and how long it took; `after` is what can be done next."""
     took = duration(snapshot.ended_at - snapshot.started.at) if snapshot.started and snapshot.ended_at else ""
-    why = clean(snapshot.end_reason)
-    tone = Tone.SUCCESS if snapshot.status is SessionStatus.FINISHED else Tone.DANGER
-    sentence = f"{why} {signs().dot} {after}" if why else after
-    return PhaseView(snapshot.status.value.upper(), tone, sentence, *count, "", f"after {took}" if took else "")
+    named = ended_word(snapshot)
+    finished = snapshot.status is SessionStatus.FINISHED
+    tone = Tone.PLAIN if named == STOPPED else Tone.SUCCESS if finished else Tone.DANGER
+    parts = (from_outside(snapshot.end_reason), *after)
+    return PhaseView(named, tone, parts, *count, "", f"after {took}" if took else "")
+
+
+def may_hold(new: keys.NamedKey, safe: str, does: str) -> tuple[Part, ...]:
+    """After a crash: the arm first, what is safe, and how to go on."""
+    return (
+        Part(
+            f"the arm may still hold: {keys.BENCH}, then {keys.HOLD} takes it over",
+            short=f"arm may hold: {keys.BENCH}, then {keys.HOLD}",
+        ),
+        Part(safe),
+        press(new, does, "starts again"),
+    )

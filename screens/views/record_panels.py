@@ -6,6 +6,7 @@ from textual.content import Content
 
 from screens.views.signs import clean, signs
 from services.health.checks import LIT
+from services.live.phases import Phase
 from services.live.protocol import CameraView, Telemetry
 from services.live.snapshots import Snapshot
 from services.tone import Tone
@@ -48,7 +49,7 @@ def tally(snapshot: Snapshot, telemetry: Telemetry | None) -> list[Content]:
     s = signs()
     return [
         Content.assemble((f"{s.yes} {snapshot.accepted:>3} ", "bold $success"), ("accepted", "$quiet")),
-        Content.assemble((f"{s.no} {snapshot.rejected:>3} ", "bold $error"), ("rejected", "$quiet")),
+        Content.assemble((f"{s.no} {rejected(snapshot):>3} ", "bold $error"), ("rejected", "$quiet")),
         Content.assemble((f"{s.warning} {snapshot.flagged:>3} ", "bold $warning"), ("flagged", "$quiet")),
         Content(""),
         Content.styled(dataset_text(snapshot), "$quiet"),
@@ -58,11 +59,18 @@ def tally(snapshot: Snapshot, telemetry: Telemetry | None) -> list[Content]:
     ]
 
 
+def rejected(snapshot: Snapshot) -> int:
+    """Rejected takes: those that were saved, and one that runs or is being saved."""
+    saved = any(episode.take == snapshot.take for episode in snapshot.episodes)
+    waits = not saved and (snapshot.phase is Phase.RECORDING or snapshot.unsaved_take == snapshot.take > 0)
+    return snapshot.rejected + (waits and not snapshot.take_accepted)
+
+
 def dataset_text(snapshot: Snapshot) -> str:
-    """How many episodes the dataset now has, and how many of them are accepted."""
+    """How many episodes the dataset now has, and how many of them are accepted; empty while that is unknown."""
     total = snapshot.dataset_episodes + len(snapshot.episodes)
     accepted = snapshot.dataset_accepted + snapshot.accepted
-    return f"dataset {accepted} of {total} kept"
+    return f"dataset: {accepted} accepted of {total}" if total else ""
 
 
 def _saving(snapshot: Snapshot, telemetry: Telemetry | None) -> str:

@@ -8,8 +8,14 @@ from screens.views.page_lines import lines
 from sessions.document import Session
 
 
-def session_page(session: Session, width: int) -> Content:
-    """The page in lines of at most `width` cells."""
+def session_page(session: Session, width: int, *, attempts: bool = True) -> Content:
+    """The page in lines of at most `width` cells; without `attempts`, without the table of episodes or trials."""
+    import msgspec
+
     from services.log.page import page
 
-    return Content("\n").join(Content.assemble(*line) for line in lines(page(session), width))
+    made = page(session)
+    if not attempts:
+        kept = tuple(section for section in made.sections if section.name not in ("episodes", "trials"))
+        made = msgspec.structs.replace(made, sections=kept)
+    return Content("\n").join(Content.assemble(*line) for line in lines(made, width))

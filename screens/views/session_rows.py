@@ -1,4 +1,4 @@
-"""The rows of Bench's list: running sessions, and those that ended today. Pure."""
+"""A session that runs as one row, and the sign of one that is over. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from screens.views.signs import clean, fit, signs
 from services.live.running import Running
 from services.live.snapshots import Snapshot
 from sessions.document import Session, Training
-from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.models import SessionStatus
 from sessions.requests import BenchRequest, EvalRequest, RecordRequest, TrainRequest
 
 
@@ -69,30 +69,6 @@ STATUS = {
 
 
 def session_sign(session: Session) -> tuple[str, str]:
-    """The sign and tone for a session's status."""
-    name, tone = STATUS[session.status]
+    """The sign and tone for a session's status; a training that was stopped before its last step is not finished."""
+    name, tone = STATUS[SessionStatus.ABORTED if session.cut_short else session.status]
     return getattr(signs(), name), tone
-
-
-def ended_row(session: Session) -> Content:
-    """`✓ 14:02 record  pick_place  12 of 50 kept  31 m`."""
-    from services.log.headline import headline, steps_made
-
-    head = headline(session)
-    sign, tone = session_sign(session)
-    counts = _tally(session) if session.kind is SessionKind.EVAL else head.counts
-    if session.training is not None:
-        counts = steps_made(session.training)
-    return Content.assemble(
-        (f"{sign} ", f"bold {tone}"), (fit(head.when[-5:], 6), "$quiet"), fit(head.kind, 8), fit(head.what, 22),
-        (f"{counts or head.duration}  ", "$quiet"), (" ".join(head.marks), "$warning"),
-    )  # fmt: skip
-
-
-def _tally(session: Session) -> str:
-    """`6/15  [20, 64] %`: successes of the judged trials, and the interval of their rate."""
-    from services.log.headline import bounds
-
-    success = session.count(Verdict.SUCCESS)
-    judged = success + session.count(Verdict.FAILURE)
-    return f"{success}/{judged}  {bounds(success, judged)} %" if judged else ""

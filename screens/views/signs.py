@@ -53,13 +53,15 @@ class Signs:
     degree: str = "°"
     about: str = "≈"
     cursor: str = "▌"
+    up: str = "▲"
+    down: str = "▼"
     unicode: bool = True
 
 
 ASCII = Signs(
     yes="+", no="x", void="o", warning="!", live="*", stop="#", night="n", day="d", dot="-", more="~",
     full="#", empty=".", track="-", span="=", left="|", right="|", hollow="o", delta="d", degree="deg", about="~",
-    cursor=">", unicode=False,
+    cursor=">", up="^", down="v", unicode=False,
 )  # fmt: skip
 UNICODE = Signs()
 

@@ -29,15 +29,29 @@ def take_marks(snapshot: Snapshot) -> list[tuple[int, str, str]]:
     return [(take, *marks[take]) for take in sorted(marks)]
 
 
-def take_strip(snapshot: Snapshot, width: int) -> Content:
-    """The newest takes that fit into `width` cells, or a legend if there are none."""
+def raised(count: int) -> str:
+    """How many moments of a take a person marked, raised so that it is not read as a take."""
+    if not count:
+        return ""
+    return "¹²³⁴⁵⁶⁷⁸⁹"[min(count, 9) - 1] if signs().unicode else f"/{count}"
+
+
+def take_strip(snapshot: Snapshot, width: int, rows: int = 1) -> Content:
+    """The newest takes that fit into `rows` rows of `width` cells, or a legend if there are none."""
     marks = take_marks(snapshot)
     if not marks:
-        return Content.styled("takes appear here: 01 accepted, rejected, flagged", "$quiet")
+        s = signs()
+        return Content.styled(
+            f"takes appear here: 01{s.yes} accepted, 02{s.no} rejected, 03{s.warning} flagged", "$quiet"
+        )
     digits = max(2, len(str(marks[-1][0])))
-    fits = max(1, (width - 6) // (digits + 2))
+    moments = {episode.take: len(episode.moments) for episode in snapshot.episodes}
+    moments |= {take: len(frames) for take, frames in snapshot.moments.items()}
+    in_row = max(1, (width - 6) // (digits + (3 if any(moments.values()) else 2)))
+    fits = in_row * rows
     hidden = len(marks) - fits
     parts: list[tuple[str, str]] = [(f"+{hidden} ", "$quiet")] if hidden > 0 else []
-    for take, sign, tone in marks[-fits:]:
-        parts += [(f"{take:0{digits}d}", "$quiet"), (sign, f"bold {tone}"), (" ", "")]
+    for at, (take, sign, tone) in enumerate(marks[-fits:], 1):
+        parts += [(f"{take:0{digits}d}", "$quiet"), (sign, f"bold {tone}"), (raised(moments.get(take, 0)), "$accent")]
+        parts += [("\n" if at % in_row == 0 else " ", "")]
     return Content.assemble(*parts)

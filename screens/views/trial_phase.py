@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from screens.views import keys
-from screens.views.phase_view import HOLD_AGAIN, SENTENCES, TONES, PhaseView, ended, holds, word
+from screens.views.advice import HOLD_AGAIN
+from screens.views.measured import Part
+from screens.views.phase_view import (
+    SAVING,
+    SENTENCES,
+    TONES,
+    WORDS,
+    PhaseView,
+    ended,
+    from_outside,
+    holds,
+    may_hold,
+    press,
+    word,
+)
 from screens.views.signs import clean, signs
 from screens.views.trials import by_oracle, how_it_ended, target, upcoming
 from services.live.phases import Phase, offered
@@ -22,6 +38,8 @@ FRESH = {
 }
 STILL = frozenset({Phase.IDLE, Phase.RESTED, Phase.DONE, Phase.JUDGING, Phase.HELD, Phase.RELEASED})
 """Phases in which a missing verdict takes the panel."""
+NEXT = frozenset({Phase.IDLE, Phase.RESTED, Phase.DONE})
+"""Phases in which the next trial can begin."""
 
 
 def evaluating(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool, fresh: int = 0) -> PhaseView:
@@ -36,17 +54,33 @@ def evaluating(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool
         return _running(snapshot, telemetry, driving)
     if pending is not None and phase in STILL:
         return _judge(snapshot, pending, driving)
-    if phase in (Phase.IDLE, Phase.RESTED, Phase.DONE):
+    if phase in NEXT:
         return _next(snapshot, telemetry, driving)
     return _other(snapshot, driving)
 
 
+def state(snapshot: Snapshot) -> str:
+    """The word of the panel's state without a fresh verdict, for header and log alike."""
+    if snapshot.pending is not None and snapshot.phase in STILL:
+        return WORDS[Phase.JUDGING]
+    if snapshot.phase in NEXT:
+        return "DONE" if snapshot.reached else "READY"
+    return word(snapshot)
+
+
 def _count(snapshot: Snapshot, counted: int, words: str) -> tuple[str, str]:
+    """`6/20` and `trial 6 of 20`; beyond the target without a fraction."""
     wanted = target(snapshot)
+    if counted > wanted:
+        return str(counted), f"{words} {counted}, {wanted} wanted"
     return f"{counted}/{wanted}" if wanted < 100 else str(counted), f"{words} {counted} of {wanted}"
 
 
 def _trial(snapshot: Snapshot) -> tuple[str, str]:
+    """The trial that runs, is pending or comes next; once the target is reached and nothing runs, what was judged."""
+    runs = snapshot.phase is Phase.RUNNING or snapshot.pending is not None or snapshot.phase is Phase.ALIGNING
+    if snapshot.reached and not runs:
+        return _judged(snapshot)
     return _count(snapshot, upcoming(snapshot), "trial")
 
 
@@ -60,90 +94,99 @@ def _given(snapshot: Snapshot, judged: Trial) -> PhaseView:
     assert verdict is not None
     name, tone = FRESH[verdict]
     sign = {Verdict.SUCCESS: signs().yes, Verdict.FAILURE: signs().no, Verdict.VOID: signs().void}[verdict]
-    dot = signs().dot
     after = "it is repeated" if verdict is Verdict.VOID else "saved"
-    sentence = f"{sign} {name} {dot} trial {place(snapshot.trials, judged.index)} {dot} {after}"
-    return PhaseView(name, tone, sentence, *_judged(snapshot))
+    parts = (Part(f"{sign} {name}"), Part(f"trial {place(snapshot.trials, judged.index)}"), Part(after))
+    return PhaseView(name, tone, parts, *_judged(snapshot))
 
 
 def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
     assert snapshot.started is not None
     limit = snapshot.started.request.attempt_seconds
     seconds = telemetry.take_seconds if telemetry else 0.0
-    dot = signs().dot
-    sentence = f"trial {upcoming(snapshot)} is running"
-    if driving:
-        sentence = f"{keys.verdicts()} judges and ends it {dot} {keys.TRIAL} ends it"
+    parts: tuple[Part, ...] = (Part(f"trial {upcoming(snapshot)} is running"),)
     if by_oracle(snapshot):
-        sentence = f"the oracle judges {dot} Esc or x stops" if driving else "the oracle judges"
+        stops = (Part(f"{keys.stop_keys()} stops"),) if driving else ()
+        parts = (Part("the oracle judges"), *stops)
+    elif driving:
+        parts = (Part(f"{keys.verdicts()} judges and ends it"), press(keys.TRIAL, "ends it"))
     return PhaseView(
-        "RUNNING", Tone.ACCENT, sentence, *_trial(snapshot), f"{seconds:.1f}", f"of {number(limit)} s",
+        word(snapshot), Tone.ACCENT, parts, *_trial(snapshot), f"{seconds:.1f}", f"of {number(limit)} s",
         seconds / limit if limit else None,
     )  # fmt: skip
 
 
 def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> PhaseView:
     """A trial waits for its verdict: why it ended, and the keys."""
-    dot = f" {signs().dot} "
-    why = clean(pending.why, 120) or how_it_ended(pending) or "it is over"
-    verdicts = f"{keys.SUCCESS} success, {keys.FAILURE} failure, {keys.VOID} void"
-    sentence = f"{why}{dot}{verdicts}" if driving else f"{why}{dot}the driver judges it"
-    return PhaseView("JUDGE IT", Tone.WARNING, sentence, *_trial(snapshot), f"{pending.seconds:.1f}", "s it ran")
+    why = clean(pending.why, 200) or how_it_ended(pending) or "it is over"
+    verdicts = Part(f"{keys.SUCCESS} success, {keys.FAILURE} failure, {keys.VOID} void", short=keys.verdicts())
+    parts = (from_outside(why), verdicts if driving else Part("the driver judges it"))
+    return PhaseView(WORDS[Phase.JUDGING], Tone.WARNING, parts, *_trial(snapshot), f"{pending.seconds:.1f}", "s it ran")
 
 
 def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> PhaseView:
     """The arm is still and no verdict is pending: the next trial, or the target is reached."""
-    dot = f" {signs().dot} "
     comes = upcoming(snapshot)
     if telemetry and telemetry.start_pending:
-        sentence = f"trial {comes} starts when the motion of the one before is saved"
-        return PhaseView("SAVING", Tone.ACCENT, sentence, *_trial(snapshot))
+        waits = (Part(f"trial {comes} starts when the motion of the one before is saved"),)
+        return PhaseView(SAVING, Tone.ACCENT, waits, *_trial(snapshot))
     if snapshot.reached:
-        reached = rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)
-        next_keys = f"{dot}{keys.FINISH} finishes, {keys.TRIAL} one more" if driving else ""
-        return PhaseView("DONE", Tone.SUCCESS, f"{reached}{next_keys}", *_judged(snapshot), progress=1.0)
-    key = f"{keys.TRIAL} starts trial {comes}" if driving else f"trial {comes} comes next"
-    scene = "put the scene back" if snapshot.trials else "put the scene in place"
-    if snapshot.phase is Phase.IDLE and snapshot.trials:
-        scene = "the arm holds where it is: put the scene back"
-    return PhaseView("READY", Tone.ACCENT, f"{scene}, {key}", *_trial(snapshot))
+        reached = Part(rate(snapshot.count(Verdict.SUCCESS), snapshot.judged), 1)
+        ends = (press(keys.FINISH, "finishes"), press(keys.TRIAL, "one more", rank=1)) if driving else ()
+        return PhaseView(state(snapshot), Tone.SUCCESS, (reached, *ends), *_judged(snapshot), progress=1.0)
+    starts = press(keys.TRIAL, f"starts trial {comes}") if driving else Part(f"trial {comes} comes next")
+    scene = Part("put the scene back" if snapshot.trials else "put the scene in place", 1)
+    holds_where = snapshot.phase is Phase.IDLE and snapshot.trials
+    arm = (Part("the arm holds where it is", 2),) if holds_where else ()
+    return PhaseView(state(snapshot), Tone.ACCENT, (*arm, scene, starts), *_trial(snapshot))
 
 
 def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
     """Moving, held or released; a pending verdict is mentioned."""
-    phase, dot = snapshot.phase, f" {signs().dot} "
-    detail = clean(snapshot.detail)
-    sentence = detail or SENTENCES.get(phase, "")
-    if phase is Phase.LIMP:
-        sentence = f"{sentence}{dot}{HOLD_AGAIN}"
-    if holds(snapshot) and not snapshot.ending:  # its detail may name a verdict that was given since
-        sentence = SENTENCES[phase]
-    match phase:
-        case Phase.ALIGNING:
-            sentence = detail or "the arm moves to where the trial begins"
-        case Phase.RESTING if snapshot.trials and not (snapshot.reached or snapshot.ending or snapshot.pending):
-            sentence = f"the arm returns to rest{dot}then {keys.TRIAL} starts trial {upcoming(snapshot)}"
-        case Phase.HELD | Phase.RELEASED if driving and offered(snapshot, StartTrial):
-            sentence = f"{sentence}{dot}{keys.TRIAL} starts trial {upcoming(snapshot)}"
-        case Phase.HELD if driving and offered(snapshot, GoToRest):
-            sentence = f"{sentence}{dot}{keys.REST} goes to rest, then {keys.TRIAL} starts trial {upcoming(snapshot)}"
+    parts = tuple(_standing(snapshot, driving))
     if snapshot.pending is not None:
         number_of = place(snapshot.trials, snapshot.pending.index)
-        sentence = f"{sentence}{dot}trial {number_of} waits for its verdict: {keys.verdicts()}"
-    return PhaseView(word(snapshot), TONES.get(phase, Tone.PLAIN), sentence, *_trial(snapshot))
+        waits = f"trial {number_of} waits for its verdict"
+        parts += (Part(f"{waits}: {keys.verdicts()}" if driving else waits),)
+    return PhaseView(word(snapshot), TONES.get(snapshot.phase, Tone.PLAIN), parts, *_trial(snapshot))
+
+
+def _standing(snapshot: Snapshot, driving: bool) -> Iterator[Part]:
+    """What the arm does, and how the next trial starts."""
+    phase, comes = snapshot.phase, upcoming(snapshot)
+    detail = clean(snapshot.detail)
+    if holds(snapshot) and not snapshot.ending:  # its detail may name a verdict that was given since
+        detail = ""
+    if phase is Phase.RESTING and snapshot.trials and not (snapshot.reached or snapshot.ending or snapshot.pending):
+        yield Part("the arm returns to rest")
+        yield Part(f"then {keys.TRIAL} starts trial {comes}" if driving else f"then comes trial {comes}")
+        return
+    if phase is Phase.ALIGNING:
+        detail = detail or "the arm moves to where the trial begins"
+    yield from_outside(detail or SENTENCES.get(phase, ""))
+    if phase is Phase.LIMP:
+        yield HOLD_AGAIN
+    starts = press(keys.TRIAL, "one more trial" if snapshot.reached else f"starts trial {comes}")
+    if not driving or phase not in (Phase.HELD, Phase.RELEASED):
+        return
+    if offered(snapshot, StartTrial):
+        yield starts
+    elif phase is Phase.HELD and offered(snapshot, GoToRest):
+        if snapshot.reached:
+            yield press(keys.REST, "goes to rest")
+            yield press(keys.FINISH, "finishes")
+        else:
+            yield Part(f"{keys.REST} goes to rest, then {keys.TRIAL} starts trial {comes}",
+                       short=f"{keys.REST} goes to rest")  # fmt: skip
 
 
 def _ended(snapshot: Snapshot) -> PhaseView:
     """How the session ended, and its result."""
-    left, label = _judged(snapshot)
-    dot = signs().dot
-    after = f"{keys.NEW_EVALUATION} new evaluation {dot} {keys.LOG} log"
+    after: tuple[Part, ...] = (press(keys.NEW_EVALUATION, "new evaluation"), press(keys.LOG, "log"))
     if snapshot.status is SessionStatus.CRASHED:
-        holds = f"the arm may still hold: {keys.BENCH}, then {keys.HOLD} takes it over"
-        after = f"{holds} {dot} shown verdicts are safe {dot} {keys.NEW_EVALUATION} starts again"
+        after = may_hold(keys.NEW_EVALUATION, "shown verdicts are safe", "starts again")
     elif snapshot.judged:
-        after = f"{rate(snapshot.count(Verdict.SUCCESS), snapshot.judged)} {signs().dot} {after}"
+        after = (Part(rate(snapshot.count(Verdict.SUCCESS), snapshot.judged), 1), *after)
     if snapshot.pending is not None:
         waits = f"trial {place(snapshot.trials, snapshot.pending.index)} has no verdict"
-        after = f"{waits} {signs().dot} {after}"
-    return ended(snapshot, after, (left, label))
+        after = (Part(waits, 1), *after)
+    return ended(snapshot, after, _judged(snapshot))

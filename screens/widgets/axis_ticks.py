@@ -43,6 +43,14 @@ def label(at: float, step: float) -> str:
     return f"{at:.{min(decimals, 9)}f}"
 
 
+def plain(at: float) -> str:
+    """A tick's number by itself, as on a log axis: `1`, `0.05`, `1e-4`."""
+    if at and not 1e-3 <= abs(at) < 1e5:
+        mantissa, _, exponent = f"{at:.2e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{at:.3g}" if abs(at) < 1000 else f"{at:.0f}"
+
+
 def step_label(step: float) -> str:
     """A training step on the x axis: `500`, `20k`, `1.5M`."""
     for unit, factor in (("M", 1e6), ("k", 1e3)):

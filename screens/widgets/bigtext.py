@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
@@ -23,13 +25,24 @@ class BigText(Widget):
     def __init__(self, *, id: str | None = None, right: bool = False, most: int = 3) -> None:
         super().__init__(id=id)
         self.text = ""
+        self._wordings: tuple[str, ...] = ("",)
         self._right = right
         self._most = most
 
-    def show(self, text: str, tone: str = "") -> None:
-        """Show `text`; repaints only the lines that changed."""
+    def show(self, text: str, tone: str = "", shorter: Sequence[str] = ()) -> None:
+        """Show `text`, else the first of `shorter` that fits large; repaints only the lines that changed."""
         if tone:
             set_tone(self, tone)
+        self._wordings = (text, *shorter)
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Another wording may be the longest that fits."""
+        self._draw()
+
+    def _draw(self) -> None:
+        text, *shorter = self._wordings
+        text = next((each for each in (text, *shorter) if self.scale(each)), text)
         if text == self.text:
             return
         before, self.text = self._lines(self.text), text

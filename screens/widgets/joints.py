@@ -68,7 +68,7 @@ def _track(joint: Joint, width: int) -> list[tuple[str, str]]:
 
 
 class JointBars(Widget):
-    """One row per joint; repaints only rows that changed."""
+    """One row per joint, evenly spaced where there is room; repaints only rows that changed."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -92,7 +92,12 @@ class JointBars(Widget):
             return
         rows = [y for y, pair in enumerate(zip(before, keys, strict=True)) if pair[0] != pair[1]]
         if rows:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in rows))
+            self.refresh(*(Region(0, y * self._step, self.size.width, 1) for y in rows))
+
+    @property
+    def _step(self) -> int:
+        """Rows from one joint to the next."""
+        return max(1, self.size.height // max(1, len(self._joints)))
 
     @property
     def lines(self) -> list[str]:
@@ -101,6 +106,7 @@ class JointBars(Widget):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        if y >= len(self._joints):
+        at, between = divmod(y, self._step)
+        if between or at >= len(self._joints):
             return Strip.blank(width, self.rich_style)
-        return strip(self, joint_line(self._joints[y], width), width)
+        return strip(self, joint_line(self._joints[at], width), width)

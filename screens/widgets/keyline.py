@@ -1,49 +1,79 @@
-"""The footer: one line with the keys that act now; a click on a key presses it."""
+"""The footer: one line of keys, each in its place; a click on a key presses it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.content import Content
 
 from screens.widgets.line import Line
 
+GAP = 2
+"""Cells between two keys."""
+
 
 @dataclass(frozen=True)
 class Key:
-    """One key of the footer. `stop` keys are at the right end, in red; `lists`: it opens the list of all keys."""
+    """One key of the footer. `stop` keys are at the right end, in red; `lists`: it opens the list of all keys;
+    `spare`: the first to go in a narrow terminal.
+
+    A key that does not act now leaves its place blank, so that no other moves. `room`: cells kept for its label, which
+    may change; `short`: a shorter label for a narrow terminal, for which `short_room` cells are kept.
+    """
 
     key: str
     shown: str
     label: str
     stop: bool = False
     lists: bool = False
+    spare: bool = False
+    acts: bool = True
+    room: int = 0
+    short: str = ""
+    short_room: int = 0
+
+    @property
+    def text(self) -> str:
+        """The key and what it does."""
+        return f"{self.shown} {self.label}" if self.label else self.shown
 
     @property
     def width(self) -> int:
-        """Cells, including the gap after it."""
-        return len(self.shown) + 1 + len(self.label) + 2
+        """Cells that are kept for it, including the gap after it."""
+        label = max(len(self.label), self.room)
+        return len(self.shown) + (1 + label if label else 0) + GAP
+
+    def shortened(self) -> Key:
+        """With its shorter label."""
+        if self.lists:
+            return replace(self, label="", room=0)
+        return replace(self, label=self.short, room=self.short_room) if self.short else self
 
 
-def fitting(keys: list[Key], width: int) -> list[Key]:
-    """The first keys that fit into `width` cells; stop keys and the key that lists the others always stay."""
+def fitting(keys: Sequence[Key], width: int) -> list[Key]:
+    """The keys that fit into `width` cells. Spare ones go first; then labels get shorter, then keys go, from the end.
+
+    Stop keys and the key that lists the others always stay.
+    """
     stops = [key for key in keys if key.stop]
     others = [key for key in keys if not key.stop]
-    room = width - sum(key.width for key in stops)
-    if sum(key.width for key in others) <= room:
-        return others + stops
-    more = [key for key in others if key.lists and key.width <= room]
-    room -= sum(key.width for key in more)
-    chosen: list[Key] = []
-    for key in others:
-        if key in more:
-            continue
-        room -= key.width
-        if room < 0:
+    room = width + GAP - sum(key.width for key in stops)
+    for key in [key for key in reversed(others) if key.spare]:
+        if _taken(others) > room:
+            others.remove(key)
+    for at in range(len(others) - 1, -1, -1):
+        if _taken(others) <= room:
             break
-        chosen.append(key)
-    return chosen + more + stops
+        others[at] = others[at].shortened()
+    while _taken(others) > room and (last := next((key for key in reversed(others) if not key.lists), None)):
+        others.remove(last)
+    return [*others, *stops]
+
+
+def _taken(keys: Sequence[Key]) -> int:
+    return sum(key.width for key in keys)
 
 
 class KeyLine(Line):
@@ -57,7 +87,8 @@ class KeyLine(Line):
         super().__init__(id=id)
         self._places: list[tuple[int, int, str]] = []
 
-    def draw(self, keys: list[Key]) -> None:
+    def draw(self, keys: Sequence[Key]) -> None:
+        """Show the keys that act, each where it always is."""
         width = max(10, self.size.width)
         fits = fitting(keys, width)
         first = [key for key in fits if not key.stop]
@@ -66,15 +97,20 @@ class KeyLine(Line):
         self._places = []
         at = self._append(parts, first, 0, "bold $accent", "$quiet")
         if last:
-            gap = max(0, width - at - sum(key.width for key in last) + 2)
+            gap = max(0, width - at - sum(key.width for key in last) + GAP)
             parts.append((" " * gap, ""))
             self._append(parts, last, at + gap, "bold $error", "bold $error")
         self.show(Content.assemble(*parts).rstrip())
 
-    def _append(self, parts: list[tuple[str, str]], keys: list[Key], at: int, key_style: str, label_style: str) -> int:
+    def _append(
+        self, parts: list[tuple[str, str]], keys: Sequence[Key], at: int, key_style: str, label_style: str
+    ) -> int:
         for key in keys:
-            parts += [(key.shown, key_style), (f" {key.label}  ", label_style)]
-            self._places.append((at, at + key.width - 2, key.key))
+            text = key.text if key.acts else ""
+            if text:
+                parts += [(key.shown, key_style), (text.removeprefix(key.shown), label_style)]
+                self._places.append((at, at + len(text), key.key))
+            parts.append((" " * (key.width - len(text)), ""))
             at += key.width
         return at
 

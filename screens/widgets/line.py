@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.segment import Segment
 from textual.content import Content
@@ -10,6 +10,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
+
+from screens.views.cut import cut
+from screens.views.measured import Part, plain, sentence
 
 ALL = ("plain", "quiet", "accent", "success", "warning", "danger")
 
@@ -33,7 +36,7 @@ class Line(Static):
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
-    Line { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    Line { height: 1; text-wrap: nowrap; }
     """
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -52,15 +55,47 @@ class Line(Static):
             self._shown = new
             self.update(new, layout=False)
 
+    def render(self) -> Content:
+        """The content, each row cut to the width of the line unless it wraps."""
+        width, content = self.size.width, self._shown
+        if not width or self.styles.text_wrap == "wrap":
+            return content
+        return Content("\n").join(cut(row, width) for row in content.split(allow_blank=True))
+
     def tone(self, name: str) -> None:
         """Set the colour of the line by its tone."""
         set_tone(self, name)
 
 
+class Sentence(Line):
+    """A sentence in parts, laid out in its own box: it wraps, then shortens, and never loses what to press."""
+
+    DEFAULT_CSS = """
+    Sentence { height: 1; text-wrap: nowrap; }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._parts: tuple[Part, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """All parts in their full wording."""
+        return plain(self._parts)
+
+    def say(self, parts: Iterable[Part]) -> None:
+        """Show these parts; cheap if they have not changed."""
+        self._parts = tuple(parts)
+        width, height = self.size
+        self.show(sentence(self._parts, width, height) if width and height else self.whole)
+
+    def on_resize(self) -> None:
+        self.say(self._parts)
+
+
 def strip(widget: Widget, content: Content, width: int) -> Strip:
     """`content` over the widget's style as one line of exactly `width` cells; the last style extends to the edge."""
-    if content.cell_length > width:
-        content = content.truncate(width, ellipsis=True)
+    content = cut(content, width)
     parse = widget.app.stylesheet.parse_style
     parts = content.render(widget.visual_style, "", parse_style=parse)
     segments = [Segment(text, style.rich_style) for text, style in parts if text]

@@ -12,29 +12,30 @@ from screens.views.session_page import session_page
 from sessions.document import Session
 
 
-class PageText(Widget):
-    """The text; its height follows from the width that the layout gives it."""
+class WidthText(Widget):
+    """Text whose height follows from the width that the layout gives it; laid out anew for another width only."""
 
     DEFAULT_CSS = """
-    PageText { height: auto; }
+    WidthText { height: auto; }
     """
 
     def __init__(self) -> None:
         super().__init__(markup=False)
-        self._page: Session | str = ""
         self._laid_out: tuple[int, Content] = (0, Content(""))
 
-    def show(self, page: Session | str) -> None:
-        """Show a session's page, or plain text; cheap if it has not changed."""
-        if page != self._page:
-            self._page, self._laid_out = page, (0, Content(""))
-            self.refresh(layout=True)
+    def lay_out(self, width: int) -> Content:
+        """The text in `width` cells."""
+        raise NotImplementedError
+
+    def change(self) -> None:
+        """Lay it out anew: it says something else."""
+        self._laid_out = (0, Content(""))
+        self.refresh(layout=True)
 
     def content(self, width: int) -> Content:
-        """The text laid out in `width` cells."""
+        """The text in `width` cells, laid out at most once."""
         if self._laid_out[0] != width:
-            text = Content(self._page) if isinstance(self._page, str) else session_page(self._page, width)
-            self._laid_out = width, text
+            self._laid_out = width, self.lay_out(width)
         return self._laid_out[1]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -42,6 +43,26 @@ class PageText(Widget):
 
     def render(self) -> Content:
         return self.content(self.size.width)
+
+
+class PageText(WidthText):
+    """A session's page, or plain text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._page: Session | str = ""
+        self._attempts = True
+
+    def show(self, page: Session | str, *, attempts: bool = True) -> None:
+        """Show a session's page, or plain text; cheap if it has not changed."""
+        if (page, attempts) != (self._page, self._attempts):
+            self._page, self._attempts = page, attempts
+            self.change()
+
+    def lay_out(self, width: int) -> Content:
+        """The text in `width` cells."""
+        page = self._page
+        return Content(page) if isinstance(page, str) else session_page(page, width, attempts=self._attempts)
 
 
 class PageView(VerticalScroll):
@@ -57,6 +78,6 @@ class PageView(VerticalScroll):
     def compose(self) -> ComposeResult:
         yield PageText()
 
-    def show(self, page: Session | str) -> None:
-        """Show a session's page, or plain text."""
-        self.query_one(PageText).show(page)
+    def show(self, page: Session | str, *, attempts: bool = True) -> None:
+        """Show a session's page, without `attempts` without its table of episodes or trials, or plain text."""
+        self.query_one(PageText).show(page, attempts=attempts)

@@ -7,9 +7,12 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.layout import Layout
 
 from screens.views.record_panels import camera_title
 from screens.widgets.line import Line
+from screens.widgets.picture_budget import PictureBudget, Quality
+from screens.widgets.picture_layout import PictureLayout
 from screens.widgets.preview import Preview
 from services.live.protocol import CameraView, Telemetry
 
@@ -25,24 +28,25 @@ def _ratio(width: object, height: object) -> float:
 
 
 class CameraBox(Vertical):
-    """One camera: a title line above its picture."""
+    """One camera: a title line above its picture. `ratio` is the picture's width to its height."""
 
     def __init__(self, camera: str, config: Mapping[str, Any]) -> None:
         super().__init__(classes="panel camera")
         self.camera = camera
-        self.picture = Preview(camera, _ratio(config.get("width"), config.get("height")))
+        self.ratio = _ratio(config.get("width"), config.get("height"))
+        self.picture = Preview(camera, self.ratio)
         self.title = Line(classes="camera-title")
 
     def compose(self) -> ComposeResult:
         yield self.title
         yield self.picture
 
-    def show(self, view: CameraView) -> None:
+    def show(self, view: CameraView, *, paint: bool = True) -> int:
+        """Show the camera's state and, if it may `paint`, its picture; returns how many cells changed."""
         text, tone = camera_title(self.camera, view)
         self.title.tone(tone)
         self.title.show(text)
-        if view.rgb:
-            self.picture.show(view.rgb, view.width, view.height)
+        return self.picture.show(view.rgb, view.width, view.height) if view.rgb and paint else 0
 
 
 class Pictures(Horizontal):
@@ -50,8 +54,16 @@ class Pictures(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="pictures")
+        self._boxes_to_aspect = PictureLayout()
         self.large = ""
         self._first: Collection[str] = ()
+        self._budget = PictureBudget()
+        self._takes_per_s = 0.0
+
+    @property
+    def layout(self) -> Layout:
+        """Where the boxes stand: whatever the stylesheets say, by the aspects of their pictures."""
+        return self._boxes_to_aspect
 
     @property
     def boxes(self) -> list[CameraBox]:
@@ -80,17 +92,35 @@ class Pictures(Horizontal):
         names = ["", *(box.camera for box in self.boxes)]
         self.large = names[(names.index(self.large) + 1) % len(names)]
 
+    def use_link(self, takes_per_s: float) -> None:
+        """Fit the pictures to a link that takes so many bytes per second; 0 if that is not known."""
+        self._takes_per_s = takes_per_s
+        cells = sum(width * height // 2 for width, height in self._whole().values())
+        off = self._budget.choose(cells, takes_per_s) is Quality.OFF if cells else False
+        for box in self.boxes:
+            box.picture.say(f"pictures off: slow link, {takes_per_s / 1000:.0f} kB/s" if off else "")
+
+    def _whole(self) -> dict[str, tuple[int, int]]:
+        """(width, height) in pixels that fill the boxes that are displayed."""
+        shown = [box.picture for box in self.boxes if box.display and self.display]
+        return {picture.camera: picture.wanted for picture in shown if picture.wanted[0]}
+
     def sizes(self) -> dict[str, tuple[int, int]]:
         """(width, height) in pixels to request, by camera; hidden cameras are left out."""
-        shown = [box.picture for box in self.boxes if box.display and self.display]
-        sizes = {picture.camera: picture.wanted for picture in shown if picture.wanted[0]}
+        sizes, quality = self._whole(), self._budget.quality
+        if quality is Quality.OFF:
+            return {}
+        if quality is Quality.SMALL:
+            sizes = {name: (w // 2, h // 2) for name, (w, h) in sizes.items()}
         while sum(w * h for w, h in sizes.values()) > BUDGET:
             sizes = {name: (w // 2, h // 2) for name, (w, h) in sizes.items()}
         return sizes
 
     def show(self, telemetry: Telemetry) -> None:
-        """Draw the views in the telemetry, in the boxes that are displayed."""
+        """Draw the views in the telemetry, in the boxes that are displayed; pictures only as the link allows."""
+        paint, cells = self._budget.may_paint(self._takes_per_s), 0
         for box in self.boxes:
             view = telemetry.cameras.get(box.camera)
             if view is not None and box.display:
-                box.show(view)
+                cells += box.show(view, paint=paint)
+        self._budget.painted(cells)

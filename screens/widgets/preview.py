@@ -1,91 +1,39 @@
-"""A camera's picture in half blocks: 256 colours, repainting only cells that changed."""
+"""A camera's picture in half blocks, in the colours that the terminal has, repainting only cells that changed."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, ClassVar
 
-from rich.color import Color, ColorType
 from rich.segment import Segment
 from rich.style import Style
+from textual._context import NoActiveAppError
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from screens.views.signs import signs
+from screens.views.signs import clean, signs
+from screens.widgets.picture_colours import PictureColours, picture_colours
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Pixels = NDArray[np.uint8]
+    Numbers = NDArray[np.uint16]
 
 JUMP = 24.0
 """A pixel that differs by more than this (0..255) in one channel has changed; less is noise and is averaged."""
 SMOOTHING = 0.25
-STICKY = 4.0
-"""A cell keeps its colour until another one is closer by more than this (0..255)."""
 RAMP = " .:-=+*#%@"
-
-
-@lru_cache(maxsize=1)
-def _cube() -> tuple[Pixels, Pixels]:
-    """For each level 0..255: the nearest step of the 6x6x6 cube, and of the 24 greys; both (256,)."""
-    import numpy as np
-
-    steps = np.array([0, 95, 135, 175, 215, 255])
-    levels = np.arange(256)
-    cube = np.abs(levels[:, None] - steps[None, :]).argmin(axis=1).astype(np.uint8)
-    grey = np.clip((levels - 3) // 10, 0, 23).astype(np.uint8)
-    return cube, grey
-
-
-@lru_cache(maxsize=1)
-def _table() -> Pixels:
-    """(256, 3): the RGB value of each colour number."""
-    import numpy as np
-
-    return np.array([Color.from_ansi(n).get_truecolor() for n in range(256)], np.uint8)
-
-
-def steady_index(rgb: NDArray[np.float32], shown: Pixels) -> Pixels:
-    """The colour numbers of `rgb` (h, w, 3), keeping the `shown` ones (h, w) where they are about as close."""
-    import numpy as np
-
-    best = palette_index(rgb.astype(np.uint8))
-    table = _table().astype(np.float32)
-    far = np.abs(table[shown] - rgb).max(axis=2)
-    near = np.abs(table[best] - rgb).max(axis=2)
-    return np.where(far - near > STICKY, best, shown).astype(np.uint8)
-
-
-def palette_index(rgb: Pixels) -> Pixels:
-    """The 256-colour number of each pixel of an (h, w, 3) picture; nearly grey pixels become greys."""
-    import numpy as np
-
-    cube, grey = _cube()
-    steps = cube[rgb].astype(np.int16)
-    number = 16 + 36 * steps[..., 0] + 6 * steps[..., 1] + steps[..., 2]
-    spread = rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)
-    middle = rgb.mean(axis=2).astype(np.uint8)
-    return np.where(spread < 14, 232 + grey[middle].astype(np.int16), number).astype(np.uint8)
-
-
-@lru_cache(maxsize=256)
-def _colour(number: int) -> Color:
-    # With its triplet set, Textual's filter keeps the short 8-bit form.
-    return Color(f"color({number})", ColorType.EIGHT_BIT, number, Color.from_ansi(number).get_truecolor())
-
-
-@lru_cache(maxsize=8192)
-def _style(top: int, bottom: int) -> Style:
-    return Style(color=_colour(top), bgcolor=_colour(bottom))
+"""Dark to light, where there is no colour or no half block."""
 
 
 class Preview(Widget):
     """Shows pictures, two pixels per cell; `wanted` is the size in pixels to request from the worker."""
 
     ALLOW_SELECT = False
+    SMOOTHING: ClassVar[float] = SMOOTHING
+    """The part of a small change that is shown at once: 1 shows every picture as it is."""
     DEFAULT_CSS = """
     Preview { width: 1fr; height: 1fr; }
     """
@@ -95,8 +43,17 @@ class Preview(Widget):
         self.camera = camera
         self.ratio = ratio
         self._mean: NDArray[np.float32] | None = None
-        self._index: Pixels | None = None
-        self._cells: NDArray[np.uint8] | None = None
+        self._numbers: Numbers | None = None
+        self._cells: Numbers | None = None
+        self._message = ""
+
+    @property
+    def colours(self) -> PictureColours:
+        """Those of the terminal, as Textual sees it, also while the screen is being built or removed."""
+        try:
+            return picture_colours(self.app.console.color_system)
+        except NoActiveAppError:  # drawn without a console
+            return picture_colours(None)
 
     @property
     def wanted(self) -> tuple[int, int]:
@@ -112,44 +69,53 @@ class Preview(Widget):
 
     def clear(self) -> None:
         if self._cells is not None:
-            self._mean = self._index = self._cells = None
+            self._mean = self._numbers = self._cells = None
             self.refresh()
 
-    def show(self, rgb: bytes, width: int, height: int) -> None:
-        """Paint a picture of height * width * 3 bytes; an incomplete picture is ignored."""
+    def say(self, message: str) -> None:
+        """Show a sentence in place of the picture; without one, pictures are shown again."""
+        if message != self._message:
+            self._message = message
+            self.clear()
+            self.refresh()
+
+    def show(self, rgb: bytes, width: int, height: int) -> int:
+        """Paint a picture of height * width * 3 bytes; returns how many cells changed. Ignores an incomplete one."""
         import numpy as np
 
         height -= height % 2
-        if width <= 0 or height <= 0 or len(rgb) < width * height * 3:
-            return
+        if width <= 0 or height <= 0 or len(rgb) < width * height * 3 or self._message:
+            return 0
         new = np.frombuffer(rgb, np.uint8, width * height * 3).reshape(height, width, 3).astype(np.float32)
-        if self._mean is None or self._index is None or self._mean.shape != new.shape:
-            self._mean, self._index = new, palette_index(new.astype(np.uint8))
-            self._cells = _pairs(self._index)
+        if self._mean is None or self._numbers is None or self._mean.shape != new.shape:
+            self._mean, self._numbers = new, self.colours.numbers(new.astype(np.uint8))
+            self._cells = _pairs(self._numbers)
             self.refresh()
-            return
+            return width * height // 2
         step = new - self._mean
         jumped = np.abs(step).max(axis=2, keepdims=True) > JUMP
-        self._mean += np.where(jumped, step, SMOOTHING * step)
-        self._index = steady_index(self._mean, self._index)
-        self._repaint(_pairs(self._index))
+        self._mean += np.where(jumped, step, self.SMOOTHING * step)
+        self._numbers = self.colours.steady(self._mean, self._numbers)
+        return self._repaint(_pairs(self._numbers))
 
-    def _repaint(self, cells: NDArray[np.uint8]) -> None:
+    def _repaint(self, cells: Numbers) -> int:
         assert self._cells is not None
         changed = (cells != self._cells).any(axis=2)
-        if not changed.any():
-            return
+        count = int(changed.sum())
+        if not count:
+            return 0
         self._cells = cells
         if changed.mean() > 0.6:
             self.refresh()
-            return
+            return count
         left, top = self._origin()
         regions = []
         for y in changed.any(axis=1).nonzero()[0].tolist():
             columns = changed[y].nonzero()[0]
-            # One region per row: Textual sends a row from the widget's left edge to the region's end anyway.
+            # One region per row: of its cells only those are sent that differ.
             regions.append(Region(left + int(columns[0]), top + y, int(columns[-1] - columns[0]) + 1, 1))
         self.refresh(*regions)
+        return count
 
     def _origin(self) -> tuple[int, int]:
         """(column, row) of the picture's first cell: the picture is centred."""
@@ -170,6 +136,8 @@ class Preview(Widget):
     def _row(self, y: int, background: Style) -> Strip:
         """One row; one segment per run of equal cells, so that little is sent."""
         width = self.size.width
+        if self._message:
+            return self._message_row(y, background)
         if self._cells is None:
             return Strip.blank(width, background)
         left, top = self._origin()
@@ -177,31 +145,41 @@ class Preview(Widget):
         if not 0 <= row < self._cells.shape[0]:
             return Strip.blank(width, background)
         pairs = self._cells[row, : width - left].tolist()
-        draw = self._half_blocks if signs().unicode else self._ramp
+        draw = self._half_blocks if signs().unicode and not self.app.no_color else self._ramp
         rest = width - left - len(pairs)
         return Strip([Segment(" " * left, background), *draw(pairs), Segment(" " * rest, background)], width)
 
+    def _message_row(self, y: int, background: Style) -> Strip:
+        """The sentence, wrapped and centred."""
+        width, height = self.size
+        lines = textwrap.wrap(clean(self._message), max(1, width - 2))[:height]
+        at = y - (height - len(lines)) // 2
+        text = lines[at] if 0 <= at < len(lines) else ""
+        return Strip([Segment(text.center(width), background)], width)
+
     def _half_blocks(self, pairs: list[list[int]]) -> list[Segment]:
+        style = self.colours.style
         segments = []
         start = 0
         for x in range(1, len(pairs) + 1):
             if x == len(pairs) or pairs[x] != pairs[start]:
                 top, bottom = pairs[start]
                 sign = " " if top == bottom else "▀"
-                segments.append(Segment(sign * (x - start), _style(top, bottom)))
+                segments.append(Segment(sign * (x - start), style(top, bottom)))
                 start = x
         return segments
 
     def _ramp(self, pairs: list[list[int]]) -> list[Segment]:
-        def sign(number: int) -> str:
-            red, green, blue = _colour(number).get_truecolor()
-            return RAMP[(red * 3 + green * 6 + blue) * (len(RAMP) - 1) // 2550]
+        def light(number: int) -> int:
+            red, green, blue = self.colours.rgb(number)
+            return red * 3 + green * 6 + blue
 
-        return [Segment("".join(sign(max(pair)) for pair in pairs), self.rich_style)]
+        shades = ((light(top) + light(bottom)) * (len(RAMP) - 1) // 5100 for top, bottom in pairs)
+        return [Segment("".join(RAMP[shade] for shade in shades), self.rich_style)]
 
 
-def _pairs(index: Pixels) -> Pixels:
-    """(rows, columns, 2) colour numbers: top and bottom of each cell."""
+def _pairs(numbers: Numbers) -> Numbers:
+    """(rows, columns, 2) colours: top and bottom of each cell."""
     import numpy as np
 
-    return np.stack([index[0::2], index[1::2]], axis=2)
+    return np.stack([numbers[0::2], numbers[1::2]], axis=2)

@@ -16,7 +16,7 @@ from screens.widgets.line import strip
 
 
 class RowList(Widget):
-    """Rows of content with a cursor; a click chooses a row, a second one opens it."""
+    """Rows of content with a cursor, perhaps below a header; a click chooses a row, a second one opens it."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -37,9 +37,10 @@ class RowList(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.rows: tuple[Content, ...] = ()
+        self.rows: Sequence[Content] = ()
+        self.header: Content | None = None
         self.cursor = 0
-        self._top = 0
+        self._top = self._lead = 0
 
     @property
     def lines(self) -> list[str]:
@@ -51,14 +52,25 @@ class RowList(Widget):
         """The width of a row in cells, without the cursor mark."""
         return max(0, self.size.width - 1)
 
-    def show(self, rows: Sequence[Content], cursor: int | None = None) -> None:
-        """Show these rows; the cursor moves to `cursor`, if given."""
+    @property
+    def shown(self) -> int:
+        """How many rows are seen at a time; 0 before the list has a size."""
+        return max(0, self.size.height - (self.header is not None))
+
+    def show(
+        self, rows: Sequence[Content], cursor: int | None = None, header: Content | None = None, *, lead: int = 0
+    ) -> None:
+        """Show these rows; the cursor moves to `cursor`, if given. The `lead` rows above it, a heading, stay in sight.
+
+        The `header` stands above all rows at all times.
+        """
         wanted = self.cursor if cursor is None else cursor
         at = max(0, min(wanted, len(rows) - 1))
-        same = len(rows) == len(self.rows) and all(a.is_same(b) for a, b in zip(rows, self.rows, strict=True))
-        if same and at == self.cursor:
+        same = (at, lead) == (self.cursor, self._lead)
+        if same and _same(header, self.header) and _alike(rows, self.rows):
             return
-        self.rows, self.cursor = tuple(rows), at
+        self._lead = lead
+        self.rows, self.header, self.cursor = rows, header, at
         self._scroll()
         self.refresh()
 
@@ -73,12 +85,15 @@ class RowList(Widget):
 
     def page(self, pages: int) -> None:
         """Move the cursor by pages."""
-        self.move(pages * max(1, self.size.height - 1))
+        self.move(pages * max(1, self.shown - 1))
 
     def _scroll(self) -> None:
-        height = max(1, self.size.height)
-        self._top = min(self._top, self.cursor, max(0, len(self.rows) - height))
-        self._top = max(self._top, self.cursor - height + 1)
+        """Keep the cursor in sight, and the rows above it where they fit."""
+        height = self.shown
+        if height:
+            above = max(0, self.cursor - min(self._lead, height - 1))
+            self._top = min(self._top, above, max(0, len(self.rows) - height))
+            self._top = max(self._top, self.cursor - height + 1)
 
     def on_resize(self) -> None:
         """Keep the cursor visible."""
@@ -86,16 +101,21 @@ class RowList(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Choose a row; open it if it is chosen already."""
-        row = self._top + event.y
-        if row >= len(self.rows):
+        y = event.y - (self.header is not None)
+        row = self._top + y
+        if y < 0 or row >= len(self.rows):
             return
         if row == self.cursor:
             self.post_message(self.Opened(row))
         self.move(row - self.cursor)
 
     def render_line(self, y: int) -> Strip:
-        """One row; the chosen one has a mark and a raised background."""
+        """The header, or one row; the chosen one has a mark and a raised background."""
         width = self.size.width
+        if self.header is not None:
+            if y == 0:
+                return strip(self, Content.assemble(" ", self.header), width)
+            y -= 1
         row = self._top + y
         if row >= len(self.rows):
             return Strip.blank(width, self.rich_style)
@@ -105,3 +125,13 @@ class RowList(Widget):
         if chosen:
             line = line.pad_right(max(0, width - line.cell_length)).stylize("on $lifted")
         return strip(self, line, width)
+
+
+def _same(one: Content | None, other: Content | None) -> bool:
+    return one is other or (one is not None and other is not None and one.is_same(other))
+
+
+def _alike(rows: Sequence[Content], before: Sequence[Content]) -> bool:
+    if not isinstance(rows, list | tuple) or not isinstance(before, list | tuple):
+        return rows is before  # laid out when seen: comparing them would lay out all
+    return len(rows) == len(before) and all(map(_same, rows, before))

@@ -1,0 +1,1 @@
+"""The viewer of recorded episodes, opened over the other screens."""
