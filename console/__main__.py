@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
 
+from console import crash
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from console.grammar import parser
 from console.streams import clean_streams
 from console.terminal import prepare_terminal
 from services.bench.profiles import DEMO, ProfileProblem, load_benches
 from services.folders import FolderProblem, data_folder, demo_folder
+from services.refusal import Refusal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 (failed), 2 (bad usage)."""
+    """Run one command; returns the exit status: 0, 1 (failed), 2 (bad usage), 130 (a training that was stopped)."""
     with clean_streams():
         return _main(sys.argv[1:] if argv is None else argv)
 
@@ -39,6 +43,18 @@ def _main(argv: Sequence[str]) -> int:
         return FAILED
     except KeyboardInterrupt:
         return FAILED
+    except Exception as error:
+        complain(crash.report(error, _crash_folder(options), crash.VERB))
+        return FAILED
+
+
+def _crash_folder(options: argparse.Namespace) -> Path | None:
+    """Where details of a crash are kept: the data folder, if there is one."""
+    try:
+        folder = demo_folder() if options.verb == "demo" and not options.data_dir else data_folder(options.data_dir)
+    except (FolderProblem, OSError):
+        return None
+    return folder.root if folder.root.is_dir() else None
 
 
 def _is_text(argument: str) -> bool:
@@ -63,30 +79,37 @@ def _run(options: argparse.Namespace) -> int:
         return OK
     if options.verb in (None, "demo", "attach"):
         return _open(options)
-    return _verb(options.verb)(options)
+    return _run_verb(options)
+
+
+def _run_verb(options: argparse.Namespace) -> int:
+    """Run a verb that has no screen; what it refuses to do is bad usage."""
+    from services.log.problem import LogbookProblem
+
+    try:
+        return _verb(options.verb)(options)
+    except Refusal as refusal:
+        complain(refusal)
+        return BAD_USAGE
+    except LogbookProblem as problem:
+        complain(problem)
+        return FAILED
+
+
+VERBS = {
+    "record": "record.record", "train": "train.train", "watch": "watch.watch", "eval": "evaluate.evaluate",
+    "hold": "arm.hold", "rest": "arm.rest", "release": "arm.release", "dataset": "dataset.dataset",
+    "compare": "compare.compare", "import": "bring_in.bring_in", "accept": "marks.mark", "reject": "marks.mark",
+    "show": "show.show", "sessions": "sessions.sessions", "there": "there.there",
+    "send": "send.send", "fetch": "fetch.fetch",
+}  # fmt: skip
+"""The function in console.commands that runs a verb."""
 
 
 def _verb(name: str) -> Callable[[argparse.Namespace], int]:
     """The function that runs a verb; imports only what that verb needs."""
-    match name:
-        case "record":
-            from console.commands.record import record as verb
-        case "train":
-            from console.commands.train import train as verb
-        case "eval":
-            from console.commands.evaluate import evaluate as verb
-        case "hold":
-            from console.commands.arm import hold as verb
-        case "rest":
-            from console.commands.arm import rest as verb
-        case "release":
-            from console.commands.arm import release as verb
-        case "dataset":
-            from console.commands.dataset import dataset as verb
-        case "show":
-            from console.commands.show import show as verb
-        case _:
-            from console.commands.sessions import sessions as verb
+    module, _, function = VERBS[name].partition(".")
+    verb: Callable[[argparse.Namespace], int] = getattr(import_module(f"console.commands.{module}"), function)
     return verb
 
 

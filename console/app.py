@@ -10,17 +10,18 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.command import Provider
 from textual.widgets import Static
 
-from console.clean_paint import paint_clean
+from console import crash
+from console.exit import FAILED, OK, complain
+from console.painting import PacedPainting
 from console.stop_key_driver import StopKeyDriver, set_stop_keys, set_text_entry
 from console.terminal import escape_time_warning, tmux_escape_time
 from console.theme import LAB_DARK
@@ -28,39 +29,53 @@ from console.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from screens.desk.desk import Desk
+    from screens.frame.link_state import LinkState
     from services.bench.profiles import Benches, Keymap, Profile
     from services.folders import DataFolder, RunFolder
+    from services.training.watching.source import Source
 
 OTHERS_AFTER_S = 0.5
 """Delay after Bench is shown until the other screens are loaded, so that they open at once."""
+LINK_S = 0.5
+"""How often the link's lag and rate are noted."""
 LEAVE_ANYWAY_S = 5.0
 """Longest wait for the first screen when leaving during startup: Textual cannot close a half-built screen."""
 
 
-def _actions() -> type[Provider]:
-    """The palette's provider, imported when the palette first opens."""
-    from screens.frame.palette import Actions
-
-    return Actions
-
-
-class LabConsole(App[int]):
+class LabConsole(PacedPainting):
     """One terminal at one bench."""
 
     TITLE = "lab console"
     ESCAPE_TO_MINIMIZE = False
-    COMMANDS: ClassVar = {_actions}
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar = [
         Binding("ctrl+q", "leave", "leave", show=False, priority=True, id="app.leave", tooltip="Leave the console"),
+        Binding(
+            "ctrl+l",
+            "forget_screen",
+            "repaint",
+            show=False,
+            priority=True,
+            id="app.repaint",
+            tooltip="Paint the whole screen anew",
+        ),
     ]
 
     def __init__(
-        self, make_desk: Callable[[], Desk], *, attach: RunFolder | None = None, headless: bool = False
+        self,
+        make_desk: Callable[[], Desk],
+        *,
+        attach: RunFolder | None = None,
+        watch: Source | None = None,
+        headless: bool = False,
     ) -> None:
         super().__init__(driver_class=None if headless else StopKeyDriver, watch_css=False)
         self._make_desk = make_desk
         self._run_to_attach = attach
+        self._watch = watch
         self._furnished = asyncio.Event()
+        self.farewell = ""
+        """What the shell is told once the console is left."""
         self._type_ahead = TypeAhead(self, super().on_event)
         self.register_theme(LAB_DARK)
         self.set_reactive(App.theme, LAB_DARK.name)  # without its watcher, which would parse all styles anew
@@ -72,7 +87,15 @@ class LabConsole(App[int]):
         desk = self._make_desk()
         desk.bells.ring = self.bell
         desk.on_focus_moved = self._update_text_entry
+        desk.on_failure = self._handle_exception
         return desk
+
+    @cached_property
+    def link_state(self) -> LinkState:
+        """How far the terminal lags: the driver writes it, the screens show it. Read it after the first paint only."""
+        from screens.frame.link_state import LinkState
+
+        return LinkState()
 
     def use_keymap(self, keymap: Keymap) -> None:
         """Apply the keymap of lab.toml, before any screen is built. Raises ProfileProblem if it is invalid."""
@@ -118,7 +141,9 @@ class LabConsole(App[int]):
         training = self._run_to_attach is not None and await furnish.join_training(self.desk, self._run_to_attach)
         if training:
             self._run_to_attach = None
-        first = "train" if training else "bench"
+        if self._watch is not None:
+            self.desk.runs.follow_log(self._watch)
+        first = "train" if training or self._watch is not None else "bench"
         await furnish.prepare(self, first)
         await self.switch_mode(first)
 
@@ -130,6 +155,7 @@ class LabConsole(App[int]):
             await super().on_event(event)
 
     def _start_background_work(self) -> None:
+        self.set_interval(LINK_S, partial(self.note_link, self.link_state))
         self.set_timer(OTHERS_AFTER_S, self._prepare_other_screens)
         if self._run_to_attach is not None:
             self.run_worker(self._join(self._run_to_attach))
@@ -165,7 +191,12 @@ class LabConsole(App[int]):
 
     def _update_text_entry(self) -> None:
         focused = self.focused if self.screen_stack else None
-        set_text_entry(focused is not None and focused.check_consume_key("x", "x"))
+        takes_letters = bool(self.screen_stack) and getattr(self.screen, "takes_letters", False)  # SearchDialog's
+        set_text_entry(takes_letters or (focused is not None and focused.check_consume_key("x", "x")))
+
+    def action_forget_screen(self) -> None:
+        """Paint everything: something else wrote to the terminal."""
+        self.forget_screen()
 
     # --- leaving --------------------------------------------------------------------------------
 
@@ -186,8 +217,36 @@ class LabConsole(App[int]):
         with suppress(TimeoutError):
             await asyncio.wait_for(self._furnished.wait(), LEAVE_ANYWAY_S)
         if "desk" in self.__dict__:  # otherwise nothing was ever attached
+            from screens.frame.leave import farewell
+
+            self.farewell = farewell(self.desk)
             await self.desk.leave()
         self.exit(0)
+
+    # --- an exception that nobody caught --------------------------------------------------------
+
+    def _fatal_error(self) -> None:
+        """Leave at once; Textual would draw the traceback first. `run` says what happened."""
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: Any) -> None:
+        """As Textual's, but for the same sentence: its input thread reports its exceptions here."""
+        self._return_code = 1
+        super().panic(*renderables)
+
+    def _print_error_renderables(self) -> None:
+        """Print none: `run` says what happened, in one sentence."""
+        self._exit_renderables.clear()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The exception that ended the console."""
+        return self._exception
+
+    @property
+    def left_a_dead_link(self) -> bool:
+        """Whether the terminal took nothing any more when it was left: printing to it would wait for ever."""
+        return isinstance(self._driver, StopKeyDriver) and self._driver.output is not None and self._driver.output.stuck
 
     def on_stop_key_driver_terminal_lost(self) -> None:
         self._detach()
@@ -200,6 +259,7 @@ def build(
     *,
     demo: bool,
     attach: RunFolder | str | None,
+    watch: Source | None = None,
     headless: bool = False,
 ) -> LabConsole:
     """Build the console without running it. Raises ProfileProblem if the keymap of lab.toml is invalid."""
@@ -210,15 +270,32 @@ def build(
         return furnish.make_desk(folder, benches, profile, demo=demo, headless=headless)
 
     run_folder = folder.run(attach) if isinstance(attach, str) else attach
-    app = LabConsole(make_desk, attach=run_folder, headless=headless)
+    app = LabConsole(make_desk, attach=run_folder, watch=watch, headless=headless)
     if benches.keymap.keys:  # checking it loads every screen
         app.use_keymap(benches.keymap)
     return app
 
 
-def run(folder: DataFolder, benches: Benches, profile: Profile, *, demo: bool, attach: RunFolder | str | None) -> int:
+def run(
+    folder: DataFolder,
+    benches: Benches,
+    profile: Profile,
+    *,
+    demo: bool,
+    attach: RunFolder | str | None,
+    watch: Source | None = None,
+) -> int:
     """Run the console until the operator leaves; returns the exit status."""
-    paint_clean()
     sys.setswitchinterval(0.001)  # the stop key's thread must not wait 5 ms for a redraw
-    result = build(folder, benches, profile, demo=demo, attach=attach).run()
-    return result or 0
+    app = build(folder, benches, profile, demo=demo, attach=attach, watch=watch)
+    result = app.run()
+    listens = not app.left_a_dead_link
+    if app.farewell and listens:
+        with suppress(OSError):  # the terminal may be closed
+            print(app.farewell, flush=True)
+    if not app.return_code:
+        return result or OK
+    problem = crash.report(app.failure or RuntimeError("the terminal cannot be read"), folder.root, crash.CONSOLE)
+    if listens:
+        complain(problem)
+    return FAILED

@@ -7,6 +7,8 @@ import sys
 from services.text import clean
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
+STOPPED = 130
+"""A training that somebody stopped before its last step, as shells report Ctrl-C: what follows `&&` must not run."""
 
 
 def complain(text: object) -> None:

@@ -17,6 +17,7 @@ from console.stop_key_driver import send_stops_to
 from screens.desk.desk import Desk
 from screens.frame import registry
 from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
+from screens.widgets.ascii import draw_scroll_bars
 from services.bench.profiles import Benches, Profile
 from services.folders import DataFolder, RunFolder
 from services.live.stop_line import StopLine
@@ -46,6 +47,7 @@ def furnish(app: LabConsole) -> None:
     """Choose the signs for this terminal, register a mode per screen and load the shared styles."""
     ascii_only = not speaks_utf8()
     use_signs(ASCII if ascii_only else UNICODE)
+    draw_scroll_bars(ascii_only=ascii_only)
     app.set_class(ascii_only, "-ascii")
     for entry in registry.SCREENS:
         app.add_mode(entry.mode, partial(_build, app, entry))
@@ -56,12 +58,13 @@ def _build(app: LabConsole, entry: ScreenEntry) -> LabScreen:
     """Build a screen that keeps the loaded styles; Textual would reparse all of them, twice per screen."""
     screen = entry.build(app.desk)
     screen._css_update_count = app._css_update_count
+    screen.link_state = app.link_state
     return screen
 
 
 async def prepare(app: LabConsole, *modes: str) -> None:
     """Import screens (all if none is named) in a thread and load their styles, so that they open at once."""
-    for entry in registry.SCREENS:
+    for entry in registry.every_screen():
         if not modes or entry.mode in modes:
             screen = await asyncio.to_thread(entry.load)
             _style(app, *styles_of(screen))

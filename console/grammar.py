@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-type _Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+from console import training_verbs
+from console.making_verbs import Help, Verbs, add_settings, add_verb
 
 
 def parser() -> argparse.ArgumentParser:
@@ -13,41 +14,57 @@ def parser() -> argparse.ArgumentParser:
         prog="lab-console",
         description="A terminal console for robot-learning benches: record demonstrations, train policies and "
         "evaluate them with LeRobot, and find every session afterwards. Without a command it opens the console.",
-        epilog="example: lab-console demo        (opens the simulated bench; no robot needed)",
+        epilog="example: lab-console demo   (opens the simulated bench; no robot needed)",
+        formatter_class=Help,
     )
-    top.add_argument("--data-dir", metavar="DIR", help="where sessions, runs and datasets are (or LAB_CONSOLE_HOME)")
-    top.add_argument("--bench", metavar="NAME", help="the bench of lab.toml to use (default: its `default`)")
+    _place(top)
     top.add_argument("--version", action="store_true", help="print the versions and leave")
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND")
     _record(verbs)
-    _train(verbs)
+    training_verbs.train(verbs)
+    training_verbs.watch(verbs)
     _eval(verbs)
     _dataset(verbs)
     _sessions(verbs)
     _show(verbs)
-    _verb(verbs, "attach", "open a running session again, here", "lab-console attach").add_argument(
+    training_verbs.compare(verbs)
+    training_verbs.bring_in(verbs)
+    _mark(verbs, "accept", "count an episode again that was rejected", "lab-console accept last 3")
+    _mark(verbs, "reject", "leave an episode out of trainings", 'lab-console reject last 3 --because "a hand in view"')
+    add_verb(verbs, "attach", "open a running session again, here", "lab-console attach").add_argument(
         "session", nargs="?", metavar="SESSION", help="its id, or the beginning of it (default: the newest running)"
     )
-    _calibration(_verb(verbs, "hold", "hold the arm where it is, at once", "lab-console hold"))
-    rest = _verb(verbs, "rest", "open the gripper, lift, and move the arm to its taught rest pose", "lab-console rest")
+    _calibration(add_verb(verbs, "hold", "hold the arm where it is, at once", "lab-console hold"))
+    rest = add_verb(
+        verbs, "rest", "open the gripper, lift, and move the arm to its taught rest pose", "lab-console rest"
+    )
     rest.add_argument(
         "--teach", action="store_true", help="print the pose that the arm is in as the `rest` line of lab.toml"
     )
     _calibration(rest)
-    release = _verb(verbs, "release", "lower the arm to rest, then cut torque", "lab-console release --yes")
+    release = add_verb(verbs, "release", "lower the arm to rest, then cut torque", "lab-console release --yes")
     release.add_argument("--yes", action="store_true", help="confirm without being asked")
     _calibration(release)
-    _verb(verbs, "init", "write a commented lab.toml here", "lab-console init")
-    _verb(verbs, "demo", "open the console on the simulated bench, with data of its own", "lab-console demo")
+    add_verb(verbs, "init", "write a commented lab.toml here", "lab-console init")
+    add_verb(verbs, "demo", "open the console on the simulated bench, with data of its own", "lab-console demo")
+    training_verbs.move(verbs)
+    verbs.add_parser(  # no `help`: it is not listed, since no person types it
+        "there",
+        description="Serve another lab-console, which calls this over ssh.",
+        epilog="example: lab-console there",
+        formatter_class=Help,
+    )
+    for verb in verbs.choices.values():
+        _place(verb, argparse.SUPPRESS)
     return top
 
 
-def _verb(verbs: _Verbs, name: str, what: str, example: str) -> argparse.ArgumentParser:
-    return verbs.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", epilog=f"example: {example}")
-
-
-def _settings(verb: argparse.ArgumentParser, what: str) -> None:
-    verb.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help=what)
+def _place(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """The options that say where: before or after the command."""
+    where = "where sessions, runs and datasets are (or LAB_CONSOLE_HOME)"
+    parser.add_argument("--data-dir", metavar="DIR", default=default, help=where)
+    bench = "the bench of lab.toml to use (default: its `default`)"
+    parser.add_argument("--bench", metavar="NAME", default=default, help=bench)
 
 
 def _calibration(verb: argparse.ArgumentParser) -> None:
@@ -70,8 +87,8 @@ def _answer(text: str) -> tuple[str, str]:
     return arm, act
 
 
-def _record(verbs: _Verbs) -> None:
-    record = _verb(
+def _record(verbs: Verbs) -> None:
+    record = add_verb(
         verbs,
         "record",
         "record demonstrations into a LeRobot dataset",
@@ -87,52 +104,17 @@ def _record(verbs: _Verbs) -> None:
     add("--operator", metavar="NAME", help="who demonstrates (default: the first of lab.toml)")
     add("--seed", type=int, metavar="N", help="seed of the simulated bench")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
-    add("--resume", action="store_true", help="go on with a dataset that exists")
+    add("--resume", action="store_true", help="append to an existing dataset")
     _calibration(record)
-    _settings(
+    add_settings(
         record,
         "any key of robot, teleop, dataset (LeRobot's), motion, health, recording or sim; may be repeated, "
         "e.g. --set sim.strategy=nudge --set dataset.rgb_encoder.preset=fast",
     )
 
 
-def _train(verbs: _Verbs) -> None:
-    train = _verb(
-        verbs,
-        "train",
-        "train a policy on the accepted episodes of a dataset; it outlives this terminal",
-        "lab-console train --dataset pick_place --policy act --steps 20000 --exclude-cameras overhead",
-    )
-    add = train.add_argument
-    add("--dataset", required=True, metavar="NAME", help="the dataset's name, or owner/name")
-    add(
-        "--policy",
-        required=True,
-        metavar="POLICY",
-        help="a policy that LeRobot knows (act, smolvla, ...), or the path or Hub id of a pretrained one",
-    )
-    add("--steps", required=True, type=int, metavar="N", help="updates to make")
-    add("--batch-size", type=int, default=8, metavar="N", help="samples in an update (default: 8)")
-    add(
-        "--exclude-cameras",
-        action="append",
-        default=[],
-        metavar="A,B",
-        help="cameras of the dataset to hide from the policy",
-    )
-    add("--save-freq", type=int, metavar="N", help="steps between two checkpoints (default: a fifth of them)")
-    add("--log-freq", type=int, metavar="N", help="steps between two points of the curves (default: a hundredth)")
-    add("--name", default="", metavar="NAME", help="the folder below outputs/train (default: policy and dataset)")
-    add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
-    _settings(
-        train,
-        "any other key of LeRobot's training configuration; may be repeated, "
-        "e.g. --set policy.chunk_size=50 --set num_workers=2",
-    )
-
-
-def _eval(verbs: _Verbs) -> None:
-    evaluate = _verb(
+def _eval(verbs: Verbs) -> None:
+    evaluate = add_verb(
         verbs,
         "eval",
         "let a policy try a task on the simulated bench, judged by its oracle (people judge on the screen, F5)",
@@ -157,8 +139,8 @@ def _eval(verbs: _Verbs) -> None:
     _calibration(evaluate)
 
 
-def _dataset(verbs: _Verbs) -> None:
-    dataset = _verb(
+def _dataset(verbs: Verbs) -> None:
+    dataset = add_verb(
         verbs,
         "dataset",
         "look closely into a dataset; repair it after a crash, or carry marks over to it",
@@ -187,8 +169,10 @@ def _dataset(verbs: _Verbs) -> None:
     )
 
 
-def _sessions(verbs: _Verbs) -> None:
-    sessions = _verb(verbs, "sessions", "list the sessions, newest first", "lab-console sessions --kind record --json")
+def _sessions(verbs: Verbs) -> None:
+    sessions = add_verb(
+        verbs, "sessions", "list the sessions, newest first", "lab-console sessions --kind record --json"
+    )
     sessions.add_argument("--kind", choices=["record", "train", "eval", "bench"], help="only sessions of this kind")
     sessions.add_argument(
         "--json",
@@ -198,9 +182,16 @@ def _sessions(verbs: _Verbs) -> None:
     sessions.add_argument("--schema", action="store_true", help="with --json: print the JSON Schema of that list")
 
 
-def _show(verbs: _Verbs) -> None:
-    show = _verb(verbs, "show", "print what the log knows of one session, as its page in the Log", "")
-    show.formatter_class = argparse.RawDescriptionHelpFormatter
+def _mark(verbs: Verbs, name: str, what: str, example: str) -> None:
+    mark = add_verb(verbs, name, what, example)
+    mark.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    mark.add_argument("episode", metavar="EPISODE", type=int, help="the episode's number in the dataset, as shown")
+    mark.add_argument("--because", default="", metavar="TEXT", help="the reason, kept with the mark")
+    mark.add_argument("--operator", metavar="NAME", help="who says so (default: the first of lab.toml)")
+
+
+def _show(verbs: Verbs) -> None:
+    show = add_verb(verbs, "show", "print what the log knows of one session, as its page in the Log", "")
     show.epilog = "\n".join(
         ("examples:", "  lab-console show last", "  lab-console show 20261124-2130", "  lab-console show last --json")
     )

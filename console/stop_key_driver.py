@@ -12,17 +12,19 @@ import selectors
 import threading
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import constants
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.app import App
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
-from textual.messages import InBandWindowResize
 
+from console.answers import Answers
+from console.terminal_output import TerminalOutput
 from services.live.stop_keys import StopKey, StopKeys, StopScanner
 
 if TYPE_CHECKING:
@@ -68,8 +70,18 @@ class StopKeyDriver(LinuxDriver):
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        # A lost terminal would kill Textual's writer thread, and the app's exit would wait for it forever.
-        self._file = cast(Any, _TerminalFile(cast(TextIO, self._file)))
+        vars(linux_driver)["WriterThread"] = TerminalOutput  # the driver constructs it, and offers no other way
+
+    @property
+    def output(self) -> TerminalOutput | None:
+        """Where updates go; None before the terminal is opened."""
+        return cast(TerminalOutput | None, self._writer_thread)
+
+    def stop_application_mode(self) -> None:
+        """Restore the terminal, even if it has not taken everything yet."""
+        if self.output is not None:
+            self.output.wind_up()
+        super().stop_application_mode()
 
     def _sigcont_application(self, *_: object) -> None:
         """Resume only after a suspend.
@@ -84,6 +96,8 @@ class StopKeyDriver(LinuxDriver):
         scanner = StopScanner(_stop_keys)
         decode = getincrementaldecoder("utf-8")("replace").decode  # a stray byte must not end this thread
         self._parser = XTermParser(self._debug)
+        assert self.output is not None
+        answers = Answers(self.output.flow)
         quiet_since = 0.0
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -95,8 +109,11 @@ class StopKeyDriver(LinuxDriver):
                         break
                     quiet_since = time.monotonic()
                     self._send(scanner.feed(data, quiet_since, text_entry=_text_entry.is_set()))
-                    self._dispatch(decode(data))
+                    self._dispatch(decode(answers.feed(data, quiet_since)))
                 self._send(scanner.expire(time.monotonic()))
+                if late := answers.expire(time.monotonic()):
+                    self._dispatch(decode(late))
+                    self._parser._timeout_time = 0.0  # it has waited for as long as a lone Esc waits: no alt+key of it
                 self._dispatch("")
         self._send(scanner.expire(float("inf")))  # pressed while the app was leaving
 
@@ -127,37 +144,6 @@ class StopKeyDriver(LinuxDriver):
                 self.process_message(event)
         except (ParseError, ValueError, OverflowError):  # e.g. an invalid key code: start over
             self._parser = _fresh_parser(self._parser, self._debug)
-
-    def process_message(self, message: Message) -> None:
-        """Forward an event. A resize is handled on the loop: it writes, and a stalled terminal blocks writers."""
-        if isinstance(message, InBandWindowResize):
-            self._loop.call_soon_threadsafe(super().process_message, message)
-        else:
-            super().process_message(message)
-
-
-class _TerminalFile:
-    """The file that Textual's writer thread writes to; discards everything once the terminal is lost."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._lost = False
-
-    def write(self, text: str) -> None:
-        self._unless_lost(lambda: self._file.write(text))
-
-    def flush(self) -> None:
-        self._unless_lost(self._file.flush)
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def _unless_lost(self, call: Callable[[], object]) -> None:
-        if not self._lost:
-            try:
-                call()
-            except OSError:
-                self._lost = True
 
 
 def _fresh_parser(parser: XTermParser, debug: bool) -> XTermParser:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +19,12 @@ os.environ["XDG_DATA_HOME"] = str(Path(_home.name) / "data")
 os.environ["LAB_CONSOLE_SIM_IDLE_S"] = "20"
 os.environ["LAB_CONSOLE_WARM"] = "0"  # but for the tests of it: it takes a core for ten seconds
 os.environ.pop("LAB_CONSOLE_HOME", None)
+# A hundred consoles start in these tests: each would compile all of it again, which takes 0.25 s of a core.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import services.live.launch  # noqa: E402
+import services.training.preparation  # noqa: E402
 from tests.support.rig import Rig  # noqa: E402
 from tests.support.zygote import Zygote  # noqa: E402
 
@@ -43,6 +49,7 @@ def zygote() -> Iterator[Zygote]:
 def quick_rig(rig: Rig, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> Rig:
     """A rig whose workers start in a moment, those of its console, too."""
     monkeypatch.setattr(services.live.launch, "spawn", zygote.spawn)
+    monkeypatch.setattr(services.training.preparation, "start", zygote.prepare)
     rig.console = zygote.console
     return rig
 
@@ -52,6 +59,7 @@ WITH_REAL_WORKERS = (
     "journeys/",
     *(f"{WORKERS}/{room}/" for room in ("arm", "process", "recording", "evaluation", "inference", "training")),
     f"{WORKERS}/test_warm.py",
+    "services/targets/",
     "test_campaign.py",
 )
 WITH_SERIAL_PORTS = (
@@ -64,15 +72,17 @@ WITH_SERIAL_PORTS = (
 )  # fmt: skip
 """One process has all of them: a pseudo-terminal's number is given out again, and answers have 50 ms."""
 SLOW = (
-    "journeys/", "lerobot_seams/", "test_phases.py", "test_campaign.py",
+    "journeys/", "lerobot_seams/", "test_phases.py", "test_campaign.py", "services/datasets/test_episode_view.py",
+    "services/targets/", "console/test_stop_key_driver.py", "console/test_early_leave.py", "console/test_crash.py",
     "services/sim/test_world.py", "services/sim/test_demonstrations.py", "services/sim/servos/",
     "services/sim/test_servo_arms.py", "services/sim/test_streams.py",
     *(f"{WORKERS}/{room}/" for room in ("recording", "evaluation", "inference", "dataset")),
     *(f"{WORKERS}/{file}" for file in (
         "arm/test_absent_cameras.py", "arm/test_bench_session.py", "arm/test_camera_return.py", "arm/test_torque.py",
         "arm/test_bus_faults.py", "arm/test_calibration_check.py", "arm/test_packets.py", "arm/test_refused_devices.py",
-        "arm/test_swapped.py", "arm/test_two_arms.py", "arm/test_wires.py",
-        "training/test_supervisor.py", "training/test_normalization.py", "test_warm.py",
+        "arm/test_remedies.py", "arm/test_swapped.py", "arm/test_two_arms.py", "arm/test_wires.py",
+        "training/test_foreign_datasets.py", "training/test_supervisor.py",
+        "training/test_normalization.py", "test_warm.py",
     )),
 )  # fmt: skip
 """Real workers, training, pseudo-terminals, and whatever imports LeRobot: `-m "not slow"` leaves them out."""
@@ -89,3 +99,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(path))
         if path.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """LeRobot and 200 test files stay: a collection that searches them takes 500 ms, and each console causes some."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure() -> None:
+    """pytest collects five times before it ends."""
+    gc.freeze()

@@ -2,7 +2,8 @@
 
     uv run python -m tests.make_pictures
 
-Writes tests/pictures/*.svg. Takes about six minutes: the policy whose training and trials are shown is really trained.
+Writes tests/pictures/*.svg, among them tour.svg, a moving picture of the five-minute tour. Takes about six minutes: the
+policy whose training and trials are shown is really trained.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from services.live.phases import Phase
 from services.live.running import live_runs
 from services.training import plan as training
 from tests.bench.bench_loop import POLICY, optimizer
+from tests.support.moving_picture import Frame, frame, svg
 from tests.support.rig import Rig
 
 DEMONSTRATIONS, STEPS, TRIALS = 40, 2400, 8
 PICTURES = Path(__file__).parent / "pictures"
+TOUR: list[Frame] = []
 
 
 async def until(condition: Any, seconds: float = 60.0) -> None:
@@ -42,10 +45,18 @@ def console(folder: DataFolder, bench: str, *, demo: bool) -> Any:
     return build(folder, benches, benches.pick(bench), demo=demo, attach=None, headless=True)
 
 
-async def save(app: Any, name: str) -> None:
-    """What the screen shows, as a picture."""
+async def save(app: Any, name: str, caption: str = "") -> None:
+    """What the screen shows, as a picture, and as a frame of the tour."""
     await asyncio.sleep(0.5)
     (PICTURES / f"{name}-120x40.svg").write_text(app.export_screenshot(title="lab console"), encoding="utf-8")
+    if caption:
+        TOUR.append(frame(app, 4.0, caption))
+
+
+async def tour(app: Any, caption: str, seconds: float = 2.5) -> None:
+    """What the screen shows, as a frame of the tour."""
+    await asyncio.sleep(0.5)
+    TOUR.append(frame(app, seconds, caption))
 
 
 async def record(folder: DataFolder) -> None:
@@ -58,14 +69,19 @@ async def record(folder: DataFolder) -> None:
 
         await until(lambda: app.current_mode == "bench")
         await asyncio.sleep(1)
+        await tour(app, "lab-console demo opens Bench: the first three steps, and what is known of the arm")
         await pilot.press("f3")
         await asyncio.sleep(1)
         await pilot.press("ctrl+u", *"pick_place_10cm")
-        for _ in range(6):
+        await tour(app, "F3: what the next recording is called, and what it will mean")
+        for _ in range(8):
+            if app.desk.live:
+                break
             await pilot.press("enter")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
         await until(lambda: phase() is Phase.IDLE)
         await pilot.press("space")
+        await tour(app, "space: the follower aligns with the leader, slowly")
         await until(lambda: phase() is Phase.READY)
         for number in range(1, 4):
             await asyncio.sleep(0.7)
@@ -73,13 +89,18 @@ async def record(folder: DataFolder) -> None:
             await until(lambda: phase() is Phase.RECORDING)
             if number == 3:
                 await asyncio.sleep(3.6)
-                await save(app, "record")
+                await save(app, "record", "space: a take is recorded; r rejects it, Esc or x holds the arm, always")
                 await pilot.press("space")
             await until(lambda n=number: len(app.desk.snapshot.episodes) >= n)
             if number == 1:
                 await pilot.press("r")
+        await tour(app, "saved the moment it ends: committed, synced, then counted")
+        await pilot.press("i")
+        await asyncio.sleep(3)
+        await tour(app, "i: look at the episode: cameras in step, joints over time")
+        await pilot.press("i")
         await pilot.press("f2")
-        await save(app, "bench")
+        await save(app, "bench", "F2: cameras, joints, pose and torque, whatever session has the arm")
         await pilot.press("f3", "F")
         await until(lambda: not app.desk.snapshot.running)
 
@@ -100,12 +121,12 @@ async def train_and_evaluate(rig: Rig) -> None:
         await pilot.press("f4")
         await until(lambda: app.desk.training.snapshot.training is not None, 120)
         await until(lambda: app.desk.training.snapshot.training.step > 0.8 * STEPS, 600)
-        await save(app, "train")
+        await save(app, "train", "F4: the curves of a training, which goes on when the console is left")
         await until(lambda: not app.desk.training.live, 300)
         await evaluate(rig, app, pilot)
         await pilot.press("f7")
         await asyncio.sleep(1)
-        await save(app, "log")
+        await save(app, "log", "F7: every session, with its numbers; Enter opens one")
 
 
 async def evaluate(rig: Rig, app: Any, pilot: Any) -> None:
@@ -129,7 +150,7 @@ async def evaluate(rig: Rig, app: Any, pilot: Any) -> None:
         await until(lambda: phase() is Phase.RUNNING, 60)
         if number == TRIALS:
             await asyncio.sleep(3.5)
-            await save(app, "evaluate")
+            await save(app, "evaluate", "F5: the policy tries; s, f or v judge a trial with one key")
         await until(lambda: placed() or phase() is Phase.JUDGING, 60)
         await asyncio.sleep(0.5)
         await pilot.press("s" if placed() else "f")
@@ -142,6 +163,7 @@ def main() -> None:
     """Draw them all."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pictures-", ignore_cleanup_errors=True) as root:
         rig = Rig(Path(root) / "lab")
@@ -149,6 +171,7 @@ def main() -> None:
             asyncio.run(record(rig.folder))
             asyncio.run(train_and_evaluate(rig))
             assert not live_runs(rig.folder)
+            (PICTURES / "tour.svg").write_text(svg(TOUR), encoding="utf-8")
         finally:
             rig.close()
 

@@ -15,6 +15,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from services.live import events as ev
 from services.live.event_log import EventLog, read_events
 from services.live.requests import Purpose, read_request
 from services.live.snapshots import Snapshot, replay
-from services.log import logbook, scribe
+from services.log import logbook, marking, scribe
 from services.log.headline import headline
 from services.training.curves import Curves, Metric
 from sessions.document import Session
@@ -49,6 +50,8 @@ OPEN = RUNS[-1]
 """Its worker was still recording when the files were copied."""
 WIDTH = 114
 ROOM = 400
+LATER = date(2027, 1, 1)
+"""When rows of 2026 name their year."""
 """A row of the old Log ran beyond the edge of the terminal, today's ends where its room does."""
 
 
@@ -301,19 +304,58 @@ def listed(folder: DataFolder) -> dict[str, Session]:
 @pytest.mark.usefixtures("utc")
 def test_a_session_has_the_same_headline(folder: DataFolder) -> None:
     for run, session in listed(folder).items():
-        assert_kept(EXPECTED["headlines"][run], plain(dataclasses.asdict(headline(session))), run)
+        then, now = EXPECTED["headlines"][run], plain(dataclasses.asdict(headline(session)))
+        assert_kept(then | {"counts": decimals(then["counts"])}, now | {"counts": decimals(now["counts"])}, run)
 
 
 @pytest.mark.usefixtures("utc")
 def test_rows_and_pages_say_nothing_less(folder: DataFolder) -> None:
     for run, session in listed(folder).items():
-        assert not words(EXPECTED["rows"][run]) - words(log_rows([session], ROOM)[0].plain), run
-        assert not words("\n".join(EXPECTED["pages"][run])) - words(session_page(session, WIDTH).plain), run
+        row = EXPECTED["rows"][run]
+        if session.cut_short:  # a training that was stopped has not the sign of a finished one
+            row = row.replace("✓", "○", 1)
+        assert not words(row) - words(log_rows([session], ROOM, LATER)[0].plain), run
+        then = renamed("\n".join(EXPECTED["pages"][run]))
+        assert not words(then) - words(session_page(session, WIDTH).plain), run
+
+
+RENAMED = (
+    (r". finished: stopped by", "○ stopped by"),
+    (r"finished: finished by", "finished by"),
+    (r"( \d\d:\d\d):\d\d UTC", r"\1"),
+    (r"( s  )verdict\b", r"\1judged"),
+    (r"( s  )time\b", r"\1ran out"),
+    (r"( s  )stopped\b", r"\1Esc"),
+    (r"( s  )driver\b", r"\1console left"),
+)
+"""What a page says otherwise than in November 2026: an end once, local times, what ended a trial."""
+
+
+EPISODES = (
+    (r"(?<!\S)(\d+)[✓✗⚠] (\d+(\.\d+)? s)", r"\2 episode \1"),
+    (r"episode \d+: ", ""),
+)
+"""On a recording's page: an episode has the number of its take, as the strip does, and its own in the dataset."""
+
+
+def renamed(text: str) -> str:
+    records = re.search(r"^kind +record$", text, re.MULTILINE)
+    for then, now in (*RENAMED, *(EPISODES if records else ())):
+        text = re.sub(then, now, text)
+    return text
 
 
 def words(text: str) -> Counter[str]:
-    """Its words, and how often each stands there; where they stand, and what divides them, is the screen's choice."""
-    return Counter(re.findall(r"[^\s·=()]+", text))
+    """Its words, and how often each stands there; where they stand, and what divides them, is the screen's choice.
+
+    So are the zeros at the end of a decimal number: 1 and 1.00 are one word.
+    """
+    return Counter(decimals(word.rstrip(":")) for word in re.findall(r"[^\s·=()]+", text))
+
+
+def decimals(text: str) -> str:
+    """The text without zeros at the end of its decimal numbers."""
+    return re.sub(r"(?<![\d.])(\d+\.\d+)(?![\d.])", lambda found: found[1].rstrip("0").rstrip("."), text)
 
 
 # -- datasets, checkpoints, benches ---------------------------------------------------------------------------
@@ -375,7 +417,7 @@ def test_a_trial_left_without_a_verdict_is_judged_today(folder: DataFolder) -> N
     run, left = next(
         (run, trial["index"]) for run in RUNS for trial in STORED[run]["trials"] if trial["verdict"] is None
     )
-    logbook.judge_trial(folder, run, left, Verdict.FAILURE, "carla")
+    marking.judge_trial(folder, run, left, Verdict.FAILURE, "carla")
     trial = next(trial for trial in listed(folder)[run].trials if trial.index == left)
     assert (trial.verdict, trial.judge) == (Verdict.FAILURE, "carla")
 

@@ -24,6 +24,7 @@ from services.training import plan as training
 from sessions.models import SessionKind, Verdict
 from tests.support.phase_walk import COMMANDS, SERVED, Case, Workers, cases, naming
 
+BENCHES = load_benches(built_in=True)
 Said = tuple[Case, Command, protocol.Answer | None]
 
 
@@ -119,6 +120,7 @@ KEYS: dict[SessionKind, dict[str, Callable[[Any], object]]] = {
         "pause": arm_commands.pause_or_resume,
         "take": recording.start_or_end_take,
         "reject": recording.toggle_mark,
+        "mark_moment": recording.mark_moment,
     },
     SessionKind.EVAL: {
         **ARM,
@@ -134,7 +136,7 @@ KEYS: dict[SessionKind, dict[str, Callable[[Any], object]]] = {
 
 def at_desk(case: Case) -> tuple[Desk, StubLink]:
     """A console that drives the session."""
-    desk, link = Desk(DataFolder(Path("/nowhere")), load_benches(built_in=True), case.profile), StubLink(case.snapshot)
+    desk, link = Desk(DataFolder(Path("/nowhere")), BENCHES, case.profile), StubLink(case.snapshot)
     link_of: Any = desk.training if case.kind is SessionKind.TRAIN else desk
     link_of.link = link
     return desk, link
@@ -148,6 +150,7 @@ def test_a_key_that_misses_a_rest_pose_or_a_leader_says_so() -> None:
     assert "no leader" in why_not("pause", alone) and "no leader" in why_not("teleoperate", alone)
 
 
+@cache
 def offered(case: Case) -> set[type[Command]]:
     """What the keys that act now would send to the session; where none runs they start one."""
     desk, link = at_desk(case)

@@ -75,7 +75,8 @@ app.build(DataFolder(Path(sys.argv[1])), benches, benches.pick("sim"), demo=True
 NOT_BEFORE_IT = {
     *("screens", "console.furnish", "console.commands"),
     *(
-        set(modules_of("sessions")) - {"sessions", "sessions.bench", "sessions.alarm_source", "sessions.open_enum"}
+        set(modules_of("sessions"))
+        - {"sessions", "sessions.bench", "sessions.target", "sessions.alarm_source", "sessions.open_enum"}
     ),  # lab.toml with the names that it may not give, and the stop's cause
     *("services.live.events", "services.live.snapshots", "services.live.link", "services.live.stop_line"),
     *("services.log", "services.training", "services.checkpoints", "services.datasets", "services.arm_commands"),
@@ -97,7 +98,7 @@ def test_the_world_of_the_simulated_bench_loads_no_lerobot() -> None:
     assert not loaded_by("services.sim.world") & {"torch", "lerobot", "textual"}
 
 
-@pytest.mark.parametrize("worker", ["record", "evaluate", "bench", "train", "warm"])
+@pytest.mark.parametrize("worker", ["record", "evaluate", "bench", "train", "elsewhere", "warm"])
 def test_a_worker_loads_nothing_that_computes_before_its_environment_is_set(worker: str) -> None:
     """How many threads a BLAS takes is read when numpy is loaded."""
     assert not loaded_by(f"services.workers.{worker}") & {"numpy", "torch", "lerobot", "mujoco", "cv2", "textual"}

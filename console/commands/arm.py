@@ -24,6 +24,7 @@ from services.live.protocol import Code
 from services.live.reasons import StopCause
 from services.live.requests import Purpose
 from services.live.running import find_runs
+from services.text import clean
 from sessions.calibration import CalibrationAct
 from sessions.models import SessionStatus
 
@@ -170,6 +171,8 @@ async def _move(
     except (LinkLost, TimeoutError) as error:
         return report_lost(run, error)
     if state.phase is goal or state.status is SessionStatus.FINISHED:
+        if state.end_reason:
+            print(clean(state.end_reason), flush=True)
         return OK
     if state.end_reason:
         complain_of(state)

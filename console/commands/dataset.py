@@ -9,7 +9,6 @@ from services.datasets.care import Act, attend
 from services.datasets.report import Report
 from services.datasets.summary import DatasetSummary, summarize
 from services.folders import data_folder
-from services.refusal import Refusal
 from services.text import clean
 from services.units import plural, size
 
@@ -22,11 +21,7 @@ def dataset(options: argparse.Namespace) -> int:
         return BAD_USAGE
     act = Act.REPAIR if options.repair else Act.CARRY if options.carry_marks else Act.LOOK
     act = Act.KEEP if options.keep_marks else act
-    try:
-        report = attend(folder, options.name, act, options.sources)
-    except Refusal as refusal:
-        complain(refusal)
-        return BAD_USAGE
+    report = attend(folder, options.name, act, options.sources)
     summary = summarize(folder.datasets / options.name, options.name)
     for line in lines(summary, report):
         print(clean(line))

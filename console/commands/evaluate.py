@@ -19,7 +19,6 @@ from services.live.phases import Phase
 from services.live.requests import ORACLE
 from services.live.snapshots import Snapshot
 from services.log.headline import verdict_counts
-from services.refusal import Refusal
 from sessions.models import Verdict
 from sessions.trials import place
 
@@ -46,24 +45,20 @@ def evaluate(options: argparse.Namespace) -> int:
             "open `lab-console` and press F5, where a person judges"
         )
         return BAD_USAGE
-    try:
-        request = evaluation.plan(
-            folder,
-            profile,
-            checkpoint=options.checkpoint,
-            task=options.task,
-            trials=options.trials,
-            trial_seconds=options.trial_seconds,
-            operator=options.operator or next(iter(profile.operators), ""),
-            judge=options.judge,
-            condition=options.condition,
-            seed=options.seed,
-            lockstep=options.lockstep,
-            dataset=options.dataset,
-        )
-    except Refusal as refusal:
-        complain(refusal)
-        return BAD_USAGE
+    request = evaluation.plan(
+        folder,
+        profile,
+        checkpoint=options.checkpoint,
+        task=options.task,
+        trials=options.trials,
+        trial_seconds=options.trial_seconds,
+        operator=options.operator or next(iter(profile.operators), ""),
+        judge=options.judge,
+        condition=options.condition,
+        seed=options.seed,
+        lockstep=options.lockstep,
+        dataset=options.dataset,
+    )
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))
 
 

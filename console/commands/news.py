@@ -7,7 +7,7 @@ from pathlib import Path
 from services.bench.calibration import done
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
-from services.units import duration, size
+from services.units import duration, size, value
 from sessions.facts import CalibrationWritten, CheckpointSaved, TakeLost
 from sessions.models import Episode, SessionKind, Trial, Verdict
 from sessions.trials import place
@@ -80,7 +80,7 @@ def _episode(episode: Episode) -> str:
 
 
 def _checkpoint(checkpoint: CheckpointSaved) -> str:
-    loss = "" if checkpoint.loss is None else f", loss {checkpoint.loss:.3g}"
+    loss = "" if checkpoint.loss is None else f", loss {value(checkpoint.loss)}"
     name = Path(checkpoint.path).name
     return f"checkpoint {name} saved: {size(checkpoint.bytes)} in {checkpoint.seconds:.1f} s{loss}"
 
@@ -107,7 +107,7 @@ def _steps(state: Snapshot) -> str:
     assert training is not None
     words = [f"{training.step:,}/{training.started.steps:,}"]
     if (loss := training.metrics.get("loss")) is not None:
-        words.append(f"loss {loss:.3g}")
+        words.append(f"loss {value(loss)}")
     if state.running and (left := training.seconds_left) is not None:
         words.append(f"ETA {duration(left)}")
     return "  ".join(words)

@@ -26,17 +26,23 @@ OMITTED_PHASES = {
 class Printer:
     """Prints what changed."""
 
-    def __init__(self) -> None:
-        self._news = News()
+    def __init__(self, *, says_end: bool = False) -> None:
+        """`says_end`: print why the session ended, which verbs that started it say themselves."""
+        self._news, self._says_end = News(), says_end
         self._last: tuple[Phase, str] | None = None
         self._step, self._steps_printed_at = 0, time.monotonic()
         self._bar = Bar() if sys.stdout.isatty() else None
+
+    def skip(self, state: Snapshot) -> None:
+        """Take what `state` holds as printed."""
+        self._news.of(state)
 
     def show(self, state: Snapshot) -> None:
         """Print what is new in `state`."""
         for line in self._news.of(state):
             self.say(line)
-        now = (state.phase, state.end_reason if state.phase is Phase.ENDED else state.detail)
+        why = state.end_reason if self._says_end else ""
+        now = (state.phase, why if state.phase is Phase.ENDED else state.detail)
         text = clean(f"{now[0].value}: {now[1]}" if now[1] else now[0].value)
         if self._bar is not None:
             self._bar.show(text, *amount(state))

@@ -22,7 +22,6 @@ from services.live.phases import Phase
 from services.live.reasons import AlarmSource
 from services.live.snapshots import Snapshot
 from services.recording import plan as recording
-from services.refusal import Refusal
 
 LOST_IN_A_ROW = 2
 """Takes that are lost one after the other before the verb gives up: the next one would be, too."""
@@ -33,25 +32,21 @@ def record(options: argparse.Namespace) -> int:
     """Record without a screen. Takes start by themselves on the simulated bench, by Enter at a robot."""
     folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
     profile, settings = apply_settings(profile, options.settings)
-    try:
-        request = recording.plan(
-            folder,
-            profile,
-            dataset=options.dataset,
-            task=options.task,
-            operator=options.operator or next(iter(profile.operators), ""),
-            episodes=options.episodes,
-            episode_seconds=options.episode_seconds,
-            reset_seconds=options.reset_seconds,
-            fps=options.fps,
-            resume=options.resume,
-            seed=options.seed,
-            lockstep=options.lockstep,
-            settings=settings,
-        )
-    except Refusal as refusal:
-        complain(refusal)
-        return BAD_USAGE
+    request = recording.plan(
+        folder,
+        profile,
+        dataset=options.dataset,
+        task=options.task,
+        operator=options.operator or next(iter(profile.operators), ""),
+        episodes=options.episodes,
+        episode_seconds=options.episode_seconds,
+        reset_seconds=options.reset_seconds,
+        fps=options.fps,
+        resume=options.resume,
+        seed=options.seed,
+        lockstep=options.lockstep,
+        settings=settings,
+    )
     by_key = not profile.simulated
     if by_key and not sys.stdin.isatty():
         complain("at a robot every take starts by a key: run this on a terminal, or use the console")

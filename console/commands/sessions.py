@@ -7,7 +7,7 @@ import argparse
 from console.commands.exits import report_lost, run_to_end
 from console.commands.following import following
 from console.commands.printer import Printer
-from console.exit import BAD_USAGE, FAILED, OK, complain
+from console.exit import BAD_USAGE, OK, complain
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live.link import LinkLost
 from services.live.running import find_runs
@@ -19,6 +19,7 @@ def sessions(options: argparse.Namespace) -> int:
     from services.log import damage, logbook
     from services.log.headline import headline
     from services.log.listing import as_json, schema
+    from services.log.lookup import nothing_in
 
     if options.schema and not options.json:
         complain("--schema describes what --json prints: write `lab-console sessions --json --schema`")
@@ -28,13 +29,9 @@ def sessions(options: argparse.Namespace) -> int:
         return OK
     folder = data_folder(options.data_dir)
     if not folder.root.exists():
-        print("[]" if options.json else f"no sessions yet in {folder.root}")
+        print("[]" if options.json else clean(nothing_in(str(folder.root))))
         return OK
-    try:
-        book = logbook.sessions(folder)
-    except logbook.LogbookProblem as problem:
-        complain(problem)
-        return FAILED
+    book = logbook.sessions(folder)
     if book.message:
         complain(book.message)
         if not options.json:  # a script may read that one
@@ -45,9 +42,12 @@ def sessions(options: argparse.Namespace) -> int:
         return OK
     for session in chosen:
         line = headline(session)
-        print(clean(f"{session.id}  {line.when}  {line.kind:7} {session.status:8} {line.what}  {line.counts}").rstrip())
+        imported = "  imported" if session.started.imported else ""
+        told = f"{session.id}  {line.when}  {line.kind:7} {session.status:8} {line.what}  {line.counts}{imported}"
+        print(clean(told).rstrip())
     if not chosen:
-        print("no sessions" + (f" of kind {options.kind}" if options.kind else " yet"))
+        none_of_kind = options.kind and book.sessions
+        print(f"no sessions of kind {options.kind}" if none_of_kind else clean(nothing_in(str(folder.root))))
     return OK
 
 
@@ -84,7 +84,7 @@ def watch(run: RunFolder) -> int:
 
 
 async def _watch(run: RunFolder) -> int:
-    printer = Printer()
+    printer = Printer(says_end=True)
     try:
         async with following(run, printer, name="watch", drive=False) as client:
             printer.show(await client.attach())

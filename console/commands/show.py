@@ -7,16 +7,14 @@ import os
 import shutil
 import sys
 
-from console.exit import BAD_USAGE, FAILED, OK, complain
+from console.exit import OK, complain
 from console.streams import raw
 from screens.views.page_lines import lines
 from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
 from services.folders import data_folder
-from services.log.logbook import LogbookProblem
 from services.log.lookup import find
 from services.log.page import page
 from services.log.sections import Page, as_json
-from services.refusal import Refusal
 from services.text import escape_json, without_controls
 
 WIDTH = 80
@@ -35,14 +33,7 @@ COLOURS = {
 
 def show(options: argparse.Namespace) -> int:
     """Print the session's page, as text or as JSON."""
-    try:
-        found = find(data_folder(options.data_dir), options.session)
-    except Refusal as refusal:
-        complain(refusal)
-        return BAD_USAGE
-    except LogbookProblem as problem:
-        complain(problem)
-        return FAILED
+    found = find(data_folder(options.data_dir), options.session)
     if found.message:
         complain(found.message)
     made = page(found.session)
@@ -59,10 +50,10 @@ def _text(made: Page) -> str:
     width = shutil.get_terminal_size((WIDTH, 24)).columns if terminal else WIDTH
     coloured = terminal and not os.environ.get("NO_COLOR")
     drawn = [[(f"session {made.session}", "bold")], *lines(made, width)]
-    return "\n".join("".join(_styled(text, style if coloured else "") for text, style in line) for line in drawn)
+    return "\n".join("".join(styled(text, style if coloured else "") for text, style in line) for line in drawn)
 
 
-def _styled(text: str, style: str) -> str:
+def styled(text: str, style: str) -> str:
     """The last place: `text` holds no control character, and the codes are ours."""
     text = without_controls(text)
     codes = ";".join(COLOURS[word] for word in style.split() if word in COLOURS)

@@ -76,6 +76,9 @@ async def test_a_screen_that_was_prepared_opens_without_any_style_being_read_aga
 
 async def test_each_screen_looks_as_if_its_styles_had_been_read_anew(bench: tuple[LabConsole, Any]) -> None:
     app, pilot = bench
+    async with asyncio.timeout(20):
+        while not app.screen.query_one("#steps").display:  # the disk has been read: nothing changes by itself
+            await pilot.pause(0.01)
     for entry in registry.SCREENS:
         await app.switch_mode(entry.mode)
         await pilot.pause()

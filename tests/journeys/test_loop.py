@@ -28,11 +28,10 @@ def fill(screen: Terminal, title: str, values: Sequence[str]) -> None:
     """Type into the form's fields in order (empty: leave it as it is); Enter in the last one starts."""
     screen.wait_for(title, 40)
     for value in values:
-        time.sleep(0.3)
         if value:
             screen.press("ctrl+u")
             screen.type(value)
-        time.sleep(0.2)
+        time.sleep(0.1)
         screen.press("enter")
 
 
@@ -59,11 +58,11 @@ def record_three(demo: DemoDesk, screen: Terminal) -> RunFolder:
 
 def train(demo: DemoDesk, screen: Terminal) -> RunFolder:
     screen.press("F4")
-    fill(screen, "new training", ["loop", "act", "4", "2", "2", "1", "overhead", TINY_ACT, "loop"])
+    fill(screen, "new training", ["loop", "act", "4", "2", "2", "1", "overhead", "96x72", *[""] * 6, TINY_ACT, "loop"])
     run = only_live(demo, screen)
     screen.wait_until(lambda: demo.state(run).training is not None, 120, "no step is made")
     over(demo, screen, run, 180)
-    screen.wait_for("000004", 60)  # the newest checkpoint stands there
+    screen.wait_for("checkpoints · 2", 60)
     return run
 
 
@@ -105,9 +104,10 @@ def evaluate_three(demo: DemoDesk, screen: Terminal) -> RunFolder:
     start_trial(demo, screen, run)
     time.sleep(1.0)  # of one frame no episode is made
     screen.press("f")
-    screen.wait_until(lambda: demo.state(run).judged == 3, 20, "f does not judge")
+    screen.wait_for("3✗", 20)  # a verdict is on disk before this console knows of it, and can take it back
     screen.press("u")
-    screen.wait_until(lambda: demo.state(run).judged == 2, 20, "u does not undo")
+    screen.wait_for("3?", 20)
+    assert demo.state(run).judged == 2
     screen.press("s")
     screen.wait_until(lambda: demo.state(run).judged == 3, 20, "s does not judge")
     back_at_rest(demo, screen, run)
@@ -156,4 +156,5 @@ def loads_without_the_camera(checkpoint: Path) -> None:
 
     config = PreTrainedConfig.from_pretrained(checkpoint)
     policy = get_policy_class(config.type).from_pretrained(checkpoint, config=config)
+    assert policy.config.input_features["observation.images.wrist"].shape == (3, 72, 96)
     assert set(policy.config.input_features) == {"observation.state", "observation.images.wrist"}

@@ -93,7 +93,7 @@ async def test_a_cable_pulled_in_a_take_and_plugged_in_elsewhere_goes_on_by_a_ke
         assert all(stand.torque.values()), "the servos kept their power"
         await link.until(lambda s: not any("unplugged" in alarm.text for alarm in s.alarms), 20)
         await follow(link)
-        await take(link, seconds=1.0)
+        await take(link, seconds=1.5)
         state = await finish(link)
     assert state.status is SessionStatus.FINISHED, state.end_reason
     assert [episode.take for episode in state.episodes] == [1, 2]

@@ -163,7 +163,9 @@ def test_ctrl_c_saves_the_take_goes_to_rest_and_ends_as_aborted(quick_rig: Rig) 
     run = max(rig.folder.runs.glob("*"))
     state = rig.snapshot(rig.folder.run(run.name))
     assert state.status.value == "aborted"
-    assert len(state.episodes) == 1
+    assert state.end_reason == "ended by Ctrl-C"
+    [episode] = state.episodes
+    assert not episode.accepted and "stopped" in episode.flags, "half a take is no demonstration"
     assert not rig.world().state().torque
 
 

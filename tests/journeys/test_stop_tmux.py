@@ -26,7 +26,7 @@ from tests.support.terminal import Terminal
 
 GRACE_S = 0.15
 FOLLOWERS = [b" ", b"a", b"s", b"x", b"[", b"]", b"O", b"\r", b"\x1b[A", b"\x1bOP", b"\x1b[15~"]
-GAPS_S = [0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6]
+GAPS_S = [0.0, 0.005, 0.02, 0.1, 0.4, 0.6]
 HARMLESS = [
     b"\x1b[A",
     b"\x1b[D",

@@ -21,7 +21,7 @@ from tests.support.demo_desk import DemoDesk
 from tests.support.evaluate_screen import start_evaluation, start_trial
 from tests.support.terminal import Terminal
 
-KILLS = 10
+KILLS = 7
 DELAYS_S = (0.0, 0.001, 0.003, 0.01, 0.03)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -107,3 +108,19 @@ def test_lerobot_counts_every_picture_among_a_policys_inputs_and_gives_it_only_o
     }  # fmt: skip
     given = batch_to_transition({"image": torch.zeros(1), f"{OBSERVED}image": torch.zeros(1)})
     assert set(given["observation"]) == {f"{OBSERVED}image"}
+
+
+def test_a_feature_without_statistics_is_not_normalized_and_nobody_says_so() -> None:
+    import torch
+    from lerobot.configs.types import FeatureType, NormalizationMode, PolicyFeature
+    from lerobot.datasets import factory
+    from lerobot.processor import NormalizerProcessorStep
+    from lerobot.utils.constants import OBS_STATE
+
+    step = NormalizerProcessorStep(
+        features={OBS_STATE: PolicyFeature(FeatureType.STATE, (2,))},
+        norm_map={FeatureType.STATE: NormalizationMode.MEAN_STD},
+        stats={"action": {"mean": [0.0], "std": [1.0]}},
+    )
+    assert step._normalize_observation({OBS_STATE: torch.tensor([90.0, -40.0])}, inverse=False)[OBS_STATE][0] == 90
+    assert "meta.stats[key][stats_type] = " in inspect.getsource(factory), "a KeyError for pictures"

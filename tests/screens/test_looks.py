@@ -14,7 +14,6 @@ import asyncio
 import difflib
 import os
 import time
-from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,11 +37,9 @@ pytestmark = pytest.mark.xdist_group("looks")  # one id, and so one socket: neve
 @pytest.fixture(autouse=True)
 def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clock, time zone, disk and terminal, the same everywhere and for good."""
-    still = type("Still", (datetime,), {"now": classmethod(lambda cls, tz=None: cls.fromtimestamp(NOW, tz))})
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setattr(LabScreen, "now", lambda _: NOW)
-    monkeypatch.setattr("services.log.today.datetime", still)
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(total=1e12, used=7e11, free=212_000_000_000))
 
 
@@ -102,7 +99,7 @@ async def test_bench_with_what_was_done_today(open_console):
         past_session(console.folder, "20260202-010000-aaaa", at=NOON - 6000)
         past_session(console.folder, "20260202-020000-bbbb", at=NOON - 2000, dataset="stack_cubes")
         console.screen._refresh_all()
-        await console.until(lambda: len(console.screen.query_one(RowList).lines) == 2)
+        await console.until(lambda: len(console.screen.query_one(RowList).lines) == 3)
         await looks_like(console, "bench")
 
 
@@ -153,8 +150,8 @@ async def test_train_with_its_curves(open_console, tmp_path):
         async with open_console() as console:
             await console.press("f4")
             await console.until(lambda: console.screen.id == "train" and console.desk.training.looked)
-            await console.sees("002000")
-            await console.until(lambda: len(console.desk.training.curves) == 300)
+            await console.sees("2,000  0.0410")
+            await console.until(lambda: len(console.desk.training.curves or ()) == 300)
             await looks_like(console, "train")
     finally:
         await training.stop()

@@ -25,12 +25,14 @@ def make_checkpoint(
     spread: float = 3.0,
     provenance: Provenance | None = None,
     renames: dict[str, str] | None = None,
+    resize: tuple[int, int] | None = None,
     **config: Any,
 ) -> Path:
     """A complete checkpoint at `root` (…/checkpoints/NNNNNN); returns its pretrained_model folder.
 
     Its actions lie around START, `spread` degrees about it; `cameras` map names to (width, height). With `renames`
-    (of the training's rename map) it looks as if it had been trained on from a policy of those cameras.
+    (of the training's rename map) it looks as if it had been trained on from a policy of those cameras. Its
+    preprocessor resizes pictures to the (width, height) `resize`.
     """
     import torch
     from lerobot.configs.types import FeatureType, PolicyFeature
@@ -47,6 +49,8 @@ def make_checkpoint(
     made.input_features, made.output_features = inputs, {"action": PolicyFeature(FeatureType.ACTION, (joints,))}
     policy = get_policy_class(kind)(made)
     pre, post = make_pre_post_processors(made, dataset_stats=_statistics(inputs, joints, spread))
+    if resize:
+        _resize(pre, *resize)
     folder = root / PRETRAINED
     for part in (policy, pre, post):
         part.save_pretrained(folder)
@@ -59,6 +63,14 @@ def make_checkpoint(
     write_provenance(folder, provenance or Provenance(fps=30, names=named, start_pose=START, tasks=("pick",)))
     _training_state(root / STATE)
     return folder
+
+
+def _resize(preprocessor: Any, width: int, height: int) -> None:
+    """Give it LeRobot's step that resizes, as any tool may."""
+    from lerobot.processor import ImageCropResizeProcessorStep
+
+    *before, normalizer = preprocessor.steps
+    preprocessor.steps = [*before, ImageCropResizeProcessorStep(resize_size=(height, width)), normalizer]
 
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -125,7 +137,7 @@ def make_smolvla(root: Path, renames: dict[str, str]) -> Path:
     from lerobot.policies.factory import get_policy_class, make_policy_config, make_pre_post_processors
 
     made = make_policy_config(
-        "smolvla", device="cpu", push_to_hub=False, vlm_model_name=str(_tiny_vlm(root.parent / "vlm")), num_steps=2,
+        "smolvla", device="cpu", push_to_hub=False, vlm_model_name=str(tiny_vlm(root.parent / "vlm")), num_steps=2,
         resize_imgs_with_padding=(64, 64), empty_cameras=1, chunk_size=8, n_action_steps=6, num_vlm_layers=2,
     )  # fmt: skip
     made.input_features = {"observation.state": PolicyFeature(FeatureType.STATE, (32,))} | {
@@ -144,7 +156,7 @@ def make_smolvla(root: Path, renames: dict[str, str]) -> Path:
     return folder
 
 
-def _tiny_vlm(folder: Path) -> Path:
+def tiny_vlm(folder: Path) -> Path:
     """The vision-language model that a SmolVLA is built around, 90 k parameters instead of 500 M, with a few words."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel

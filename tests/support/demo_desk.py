@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,21 @@ class DemoDesk:
         self.folder = DataFolder(home / "demo")
         self.terminals: list[Terminal] = []
 
-    def open(self, *arguments: str, cols: int = 120, rows: int = 40, wrap: list[str] | None = None) -> Terminal:
-        """Start a console: the demo, or with arguments another verb on the demo's data folder."""
+    def open(
+        self,
+        *arguments: str,
+        cols: int = 120,
+        rows: int = 40,
+        wrap: list[str] | None = None,
+        behind: Callable[..., Terminal] = Terminal,
+    ) -> Terminal:
+        """Start a console: the demo, or with arguments another verb on the demo's data folder.
+
+        `behind` makes its terminal, `wrap` is the program that it runs in.
+        """
         command = [*self.console, *(arguments or ("demo",))]
         environment = {"LAB_CONSOLE_HOME": str(self.home), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
-        terminal = Terminal([*(wrap or []), *command], cols=cols, rows=rows, env=environment, cwd=self.home.parent)
+        terminal = behind([*(wrap or []), *command], cols=cols, rows=rows, env=environment, cwd=self.home.parent)
         self.terminals.append(terminal)
         return terminal
 

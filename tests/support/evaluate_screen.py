@@ -21,7 +21,7 @@ def start_evaluation(desk: DemoDesk, reading_s: float = 0.0) -> tuple[Terminal, 
     screen = desk.open("--data-dir", str(desk.folder.root), "--bench", "sim-state")
     screen.wait_for("F3", 60)
     screen.write(b"\x1b[15~")
-    screen.wait_for("looks at no camera", 60)
+    screen.wait_for("no camera", 60)
     time.sleep(reading_s)
     for text in ("", "999", "30", "", "", ""):  # task, trials, seconds, condition, operator, judge
         screen.press("enter")

@@ -41,6 +41,12 @@ def picture(width: int, height: int, shift: int = 0) -> bytes:
     return bytes(rows)
 
 
+WATCHER = "another console drives: a watcher may not ask for this"
+OPEN_TO_ALL = (
+    protocol.Attach, protocol.TakeOver, protocol.SetPreviews, protocol.Stop, protocol.AddNote, protocol.SetTag,
+)  # fmt: skip
+
+
 class FakeWorker:
     """Does what it is told at once. `refuse[CommandType] = why` refuses; `heard` keeps every command."""
 
@@ -247,9 +253,17 @@ class FakeWorker:
                     continue
                 await asyncio.sleep(self.slow.get(type(command), 0.0))
                 why = self.refuse.get(type(command), "")
+                if not why and self._watches(command, writer):
+                    answer = protocol.Answer(id=command.id, ok=False, error=WATCHER, code=protocol.Code.NOT_DRIVING)
+                    self._send(writer, protocol.encode(answer))
+                    continue
                 if not why:
                     self._obey(command, writer)
                 self._send(writer, protocol.encode(self._answer(command.id, why)))
+
+    def _watches(self, command: protocol.Command, writer: asyncio.StreamWriter) -> bool:
+        """Whether this is a command that a worker takes only from who drives, and another one drives."""
+        return self._driver not in (None, writer) and not isinstance(command, OPEN_TO_ALL)
 
     def _answer(self, number: int, why: str) -> protocol.Answer:
         return protocol.Answer(id=number, ok=not why, error=why, code=self.code if why else protocol.Code.UNSPECIFIED)
@@ -261,9 +275,13 @@ class FakeWorker:
                     self._clients.append((writer, command.name))
                     self.drive(self._driver or (writer if command.drive else None))
             case protocol.TakeOver():
+                name = next((n for w, n in self._clients if w is writer), "")
+                self._clients = [(w, command.name or name if w is writer else n) for w, n in self._clients]
                 self.drive(writer)
             case protocol.SetPreviews():
                 self.sizes = command.sizes
+            case protocol.Stop() if self.snapshot.phase is Phase.STARTING:
+                pass  # nothing moves yet: as a worker's mailbox answers
             case protocol.Stop():
                 self.tell(ev.Held(cause=command.cause))
                 self.phase(Phase.HELD, "stopped")
@@ -287,6 +305,9 @@ class FakeWorker:
                     self.tell(ev.EpisodeMarked(index=saved[0].index, accepted=command.accepted))
                 else:
                     self.tell(ev.TakeMarked(take=command.take, accepted=command.accepted))
+            case protocol.MarkMoment():
+                before = self.snapshot.moments.get(command.take, ())
+                self.tell(ev.MomentMarked(take=command.take, frame=30 * (1 + len(before))))
             case protocol.GoToRest():
                 self.phase(Phase.RESTING)
                 self.phase(Phase.RESTED)
@@ -324,6 +345,8 @@ def past_session(folder: DataFolder, session_id: str, **values: Any) -> RunFolde
     run.root.mkdir(parents=True)
     kind = values.pop("kind", SessionKind.RECORD)
     at = values.pop("at", time.time() - 600)
+    more: tuple[ev.Event, ...] = values.pop("events", ())
+    status, reason = values.pop("status", SessionStatus.FINISHED), values.pop("reason", "finished by tg")
     asked: dict[str, Any] = {"operator": "tg"}
     if kind is not SessionKind.BENCH:
         asked["dataset"] = "pick_place"
@@ -347,9 +370,9 @@ def past_session(folder: DataFolder, session_id: str, **values: Any) -> RunFolde
             )
             if kind is SessionKind.RECORD:
                 log.append(saved, sync=False)
-        log.append(
-            ev.SessionEnded(status=SessionStatus.FINISHED, reason="finished by the operator", at=at + 500), sync=False
-        )
+        for event in more:
+            log.append(msgspec.structs.replace(event, at=event.at or at + 60), sync=False)
+        log.append(ev.SessionEnded(status=status, reason=reason, at=at + 500), sync=False)
     return run
 
 

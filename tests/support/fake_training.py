@@ -75,7 +75,7 @@ class FakeTraining(FakeWorker):
         return {
             "loss": (3.0 * decay + 0.05) * (1 + noise), "grad_norm": 10 * decay + 1 + noise,
             "lr": 1e-4 * (0.5 + decay / 2), "update_s": 1.19, "dataloading_s": 0.55,
-            "samples_per_s": 36.0, "gpu_mem_gb": 21.0,
+            "samples_per_s": 36.0, "gpu_mem_gb": 21.0, "l1_loss": 0.5 * decay + 0.02 + noise / 50, "kld_loss": 0.002,
         }  # fmt: skip
 
     def progress(self, *, durable: bool = False, **odd: float) -> None:

@@ -7,7 +7,7 @@ import queue
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +38,7 @@ COMMANDS: tuple[protocol.Command, ...] = (
     protocol.Follow(),
     protocol.StartTake(take=0),
     protocol.EndTake(take=0),
+    protocol.MarkMoment(take=0),
     protocol.MarkTake(take=0, accepted=False),
     protocol.StartTrial(trial=0),
     protocol.EndTrial(trial=0),
@@ -75,7 +76,7 @@ class Case:
     ending: bool = False
     purpose: Purpose = Purpose.TELEOPERATE
 
-    @property
+    @cached_property
     def profile(self) -> Profile:
         """The simulated bench, with a rest pose or without."""
         profile = _sim()
@@ -84,7 +85,7 @@ class Case:
         motion = msgspec.structs.replace(profile.motion, rest={}, waypoints=())
         return msgspec.structs.replace(profile, motion=motion)
 
-    @property
+    @cached_property
     def snapshot(self) -> Snapshot:
         """What consoles know of it."""
         about: dict[str, Any] = {} if self.kind is SessionKind.TRAIN else {"profile": self.profile}
@@ -135,7 +136,7 @@ def naming(command: protocol.Command, snapshot: Snapshot) -> protocol.Command:
     match command:
         case protocol.StartTake():
             return msgspec.structs.replace(command, take=snapshot.take + 1)
-        case protocol.EndTake() | protocol.MarkTake():
+        case protocol.EndTake() | protocol.MarkTake() | protocol.MarkMoment():
             return msgspec.structs.replace(command, take=max(1, snapshot.take))
         case protocol.StartTrial():
             return msgspec.structs.replace(command, trial=last + 1)
@@ -225,10 +226,11 @@ class Workers:
     """Makes sessions that are in a case, over one journal, socket server and mailbox that are real."""
 
     def __init__(self, root: Path) -> None:
+        from services.workers.process.connection import Connection
         from services.workers.process.context import Context
         from services.workers.process.journal import Journal
         from services.workers.process.mailbox import Mailbox
-        from services.workers.process.server import Connection, Server
+        from services.workers.process.server import Server
 
         self.folder = DataFolder(root).create()
         run = RunFolder(self.folder.runs / "20260101-000000-walk")
@@ -290,6 +292,7 @@ class Workers:
         loop = ControlLoop(self.context, devices, self._profile(case), strategy, fps=30, lockstep=False)
         strategy.setup(loop.context)
         loop.context.phase, loop.context.pose = case.phase, dict(REST)
+        loop.context.since -= 60.0  # long ago: no key bounces
         if case.ending:
             loop.context.ending = SessionStatus.FINISHED
         return loop

@@ -48,7 +48,7 @@ def make(root: Path, values: Sequence[float]) -> Path:
         pa.table({k: pa.array(v) for k, v in rows.items()}), root / "meta/episodes/chunk-000/file-000.parquet"
     )
     pq.write_table(pa.table({"task_index": [0]}), root / "meta/tasks.parquet")
-    (root / "meta/stats.json").write_text("{}")
+    (root / "meta/stats.json").write_text('{"action": {"mean": [0.0, 0.0], "std": [1.0, 1.0]}}')
     return root
 
 

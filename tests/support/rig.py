@@ -43,9 +43,10 @@ class Rig:
         return apply_settings(load_benches(built_in=True).pick("sim"), list(settings))[0]
 
     def small(self, *settings: str) -> Profile:
-        """The simulated bench with small pictures, cheap to paint and to encode."""
+        """The simulated bench with small pictures, cheap to paint and to encode, its arm a little quicker."""
+        brisk = "motion.max_joint_speed=110.0"
         size = [f"robot.cameras.{c}.{k}={v}" for c in ("wrist", "overhead") for k, v in (("width", 96), ("height", 72))]
-        return self.profile(*size, *settings)
+        return self.profile(*size, brisk, *settings)
 
     def record(self, profile: Profile | None = None, **options: Any) -> RunFolder:
         """Start a recording worker."""
@@ -76,10 +77,14 @@ class Rig:
         return [e for e in read_events(run.events) if isinstance(e, kind)]
 
     def pid(self, run: RunFolder) -> int:
-        """The worker's process."""
+        """The worker's process; of a training that was resumed the one that has its events open."""
         started = self.snapshot(run).started
         assert started is not None
-        return started.pid
+        if started.pid:
+            return started.pid
+        holders = [each for each in Path("/proc").glob("[0-9]*/fd/*") if _leads_to(each, run.events)]
+        assert len(holders) == 1, holders
+        return int(holders[0].parts[2])
 
     def world(self) -> Any:
         """A client of the simulated world."""
@@ -94,6 +99,12 @@ class Rig:
                 os.kill(self.pid(run), signal.SIGKILL)
         with suppress(Exception):
             self.world().shutdown()
+
+
+def _leads_to(descriptor: Path, path: Path) -> bool:
+    with suppress(OSError):
+        return descriptor.readlink() == path
+    return False
 
 
 def flags(episode: Episode) -> tuple[str, ...]:

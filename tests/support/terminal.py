@@ -90,11 +90,14 @@ class Terminal:
                 return
             if not data:
                 return
-            with self._lock:
-                self.bytes += len(data)
-                self._unread += data
-                self.raw += data
-                del self.raw[:-200_000]
+            self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        with self._lock:
+            self.bytes += len(data)
+            self._unread += data
+            self.raw += data
+            del self.raw[:-200_000]
 
     def write(self, data: bytes) -> None:
         """Raw bytes, as a keyboard sends them."""

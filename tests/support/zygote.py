@@ -11,15 +11,22 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
+import time
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import IO
 
 import services.live.launch
+import services.training.preparation
 from services.folders import RunFolder
 from tests import ROOT
+
+PREPARE = "services.workers.training.prepare"
 
 
 class Zygote:
@@ -45,9 +52,13 @@ class Zygote:
         """The command that starts `lab-console` with workers of this zygote."""
         return [sys.executable, "-m", "tests.support.quick_console", self.orders]
 
-    def spawn(self, run: RunFolder, module: str) -> None:
+    def spawn(self, run: RunFolder, module: str, lock: int | None = None) -> None:
         """Fork a worker for `run`."""
-        _order(self.orders, run, module)
+        _order(self.orders, run.root, module, lock)
+
+    def prepare(self, errors: IO[bytes]) -> tuple[Elsewhere, socket.socket]:
+        """Fork a process that prepares trainings; in the form of `services.training.preparation.start`."""
+        return _prepare(self.orders, errors)
 
     def close(self) -> None:
         """Let the warm process go; its workers live on."""
@@ -57,22 +68,78 @@ class Zygote:
 
 def fork_workers(orders: str) -> None:
     """Let this process start its workers through the zygote whose input is at `orders`."""
-    services.live.launch.spawn = partial(_order, orders)
+    services.live.launch.spawn = lambda run, module, lock=None: _order(orders, run.root, module, lock)
+    services.training.preparation.start = partial(_prepare, orders)
 
 
-def _order(orders: str, run: RunFolder, module: str) -> None:
+class Elsewhere:
+    """A process that is no child of this one, as far as `Preparation` uses a subprocess.Popen."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """Its status once it has ended, else None."""
+        return None if Path(f"/proc/{self.pid}").exists() else 0
+
+    def wait(self) -> int:
+        """Wait for its end."""
+        while self.poll() is None:
+            time.sleep(0.005)
+        return 0
+
+
+def _prepare(orders: str, _errors: IO[bytes]) -> tuple[Elsewhere, socket.socket]:
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        place = Path(folder) / "prepare"
+        listener.bind(str(place))
+        listener.listen()
+        _order(orders, place, PREPARE)
+        connection, _ = listener.accept()
+    pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return Elsewhere(pid), connection
+
+
+def _order(orders: str, place: Path, module: str, lock: int | None = None) -> None:
     set_here = {k: v for k, v in os.environ.items() if k.startswith("LAB_CONSOLE_")}
-    with open(orders, "w") as pipe:  # one short write: those of several processes stay whole
-        pipe.write(json.dumps([module, str(run.root), set_here]) + "\n")
+    with socket.socket(socket.AF_UNIX) as hatch:
+        if lock is not None:
+            hatch.bind("")  # Linux chooses an abstract name
+            hatch.listen()
+        name = hatch.getsockname()
+        with open(orders, "w") as pipe:  # one short write: those of several processes stay whole
+            pipe.write(json.dumps([module, str(place), set_here, name.decode("latin-1") if name else ""]) + "\n")
+        if lock is not None:
+            with hatch.accept()[0] as worker:
+                socket.send_fds(worker, [b"lock"], [lock])
 
 
-def _become_worker(module: str, run: str) -> int:
+def _handed(hatch: str) -> int:
+    """The descriptor that `_order` hands to this process."""
+    with socket.socket(socket.AF_UNIX) as to:
+        to.connect(hatch.encode("latin-1"))
+        return socket.recv_fds(to, 4, 1)[1][0]
+
+
+def _become_preparer(place: str) -> int:
+    os.setsid()
+    from services.workers.training import prepare
+
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(place)
+    prepare.serve(connection)
+    return 0
+
+
+def _become_worker(module: str, run: str, hatch: str) -> int:
+    if module == PREPARE:
+        return _become_preparer(run)
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
     log = os.open(Path(run) / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for target, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, target)
-    from services.workers import bench, evaluate, record, train
+    from services.workers import bench, elsewhere, evaluate, record, train
     from services.workers.process.run_worker import run_worker
     from tests.support import policy_host
 
@@ -83,10 +150,12 @@ def _become_worker(module: str, run: str) -> int:
         "services.workers.bench": bench.body,
         "services.workers.train": train.body,
         "services.workers.evaluate": evaluate.body,
+        "services.workers.elsewhere": elsewhere.body,
     }[module]
     if module == "services.workers.evaluate":
         policy_host.install()
-    return run_worker([module, run], body)
+    first = "" if body is elsewhere.body else "loading LeRobot"
+    return run_worker([module, run, *([str(_handed(hatch))] if hatch else [])], body, first)
 
 
 class Forked:
@@ -141,6 +210,7 @@ def main() -> None:
     import accelerate
     import lerobot.policies.act.modeling_act
 
+    import services.workers.training.edited_config
     import services.workers.training.training_run
     import tests.policies.modeling_copycat
     import tests.support.stripedcamera
@@ -148,6 +218,7 @@ def main() -> None:
 
     for name in (*LOADS, *SIMULATED):
         import_module(name)
+    assert services.workers.training.edited_config
     assert services.workers.training.training_run
     assert tests.policies.modeling_copycat
     assert tests.support.stripedcamera
@@ -156,12 +227,12 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
     print("ready", flush=True)
     for line in sys.stdin:
-        module, run, environment = json.loads(line)
+        module, run, environment, hatch = json.loads(line)
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.environ.update(environment)
             status = 1
             try:
-                status = _become_worker(module, run)
+                status = _become_worker(module, run, hatch)
             finally:
                 os._exit(status)

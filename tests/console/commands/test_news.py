@@ -148,7 +148,8 @@ def test_a_training_in_plain_lines_is_not_told_step_by_step(
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr("console.commands.printer.time.monotonic", lambda: clock[0])
-    printer, events = Printer(), [phase(Phase.STARTING, "loading LeRobot"), begun(), phase(Phase.TRAINING)]
+    printer = Printer(says_end=True)
+    events = [phase(Phase.STARTING, "loading LeRobot"), begun(), phase(Phase.TRAINING)]
     for step in range(1, 13):
         clock[0] += 1.0
         events += [
@@ -161,8 +162,8 @@ def test_a_training_in_plain_lines_is_not_told_step_by_step(
     printer.show(state(*events, kind=SessionKind.TRAIN))
     printer.close()
     assert capsys.readouterr().out.splitlines() == [
-        "step 5/20,000  loss 0.2  ETA 5 h 33 m",
-        "step 10/20,000  loss 0.1  ETA 5 h 33 m",
+        "step 5/20,000  loss 0.200  ETA 5 h 33 m",
+        "step 10/20,000  loss 0.100  ETA 5 h 33 m",
         "ended: out of memory",
     ]
 

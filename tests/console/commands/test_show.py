@@ -48,7 +48,7 @@ def test_it_prints_the_page_that_the_log_shows(folder: DataFolder, capsys: pytes
     assert out.splitlines() == [f"session {ID}", *("".join(text for text, _ in line) for line in lines(shown, 80))]
     assert not err
     assert max(map(len, out.splitlines())) <= 80
-    assert "✓ finished: finished by the operator" in out and "⚠ episode 1: wrist black" in out
+    assert "✓ finished by the operator" in out and "⚠ take 02: wrist black" in out
     assert out.count("slower") == 40, "a long note wraps, and is not cut"
     assert not [c for c in out if (ord(c) < 32 and c != "\n") or c == "\u202e"] and "owned" not in out
 

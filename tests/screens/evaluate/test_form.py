@@ -10,10 +10,10 @@ from textual.widgets import Input
 
 import services.evaluation.plan
 from screens.evaluate.form import EvaluateForm
-from screens.widgets.line import Line
 from services.checkpoints.checkpoint import Provenance, write_provenance
 from sessions.models import SessionKind
 from tests.support.fake_desk import FakeWorker
+from tests.support.forms import form, meaning, problem, put, value
 
 
 def checkpoint(root: Path, *, cameras: tuple[str, ...] = ("wrist",), age_s: float = 0.0, **provenance) -> Path:
@@ -41,22 +41,9 @@ def train(console, run: str, step: str, **more) -> Path:
     return checkpoint(console.folder.outputs / "train" / run / "checkpoints" / step, **more)
 
 
-def form(console) -> EvaluateForm:
-    return console.screen.query_one(EvaluateForm)
-
-
 async def open_form(console):
     await console.press("f5")
     await console.until(lambda: bool(console.screen.query(EvaluateForm)) and form(console).has_fields)
-
-
-def value(console, name: str) -> str:
-    return console.screen.query_one(f"#{name}", Input).value
-
-
-def put(console, **values):
-    for name, text in values.items():
-        console.screen.query_one(f"#{name.replace('_', '-')}", Input).value = text
 
 
 async def test_the_newest_complete_checkpoint_stands_there_and_says_what_it_is(open_console):
@@ -67,8 +54,12 @@ async def test_the_newest_complete_checkpoint_stands_there_and_says_what_it_is(o
         (half / "training_state" / "training_step.json").unlink()
         await open_form(console)
         await console.until(lambda: value(console, "checkpoint") == "outputs/train/act_v2/checkpoints/000500")
-        await console.until(lambda: console.text("#about") == "act · looks at wrist · step 500")
-        assert "act_v2 @ 000500   act_v1 @ 000900" in console.text("#known")
+        await console.until(lambda: meaning(console).startswith("checkpoint act_v2 @ 000500 policy act looks at wrist"))
+        await console.press("right")
+        await console.sees("act_v1 @ 000900")
+        await console.press("down", "enter")
+        await console.until(lambda: "checkpoint act_v1 @ 000900" in meaning(console))
+        assert console.screen.query_one("#checkpoint", Input).value == "outputs/train/act_v1/checkpoints/000900"
 
 
 async def test_a_camera_slower_than_the_policy_is_said_beside_it(open_console):
@@ -76,22 +67,22 @@ async def test_a_camera_slower_than_the_policy_is_said_beside_it(open_console):
         train(console, "act_v1", "000900", fps=50)
         await open_form(console)
         slow = "camera wrist gives 30 pictures a second, and the loop runs at 50 Hz: some are seen twice"
-        await console.until(lambda: console.text("#about") == f"act · looks at wrist · step 900 · {slow}")
+        await console.until(lambda: f"⚠ {slow}" in meaning(console))
 
 
 async def test_a_name_that_a_field_would_hand_on_to_the_terminal_is_not_offered(open_console):
     async with open_console() as console:
         train(console, "\x1b[31mhostile", "000100")
         await open_form(console)
-        await console.until(lambda: console.text("#known") == "no checkpoint here yet: F4 trains one")
+        await console.until(lambda: "no checkpoint here yet: F4 trains one" in meaning(console))
 
 
 async def test_no_checkpoint_says_where_one_comes_from(open_console):
     async with open_console() as console:
         await open_form(console)
-        await console.until(lambda: console.text("#known") == "no checkpoint here yet: F4 trains one")
+        await console.until(lambda: "no checkpoint here yet: F4 trains one" in meaning(console))
         form(console).start()
-        await console.until(lambda: "a checkpoint is needed" in console.text("#refusal"))
+        await console.until(lambda: "a checkpoint is needed" in problem(console, "checkpoint"))
 
 
 async def test_what_was_chosen_on_train_stands_there_and_before_what_was_there(open_console):
@@ -102,13 +93,13 @@ async def test_what_was_chosen_on_train_stands_there_and_before_what_was_there(o
         assert value(console, "checkpoint") == str(first)
         put(console, trials="many")
         form(console).start()  # is refused, and remembers the fields
-        await console.until(lambda: "a whole number" in console.text("#refusal"))
+        await console.until(lambda: "a whole number" in problem(console, "trials"))
         await console.press("escape", "f2")
         await console.until(lambda: console.screen.id == "bench")
         console.desk.chosen_checkpoint = str(second)
         await console.press("f5")
         await console.until(lambda: value(console, "checkpoint") == str(second))
-        await console.until(lambda: "step 200" in console.text("#about"))
+        await console.until(lambda: "step 200" in meaning(console))
         assert console.desk.chosen_checkpoint == ""
 
 
@@ -116,11 +107,10 @@ async def test_a_checkpoint_that_does_not_fit_is_said_in_words(open_console):
     async with open_console() as console:
         train(console, "other", "000100", cameras=("front", "wrist"))
         await open_form(console)
-        await console.until(
-            lambda: console.text("#about") == "⚠ the policy needs camera front; this bench has overhead, wrist"
-        )
+        needs = "the policy needs camera front; this bench has overhead, wrist"
+        await console.until(lambda: f"⚠ {needs}" in meaning(console))
         form(console).start()
-        await console.until(lambda: "the policy needs camera front" in console.text("#refusal"))
+        await console.until(lambda: needs in problem(console, "checkpoint"))
 
 
 WRONG = [
@@ -141,12 +131,9 @@ async def test_any_text_for_a_checkpoint_gets_an_answer(open_console):
     async with open_console() as console:
         await open_form(console)
         for text in WRONG:
-            console.screen.query_one("#about", Line).show("")
-            form(console).refuse("")
+            form(console).show_problems({})
             put(console, checkpoint=text)
-            await console.until(lambda: console.text("#about").startswith("⚠"), f"of {text[:40]!r} nothing is said")
-            form(console).start()
-            await console.until(lambda: console.text("#refusal").startswith("⚠"), f"{text[:40]!r} is not refused")
+            await console.until(lambda: bool(problem(console, "checkpoint")), f"of {text[:40]!r} nothing is said")
         assert console.desk.link is None
 
 
@@ -161,7 +148,7 @@ async def test_the_task_that_the_policy_learnt_is_filled_in_until_somebody_write
         await console.until(lambda: value(console, "task") == "pick_place", "a task of lab.toml by its name")
         put(console, task="my own words")
         put(console, checkpoint="outputs/train/a")
-        await console.until(lambda: console.text("#about").startswith("act"))
+        await console.until(lambda: meaning(console).startswith("checkpoint a @ 000100"))
         assert value(console, "task") == "my own words"
 
 
@@ -206,11 +193,13 @@ async def test_a_refusal_stands_at_the_form(open_console):
         await open_form(console)
         await console.until(lambda: value(console, "checkpoint") != "")
         for values, words in (
-            ({"trials": "many"}, "trials to judge: a whole number is needed"),
+            ({"trials": "many"}, "a whole number is needed, not 'many'"),
             ({"trials": "0"}, "trials must be at least 1"),
-            ({"trials": "3", "task": " "}, "a task is needed"),
-            ({"task": "x", "judge": "me"}, "oracle"),
+            ({"judge": "me", "trials": "3"}, "you (keys) or oracle, not 'me'"),
         ):
             put(console, **values)
+            await console.until(lambda: not form(console).planning)
             form(console).start()
-            await console.until(lambda w=words: w in console.text("#refusal"))
+            field = next(iter(values))
+            await console.until(lambda f=field, w=words: w in problem(console, f))
+            await console.until(lambda f=field: console.app.focused.id == f, "the field to mend has the focus")

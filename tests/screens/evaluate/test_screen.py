@@ -42,7 +42,7 @@ async def test_a_trial_from_ready_to_judged(open_console, make_eval):
         worker = await make_eval()
         await evaluate(console, worker)
         await console.until(lambda: console.word == "READY")
-        assert console.says == "put the scene in place, space starts trial 1"
+        assert console.says == "put the scene in place · space starts trial 1"
         assert "space start trial 1" in console.keys
         await console.press("space")
         await console.until(lambda: console.word == "RUNNING")
@@ -57,7 +57,7 @@ async def test_a_trial_from_ready_to_judged(open_console, make_eval):
         assert console.says == "✓ SUCCESS · trial 1 · saved"
         assert strip(console) == "1✓"
         await console.until(lambda: console.word == "READY", "the verdict stands for a second")
-        assert console.says == "put the scene back, space starts trial 2"
+        assert console.says == "put the scene back · space starts trial 2"
         told = [c for c in worker.heard if not isinstance(c, protocol.Attach | protocol.SetPreviews)]
         assert [type(c).__name__ for c in told] == ["StartTrial", "JudgeTrial"]
         assert (told[0].trial, told[1].trial, told[1].verdict, told[1].judge) == (1, 1, S, "me")
@@ -200,7 +200,7 @@ async def test_after_a_stop_the_verdict_moves_nothing_and_the_banner_names_the_k
         await console.until(lambda: console.word == "JUDGE IT")
         assert console.says.startswith("stopped · ")
         banner = console.text("#banner")
-        assert "HELD" in banner and "s f v judge the trial   g go to rest   R release" in banner
+        assert "HELD" in banner and "s f v judge the trial · g goes to rest · R releases" in banner
         assert "resume" not in banner
         await console.press("f")
         await console.until(lambda: strip(console) == "1✗")
@@ -392,7 +392,7 @@ async def test_what_the_policy_looks_at_is_shown_first_and_the_others_by_w(open_
         await evaluate(console, worker)
         worker.telemetry()
         await console.until(lambda: set(worker.sizes) == {"wrist"})
-        assert "EVALUATE  act_v2 @ 020000 · wrist only" in console.text("#header")
+        assert "  act_v2 @ 020000 · wrist only" in console.text("#header")
         await console.sees("· the policy does not use")
         await console.press("w")
         worker.telemetry()
@@ -459,7 +459,7 @@ async def test_a_dark_camera_offers_to_void_the_trial(open_console, make_eval):
         worker.begin_trial(1)
         worker.alarm_camera("wrist")
         await console.until(lambda: "wrist: black in trial 1" in console.text("#alarm"))
-        assert "v voids the trial, w enlarges the picture" in console.text("#alarm")
+        assert "v voids the trial · w enlarges the picture" in console.text("#alarm")
 
 
 async def test_hostile_text_stays_text(open_console, make_worker):
@@ -576,7 +576,7 @@ async def test_record_says_where_the_evaluation_is(open_console, make_eval):
         await evaluate(console, worker)
         await console.press("f3")
         await console.until(lambda: console.screen.id == "record")
-        await console.sees("eval session: F5 shows it")
+        await console.sees("F5 shows this eval session")
         await console.press("space")
         await asyncio.sleep(0)
         assert not worker.heard_of(protocol.StartTake) and not worker.heard_of(protocol.StartTrial)

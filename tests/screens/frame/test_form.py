@@ -14,6 +14,7 @@ from services.bench.profiles import Profile, load_benches
 from services.live.running import live_runs
 from tests.support.fake_desk import FakeWorker, sim_profile
 from tests.support.fake_training import FakeTraining
+from tests.support.forms import meaning, problem
 
 OTHER_ARM = Profile(name="other", robot={"type": "so101_follower", "port": "/dev/null"})
 
@@ -32,16 +33,19 @@ async def test_a_refusal_stands_at_the_form(open_console):
     async with open_console() as console:
         await open_form(console)
         fill(console, dataset="two words")
+        await console.until(lambda: bool(problem(console, "dataset")), "said before the start")
         await console.pilot.click("#start")
-        await console.until(lambda: "two words" in console.text("#refusal"))
-        for values, words in (
-            ({"dataset": "pick", "episodes": "many"}, "a whole number is needed"),
-            ({"episodes": "0"}, "episodes must be at least 1"),
-            ({"episodes": "3", "task": " "}, "a task is needed"),
-        ):
-            fill(console, **values)
-            console.screen.query_one(RecordForm).start()
-            await console.until(lambda w=words: w in console.text("#refusal"))
+        await console.until(lambda: problem(console, "dataset").startswith("the name contains a space: use letters"))
+        await console.until(lambda: console.app.focused.id == "dataset")
+        assert "a new dataset" not in meaning(console)
+        fill(console, episodes="many", reset_seconds="-1")
+        await console.until(lambda: problem(console, "episodes") == "a whole number is needed, not 'many'")
+        assert problem(console, "reset-seconds").startswith("reset seconds must be at least 0"), "each at its field"
+        await console.sees("⚠ a whole number is needed, not 'many'")
+        fill(console, dataset="twowords", episodes="3")
+        await console.until(lambda: not problem(console, "dataset") + problem(console, "episodes"), "mended, and gone")
+        assert problem(console, "reset-seconds") and "a new dataset" in meaning(console)
+        assert console.screen.query_one("#reset-seconds", Input).value == "-1", "what was refused stays"
         assert console.desk.link is None
 
 
@@ -68,10 +72,16 @@ async def test_start_begins_and_attaches_and_the_values_are_remembered(open_cons
         assert planned[0].episodes == 10 and not planned[0].resume
         assert not console.screen.query(RecordForm)
         await console.press("F")
-        await console.until(lambda: console.word == "FINISHED")
+        await console.until(lambda: console.word == "STOPPED")
         await console.press("N")
         await console.until(lambda: bool(console.screen.query("#dataset")))
         assert console.screen.query_one("#dataset", Input).value == "pick_place"
+        fill(console, dataset="other")
+        await console.press("escape", "escape")
+        await console.until(lambda: not console.screen.query(RecordForm))
+        await console.press("N")
+        await console.until(lambda: bool(console.screen.query("#dataset")))
+        assert console.screen.query_one("#dataset", Input).value == "other", "what was typed is there again"
         await worker.stop()
 
 
@@ -82,11 +92,12 @@ async def test_an_existing_dataset_is_resumed_in_words(open_console):
         meta.mkdir(parents=True)
         (meta / "info.json").write_text(info)
         await open_form(console)
-        await console.sees("pick_place · 7 episodes")
-        fill(console, dataset="pick_place")
-        await console.until(lambda: "resumes it: 7 episodes" in console.text("#about"))
+        await console.until(lambda: meaning(console).startswith("dataset pick_place"))
+        assert "episodes 7 episodes (no marks: every episode counts)" in meaning(console)
         fill(console, dataset="another")
-        await console.until(lambda: console.text("#about") == "a new dataset")
+        await console.until(lambda: meaning(console).startswith("dataset another a new dataset"))
+        fill(console, dataset="pick_place")
+        await console.until(lambda: problem(console, "dataset").startswith("dataset pick_place cannot be resumed"))
 
 
 async def test_letters_typed_into_the_form_are_text(open_console):
@@ -141,10 +152,8 @@ async def test_the_warning_that_the_arm_is_in_use_goes_with_that_session(open_co
         await console.until(lambda: "a recording runs on this bench" in console.text("#refusal"))
         worker.end()
         await console.until(lambda: not console.text("#refusal"))
-        fill(console, dataset="two words")
-        console.screen.query_one(RecordForm).start()
-        await console.until(lambda: "two words" in console.text("#refusal"))
+        console.screen.query_one(RecordForm).refuse("for another reason")
         for _ in range(10):
             await asyncio.sleep(0.02)
             await console.pilot.pause()
-        assert "two words" in console.text("#refusal"), "what was refused for another reason stays"
+        assert "another reason" in console.text("#refusal"), "what was refused for another reason stays"

@@ -7,9 +7,9 @@ from textual.widgets import Static
 
 from screens.desk.messages import SessionChanged
 from screens.frame import registry
-from screens.frame.dialogs import KeyList
+from screens.frame.help_page import HelpPage
 from screens.frame.lab_screen import LabScreen
-from screens.frame.palette import Actions
+from screens.frame.palette import entries
 from screens.frame.registry import SCREENS, ScreenEntry, next_mode, shows
 from sessions.models import SessionKind
 
@@ -34,25 +34,26 @@ def another(monkeypatch):
     return add
 
 
-def entries(console):
-    return [name for name, _, _ in Actions(console.screen)._entries()]
+def offered(console):
+    return [(each.label, each.keys) for each in entries(console.screen)]
 
 
 async def test_a_screen_is_one_entry(open_console, another):
     another()
     async with open_console() as console:
-        assert "F6 versus" in console.keys
-        assert "versus  (F6)" in entries(console)
+        assert " F6 versus " in console.text("#header")
+        assert ("versus", "F6") in offered(console)
         await console.press("f6")
         await console.sees("two policies side by side")
-        await console.sees("VERSUS")
-        assert "F6" not in console.keys and "F2 bench" in console.keys
+        await console.sees("[F6 versus]")
+        assert " F2 bench " in console.text("#header")
         await console.press("left_square_bracket")
         await console.until(lambda: console.screen.id == "evaluate")
         await console.press("escape", "right_square_bracket", "right_square_bracket")
         await console.until(lambda: console.screen.id == "log")
         await console.press("question_mark")
-        await console.until(lambda: isinstance(console.app.screen, KeyList))
+        await console.until(lambda: isinstance(console.app.screen, HelpPage))
+        await console.press("slash", *"policies")
         await console.sees("Two policies, side by side")
 
 
@@ -62,11 +63,11 @@ async def test_a_screen_that_cannot_be_opened_now_has_no_key(open_console, anoth
     async with open_console() as console:
         await console.press("f6")
         assert console.screen.id == "bench"
-        assert "F6" not in console.keys and not any("F6" in name for name in entries(console))
+        assert "F6" not in console.text("#header") and ("versus", "F6") not in offered(console)
         assert next_mode("evaluate", 1, console.desk) == "log"
         ready.append(True)
         console.desk.post(SessionChanged)
-        await console.until(lambda: "F6 compare" in console.keys)
+        await console.until(lambda: "F6 compare" in console.text("#header"))
         assert next_mode("evaluate", 1, console.desk) == "compare"
 
 

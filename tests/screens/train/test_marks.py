@@ -57,7 +57,7 @@ async def ask(console, dataset: str) -> None:
     """Fill in the form and start."""
     await console.press("f4")
     await console.until(lambda: bool(console.screen.query("#dataset")))
-    await console.until(lambda: bool(console.screen.query_one("#dataset", Input).value))
+    await console.until(lambda: bool(console.screen.query_one(TrainForm).value("dataset")))
     form = console.screen.query_one(TrainForm)
     form.query_one("#dataset", Input).value = dataset
     await console.pilot.pause()
@@ -148,9 +148,10 @@ async def test_a_slow_look_for_marks_is_shown_and_another_start_joins_it(
     async with open_console() as console:
         await ask(console, "first")
         await console.sees("looking for the marks of these episodes")
+        form = console.screen.query_one(TrainForm)
         for _ in range(3):
-            console.screen.query_one(TrainForm).start()
-            await console.pilot.pause()
+            form.start()
+            await console.until(lambda: not form.planning)  # it was checked, and has joined
         assert len(looks) == 1 and not begun
         found.set()
         await console.until(lambda: begun == ["first"])

@@ -7,6 +7,8 @@ import time
 
 import msgspec
 import pytest
+from rich.cells import cell_len
+from textual.css.query import DOMQuery
 from textual.widgets import Input
 
 import services.training.plan
@@ -27,9 +29,11 @@ from services.live.event_log import read_events
 from services.live.phases import Phase
 from services.live.reasons import Advice
 from sessions.models import SessionStatus
-from tests.screens.conftest import Console
 from tests.support.fake_desk import empty_folder, sim_profile
 from tests.support.fake_training import FakeTraining, train_request
+from tests.support.forms import form, meaning, problem, value
+from tests.support.forms import put as fill
+from tests.support.headless import Console
 
 HOSTILE = "x\x1b[31m[bold]y[/]\x07\x9b2J"
 
@@ -53,6 +57,7 @@ def a_dataset(folder, name="pick_place", episodes=81, cameras=("overhead", "wris
     meta = folder.datasets / name / "meta"
     meta.mkdir(parents=True)
     features = {f"observation.images.{c}": {"dtype": "video", "shape": [480, 640, 3]} for c in cameras}
+    features["action"] = {"dtype": "float32", "shape": [6]}
     info = {
         "codebase_version": "v3.0",
         "fps": 30,
@@ -87,15 +92,48 @@ async def show(console):
 
 async def open_form(console):
     await show(console)
-    await console.until(lambda: bool(console.screen.query(TrainForm)) and bool(console.screen.query("#known")))
-
-
-def fill(console, **values):
-    for name, value in values.items():
-        console.screen.query_one(f"#{name.replace('_', '-')}", Input).value = value
+    await console.until(lambda: bool(console.screen.query(TrainForm)) and bool(console.screen.query("#meaning")))
 
 
 # -- a run ------------------------------------------------------------------------------------------
+
+
+async def test_the_numbers_of_a_run_that_ended_fit_after_the_terminal_grew(open_console, make_training):
+    """Small, a terminal shows no numbers: their panels get another width only after the layout of a large one."""
+    async with open_console((80, 24)) as console:
+        training = await make_training()
+        training.train(321)
+        await show(console)
+        await console.until(lambda: console.desk.training.live)
+        training.end(SessionStatus.FINISHED, "trained all steps")
+        await console.until(lambda: not console.desk.training.live)
+        await console.pilot.resize_terminal(120, 40)
+        for name in ("speed", "data"):
+            lines = console.screen.query_one(f"#{name}-lines", Lines)
+            await console.until(
+                lambda lines=lines: (
+                    lines.size.width and {cell_len(row) for row in lines.text.split("\n")} == {lines.size.width}
+                ),
+                f"{name} is laid out for another width than {lines.size.width}",
+            )
+
+
+async def test_a_key_typed_into_a_form_walks_through_its_widgets_a_few_times_only(open_console, monkeypatch):
+    """Each walk takes a fraction of a millisecond: hundreds of them made the fields lag behind a typist."""
+    walks: list[object] = []
+    nodes = DOMQuery.nodes.fget
+    monkeypatch.setattr(DOMQuery, "nodes", property(lambda query: walks.append(query) or nodes(query)))
+    async with open_console((80, 24)) as console:
+        a_dataset(console.folder)
+        await open_form(console)
+        await console.until(lambda: value(console, "dataset") == "pick_place")
+        console.screen.query_one("#settings", Input).focus()
+        await console.pilot.pause()
+        typed = "policy.chunk_size"
+        before = len(walks)
+        await console.press(*typed)
+        await console.until(lambda: value(console, "settings") == typed)
+        assert (len(walks) - before) / len(typed) < 40
 
 
 async def test_the_screen_watches_the_training_that_runs(open_console, make_training):
@@ -105,7 +143,9 @@ async def test_the_screen_watches_the_training_that_runs(open_console, make_trai
         await show(console)
         await console.until(lambda: console.desk.training.live and plot(console).drawn > 0)
         training.progress()
-        await console.until(lambda: "step 3,210 of 20,000 · 16 %" in console.text("#headline"))
+        await console.until(lambda: "step 3,210 of 20,000" in console.text("#headline"))
+        bar = console.text("#progress-bar")
+        assert bar.endswith("16 %") and len(bar) > 110 and bar.count("━") == round(0.1605 * (len(bar) - 6))
         assert console.text("#headline").startswith("● TRAINING  act_v2")
         assert "ETA 27 m 59 s" in console.text("#headline")
         assert "epoch 5.3" in console.text("#underline") and "25,680 samples" in console.text("#underline")
@@ -115,25 +155,26 @@ async def test_the_screen_watches_the_training_that_runs(open_console, make_trai
         await console.until(lambda: all(plot(console, name).drawn for name in NAMES))
         assert "1k" in plot(console).text
         speed, data = panel(console, "speed"), panel(console, "data")
-        assert "step 1.74 s" in speed and "= 1.19 update + 0.55 data (32 %)" in speed
-        assert "36 samples/s · GPU 21 GB" in speed and "51.6 M parameters" in speed
-        assert "79 of 81 episodes" in data and "2 left out: rejected, or held out" in data
-        assert "looks at wrist" in data and "without overhead" in data
+        told = {" ".join(row.split()) for row in f"{speed}\n{data}".splitlines()}
+        assert {"step 1.74 s", "update 1.19 s", "loading data 32 % · 0.55 s", "throughput 36 samples/s"} <= told
+        assert {"GPU memory 21 GB", "policy act · 51.6 M parameters", "episodes 79 of 81 · 24,252 frames"} <= told
+        assert {"left out 2: rejected or held out", "looks at wrist", "without overhead"} <= told
+        assert len({len(row) for row in speed.splitlines()}) == 1, "numbers stand at the right edge"
         assert console.desk.link is None and not console.desk.live
 
 
 async def test_a_plot_is_one_entry(open_console, make_training, monkeypatch):
     step = PlotSpec(
         "step", "seconds a step", (Trace("update_s", Ink.LINE), Trace("dataloading_s", Ink.RAW, beside="data")),
-        log=False, format_value=lambda seconds: f"{seconds:.1f} s",
+        log=False, format_value=lambda seconds: f"{seconds:.1f} s", short="step",
     )  # fmt: skip
     monkeypatch.setattr(plots, "PLOTS", (*plots.PLOTS, step))
-    async with open_console() as console:
+    async with open_console((200, 60)) as console:
         training = await make_training()
         training.train(20)
         await show(console)
         await console.until(lambda: plot(console, "step").drawn > 0 and "200" in plot(console, "step").text)
-        assert all(part in title(console, "step") for part in ("seconds a step  ", "1.2 s", " (data 0.6 s)"))
+        assert all(part in title(console, "step") for part in ("step  ", "1.2 s", " (data 0.6 s)"))
         await console.press("l")
         await console.until(lambda: "(log)" in title(console))
         assert "(log)" not in title(console, "step")
@@ -160,7 +201,7 @@ async def test_before_the_first_point_it_says_when_it_comes(open_console, make_t
         await make_training()
         await show(console)
         await console.sees("appears after step 10")
-        assert "checkpoints: none yet" in console.everything
+        assert "none yet: one is saved every 1,000 steps" in console.everything
         assert "evaluate" not in console.keys and "read off" not in console.keys
 
 
@@ -180,10 +221,16 @@ async def test_checkpoints_are_listed_and_the_chosen_one_goes_to_evaluate(open_c
         training.train(300)
         paths = [training.save_checkpoint(step) for step in (1000, 2000, 3000)]
         await show(console)
-        rows = console.screen.query_one(RowList)
+        rows = console.screen.query_one("#checkpoints-rows", RowList)
         await console.until(lambda: len(rows.lines) == 3)
-        assert rows.lines[0].startswith("003000 865 MB") and "3.1 s" in rows.lines[0] and "loss 0.041" in rows.lines[0]
-        await console.press("down")
+        assert rows.lines[0].split() == ["3,000", "0.0410", "865", "MB", rows.lines[0].split()[4], "3.1", "s"]
+        header = console.text("#checkpoints-header").split()
+        assert header == ["step", "loss", "size", "saved", "took"]
+        await console.press("tab", "down")
+        assert (
+            plot(console)._overlay.chosen == 2000.0
+            and plot(console).render_line(plot(console)._axis).text.count("▲") == 1
+        )
         training.save_checkpoint(4000)
         await console.until(lambda: len(rows.lines) == 4)
         assert rows.cursor == 2
@@ -204,7 +251,7 @@ async def test_the_cursor_reads_off_steps(open_console, make_training):
         await console.press("left")
         assert "at step 2,000" in title(console)
         await console.press("left", "left")
-        await console.until(lambda: "at step 2,000" not in title(console) and "at step 1,9" in title(console, "lr"))
+        await console.until(lambda: "at step 2,000" not in title(console) and " at 1,9" in title(console, "lr"))
         drawn = plot(console).drawn
         for _ in range(4):
             await console.press("right")
@@ -244,7 +291,7 @@ async def test_nan_is_named_marked_and_rings(open_console, make_training):
         await console.until(lambda: "⚠ loss is NaN since step 320" in console.text("#alarm"))
         assert "S stops and saves" in console.text("#alarm") and "alarm" in rung
         await console.until(lambda: "⚠ NaN since step 320" in title(console))
-        assert "not finite" in title(console) and "infinite since step 320" in title(console, "grad_norm")
+        assert "not finite" in title(console) and "⚠ infinite since 320" in title(console, "grad_norm")
         training.train(2)
         await console.until(lambda: "⚠ NaN at step 320" in title(console))
 
@@ -268,9 +315,11 @@ async def test_values_of_zero_are_left_out_of_a_log_axis_in_words(open_console, 
         training.train(5)
         await show(console)
         await console.until(lambda: len(console.desk.training.curves or ()) == 10)
-        assert "at 0 or less" not in title(console, "lr")
+        assert "⚠" not in title(console, "lr")
         await console.press("l")
-        assert "⚠ 1 at 0 or less" in title(console, "lr")
+        assert "⚠ 1 <= 0" in title(console, "lr")
+        await console.pilot.resize_terminal(200, 60)
+        await console.until(lambda: "⚠ 1 at 0 or less" in title(console, "lr"))
 
 
 # -- the end ----------------------------------------------------------------------------------------
@@ -281,15 +330,15 @@ async def test_stop_asks_saves_and_stays_to_be_read(open_console, make_training)
         training = await make_training()
         training.train(100)
         await show(console)
-        await console.until(lambda: console.desk.training.can_stop and "S stop and save" in console.keys)
+        await console.until(lambda: console.desk.training.can_stop and "S stop" in console.keys)
         await console.press("S")
         assert isinstance(console.app.screen, Question) and not training.heard_of(protocol.Finish)
         await console.press("escape")
         assert not training.heard_of(protocol.Finish)
         await console.press("S", "y")
-        await console.until(lambda: console.text("#headline").startswith("✓ FINISHED"))
+        await console.until(lambda: console.text("#headline").startswith("■ STOPPED"))
         assert "stopped by the operator" in console.text("#underline") and "took" in console.text("#headline")
-        assert len(console.screen.query_one(RowList).lines) == 1
+        assert len(console.screen.query_one("#checkpoints-rows", RowList).lines) == 1
         assert "S stop" not in console.keys and "N new" in console.keys
         assert not console.screen.query(TrainForm) and not console.screen.has_class("-form")
 
@@ -327,7 +376,7 @@ async def test_a_trainer_that_hangs_after_the_stop_is_killed_by_s_again(open_con
         await console.until(lambda: len(training.heard_of(protocol.Finish)) == 2)
         silent = "trainer silent, at step 3210"
         training.tell(ev.AlarmRaised(source="trainer", text=silent, advice=Advice.KILL_TRAINER, at=time.time() - 34))
-        await console.until(lambda: f"{silent} for 34 s · S again kills the trainer" in console.text("#alarm"))
+        await console.until(lambda: f"{silent} · for 34 s · S again kills the trainer" in console.text("#alarm"))
         await console.press("S")
         await console.sees("Kill the trainer?")
         await console.sees("Whole checkpoints stay")
@@ -449,21 +498,38 @@ async def test_where_nobody_trained_the_form_is_up_and_knows_the_dataset(open_co
     async with open_console() as console:
         a_dataset(console.folder)
         await open_form(console)
-        await console.until(lambda: console.screen.query_one("#dataset", Input).value == "pick_place")
-        assert console.text("#about") == "79 of 81 episodes, 2 rejected left out · cameras overhead, wrist"
+        await console.until(lambda: value(console, "dataset") == "pick_place")
+        await console.until(lambda: "uses 79 of 81 episodes left out rejected: " in meaning(console))
+        assert "cameras overhead, wrist" in meaning(console)
+        fill(console, **{"without-episodes": "11, 26,49-52", "because": "failed grasps"})
+        await console.until(lambda: "uses 73 of 81" in meaning(console))
+        assert "by hand: 11, 26, 49-52 (failed grasps)" in meaning(console)
+        fill(console, **{"without-episodes": "11,90", "held-out": "0.1"})
+        await console.until(lambda: "no episode 90 in dataset pick_place" in problem(console, "without-episodes"))
+        assert "held out 73-80, the last of each task: loss does not rank policies: trials do" in meaning(console)
+        fill(console, **{"without-episodes": "", "held-out": ""})
+        await console.until(lambda: "a reason, and no episodes" in problem(console, "because"))
+        fill(console, without="overhead")
+        await console.until(lambda: "cameras wrist, without overhead" in meaning(console))
         fill(console, dataset="nowhere")
-        await console.until(lambda: console.text("#about") == "there is no such dataset here")
+        await console.until(lambda: problem(console, "dataset").startswith("there is no dataset nowhere"))
 
 
 async def test_cameras_and_policies_are_suggested(open_console):
     async with open_console() as console:
         a_dataset(console.folder)
         await open_form(console)
-        await console.until(lambda: console.text("#about").startswith("79 of 81"))
-        without, policy = console.screen.query_one("#without", Input), console.screen.query_one("#policy", Input)
+        await console.until(lambda: "79 of 81" in meaning(console))
+        without = console.screen.query_one("#without", Input)
         assert await without.suggester.get_suggestion("overhead, w") == "overhead, wrist"
         assert await without.suggester.get_suggestion("wrist, w") is None
-        assert await policy.suggester.get_suggestion("smol") == "smolvla"
+        without.focus()
+        await console.until(lambda: "There are overhead, wrist." in form(console).row("without").note)
+        console.screen.query_one("#policy", Input).focus()
+        await console.press(*"smol")
+        await console.until(lambda: meaning(console).startswith("policy smolvla type registered"))
+        await console.press("enter")
+        await console.until(lambda: value(console, "policy") == "smolvla" and console.app.focused.id == "steps")
 
 
 async def test_policies_whose_packages_are_missing_are_marked_with_what_installs_them(open_console, monkeypatch):
@@ -473,23 +539,21 @@ async def test_policies_whose_packages_are_missing_are_marked_with_what_installs
     async with open_console(size=(200, 50)) as console:
         a_dataset(console.folder)
         await open_form(console)
-        await console.until(lambda: console.text("#about").startswith("79 of 81"))
-        hint = console.text("#known")
+        await console.until(lambda: "79 of 81" in meaning(console))
         console.screen.query_one("#policy", Input).focus()
-        await console.until(lambda: console.text("#known").startswith("policies: act, "))
-        assert "wall_x (not installed)" in console.text("#known")
-        fill(console, policy="wall_x")
-        await console.until(lambda: "uv pip install 'lerobot[wallx]==0.6.1'" in console.text("#about"))
+        await console.press(*"wall")
+        await console.sees("not installed")
+        await console.until(lambda: "uv pip install 'lerobot[wallx]==0.6.1'" in meaning(console))
+        await console.press("enter")
+        await console.until(lambda: "uv pip install 'lerobot[wallx]==0.6.1'" in problem(console, "policy"))
         fill(console, policy="act")
-        await console.until(lambda: console.text("#about").startswith("79 of 81"))
-        console.screen.query_one("#steps", Input).focus()
-        await console.until(lambda: console.text("#known") == hint)
+        await console.until(lambda: not problem(console, "policy"))
 
 
 REFUSALS = [
-    ({"steps": "many"}, "steps: a whole number is needed, not 'many'"),
-    ({"batch_size": ""}, "batch size: a whole number is needed"),
-    ({"save_every": "x"}, "save every, steps: a whole number is needed"),
+    ({"steps": "many"}, "a whole number is needed, not 'many'"),
+    ({"batch_size": "1.5"}, "a whole number is needed"),
+    ({"save_every": "x"}, "a whole number is needed"),
     ({"steps": "0"}, "steps must be at least 1"),
     ({"dataset": "nowhere"}, "there is no dataset nowhere"),
     ({"policy": "akt"}, "did you mean act?"),
@@ -497,7 +561,7 @@ REFUSALS = [
     ({"without": "ceiling"}, "'ceiling'"),
     ({"settings": "a='b"}, "other LeRobot keys: no closing quotation"),
     ({"settings": "steps=3"}, "steps"),
-    ({"name": "../x"}, "cannot name a training"),
+    ({"name": "../x"}, "the name contains '/'"),
 ]
 
 
@@ -505,12 +569,14 @@ async def test_a_refusal_stands_at_the_form(open_console):
     async with open_console() as console:
         a_dataset(console.folder)
         await open_form(console)
-        await console.until(lambda: console.text("#about").startswith("79 of 81"))
-        good = {name.replace("-", "_"): console.screen.query_one(TrainForm).value(name) for name, _ in TrainForm.FIELDS}
+        await console.until(lambda: "79 of 81" in meaning(console))
+        fields = console.screen.query_one(TrainForm)
+        good = {field.id.replace("-", "_"): fields.value(field.id) for field in TrainForm.FIELDS}
         for values, words in REFUSALS:
             fill(console, **(good | values))
             console.screen.query_one(TrainForm).start()
-            await console.until(lambda w=words: w in console.text("#refusal"))
+            (field,) = values
+            await console.until(lambda f=field, w=words: w in problem(console, f.replace("_", "-")))
         assert not console.desk.training.shown
 
 
@@ -526,7 +592,7 @@ async def test_start_launches_and_watches(open_console, monkeypatch):
             return training.run
 
         monkeypatch.setattr(services.training.plan, "begin", begin)
-        await console.until(lambda: console.text("#about").startswith("79 of 81"))
+        await console.until(lambda: "79 of 81" in meaning(console))
         fill(
             console,
             steps="500",
@@ -583,7 +649,7 @@ async def test_a_recording_goes_on_beside_a_training(open_console, make_worker, 
         await console.until(lambda: bool(worker.heard_of(protocol.Stop)))
         assert not training.heard_of(protocol.Stop)
         await console.until(lambda: console.text("#banner").startswith("■ HELD"))
-        assert "RECORD" in console.text("#header") and console.text("#headline").startswith("● TRAINING")
+        assert "HELD" in console.text("#header") and console.text("#headline").startswith("● TRAINING")
         training.end()
         await console.until(lambda: not console.desk.training.live)
         assert console.desk.live
@@ -621,13 +687,13 @@ async def test_bench_lists_a_training_and_attaches_to_it(open_console, make_trai
         training = await make_training()
         training.train(10)
         console.screen._refresh_all()
-        await console.until(lambda: len(console.screen.query_one(RowList).lines) == 1)
-        assert console.word == "IDLE" and "m teleoperate" in console.keys and "R release" in console.keys
+        await console.until(lambda: any("act_v2" in line for line in console.screen.query_one(RowList).lines))
+        assert console.word == "NO SESSION" and "m teleoperate" in console.keys and "R release" in console.keys
         await console.press("a")
         await console.until(lambda: console.screen.id == "train" and console.desk.training.live)
         assert console.desk.link is None
         await console.press("f2")
-        await console.until(lambda: "attached" in console.screen.query_one(RowList).lines[0])
+        await console.until(lambda: "attached" in "".join(console.screen.query_one(RowList).lines))
         assert "a attach" not in console.keys
         await console.press("enter")
         await console.until(lambda: console.screen.id == "train")
@@ -684,10 +750,14 @@ async def test_every_size_shows_what_it_has_room_for(open_console, make_training
             await console.press("z")
             await console.until(lambda: plot(console, "lr").drawn > 0 and plot(console, "lr").is_on_screen)
             await console.press("d")
-            await console.sees("= 1.19 update + 0.55 data (32 %)")
-            await console.sees("79 of 81 episodes")
-            await console.sees("002000 865 MB")
+            await console.sees("2,000  0.0410  865 MB")
+            await console.sees("name    policy  dataset")
+            assert not plot(console, "lr").is_on_screen and "enter show" in console.keys
             await console.press("d")
+            await console.sees("32 % · 0.55 s")
+            await console.sees("79 of 81 · 24,252 frames")
+            await console.press("d")
+            await console.until(lambda: plot(console).is_on_screen)
 
 
 async def test_text_from_outside_is_text(open_console, make_training, tmp_path):
@@ -750,4 +820,4 @@ async def test_a_screen_that_comes_back_leaves_the_focus_where_it_was(open_conso
         await console.press("escape", "f2", "f4")
         await console.until(lambda: console.screen.id == "train")
         await console.pilot.pause(0.2)
-        assert console.app.focused is None and "F2 bench" in console.keys
+        assert console.app.focused is None and "N new" in console.keys

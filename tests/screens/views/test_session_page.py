@@ -8,14 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from screens.views.board_rows import Look, entries
 from screens.views.log_rows import log_rows
 from screens.views.session_page import session_page
-from screens.views.session_rows import ended_row, running_row
+from screens.views.session_rows import running_row
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live.phases import Phase
 from services.live.running import Running
 from services.live.snapshots import Snapshot, replay
+from services.log.board import Board, TrainingResult
 from services.log.documents import document
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
@@ -96,7 +98,7 @@ def test_a_trainings_page_tells_from_what_it_learnt_how_far_and_what_it_left() -
         "wrist · without overhead",
         "20,000 · 6.6 epochs · 160,000 samples · batch size 8",
         "0.00612 · learning rate 1e-5 · gradient norm 0.121",
-        "1.74 s · 1.19 update + 0.55 data",
+        "1.74 s · 1.19 update + 0.550 data",
         "policy.chunk_size=50",
         "/data/outputs/train/act_v2",
         "checkpoints 010000",
@@ -141,11 +143,11 @@ def test_an_evaluations_page_tells_checkpoint_tally_and_every_trial() -> None:
         "0 ├",
         "grasps air 1",
         "rollout_act_v2_020000",
-        "1✓  6.2 s  verdict  episode 0",
-        "2✗  6.2 s  time     episode 1  grasps air",
-        "3○  6.2 s  stopped  episode 2",
-        "3✓  6.2 s  verdict  episode 3",  # the void one is repeated under its number, as on the strip
-        "4·  6.2 s  time     episode 4",
+        "1✓  6.2 s  judged   episode 0",
+        "2✗  6.2 s  ran out  episode 1  grasps air",
+        "3○  6.2 s  Esc      episode 2",
+        "3✓  6.2 s  judged   episode 3",  # the void one is repeated under its number, as on the strip
+        "4·  6.2 s  ran out  episode 4",
     ):
         assert said in text, said
 
@@ -172,16 +174,11 @@ def row(session: Session, terminal: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("events", "narrow", "wide"),
-    [
-        (train_events(), "20,000 steps ", "20,000 steps  loss 0.00612"),
-        (eval_events(), "2✓ 1✗ 1○ 67 % ", "2✓ 1✗ 1○ 67 % [21, 94]"),
-    ],
+    ("events", "whole"), [(train_events(), "20,000 steps  loss 0.00612"), (eval_events(), "2✓ 1✗ 1○  67 % [21, 94]")]
 )
-def test_a_row_says_as_much_as_fits(events: tuple[ev.Event, ...], narrow: str, wide: str) -> None:
+def test_loss_and_interval_are_whole_at_every_width(events: tuple[ev.Event, ...], whole: str) -> None:
     session = session_of(*events, ended())
-    assert narrow in row(session, 80) and wide not in row(session, 80)
-    assert wide in row(session, 120)
+    assert all(whole in row(session, terminal) for terminal in (70, 80, 120))
 
 
 def test_a_row_of_a_training_that_ended_early_says_of_how_many_steps() -> None:
@@ -191,9 +188,9 @@ def test_a_row_of_a_training_that_ended_early_says_of_how_many_steps() -> None:
 def test_the_columns_of_every_kind_stand_below_each_other() -> None:
     record = session_of(started(ID), saved(0), ended())
     sessions = [session_of(*train_events(), ended()), session_of(*eval_events(), ended()), record]
-    for width in (80, 120):
-        durations = {row(s, width).rindex(" s") for s in map(same_length, sessions)}
-        assert len(durations) == 1
+    for width in (115, 155):
+        rows = log_rows(map(same_length, sessions), width - 5)
+        assert len({row.plain.index("31 s") for row in rows}) == 1
 
 
 def same_length(session: Session) -> Session:
@@ -227,11 +224,6 @@ def test_a_run_that_has_told_nothing_yet_is_starting(tmp_path: Any) -> None:
     assert "starting" in running_row(Running(DataFolder(tmp_path).run(ID), Snapshot()), "").plain
 
 
-def test_what_ended_today_tells_its_tally() -> None:
-    assert "act_v2 @ 020000       2/3  [21, 94] %" in ended_row(session_of(*eval_events(), ended())).plain
-    assert "act_v2                20,000 steps  " in ended_row(session_of(*train_events(), ended())).plain
-
-
 # --- what is not ours -----------------------------------------------------------------------------
 
 
@@ -244,7 +236,9 @@ def test_no_text_from_outside_acts_on_a_page() -> None:
     evaluation = (eval_started(task=NASTY, checkpoint=f"/c/{NASTY}", trained_in=NASTY, dataset=NASTY), *trial)
     for events in (tuple(training), evaluation):
         session = session_of(*events, ended())
-        shown = (session_page(session, 114), log_rows([session], 120)[0], ended_row(session))
+        board = Board(trainings=(TrainingResult(session),), evaluations=(session,), sessions=(session,))
+        rows = [entry.row for entry in entries(board, Look(80, (), 0.0), 40)]
+        shown = (session_page(session, 114), log_rows([session], 120)[0], *rows)
         for content in shown:
             assert not [c for c in content.plain if (ord(c) < 32 and c != "\n") or c == "\u202e"]
             assert "owned" not in content.plain
@@ -267,12 +261,12 @@ async def test_the_log_opens_a_training_and_an_evaluation(open_console: Any) -> 
         await console.sees("79 of 81 episodes, 2 left out")
 
 
-async def test_today_lists_trainings_and_evaluations(open_console: Any) -> None:
+async def test_bench_lists_trainings_and_evaluations(open_console: Any) -> None:
     async with open_console() as console:
         now = time.time() - 3_600
         for number, events in ((1, train_events()), (2, eval_events())):
             first = msgspec.structs.replace(events[0], id=session_id(number), at=now)
             write_run(console.folder, session_id(number), first, *events[1:], ended())
         console.screen._refresh_all()
-        await console.sees("2/3  [21, 94] %")
-        await console.sees("20,000 steps")
+        await console.sees("2/3   67 % [21, 94]")
+        await console.sees("20,000")

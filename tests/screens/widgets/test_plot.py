@@ -13,8 +13,8 @@ from console.theme import LAB_DARK
 from screens.views.signs import ASCII, UNICODE, use_signs
 from screens.widgets import axis_ticks
 from screens.widgets import plot as plot_module
-from screens.widgets.plot import Figure, Plot
-from screens.widgets.plotting import Drawing, Ink, Series, draw
+from screens.widgets.plot import Figure, Overlay, Plot
+from screens.widgets.plotting import GRID, RUNS, STROKES, Drawing, Ink, Series, draw, sample
 from services import units
 
 
@@ -23,8 +23,13 @@ def series(y, ink=Ink.LINE, first=0):
     return Series(np.arange(first, first + len(values)), values, ink)
 
 
-def drawn(*lines, marks=(), width=60, height=14, log=False, unicode=True):
-    return draw(lines, marks, width=width, height=height, log=log, unicode=unicode)
+def drawn(*lines, marks=(), width=60, height=14, log=False, unicode=True, window=None):
+    return draw(lines, marks, width=width, height=height, log=log, unicode=unicode, window=window)
+
+
+def dots(text):
+    """Cells of braille."""
+    return sum("⠀" < sign <= "⣿" for sign in text)
 
 
 def plain(drawing):
@@ -55,6 +60,10 @@ def test_log_ticks_are_decades_and_round_values_where_there_are_few():
         (0, "0"),
         (35.25, "35.2"),
         (12345, "12345"),
+        (1.0, "1.00"),
+        (0.5, "0.500"),
+        (100, "100"),
+        (250.4, "250"),
         (2e30, "2e30"),
     ],
 )
@@ -80,14 +89,16 @@ def test_what_is_not_finite_leaves_a_gap_and_a_mark():
     y = np.ones(100)
     y[40:60] = np.nan
     drawing = drawn(series(y), marks=[40.0])
-    line = next(row.plain for row in drawing.rows if "⣀" in row.plain)
-    assert line[drawing.left :].count("⣀") > 40 and "    " in line[drawing.column(45) : drawing.column(55)]
-    assert all(row.plain[drawing.column(40)] in "│⡀" for row in drawing.rows[:-2])
+    line = next(row.plain for row in drawing.rows if dots(row.plain) > 30)
+    gap = line[drawing.column(40) + 1 : drawing.column(60)]
+    assert dots(line) > 40 and len(gap) > 9 and not dots(gap)
+    mark = "".join(row.plain[drawing.column(40)] for row in drawing.rows[:-2])
+    assert mark.count("╎") == len(mark) - 1 and dots(mark) == 1, "the line's end stays"
 
 
 def test_a_mark_after_the_last_point_that_can_be_drawn_is_seen():
     drawing = drawn(series([1, 2, 3, np.nan, np.nan]), marks=[3.0])
-    assert sum("│" in row.plain[drawing.left :] for row in drawing.rows) > 8
+    assert sum("╎" in row.plain[drawing.left :] for row in drawing.rows) > 8
     assert drawing.high == 4
 
 
@@ -112,10 +123,10 @@ def test_no_value_and_no_size_breaks_a_plot(y, log, width, height):
     assert {row.cell_length for row in drawing.rows} <= {width}
 
 
-def test_many_gaps_are_drawn_as_points():
+def test_points_between_gaps_are_drawn():
     y = np.ones(1000)
     y[::2] = np.nan
-    assert any("⠀" < c <= "⣿" for c in plain(drawn(series(y), width=600)))
+    assert dots(plain(drawn(series(y), width=600))) == 500
 
 
 def test_without_unicode_everything_is_ascii():
@@ -123,9 +134,39 @@ def test_without_unicode_everything_is_ascii():
     assert plain(drawing).isascii() and "o" in plain(drawing)
 
 
-def test_the_mean_has_another_shape_than_the_raw_line():
-    text = plain(drawn(series(np.arange(50), Ink.RAW), series(np.full(50, 25), Ink.MEAN)))
-    assert any("⠀" < c <= "⣿" for c in text) and any("▀" <= c <= "▟" for c in text)
+def test_every_line_is_braille_and_the_mean_covers_the_raw_line():
+    drawing = drawn(series(np.arange(50), Ink.RAW), series(np.full(50, 25), Ink.MEAN))
+    text = plain(drawing)
+    assert dots(text) > 50 and not any("▀" <= c <= "▟" for c in text)
+    crossing = [span for row in drawing.rows for span in row.spans if span.style == STROKES[Ink.MEAN].style]
+    assert crossing, "the mean has its own style"
+
+
+def test_runs_differ_in_dashes_and_in_ascii_in_letters():
+    lines = [series(np.full(400, 1.0 + n), ink) for n, ink in enumerate(RUNS)]
+    rows = [row.plain for row in drawn(*lines, height=30).rows if dots(row.plain) > 20]
+    assert len(rows) == len(RUNS) and len({dots(row) for row in rows}) > 1
+    ascii_rows = plain(drawn(*lines, height=30, unicode=False))
+    assert all(STROKES[ink].letter in ascii_rows for ink in RUNS)
+    assert len({sample(ink, unicode=True) for ink in RUNS}) == len(RUNS)
+
+
+def test_a_window_shows_the_part_between_its_ends_with_its_own_limits():
+    y = np.concatenate([np.full(100, 50.0), np.linspace(1, 2, 100)])
+    drawing = drawn(series(y), window=(100.0, 199.0))
+    assert (drawing.low, drawing.high) == (100.0, 199.0) and "2.0┤" in plain(drawing)
+    row = next(row.plain for row in drawing.rows if dots(row.plain))
+    assert row and drawing.column(99.0) is None
+    between = drawn(series([0.0, 10.0], first=0), window=(0.25, 0.75))
+    assert dots(plain(between)) > 20, "the line between two points outside the window"
+    assert drawn(series(np.ones(10)), window=(50.0, 60.0)) == Drawing()
+
+
+def test_the_x_axis_says_what_it_counts_and_the_grid_is_faint():
+    drawing = drawn(series(np.linspace(0, 4, 500)))
+    assert "step" in drawing.rows[-1].plain and "┊" in plain(drawing)
+    styles = {span.style for span in drawing.rows[1].spans}
+    assert GRID in styles
 
 
 # -- the widget -------------------------------------------------------------------------------------
@@ -161,7 +202,7 @@ async def test_a_drawing_is_kept_until_something_changes():
         await settled(pilot, plot, 1)
         for _ in range(5):
             plot.show(figure())
-        plot.show(figure(), cursor=20.0)
+        plot.show(figure(), Overlay(20.0, (10.0,)))
         await pilot.pause(0.05)
         assert plot.drawn == 1
         plot.show(figure(log=True))
@@ -198,23 +239,24 @@ async def test_a_hidden_plot_draws_nothing():
         assert plot.drawn == 0
 
 
-async def test_the_cursor_is_one_column_in_reverse():
+async def test_the_cursor_is_a_thin_line_and_checkpoints_are_marks_on_the_axis():
     app = OnePlot()
     async with app.run_test(size=(60, 20)) as pilot:
         plot = app.query_one(Plot)
-        plot.show(figure(), cursor=25.0)
+        plot.show(figure(), Overlay(25.0, (10.0, 30.0, 40.0, 900.0), 30.0))
         await settled(pilot, plot, 1)
-        row = plot.render_line(5)
-        at = [n for segment, n in zip(row, starts(row), strict=True) if segment.style and segment.style.reverse]
-        assert at == [plot._drawing.column(25.0)] and row.cell_length == 60
-
-
-def starts(row):
-    places, at = [], 0
-    for segment in row:
-        places.append(at)
-        at += segment.cell_length
-    return places
+        at = plot._drawing.column(25.0)
+        column = "".join(plot.render_line(y).text[at] for y in range(18))
+        assert column.count("│") > 15 and dots(column) >= 1, "the line's dots stay"
+        axis = plot.render_line(18).text
+        places = {sign: [n for n, other in enumerate(axis) if other == sign] for sign in "△▲"}
+        assert places == {
+            "△": [plot._drawing.column(10.0), plot._drawing.column(40.0)],
+            "▲": [plot._drawing.column(30.0)],
+        }
+        drawn_before = plot.drawn
+        plot.show(figure(), Overlay(25.0, (10.0, 30.0, 40.0), 10.0))
+        assert plot.render_line(18).text.count("▲") == 1 and plot.drawn == drawn_before
 
 
 async def test_an_empty_plot_says_what_will_be_there():

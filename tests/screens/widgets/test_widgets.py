@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import numpy as np
 import pytest
 
 from screens.desk.bells import PATTERNS, Bells
@@ -12,8 +11,8 @@ from screens.views.signs import ASCII, UNICODE, bar, clean, use_signs
 from screens.views.take_strip import take_marks, take_strip
 from screens.widgets import glyphs
 from screens.widgets.joints import Joint, joint_line
-from screens.widgets.keyline import Key, fitting
-from screens.widgets.preview import Preview, palette_index, steady_index
+from screens.widgets.keyline import Key, KeyLine, fitting
+from screens.widgets.preview import Preview
 from services.live.phases import Phase
 from services.live.snapshots import Snapshot
 from services.units import duration, size
@@ -43,21 +42,6 @@ def test_big_glyphs_are_as_wide_and_high_as_they_say(text, scale):
 
 def test_big_glyphs_have_an_ascii_form():
     assert all(ord(c) < 128 for line in glyphs.big("HELD", 1, unicode=False) for c in line)
-
-
-def test_greys_become_greys_and_colours_colours():
-    rgb = np.array([[[128, 128, 130], [250, 10, 10], [0, 0, 0], [255, 255, 255]]], np.uint8)
-    grey, red, black, white = palette_index(rgb)[0].tolist()
-    assert 232 <= grey <= 255 and red == 196 and black >= 232 and white >= 231
-
-
-def test_noise_at_the_border_of_two_colours_changes_no_cell():
-    rng = np.random.default_rng(1)
-    base = np.full((8, 8, 3), 115.0, np.float32)
-    shown = palette_index(base.astype(np.uint8))
-    for _ in range(50):
-        shown_next = steady_index(np.clip(base + rng.normal(0, 1, base.shape), 0, 255).astype(np.float32), shown)
-        assert (shown_next == shown).all()
 
 
 def test_a_damaged_picture_is_left_out():
@@ -121,3 +105,32 @@ async def test_every_bell_pattern_is_its_own():
     bells.play("start")
     await asyncio.sleep(0.05)
     assert len(rung) == 3
+
+
+def footer(width: int, *keys: Key) -> str:
+    return " | ".join(key.text for key in fitting([*keys, Key("x", "Esc x", "STOP", stop=True)], width))
+
+
+def test_a_narrow_footer_loses_spare_keys_then_long_words_then_keys_from_the_end():
+    keys = (
+        Key("space", "space", "start take 3", room=13, short="start 3", short_room=8),
+        Key("F", "F", "finish"),
+        Key("d", "d", "details", spare=True),
+        Key("question_mark", "?", "help", lists=True),
+    )
+    assert footer(70, *keys) == "space start take 3 | F finish | d details | ? help | Esc x STOP"
+    assert footer(53, *keys) == "space start take 3 | F finish | ? help | Esc x STOP"
+    assert footer(43, *keys) == "space start 3 | F finish | ? | Esc x STOP"
+    assert footer(30, *keys) == "space start 3 | ? | Esc x STOP"
+    assert footer(12, *keys) == "? | Esc x STOP"
+
+
+async def test_a_key_that_ceases_to_act_leaves_its_place_blank_and_moves_no_other(open_console):
+    async with open_console() as console:
+        line = console.screen.query_one(KeyLine)
+        places = []
+        for acts in (True, False):
+            keys = [Key("r", "r", "reject", acts=acts, room=8), Key("F", "F", "finish")]
+            line.draw([*keys, Key("x", "Esc x", "STOP", stop=True, acts=acts)])
+            places.append(line.text.index("F finish"))
+        assert places[0] == places[1] and "reject" not in line.text and "STOP" not in line.text

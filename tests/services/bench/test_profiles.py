@@ -84,6 +84,7 @@ def test_the_working_directory_comes_before_the_config_folder(tmp_path: Path, mo
         ('[bench.a.robot]\ntype = "x"\n[bench.a.motion]\nmax_joint_speed = 0', "must be a number above 0"),
         ('[bench.a.robot]\ntype = "x"\n[bench.a.recording]\nfps = 0', "fps must lie between"),
         ('[bench.a.robot]\ntype = "x"\ncameras = 3', "robot.cameras must be a table"),
+        ('[bench.a.robot]\ntype = "x"\n[bench.a.motion]\nmax_joint_sped = 1', "did you mean max_joint_speed"),
         ("", "lab-console init"),
     ],
 )

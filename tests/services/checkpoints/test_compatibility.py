@@ -41,6 +41,7 @@ def policy(
     provenance: Provenance | None = None,
     renames: dict[str, str] | None = None,
     dataset: dict[str, tuple[int, ...]] | None = None,
+    resize: tuple[int, int] | None = None,
     **config: object,
 ) -> Checkpoint:
     """A policy of these cameras (their features' keys), trained with `renames` on a `dataset` of such statistics."""
@@ -52,7 +53,7 @@ def policy(
     read = checkpoints.read(path)
     return Checkpoint(
         path=read.path, policy=read.policy, inputs=read.inputs, outputs=read.outputs, provenance=read.provenance,
-        preprocessor=Preprocessor(renames or {}, dataset or {}), resizes=read.resizes, room=read.room,
+        preprocessor=Preprocessor(renames or {}, dataset or {}, resize=resize), resizes=read.resizes, room=read.room,
     )  # fmt: skip
 
 
@@ -90,6 +91,24 @@ def test_what_differs_without_harm_is_a_note(tmp_path: Path) -> None:
         "the checkpoint does not name its joints: the bench's order is assumed",
         "the checkpoint does not say at what rate it was trained: the loop runs at 20 Hz",
     )
+
+
+def test_where_the_preprocessor_resizes_only_another_shape_than_in_the_training_is_refused(tmp_path: Path) -> None:
+    """Of our own checkpoints it is known what the dataset's pictures were; of others there is nothing to compare."""
+    trained_on = Provenance(fps=30, names=NAMES, camera_sizes={"wrist": (640, 480)})
+    small = policy(tmp_path / "ours", image("wrist"), size=(320, 240), resize=(320, 240), provenance=trained_on)
+    assert fit(small, bench("wrist")) == fit_known(small, {"wrist": {"shape": (480, 640, 3)}}) == Fit()
+    larger = fit(small, bench("wrist", width=1280, height=960))
+    assert not larger.problems and "trained on 640x480, resized to 320x240: nothing is stretched" in larger.notes[0]
+    for found in (
+        fit(small, bench("wrist", width=1280, height=720)),
+        fit_known(small, {"wrist": {"shape": (720, 1280, 3)}}),
+    ):
+        assert "gives 1280x720, the policy was trained on 640x480, resized to 320x240: set its" in found.problems[0]
+    foreign = policy(tmp_path / "theirs", image("wrist"), size=(224, 224), resize=(224, 224))
+    assert fit(foreign, bench("wrist", width=300, height=300)) == Fit()
+    stretched = fit(foreign, bench("wrist"))
+    assert stretched == Fit(notes=("camera wrist gives 640x480, which the policy stretches to 224x224",))
 
 
 # --- names ----------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def test_good_names_are_taken(name: str) -> None:
         ("lab/eval_pick", "eval_"),
         ("pi\tck", "control"),
         ("pick\x7f", "control"),
-        ("pick cube", "' '"),
+        ("pick cube", "a space"),
         ("a--b", "double dash"),
         ("a" * 97, "96"),
     ],

@@ -87,7 +87,7 @@ def test_each_evaluation_of_a_checkpoint_gets_a_dataset_of_its_own(tmp_path: Pat
         ({"trial_seconds": float("nan")}, "trial seconds must be at least"),
         ({"judge": "anna"}, "--judge knows oracle only"),
         ({"dataset": "cubes"}, "must begin with rollout_"),
-        ({"dataset": "rollout_a b"}, "holds ' '"),
+        ({"dataset": "rollout_a b"}, "the name contains a space"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused_in_words(tmp_path: Path, options: dict[str, object], words: str) -> None:

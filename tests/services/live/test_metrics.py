@@ -14,7 +14,8 @@ from services.live.crashes import close_crashed
 from services.live.event_log import read_events
 from services.live.metrics import encode_point, newest
 from services.log.documents import document
-from services.training.curves import Curves, Metric, downsample
+from services.training.curves import Curves, Metric
+from services.training.downsampling import downsample
 from sessions.models import SessionKind, SessionStatus
 from tests.support.runs import BEGAN, session_id, started, write_run
 
@@ -204,3 +205,27 @@ def test_a_crashed_training_ends_at_its_last_log_point(tmp_path):
     assert (state.status, state.ended_at, state.training.step) == (SessionStatus.CRASHED, BEGAN + 60, 70)
     assert document(state).training.loss == 0.25
     assert len(read_events(run.events)) == 4 and close_crashed(run) == state
+
+
+def test_what_a_policy_adds_is_a_column_of_its_own(path):
+    """From where it is logged on; text, and values that are not finite, are no numbers of it."""
+    odd = {"step": 40, "loss": 0.5, "l1_loss": "much", "words": [1], "row": 2, "(row)": "x"}
+    write(path, line(10), line(20, l1_loss=0.25), line(30, l1_loss=NAN), msgspec.json.encode(odd) + b"\n", b"{\n")
+    curves = Curves(path)
+    assert curves.read() == 3, "the line with the reserved key is damaged"
+    write(
+        path,
+        msgspec.json.encode({**odd, "(row)": {}, "step": 50}) + b"\n",
+        *(line(n, l1_loss=1.0) for n in range(60, 400)),
+    )
+    curves.read()
+    assert {"l1_loss", "row"} <= {*curves.more}
+    assert np.isnan(curves.column("l1_loss")[[0, 2, 3]]).all()
+    assert curves.column("l1_loss")[[1, 4, -1]].tolist() == [0.25, 1.0, 1.0]
+    assert curves.column("row")[3] == 2
+    assert [(mark.what, mark.first) for mark in curves.marks("l1_loss")] == [("NaN", 30)]
+    assert curves.reading(1).values["l1_loss"] == 0.25 and "l1_loss" not in curves.reading(0).values
+    assert np.isnan(curves.column("never logged")).all() and len(curves.column("never logged")) == len(curves)
+    write(path, line(1000, **{f"m{n}": 1.0 for n in range(500)}))
+    curves.read()
+    assert len(curves.more) <= 100, "names come from outside"

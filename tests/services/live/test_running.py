@@ -17,7 +17,7 @@ from services.live.event_log import EventLog, is_live
 from services.live.requests import BenchRequest, Purpose, TrainRequest, write_request
 from services.live.running import find_runs, live_runs
 from services.log import logbook
-from services.log.today import today
+from services.log.board import BoardReader
 from sessions.models import SessionKind
 from tests.support.fake_desk import sim_profile
 from tests.support.runs import make_folder, session_id, started, write_run
@@ -134,8 +134,8 @@ def test_the_others_are_found_and_it_is_said_which_cannot_be_read(folder: DataFo
         assert [item.run for item in runs.unreadable] == [bad]
         book = logbook.sessions(folder)
         assert [session.id for session in book.sessions] == [session_id(3), ended.id]
-        shown = today(folder)
-        assert [item.run.id for item in shown.running] == [session_id(3)]
+        shown = BoardReader(folder).read(sim_profile())
+        assert [item.run.id for item in shown.runs.running] == [session_id(3)]
         for told in (runs.problem, book.message, shown.problem):
             assert told and f"run {bad.id} cannot be read (" in told
             assert re.search(why, told)

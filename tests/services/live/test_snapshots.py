@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.live import events as ev
+from services.live.alarms import ALARMS_KEPT, Alarm
 from services.live.phases import Phase
 from services.live.reasons import STOP_KEYS, Advice, AlarmSource, Step
-from services.live.snapshots import ALARMS_KEPT, Alarm, Snapshot, advance, replay, utc
+from services.live.snapshots import Snapshot, advance, replay, utc
 from services.log.documents import document
 from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Verdict
 from tests.support.runs import BEGAN, ended, numbered, saved, session_id, started
@@ -34,6 +35,7 @@ any_event = st.one_of(
     st.builds(ev.TakeLost, take=takes, reason=words),
     st.builds(ev.EpisodeMarked, index=st.integers(0, 5), accepted=st.booleans()),
     st.builds(ev.TakeMarked, take=takes, accepted=st.booleans()),
+    st.builds(ev.MomentMarked, take=takes, frame=st.integers(0, 999)),
     st.builds(ev.Held, cause=words),
     st.builds(ev.AlarmRaised, source=st.sampled_from(["disk", "wrist"]), text=words),
     st.builds(ev.AlarmCleared, source=st.sampled_from(["disk", "wrist"])),
@@ -184,7 +186,8 @@ def test_alarms_of_one_source_replace_each_other_and_stay_in_the_history() -> No
     black = ev.CameraAlarmed(camera="wrist", state="black", since=BEGAN, take=3)
     state = state_after(black, ev.AlarmRaised(source="disk", text="full"), replace_text("disk", "still full"))
     assert [a.text for a in state.alarms] == ["wrist: black in take 3", "still full"]
-    assert state.alarms[0] == Alarm(AlarmSource("wrist"), "wrist: black in take 3", BEGAN, advice=Advice.REJECT, take=3)
+    about = {"advice": Advice.REJECT, "take": 3, "camera": "wrist", "state": "black"}
+    assert state.alarms[0] == Alarm(AlarmSource("wrist"), "wrist: black in take 3", BEGAN, **about)
     assert len(state.alarm_history) == 3
     assert advance(state, ev.CameraRecovered(seq=9, camera="wrist")).alarms == state.alarms[1:]
 
@@ -195,8 +198,8 @@ def test_alarms_of_one_text_are_counted_from_the_first_on() -> None:
 
     state = replay([raised("no answer", 1), raised("unplugged", 2), raised("no answer", 3), raised("no answer", 4)])
     assert state.alarm_counts == (
-        AlarmCount(text="no answer", first=BEGAN + 1, times=3),
-        AlarmCount(text="unplugged", first=BEGAN + 2, times=1),
+        AlarmCount(text="no answer", first=BEGAN + 1, times=3, camera=""),
+        AlarmCount(text="unplugged", first=BEGAN + 2, times=1, camera=""),
     )
     many = replay([raised(f"alarm {n}", n) for n in range(ALARMS_KEPT + 5)])
     assert len(many.alarm_counts) == ALARMS_KEPT and many.alarm_counts[-1].text == f"alarm {ALARMS_KEPT + 4}"

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,18 @@ from hypothesis import strategies as st
 from console.__main__ import main
 from services import folders
 from services.datasets.lock import dataset_lock
-from services.datasets.marks import Mark, read_marks, write_mark
+from services.datasets.marks import SIDECAR, Mark, read_marks, write_mark
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog, read_events
 from services.log import damage, logbook, scribe
-from services.log.logbook import LogbookProblem, add_note, judge_trial, mark_episode, matching, set_tag
+from services.log.logbook import add_note, edit_note, set_tag
+from services.log.marking import judge_trial, mark_episode, reconcile
+from services.log.page import page
+from services.log.problem import LogbookProblem
+from services.log.query import matching, parse
+from services.workers.process.context import remark
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
 from tests.sessions.test_store import full_disk, read_only
@@ -230,6 +236,55 @@ def test_another_term_never_finds_more(one: str, other: str) -> None:
     assert all(session in matching(ALL, term) for term in terms for session in both)
 
 
+NOON = datetime(2026, 11, 26, 12).astimezone().timestamp()
+DAY = 24 * 3600.0
+DAYS = [a_session(session_id(n), at=NOON - n * DAY, tags=("night",) if n == 1 else ()) for n in (0, 1, 30, 400)]
+TODAY = date(2026, 11, 26)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("today", DAYS[:1]),
+        ("yesterday", DAYS[1:2]),
+        ("on:2026-11-25", DAYS[1:2]),
+        ("after:2026-11-25", DAYS[:2]),
+        ("after:yesterday", DAYS[:2]),
+        ("before:2026-11-25", DAYS[2:]),
+        ("after:2026-10 before:2026-11", DAYS[2:3]),
+        ("after:2026", DAYS[:3]),
+        ("on:2025", DAYS[3:]),
+        ("after:2026-", DAYS[:3]),
+        ("after:", DAYS),
+        ('"today"', []),
+        ("today #night", []),
+        ("after:2026-11 #nig", DAYS[1:2]),
+    ],
+)
+def test_dates_are_days_of_this_machine(query: str, found: list[Session]) -> None:
+    asked = parse(query, TODAY)
+    assert (asked.of(DAYS), asked.problem) == (found, "")
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("after:2026-13-01", "'2026-13-01' is no date: write 2026-11-01, 2026-11, today or yesterday"),
+        ("on:soon", "'soon' is no date"),
+        ("before:9999-12-31", "is no date"),
+        ("kind:teleop", "no kind is 'teleop': record, train, eval, bench"),
+        ("status:done", "no status is 'done': running, finished, aborted, crashed"),
+        ("dateset:cubes", "'dateset:' is searched as text: did you mean dataset:?"),
+        ("kind:evaluation", ""),
+        ("https://example.org", ""),
+    ],
+)
+def test_what_is_wrong_with_a_filter_is_said(query: str, problem: str) -> None:
+    said = parse(query, TODAY).problem
+    assert said.startswith(problem) if problem.startswith("'") else problem in said
+    assert bool(said) is bool(problem)
+
+
 # --- notes and tags -----------------------------------------------------------------------------
 
 
@@ -263,11 +318,43 @@ def test_tags_go_on_and_off(folder: DataFolder) -> None:
     assert told(folder).tags == ("direct-reset",)
 
 
-@pytest.mark.parametrize("tag", ["", "#", "two words", "a\nb", "x" * 65, "\x1b[31mred"])
-def test_what_is_no_tag_is_refused(folder: DataFolder, tag: str) -> None:
+@pytest.mark.parametrize(
+    ("tag", "why"),
+    [
+        ("", "a tag is one word"),
+        ("#", "a tag is one word"),
+        ("night run", "tags cannot contain spaces: try night-run"),
+        ("a\nb", "no tag|control"),
+        ("x" * 65, "at most 64 characters, this one has 65"),
+        ("\x1b[31mred", "control characters"),
+    ],
+)
+def test_what_is_no_tag_is_refused(folder: DataFolder, tag: str, why: str) -> None:
     write_run(folder, ID)
-    with pytest.raises(LogbookProblem, match="one word"):
+    with pytest.raises(LogbookProblem, match=why):
         set_tag(folder, ID, tag)
+
+
+def test_a_note_is_edited_and_nothing_of_it_is_lost(folder: DataFolder) -> None:
+    run = write_run(folder, ID)
+    add_note(folder, ID, "belt slipped", "anna")
+    add_note(folder, ID, "lamp off", "bo")
+    edit_note(folder, ID, 1, "belt slipped\n\nand was tightened", "bo")
+    first, second = told(folder).notes
+    assert (first.text, first.author, first.edits, first.edited_by) == (
+        "belt slipped\n\nand was tightened", "anna", 1, "bo",
+    )  # fmt: skip
+    assert first.edited_utc and (second.text, second.edits) == ("lamp off", 0)
+    written = [e.text for e in read_events(run.events) if isinstance(e, ev.NoteAdded | ev.NoteEdited)]
+    assert written == ["belt slipped", "lamp off", "belt slipped\n\nand was tightened"]
+    shown = [row.text for s in page(told(folder)).sections for row in s.rows if row.name == "notes"]
+    assert shown[:2] == ["belt slipped", " "] and shown[2].startswith("and was tightened, anna, ")
+    assert "edited by bo" in shown[2]
+    for number in (0, 3):
+        with pytest.raises(LogbookProblem, match=f"no note {number}: it has 2"):
+            edit_note(folder, ID, number, "x")
+    with pytest.raises(LogbookProblem, match="empty"):
+        edit_note(folder, ID, 1, " ")
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "x" * 10_001])
@@ -342,7 +429,7 @@ class Worker:
 def obedient(command: protocol.AnyCommand, log: EventLog) -> protocol.Answer:
     match command:
         case protocol.AddNote():
-            log.append(ev.NoteAdded(text=command.text, author=command.author))
+            log.append(remark(command))
         case protocol.SetTag():
             log.append(ev.TagAdded(tag=command.tag))
         case protocol.MarkTake():
@@ -368,6 +455,7 @@ def test_a_running_sessions_worker_writes_the_note_and_is_not_driven(
 ) -> None:
     at_work = worker(obedient)
     add_note(folder, ID, "cube moved", "bo")
+    edit_note(folder, ID, 1, "cube moved", "bo")
     set_tag(folder, ID, "night")
     mark_episode(folder, ID, 0, accepted=False)
     session = told(folder)
@@ -375,7 +463,7 @@ def test_a_running_sessions_worker_writes_the_note_and_is_not_driven(
     assert [e.accepted for e in session.episodes] == [False]
     assert session.status is SessionStatus.RUNNING
     attaches = [c for c in at_work.heard if isinstance(c, protocol.Attach)]
-    assert len(attaches) == 3 and all(a.quiet and not a.drive for a in attaches)
+    assert len(attaches) == 4 and all(a.quiet and not a.drive for a in attaches)
 
 
 def test_a_workers_refusal_is_said(folder: DataFolder, worker: Callable[[Reply], Worker]) -> None:
@@ -457,9 +545,50 @@ def test_a_dataset_that_is_gone_and_an_episode_that_never_was_are_said(folder: D
         mark_episode(folder, ID, 7, accepted=False)
     (recorded / "lab-console.json").unlink()
     recorded.rmdir()
-    with pytest.raises(LogbookProblem, match=r"not at .*cubes any more"):
+    with pytest.raises(LogbookProblem, match=r"no dataset at .*cubes any more"):
         mark_episode(folder, ID, 1, accepted=False)
     assert not recorded.exists()
+
+
+def test_a_reason_stands_in_the_marks_and_in_the_log(folder: DataFolder, recorded: Path) -> None:
+    mark_episode(folder, ID, 1, accepted=False, why=" a hand in view ", by="tg")
+    assert read_marks(recorded)[1].why == "a hand in view"
+    assert (told(folder).episodes[1].why, told(folder).episodes[1].marked_by) == ("a hand in view", "tg")
+    mark_episode(folder, ID, 1, accepted=True)
+    assert read_marks(recorded)[1].why == "" == told(folder).episodes[1].why, "a reason belongs to its mark"
+    with pytest.raises(LogbookProblem, match="at most 200"):
+        mark_episode(folder, ID, 1, accepted=False, why="x" * 201)
+
+
+def test_a_mark_that_cannot_reach_the_log_is_taken_back(folder: DataFolder, recorded: Path) -> None:
+    before = (recorded / SIDECAR).read_bytes()
+    enough_for_the_marks = folder.run(ID).events.stat().st_size + 10
+    assert enough_for_the_marks > 2 * len(before)
+    with full_disk(enough_for_the_marks), pytest.raises(LogbookProblem, match=r"events\.jsonl cannot be written"):
+        mark_episode(folder, ID, 0, accepted=False)
+    assert (recorded / SIDECAR).read_bytes() == before
+    assert told(folder).episodes[0].accepted
+
+
+def test_a_mark_of_a_console_that_was_killed_between_the_two_reaches_the_log(
+    folder: DataFolder, recorded: Path
+) -> None:
+    write_mark(recorded, 1, Mark(session=ID, take=2, strategy="roll", accepted=False, why="a hand in view"))
+    assert told(folder).episodes[1].accepted
+    assert reconcile(folder, ID) == 1 and reconcile(folder, ID) == 0
+    assert (told(folder).episodes[1].accepted, told(folder).episodes[1].why) == (False, "a hand in view")
+
+
+def test_a_dataset_that_cannot_be_written_is_not_marked(folder: DataFolder, recorded: Path) -> None:
+    with read_only(recorded), pytest.raises(LogbookProblem, match=r"marks .*cubes cannot be written"):
+        mark_episode(folder, ID, 1, accepted=False)
+    assert told(folder).episodes[1].accepted
+
+
+def test_another_take_under_the_number_is_not_marked(folder: DataFolder, recorded: Path) -> None:
+    write_mark(recorded, 1, Mark(session=ID, take=5))
+    with pytest.raises(LogbookProblem, match="is take 5 of its session by now, not take 2"):
+        mark_episode(folder, ID, 1, accepted=False)
 
 
 # --- verdicts afterwards ------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import pytest
 from services.folders import DataFolder
 from services.live.event_log import EventLog
 from services.log import logbook
-from services.log.logbook import LogbookProblem
 from services.log.lookup import choose, find
+from services.log.problem import LogbookProblem
 from services.refusal import Refusal
 from sessions.models import SessionStatus
 from tests.support.runs import make_folder, saved, session_id, started, write_run

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.bench import calibration
 from services.live import events as ev
 from services.live.snapshots import replay
 from services.log.documents import document
 from services.log.page import page
 from services.log.sections import Interval, Page, Row, Symbol, Value, as_json
 from services.tone import Tone
+from sessions.calibration import CalibrationFault, JointCalibration, JointDifference
 from sessions.document import Session
 from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.statistics import wilson
@@ -90,21 +92,25 @@ def test_a_recordings_page_marks_episodes_and_says_why_some_are_flagged() -> Non
     )
     made = page(a_session(SessionKind.RECORD, target=5, episodes=episodes, dataset="cubes"), UTC)
     assert rows(made, "episodes")[0].text == "2 of 5 accepted, 1 rejected"
-    assert [row.text for row in rows(made, "flagged")] == ["episode 8: wrist black, late", "episode 9: late"]
+    assert [row.text for row in rows(made, "flagged")] == ["take 02: wrist black, late", "take 03: late"]
     table = section(made, "episodes")
     assert [(row.name, row.values[0].mark, row.values[0].tone) for row in table] == [
-        ("7", Symbol.YES, Tone.SUCCESS),
-        ("8", Symbol.WARNING, Tone.WARNING),
-        ("9", Symbol.NO, Tone.DANGER),
+        ("take 01", Symbol.YES, Tone.SUCCESS),
+        ("take 02", Symbol.WARNING, Tone.WARNING),
+        ("take 03", Symbol.NO, Tone.DANGER),
     ]
 
 
 def test_how_often_an_arm_was_asked_again_stands_at_its_episode_and_a_trials_flags_on_its_page() -> None:
     flags = ("follower retried 14",)
-    noisy = Episode(index=0, take=1, frames=200, seconds=6.7, flags=flags, retried={"follower": 14, "leader": 1})
+    noisy = Episode(
+        index=0, take=1, frames=200, seconds=6.7, flags=flags, retried={"follower": 14, "leader": 1}, moments=(20, 101)
+    )
     made = page(a_session(SessionKind.RECORD, target=5, episodes=(noisy,), dataset="cubes"), UTC)
-    assert section(made, "episodes")[0].text == "6.7 s, retried: follower 14, leader 1"
-    assert [row.text for row in rows(made, "flagged")] == ["episode 0: follower retried 14"]
+    assert (
+        section(made, "episodes")[0].text == "6.7 s, retried: follower 14, leader 1, marked at 0.7 s, 3.4 s, episode 0"
+    )
+    assert [row.text for row in rows(made, "flagged")] == ["take 01: follower retried 14"]
     trials = (Trial(index=1, verdict=Verdict.VOID), Trial(index=2, verdict=Verdict.SUCCESS, episode_index=0))
     tried = Episode(index=0, take=2, frames=200, seconds=6.7, flags=flags)
     made = page(a_session(SessionKind.EVAL, episodes=(tried,), trials=trials), UTC)
@@ -126,9 +132,9 @@ def test_an_evaluations_page_has_the_interval_as_numbers_and_every_trial() -> No
     assert judged == "2 of 4, 1 success, 1 failure, 1 void, 1 without a verdict, by tg, an"
     told = [(row.name, row.values[0].mark, row.text) for row in section(made, "trials")]
     assert told == [
-        ("1", Symbol.YES, "6.2 s, verdict, episode 0"),
-        ("2", Symbol.VOID, "0.0 s, stopped, episode 1"),
-        ("2", Symbol.NO, "0.0 s, time, not saved, grasps air"),  # the void one is repeated under its number
+        ("1", Symbol.YES, "6.2 s, judged, episode 0"),
+        ("2", Symbol.VOID, "0.0 s, Esc, episode 1"),
+        ("2", Symbol.NO, "0.0 s, ran out, not saved, grasps air"),  # the void one is repeated under its number
         ("3", Symbol.OPEN, "0.0 s, failed, not saved, no action for 2 s"),
     ]
 
@@ -177,7 +183,7 @@ def test_a_long_note_is_whole_and_signed() -> None:
     text = "slower " * 1000
     note = Note(text=text, author="", at_utc="2026-02-17T14:31:00Z")
     said = rows(page(a_session(SessionKind.BENCH, notes=(note,)), UTC), "notes")[0]
-    assert said.values == (Value(text.strip()), Value("unsigned, 2026-02-17 14:31:00 UTC", Tone.QUIET))
+    assert said.values == (Value(text.strip()), Value("unsigned, 2026-02-17 14:31", Tone.QUIET))
 
 
 def test_a_checkpoint_says_when_it_was_saved_on_the_operators_clock() -> None:
@@ -242,3 +248,18 @@ def test_equal_alarms_are_one_row_with_their_count_and_first_time() -> None:
 def test_equal_alarms_of_an_older_session_are_one_row_without_a_time() -> None:
     made = page(a_session(SessionKind.RECORD, alarms=("a", "b", "a")), UTC)
     assert [[value.text for value in row.values] for row in rows(made, "alarms")] == [["a", "2 times"], ["b"]]
+
+
+def test_why_a_calibration_kept_a_session_from_starting_is_said_once() -> None:
+    """The headline has the reason; the row has the joints."""
+    file, motor = JointCalibration(10, 0, 4095), JointCalibration(50, 0, 4095)
+    refused = ev.CalibrationRefused(
+        arm="follower", fault=CalibrationFault.DIFFERS, file="/cal/follower.json",
+        differences=(JointDifference(joint="wrist_flex", file=file, motor=motor),),
+    )  # fmt: skip
+    why = calibration.problem(refused)
+    over = a_session(SessionKind.BENCH, status=SessionStatus.ABORTED, end_reason=why, calibrations=(refused,))
+    said = "\n".join(texts(page(over)))
+    assert said.count("another calibration") == 1 and "wrist_flex: " in said
+    running = a_session(SessionKind.BENCH, status=SessionStatus.RUNNING, calibrations=(refused,))
+    assert "another calibration" in "\n".join(texts(page(running)))

@@ -47,6 +47,7 @@ def test_a_plan_has_lerobots_defaults_made_to_measure(folder: DataFolder) -> Non
     assert (request.name, request.batch_size, request.log_freq, request.save_freq) == ("act_cubes", 8, 10, 200)
     assert (plan(folder, steps=1).log_freq, plan(folder, steps=1).save_freq) == (1, 1)
     assert (plan(folder, steps=200_000).log_freq, plan(folder, steps=200_000).save_freq) == (200, 20_000)
+    assert plan(folder).resize is None and plan(folder, resize=" 320 X 240 ").resize == (320, 240)
     given = plan(folder, log_freq=7, save_freq=0, batch_size=64)
     assert (given.log_freq, given.save_freq, given.batch_size) == (7, 0, 64)
 
@@ -67,14 +68,22 @@ def test_a_plan_has_lerobots_defaults_made_to_measure(folder: DataFolder) -> Non
         ({"save_freq": -1}, "save freq must be at least 0"),
         ({"exclude_cameras": ["side"]}, "no camera 'side' to leave out: it has overhead, wrist"),
         ({"exclude_cameras": ["wrist", "overhead"]}, "all cameras (overhead, wrist) would be left out"),
+        ({"resize": "240"}, "a size is WIDTHxHEIGHT in pixels, such as 320x240, not '240'"),
+        ({"resize": "16x12"}, "resized to 32 to 4096 pixels each way, not to 16x12"),
+        (
+            {"resize": "320x240", "policy": "smolvla"},
+            "a size of its own: leave the resize out; LeRobot's key policy.res",
+        ),
+        ({"resize": "320x240", "policy": "vqbet", "exclude_cameras": ["wrist"]}, "looks at several frames at once"),
+        ({"settings": ["policy.resize_shape=[1,2]"]}, "use --resize"),
         ({"settings": ["num_workers"]}, "write KEY=VALUE"),
         ({"settings": ["=3"]}, "write KEY=VALUE"),
         ({"settings": ["steps=3"]}, "the console sets that itself (use --steps)"),
         ({"settings": ["--policy.type=pi0"]}, "use --policy"),
         ({"settings": ["policy.input_features.a=3"]}, "use --exclude-cameras"),
         ({"settings": ["job.target=a10"]}, "this machine only"),
-        ({"settings": ["dataset.episodes=[0]"]}, "accept and reject"),
-        ({"name": "a/b"}, "cannot name a training"),
+        ({"settings": ["dataset.episodes=[0]"]}, "use --exclude-episodes"),
+        ({"name": "a/b"}, "the name contains '/'"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(folder: DataFolder, changes: dict[str, Any], words: str) -> None:
@@ -207,6 +216,25 @@ def test_a_depth_map_is_refused_before_the_start_with_what_leaves_it_out(folder:
     with pytest.raises(Refusal, match="record a colour camera, or choose another policy"):
         plan(folder, dataset="dark")
     assert plan(folder, dataset="dark", policy="tdmpc").policy == "tdmpc"
+
+
+def test_what_lerobot_would_not_normalize_or_could_not_learn_is_refused_before_the_start(folder: DataFolder) -> None:
+    write_features(folder, "still", **{"observation.state": {"dtype": "float32", "shape": [6]}})
+    info = folder.datasets / "still/meta/info.json"
+    shown = json.loads(info.read_text())
+    del shown["features"]["action"]
+    info.write_text(json.dumps(shown))
+    with pytest.raises(Refusal, match=r"still has no feature 'action', .*: it has observation\.state"):
+        plan(folder, dataset="still")
+    stats = folder.datasets / "cubes/meta/stats.json"
+    stats.write_text(json.dumps({"observation.images.wrist": {"mean": [0.5]}}))
+    with pytest.raises(Refusal, match=r"no statistics of action, observation\.images\.overhead in meta/stats\.json"):
+        plan(folder)
+    stats.write_text(json.dumps({"observation.images.wrist": {"mean": [0.5]}, "action": {"mean": [0.0]}}))
+    assert plan(folder, exclude_cameras=["overhead"]).exclude_cameras == ("overhead",), "nobody reads its pictures"
+    for unread in (b"{", b"[]"):
+        stats.write_bytes(unread)
+        assert plan(folder), "the survey refuses it with what repairs it"
 
 
 def test_a_policy_of_one_camera_and_one_of_equal_pictures_say_what_to_leave_out(

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 import services.live.launch
+from services import arm_commands
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live import warm
@@ -196,13 +197,12 @@ def test_one_that_cannot_load_says_why_in_its_log_only(kept: Rig, capfd: pytest.
     assert "FileExistsError" not in "".join(capfd.readouterr())
 
 
-def test_an_order_that_comes_while_it_still_loads_is_taken(kept: Rig) -> None:
+def test_a_bench_session_that_is_ordered_while_it_still_loads_begins_warm(kept: Rig) -> None:
     process = keep(kept)
-    run = kept.record()
+    run = arm_commands.begin(kept.folder, kept.small(), Purpose.HOLD)
     wait_until(lambda: run.events.exists() and kept.snapshot(run).started is not None, 20)
     assert kept.pid(run) == process.pid
-    os.kill(process.pid, signal.SIGTERM)
-    wait_until(lambda: is_gone(process), 60)
+    wait_until(lambda: kept.snapshot(run).phase.value in ("held", "idle"), 60)
 
 
 # --- a session that began warm ---------------------------------------------------------------------------
@@ -339,7 +339,7 @@ def test_it_goes_with_a_console_that_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: is_gone(process) and is_gone(policy), 20)
 
 
-def test_an_evaluation_and_a_bench_session_begin_warm_once_each(kept: Rig) -> None:
+def test_an_evaluation_begins_warm_once(kept: Rig) -> None:
     policy = checkpoint(kept, cube=False, cameras={"wrist": (96, 72)})
     process = keep(kept, policy="act")
     wait_loaded(kept.folder, LOADED, "loaded act")
@@ -351,11 +351,3 @@ def test_an_evaluation_and_a_bench_session_begin_warm_once_each(kept: Rig) -> No
     assert not hand_over(kept), "it can be used once"
     os.kill(process.pid, signal.SIGTERM)
     wait_until(lambda: is_gone(process) and is_gone(loaded), 60)
-
-    from services import arm_commands
-
-    process = keep(kept)
-    wait_loaded(kept.folder, LOADED)
-    run = arm_commands.begin(kept.folder, kept.small(), Purpose.HOLD)
-    wait_until(lambda: is_live(run) and kept.snapshot(run).phase.value in ("held", "idle"), 60)
-    assert kept.pid(run) == process.pid

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import numpy as np
-import pytest
 
 from services import arm_commands
 from services.live import protocol
+from services.live.link import Link
 from services.live.phases import Phase
 from services.live.requests import Purpose
 from sessions.models import SessionStatus
@@ -32,19 +33,26 @@ async def test_rest_and_release_work_on_a_fresh_bench_and_after_each_other(quick
     assert not state.torque
 
 
-@pytest.mark.parametrize("purpose", [Purpose.TELEOPERATE, Purpose.REST, Purpose.RELEASE])
-async def test_a_stop_while_it_starts_keeps_the_arm_still_and_torque_on(quick_rig: Rig, purpose: Purpose) -> None:
-    from services.live.link import Link
+async def test_a_stop_while_it_starts_keeps_the_arm_still_and_torque_on(quick_rig: Rig, tmp_path: Path) -> None:
+    """Three benches side by side: most of it is waiting."""
+    rigs = {Purpose.TELEOPERATE: quick_rig, Purpose.REST: Rig(tmp_path / "b"), Purpose.RELEASE: Rig(tmp_path / "c")}
+    try:
+        await asyncio.gather(*(stopped_as_it_starts(rig, purpose) for purpose, rig in rigs.items()))
+    finally:
+        for rig in rigs.values():
+            rig.close()
 
-    run = arm_commands.begin(quick_rig.folder, quick_rig.small(), purpose)
+
+async def stopped_as_it_starts(rig: Rig, purpose: Purpose) -> None:
+    run = arm_commands.begin(rig.folder, rig.small(), purpose)
     link = Link(run, name="test")
     await link.attach(patience_s=10)
-    assert link.snapshot.phase is Phase.STARTING
+    assert link.snapshot.phase is Phase.STARTING, purpose
     await say(link, protocol.Stop())
     await link.until(lambda s: s.phase is not Phase.STARTING, 60)
     await asyncio.sleep(1.5)
-    assert link.snapshot.phase is Phase.IDLE
-    assert quick_rig.world().state().torque
+    assert link.snapshot.phase is Phase.IDLE, purpose
+    assert rig.world().state().torque, purpose
     await press(link, lambda: protocol.Release(confirmed=True))
     await link.until(lambda s: s.phase is Phase.RELEASED or not s.running, 30)
     await link.close()

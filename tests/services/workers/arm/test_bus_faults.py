@@ -36,6 +36,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     wait_longer(monkeypatch, 100.0)
     for what in ("AFTER_STOP_S", "BURST_S"):
         monkeypatch.setattr(f"services.workers.arm.debounce.{what}", 0.05)
+    monkeypatch.setattr("services.workers.recording.strategy.SHORT_S", 0.0)
 
 
 # --- what is going on when the fault comes ----------------------------------------------------------------

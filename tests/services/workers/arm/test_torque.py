@@ -158,6 +158,8 @@ def test_finishing_at_rest_cuts_torque_though_a_servo_complains(bench: Emulator,
     session.do(protocol.Finish())
     assert session.end() == (SessionStatus.FINISHED, "finished by the operator")
     assert torque(bench) == "000000"
+    left = session.snapshot.left
+    assert left is not None and left.torque is False and left.at_rest
 
 
 # --- stop and hold ----------------------------------------------------------------------------------
@@ -176,6 +178,7 @@ def test_no_stop_session_or_rescue_lowers_a_loaded_arm(bench: Emulator, tmp_path
     session.workers.mailbox.request_end()
     _, reason = session.end()
     assert "no rest pose" in reason and reason.endswith("torque is on")
+    assert (left := session.snapshot.left) is not None and left.torque is True and not left.at_rest
     for n, purpose in enumerate((Purpose.HOLD, Purpose.TELEOPERATE, Purpose.HOLD)):
         again = ServoSession(tmp_path / f"again{n}", profile(bench, leader=False), purpose).ready()
         time.sleep(0.2)

@@ -186,8 +186,8 @@ async def test_a_camera_that_stops_in_a_take_is_named_and_the_take_is_marked_as_
     async with quick_rig.attached(run) as link:
         await follow(link)
         state = await take(link)
-        assert [(a.text, a.answer, a.advice) for a in state.alarms] == [
-            ("overhead: no pictures (read thread is not running)", "plug it in", Advice.RESUME)
+        assert [(a.camera, a.text, a.answer, a.advice) for a in state.alarms] == [
+            ("overhead", "overhead: no pictures (read thread is not running)", "plug it in", Advice.RESUME)
         ]
         assert state.phase is Phase.HELD
         assert (await finish(link)).episodes[0].accepted is False

@@ -30,6 +30,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys come one after the other, and a busy machine loses no answer by itself."""
     wait_longer(monkeypatch, 100.0)
     monkeypatch.setattr("services.workers.arm.debounce.BURST_S", 0.05)
+    monkeypatch.setattr("services.workers.recording.strategy.SHORT_S", 0.0)
 
 
 @pytest.fixture(params=FPS)

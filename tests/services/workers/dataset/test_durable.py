@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -240,7 +241,10 @@ class Gate:
         monkeypatch.setattr(lerobot_hooks.ColourEncoderThread, "run", wait_then_run)
 
 
-def test_a_full_queue_costs_no_time_and_the_video_keeps_step(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_costs_no_time_and_the_video_keeps_step(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    av.logging.restore_default_callback()  # as LeRobot does after each video of its own
     gate = Gate(monkeypatch)
     dataset = open_demo(root, encoder=EncoderSettings(queue=3))
     started = time.perf_counter()
@@ -256,6 +260,7 @@ def test_a_full_queue_costs_no_time_and_the_video_keeps_step(root: Path, monkeyp
     assert dataset.save().flags == ()
     dataset.close()
     assert read_marks(root)[0].flags == ("dropped_frames",)
+    assert "x264" not in capfd.readouterr().err, "a worker's last words would be the encoder's settings"
 
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 

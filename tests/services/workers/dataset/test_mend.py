@@ -17,7 +17,8 @@ from services.datasets.marks import SIDECAR, Mark, read_marks, write_mark
 from services.datasets.matching import EVERY_EPISODE_COUNTS
 from services.datasets.summary import INFO, summarize
 from services.folders import DataFolder
-from services.log.logbook import LogbookProblem, mark_episode
+from services.log.marking import mark_episode
+from services.log.problem import LogbookProblem
 from services.workers.dataset.durable import DurableDataset
 from services.workers.dataset.encoder_settings import EncoderSettings
 from services.workers.dataset.mend import report

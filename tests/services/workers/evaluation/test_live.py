@@ -111,7 +111,7 @@ async def test_a_slow_policy_never_leaves_the_arm_without_actions(
 async def test_a_policy_too_slow_to_move_the_arm_fails_its_trial_in_words(
     quick_rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(DELAY, "3500")
+    monkeypatch.setenv(DELAY, "3200")
     async with evaluating(quick_rig, **REAL_TIME | {"trial_seconds": 10.0}) as link:
         await start(link)
         state = await link.until(lambda s: s.pending is not None and bool(s.alarms), 20)
@@ -207,7 +207,7 @@ async def test_sigterm_in_a_trial_saves_it_rests_and_ends_as_aborted(quick_rig: 
         await asyncio.sleep(0.4)
         os.kill(quick_rig.pid(run), signal.SIGTERM)
         state = await link.until(lambda s: not s.running, 60)
-    assert (state.status, state.trials[-1].ended_by) == (SessionStatus.ABORTED, "ended")
+    assert (state.status, state.trials[-1].ended_by) == (SessionStatus.ABORTED, "stopped")
     assert state.trials[-1].episode_index == 0
     wait_until(gone(run))
     assert not quick_rig.world().state().torque

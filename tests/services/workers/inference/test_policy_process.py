@@ -84,14 +84,18 @@ def test_chunks_equal_what_lerobot_predicts_from_the_same_pictures(running: Poli
     assert np.abs(different[0] - different[1]).max() > 1e-3, "the pictures matter"
 
 
-def test_the_saved_preprocessor_renames_what_bears_the_names_of_the_bench(tmp_path: Path, looking: Path) -> None:
+def test_the_saved_preprocessor_renames_what_bears_the_names_of_the_bench_and_resizes_its_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
     from lerobot.common.control_utils import predict_action
     from lerobot.configs.policies import PreTrainedConfig
     from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 
     renames = {"observation.images.wrist": "observation.images.camera1"}
-    path = make_checkpoint(tmp_path / "000010", cube=False, cameras={"camera1": (96, 72)}, renames=renames)
+    path = make_checkpoint(
+        tmp_path / "000010", cube=False, cameras={"camera1": (48, 36)}, renames=renames, resize=(48, 36)
+    )
     policy = Policy(checkpoints.read(path), task="pick")
     policy.start()
     policy.open(FEATURES, "so101")
@@ -102,6 +106,8 @@ def test_the_saved_preprocessor_renames_what_bears_the_names_of_the_bench(tmp_pa
         config = PreTrainedConfig.from_pretrained(path)
         lerobot = get_policy_class("act").from_pretrained(path, config=config)
         pre, post = make_pre_post_processors(config, pretrained_path=str(path))
+        look, seen = lerobot.predict_action_chunk, []
+        monkeypatch.setattr(lerobot, "predict_action_chunk", lambda batch: seen.append(batch) or look(batch))
         for frame in frames(2):
             policy.reset()
             policy.ask(frame, rows=1)
@@ -112,6 +118,7 @@ def test_the_saved_preprocessor_renames_what_bears_the_names_of_the_bench(tmp_pa
             np.testing.assert_allclose(answers[-1], theirs.numpy(), atol=1e-4)
     finally:
         policy.close()
+    assert {tuple(batch["observation.images.camera1"].shape) for batch in seen} == {(1, 3, 36, 48)}
     assert np.abs(answers[0] - answers[1]).max() > 1e-3, "the pictures matter"
 
 

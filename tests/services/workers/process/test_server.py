@@ -98,8 +98,8 @@ async def test_the_second_console_watches_until_it_takes_over(worker: Worker, an
     assert refused.error == "anna drives: a watcher may not ask for this", "a service knows no keys"
     assert refused.code is protocol.Code.NOT_DRIVING
     assert not worker.received
-    assert (await bo.ask(protocol.TakeOver())).ok
-    await eventually(lambda: bo.driving and not anna.driving)
+    assert (await bo.ask(protocol.TakeOver(name="Bo Berg"))).ok
+    await eventually(lambda: bo.driving and not anna.driving and anna.driver == "Bo Berg")
     assert not (await anna.ask(protocol.Follow())).ok
     await bo.close()
 

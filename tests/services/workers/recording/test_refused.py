@@ -51,6 +51,14 @@ def test_features_that_only_the_robot_knows_are_compared_before_it_is_connected(
     assert foreign.hashes(recorded) == before
 
 
+def test_a_misspelt_key_of_the_encoder_is_named_before_the_robot_is_connected(
+    quick_rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert record(quick_rig, "--set", "dataset.rgb_encoder.prest=fast") == 1
+    assert "'prest'; did you mean preset?" in capsys.readouterr().err
+    assert not quick_rig.events(newest(quick_rig), ev.BenchConnected)
+
+
 def test_a_dataset_that_cannot_be_opened_ends_the_verb_before_the_arm_follows(
     quick_rig: Rig, recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

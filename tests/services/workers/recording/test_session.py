@@ -47,6 +47,8 @@ async def test_rejecting_marks_the_running_take_or_the_last_one_and_deletes_noth
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
         await say(link, protocol.MarkTake(take=1, accepted=False))
+        await say(link, protocol.MarkMoment(take=1))
+        assert not (await link.ask(protocol.MarkMoment(take=2))).ok, "take 2 does not run"
         await link.until(lambda s: len(s.episodes) == 1, 30)
         await take(link)
         await say(link, protocol.MarkTake(take=2, accepted=False))
@@ -59,6 +61,9 @@ async def test_rejecting_marks_the_running_take_or_the_last_one_and_deletes_noth
     assert [e.accepted for e in state.episodes] == [False, True]
     marks = read_marks(quick_rig.folder.datasets / "demo")
     assert [marks[i].accepted for i in range(2)] == [False, True]
+    moments = state.episodes[0].moments
+    assert len(moments) == 1 and 0 <= moments[0] < state.episodes[0].frames
+    assert [marks[i].moments for i in range(2)] == [moments, ()], "they travel with the data"
 
 
 async def test_commands_that_do_not_fit_the_phase_are_refused_in_words(quick_rig: Rig) -> None:
@@ -82,18 +87,25 @@ async def test_commands_that_do_not_fit_the_phase_are_refused_in_words(quick_rig
     assert [n.text for n in state.notes] == ["cube slipped"]
 
 
-async def test_a_start_right_after_another_key_is_not_believed(quick_rig: Rig) -> None:
+async def test_keys_that_bounce_neither_start_nor_end_a_take_and_a_short_one_is_no_demonstration(
+    quick_rig: Rig,
+) -> None:
     run = quick_rig.record(**QUICK | {"lockstep": False, "episode_seconds": 8.0})
     async with quick_rig.attached(run) as link:
         await follow(link)
         await press(link, lambda: protocol.StartTake(take=1))
-        await say(link, protocol.EndTake(take=1))
+        bounced = await link.ask(protocol.EndTake(take=1))
+        assert (bounced.ok, bounced.code) == (False, protocol.Code.TOO_SOON) and "press again" in bounced.error
+        await press(link, lambda: protocol.EndTake(take=1))  # as soon as it is believed
         burst = [link.send(protocol.StartTake(take=2)) for _ in range(5)]
         answers = await asyncio.gather(*burst)
         assert not any(a.ok for a in answers)
         assert "too soon" in answers[0].error
-        await finish(link)
+        state = await finish(link)
     assert len(quick_rig.events(run, ev.TakeStarted)) == 1
+    [episode] = state.episodes
+    assert not episode.accepted and "short" in episode.flags and state.accepted == 0
+    assert not read_marks(quick_rig.folder.datasets / "demo")[0].accepted
 
 
 async def test_a_stop_holds_the_arm_saves_the_take_and_keeps_torque(quick_rig: Rig) -> None:
@@ -187,7 +199,8 @@ async def test_sigterm_saves_the_take_rests_and_ends_as_aborted(quick_rig: Rig) 
         os.kill(quick_rig.pid(run), signal.SIGTERM)
         state = await link.until(lambda s: not s.running, 60)
     assert state.status is SessionStatus.ABORTED
-    assert len(state.episodes) == 1
+    [episode] = state.episodes
+    assert not episode.accepted and "stopped" in episode.flags, "half a take is no demonstration"
     wait_until(gone(run))
     assert not quick_rig.world().state().torque
 

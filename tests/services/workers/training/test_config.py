@@ -6,12 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from lerobot.configs.train import TrainPipelineConfig
+from lerobot.datasets.io_utils import load_info
+from lerobot.jobs.hf import build_remote_config_file
 
 from services.folders import DataFolder
 from services.live.requests import TrainRequest
+from services.refusal import Refusal
+from services.targets.lab_targets import placed
 from services.workers.training import config as train_config
 from services.workers.training.config import ConfigProblem
+from services.workers.training.left_out_cameras import left_out
+from sessions.target import Target, TargetKind
 from tests.services.checkpoints.test_checkpoint import write as write_checkpoint
 from tests.support.trainings import make_dataset
 
@@ -42,6 +50,30 @@ def test_the_consoles_defaults_stand_unless_the_operator_overrides_them(roots: d
     assert (changed.env_eval_freq, changed.num_workers, changed.policy.push_to_hub, changed.seed) == (7, 3, True, 2)
 
 
+def test_hf_jobs_gets_a_configuration_that_lerobot_reads_there(roots: dict[str, Path], tmp_path: Path) -> None:
+    """Only this is tested: no job was ever submitted."""
+    target = Target(name="hf", kind=TargetKind.HF, flavor="a10g-small", time="3h")
+    assert not build(roots).job.is_remote
+    config = build(roots, on=target, exclude_cameras=("front",))
+    assert (config.job.target, config.job.timeout, config.job.is_remote) == ("a10g-small", "3h", True)
+    written = build_remote_config_file(config, "lab/act", tmp_path / "train_config.json")
+    values = json.loads(written.read_text())
+    assert "job" not in values and values["dataset"]["root"] is None
+    there = train_config.decode(TrainPipelineConfig, values)
+    assert (there.steps, there.dataset.episodes, sorted(there.policy.input_features)) == (5, [0], [WRIST, JOINTS])
+    assert (there.policy.push_to_hub, there.policy.repo_id) == (True, "lab/act")
+    request = TrainRequest(dataset="cubes", policy="act", name="mine", steps=5, data_dir="/nowhere")
+    for wrong, why in (
+        ({}, "OWNER/NAME"),
+        ({"dataset": "lab/cubes", "resize": (32, 32)}, "no picture is resized"),
+        ({"dataset": "lab/cubes", "processes": 2}, "leave --processes out"),
+        ({"dataset": "lab/cubes", "policy": "/a/path"}, "give its id"),
+    ):
+        with pytest.raises(Refusal, match=why):
+            placed(msgspec.structs.replace(request, **wrong), target)
+    assert placed(msgspec.structs.replace(request, dataset="lab/cubes"), target).on == target
+
+
 def test_values_are_written_as_on_lerobots_command_line(roots: dict[str, Path]) -> None:
     config = build(
         roots, "policy.pretrained_backbone_weights=null", "policy.use_vae=false",
@@ -60,6 +92,26 @@ def test_a_camera_left_out_is_no_input_and_shapes_are_channels_first(roots: dict
     policy = build(roots, exclude_cameras=("front",)).policy
     assert sorted(policy.input_features) == [WRIST, JOINTS]
     assert policy.input_features[WRIST].shape == (3, 48, 64)
+
+
+def test_a_resize_is_in_the_inputs_or_under_the_policys_own_key_and_refused_where_neither_can_be(
+    roots: dict[str, Path], tmp_path: Path
+) -> None:
+    policy = build(roots, resize=(40, 36)).policy
+    assert sorted(policy.input_features) == [FRONT, WRIST, JOINTS]
+    assert policy.input_features[WRIST].shape == (3, 36, 40) and policy.input_features[JOINTS].shape == (6,)
+    policy.save_pretrained(tmp_path / "act")
+    assert build(roots, policy=f"{tmp_path}/act").policy.input_features[FRONT].shape == (3, 36, 40)
+    assert build(roots, policy=f"{tmp_path}/act", resize=(50, 40)).policy.input_features[FRONT].shape == (3, 40, 50)
+    own = build(roots, policy="multi_task_dit", resize=(40, 36)).policy
+    assert own.image_resize_shape == [36, 40] or own.image_resize_shape == (36, 40)
+    assert not own.input_features, "they stay the dataset's: the policy resizes"
+    own.input_features = policy.input_features
+    own.save_pretrained(tmp_path / "own")
+    with pytest.raises(ConfigProblem, match=r"--resize 50x40: the layers of .* fit the pictures"):
+        build(roots, policy=f"{tmp_path}/own", resize=(50, 40))
+    with pytest.raises(ConfigProblem, match="--resize: policy smolvla brings pictures to a size of its own"):
+        build(roots, policy="smolvla", resize=(50, 40))
 
 
 def test_the_environments_state_is_normalized_as_the_joints_unless_the_operator_maps_it(roots: dict[str, Path]) -> None:
@@ -155,17 +207,23 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_a_camera_of_another_tool_is_left_out_and_the_checkpoint_says_what_happened(foreign: Path) -> None:
-    def inputs(*left_out: str) -> tuple[list[str], tuple[str, ...]]:
-        config = build({"pusht": foreign}, dataset="pusht", exclude_cameras=left_out)
-        features = train_config.load_info(foreign).features
-        policy = config.policy.input_features or dict.fromkeys(k for k in features if k.startswith("observation."))
-        return sorted(policy), train_config.cameras_left_out(features, policy, config.rename_map)
+def test_a_camera_of_another_tool_is_left_out_and_no_other(foreign: Path) -> None:
+    features = load_info(foreign).features
 
-    assert inputs("observation.wrist_image") == (["observation.image", JOINTS], ("observation.wrist_image",))
-    assert inputs()[1] == ()
+    def inputs(*wanted: str) -> tuple[list[str], list[str]]:
+        config = build({"pusht": foreign}, dataset="pusht", exclude_cameras=wanted)
+        return sorted(config.policy.input_features or {}), list(left_out(config, wanted, features))
+
+    assert inputs("observation.wrist_image") == (["observation.image", JOINTS], ["observation.wrist_image"])
+    assert inputs() == ([], [])
     with pytest.raises(ConfigProblem, match=r"--exclude-cameras wrist: dataset pusht has observation.image"):
         inputs("wrist")
+
+
+def test_a_stream_of_pictures_leaves_no_camera_out_and_is_refused(foreign: Path) -> None:
+    wrist = "observation.wrist_image"
+    with pytest.raises(ConfigProblem, match=r"LeRobot streams every picture, and .*wrist_image is to be left"):
+        build({"pusht": foreign}, "dataset.streaming=true", dataset="pusht", exclude_cameras=(wrist,))
 
 
 def test_leaving_out_what_a_pretrained_policy_does_not_look_at_is_refused(
@@ -176,7 +234,24 @@ def test_leaving_out_what_a_pretrained_policy_does_not_look_at_is_refused(
         build(roots, policy=f"{tmp_path}", exclude_cameras=("front",))
 
 
-def test_a_camera_that_a_rename_map_hides_counts_by_its_own_name(roots: dict[str, Path]) -> None:
-    features = train_config.load_info(roots["pictures"]).features
-    renames = {FRONT: "observation.images.camera1"}
-    assert train_config.cameras_left_out(features, ["observation.images.camera1"], renames) == ("wrist",)
+@pytest.mark.parametrize(
+    ("trained_with", "renames", "expected"),
+    [
+        ([FRONT], {}, {WRIST: "wrist"}),
+        (["observation.images.camera1"], {FRONT: "observation.images.camera1"}, {WRIST: "wrist"}),
+        ([FRONT, WRIST], {}, {}),
+        ([FRONT, WRIST, "observation.images.third"], {}, {}),
+        (["observation.images.camera1", "observation.images.camera2"], {}, {}),  # LeRobot refuses it, naming all
+        ([FRONT, "observation.images.third"], {}, {}),
+        ([], {}, {FRONT: "front", WRIST: "wrist"}),
+    ],
+)
+def test_what_a_pretrained_policy_does_not_look_at_is_left_out_by_itself(
+    roots: dict[str, Path], trained_with: list[str], renames: dict[str, str], expected: dict[str, str]
+) -> None:
+    config = build(roots, f"rename_map={json.dumps(renames)}")
+    visual = build(roots, exclude_cameras=("front",)).policy.input_features
+    config.policy.input_features = {JOINTS: visual[JOINTS], **dict.fromkeys(trained_with, visual[WRIST])}
+    features = load_info(roots["pictures"]).features
+    assert left_out(config, (), features) == expected
+    assert left_out(config, ("wrist",), features) == expected | {WRIST: "wrist"}

@@ -64,7 +64,7 @@ def test_the_checkpoint_normalizes_with_the_trained_episodes_and_its_sidecar_nam
     from safetensors.numpy import load_file
 
     make_dataset(quick_rig.folder, episodes=5, rejected=[1], wild=[1, 4])
-    run = train(quick_rig.folder, steps=1, settings=["dataset.eval_split=0.25"])
+    run = train(quick_rig.folder, steps=1, held_out=0.25)
     wait_until(lambda: quick_rig.snapshot(run).started is not None, 60)
     wait_until(gone(run), 60)
     assert quick_rig.snapshot(run).status is SessionStatus.FINISHED
@@ -162,7 +162,7 @@ def test_statistics_that_no_episode_knows_are_kept(folder: DataFolder, caplog: p
 
 def test_a_stream_cannot_leave_an_episode_out_and_is_refused_where_one_is_rejected(folder: DataFolder) -> None:
     make_dataset(folder, rejected=[1])
-    with pytest.raises(train_config.ConfigProblem, match="streams all episodes, and 1 of these are rejected"):
+    with pytest.raises(train_config.ConfigProblem, match="streams all episodes, and 1 of these are left out"):
         loaded(folder, [0, 2], "dataset.streaming=true", "num_workers=1")
 
 

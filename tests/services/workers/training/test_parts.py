@@ -24,19 +24,22 @@ from services.live import events as ev
 from services.live.event_log import EventLog
 from services.live.reasons import Advice
 from services.live.requests import TrainRequest, write_request
+from services.live.snapshots import Snapshot
 from services.workers.training import patience, stop_timeout
 from services.workers.training.channel import Channel
 from services.workers.training.errors import explain, loader_was_killed
 from services.workers.training.messages import Ended, Outcome, Stepped, decode, encode, logged
 from services.workers.training.metrics_file import MetricsFile
 from services.workers.training.oom import oom_kills
-from services.workers.training.outcome import OPERATOR, SIGTERM, Ending
+from services.workers.training.outcome import SIGTERM, Ending, stopped_by
 from services.workers.training.patience import Patience
 from services.workers.training.stop_timeout import StopTimeout
 from sessions.models import SessionStatus
 from tests.support.rig import wait_until
 
 REQUEST = TrainRequest(data_dir="/lab", dataset="cubes", policy="act", name="act_cubes", steps=100)
+
+BY_TG = stopped_by("tg")
 
 
 # -- memory ----------------------------------------------------------------------------------------------
@@ -79,7 +82,7 @@ def ending(output: Path, **known: Any) -> tuple[SessionStatus, str]:
         ({"code": -11}, SessionStatus.CRASHED, "killed by SIGSEGV"),
         ({"code": 3}, SessionStatus.CRASHED, "exited with status 3 and gave no reason"),
         ({"ended": Ended(outcome=Outcome.FINISHED, step=100)}, SessionStatus.FINISHED, "trained all 100 steps"),
-        ({"ended": Ended(outcome=Outcome.STOPPED), "stop": OPERATOR}, SessionStatus.FINISHED, "at step 41 of 100, "),
+        ({"ended": Ended(outcome=Outcome.STOPPED), "stop": BY_TG}, SessionStatus.FINISHED, "by tg at step 41 of 100, "),
         ({"ended": Ended(outcome=Outcome.STOPPED), "stop": SIGTERM}, SessionStatus.ABORTED, "stopped by SIGTERM"),
         ({"ended": Ended(outcome=Outcome.GAVE_UP, text="no room")}, SessionStatus.ABORTED, "no room; it was at "),
         ({"ended": Ended(outcome=Outcome.REFUSED, text="no such key")}, SessionStatus.ABORTED, "no such key"),
@@ -215,8 +218,9 @@ def test_a_disk_that_fails_at_the_end_is_reported_and_ends_nothing(
 
     sent: list[ev.Event] = []
     context: Any = SimpleNamespace(
-        run=RunFolder(tmp_path), journal=SimpleNamespace(emit=sent.append), server=SimpleNamespace(publish=sent.append)
-    )
+        run=RunFolder(tmp_path), journal=SimpleNamespace(emit=sent.append),
+        server=SimpleNamespace(publish=sent.append), before=Snapshot(),
+    )  # fmt: skip
     progress = Progress(context)
     progress.begin(started(tmp_path))
     progress.log(logged(step=3, at=1.0, samples=6, epochs=0.1, metrics={"loss": 0.5, "grad_norm": 1.0}))
@@ -346,6 +350,41 @@ def test_a_trainer_that_waits_for_room_shows_that_it_lives(tmp_path: Path) -> No
         "PhaseChanged",
     ]  # fmt: skip
     assert sent[0] == Stepped(step=20, samples=160, epochs=2.0)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_what_fails_after_the_last_checkpoint_is_the_upload_and_what_fails_before_it_is_the_training(
+    saved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from contextlib import nullcontext
+
+    from services.workers.training import training_run
+
+    channel: Any = SimpleNamespace(send=lambda _: None, progress=lambda _: None, stop_requested=False)
+    asked = msgspec.structs.replace(REQUEST, push="lab/act_cubes")
+    run = training_run.TrainingRun(RunFolder(tmp_path), asked, None, channel)  # type: ignore[arg-type]
+    run.config = SimpleNamespace(steps=20, batch_size=8, policy=None, job=SimpleNamespace(is_remote=False))
+    run._dataset = SimpleNamespace(num_frames=80)
+
+    def train(config: Any) -> None:
+        run.begun = True
+        run.wants_checkpoint(20, due=True)
+        if saved:
+            run.save(whole_checkpoint, tmp_path / "checkpoints" / "000020")
+        raise RuntimeError("no connection" if saved else "the weights cannot be written")
+
+    monkeypatch.setattr(run, "_configure", lambda: None)
+    monkeypatch.setattr(training_run, "hooked", lambda _: nullcontext())
+    monkeypatch.setattr(training_run.resize, "of", lambda *_: None)
+    monkeypatch.setattr(training_run.lerobot_train, "train", train)
+    if not saved:
+        with pytest.raises(RuntimeError, match="the weights cannot be written"):
+            run.train()
+        return
+    ended = run.train()
+    assert (ended.outcome, ended.text) == (
+        Outcome.FINISHED, "it is not on the Hub as lab/act_cubes: no connection",
+    )  # fmt: skip
 
 
 def test_the_wait_ends_when_its_time_is_over_or_when_it_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ import pytest
 import services.live.launch
 from console.__main__ import main
 from services.checkpoints import checkpoint as checkpoints
+from services.checkpoints.compatibility import Fit, fit_known
 from services.datasets import care
 from services.datasets.lock import dataset_lock
 from services.datasets.marks import Mark, keep_calibration, write_mark
@@ -33,14 +35,24 @@ from services.live.reasons import Advice
 from services.live.running import live_runs
 from services.live.snapshots import Snapshot
 from services.log import logbook
+from services.log.page import page
+from services.refusal import Refusal
+from services.training import config_file, resuming
 from services.training import plan as training
+from services.training.bottleneck import Figure
+from sessions.left_out import LeftOut, Why
 from sessions.models import SessionStatus
+from sessions.requests import TrainRequest
 from tests.support.mounts import needs_mounts, small_disk
 from tests.support.rig import Rig, gone, say, wait_until
 from tests.support.trainings import TINY, make_dataset, plan, train
 from tests.support.zygote import Zygote
 
 CALIBRATED = {"one": "1f" * 32, "two": "2e" * 32}
+LEFT_OUT = (
+    LeftOut(Why.REJECTED, (1,)), LeftOut(Why.BY_HAND, (3,), "jerky"), LeftOut(Why.FLAGGED, (5,)),
+    LeftOut(Why.HELD_OUT, (4,)),
+)  # fmt: skip
 LONG = {"steps": 1_000_000, "save_freq": 1_000_000, "log_freq": 5}
 """A training that only a stop ends."""
 SETTINGS = [word for setting in TINY for word in ("--set", setting)]
@@ -48,15 +60,22 @@ SETTINGS = [word for setting in TINY for word in ("--set", setting)]
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, zygote: Zygote) -> Iterator[tuple[Rig, RunFolder]]:
-    """One training on two cameras' pictures, one left out, and one of three episodes rejected."""
+    """One training on two cameras' pictures, one left out; of six episodes two are learnt from.
+
+    Episode 1 is rejected, 3 left out by hand and 5 because it is flagged, and 4 is held out.
+    """
     rig = Rig(tmp_path_factory.mktemp("trained") / "lab")
-    root = make_dataset(rig.folder, cameras=True, rejected=[1])
-    for index, (session, accepted) in enumerate([("one", True), ("two", False), ("one", True)]):
-        write_mark(root, index, Mark(session=session, accepted=accepted))
+    root = make_dataset(rig.folder, cameras=True, episodes=6)
+    for index, (session, accepted) in enumerate([("one", True), ("two", False), *[("one", True)] * 4]):
+        flags = ("wrist dark",) if index == 5 else ("front dark",) if index == 0 else ()
+        write_mark(root, index, Mark(session=session, accepted=accepted, flags=flags))
         keep_calibration(root, session, {"follower": CALIBRATED[session]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(services.live.launch, "spawn", zygote.spawn)
-        run = train(rig.folder, exclude_cameras=("front",), save_freq=2, steps=3)
+        run = train(
+            rig.folder, exclude_cameras=("front",), resize="48x36", save_freq=2, steps=3, exclude_episodes="3",
+            because="jerky", leave_out_flagged=True, held_out=0.3, held_out_every=1,
+        )  # fmt: skip
     over(rig, run)
     yield rig, run
     rig.close()
@@ -100,12 +119,22 @@ def test_a_training_reports_what_it_trains_how_far_it_is_and_how_it_ended(traine
     assert state.training is not None
     facts = state.training.started
     assert (facts.policy, facts.steps, facts.batch_size, facts.device) == ("act", 3, 2, "cpu")
-    assert (facts.episodes, facts.episodes_total, facts.frames) == ((0, 2), 3, 16)
+    assert (facts.episodes, facts.episodes_total, facts.frames) == ((0, 2), 6, 16)
     assert (facts.cameras, facts.excluded_cameras) == (("wrist",), ("front",))
+    assert facts.left_out_decoded is False
     assert facts.parameters > 11_000_000
     assert facts.config["policy"]["dim_model"] == 32
     assert "repo_id" in facts.config["dataset"] and "episodes" not in facts.config["dataset"]
-    assert (state.training.step, state.training.samples, state.training.points) == (3, 6, 3)
+    assert (state.training.step, state.training.samples, state.training.points) == (3, 6, 6)
+    assert facts.left_out == LEFT_OUT and facts.left_out_decoded is False
+    asked = state.started.request if state.started else None
+    assert isinstance(asked, TrainRequest)
+    assert (asked.exclude_episodes, asked.because, asked.leave_out_flagged, asked.held_out) == (
+        (3,),
+        "jerky",
+        True,
+        0.3,
+    )
     assert state.training.epochs == pytest.approx(6 / 16)
     assert phases(rig, run) == ["starting", "training", "saving", "training", "saving", "training"]
 
@@ -126,6 +155,33 @@ def test_the_checkpoint_loads_with_lerobots_classes_and_lacks_the_excluded_camer
     assert sorted(policy.config.input_features) == ["observation.images.wrist", "observation.state"]
     assert "front" not in (path / "config.json").read_text()
     assert all("front" not in str(getattr(step, "features", "")) for step in processors[0].steps)
+
+
+def test_whoever_loads_the_checkpoint_resizes_pictures_as_its_training_did(trained: tuple[Rig, RunFolder]) -> None:
+    """With LeRobot's own `make_pre_post_processors`, and on a bench whose cameras are as the dataset's were."""
+    import torch
+    from lerobot.policies import get_policy_class, make_pre_post_processors
+    from lerobot.utils.constants import IMAGENET_STATS
+    from torchvision.transforms.functional import resize
+
+    rig, run = trained
+    found = checkpoints.resolve(rig.folder, run.id)
+    policy = get_policy_class("act").from_pretrained(found.path)
+    assert policy.config.input_features["observation.images.wrist"].shape == (3, 36, 48)
+    preprocessor, _ = make_pre_post_processors(policy.config, pretrained_path=found.path)
+    picture, state = torch.rand(1, 3, 48, 64), torch.zeros(1, 6)
+    given = preprocessor({"observation.images.wrist": picture, "observation.state": state})
+    mean, std = (torch.tensor(IMAGENET_STATS[name]) for name in ("mean", "std"))
+    small = (resize(picture, [36, 48]) - mean) / (std + 1e-8)
+    torch.testing.assert_close(given["observation.images.wrist"], small, atol=1e-4, rtol=1e-4)
+    assert policy.predict_action_chunk(given).shape == (1, 4, 6)
+
+    assert found.preprocessor.resize == (48, 36) and found.provenance.camera_sizes == {"wrist": (64, 48)}
+    assert fit_known(found, {"wrist": {"shape": (48, 64, 3)}}) == Fit()
+    assert config_file.read(str(found.path)).resize == (48, 36), "train --config goes on with it"
+    document = next(s for s in logbook.sessions(rig.folder).sessions if s.id == run.id)
+    pictures = [row for part in page(document).sections for row in part.rows if row.name == "pictures"]
+    assert "resized to 48x36" in pictures[0].text
 
 
 def test_the_cameras_keep_imagenets_statistics_and_the_joints_have_those_of_the_accepted_takes(
@@ -157,7 +213,41 @@ def test_a_checkpoint_is_complete_reported_with_its_size_and_linked_as_the_last(
     assert sorted(p.name for p in (output / "checkpoints").iterdir()) == ["000002", "000003", "last"]
     last = state.checkpoints[-1]
     assert last.bytes == sum(p.stat().st_size for p in Path(last.path).rglob("*") if p.is_file())
-    assert last.loss == points(run)[-1]["loss"]
+    trained, measured = points(run)[-2:]
+    assert last.loss == trained["loss"]
+    assert last.eval_loss == measured["eval_loss"] and "loss" not in measured and "eval_loss" not in trained
+
+
+def test_the_loss_of_the_held_out_episode_is_measured_to_the_last_bit_and_the_lowest_marks_the_best(
+    trained: tuple[Rig, RunFolder],
+) -> None:
+    """LeRobot's own classes give the same: the policy of the checkpoint, on all frames of the episode held out."""
+    import torch
+    from lerobot.configs.policies import PreTrainedConfig
+    from lerobot.datasets.factory import resolve_delta_timestamps
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+    from lerobot.policies import get_policy_class, make_pre_post_processors
+
+    rig, run = trained
+    state = rig.snapshot(run).training
+    assert state is not None and state.best is not None
+    saved = state.checkpoints[-1]
+    path = Path(saved.path) / "pretrained_model"
+    config = PreTrainedConfig.from_pretrained(path)
+    policy = get_policy_class(config.type).from_pretrained(path, config=config).eval()
+    root = rig.folder.datasets / "cubes"
+    dataset = LeRobotDataset("cubes", root=root, episodes=[4], video_backend="pyav")
+    times = resolve_delta_timestamps(config, dataset.meta)
+    dataset = LeRobotDataset("cubes", root=root, episodes=[4], video_backend="pyav", delta_timestamps=times)
+    processor, _ = make_pre_post_processors(config, pretrained_path=path)
+    losses = []
+    with torch.no_grad():
+        for batch in torch.utils.data.DataLoader(dataset, batch_size=2):
+            losses.append(policy.forward(processor(batch))[0].item())
+    assert saved.eval_loss == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+    assert state.best.eval_loss == min(c.eval_loss for c in state.checkpoints if c.eval_loss is not None)
+    assert [p["step"] for p in points(run) if "eval_loss" in p] == [1, 2, 3]
+    assert len(str(saved.eval_loss)) > 8, "not the four decimals of the log"
 
 
 def test_a_checkpoint_says_where_it_comes_from(trained: tuple[Rig, RunFolder]) -> None:
@@ -170,7 +260,8 @@ def test_a_checkpoint_says_where_it_comes_from(trained: tuple[Rig, RunFolder]) -
     assert origin.tasks == ("put the cube into the bowl",)
     assert origin.robot_type == "so101_follower"
     assert origin.calibrations == {"one": {"follower": CALIBRATED["one"]}}, "two's only episode is rejected"
-    assert origin.start_pose == {f"joint_{i}": 1.0 if i == 0 else 0.0 for i in range(6)}  # median of 0 and 2
+    assert origin.left_out == LEFT_OUT
+    assert origin.start_pose == {f"joint_{i}": 2.0 if i == 0 else 0.0 for i in range(6)}  # median of 0, 2 and 4
 
 
 def test_the_logs_document_holds_the_training(trained: tuple[Rig, RunFolder]) -> None:
@@ -180,7 +271,8 @@ def test_the_logs_document_holds_the_training(trained: tuple[Rig, RunFolder]) ->
     kept = document(rig.snapshot(run)).training
     assert kept is not None
     assert (kept.step, kept.started.steps, len(kept.checkpoints)) == (3, 3, 2)
-    assert kept.loss == points(run)[-1]["loss"]
+    assert kept.loss == points(run)[-2]["loss"]
+    assert kept.metrics["eval_loss"] == points(run)[-1]["eval_loss"]
 
 
 def test_metrics_equal_those_of_lerobots_own_script_to_the_last_bit(lab: Rig, tmp_path: Path) -> None:
@@ -217,7 +309,11 @@ def test_metrics_equal_those_of_lerobots_own_script_to_the_last_bit(lab: Rig, tm
     exact = ("loss", "grad_norm", "lr", "l1_loss", "samples", "epochs")
     assert [p["step"] for p in points(run)] == [2, 4, 6] == [p["steps"] for p in seen]
     assert [[p[k] for k in exact] for p in points(run)] == [[p[k] for k in exact] for p in seen]
-    assert set(points(run)[0]) == {"step", "at", *seen[0]} - {"steps", "episodes"}
+    assert set(points(run)[0]) == {"step", "at", *seen[0], *Figure} - {"steps", "episodes"}
+    first = points(run)[0]
+    assert first[Figure.ITEM_S] > 0 < first[Figure.CPU_LOAD] and first[Figure.DECODES] == 0
+    started = over(lab, run).training
+    assert started is not None and started.started.hardware is not None and started.started.hardware.cores > 0
 
 
 def test_a_dataset_of_one_episode_trains(quick_rig: Rig) -> None:
@@ -258,7 +354,7 @@ async def test_a_graceful_stop_saves_a_checkpoint_that_loads(lab: Rig) -> None:
     assert state.training is not None
     step = state.training.step
     assert state.status is SessionStatus.FINISHED
-    assert state.end_reason == f"stopped by the operator at step {step} of 1000000, checkpoint saved"
+    assert state.end_reason == f"stopped by anna at step {step} of 1000000, checkpoint saved"
     saved = checkpoints.resolve(lab.folder, run.id)
     assert saved.step == step
     ACTPolicy.from_pretrained(saved.path)
@@ -282,7 +378,7 @@ async def test_a_stop_before_the_first_step_just_ends_it(lab: Rig) -> None:
     assert (await training.stop(link)).ok
     state = await link.until(lambda s: not s.running, 20)
     await link.close()
-    assert (state.status, state.end_reason) == (SessionStatus.ABORTED, "stopped by the operator before the first step")
+    assert (state.status, state.end_reason) == (SessionStatus.ABORTED, "stopped by anna before the first step")
     assert not (lab.folder.outputs / "train" / "act_cubes").exists()
 
 
@@ -354,6 +450,8 @@ def test_a_loss_that_is_no_number_is_reported_at_once_and_at_the_end(lab: Rig) -
     assert f"since step {first}" in alarm.text and "learning rate" in alarm.answer
     assert state.status is SessionStatus.FINISHED
     assert state.end_reason.startswith("trained all 8 steps; the loss is ")
+    with pytest.raises(Refusal, match=r"its loss is NaN since step \d, and the checkpoint of step 8 has learnt from"):
+        resuming.look(lab.folder, run.id)
     assert points(run)[-1]["loss"] is None and points(run)[-1]["nonfinite"]["loss"] in ("nan", "inf")
 
 
@@ -513,12 +611,20 @@ def test_on_a_disk_that_stays_full_the_verb_says_what_is_kept_and_fails(
         said = capsys.readouterr()
         (whole,) = checkpoints.complete(hurried.folder.trainings / "act_cubes")
         assert kept(hurried) == ["000002", "last"] and whole.name == "000002"
+        assert [Path(path).name for path in checkpoints.newest(hurried.folder)] == ["000002"]
+        subprocess.run(["mount", "-o", f"remount,size={64 << 20}", str(hurried.folder.outputs)], check=True)
+        assert main([*verb[:2], "train", "--resume", "last"]) == 0
+        assert "resuming act_cubes at step 2 of 6\nnote: steps 3 to 4 are made again" in capsys.readouterr().out
+        assert kept(hurried) == ["000002", "000004", "000006", "last"]
     newest = logbook.sessions(hurried.folder).sessions[0]
     reason = "the checkpoint of step 4 could not be saved: the disk is full, given up after 1 s; it was at step 4 of 6"
-    assert (newest.status, newest.end_reason) == (
-        SessionStatus.ABORTED, f"{reason}, the newest whole checkpoint is 000002",
+    assert newest.status is SessionStatus.FINISHED and newest.training is not None
+    (part,) = newest.training.resumed
+    room = f"free room for checkpoints in {hurried.folder.trainings / 'act_cubes'}, then resume it"
+    assert (part.ended.status, part.ended.reason) == (
+        SessionStatus.ABORTED, f"{reason}, the newest whole checkpoint is 000002: {room}",
     )  # fmt: skip
-    assert reason in said.err and f"kept: {whole}" in said.err and "Traceback" not in said.err + said.out
+    assert reason in said.err and f"checkpoint {whole}" in said.err and "Traceback" not in said.err + said.out
 
 
 async def test_a_trainer_that_hangs_is_killed_by_another_stop(hurried: Rig) -> None:
@@ -542,7 +648,7 @@ async def test_a_trainer_that_hangs_is_killed_by_another_stop(hurried: Rig) -> N
         state = await link.until(lambda s: not s.running, 20)
     newest = checkpoints.complete(hurried.folder.outputs / "train" / "act_cubes")[-1]
     assert state.status is SessionStatus.ABORTED
-    assert "stopped by the operator, but the trainer did not react for " in state.end_reason
+    assert "stopped by anna, but the trainer did not react for " in state.end_reason
     assert "and was killed; it was at step " in state.end_reason
     assert state.end_reason.endswith(f"the newest whole checkpoint is {newest.name}")
     loads(newest)

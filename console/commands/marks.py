@@ -1,0 +1,25 @@
+"""`lab-console accept` and `reject`: an episode's mark, given after its session."""
+
+from __future__ import annotations
+
+import argparse
+
+from console.exit import OK
+from services.bench.profiles import load_benches
+from services.folders import data_folder
+from services.log.lookup import find
+from services.log.marking import mark_episode
+from services.text import clean
+
+
+def mark(options: argparse.Namespace) -> int:
+    """Accept or reject an episode, in its dataset and in the log."""
+    folder = data_folder(options.data_dir)
+    accepted = options.verb == "accept"
+    by = options.operator or next(iter(load_benches().pick(options.bench).operators), "")
+    session = find(folder, options.session).session
+    mark_episode(folder, session.id, options.episode, accepted=accepted, why=options.because, by=by)
+    why = f": {options.because}" if options.because else ""
+    word = "accepted" if accepted else "rejected"
+    print(clean(f"episode {options.episode} of {session.dataset} ({session.id}) is {word}{why}"))
+    return OK

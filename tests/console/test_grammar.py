@@ -1,0 +1,35 @@
+"""The help of the command line: its examples can be pasted as they are."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from console.commands.train import FIXED, is_ungiven
+from console.grammar import parser
+
+VERBS = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_an_example_stands_on_one_line_however_narrow_the_terminal(monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    one = VERBS[verb] if verb else parser()
+    examples = [line.partition("lab-console ")[2] for line in one.format_help().splitlines() if "lab-console" in line]
+    examples = [each for each in examples[1:] if each]  # the first is the usage
+    assert examples, "a verb has an example"
+    for example in examples:
+        words = shlex.split(example.partition("(")[0])
+        assert parser().parse_args(words).verb == words[0]
+    written = one.epilog or ""
+    assert all(line in one.format_help().splitlines() for line in written.splitlines())
+
+
+def test_resuming_refuses_each_option_that_it_would_pass_over() -> None:
+    taken = {"steps", "resume", "anyway", "operator", "data_dir", "bench", "help"}
+    every = {action.dest: action.option_strings for action in VERBS["train"]._actions}
+    assert {dest: flags[0] for dest, flags in every.items() if dest not in taken} == {v: k for k, v in FIXED.items()}
+    defaults = vars(parser().parse_args(["train", "--resume", "last"]))
+    assert [flag for flag, dest in FIXED.items() if not is_ungiven(defaults[dest])] == []
+    assert not is_ungiven(0)

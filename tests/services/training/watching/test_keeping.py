@@ -1,0 +1,75 @@
+"""Keeping a watched run as a session, and the verb that does it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from console.__main__ import main
+from services.folders import DataFolder
+from services.log import logbook
+from services.training.curves import Curves, Metric
+from services.training.watching.keeping import keep
+from services.training.watching.log_file import LogFile
+from sessions.models import SessionStatus
+from tests.services.training.watching.logs import head, line, log, message
+
+
+def test_a_log_is_kept_once_and_brought_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, home = tmp_path / "train.log", tmp_path / "home"
+    path.write_text(head() + log(range(200, 1001, 200)) + log([200, 400], loss=0.9))
+    assert main(["watch", str(path), "--json", "--keep", "--data-dir", str(home)]) == 0
+    printed = capsys.readouterr()
+    rows = [json.loads(each) for each in printed.out.splitlines()]
+    assert [(row["run"], row["step"], row["exact"], row["samples"]) for row in rows[-3:]] == [
+        (1, 1000, True, 8000), (2, 200, True, 1600), (2, 400, True, 3200),
+    ]  # fmt: skip
+    assert rows[0] == {
+        "run": 1, "step": 200, "exact": True, "samples": 1600,
+        "metrics": {"loss": 0.5, "grad_norm": 0.12, "lr": 2.7e-5, "update_s": 1.19, "data_s": 0.55},
+    }  # fmt: skip
+    assert printed.err.count("kept") == 2
+    folder = DataFolder(home)
+    first = {s.id for s in logbook.sessions(folder).sessions}
+    assert len(first) == 2
+    text = head() + log(range(200, 1001, 200)) + line(9, message(1200)) + line(10, "End of training")
+    path.write_text(text)
+    assert main(["watch", str(path), "--keep", "--data-dir", str(home)]) == 0
+    assert "brought up to date" in capsys.readouterr().err
+    sessions = {s.id: s for s in logbook.sessions(folder).sessions}
+    assert sessions.keys() == first, "kept again, it is the same session"
+    (kept,) = [s for s in sessions.values() if s.training and s.training.step == 1200]
+    assert (kept.status, kept.started.imported) == (SessionStatus.FINISHED, str(path))
+    assert (kept.dataset, kept.training.started.policy) == ("lab/cubes", "act")
+    config = kept.training.started.config
+    assert (config["dataset"], config["batch_size"]) == ({"repo_id": "lab/cubes"}, 8), "without its list of episodes"
+    assert config["policy"]["mapping"] == {"ACTION": "MEAN_STD"}
+    curves = Curves(folder.run(kept.id).metrics)
+    curves.read()
+    assert list(curves.steps) == list(range(200, 1201, 200))
+    assert set(curves.column(Metric.DATALOADING_S)) == {0.55}
+    assert main(["watch", str(path), "--keep", "--data-dir", str(home)]) == 0
+    assert "was kept before" in capsys.readouterr().err
+
+
+def test_a_configuration_that_json_cannot_hold_is_kept_all_the_same(tmp_path: Path) -> None:
+    odd = head().replace("'type': 'act'", "'type': 'act\\ud800', 'n': 1e999, 'b': b'x', 'i': 9" + "9" * 40)
+    (tmp_path / "odd.log").write_text(odd + log([200]))
+    folder = DataFolder(tmp_path / "home").create()
+    source = LogFile(tmp_path / "odd.log")
+    source.read()
+    keep(folder, source)
+    (kept,) = logbook.sessions(folder).sessions
+    assert kept.training is not None
+    policy = kept.training.started.config["policy"]
+    assert (policy["type"], policy["n"], policy["b"]) == ("act?", "inf", "b'x'")
+
+
+def test_what_has_no_point_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "build.log"
+    path.write_text("make: nothing to be done\n")
+    assert main(["watch", str(path), "--json", "--data-dir", str(tmp_path / "home")]) == 1
+    assert "no log point of a training" in capsys.readouterr().err
+    assert main(["watch", str(tmp_path / "gone"), "--data-dir", str(tmp_path / "home")]) == 2
