@@ -97,10 +97,14 @@ class Answer(Message, frozen=True, kw_only=True, tag=True):
 
 
 class EventLine(Message, frozen=True, kw_only=True, tag=True):
-    """A whole line of events.jsonl; or with `live` one that is only said, such as progress."""
+    """A whole line of events.jsonl; or with `live` one that is only said, such as progress.
+
+    `last` says of the session's end that nothing follows by itself: a job that was preempted ends, too, and goes on.
+    """
 
     line: str
     live: bool = False
+    last: bool = False
 
 
 class MetricLines(Message, frozen=True, kw_only=True, tag=True):

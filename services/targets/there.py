@@ -190,11 +190,12 @@ class Following:
         self._held = lines if ended and not self._job.over else b""
         if self._held:
             return False
-        for line in lines.splitlines():
-            self._there.say(protocol.EventLine(line=line.decode()))
+        whole = lines.splitlines()
+        for number, line in enumerate(whole, 1):
+            self._there.say(protocol.EventLine(line=line.decode(), last=ended and number == len(whole)))
         if not lines and not self._events.at and (why := self._job.vanished()):
             end = ev.SessionEnded(status=SessionStatus.CRASHED, reason=why, at=time.time())
-            self._there.say(protocol.EventLine(line=ev.encode(end).decode()))
+            self._there.say(protocol.EventLine(line=ev.encode(end).decode(), last=True))
             return True
         return ended
 

@@ -70,6 +70,8 @@ class Follower:
         self._stops: dict[Future[protocol.Answer], tuple[Received, float]] = {}
         self._gave_up_by = ""
         self._ended: ev.SessionEnded | None = None
+        self._goes_on = False
+        """Whether more follows that end: it is on its way."""
         self._ended_at = 0.0
         self._fetching: set[int] = set()
         """Steps whose checkpoints are not noted here yet."""
@@ -119,7 +121,7 @@ class Follower:
             return SessionStatus.ABORTED, f"{since}; what trains there goes on"
         if self._failed:
             return SessionStatus.ABORTED, self._failed
-        if self._ended is None:
+        if self._ended is None or self._goes_on:
             return None
         if not self._fetching:
             return self._ended.status, self._ended.reason
@@ -183,8 +185,8 @@ class Follower:
         match message:
             case protocol.EventLine(line=line, live=True):
                 self._publish(line)
-            case protocol.EventLine(line=line):
-                self._mirrored(line)
+            case protocol.EventLine(line=line, last=last):
+                self._mirrored(line, last)
             case protocol.MetricLines(lines=lines, at=at):
                 self._metrics.add(lines.encode(), at)
                 self._keep_metrics()
@@ -214,13 +216,13 @@ class Follower:
             case NotFetched(event=event, why=why):
                 self._not_fetched(event, why)
 
-    def _mirrored(self, line: str) -> None:
+    def _mirrored(self, line: str, last: bool) -> None:
         event = self._mirror.take(line)
         match event:
             case None:
                 return
             case ev.SessionEnded():
-                self._ended, self._ended_at = event, time.monotonic()
+                self._ended, self._ended_at, self._goes_on = event, time.monotonic(), not last
                 return
             case ev.CheckpointSaved():
                 self._go_on()

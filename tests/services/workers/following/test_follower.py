@@ -53,8 +53,8 @@ def request(root: Path) -> TrainRequest:
     return TrainRequest(data_dir=str(root), dataset="cubes", policy="act", name="act_cubes", steps=4, on=target)
 
 
-def line(event: ev.Event) -> protocol.EventLine:
-    return protocol.EventLine(line=ev.encode(event).decode())
+def line(event: ev.Event, *, last: bool = False) -> protocol.EventLine:
+    return protocol.EventLine(line=ev.encode(event).decode(), last=last)
 
 
 def finish(follower: Follower) -> tuple[Code, str]:
@@ -67,7 +67,8 @@ def finish(follower: Follower) -> tuple[Code, str]:
 def test_the_end_waits_until_the_last_checkpoint_is_noted(follower: Follower, run: RunFolder) -> None:
     saved = ev.CheckpointSaved(at=1.0, step=4, path="/there/checkpoints/000004", bytes=1, seconds=0.1)
     follower._receive(line(saved))
-    follower._receive(line(ev.SessionEnded(at=2.0, status=SessionStatus.FINISHED, reason="trained all 4 steps")))
+    done = ev.SessionEnded(at=2.0, status=SessionStatus.FINISHED, reason="trained all 4 steps")
+    follower._receive(line(done, last=True))
     (event, _), *_ = follower._errands._wanted.values()
     follower._errands._wanted.clear()  # it is here by now, and its report is on its way
     assert follower._end() is None, "the session ended without its last checkpoint"
@@ -75,6 +76,17 @@ def test_the_end_waits_until_the_last_checkpoint_is_noted(follower: Follower, ru
     assert follower._end() == (SessionStatus.FINISHED, "trained all 4 steps")
     follower.context.journal.commit(ev.NoteAdded(text="now all is written"))
     assert [each.step for each in read_events(run.events) if isinstance(each, ev.CheckpointSaved)] == [4]
+
+
+def test_an_end_that_more_follows_is_not_the_end(follower: Follower, run: RunFolder) -> None:
+    """A job that was preempted: of two lines sent at once, the first may arrive alone."""
+    stopped = ev.SessionEnded(at=1.0, status=SessionStatus.ABORTED, reason="stopped by SIGTERM at step 2")
+    follower._receive(line(stopped))
+    assert follower._end() is None
+    follower._receive(line(ev.TrainingResumed(at=2.0, step=2, steps=4, checkpoint="", reached=2, wanted=4, ended=stopped)))
+    assert follower._end() is None
+    follower.context.journal.commit(ev.NoteAdded(text="now all is written"))
+    assert [type(each) for each in read_events(run.events)][:2] == [ev.SessionEnded, ev.TrainingResumed]
 
 
 def test_what_was_never_asked_for_there_is_stopped_here_and_not_said_to_go_on(follower: Follower) -> None:
