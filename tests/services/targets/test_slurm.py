@@ -135,8 +135,8 @@ def test_a_job_whose_number_cannot_be_kept_is_cancelled(
 @pytest.fixture
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     folder = tmp_path_factory.mktemp("slurm")
-    for parent in list(folder.parents)[:2]:
-        parent.chmod(0o755)
+    for parent in list(folder.parents)[:2]:  # pytest's own, which nobody else may enter
+        parent.chmod(parent.stat().st_mode | 0o055)
     made = Slurm(folder)
     yield made
     made.close()
