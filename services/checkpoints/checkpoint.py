@@ -48,7 +48,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     `calibrations` are those that its demonstrations were recorded with, as far as known: by session, the SHA-256
     of each arm's calibration file. `left_out` are the dataset's episodes that it has not learnt from, and why.
     `camera_sizes` are the (width, height) of the dataset's pictures, before any resize.
-    `contents` are the digests (services.datasets.content) of the episodes that it learnt from or that were held out.
+    `contents` are the digests (services.datasets.content) of the episodes that it learnt from or that were held out,
+    and `videos`, by camera, those of their pictures (services.datasets.video_content), empty where there was none.
     """
 
     session: str = ""
@@ -67,6 +68,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     start_pose: dict[str, float] = {}
     calibrations: dict[str, dict[str, str]] = {}
     contents: dict[int, str] = {}
+    videos: dict[str, dict[int, str]] = {}
 
 
 class PolicyFeature(msgspec.Struct, frozen=True):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from services.checkpoints.checkpoint import Provenance
 from services.datasets.content import contents_of
 from services.datasets.summary import summarize
+from services.datasets.video_content import videos_of
 from services.folders import DataFolder
 from services.refusal import Refusal
 from services.units import plural
@@ -25,7 +27,7 @@ class Drift:
 
 
 def drift(folder: DataFolder, name: str, kept: Provenance, started: TrainingStarted) -> Drift:
-    """What is different in the dataset of what the training learns from; its pictures are not compared.
+    """What is different in the dataset of what the training learns from; pictures that are no videos are not compared.
 
     `kept` stands beside the checkpoint. Raises Refusal if the training could not read its episodes.
     """
@@ -54,11 +56,32 @@ def drift(folder: DataFolder, name: str, kept: Provenance, started: TrainingStar
     if others:
         are = plural(len(others), "episode is another", "episodes are others")
         changed.append(f"{are} than it has learnt from: {as_ranges(others, MOST_RANGES)}")
+    videos = videos_of(summary.root, used, started.excluded_cameras)
+    changed += _other_pictures(name, kept.videos, videos)
     if rejected:
         are = plural(len(rejected), "episode that it learns from was", "episodes that it learns from were")
         changed.append(f"{are} rejected since: {as_ranges(rejected, MOST_RANGES)}")
     if not kept.contents:
         notes.append("its checkpoint keeps no fingerprint of its episodes: whether they are the same is not known")
+    elif videos and not kept.videos:
+        notes.append("its checkpoint keeps no fingerprint of its videos: whether they are the same is not known")
     if (more := summary.episodes - started.episodes_total) > 0:
         notes.append(f"{plural(more, 'episode was', 'episodes were')} recorded since: it does not learn from them")
     return Drift(tuple(changed), tuple(notes))
+
+
+def _other_pictures(
+    name: str, kept: Mapping[str, Mapping[int, str]], videos: Mapping[str, Mapping[int, str]]
+) -> Iterator[str]:
+    """A sentence for each camera whose videos are others. Raises Refusal if one cannot be read any more."""
+    for camera, digests in kept.items():
+        found = videos.get(camera, {})
+        known = [index for index, was in digests.items() if was]
+        if gone := [index for index in known if not found.get(index)]:
+            raise Refusal(
+                f"dataset {name}: the video of {camera} is missing or cannot be read in "
+                f"{plural(len(gone), 'episode')} that it learns from: {as_ranges(gone, MOST_RANGES)}; put a copy back"
+            )
+        if others := [index for index in known if found[index] != digests[index]]:
+            of = plural(len(others), "episode")
+            yield f"{camera} shows other pictures than it has learnt from in {of}: {as_ranges(others, MOST_RANGES)}"

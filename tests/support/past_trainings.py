@@ -12,6 +12,7 @@ import msgspec
 from services.checkpoints.checkpoint import CONFIG, PRETRAINED, STATE, WEIGHTS, Provenance, write_provenance
 from services.datasets.content import contents_of
 from services.datasets.summary import summarize
+from services.datasets.video_content import videos_of
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, read_events
@@ -20,6 +21,8 @@ from services.live.requests import write_request
 from services.live.snapshots import replay
 from sessions.models import SessionStatus
 from tests.support.fake_training import train_request
+
+LEFT_OUT = ("overhead",)
 
 
 def past_training(
@@ -54,7 +57,7 @@ def past_training(
             ev.TrainingStarted(
                 at=at + 9, policy=request.policy, output_dir=output, steps=steps, batch_size=8, device="cpu",
                 parameters=51_600_000, episodes=tuple(range(79)), episodes_total=81, frames=24_252,
-                cameras=("wrist",), excluded_cameras=("overhead",), log_freq=log_freq, save_freq=1_000,
+                cameras=("wrist",), excluded_cameras=LEFT_OUT, log_freq=log_freq, save_freq=1_000,
             ),
             *(
                 ev.CheckpointSaved(at=at + 9 + step / log_freq, step=step, path=f"{output}/checkpoints/{step:06d}",
@@ -124,7 +127,9 @@ def whole_checkpoint(
     for path in (state / "optimizer_state.safetensors", policy / WEIGHTS):
         path.write_bytes(struct.pack("<Q", 2) + b"{}")
     root = folder.datasets / dataset
-    write_provenance(policy, Provenance(session=run.id, contents=contents_of(root, summarize(root).episodes)))
+    episodes = summarize(root).episodes
+    kept = {"contents": contents_of(root, episodes), "videos": videos_of(root, range(episodes), LEFT_OUT)}
+    write_provenance(policy, Provenance(session=run.id, **kept))
     return made
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.datasets import content
+from services.datasets.cameras import camera_name
 from services.datasets.fitting import marks_fit
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import SIDECAR, has_marks
@@ -59,12 +61,12 @@ class EpisodeRow:
 class Survey:
     """The state of the dataset at `root`, read once; changes nothing.
 
-    Raises DatasetProblem if the folder is no version 3 dataset, or holds committed episodes without a
-    readable info.json or a backup of it.
+    Of the cameras that a reader leaves out, `without`, no video is asked for or looked at. Raises DatasetProblem if the
+    folder is no version 3 dataset, or holds committed episodes without a readable info.json or a backup of it.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, without: Collection[str] = ()) -> None:
+        self.root, self._without = root, without
         self.ours = has_marks(root)
         self._data_rows: dict[Path, int] = {}
         self._frames: dict[Path, int] = {}
@@ -188,18 +190,33 @@ class Survey:
         """Which episode is broken or missing before others that are whole, in a sentence; empty if none is."""
         if not self.beyond:
             return ""
-        broken = next((r for p, r in enumerate(self.rows) if r.index == p and r not in self.committed), None)
-        which = f"episode {self.episodes}"
-        if broken:
-            files = (broken.data_file, *broken.videos)
-            absent = [str(path.relative_to(self.root)) for path in files if not path.exists()]
-            which += f" is broken ({'missing: ' + ', '.join(absent) if absent else 'a file cannot be read'})"
-        else:
-            which += " is missing"
         return (
-            f"dataset {self.root.name}: {which}, but {len(self.beyond)} episodes after it are whole. "
+            f"dataset {self.root.name}: {self._first_broken()}, but {len(self.beyond)} episodes after it are whole. "
             "Put the file back from a copy; nothing was changed"
         )
+
+    @property
+    def _broken(self) -> EpisodeRow | None:
+        return next((r for p, r in enumerate(self.rows) if r.index == p and r not in self.committed), None)
+
+    @property
+    def lost_cameras(self) -> tuple[str, ...]:
+        """The cameras whose videos alone the first episode that is not whole lacks; none where all of them are gone."""
+        row = self._broken
+        if row is None or row.length > self._rows_in(row.data_file):
+            return ()
+        lost = tuple(camera_name(k) for k, v in zip(self._video_keys, row.videos, strict=True) if not v.exists())
+        return lost if len(lost) < len(self._video_keys) else ()
+
+    def _first_broken(self) -> str:
+        """What is wrong with the first episode that is not whole, in a few words."""
+        broken = self._broken
+        if broken is None:
+            return f"episode {self.episodes} is missing"
+        files = (broken.data_file, *broken.videos)
+        absent = [str(path.relative_to(self.root)) for path in files if not path.exists()]
+        why = f"missing: {', '.join(absent)}" if absent else "a file cannot be read"
+        return f"episode {self.episodes} is broken ({why})"
 
     def unreadable(self) -> str:
         """What LeRobot would stumble on if it read the dataset as it lies there, in a few words; empty if nothing."""
@@ -207,16 +224,19 @@ class Survey:
             if self._rows_in(path) < 0:
                 return f"{path.relative_to(self.root)} cannot be read"
         if self.own_info is None:
-            return f"{INFO} cannot be read"
-        if self.own_info.get("total_episodes", 0) > self.episodes:
-            return f"{INFO} counts {self.own_info['total_episodes']} episodes, and {self.episodes} are whole"
+            return self._unread(INFO)
+        if (counted := self.own_info.get("total_episodes", 0)) > self.episodes:
+            return f"{INFO} counts {counted} episodes, and {self.episodes} are whole: {self._first_broken()}"
         if self.episodes and self.tasks is None:
-            return f"{TASKS} cannot be read"
+            return self._unread(TASKS)
         if self.episodes and self.stats is None:
-            return f"{STATS} cannot be read"
+            return self._unread(STATS)
         if self.tasks and not self.own_info.get("total_tasks"):
             return f"{INFO} counts no tasks (`total_tasks`), so that LeRobot reads none"
         return ""
+
+    def _unread(self, name: str) -> str:
+        return f"{name} {'cannot be read' if (self.root / name).exists() else 'is missing'}"
 
     def reread_tasks(self) -> None:
         """Read tasks.parquet again when `tasks` is next used: it was replaced or removed."""
@@ -248,7 +268,8 @@ class Survey:
 
     @cached_property
     def _video_keys(self) -> list[str]:
-        return [key for key, ft in self.info.get("features", {}).items() if ft.get("dtype") == "video"]
+        features = self.info.get("features", {})
+        return [k for k, ft in features.items() if ft.get("dtype") == "video" and camera_name(k) not in self._without]
 
     @cached_property
     def _columns(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from services.datasets.lock import DatasetProblem
 from services.datasets.marks import has_marks, read_calibrations, read_marks
 from services.datasets.matching import Matched, match, why_doubtful
 from services.datasets.summary import dataset_folders
+from services.datasets.video_content import videos_of
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
 from services.training.episode_choice import Chosen, Recorded, Wanted, choose, nothing_left
@@ -32,7 +33,7 @@ class Demonstrations:
     `names` are the values of each numeric feature, in order. `start_pose` is the median pose (degrees) in which they
     begin, empty if the dataset does not have it; `calibrations` are the arms' calibrations while recording, by session
     and arm, as far as known. `notes` say what the operator should know of the marks. `contents` are the digests of the
-    dataset's episodes.
+    dataset's episodes, `videos` those of their pictures, by camera that is not left out.
     """
 
     root: Path
@@ -44,6 +45,7 @@ class Demonstrations:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     contents: Mapping[int, str] = field(default_factory=dict)
+    videos: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
 def read_demonstrations(request: TrainRequest, channel: Channel, resumed: Training | None = None) -> Demonstrations:
@@ -66,15 +68,25 @@ def read_demonstrations(request: TrainRequest, channel: Channel, resumed: Traini
     except (OSError, pa.ArrowException) as error:
         raise _cannot_be_read(request, error) from error
     notes = _notes(matched, root, request)
-    total, contents = survey.episodes, survey.contents
-    return Demonstrations(root, episodes, total, names, pose, calibrations, chosen.left_out, notes, contents)
+    return Demonstrations(
+        root=root,
+        episodes=episodes,
+        total=survey.episodes,
+        names=names,
+        start_pose=pose,
+        calibrations=calibrations,
+        left_out=chosen.left_out,
+        notes=notes,
+        contents=survey.contents,
+        videos=videos_of(root, episodes, request.exclude_cameras),
+    )
 
 
 def _again(request: TrainRequest, resumed: Training) -> Demonstrations:
     """What the training learnt from before, whatever was marked since; held-out episodes are LeRobot's to choose."""
     started = resumed.started
     try:
-        survey = _readable(Path(request.dataset_root), request.dataset)
+        survey = _readable(Path(request.dataset_root), request.dataset, started.excluded_cameras)
         contents = survey.contents
     except (OSError, pa.ArrowException) as error:
         raise _cannot_be_read(request, error) from error
@@ -89,13 +101,14 @@ def _again(request: TrainRequest, resumed: Training) -> Demonstrations:
         left_out=tuple(group for group in started.left_out if group.why is not Why.HELD_OUT),
         notes=started.notes,
         contents=contents,
+        videos=videos_of(survey.root, kept.contents or range(survey.episodes), started.excluded_cameras),
     )
 
 
 def choose_episodes(request: TrainRequest) -> tuple[Survey, Matched, Chosen]:
     """The dataset, its marks, and the episodes that the request leaves in. Raises DatasetProblem."""
     try:
-        survey = _readable(Path(request.dataset_root), request.dataset)
+        survey = _readable(Path(request.dataset_root), request.dataset, request.exclude_cameras)
         matched = _marks_of(survey, request.dataset)
         return survey, matched, _chosen(matched, request)
     except (OSError, pa.ArrowException) as error:
@@ -120,15 +133,20 @@ def _chosen(matched: Matched, request: TrainRequest) -> Chosen:
     raise DatasetProblem(nothing_left(request.dataset, known, chosen))
 
 
-def _readable(root: Path, name: str) -> Survey:
-    """The survey of a dataset that LeRobot can read as it lies there. Raises DatasetProblem."""
-    survey = Survey(root)
+def _readable(root: Path, name: str, without: Collection[str]) -> Survey:
+    """The survey of a dataset that LeRobot can read as it lies there. Raises DatasetProblem.
+
+    The videos of the cameras `without` are not looked at.
+    """
+    survey = Survey(root, without)
     if survey.beyond:
         raise DatasetProblem(survey.gap())
     if why := survey.unreadable():
+        gone = ",".join((*without, *survey.lost_cameras))
+        instead = f" (or leave its camera out: --exclude-cameras {gone})" if survey.lost_cameras else ""
         raise DatasetProblem(
-            f"dataset {name} cannot be trained on: {why}. A training changes nothing in it; if a recording ended "
-            f"badly, `lab-console dataset {name} --repair` keeps the whole episodes and sets the rest aside"
+            f"dataset {name} cannot be trained on: {why}{instead}. A training changes nothing in it; if a recording "
+            f"ended badly, `lab-console dataset {name} --repair` keeps the whole episodes and sets the rest aside"
         )
     return survey
 
@@ -170,7 +188,7 @@ def provenance(
     `without` all others, `inputs` the policy's features, `left_out` the dataset's cameras that are not among them.
     """
     tasks = meta.episodes["tasks"]
-    used = {*episodes, *(index for group in without if group.why is Why.HELD_OUT for index in group.episodes)}
+    used = sorted({*episodes, *(index for group in without if group.why is Why.HELD_OUT for index in group.episodes)})
     return Provenance(
         session=run.id,
         dataset=request.dataset,
@@ -186,5 +204,10 @@ def provenance(
         left_out=without,
         start_pose=demonstrations.start_pose,
         calibrations=demonstrations.calibrations,
-        contents={index: demonstrations.contents.get(index, "") for index in sorted(used)},
+        contents={index: demonstrations.contents.get(index, "") for index in used},
+        videos={
+            camera: {index: digests.get(index, "") for index in used}
+            for camera, digests in demonstrations.videos.items()
+            if camera not in left_out
+        },
     )

@@ -7,29 +7,37 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from services.checkpoints.checkpoint import Provenance
+from services.datasets import content
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import Mark, write_mark
 from services.datasets.matching import EVERY_EPISODE_COUNTS
 from services.datasets.summary import INFO, summarize
+from services.datasets.video_content import videos_of
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.snapshots import Snapshot
+from services.refusal import Refusal
+from services.training.dataset_drift import Drift, drift
 from services.workers.dataset.survey import STATS, TASKS, Survey
 from services.workers.training import config as train_config
+from services.workers.training import left_out_cameras
 from services.workers.training.demonstrations import Demonstrations, read_demonstrations
 from sessions.models import SessionStatus
-from tests.support import foreign
+from tests.support import facts, foreign
 from tests.support.mounts import bind, needs_mounts
 from tests.support.rig import Rig, gone, wait_until
 from tests.support.trainings import plan, train
 
-TOP = "observation.images.top"
+TOP, WRIST = "observation.images.top", "observation.images.wrist"
 ARM = {"observation.state": foreign.vector(), "action": foreign.vector()}
 DEPTH = {"dtype": "video", "info": {"is_depth_map": True}, "channels": 1}
 MADE: dict[str, dict[str, Any]] = {
     "plain": {"features": {**ARM, TOP: foreign.camera()}},
+    "two": {"features": {**ARM, TOP: foreign.camera(), WRIST: foreign.camera()}},
     "pictures": {"features": {**ARM, TOP: foreign.camera("image")}},
     "tasks": {"features": ARM, "tasks": ("Pick the cube", "Push it", "Lift [it]")},
     "keys": {
@@ -130,6 +138,51 @@ def test_nothing_of_it_counts_as_left_by_a_crash(
     assert survey.healthy, (survey.strays, survey.info_right, survey.stats_torn)
 
 
+def test_of_a_camera_that_is_left_out_no_file_is_needed(folder: DataFolder, made: dict[str, Path]) -> None:
+    root = put(folder, made["two"])
+    shutil.rmtree(root / "videos" / WRIST)
+    with pytest.raises(
+        DatasetProblem, match=f"0 are whole: episode 0 is broken .missing: videos/{WRIST}/.*--exclude-cameras wrist"
+    ):
+        read_demonstrations(plan(folder, dataset="other"), Silent())  # type: ignore[arg-type]
+    request = plan(folder, dataset="other", exclude_cameras=("wrist",))
+    demonstrations = read_demonstrations(request, Silent())  # type: ignore[arg-type]
+    assert demonstrations.episodes == (0, 1, 2) and [*demonstrations.videos] == ["top"]
+    config = train_config.build(request, root=root, output=folder.outputs / "x", episodes=(0, 1, 2))
+    from lerobot.datasets.factory import make_train_eval_datasets
+
+    with left_out_cameras.taken_out({WRIST: "wrist"}):
+        dataset = make_train_eval_datasets(config)[0]
+        assert TOP in dataset[0] and WRIST not in dataset[0]
+
+
+def test_a_video_that_is_another_now_is_noticed_before_a_training_goes_on(
+    folder: DataFolder, made: dict[str, Path]
+) -> None:
+    root = put(folder, made["two"])
+    learnt = Provenance(contents=content.contents_of(root, 3), videos=videos_of(root, range(3)))
+    started = facts.training(episodes=(0, 1, 2), episodes_total=3, excluded_cameras=()).started
+
+    def found() -> Drift:
+        return drift(folder, "other", learnt, started)
+
+    assert found() == Drift()
+    shutil.copytree(made["plain"] / "videos" / TOP, root / "videos" / WRIST, dirs_exist_ok=True)
+    assert found() == Drift(), "the same pictures in a file of another time"
+    (video,) = (root / "videos" / WRIST).glob("*/*.mp4")
+    head, tag, frames = video.read_bytes().partition(b"mdat")
+    video.write_bytes(head + tag + bytes(each ^ 255 for each in frames))
+    assert found().changed == ("wrist shows other pictures than it has learnt from in 3 episodes: 0-2",)
+    only_top = msgspec.structs.replace(learnt, videos={"top": learnt.videos["top"]})
+    left_out = msgspec.structs.replace(started, excluded_cameras=("wrist",))
+    assert drift(folder, "other", only_top, left_out) == Drift()
+    old = msgspec.structs.replace(learnt, videos={})
+    assert "no fingerprint of its videos" in drift(folder, "other", old, started).notes[0]
+    shutil.rmtree(root / "videos" / WRIST)
+    with pytest.raises(Refusal, match=r"the video of wrist is missing or cannot be read in 3 episodes .*0-2; put a"):
+        found()
+
+
 def test_a_real_training_changes_nothing_and_says_that_there_are_no_marks(
     quick_rig: Rig, made: dict[str, Path]
 ) -> None:
@@ -178,8 +231,10 @@ REFUSED = {
     "torn tasks": (torn(TASKS), "meta/tasks.parquet cannot be read"),
     "a count that runs ahead": (
         lambda root: foreign.edit_json(root / INFO, lambda info: info.update(total_episodes=4)),
-        "counts 4 episodes, and 3 are whole",
+        "counts 4 episodes, and 3 are whole: episode 3 is missing",
     ),
+    "no statistics": (lambda root: (root / STATS).unlink(), "meta/stats.json is missing"),
+    "no tasks": (lambda root: (root / TASKS).unlink(), "meta/tasks.parquet is missing"),
     "tasks that are not counted": (
         lambda root: foreign.edit_json(root / INFO, lambda info: info.pop("total_tasks")),
         "counts no tasks",
