@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from console import training_verbs
-from console.making_verbs import Help, Verbs, add_settings, add_verb
+from console.making_verbs import Help, Parser, Verbs, add_settings, add_verb, number, whole
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="lab-console",
         description="A terminal console for robot-learning benches: record demonstrations, train policies and "
         "evaluate them with LeRobot, and find every session afterwards. Without a command it opens the console.",
@@ -97,12 +97,12 @@ def _record(verbs: Verbs) -> None:
     add = record.add_argument
     add("--dataset", required=True, metavar="NAME", help="the dataset's name, or owner/name")
     add("--task", required=True, metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
-    add("--episodes", required=True, type=int, metavar="N", help="accepted episodes to record in this session")
-    add("--episode-seconds", type=float, metavar="S", help="length of a take (default: the bench's)")
-    add("--reset-seconds", type=float, metavar="S", help="time to put the scene back (default: the bench's)")
-    add("--fps", type=int, metavar="HZ", help="frames and control periods per second (default: the bench's, 30)")
+    add("--episodes", required=True, type=whole, metavar="N", help="accepted episodes to record in this session")
+    add("--episode-seconds", type=number, metavar="S", help="length of a take (default: the bench's)")
+    add("--reset-seconds", type=number, metavar="S", help="time to put the scene back (default: the bench's)")
+    add("--fps", type=whole, metavar="HZ", help="frames and control periods per second (default: the bench's, 30)")
     add("--operator", metavar="NAME", help="who demonstrates (default: the first of lab.toml)")
-    add("--seed", type=int, metavar="N", help="seed of the simulated bench")
+    add("--seed", type=whole, metavar="N", help="seed of the simulated bench")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--resume", action="store_true", help="append to an existing dataset")
     _calibration(record)
@@ -128,11 +128,11 @@ def _eval(verbs: Verbs) -> None:
         help="a folder, a training's name, or a training session's id (NAME@STEP or SESSION@STEP for an older one)",
     )
     add("--task", required=True, metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
-    add("--trials", required=True, type=int, metavar="N", help="judged trials to make")
-    add("--trial-seconds", type=float, metavar="S", help="longest trial (default: the bench's length of a take)")
+    add("--trials", required=True, type=whole, metavar="N", help="judged trials to make")
+    add("--trial-seconds", type=number, metavar="S", help="longest trial (default: the bench's length of a take)")
     add("--judge", default="", metavar="oracle", help="who judges: the oracle of a simulated bench")
     add("--condition", default="", metavar="TEXT", help="what its trials are tried under: the light, the object, ...")
-    add("--seed", type=int, metavar="N", help="seed of the simulated bench and of the policy")
+    add("--seed", type=whole, metavar="N", help="seed of the simulated bench and of the policy")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
     add("--dataset", default="", metavar="NAME", help="where the motion goes (default: rollout_, run and step)")
@@ -185,7 +185,7 @@ def _sessions(verbs: Verbs) -> None:
 def _mark(verbs: Verbs, name: str, what: str, example: str) -> None:
     mark = add_verb(verbs, name, what, example)
     mark.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
-    mark.add_argument("episode", metavar="EPISODE", type=int, help="the episode's number in the dataset, as shown")
+    mark.add_argument("episode", metavar="EPISODE", type=whole, help="the episode's number in the dataset, as shown")
     mark.add_argument("--because", default="", metavar="TEXT", help="the reason, kept with the mark")
     mark.add_argument("--operator", metavar="NAME", help="who says so (default: the first of lab.toml)")
 

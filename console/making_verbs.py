@@ -3,8 +3,39 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
 
-type Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+from console.exit import BAD_USAGE, complain
+
+type Verbs = argparse._SubParsersAction[Parser]
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, as the verbs themselves do, and where it is told how."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with bad usage."""
+        verb = self.prog.partition(" ")[2]
+        said = message.removeprefix("argument ")
+        complain(f"{verb}: {said}; `{self.prog} --help` says how" if verb else f"{said}; `{self.prog} --help` says how")
+        raise SystemExit(BAD_USAGE)
+
+
+def whole(text: str) -> int:
+    """The whole number that a flag has."""
+    return _number(text, int, "a whole number")
+
+
+def number(text: str) -> float:
+    """The number that a flag has."""
+    return _number(text, float, "a number")
+
+
+def _number[Number: (int, float)](text: str, kind: type[Number], called: str) -> Number:
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{called} is needed, not {text!r}") from None
 
 
 class Help(argparse.HelpFormatter):

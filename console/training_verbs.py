@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.making_verbs import Verbs, add_settings, add_verb
+from console.making_verbs import Verbs, add_settings, add_verb, number, whole
 
 
 def train(verbs: Verbs) -> None:
@@ -26,7 +26,7 @@ def train(verbs: Verbs) -> None:
         metavar="POLICY",
         help="a policy that LeRobot knows (act, smolvla, ...), or the path or Hub id of a pretrained one",
     )
-    add("--steps", type=int, metavar="N", help="updates to make; with --resume in all, those that are made included")
+    add("--steps", type=whole, metavar="N", help="updates to make; with --resume in all, those that are made included")
     add(
         "--resume",
         default="",
@@ -35,10 +35,10 @@ def train(verbs: Verbs) -> None:
         "was chosen for it: its name, its session's id or the beginning of it, or `last`",
     )
     add("--anyway", action="store_true", help="with --resume: also if the dataset is not what it was")
-    add("--batch-size", type=int, metavar="N", help="samples in an update (default: 8)")
+    add("--batch-size", type=whole, metavar="N", help="samples in an update (default: 8)")
     add(
         "--processes",
-        type=int,
+        type=whole,
         metavar="N",
         help="processes that train together, each on a GPU of its own and with batches of its own, so that an update "
         "learns from N batches (default: 1)",
@@ -80,19 +80,19 @@ def train(verbs: Verbs) -> None:
     )
     add(
         "--held-out",
-        type=float,
+        type=number,
         metavar="SHARE",
         help="do not learn from the last episodes of each task, this share of them (0.1: a tenth), but measure their "
         "loss; the checkpoint with the lowest is marked `best`, though trials rank policies, and loss does not",
     )
     add(
         "--held-out-every",
-        type=int,
+        type=whole,
         metavar="STEPS",
         help="steps between two measurements of the held-out loss (default: at each checkpoint)",
     )
-    add("--save-freq", type=int, metavar="N", help="steps between two checkpoints (default: a fifth of them)")
-    add("--log-freq", type=int, metavar="N", help="steps between two points of the curves (default: a hundredth)")
+    add("--save-freq", type=whole, metavar="N", help="steps between two checkpoints (default: a fifth of them)")
+    add("--log-freq", type=whole, metavar="N", help="steps between two points of the curves (default: a hundredth)")
     add("--name", default="", metavar="NAME", help="the folder below outputs/train (default: policy and dataset)")
     add(
         "--push",
