@@ -26,6 +26,7 @@ from services.targets.ssh import Unreachable
 from services.text import clean
 from services.training import config_file
 from services.training import plan as training
+from services.training.initial_weights import check_weights
 from services.training.resumable import why_not
 from services.units import dimensions, value
 from sessions.models import SessionStatus
@@ -59,6 +60,8 @@ def train(options: argparse.Namespace) -> int:
         print(f"note: after its last step LeRobot uploads the policy to the Hub as {request.push}, private", flush=True)
     if options.on:
         request = _placed(request, options.on)
+    else:
+        check_weights(request)
     return run_to_end(_train(folder, training.begin(folder, request)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import msgspec
 
@@ -46,8 +45,7 @@ def configured(request: TrainRequest, file: ConfigFile | None) -> tuple[TrainReq
 async def _ask(request: TrainRequest, file: ConfigFile | None) -> Configured:
     preparation = Preparation()
     try:
-        if sys.stderr.isatty():
-            complain("asking LeRobot about the configuration")
+        complain("asking LeRobot about the configuration")
         return await preparation.configure(request, file.text if file else None, theirs=file is not None)
     finally:
         await preparation.close()
@@ -56,4 +54,4 @@ async def _ask(request: TrainRequest, file: ConfigFile | None) -> Configured:
 def _ours(keys: tuple[str, ...]) -> str:
     """Each key, with the flag that sets it."""
     owners = [(key, owner_of(key)) for key in keys]
-    return ", ".join(f"{key} ({owner.flag})" if owner and owner.flag else key for key, owner in owners)
+    return ", ".join(f"{key} ({owner.flags})" if owner and owner.flags else key for key, owner in owners)

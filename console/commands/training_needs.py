@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import aclosing
 
 from console.exit import FAILED, OK, complain
@@ -35,7 +34,7 @@ async def _findings(request: TrainRequest) -> list[AnyFinding]:
         async with aclosing(preparation.ask(request, stages=(Stage.NEEDS,))) as replies:
             async for reply in replies:
                 match reply:
-                    case Progressed(text=what) if sys.stderr.isatty():
+                    case Progressed(text=what):
                         complain(what)
                     case Found(finding=finding):
                         found.append(finding)

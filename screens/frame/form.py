@@ -19,10 +19,10 @@ from screens.frame.form_fields import FormFields
 from screens.frame.picker import FieldRow
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
+from services.refusal import Checks, Option, flag
 
 if TYPE_CHECKING:
     from services.live.requests import AnyRequest
-    from services.refusal import Checks
 
 LOOK_AGAIN_S = 2.0
 """How often a form looks whether the arm that it warned of is still in use."""
@@ -184,12 +184,21 @@ class Form(FormFields):
 
     def _checked(self, entries: Entries) -> tuple[dict[str, str], AnyRequest]:
         """(what is wrong by field, the request that it would be); in a thread."""
-        from services.refusal import Checks
-
-        checks = Checks(collect=True)
+        checks = Checks(collect=True, call=self.called)
         request = self.plan(entries, checks)
-        names = {argument: self.ARGUMENTS.get(argument, argument.replace("_", "-")) for argument in checks.refused}
-        return {names[argument]: why for argument, why in checks.refused.items()}, request
+        return {self._field_of(argument): why for argument, why in checks.refused.items()}, request
+
+    def _field_of(self, argument: str) -> str:
+        """The id of the field that an argument comes from."""
+        return self.ARGUMENTS.get(argument, argument.replace("_", "-"))
+
+    def called(self, option: Option) -> str:
+        """What a sentence calls an argument: its field; the shell's flag if the form has none."""
+        name = self._field_of(option.name)
+        label = next((field.label for field in self.FIELDS if field.id == name), "")
+        if not label:
+            return flag(option)
+        return f"`{label}`: {option.value}" if option.value else f"`{label}`"
 
     def show_problems(self, found: Mapping[str, str]) -> None:
         """Mark the fields with something wrong, and only those."""

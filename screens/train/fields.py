@@ -61,6 +61,12 @@ FIELDS = (
         FieldKind.WHOLE,
     ),
     Field(
+        "processes",
+        "processes",
+        "They train together, each on a GPU of its own: a step learns from a batch of each.",
+        FieldKind.WHOLE,
+    ),
+    Field(
         "settings",
         "other LeRobot keys",
         "KEY=VALUE KEY=VALUE, such as policy.chunk_size=50 seed=3; quote a value with spaces.",

@@ -16,6 +16,7 @@ from screens.desk.desk import Desk
 from screens.frame.entries import Entries
 from screens.frame.field import Field
 from screens.train.fields import FIELDS, ON
+from screens.train.initial_weights import may_begin
 from screens.train.measured_form import MeasuredForm
 from screens.train.target_question import check_reached, may_train_there
 from screens.views import keys
@@ -83,7 +84,7 @@ class TrainForm(MeasuredForm):
         from services.training import plan as training
 
         found = {"dataset": self._usable, "policy": POLICY, "steps": str(STEPS), "batch-size": str(BATCH)}
-        found |= {"flagged": USE, "on": HERE}
+        found |= {"flagged": USE, "processes": "1", "on": HERE}
         if not self.has_fields:
             return found
         entries = Entries(self.FIELDS, self.typed(), found)
@@ -187,6 +188,7 @@ class TrainForm(MeasuredForm):
             policy=entries["policy"],
             steps=int(entries.about("steps")),
             batch_size=int(entries.about("batch-size")),
+            processes=int(entries.about("processes")),
             save_every=int(entries.about("save-every")) if entries["save-every"] else -1,
             without=items(entries["without"]),
             episodes=self._episodes(entries),
@@ -225,6 +227,7 @@ class TrainForm(MeasuredForm):
         batch = checks.run("batch_size", entries.whole, "batch-size")
         saved = checks.run("save_every", entries.whole, "save-every")
         logged = checks.run("log_every", entries.whole, "log-every")
+        together = checks.run("processes", entries.whole, "processes")
         share = checks.run("held_out", entries.number, "held-out")
         measured = checks.run("held_out_every", entries.whole, "held-out-every")
         checks.run("flagged", _check_flagged, entries["flagged"])
@@ -237,6 +240,7 @@ class TrainForm(MeasuredForm):
             policy=entries["policy"],
             steps=steps or 0,
             batch_size=batch or 0,
+            processes=together or 0,
             save_freq=saved if typed["save-every"] else None,
             log_freq=logged if typed["log-every"] else None,
             exclude_cameras=items(entries["without"]),
@@ -296,8 +300,10 @@ class TrainForm(MeasuredForm):
 
         if not await may_train_there(self, request):
             return
-        self.show_about("looking for the marks of these episodes")
         typed = self.typed()
+        if not await may_begin(self, request):
+            return
+        self.show_about("looking for the marks of these episodes")
         offer = await asyncio.to_thread(care.offer, self.desk.folder, request.dataset)
         refused = isinstance(request, TrainRequest) and await self.refused_by_lerobot(request)
         if refused or not self.has_fields:

@@ -107,7 +107,7 @@ def changed(config: EditedConfig) -> list[str]:
     from services.training.owned import FIELDS
 
     fields = config.answer.fields if config.answer else {}
-    labels = {name: label for name, _, label in FIELDS.values()}
+    labels = dict(FIELDS.values())
     return [f"{labels[name]} {getattr(config.request, name):,} to {value:,}" for name, value in fields.items()]
 
 

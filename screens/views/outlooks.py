@@ -149,6 +149,12 @@ class Training:
     episodes: Episodes | None = None
     held_out: float = 0.0
     resize: str = ""
+    processes: int = 1
+
+    @property
+    def samples(self) -> int:
+        """What a step learns from, all processes together."""
+        return self.batch_size * max(1, self.processes)
 
     @property
     def measured(self) -> tuple[int, ...]:
@@ -196,8 +202,8 @@ def _brief_disk(past: Past, like: training.LikeRun, plan: Training) -> Part | No
 
 
 def _batches(frames: float, plan: Training) -> int:
-    """Batches of an epoch."""
-    return max(1, ceil(frames / plan.batch_size))
+    """Steps of an epoch."""
+    return max(1, ceil(frames / plan.samples))
 
 
 def _like(past: Past, plan: Training) -> training.LikeRun | None:

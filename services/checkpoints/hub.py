@@ -1,6 +1,6 @@
 """Datasets and policies of the Hugging Face Hub: those in the client's cache, and new ones once somebody asks.
 
-Nothing here is asked of the network but by `download`; the cache is the client's own, and is never written to.
+Only `download` and `why_absent` ask the network; the cache is the client's own, and is never written to.
 """
 
 from __future__ import annotations
@@ -42,6 +42,19 @@ def cached(repo_id: str, kind: Kind = Kind.MODEL) -> Path | None:
     with suppress(LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError):
         return Path(snapshot_download(repo_id, repo_type=kind.value, local_files_only=True))
     return None
+
+
+def why_absent(repo_id: str, patience_s: float) -> str:
+    """Why the Hub does not give this model; empty if it does. Asks the network, unless the client is offline."""
+    from huggingface_hub import HfApi, constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "its client is offline: HF_HUB_OFFLINE is set"
+    try:
+        HfApi().model_info(repo_id, timeout=patience_s)
+    except Exception as error:  # the client's errors have no common base, and the network's come through
+        return whole_reason(error)
+    return ""
 
 
 def check_id(repo_id: str) -> None:

@@ -6,7 +6,7 @@ configuration that is built for that has been tested here; no job was ever submi
 
 from __future__ import annotations
 
-from services.refusal import Refusal
+from services.refusal import Option, Refusal
 from sessions.requests import TrainRequest
 from sessions.target import Target
 
@@ -24,8 +24,8 @@ def check(target: Target, request: TrainRequest) -> None:
     if "/" not in request.dataset:
         raise Refusal(f"{where} LeRobot reads the dataset from the Hub: it needs a name OWNER/NAME, and to be there")
     if request.resize:
-        raise Refusal(f"{where} no picture is resized: leave --resize out, or train on another target")
+        raise Refusal((f"{where} no picture is resized: leave ", Option("resize"), " out, or train on another target"))
     if request.processes > 1:
-        raise Refusal(f"{where} one process trains: leave --processes out")
+        raise Refusal((f"{where} one process trains: leave ", Option("processes"), " out"))
     if request.policy.startswith("/"):
         raise Refusal(f"{where} a policy comes from the Hub: give its id instead of {request.policy}")

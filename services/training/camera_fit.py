@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.datasets.cameras import COLOUR, camera_keys, channels
-from services.refusal import Refusal
+from services.refusal import Option, Refusal
 
 OBSERVED = "observation."
 ANY_CHANNELS = ("tdmpc", "gaussian_actor")
@@ -30,17 +30,17 @@ def check_cameras(
     _check_channels(policy, {name: channels(features[key]) for name, key in keys.items()}, left_out)
     if policy in ONE_CAMERA and len(keys) > 1:
         raise Refusal(
-            f"policy {policy} looks at one camera, and the dataset has {', '.join(keys)}: "
-            f"{_without(list(keys)[1:], left_out)}"
-        )
+            (f"policy {policy} looks at one camera, and the dataset has {', '.join(keys)}: ",
+             *_without(list(keys)[1:], left_out))
+        )  # fmt: skip
     sizes = {name: tuple(features[key].get("shape") or ()) for name, key in keys.items()}
     if policy in ONE_SIZE and len(set(sizes.values())) > 1:
         first, *others = sizes
         odd = [name for name in others if sizes[name] != sizes[first]]
         raise Refusal(
-            f"policy {policy} takes pictures of one size, and those of {', '.join(odd)} differ from {first}'s: "
-            f"{_without(odd, left_out)}"
-        )
+            (f"policy {policy} takes pictures of one size, and those of {', '.join(odd)} differ from {first}'s: ",
+             *_without(odd, left_out))
+        )  # fmt: skip
 
 
 def _check_keys(keys: Mapping[str, str], left_out: Sequence[str]) -> None:
@@ -54,7 +54,7 @@ def _check_keys(keys: Mapping[str, str], left_out: Sequence[str]) -> None:
     given = f"LeRobot gives a policy only pictures whose key begins with {OBSERVED!r}, and this dataset's "
     given += f"{', '.join(unseen)} {'does' if len(unseen) == 1 else 'do'} not"
     if len(unseen) < len(keys):
-        raise Refusal(f"{given}: {_without(unseen, left_out)}")
+        raise Refusal((f"{given}: ", *_without(unseen, left_out)))
     raise Refusal(f"{given}: convert it to such keys (observation.images.{unseen[0]}) before it is trained on")
 
 
@@ -66,8 +66,8 @@ def _check_channels(policy: str, found: Mapping[str, int], left_out: Sequence[st
     takes = f"policy {policy} takes colour pictures only, and camera {strange[0]} gives {what}"
     if len(strange) == len(found):
         raise Refusal(f"{takes}: record a colour camera, or choose another policy")
-    raise Refusal(f"{takes}: {_without(strange, left_out)}")
+    raise Refusal((f"{takes}: ", *_without(strange, left_out)))
 
 
-def _without(more: Sequence[str], left_out: Sequence[str]) -> str:
-    return f"leave out what it cannot take with --exclude-cameras {','.join((*left_out, *more))}"
+def _without(more: Sequence[str], left_out: Sequence[str]) -> tuple[str | Option, ...]:
+    return "leave out what it cannot take with ", Option("exclude_cameras", ",".join((*left_out, *more)))

@@ -9,7 +9,7 @@ from services.datasets.summary import DatasetSummary
 from services.folders import DataFolder
 from services.log import logbook
 from services.log.problem import LogbookProblem
-from services.refusal import Checks, Refusal, check_number
+from services.refusal import Checks, Option, Refusal, check_number
 from services.training.episode_choice import (
     Recorded,
     Wanted,
@@ -66,9 +66,13 @@ def _wanted(checks: Checks, folder: DataFolder, summary: DatasetSummary | None, 
 
 def _check_reason(by_hand: str, because: str) -> None:
     if by_hand.strip() and not because:
-        raise Refusal("episodes are left out by hand: say why (--because TEXT); the reason is kept with the training")
+        raise Refusal(
+            ("episodes are left out by hand: say why (", Option("because"), "); it is kept with the training")
+        )
     if because and not by_hand.strip():
-        raise Refusal("a reason, and no episodes that it is about: name them (--exclude-episodes 11,26,49-52)")
+        raise Refusal(
+            ("a reason, and no episodes that it is about: name them (", Option("exclude_episodes", "11,26,49-52"), ")")
+        )
 
 
 def _tagged(folder: DataFolder, summary: DatasetSummary, tags: Sequence[str]) -> tuple[str, ...]:
@@ -105,7 +109,7 @@ def measure_every(share: float, every: int | None, saves: int) -> int:
     """Steps between two measurements of the held-out episodes: by default `saves`, so at each checkpoint."""
     if not share:
         if every:
-            raise Refusal("no episodes are held out whose loss could be measured: choose a share (--held-out 0.1)")
+            raise Refusal(("no episodes are held out to be measured: choose a share (", Option("held_out", "0.1"), ")"))
         return 0
     check_number("held out every", every if every is not None else 1, 1)
     return every or saves

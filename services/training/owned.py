@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from services.refusal import Refusal
+from services.refusal import Option, Refusal, flag, in_shell
 
 
 class Owner(NamedTuple):
-    """What sets a key instead: a `flag` of the verb, a `field` of the form (its label), or nobody, and then `why`."""
+    """What sets a key instead: `options`, of which the form has a `field` (its label), or nobody, and then `why`."""
 
-    flag: str = ""
+    options: tuple[Option, ...] = ()
     field: str = ""
     why: str = ""
 
     @property
+    def flags(self) -> str:
+        """What sets it in the shell; empty for nothing."""
+        return ", or ".join(map(flag, self.options))
+
+    @property
+    def sentence(self) -> tuple[str | Option, ...]:
+        """What to do instead of setting the key."""
+        named = [part for option in self.options for part in (", or ", option)][1:]
+        return ("use ", *named, f"; {self.why}" if self.why else "") if named else (self.why,)
+
+    @property
     def instead(self) -> str:
-        """What to do instead of setting the key, for the shell."""
-        return self.why if not self.flag else f"use {self.flag}" + (f"; {self.why}" if self.why else "")
+        """The same for the shell."""
+        return in_shell(self.sentence)
 
     @property
     def in_form(self) -> str:
@@ -25,45 +36,45 @@ class Owner(NamedTuple):
         return f"the form's field `{self.field}` sets it" if self.field else f"the console sets it: {self.instead}"
 
 
-_RESUMED = Owner("--resume SESSION", why="a training that has ended goes on in its own session")
-_PUSHED = Owner("--push OWNER/NAME", why="after the last step, private")
+_RESUMED = Owner((Option("resume", "SESSION"),), why="a training that has ended goes on in its own session")
+_PUSHED = Owner((Option("push", "OWNER/NAME"),), why="after the last step, private")
 _LOCAL = Owner(why="this console trains policies on this machine only")
 _HUB = Owner(why="no checkpoint is uploaded while it trains")
 _CURVES = Owner(why="the console keeps the curves itself")
 FIELDS = {
-    "steps": ("steps", "--steps", "steps"),
-    "batch_size": ("batch_size", "--batch-size", "batch size"),
-    "log_freq": ("log_freq", "--log-freq", "log every, steps"),
-    "save_freq": ("save_freq", "--save-freq", "save every, steps"),
-    "dataset.eval_split": ("held_out", "--held-out", "held out, share"),
-    "eval_steps": ("held_out_every", "--held-out-every", "measured every, steps"),
+    "steps": ("steps", "steps"),
+    "batch_size": ("batch_size", "batch size"),
+    "log_freq": ("log_freq", "log every, steps"),
+    "save_freq": ("save_freq", "save every, steps"),
+    "dataset.eval_split": ("held_out", "held out, share"),
+    "eval_steps": ("held_out_every", "measured every, steps"),
 }
-"""Keys that a field of the form sets: (its name in TrainRequest, the flag, the field's label)."""
+"""Keys that a field of the form sets: (its name in TrainRequest and as an option, the field's label)."""
 OWNED = {
-    "dataset.repo_id": Owner("--dataset", "dataset"),
-    "dataset.root": Owner("--dataset", "dataset"),
+    "dataset.repo_id": Owner((Option("dataset"),), "dataset"),
+    "dataset.root": Owner((Option("dataset"),), "dataset"),
     "dataset.episodes": Owner(
-        "--exclude-episodes",
+        (Option("exclude_episodes"),),
         "episodes to leave out",
         "the accepted episodes are used; reject some, or leave some out",
     ),
-    "output_dir": Owner("--name", "name of the run"),
-    "job_name": Owner("--name", "name of the run"),
-    "policy": Owner("--policy", "policy"),
-    "policy.type": Owner("--policy", "policy"),
-    "policy.path": Owner("--policy", "policy"),
-    "policy.pretrained_path": Owner("--policy", "policy"),
-    "policy.input_features": Owner("--exclude-cameras, or --resize", "cameras to leave out"),
+    "output_dir": Owner((Option("name"),), "name of the run"),
+    "job_name": Owner((Option("name"),), "name of the run"),
+    "policy": Owner((Option("policy"),), "policy"),
+    "policy.type": Owner((Option("policy"),), "policy"),
+    "policy.path": Owner((Option("policy"),), "policy"),
+    "policy.pretrained_path": Owner((Option("policy"),), "policy"),
+    "policy.input_features": Owner((Option("exclude_cameras"), Option("resize")), "cameras to leave out"),
     "policy.output_features": Owner(why="they follow from the dataset"),
-    "policy.resize_shape": Owner("--resize", "resize pictures to"),
-    "policy.image_resize_shape": Owner("--resize", "resize pictures to"),
+    "policy.resize_shape": Owner((Option("resize"),), "resize pictures to"),
+    "policy.image_resize_shape": Owner((Option("resize"),), "resize pictures to"),
     "policy.push_to_hub": _PUSHED,
     "policy.repo_id": _PUSHED,
     "policy.private": _PUSHED,
     "save_checkpoint_to_hub": _HUB,
     "save_checkpoint": Owner(why="every training keeps its checkpoints"),
     "resume": _RESUMED,
-    "config_path": Owner("--config FILE", why="or give its keys with --set"),
+    "config_path": Owner((Option("config", "FILE"), Option("settings", "KEY=VALUE"))),
     "checkpoint_path": _RESUMED,
     "wandb": _CURVES,
     "job": _LOCAL,
@@ -77,7 +88,8 @@ _GROUPS = ("policy",)
 def owner_of(key: str) -> Owner | None:
     """Who sets a dotted key of LeRobot's configuration besides `--set`; None if nobody does."""
     if key in FIELDS:
-        return Owner(*FIELDS[key][1:])
+        name, label = FIELDS[key]
+        return Owner((Option(name),), label)
     known = next((own for own in OWNED if key == own or (own not in _GROUPS and key.startswith(f"{own}."))), None)
     return OWNED[known] if known else None
 
@@ -85,4 +97,4 @@ def owner_of(key: str) -> Owner | None:
 def check_owner(key: str) -> None:
     """Raises Refusal for a key that `--set` must not set."""
     if owner := owner_of(key):
-        raise Refusal(f"--set {key}: the console sets that itself ({owner.instead})")
+        raise Refusal((Option("settings", key), ": the console sets that itself (", *owner.sentence, ")"))

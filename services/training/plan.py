@@ -23,7 +23,7 @@ from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import TrainRequest, read_request
 from services.live.running import live_runs
-from services.refusal import Checks, Refusal, check_number
+from services.refusal import Checks, Option, Refusal, check_number
 from services.training import policies
 from services.training import resize as resizing
 from services.training.camera_fit import check_cameras
@@ -184,7 +184,7 @@ def _dataset(folder: DataFolder, name: str) -> DatasetSummary:
 
 def _push(repo_id: str) -> str:
     if repo_id and not hub.is_id(repo_id):
-        raise Refusal(f"--push {repo_id}: write OWNER/NAME, the repository of the Hub that gets the policy")
+        raise Refusal((Option("push", repo_id), ": write OWNER/NAME, the repository of the Hub that gets the policy"))
     return repo_id
 
 
@@ -289,6 +289,8 @@ def _setting(text: str) -> str:
     key, equals, value = text.strip().lstrip("-").partition("=")
     key = key.strip()
     if not equals or not _KEY.fullmatch(key):
-        raise Refusal(f"--set {text!r}: write KEY=VALUE with a key of LeRobot's training configuration")
+        raise Refusal(
+            (Option("settings", repr(text)), ": write KEY=VALUE with a key of LeRobot's training configuration")
+        )
     check_owner(key)
     return f"{key}={value.strip()}"

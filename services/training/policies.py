@@ -40,6 +40,14 @@ def missing_extra(policy: str) -> str:
     return ""
 
 
+def default(policy: str, key: str) -> str:
+    """The text that a key of a policy type's configuration has by default; empty if it has none."""
+    value = re.compile(rf'^    {re.escape(key)}: str(?: \| None)? = "([^"]*)"', re.MULTILINE)
+    texts = (path.read_text("utf-8") for path in _configurations())
+    found = next((value.search(text) for text in texts if policy in _REGISTERED.findall(text)), None)
+    return found[1] if found else ""
+
+
 def install_command(extra: str) -> str:
     """The command that installs an extra of LeRobot, at the version that is installed."""
     return f"uv pip install 'lerobot[{extra}]=={metadata.version('lerobot')}'"

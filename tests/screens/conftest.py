@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import services.live.crashes
 import services.live.elsewhere
 import services.live.launch
 import services.training.preparation
+from services.training.initial_weights import torch_cache
 from tests.support.fake_desk import FakeWorker, empty_folder, no_scribe
 from tests.support.fake_preparer import FakePreparer
 from tests.support.headless import opened
@@ -24,6 +25,16 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services.live.elsewhere, "follow_again", lambda run: None)
     monkeypatch.setattr(services.live.crashes, "follow_again", lambda run: None)
     monkeypatch.setattr(services.training.preparation, "start", FakePreparer().start)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _with_backbones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The weights that ACT begins with are here: a training may begin."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+        torch_cache().mkdir(parents=True)
+        (torch_cache() / "resnet18-f37072fd.pth").touch()
+        yield
 
 
 @pytest.fixture

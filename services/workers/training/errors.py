@@ -40,8 +40,8 @@ def explain(error: BaseException, request: TrainRequest) -> str:
 
 def advice(request: TrainRequest) -> str:
     """What to do after running out of memory."""
-    smaller = "--resize to smaller pictures, " if request.policy == "act" and request.resize is None else ""
-    return f"use a smaller --batch-size (it is {request.batch_size}), {smaller}--set num_workers=0, or a smaller policy"
+    smaller = "resize the pictures, " if request.policy == "act" and request.resize is None else ""
+    return f"use a smaller batch size (it is {request.batch_size}), {smaller}num_workers=0, or a smaller policy"
 
 
 def out_of_memory(error: BaseException) -> bool:

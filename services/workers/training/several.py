@@ -60,7 +60,7 @@ def _too_few_devices(run: RunFolder, count: int) -> str:
     if "policy.device=cpu" in request.settings or not there or there >= count:
         return ""
     gpus = "1 GPU" if there == 1 else f"{there} GPUs"
-    return f"{count} processes need a GPU each, and this machine has {gpus}: use --processes {there}"
+    return f"{count} processes need a GPU each, and this machine has {gpus}: train with {there}"
 
 
 if __name__ == "__main__":

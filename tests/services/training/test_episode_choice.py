@@ -121,7 +121,7 @@ def plan(folder: DataFolder, **changes: Any) -> Any:
         ({"exclude_episodes": "4-2", "because": "x"}, "exclude_episodes", "runs backwards: write 2-4"),
         ({"exclude_episodes": "2,6", "because": "x"}, "exclude_episodes", "no episode 6 in dataset cubes: its "),
         ({"exclude_episodes": "2-999999999", "because": "x"}, "exclude_episodes", "no episode 6 in dataset cubes"),
-        ({"exclude_episodes": "2"}, "because", "say why (--because TEXT)"),
+        ({"exclude_episodes": "2"}, "because", "say why (--because)"),
         ({"because": "jerky"}, "because", "name them (--exclude-episodes 11,26,49-52)"),
         (
             {"exclude_episodes": "0,2-5", "because": "x"}, "exclude_episodes",

@@ -120,7 +120,7 @@ def test_a_loader_that_was_killed_is_known_by_what_torch_says() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "out of memory: MemoryError; use a smaller --batch-size (it is 8)"),
+        (MemoryError(), "out of memory: MemoryError; use a smaller batch size (it is 8)"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory: CUDA"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out of memory: "),
         (OSError(errno.ENOSPC, "No space left on device"), "the disk is full: "),
