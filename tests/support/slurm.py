@@ -26,6 +26,7 @@ def needs_slurm(test: Callable[..., Any]) -> Callable[..., Any]:
     not_root = pytest.mark.skipif(os.geteuid() != 0, reason="the cluster's daemons run jobs as root only")
     return not_root(missing(test))
 
+
 CONFIG = """\
 ClusterName=lab
 SlurmctldHost={host}(127.0.0.1)

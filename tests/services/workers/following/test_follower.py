@@ -83,7 +83,9 @@ def test_an_end_that_more_follows_is_not_the_end(follower: Follower, run: RunFol
     stopped = ev.SessionEnded(at=1.0, status=SessionStatus.ABORTED, reason="stopped by SIGTERM at step 2")
     follower._receive(line(stopped))
     assert follower._end() is None
-    follower._receive(line(ev.TrainingResumed(at=2.0, step=2, steps=4, checkpoint="", reached=2, wanted=4, ended=stopped)))
+    follower._receive(
+        line(ev.TrainingResumed(at=2.0, step=2, steps=4, checkpoint="", reached=2, wanted=4, ended=stopped))
+    )
     assert follower._end() is None
     follower.context.journal.commit(ev.NoteAdded(text="now all is written"))
     assert [type(each) for each in read_events(run.events)][:2] == [ev.SessionEnded, ev.TrainingResumed]
