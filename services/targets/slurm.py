@@ -19,11 +19,13 @@ import msgspec
 from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy, read_events
+from services.live.reasons import Step
 from services.live.requests import write_request
 from services.live.snapshots import replay
 from services.refusal import Refusal
 from services.targets.protocol import JobState
 from services.text import clean
+from services.units import duration
 from sessions.files import write_atomically
 from sessions.models import SessionStatus
 from sessions.requests import TrainRequest
@@ -42,12 +44,21 @@ FINAL = AGAIN | frozenset({
     "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT", "UNKNOWN",
 })  # fmt: skip
 """States that a job does not leave otherwise."""
+SUBMIT_S = 60.0
+"""How long sbatch may take; a job that the cluster does not know by then was never submitted."""
+SILENT_S = 30.0
+"""How long after a stop a worker may say nothing until another stop cancels its job."""
+STOPPED = "stopped"
+"""The file of a run folder with a line for each stop, its time and who asked: a job that has one is not resumed."""
+NEVER = "its job was never submitted, since what submits it was killed: start it again"
 NO_SUCH_JOB = "Invalid job id"
 """What squeue says of a job that it does not know (any more); any other failure says nothing of the job."""
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     job: str = ""
+    name: str = ""
+    """What the job is called, and found by where its number was not kept."""
     target: Target
 
 
@@ -63,6 +74,10 @@ def script(run: RunFolder, folder: DataFolder, target: Target) -> str:
         *options,
         *before,
         'if [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ]; then',
+        f"  if [ -e {shlex.quote(str(run.root / STOPPED))} ]; then",
+        "    echo 'it was stopped before it was queued again: it is not resumed'",
+        "    exit 0",
+        "  fi",
         f"  {_exec(again)}",
         "fi",
         f"exec {worker}",
@@ -80,9 +95,13 @@ def options(run: RunFolder, request: TrainRequest, target: Target) -> list[str]:
     log = str(run.log).replace("%", "%%")
     named = {"--partition": target.partition, "--gres": target.gres, "--time": target.time}
     return [
-        "--parsable", "--requeue", "--open-mode=append", f"--job-name=lab-{request.name}", f"--output={log}",
+        "--parsable", "--requeue", "--open-mode=append", f"--job-name={_name(run, request)}", f"--output={log}",
         f"--signal=B:TERM@{TERM_BEFORE_END_S}", *(f"{name}={value}" for name, value in named.items() if value),
     ]  # fmt: skip
+
+
+def _name(run: RunFolder, request: TrainRequest) -> str:
+    return f"lab-{request.name}-{run.id}"
 
 
 class SlurmJob:
@@ -105,27 +124,46 @@ class SlurmJob:
             write_request(self.run, request)
             path = self.run.root / "job.sh"
             path.write_text(script(self.run, folder, self._target))
+            kept = _Kept(name=_name(self.run, request), target=self._target)
+            self._write(kept)
             said = _call("sbatch", *options(self.run, request, self._target), str(path))
-            number = said.strip().partition(";")[0]
-            self._keep(number)
+            self._keep(kept, said.strip().partition(";")[0])
         except BaseException:
             shutil.rmtree(self.run.root, ignore_errors=True)
             raise
 
-    def _keep(self, number: str) -> None:
+    def _write(self, kept: _Kept) -> None:
+        write_atomically(self.run.job, msgspec.json.encode(kept))
+
+    def _keep(self, kept: _Kept, number: str) -> None:
         """Note the job's number; one that cannot be noted could not be stopped, and is cancelled. Raises OSError."""
-        assert self._target is not None
         try:
-            write_atomically(self.run.job, msgspec.json.encode(_Kept(job=number, target=self._target)))
+            self._write(msgspec.structs.replace(kept, job=number))
         except BaseException:
             with suppress(Refusal):
                 _call("scancel", number)
             raise
 
-    @property
-    def number(self) -> str:
-        """The job's number."""
-        return msgspec.json.decode(self.run.job.read_bytes(), type=_Kept).job
+    def ask(self) -> JobState:
+        """What the cluster says of the job. Raises Refusal while nothing is known, and OSError."""
+        if number := self._number():
+            return state_of(number)
+        if time.time() - self.run.job.stat().st_mtime < SUBMIT_S:
+            raise Refusal("it is being submitted")
+        return JobState(job="", state="UNKNOWN", detail=NEVER)
+
+    def _number(self) -> str:
+        """The job's number, asked for by its name if who submitted it was killed before it was noted."""
+        kept = msgspec.json.decode(self.run.job.read_bytes(), type=_Kept)
+        if kept.job:
+            return kept.job
+        said = _call("squeue", "--noheader", "--states=all", f"--name={kept.name}", "--format=%A")
+        said = said or _try("sacct", "--noheader", "--parsable2", "-X", f"--name={kept.name}", "--format=JobID")
+        number = said.strip().partition("\n")[0].strip()
+        if number:
+            with suppress(OSError):
+                self._write(msgspec.structs.replace(kept, job=number))
+        return number
 
     @property
     def over(self) -> bool:
@@ -141,7 +179,7 @@ class SlurmJob:
         if time.monotonic() - self._asked_at >= ASK_S:
             self._asked_at = time.monotonic()
             try:
-                state = state_of(self.number)
+                state = self.ask()
             except Refusal as refusal:
                 return msgspec.structs.replace(self._state, detail=str(refusal)) if self._state.state else None
             if state.state != self._state.state:
@@ -160,24 +198,68 @@ class SlurmJob:
             self._state = msgspec.structs.replace(self._state, state="COMPLETING")
 
     def _end(self) -> str:
-        why = f" ({self._state.detail})" if self._state.detail else ""
-        return f"job {self._state.job} ended as {self._state.state.lower()}{why}; its log is {self.run.log}"
+        state = self._state
+        if not state.job:
+            return state.detail
+        why = f" ({state.detail})" if state.detail else ""
+        return f"job {state.job} ended as {state.state.lower()}{why}; its log is {self.run.log}"
 
     def vanished(self) -> str:
         """How the job ended, if it did before its worker said anything."""
         return self._end() if self.over and not read_events(self.run.events) else ""
 
     def stop(self, by: str) -> str:
-        """Let the worker save a checkpoint and end; asked again, cancel the job."""
-        state, asked = state_of(self.number), self.run.root / "stopped"
-        if state.state in FINAL:
-            raise Refusal(f"job {state.job} has ended already ({state.state.lower()})")
-        if state.state == "PENDING" or asked.exists():
-            _call("scancel", self.number)
-            return f"job {state.job} is cancelled"
-        _call("scancel", "--signal=TERM", "--batch", self.number)
-        asked.write_text(by, "utf-8")
-        return ""
+        """Let the worker save a checkpoint and end; cancel a job that waits, or whose worker does not react."""
+        state, before = self.ask(), self._stops()
+        if state.state in FINAL - AGAIN:
+            raise Refusal(f"{f'job {state.job}' if state.job else 'it'} has ended already ({state.state.lower()})")
+        waits = state.state in AGAIN | {"PENDING"}
+        cancels, text = another_stop(before, time.time(), reacted=_stopping(read_events(self.run.events)))
+        stopped = self.run.root / STOPPED
+        with stopped.open("a", encoding="utf-8") as lines:  # first: queued again from now on, it is not resumed
+            lines.write(f"{time.time():.0f} {by}\n")
+        try:
+            _call("scancel", *(() if waits or cancels else ("--signal=TERM", "--batch")), state.job)
+        except Refusal:
+            if not before:
+                stopped.unlink(missing_ok=True)
+            raise
+        return f"job {state.job} is cancelled" if waits or cancels else text
+
+    def _stops(self) -> list[float]:
+        """When it was stopped (Unix time)."""
+        try:
+            lines = (self.run.root / STOPPED).read_text("utf-8").splitlines()
+        except OSError:
+            return []
+        return [float(line.partition(" ")[0]) for line in lines if line[:1].isdigit()]
+
+
+def another_stop(before: list[float], now: float, *, reacted: bool) -> tuple[bool, str]:
+    """(whether it cancels the job, what to answer) of a stop at `now` after those at `before` (Unix time).
+
+    A worker that reacted saves its checkpoint, or kills a trainer that hangs, as one on this machine does at another
+    stop. Nothing is cancelled before that was said.
+    """
+    if not before:
+        return False, ""
+    if reacted:
+        return False, "it is stopping already: another stop kills a trainer that hangs, and nothing else"
+    silent = now - before[0]
+    if len(before) > 1 and silent >= SILENT_S:
+        return True, ""
+    again = f"another stop {f'in {duration(SILENT_S - silent)} ' if silent < SILENT_S else ''}cancels the job"
+    return False, f"its worker has not reacted for {duration(max(1.0, silent))}: {again}, without a checkpoint"
+
+
+def _stopping(events: list[ev.Event]) -> bool:
+    """Whether the job's worker, of several the last one, has said that it stops."""
+    for event in reversed(events):
+        if isinstance(event, ev.SessionStarted | ev.TrainingResumed):
+            return False
+        if isinstance(event, ev.PhaseChanged) and event.step is Step.STOPPING:
+            return True
+    return False
 
 
 def state_of(number: str) -> JobState:
@@ -207,7 +289,7 @@ def may_run(run: RunFolder) -> bool:
     if events and not replay(events).running:
         return False
     try:
-        return state_of(SlurmJob(run).number).state not in FINAL
+        return SlurmJob(run).ask().state not in FINAL
     except (Refusal, OSError, msgspec.MsgspecError):
         return True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,13 +18,15 @@ from services.live import protocol as live
 from services.live.crashes import close_crashed
 from services.live.event_log import EventLog, read_events
 from services.live.launch import launch
+from services.live.reasons import Step
 from services.live.requests import read_request, write_request
 from services.live.snapshots import replay
 from services.refusal import Refusal
 from services.targets import protocol
 from services.targets import slurm as slurm_module
 from services.targets.jobs import running_trainings
-from services.targets.slurm import SlurmJob, script
+from services.targets.slurm import SlurmJob, another_stop, script
+from sessions.files import write_atomically
 from sessions.models import SessionStatus
 from sessions.requests import TrainRequest
 from sessions.target import Target, TargetKind
@@ -40,10 +44,50 @@ def test_the_job_is_the_worker_and_when_it_is_queued_again_what_resumes_it(tmp_p
     lines = script(folder.run("20261124-213011-7f3a"), folder, target).splitlines()
     assert lines[:3] == ["#!/bin/bash", "#SBATCH --account=robots", "module load cuda"]
     quoted = f"'{tmp_path}/it'\"'\"'s here"
-    assert lines[4] == f"  exec uv run lab-console --data-dir {quoted}' train --resume 20261124-213011-7f3a"
-    assert lines[6].endswith(f" -P -m services.workers.train {quoted}/runs/20261124-213011-7f3a'")
+    assert lines[4] == f"  if [ -e {quoted}/runs/20261124-213011-7f3a/stopped' ]; then"
+    assert lines[8] == f"  exec uv run lab-console --data-dir {quoted}' train --resume 20261124-213011-7f3a"
+    assert lines[10].endswith(f" -P -m services.workers.train {quoted}/runs/20261124-213011-7f3a'")
 
 
+def test_a_job_that_was_stopped_and_is_queued_again_is_not_resumed(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "lab").create()
+    run = folder.run("20261124-213011-7f3a")
+    run.root.mkdir(parents=True)
+    job = tmp_path / "job.sh"
+    job.write_text(script(run, folder, Target(name="hpc", kind=TargetKind.SLURM, command="echo lab-console")))
+
+    def again() -> str:
+        queued_again = os.environ | {"SLURM_RESTART_COUNT": "1"}
+        return subprocess.run(["bash", job], env=queued_again, capture_output=True, text=True, check=True).stdout
+
+    assert again() == f"lab-console --data-dir {folder.root} train --resume {run.id}\n"
+    (run.root / slurm_module.STOPPED).write_text("1795781665 anna\n")
+    assert again() == "it was stopped before it was queued again: it is not resumed\n"
+
+
+def test_only_a_worker_that_does_not_react_loses_its_job_by_another_stop_and_that_is_said_before() -> None:
+    def answer(*before: float, reacted: bool = False) -> tuple[bool, str]:
+        return another_stop(list(before), 100.0, reacted=reacted)
+
+    assert answer() == (False, "")
+    assert answer(88.0) == (
+        False, "its worker has not reacted for 12 s: another stop in 18 s cancels the job, without a checkpoint"
+    )  # fmt: skip
+    assert not answer(88.0, 90.0)[0], "too early"
+    assert "another stop cancels the job" in answer(60.0)[1] and not answer(60.0)[0], "it was not said yet"
+    assert answer(60.0, 80.0)[0]
+    assert not answer(60.0, 80.0, reacted=True)[0]
+
+
+def test_what_the_worker_said_before_it_was_queued_again_is_no_reaction_to_a_stop() -> None:
+    stopping = ev.PhaseChanged(phase="training", step=Step.STOPPING)
+    ended = ev.SessionEnded(status=SessionStatus.ABORTED, reason="preempted")
+    resumed = ev.TrainingResumed(step=2, steps=4, checkpoint="", reached=2, wanted=4, ended=ended)
+    assert slurm_module._stopping([stopping, ev.PhaseChanged(phase="saving")])
+    assert not slurm_module._stopping([stopping, ended, resumed, ev.PhaseChanged(phase="training")])
+
+
+NAME = "lab-act_cubes-20261124-213011-7f3a"
 UNREACHABLE = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
 NOT_KNOWN = "slurm_load_jobs error: Invalid job id specified"
 
@@ -71,7 +115,7 @@ def queued(folder: DataFolder, target: Target, number: str = "7") -> RunFolder:
     run.root.mkdir(parents=True)
     asked = TrainRequest(data_dir=str(folder.root), dataset="cubes", policy="act", name="act_cubes", steps=4)
     write_request(run, asked)
-    SlurmJob(run, target)._keep(number)
+    SlurmJob(run)._write(slurm_module._Kept(job=number, name=NAME, target=target))
     return run
 
 
@@ -122,7 +166,9 @@ def test_a_job_whose_number_cannot_be_kept_is_cancelled(
     cancelled = programs("scancel", "")
 
     def full(path: Path, data: bytes) -> None:
-        raise OSError(28, "No space left on device")
+        if b'"job":"7"' in data:
+            raise OSError(28, "No space left on device")
+        write_atomically(path, data)
 
     monkeypatch.setattr(slurm_module, "write_atomically", full)
     asked = TrainRequest(data_dir=str(folder.root), dataset="cubes", policy="act", name="act_cubes", steps=4)
@@ -130,6 +176,43 @@ def test_a_job_whose_number_cannot_be_kept_is_cancelled(
         SlurmJob(run, target).begin(folder, asked)
     assert cancelled.read_text() == "7\n"
     assert not run.root.exists()
+
+
+def test_a_job_whose_submitter_was_killed_is_found_by_its_name(tmp_path: Path, programs: Callable[..., Path]) -> None:
+    run = queued(DataFolder(tmp_path / "lab").create(), Target(name="hpc", kind=TargetKind.SLURM), number="")
+    asked, job = programs("squeue", ""), SlurmJob(run)
+    programs("sacct", "")
+    assert job.look() is None and not job.over, "sbatch may be on its way"
+    assert asked.read_text() == f"--noheader --states=all --name={NAME} --format=%A\n"
+    long_ago = time.time() - 100
+    os.utime(run.job, (long_ago, long_ago))
+    late = SlurmJob(run)
+    late.look()
+    assert late.over and late.vanished() == slurm_module.NEVER
+    programs("squeue", "7")
+    assert SlurmJob(run)._number() == "7"
+    programs("squeue", "", fails=True)
+    assert SlurmJob(run)._number() == "7", "it was noted"
+
+
+def test_a_job_that_waits_is_cancelled_by_a_stop_and_one_that_runs_is_told_to_save(
+    tmp_path: Path, programs: Callable[..., Path]
+) -> None:
+    run = queued(DataFolder(tmp_path / "lab").create(), Target(name="hpc", kind=TargetKind.SLURM))
+    told = programs("scancel", "")
+    programs("squeue", "RUNNING|None")
+    assert SlurmJob(run).stop("anna") == ""
+    assert told.read_text() == "--signal=TERM --batch 7\n"
+    programs("squeue", "PREEMPTED|None")
+    assert SlurmJob(run).stop("anna") == "job 7 is cancelled"
+    assert told.read_text().splitlines()[-1] == "7"
+    stopped = run.root / slurm_module.STOPPED
+    assert [line.partition(" ")[2] for line in stopped.read_text().splitlines()] == ["anna", "anna"]
+    stopped.unlink()
+    programs("scancel", "Socket timed out", fails=True)
+    with pytest.raises(Refusal, match="Socket timed out"):
+        SlurmJob(run).stop("anna")
+    assert not stopped.exists(), "nobody stopped it"
 
 
 @pytest.fixture
