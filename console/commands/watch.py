@@ -134,16 +134,18 @@ class _Printer:
 
     def __init__(self) -> None:
         self.count = 0
-        self._printed: dict[int, int] = {}
+        self._printed: dict[int, tuple[int, int]] = {}
+        """Of each run: how many points, after how many resumptions."""
 
     def show(self, source: Source) -> None:
-        """Print what was added since the last time."""
+        """Print what was added since the last time; of a run that was resumed, the steps that it makes again."""
         for run in source.runs:
-            start = self._printed.get(run.number, 0)
-            for at in range(start, len(run.points), PRINTED):
-                self._write(run, [run.points[each] for each in range(at, min(at + PRINTED, len(run.points)))])
-            self._printed[run.number] = len(run.points)
-            self.count += len(run.points) - start
+            points = run.points
+            start = points.still(*self._printed.get(run.number, (0, 0)))
+            for at in range(start, len(points), PRINTED):
+                self._write(run, [points[each] for each in range(at, min(at + PRINTED, len(points)))])
+            self._printed[run.number] = len(points), len(points.resumed)
+            self.count += len(points) - start
 
     def _write(self, run: LoggedRun, points: list[Point]) -> None:
         raise NotImplementedError

@@ -125,7 +125,8 @@ class Curves:
                         break
                     for part in parts(decode(data[:whole])):
                         if part[0].resumed:
-                            self._cut(part[0].step, part[0].at)
+                            reached = int(self._steps[self._count - 1]) if self._count else part[0].step
+                            self._cut(Resumption(part[0].step, max(part[0].step, reached), part[0].at))
                         new += self.take([point for point in part if not point.resumed])
                     self._offset += whole
                     file.seek(self._offset)
@@ -133,11 +134,11 @@ class Curves:
             return 0
         return new
 
-    def _cut(self, step: int, at: float) -> None:
-        """Cut the points after `step`, which are made again. What was read before keeps its arrays."""
+    def _cut(self, resumed: Resumption) -> None:
+        """Cut the points after its step, which are made again. What was read before keeps its arrays."""
+        step = resumed.step
         keep = int(np.searchsorted(self.steps, step, side="right"))
-        reached = int(self._steps[self._count - 1]) if self._count else step
-        self._resumed.append(Resumption(step, max(step, reached), at))
+        self._resumed.append(resumed)
         self._held_out = {measured: loss for measured, loss in self._held_out.items() if measured <= step}
         self._marks = {metric: _until(marks, self.steps, step) for metric, marks in self._marks.items()}
         self._steps, self._at = self._steps.copy(), self._at.copy()

@@ -12,7 +12,7 @@ import msgspec
 
 from services.folders import DataFolder, RunFolder
 from services.live.event_log import is_live, read_events
-from services.live.metrics import NOT_METRICS, RESUMED
+from services.live.metrics import EVAL_LOSS, NOT_METRICS, RESUMED
 from services.live.snapshots import replay
 from services.refusal import Refusal
 from services.text import clean
@@ -66,7 +66,7 @@ def of_output(folder: DataFolder, output: Path) -> Path | None:
 class OwnRun(GrowingFiles):
     """A run folder, while it runs and afterwards.
 
-    Points of steps that a resumed run made again are left out: its first ones stay.
+    As on our own screens, what a resumed run made again takes the place of what it had made before.
     """
 
     def __init__(self, root: Path) -> None:
@@ -106,16 +106,19 @@ class OwnRun(GrowingFiles):
         return whole
 
     def _point(self, values: dict[str, Any]) -> None:
-        if values.get(RESUMED):
-            return  # the steps that it makes again are known
-        points, step = self.runs[0].points, values.get("step")
-        if RESUMED in values or not isinstance(step, int) or not 0 <= step < MOST:
+        points, step, at = self.runs[0].points, values.get("step"), values.get("at")
+        if not isinstance(step, int) or not 0 <= step < MOST:
             return
-        if len(points) and step <= points.steps[-1]:
+        if RESUMED in values:
+            if values[RESUMED] is True and isinstance(at, int | float) and isfinite(at):
+                self.runs[0].points = points.until(step, float(at))
+            return
+        measured = EVAL_LOSS in values and "loss" not in values  # it comes after its step
+        if len(points) and step <= points.steps[-1] - measured:
             return
         odd = values.get("nonfinite") or {}
         metrics = {known_as(name): float(value) for name, value in {**values, **odd}.items()
                    if name not in NOT_METRICS and isinstance(value, int | float | str)}  # fmt: skip
-        at, samples = values.get("at"), values.get("samples")
+        samples = values.get("samples")
         stamp = float(at) if isinstance(at, int | float) and isfinite(at) else time.time()
         points.append(step, True, samples if isinstance(samples, int) else None, stamp, metrics)

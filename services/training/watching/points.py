@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 from typing import Any
+
+from services.training.resumptions import Resumption
 
 LONGEST = 48
 """Characters of a metric's name, which comes from outside."""
@@ -61,10 +64,12 @@ class Point:
 class Points:
     """The points of a run, as columns: hundreds of thousands of small objects would cost time and memory.
 
-    Only appended to: what reads them may run in another thread, up to the length that it saw.
+    Only appended to: what reads them may run in another thread, up to the length that it saw. `resumed` is where the
+    run went on before the first of them was made: what it makes again is in none of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, resumed: tuple[Resumption, ...] = ()) -> None:
+        self.resumed = resumed
         self.steps: list[int] = []
         self.exact: list[bool] = []
         self.samples: list[int | None] = []
@@ -97,6 +102,19 @@ class Points:
         self.samples += samples
         self.at += at
         self.steps += steps
+
+    def until(self, step: int, at: float) -> Points:
+        """The points of a run that goes on after `step`, since `at`. These stay as they are, for who reads them."""
+        reached = max(step, self.steps[-1]) if self.steps else step
+        made, count = Points((*self.resumed, Resumption(step, reached, at))), bisect_right(self.steps, step)
+        made.exact, made.samples, made.at = self.exact[:count], self.samples[:count], self.at[:count]
+        made._metrics = {name: column[:count] for name, column in self._metrics.items()}
+        made.steps = self.steps[:count]
+        return made
+
+    def still(self, count: int, resumed: int) -> int:
+        """How many of the first `count` points, read when there were `resumed` resumptions, are still there."""
+        return min(count, *(bisect_right(self.steps, each.step) for each in self.resumed[resumed:]), len(self.steps))
 
     def _column(self, name: str, count: int) -> list[float | None] | None:
         """The column of a metric, filled up to this length; None for one too many."""
@@ -192,7 +210,8 @@ class Saved:
 
 @dataclass
 class LoggedRun:
-    """One run of a source; `number` counts from 1. `points` only grows, and their steps increase.
+    """One run of a source; `number` counts from 1. `points` only grows, and their steps increase; those of a run that
+    is resumed are others from then on.
 
     `failure` is the last line of what went wrong, if `end` says so.
     """

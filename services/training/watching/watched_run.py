@@ -52,8 +52,12 @@ class LoggedCurves(Curves):
         self.logged, self._taken = run, 0
 
     def _read(self) -> int:
-        before, points, start = len(self), self.logged.points, self._taken
-        end = self._taken = len(points)
+        points = self.logged.points
+        start = points.still(self._taken, len(self._resumed))
+        for resumed in points.resumed[len(self._resumed) :]:
+            self._cut(resumed)
+        before, end = len(self), len(points)
+        self._taken = end
         columns = {each: np.array(points.column(each, start, end), dtype=np.float64) for each in points.logged}
         plain, run = np.isfinite(columns.get("loss", np.full(end - start, np.nan))), 0
         for each, column in columns.items():

@@ -24,6 +24,7 @@ from services.training.history import list_runs, open_run
 from services.training.resumable import why_not
 from services.training.schedule import lr_at, on_more_steps
 from services.training.watching.own_run import OwnRun
+from services.training.watching.watched_run import LoggedCurves
 from sessions.models import SessionKind, SessionStatus
 from tests.support import facts
 from tests.support.past_trainings import past_training, resumed
@@ -108,6 +109,30 @@ def test_whoever_watches_it_sees_each_step_once(folder: DataFolder) -> None:
     source = OwnRun(run.root)
     source.read()
     assert source.runs[0].points.steps == [*range(10, 981, 10), 995, 1_005]
+
+
+def test_who_watches_it_sees_what_its_own_screen_shows(folder: DataFolder) -> None:
+    run = past_training(folder, ONE, points=130)
+    with run.metrics.open("ab") as lines:
+        lines.write(encode_point(step=1_300, at=5.0, samples=2_600, epochs=1.0, metrics={"eval_loss": 0.5}))
+    late, early = OwnRun(run.root), OwnRun(run.root)
+    early.read()
+    curves = LoggedCurves("here", early.runs[0])
+    curves.read()
+    assert len(curves) == 130 and curves.held_out_at(1_300) == 0.5
+    resumed(run, points=50)
+    resumed(run, step=1_100, steps=3_000, points=20)
+    own = Curves(run.metrics)
+    own.read()
+    for source in (early, late):
+        source.read()
+        watched = curves if source is early else LoggedCurves("here", source.runs[0])
+        watched.read()
+        watched.read()
+        assert watched.steps.tolist() == own.steps.tolist()
+        assert watched.column(Metric.LOSS).tolist() == own.column(Metric.LOSS).tolist(), "the first steps stayed"
+        assert watched.resumed == own.resumed and len(own.resumed) == 2
+        assert watched.held_out_at(1_300) is None is own.held_out_at(1_300)
 
 
 def test_a_training_that_did_not_go_on_stands_as_before(folder: DataFolder) -> None:
