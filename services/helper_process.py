@@ -7,8 +7,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import IO
 
@@ -16,6 +17,26 @@ from services.text import clean
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Started = tuple[subprocess.Popen[bytes], socket.socket]
+
+
+def started(module: str, *words: str, errors: IO[bytes], env: Mapping[str, str] | None = None) -> Started:
+    """Start a module whose standard input is its connection, as `HelperProcess` takes it. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, *words],
+                stdin=theirs.fileno(),
+                stdout=errors,
+                stderr=errors,
+                env=env,
+                close_fds=True,
+                start_new_session=True,
+            )
+    except OSError:
+        ours.close()
+        raise
+    return process, ours
 
 
 class HelperProcess:

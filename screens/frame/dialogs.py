@@ -78,7 +78,7 @@ class Dialog[Result](ModalScreen[Result]):
         if self.desk.can_move:
             self.desk.stop()
         elif not self.desk.just_stopped:
-            self.dismiss()
+            self.action_close()
 
     def action_close(self) -> None:
         self.dismiss()

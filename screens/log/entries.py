@@ -70,14 +70,8 @@ class NoteEditor(TextEntry):
     def action_save(self) -> None:
         self.dismiss(self.text.strip())
 
-    def action_back(self) -> None:
-        """Stop as long as anything moves; otherwise close, after a question if text would be lost."""
-        if self.desk.can_move:
-            self.desk.stop()
-        elif not self.desk.just_stopped:
-            self.action_close()
-
     def action_close(self) -> None:
+        """Close, after a question if text would be lost."""
         if self.text.strip() == self._before.strip():
             self.dismiss()
             return

@@ -159,12 +159,5 @@ class ConfigEditor(TextEntry):
         if self.types:
             area.replace(self._config.opened, (0, 0), area.document.end)
 
-    def action_back(self) -> None:
-        """Stop as long as anything moves, otherwise go back."""
-        if self.desk.can_move:
-            self.desk.stop()
-        elif not self.desk.just_stopped:
-            self.action_close()
-
     def action_close(self) -> None:
         self.dismiss("")

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import struct
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -20,7 +17,7 @@ from typing import IO
 import msgspec
 
 from services.datasets.marks import Mark
-from services.helper_process import HelperProcess
+from services.helper_process import HelperProcess, Started, started
 from services.text import clean
 
 LENGTH = 4
@@ -198,22 +195,8 @@ class EpisodeView:
                 raise EpisodeProblem(f"the process that reads episodes died: {why}") from error
 
 
-def _start(errors: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    ours, theirs = socket.socketpair()
-    try:
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "services.workers.viewing.serve", str(os.getpid())],
-                stdin=theirs.fileno(),
-                stdout=errors,
-                stderr=errors,
-                close_fds=True,
-                start_new_session=True,
-            )
-    except OSError:
-        ours.close()
-        raise
-    return process, ours
+def _start(errors: IO[bytes]) -> Started:
+    return started("services.workers.viewing.serve", str(os.getpid()), errors=errors)
 
 
 def _problem(reply: Reply) -> EpisodeProblem:

@@ -8,9 +8,6 @@ the place of an earlier one; answers carry the question's number, and end with `
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from enum import StrEnum
@@ -18,7 +15,7 @@ from typing import IO
 
 import msgspec
 
-from services.helper_process import HelperProcess
+from services.helper_process import HelperProcess, Started, started
 from services.live.requests import TrainRequest
 from services.live.warm import worker_environment
 from services.refusal import Refusal
@@ -219,22 +216,7 @@ class Preparation:
             return decode_reply(await reader.readuntil(b"\n"))
 
 
-def start(errors: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def start(errors: IO[bytes]) -> Started:
     """Start the process, which writes to `errors`; returns it and our end of its connection. Raises OSError."""
     quiet = {"TQDM_DISABLE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
-    ours, theirs = socket.socketpair()
-    try:
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "services.workers.training.prepare"],
-                stdin=theirs.fileno(),
-                stdout=errors,
-                stderr=errors,
-                env=worker_environment() | quiet,
-                close_fds=True,
-                start_new_session=True,
-            )
-    except OSError:
-        ours.close()
-        raise
-    return process, ours
+    return started("services.workers.training.prepare", errors=errors, env=worker_environment() | quiet)

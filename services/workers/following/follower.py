@@ -10,9 +10,8 @@ from contextlib import suppress
 import msgspec
 
 from services.live import events as ev
-from services.live import protocol as live
 from services.live.event_log import read_events
-from services.live.phases import Phase, refusal
+from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import AlarmSource
 from services.live.requests import TrainRequest
@@ -33,10 +32,11 @@ from services.workers.following.errands import (
     Report,
 )
 from services.workers.following.mirror import MetricsCopy, Mirror
-from services.workers.process.context import Context, remark
+from services.workers.process.context import Context
 from services.workers.process.replies import Received
 from services.workers.process.run_worker import End
-from sessions.models import SessionKind, SessionStatus
+from services.workers.training.commands import finish_of
+from sessions.models import SessionStatus
 
 POLL_S = 0.25
 STOP_PATIENCE_S = 45.0
@@ -134,17 +134,9 @@ class Follower:
     # --- commands -------------------------------------------------------------------------------------
 
     def _handle(self, received: Received) -> None:
-        if refusal(SessionKind.TRAIN, type(received.command), self._phase, set()) is not Code.OK:
-            means_nothing = f"{type(received.command).__name__} means nothing in a training"
-            received.refuse(f"{means_nothing}: it can only be stopped, with a checkpoint", Code.MEANINGLESS)
-            return
-        match received.command:
-            case live.AddNote() | live.SetTag() as command:
-                self.context.journal.emit(remark(command), then=received.accept)
-            case live.Stop():
-                received.accept("nothing moves here: this is a training")
-            case live.Finish(by=by):
-                self._stop(received, by or self.request.operator or "the operator")
+        finish = finish_of(received, self.context, self._phase)
+        if finish is not None:
+            self._stop(received, finish.by or self.request.operator or "the operator")
 
     def _stop(self, received: Received, by: str) -> None:
         """Pass a stop on; it is answered once the worker there has answered."""

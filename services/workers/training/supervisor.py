@@ -15,22 +15,20 @@ import msgspec
 from services.datasets.lock import DatasetLock
 from services.folders import DataFolder
 from services.live import events as ev
-from services.live import protocol
-from services.live.phases import Phase, refusal
-from services.live.protocol import Code
+from services.live.phases import Phase
 from services.live.reasons import Step
 from services.live.requests import TrainRequest
 from services.units import duration
-from services.workers.process.context import Context, remark
+from services.workers.process.context import Context
 from services.workers.process.replies import Received
 from services.workers.process.run_worker import End
+from services.workers.training.commands import finish_of
 from services.workers.training.messages import HURRY, STOP, DatasetRead, Ended, Logged, Message, Stepped, decode
 from services.workers.training.oom import oom_kills
 from services.workers.training.outcome import SIGTERM, Ending, StopRequest, stopped_by
 from services.workers.training.partial_checkpoints import remove_abandoned, remove_partial
 from services.workers.training.progress import Progress
 from services.workers.training.stop_timeout import StopTimeout
-from sessions.models import SessionKind
 
 POLL_S = 0.25
 GRACE_S = 20.0
@@ -121,17 +119,9 @@ class Supervisor:
     # --- commands ---------------------------------------------------------------------------------
 
     def _handle(self, received: Received) -> None:
-        if refusal(SessionKind.TRAIN, type(received.command), self._phase, set()) is not Code.OK:
-            means_nothing = f"{type(received.command).__name__} means nothing in a training"
-            received.refuse(f"{means_nothing}: it can only be stopped, with a checkpoint", Code.MEANINGLESS)
-            return
-        match received.command:
-            case protocol.AddNote() | protocol.SetTag() as command:
-                self.context.journal.emit(remark(command), then=received.accept)
-            case protocol.Stop():
-                received.accept("nothing moves here: this is a training")
-            case protocol.Finish(by=by):
-                received.accept(self._stop(stopped_by(by or self.request.operator)))
+        finish = finish_of(received, self.context, self._phase)
+        if finish is not None:
+            received.accept(self._stop(stopped_by(finish.by or self.request.operator)))
 
     def _stop(self, stop: StopRequest) -> str:
         """Request a checkpoint and the end; before the first step, end at once. Again: kill a trainer that hangs.
