@@ -78,7 +78,7 @@ async def test_a_text_or_keys_with_a_mistake_are_kept_named_at_their_place_and_s
         await console.until(lambda: "the configuration as text: line 20, job_name" in problem(console, "settings"))
         assert "ctrl+t opens it" in problem(console, "settings")
         form(console).start()
-        await console.until(lambda: console.app.focused.id == "settings")
+        await console.until(lambda: console.app.focused.id == "settings" and not form(console).planning)
         assert not begun
 
         await open_editor(console)
@@ -94,7 +94,7 @@ async def test_a_text_or_keys_with_a_mistake_are_kept_named_at_their_place_and_s
         fill(console, settings="sed=7")
         await console.until(lambda: "sed: LeRobot has no such key; did you mean seed?" in problem(console, "settings"))
         form(console).start()
-        await console.until(lambda: console.app.focused.id == "settings")
+        await console.until(lambda: console.app.focused.id == "settings" and not form(console).planning)
         preparer.refuses = Refused(number=0, reason="dataset pick_place cannot be trained on: torn")
         fill(console, settings="seed=7")
         form(console).start()
