@@ -6,17 +6,23 @@ LeRobot 0.6.1 finds out late, by an error of torch in the first step or of `vali
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from services.datasets.cameras import COLOUR, camera_keys, channels
+import orjson
+
+from services.datasets.cameras import COLOUR, camera_keys, camera_name, channels
 from services.refusal import Option, Refusal
+from services.text import clean
 
 OBSERVED = "observation."
+NOTHING: Mapping[str, str] = {}
 ANY_CHANNELS = ("tdmpc", "gaussian_actor")
 """Policies of LeRobot whose first layer takes as many channels as the pictures have; the others take colour only."""
 ONE_CAMERA = ("tdmpc", "vqbet")
 ONE_SIZE = ("diffusion", "vqbet", "multi_task_dit")
+NEEDS_ALL = ("act", "diffusion", "vqbet", "multi_task_dit", "tdmpc")
+"""Policies of LeRobot that stop at a KeyError if a sample lacks a camera of theirs; others do without some."""
 
 
 def check_cameras(
@@ -41,6 +47,37 @@ def check_cameras(
             (f"policy {policy} takes pictures of one size, and those of {', '.join(odd)} differ from {first}'s: ",
              *_without(odd, left_out))
         )  # fmt: skip
+
+
+def check_seen(
+    policy: str,
+    kind: str,
+    seen: Collection[str],
+    cameras: Mapping[str, str],
+    *,
+    dataset: str,
+    renames: Mapping[str, str] = NOTHING,
+) -> None:
+    """Raises Refusal if a pretrained policy of this `kind` looks at a camera that it does not get.
+
+    `seen` are the keys of its own pictures, and `cameras` those of the dataset that are not left out, by name:
+    `renames` lead from these to its own. LeRobot compares only whether one set has the other in it, and says nothing of
+    what to do (policies/utils.py, validate_visual_features_consistency); where names are given it compares nothing.
+    """
+    given = {renames.get(key, key): name for name, key in cameras.items()}
+    missing = [key for key in seen if key not in given]
+    none_fits = bool(missing) and (given.keys().isdisjoint(seen) if renames else not given.keys() <= set(seen))
+    if not missing or not (none_fits or kind in NEEDS_ALL):
+        return
+    spare = [cameras[name] for key, name in given.items() if key not in seen]
+    has = f"and dataset {dataset} gives it {', '.join(cameras) or 'no camera'}"
+    do: tuple[str | Option, ...] = (f"train on a dataset with that camera, or policy {kind} anew",)
+    if spare:
+        names = orjson.dumps({**renames, spare[0]: missing[0]}).decode()
+        give = Option("settings", clean(f"'rename_map={names}'"))
+        do = ("give it one of these under its own name with ", give, f", or train policy {kind} anew")
+    looks = ", ".join(camera_name(key) for key in missing)
+    raise Refusal((clean(f"{policy} looks at {looks}, {has}: "), *do))
 
 
 def _check_keys(keys: Mapping[str, str], left_out: Sequence[str]) -> None:

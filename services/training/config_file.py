@@ -15,6 +15,8 @@ from services.training.owned import FIELDS
 
 NAME = "train_config.json"
 """What LeRobot calls it, in a checkpoint's pretrained_model folder."""
+POLICY = "config.json"
+"""What LeRobot calls a policy's own configuration there."""
 LARGEST = 1 << 22
 """Bytes; LeRobot's own have about 6,000."""
 _WHOLE = ("steps", "batch_size", "log_freq", "save_freq", "held_out_every")
@@ -49,12 +51,16 @@ def read(path: str) -> ConfigFile:
         text = place.read_text("utf-8")
         config = parse(text)
     except FileNotFoundError as error:
+        if place.name == NAME and (policy := place.parent / POLICY).is_file():
+            raise Refusal(f"--config {path}: {_no_training(policy)}") from error
         raise Refusal(f"--config {path}: there is no such file; --show-config prints one to begin with") from error
     except (OSError, UnicodeDecodeError) as error:
         why = "it is no text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
         raise Refusal(f"--config {path}: it cannot be read: {why}") from error
     except TextProblem as problem:
         raise Refusal(f"--config {_at(path, problem.line)}: {problem.why}") from problem
+    if _is_policy(config):
+        raise Refusal(f"--config {path}: {_no_training(place)}")
     fields = {name: value for key, (name, *_) in FIELDS.items() if (value := _value(config, key)) is not None}
     for name, value in fields.items():
         number = isinstance(value, int if name in _WHOLE else int | float) and not isinstance(value, bool)
@@ -62,6 +68,21 @@ def read(path: str) -> ConfigFile:
             raise Refusal(f"--config {path}: {name} is not a number: {clean(repr(value))}")
     resize = read_preprocessor(place.parent).resize if place.name == NAME else None
     return ConfigFile(place, text, _policy(config), fields, resize)
+
+
+def _is_policy(config: Mapping[str, Any]) -> bool:
+    """Whether it is a policy's own configuration, as LeRobot keeps it beside the weights."""
+    return "policy" not in config and isinstance(config.get("type"), str)
+
+
+def _no_training(file: Path) -> str:
+    """What a policy's configuration is, and what to give instead."""
+    whole = file.parent / NAME
+    there = f"--config {whole} has that of its training" if whole.is_file() else f"there is no {NAME} beside it"
+    return (
+        f"{file.name} is the configuration of a policy, not of a training: {there}; --policy {file.parent} goes on "
+        "from the policy"
+    )
 
 
 def refused(path: str, key: str, line: int, reason: str) -> Refusal:

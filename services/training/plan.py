@@ -13,7 +13,7 @@ import msgspec
 
 from services.checkpoints import checkpoint as checkpoints
 from services.checkpoints import hub
-from services.datasets.cameras import UnknownCamera, find_cameras
+from services.datasets.cameras import UnknownCamera, camera_keys, find_cameras
 from services.datasets.matching import EVERY_EPISODE_COUNTS, why_doubtful
 from services.datasets.names import LONGEST_NAME, called, check_dataset_name, check_path
 from services.datasets.summary import DatasetSummary, summarize
@@ -26,7 +26,7 @@ from services.live.running import live_runs
 from services.refusal import Checks, Option, Refusal, check_number
 from services.training import policies
 from services.training import resize as resizing
-from services.training.camera_fit import check_cameras
+from services.training.camera_fit import check_cameras, check_seen
 from services.training.dataset_fit import check_actions, check_statistics
 from services.training.episode_plan import Typed, check_share, measure_every, plan_episodes
 from services.training.owned import check_owner
@@ -85,6 +85,8 @@ def plan(
     left_out = checks.run("exclude_cameras", _cameras_left_out, summary, exclude_cameras) if summary else None
     if summary and left_out is not None:
         checks.run("exclude_cameras", check_cameras, chosen, policies.known(), summary.features, left_out)
+        if not any("rename_map" in setting for setting in settings):  # LeRobot reads that, when it is asked
+            checks.run("policy", _check_pretrained, chosen, summary, left_out)
         checks.run("dataset", check_statistics, summary, left_out)
     size = checks.run("resize", _resize, short, resize, summary)
     default = default_name(short, summary.root.name if summary else "")
@@ -228,6 +230,22 @@ def _pretrained(path: Path, plugins: Collection[str]) -> tuple[str, str]:
         raise Refusal(str(problem)) from problem
     _check_installed(found.policy)
     return str(found.path), found.policy
+
+
+def _check_pretrained(policy: str, summary: DatasetSummary, left_out: Collection[str]) -> None:
+    """Raises Refusal if the pretrained policy at a path looks at a camera that the dataset does not have."""
+    if not Path(policy).is_absolute():
+        return
+    try:
+        found = checkpoints.read(Path(policy))
+    except checkpoints.CheckpointProblem:
+        return  # another check says so
+    keys = camera_keys(summary.features)
+    unread = {keys[name] for name in left_out}
+    pictures = [k for k, each in found.inputs.items() if each.type == "VISUAL" and not checkpoints.EMPTY.fullmatch(k)]
+    cameras = {name: key for name, key in keys.items() if name not in left_out}
+    seen = [key for key in pictures if key not in unread]
+    check_seen(found.label, found.policy, seen, cameras, dataset=summary.name)
 
 
 def _name(folder: DataFolder, name: str, default: str) -> str:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from services.checkpoints.checkpoint import EMPTY, RESIZING, read
+from services.training.camera_fit import NEEDS_ALL
 from tests.support.checkpoints import make_smolvla
 
 CONFIGS = {
@@ -79,6 +80,15 @@ def test_lerobot_itself_takes_as_many_cameras_and_sizes_as_are_refused_before_a_
     assert not refuses(square)
     assert refuses(square, square) is (policy in ONE_CAMERA)
     assert refuses(square, other) is (policy in (*ONE_CAMERA, *ONE_SIZE))
+
+
+def test_policies_that_stop_at_a_camera_that_is_missing_are_known() -> None:
+    import importlib
+
+    taking = ("batch[key] for key in self.config.image_features", "batch[next(iter(self.config.image_features))]")
+    for kind in NEEDS_ALL:
+        source = inspect.getsource(importlib.import_module(f"lerobot.policies.{kind}.modeling_{kind}"))
+        assert any(line in source for line in taking), kind
 
 
 def test_act_takes_no_depth_map() -> None:

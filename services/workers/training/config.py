@@ -10,7 +10,6 @@ import dataclasses
 import importlib
 import logging
 import os
-import tempfile
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,6 @@ import draccus
 import lerobot.policies
 from draccus import cfgparsing
 from draccus.utils import DraccusException, deflatten
-from huggingface_hub import snapshot_download
 from lerobot.configs.policies import PreTrainedConfig
 from lerobot.configs.train import TrainPipelineConfig
 from lerobot.datasets.io_utils import load_info
@@ -31,14 +29,17 @@ from lerobot.utils.constants import OBS_ENV_STATE
 from lerobot.utils.feature_utils import dataset_to_policy_features
 from lerobot.utils.import_utils import register_third_party_plugins
 
-from services.checkpoints.foreign_code import ForeignCode, check_code
+from services.checkpoints.checkpoint import EMPTY, label
 from services.datasets.cameras import camera_keys
 from services.error_text import message
 from services.live.requests import TrainRequest
 from services.near import did_you_mean
+from services.refusal import Refusal
+from services.training.camera_fit import check_seen
 from services.workers.process.step_guard import guard_steps
 from services.workers.training import resize
 from services.workers.training.config_problem import ConfigProblem
+from services.workers.training.pretrained import pretrained
 from sessions.target import TargetKind
 
 assert lerobot.policies  # importing it registers the policy types
@@ -146,8 +147,8 @@ def _policy(request: TrainRequest, settings: Mapping[str, str]) -> PreTrainedCon
     if wanted in types:
         kind = types[wanted]
     else:
-        pretrained = _pretrained(wanted, tuple(types), plugins)
-        kind, base = type(pretrained), draccus.encode(pretrained)
+        before = pretrained(wanted, tuple(types), plugins)
+        kind, base = type(before), draccus.encode(before)
         base.pop("type", None)
         base["pretrained_path"] = wanted
     name = PreTrainedConfig.get_choice_name(kind)
@@ -155,31 +156,6 @@ def _policy(request: TrainRequest, settings: Mapping[str, str]) -> PreTrainedCon
     values = base | {"push_to_hub": False} | resize.own_key(name, request, base) | _nested(settings, "policy.")
     config: PreTrainedConfig = decode(kind, values, prefix="policy.")
     return config
-
-
-def _pretrained(wanted: str, types: Sequence[str], plugins: Sequence[str]) -> PreTrainedConfig:
-    if "/" not in wanted:
-        raise ConfigProblem(f"no policy {wanted!r} is registered, not even by a plug-in; there are {', '.join(types)}")
-    local = Path(wanted) if Path(wanted).is_dir() else Path(snapshot_download(wanted, allow_patterns=["*.json"]))
-    try:
-        check_code(local, plugins)
-    except ForeignCode as foreign:
-        raise ConfigProblem(f"{wanted} is not loaded: {foreign}") from foreign
-    with _no_temporary_files():
-        config: PreTrainedConfig = PreTrainedConfig.from_pretrained(wanted)
-    return config
-
-
-@contextmanager
-def _no_temporary_files() -> Iterator[None]:
-    """`PreTrainedConfig.from_pretrained` leaves a copy of the configuration in the folder of temporary files."""
-    before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="lab-console-") as own:
-        tempfile.tempdir = own
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
 
 
 def _set_inputs(config: TrainPipelineConfig, request: TrainRequest, root: Path, *, mapped: bool) -> None:
@@ -208,6 +184,19 @@ def _set_inputs(config: TrainPipelineConfig, request: TrainRequest, root: Path, 
     modes = getattr(policy, "normalization_mapping", None)
     if modes and OBS_ENV_STATE in features and "ENV" not in modes and "STATE" in modes and not mapped:
         policy.normalization_mapping = {**modes, "ENV": modes["STATE"]}
+    if policy.input_features and policy.pretrained_path:
+        _check_seen(config, request, {n: k for n, k in camera_keys(features).items() if k not in left_out})
+
+
+def _check_seen(config: TrainPipelineConfig, request: TrainRequest, cameras: Mapping[str, str]) -> None:
+    """Raises ConfigProblem if a pretrained policy looks at a camera that the dataset does not have."""
+    policy, wanted = config.policy, request.policy
+    named = label(wanted) if Path(wanted).is_absolute() else wanted
+    seen = [key for key in policy.image_features if not EMPTY.fullmatch(key)]
+    try:
+        check_seen(named, policy.type, seen, cameras, dataset=request.dataset, renames=config.rename_map)
+    except Refusal as refusal:
+        raise ConfigProblem(str(refusal)) from refusal
 
 
 def _keys_left_out(request: TrainRequest, features: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

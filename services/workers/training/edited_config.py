@@ -7,7 +7,6 @@ still reads what was edited, and form, flags and text cannot disagree.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
 import typing
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import UnionType
 from typing import Any
 
 import msgspec
@@ -25,11 +23,11 @@ from lerobot.configs.train import TrainPipelineConfig, _migrate_legacy_rabc_fiel
 from services.error_text import whole_reason
 from services.folders import DataFolder
 from services.live.requests import TrainRequest
-from services.near import did_you_mean
 from services.training.config_text import dump, parse, setting
 from services.training.owned import FIELDS, OWNED, owner_of
 from services.training.preparation import Configured, Prepare
 from services.workers.training import config as train_config
+from services.workers.training.config_keys import check_keys, group_of
 from services.workers.training.config_problem import ConfigProblem
 from services.workers.training.demonstrations import choose_episodes
 from services.workers.training.prepare import Prepared
@@ -223,20 +221,6 @@ def _over(settings: tuple[str, ...], stronger: tuple[str, ...]) -> tuple[str, ..
 # -- keys ---------------------------------------------------------------------------------------------
 
 
-def check_keys(given: Mapping[str, Any], kind: type = TrainPipelineConfig, prefix: str = "") -> None:
-    """Raises ConfigProblem for a key that LeRobot does not have, with the nearest one."""
-    hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
-    for key, value in given.items():
-        if key not in names:
-            what = f"LeRobot's {prefix.rstrip('.') or 'training'} has no such key"
-            raise ConfigProblem(what + did_you_mean(key, names, prefix), prefix + key)
-        group = group_of(hints[key], value)
-        if group is not None and isinstance(value, dict):
-            own = {name: each for name, each in value.items() if name != "type" or not _is_choice(hints[key])}
-            check_keys(own, group, f"{prefix}{key}.")
-
-
 def changes(kind: type, before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> Config:
     """The dotted keys of a configuration that `after` has otherwise, each with its new value.
 
@@ -257,23 +241,6 @@ def changes(kind: type, before: Mapping[str, Any], after: Mapping[str, Any], pre
             assert group is not None
             found |= changes(group, old, value, f"{prefix}{key}.")
     return found
-
-
-def group_of(hint: Any, value: Any) -> type | None:
-    """The configuration class of a key's value; None if the value is no group of keys."""
-    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, UnionType) else (hint,)
-    for option in options:
-        if isinstance(option, type) and dataclasses.is_dataclass(option):
-            choices = getattr(option, "get_known_choices", None)
-            if choices is None:
-                return option
-            return choices().get(value.get("type", "")) if isinstance(value, dict) else None
-    return None
-
-
-def _is_choice(hint: Any) -> bool:
-    options = (hint, *typing.get_args(hint))
-    return any(hasattr(option, "get_known_choices") for option in options)
 
 
 def at(config: Mapping[str, Any], key: str) -> Any:

@@ -15,6 +15,7 @@ _OFFLINE_KINDS = {
     "LocalEntryNotFoundError", "OfflineModeIsEnabled", "URLError", "ConnectionError", "ConnectError", "ConnectTimeout",
     "RepositoryNotFoundError", "GatedRepoError",
 }  # fmt: skip
+OBSERVED = "observation."
 _OFFLINE_TEXTS = ("couldn't connect to", "offline mode", "name or service not known", "cached files")
 
 
@@ -33,6 +34,11 @@ def explain(error: BaseException, request: TrainRequest) -> str:
         return f"the disk is full: {whole_reason(error)}; free it and train again"
     if unreachable(error):
         return _offline(error, request)
+    if isinstance(error, KeyError) and error.args and str(error.args[0]).startswith(OBSERVED):
+        return (
+            f"{request.policy} takes {error.args[0]}, and a sample of dataset {request.dataset} does not have it: give "
+            "it under that name with --set rename_map=..., or train a policy of that kind anew"
+        )
     if isinstance(error, FileExistsError) and request.name in str(error):
         return f"a training {request.name} exists: choose another name"
     return crash_reason(error)

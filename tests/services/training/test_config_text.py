@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.refusal import Refusal
+from services.training import config_file
 from services.training.config_text import TextProblem, as_typed, difference, dump, line_of, parse, setting
 from services.training.owned import FIELDS, OWNED, check_owner, owner_of
 
@@ -135,3 +137,17 @@ def test_every_key_that_is_not_the_operators_says_who_sets_it() -> None:
     for key in ("policy.chunk_size", "policy.device", "seed", "optimizer.lr", "jobs"):
         assert owner_of(key) is None
         check_owner(key)
+
+
+def test_a_policys_own_configuration_is_told_from_a_trainings(tmp_path: Path) -> None:
+    policy, training = tmp_path / "config.json", tmp_path / "train_config.json"
+    policy.write_text(json.dumps({"type": "act", "chunk_size": 100, "input_features": {}}))
+    alone = f"config.json is the configuration of a policy, not of a training: there is no {training.name} beside it"
+    for path in (policy, tmp_path):
+        with pytest.raises(Refusal) as caught:
+            config_file.read(str(path))
+        assert str(caught.value) == f"--config {path}: {alone}; --policy {tmp_path} goes on from the policy"
+    training.write_text(json.dumps({"steps": 50, "policy": {"type": "act"}}))
+    assert config_file.read(str(tmp_path)).fields["steps"] == 50
+    with pytest.raises(Refusal, match=f"--config {training} has that of its training; --policy {tmp_path} goes on"):
+        config_file.read(str(policy))

@@ -16,6 +16,7 @@ from services.live.requests import TrainRequest, write_request
 from services.refusal import Refusal
 from services.training import plan as training
 from services.training import policies
+from tests.services.evaluation.test_plan import write_policy
 from tests.support.runs import make_folder
 
 
@@ -168,6 +169,20 @@ def test_a_path_becomes_the_policy_in_it_and_half_a_checkpoint_is_refused(folder
     (pretrained / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     request = plan(folder, policy=str(pretrained))
     assert (request.policy, request.name) == (str(pretrained), "vqbet_cubes")
+
+
+def test_a_pretrained_policy_that_looks_at_a_camera_that_is_not_there_is_refused(
+    folder: DataFolder,
+) -> None:
+    policy = write_policy(folder, "two", camera="side")
+    with pytest.raises(
+        Refusal, match="looks at side, and dataset cubes gives it overhead, wrist: give it one of these"
+    ):
+        plan(folder, policy=str(policy))
+    names = "rename_map={observation.images.wrist: observation.images.side}"
+    renamed = plan(folder, policy=str(policy), settings=[names])
+    assert renamed.settings, "LeRobot is asked about that"
+    assert plan(folder, policy=str(write_policy(folder, "other", camera="wrist"))).policy
 
 
 def test_policies_are_known_without_loading_lerobot() -> None:

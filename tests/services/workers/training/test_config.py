@@ -190,6 +190,31 @@ def test_a_pretrained_policy_that_runs_foreign_code_is_refused(roots: dict[str, 
     assert not (tmp_path / "mark").exists()
 
 
+def test_a_configuration_of_another_lerobot_is_named_with_every_key_that_this_one_lacks(
+    roots: dict[str, Path], tmp_path: Path
+) -> None:
+    file = write_checkpoint(tmp_path, 100) / "pretrained_model" / "config.json"
+
+    def refused() -> str:
+        with pytest.raises(ConfigProblem) as caught:
+            build(roots, policy=str(file.parent))
+        return str(caught.value)
+
+    given = json.loads(file.read_text())
+    file.write_text(json.dumps({"type": "act", "chunk_sise": 4, "zz": True, "dim_model": 32}))
+    assert refused().startswith(
+        f"{file} is of another LeRobot: policy act of this one has no chunk_sise (did you mean chunk_size?), zz;"
+    )
+    file.write_text(json.dumps({**given, "type": "sac"}))
+    assert refused().startswith(f"{file} names 'sac' as its type; this LeRobot has act")
+    file.write_text(json.dumps({"type": "act", "dim_model": "wide"}))
+    assert refused().startswith(f"{file}: this LeRobot refuses it: `dim_model`: Couldn't parse 'wide' into an int")
+    file.write_text("{")
+    assert refused().startswith(f"{file} cannot be read: Expecting")
+    file.unlink()
+    assert refused() == f"{file} is missing: a pretrained policy has one"
+
+
 # --- cameras left out -----------------------------------------------------------------------------------
 
 
@@ -232,6 +257,31 @@ def test_leaving_out_what_a_pretrained_policy_does_not_look_at_is_refused(
     build(roots, exclude_cameras=("front",)).policy.save_pretrained(tmp_path)
     with pytest.raises(ConfigProblem, match=r"--exclude-cameras front: .* does not look at that camera"):
         build(roots, policy=f"{tmp_path}", exclude_cameras=("front",))
+
+
+def test_a_pretrained_policy_that_looks_at_a_camera_that_is_not_there_is_refused_with_what_to_do(
+    roots: dict[str, Path], tmp_path: Path
+) -> None:
+    third = "observation.images.third"
+    visual = build(roots, exclude_cameras=("front",)).policy
+    inputs = visual.input_features
+    visual.input_features = {JOINTS: inputs[JOINTS], **dict.fromkeys((FRONT, third), inputs[WRIST])}
+    visual.save_pretrained(tmp_path / "two")
+    own = tmp_path / "two"
+    with pytest.raises(ConfigProblem) as caught:
+        build(roots, policy=f"{own}")
+    rename = f'rename_map={{"{WRIST}":"{third}"}}'
+    assert str(caught.value) == (
+        f"two looks at third, and dataset pictures gives it front, wrist: give it one of these under its own name with "
+        f"--set '{rename}', or train policy act anew"
+    )
+    assert build(roots, rename, policy=f"{own}").rename_map == {WRIST: third}
+    visual.input_features[WRIST] = inputs[WRIST]
+    visual.save_pretrained(own)
+    with pytest.raises(ConfigProblem, match="two looks at third, and dataset pictures gives it front, wrist: train on"):
+        build(roots, policy=f"{own}")
+    with pytest.raises(ConfigProblem, match="two looks at third, and dataset pictures gives it front: train on"):
+        build(roots, policy=f"{own}", exclude_cameras=("wrist",))
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,8 @@ def test_a_loader_that_was_killed_is_known_by_what_torch_says() -> None:
         (type("LocalEntryNotFoundError", (OSError,), {})("not cached"), "could not be fetched from the"),
         (OSError("We couldn't connect to 'https://huggingface.co' to load the files"), "name a local copy"),
         (FileExistsError(errno.EEXIST, "File exists", "/lab/outputs/train/act_cubes"), "a training act_cubes exists"),
+        (KeyError("observation.images.side"), "act takes observation.images.side, and a sample of dataset "),
+        (KeyError("chunk"), "KeyError: 'chunk'"),
         (ValueError("bad shape\nmore"), "ValueError: bad shape"),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "ConnectionResetError: "),
     ],

@@ -155,6 +155,17 @@ def test_a_text_is_refused_with_lerobots_whole_reason_at_its_key_and_line(
     assert new.splitlines()[0] in line or f'"{key.rpartition(".")[2]}"' in line
 
 
+def test_every_key_that_lerobot_does_not_have_is_named_at_once(folder: DataFolder, plain: str) -> None:
+    odd = (('"num_workers"', '"num_worker"'), ('"chunk_size"', '"chunk_sise"'), ('"seed"', '"zebra"'))
+    answer = ask(request(folder), edited(plain, *odd))
+    assert isinstance(answer, Refused)
+    keys = dict.fromkeys(answer.reason.removeprefix("LeRobot has none of these keys: ").split(", "))
+    assert {*keys} == {
+        "num_worker (did you mean num_workers?)", "policy.chunk_sise (did you mean policy.chunk_size?)", "zebra"
+    }  # fmt: skip
+    assert answer.key in answer.reason and answer.line
+
+
 @pytest.mark.parametrize("policy", ["diffusion", "smolvla", "tdmpc", "vqbet", "xvla", "groot"])
 def test_a_text_that_nobody_edited_edits_nothing(folder: DataFolder, policy: str) -> None:
     asked = request(folder, policy=policy, exclude_cameras=("front",), held_out=0.4, held_out_every=10)
