@@ -119,7 +119,7 @@ def _planned(folder: DataFolder, options: argparse.Namespace) -> tuple[TrainRequ
     )
     if file or options.show_config:
         return configured(request, file)
-    if request.settings:
+    if request.settings or "/" in request.policy:  # its config.json may be of another LeRobot
         checked(request)
     return request, ""
 
