@@ -55,3 +55,8 @@ def explained(group: LeftOut, most: int = 0) -> str:
     """`by hand: 11, 26, 49-52 (failed grasps)`."""
     reason = f" ({group.detail})" if group.detail and group.why is not Why.TAGGED else ""
     return f"{_word(group)}: {as_ranges(group.episodes, most)}{reason}"
+
+
+def measured_only(group: LeftOut, most: int = 0) -> str:
+    """`3, 7: measured, not learnt from`, of episodes that are held out."""
+    return f"{as_ranges(group.episodes, most)}: measured, not learnt from"

@@ -91,7 +91,7 @@ RULES: dict[str, Rule] = {
     "other_list": lambda desk: desk.runs.shown.exists,
     "open_run": lambda desk: bool(desk.runs.runs),
     "overlay": lambda desk: len(desk.runs.runs) > 1,
-    "evaluate_checkpoint": lambda desk: desk.runs.shown.checkpoints > 0,
+    "evaluate_checkpoint": lambda desk: desk.runs.shown.evaluable,
     "keep_run": lambda desk: desk.runs.shown.watched is not None and desk.runs.shown.points > 0,
     "note_to_run": lambda desk: desk.training.run is not None and may_type(desk),
 }

@@ -37,6 +37,7 @@ class ShownRun:
         return len(self.curves) if self.curves is not None else 0
 
     @property
-    def checkpoints(self) -> int:
-        """How many checkpoints were saved."""
-        return len(self.snapshot.training.checkpoints) if self.snapshot.training else 0
+    def evaluable(self) -> bool:
+        """Whether it is known where a checkpoint is: a log and an imported run tell only that there is one."""
+        training = self.snapshot.training
+        return training is not None and any(saved.path for saved in training.checkpoints)

@@ -19,7 +19,7 @@ from services.log.recorded_rows import step_seconds
 from services.training import bottleneck as bottlenecks
 from services.units import duration, plural, size, value
 from sessions.document import Training
-from sessions.left_out import ABOUT_BEST, Why, explained
+from sessions.left_out import ABOUT_BEST, Why, explained, measured_only
 
 BOTTLENECK_ROWS = 4
 """Rows of the panel for what a step waits for; the update needs one."""
@@ -176,14 +176,14 @@ def _left_out(run: ShownRun, width: int) -> list[Content]:
     gone = started.episodes_total - len(started.episodes)
     if not started.left_out:
         return _facts([("left out", f"{gone}: rejected or held out")], width, "$warning") if gone > 0 else []
-    words = [(group, clean(explained(group, SHOWN_RANGES), 200)) for group in started.left_out]
-    lines = [
-        line
-        for group, text in words
-        for line in _facts([("left out", text)], width, "" if group.why is Why.HELD_OUT else "$warning")
-    ]
-    held_out = any(group.why is Why.HELD_OUT for group in started.left_out)
-    return [*lines, *(Content.styled(ABOUT_BEST, "$quiet").wrap(max(8, width)) if held_out else [])]
+    lines = []
+    for group in started.left_out:
+        if group.why is Why.HELD_OUT:
+            lines += _facts([("held out", measured_only(group, SHOWN_RANGES))], width)
+            lines += Content.styled(ABOUT_BEST, "$quiet").wrap(max(8, width))
+        else:
+            lines += _facts([("left out", clean(explained(group, SHOWN_RANGES), 200))], width, "$warning")
+    return lines
 
 
 def _excluded(cameras: tuple[str, ...], width: int, *, decoded: bool | None = None) -> list[Content]:

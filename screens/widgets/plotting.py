@@ -235,19 +235,25 @@ def _cut(line: _Line, window: Window) -> _Line:
 
 
 def _axes(lines: Sequence[_Line], x: Window, width: int, height: int, log: bool) -> _Axes:
-    y = _limits(lines, log)
+    y, y_ticks = _upright(lines, height, log)
     places = axis_ticks.linear(*x, max(2, width // 11))
     places = [at for at in places if x[0] <= at <= x[1]]
-    return _Axes(width, height, x, y, (places, [axis_ticks.step_label(at) for at in places]), _y_ticks(*y, height, log))
+    return _Axes(width, height, x, y, (places, [axis_ticks.step_label(at) for at in places]), y_ticks)
 
 
-def _limits(lines: Sequence[_Line], log: bool) -> tuple[float, float]:
-    """The lowest and highest value, widened if they are equal."""
+FLAT = 1e-5
+"""The part of a value by which it changes too little for labels to tell."""
+OFF_MIDDLE = 1.1
+"""So that the line is not at the border of two rows, and in that of its label, whatever the height."""
+
+
+def _upright(lines: Sequence[_Line], height: int, log: bool) -> tuple[tuple[float, float], Ticks]:
+    """The lowest and highest value, and ticks; a value that never changes has its place in the middle, and one tick."""
     low, high = min(float(s.y.min()) for s in lines), max(float(s.y.max()) for s in lines)
-    if high - low < max(abs(high), abs(low), 1e-30) * 1e-9:
-        apart = 0.5 if log else abs(high) * 0.1 or 1.0
-        return low - apart, high + apart
-    return low, high
+    apart = 0.5 if log else abs(high) * 0.1 or 1.0
+    if high - low <= FLAT * (1.0 if log else max(abs(high), abs(low))):
+        return (low - apart, high + OFF_MIDDLE * apart), ([high], [axis_ticks.plain(10**high if log else high)])
+    return (low, high), _y_ticks(low, high, height, log)
 
 
 def _y_ticks(low: float, high: float, height: int, log: bool) -> Ticks:

@@ -24,7 +24,7 @@ from services.tone import Tone
 from services.units import dimensions, number, plural, size, value
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
-from sessions.left_out import ABOUT_BEST, LeftOut, Why, explained
+from sessions.left_out import ABOUT_BEST, LeftOut, Why, explained, measured_only
 from sessions.models import Episode, SessionKind, SessionStatus, Verdict
 from sessions.requests import BenchRequest, EvalRequest, TrainRequest
 from sessions.times import utc
@@ -265,7 +265,7 @@ def _training_data(training: Training) -> list[Row]:
     return [
         row("learnt from", learnt, frames),
         *(row("learnt from", text(note, Tone.WARNING)) for note in facts.notes),
-        *(row("left out", text(explained(group), _tone_of(group))) for group in facts.left_out),
+        *map(_left_out, facts.left_out),
         row(
             "cameras",
             ", ".join(facts.cameras) or (NOT_RECORDED if facts.recorded else "none"),
@@ -274,8 +274,10 @@ def _training_data(training: Training) -> list[Row]:
     ]
 
 
-def _tone_of(group: LeftOut) -> Tone:
-    return Tone.PLAIN if group.why is Why.HELD_OUT else Tone.WARNING
+def _left_out(group: LeftOut) -> Row:
+    if group.why is Why.HELD_OUT:
+        return row("held out", measured_only(group))
+    return row("left out", text(explained(group), Tone.WARNING))
 
 
 def _progress(training: Training) -> list[Row]:
@@ -292,7 +294,7 @@ def _progress(training: Training) -> list[Row]:
         words = [f"{name} {figure(training, metrics[key])}" for key, name in more if key in metrics]
         rows.append(row("loss", text(figure(training, training.loss), strong=True), *words))
     if (measured := metrics.get(EVAL_LOSS)) is not None:
-        rows.append(row("held out", text(f"loss {value(measured)}", strong=True), quiet(ABOUT_BEST)))
+        rows.append(row("held-out loss", text(value(measured), strong=True), quiet(ABOUT_BEST)))
     update, data = metrics.get("update_s"), metrics.get("dataloading_s")
     if facts.recorded is not None:
         took = (step_seconds(training), quiet(parts_of_a_step(training)))

@@ -152,7 +152,9 @@ def _update(cost: StepCost) -> Bottleneck:
 
 def _saving(cost: StepCost) -> Bottleneck:
     every = f" every {cost.save_every:,} steps" if cost.save_every else ""
-    remedy = Remedy(f"save_freq={2 * cost.save_every}" if cost.save_every else "fewer checkpoints", cost.save_s / 2)
+    remedy = Remedy(
+        f"saving every {2 * cost.save_every:,} steps" if cost.save_every else "fewer checkpoints", cost.save_s / 2
+    )
     return Bottleneck(Cause.SAVING, cost.save_s, cost.total_s, f"a checkpoint is saved{every}", (remedy,))
 
 
@@ -160,7 +162,7 @@ def _evaluation(cost: StepCost) -> Bottleneck:
     if not cost.evaluate_every:
         return Bottleneck(Cause.EVALUATION, cost.other_s, cost.total_s, "between the steps, for no measured reason")
     because = f"the held-out loss is computed every {cost.evaluate_every:,} steps"
-    remedy = Remedy(f"eval_steps={2 * cost.evaluate_every}, or max_eval_samples", cost.other_s / 2)
+    remedy = Remedy(f"measuring every {2 * cost.evaluate_every:,} steps, or max_eval_samples", cost.other_s / 2)
     return Bottleneck(Cause.EVALUATION, cost.other_s, cost.total_s, because, (remedy,))
 
 

@@ -12,6 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
+from urllib.error import URLError
 
 import orjson
 
@@ -151,5 +152,7 @@ def _unreachable(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE_S):
             return ""
+    except URLError as error:
+        return whole_reason(error.reason) if isinstance(error.reason, Exception) else str(error.reason)
     except (OSError, ValueError) as error:
         return whole_reason(error)

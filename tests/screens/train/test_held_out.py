@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from screens.train import plots
-from screens.views.training_panels import checkpoint_table
+from screens.views.shown_run import ShownRun
+from screens.views.training_panels import checkpoint_table, data
 from screens.widgets.plotting import STROKES, Ink
 from services.live.metrics import EVAL_LOSS, encode_point, newest
+from services.live.snapshots import Snapshot
+from services.log.page import _left_out
 from services.training.curves import Curves
 from sessions.document import Training
 from sessions.facts import CheckpointSaved, TrainingStarted
+from sessions.left_out import LeftOut, Why
 
 STARTED = TrainingStarted(
     policy="act", output_dir="/o", steps=40, batch_size=2, device="cpu", parameters=1, episodes=(), episodes_total=0,
@@ -59,3 +65,14 @@ def test_the_checkpoint_with_the_lowest_is_the_best_in_the_list() -> None:
     rows = [row.plain for row in checkpoint_table(saved, 60, 0.0, training.best).rows]
     assert ["best" in row for row in rows] == [False, True, False, False]
     assert "0.300" in rows[0] and "0.100" in rows[3]
+
+
+def test_held_out_episodes_are_not_called_left_out() -> None:
+    groups = (LeftOut(Why.REJECTED, (1,)), LeftOut(Why.HELD_OUT, (3, 4)))
+    started = msgspec.structs.replace(STARTED, left_out=groups, episodes_total=5)
+    rows = [
+        " ".join(row.plain.split()) for row in data(ShownRun(snapshot=Snapshot(training=Training(started))), 50, 0.0)
+    ]
+    assert "held out 3-4: measured, not learnt from" in rows
+    assert [row for row in rows if row.startswith("left out")] == ["left out rejected: 1"]
+    assert [_left_out(group).name for group in groups] == ["left out", "held out"]

@@ -20,7 +20,8 @@ EVIL = "\x1b]0;owned\x07\x1b[2J[bold red]torch.OutOfMemoryError: [/]CUDA out of 
 
 async def test_a_log_is_watched_as_it_grows_and_kept(open_console, tmp_path: Path) -> None:
     path = tmp_path / "train.log"
-    path.write_text(head(steps=2000) + log(range(200, 1001, 200)))
+    saved = line(8, "Checkpoint policy after step 1000")
+    path.write_text(head(steps=2000) + log(range(200, 1001, 200)) + saved)
     async with open_console((120, 40)) as console:
         desk = console.desk
         desk.runs.follow_log(open_source(desk.folder, str(path)))
@@ -29,6 +30,9 @@ async def test_a_log_is_watched_as_it_grows_and_kept(open_console, tmp_path: Pat
         assert "WATCHED" in console.text("#headline")
         assert "started elsewhere: stop it there" in console.text("#underline")
         assert "lab/cubes" in console.everything, "the dataset"
+        await console.until(lambda: len(desk.runs.shown.snapshot.training.checkpoints) == 1)
+        assert not desk.runs.shown.evaluable, "a log does not tell where checkpoints are"
+        assert "evaluate" not in console.everything.splitlines()[-1]
         assert console.screen.query_one("#loss", Plot).drawn
         assert not console.screen.query("#dataset"), "no form: there is a run to show"
         with path.open("a") as file:

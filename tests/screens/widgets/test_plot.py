@@ -36,6 +36,19 @@ def plain(drawing):
     return "\n".join(row.plain for row in drawing.rows)
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(
+    ("values", "label"),
+    [([1e-5] * 9, "1e-5"), ([1e-5, 1e-5 + 1e-12] * 5, "1e-5"), ([0.25] * 3, "0.25"), ([120_000.0] * 3, "1.2e5")],
+)
+def test_a_value_that_never_changes_has_one_label_and_its_line_in_the_middle(values, label, log):
+    rows = plain(drawn(series(values), log=log)).splitlines()
+    labels = [row.partition("┤")[0].strip() for row in rows if "┤" in row]
+    assert labels == [label]
+    (middle,) = [at for at, row in enumerate(rows) if dots(row)]
+    assert "┤" in rows[middle] and abs(middle - (len(rows) - 2) / 2) <= 1
+
+
 @pytest.mark.parametrize(
     "low, high, most, expected",
     [(0, 8200, 5, [0, 2000, 4000, 6000, 8000]), (0.1, 3.9, 5, [1, 2, 3]), (-1, 1, 3, [-1, 0, 1]), (2, 2, 5, [2])],
@@ -88,11 +101,11 @@ def test_a_plot_fills_its_size_and_carries_its_ticks():
 def test_what_is_not_finite_leaves_a_gap_and_a_mark():
     y = np.ones(100)
     y[40:60] = np.nan
-    drawing = drawn(series(y), marks=[40.0])
+    drawing = drawn(series(y), marks=[39.0])
     line = next(row.plain for row in drawing.rows if dots(row.plain) > 30)
     gap = line[drawing.column(40) + 1 : drawing.column(60)]
     assert dots(line) > 40 and len(gap) > 9 and not dots(gap)
-    mark = "".join(row.plain[drawing.column(40)] for row in drawing.rows[:-2])
+    mark = "".join(row.plain[drawing.column(39)] for row in drawing.rows[:-2])
     assert mark.count("╎") == len(mark) - 1 and dots(mark) == 1, "the line's end stays"
 
 

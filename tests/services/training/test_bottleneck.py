@@ -43,8 +43,16 @@ def test_a_camera_that_is_decoded_for_nothing_is_what_a_slow_step_is_told_from()
         (LOADING | {"loaders": 1, "cpu_load": 0.3}, Cause.LOADERS, "1 process loads, and cores are free. Try num_wor"),
         (LOADING | {"loaders": 0}, Cause.LOADERS, "nothing is loaded while the policy computes. Try num_workers=1"),
         (LOADING | {"decode_s": 0.002}, Cause.READING, "4 processes read without a break, little of it video"),
-        ({"waits_s": 0.0, "save_s": 0.4, "save_every": 100}, Cause.SAVING, "saved every 100 steps. Try save_freq=200"),
-        ({"waits_s": 0.0, "other_s": 2.0, "evaluate_every": 5}, Cause.EVALUATION, "computed every 5 steps. Try eval_"),
+        (
+            {"waits_s": 0.0, "save_s": 0.4, "save_every": 100},
+            Cause.SAVING,
+            "saved every 100 steps. Try saving every 200 steps",
+        ),
+        (
+            {"waits_s": 0.0, "other_s": 2.0, "evaluate_every": 5},
+            Cause.EVALUATION,
+            "computed every 5 steps. Try measuring every 10",
+        ),
     ],
 )
 def test_each_cause_is_named_with_what_to_change(values: dict[str, float], cause: Cause, words: str) -> None:
