@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,52 @@ def test_a_stream_has_no_clock_and_an_item_costs_nothing_before_one_is_loaded(vi
     _, clock = opened(videos)
     measure(object(), clock)
     assert clock.take() == {}
+
+
+def test_slow_items_are_all_measured_and_of_quick_ones_a_few_of_each_window() -> None:
+    from services.workers.training.loading import SPACING_S, LoadingClock
+
+    clock = LoadingClock()
+    assert measured(clock, SPACING_S, 100) == 100
+    assert clock.take()[Figure.DECODES] == 1
+    few = [measured(clock, 0.001, 1000) for _ in range(10)]
+    assert sum(few) == pytest.approx(10_000 * 0.001 / SPACING_S, rel=0.2)
+    clock.take()
+    for _ in range(20):
+        assert measured(clock, 0.001, 1) == 1, "a window of one item has a figure"
+        clock.take()
+
+
+def measured(clock: Any, seconds: float, items: int) -> int:
+    """How many of so many items, each of which takes so long, are measured."""
+    count = 0
+    for _ in range(items):
+        if clock.due():
+            clock.add(seconds, seconds, 0.0, 0.0, 1)
+            count += 1
+    return count
+
+
+def test_a_wait_for_a_core_is_that_of_the_thread_and_the_process_that_asks() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from services.workers.training.loading import WaitForCore
+
+    waits = WaitForCore()
+
+    def agrees(_: int = 0) -> bool:
+        """Both are counters of this thread: what was asked for later is not less, and not a second more."""
+        before = waits.seconds()
+        stands = int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+        return before <= stands < before + 1
+
+    assert agrees()
+    with ThreadPoolExecutor(2) as threads:
+        assert all(threads.map(agrees, range(8)))
+    assert agrees()
+    if (child := os.fork()) == 0:
+        os._exit(0 if agrees() else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_what_falls_into_few_windows_counts_for_all_steps() -> None:
