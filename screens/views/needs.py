@@ -10,6 +10,7 @@ from screens.views import keys
 from screens.views.facts import Fact, Section, warning
 from screens.views.signs import signs
 from services.tone import Tone
+from services.training.dataset_fit import raw
 from services.training.needs import (
     AnyFinding,
     CheckpointRoom,
@@ -24,6 +25,7 @@ from services.training.needs import (
     Pictures,
     PolicySize,
     Remedy,
+    Unnormalized,
     in_the_way,
     judge,
 )
@@ -151,6 +153,8 @@ def _text(found: Judged) -> tuple[str, str]:
             return "time", _time(pace)
         case Fails(reason=reason):
             return "it would fail", reason
+        case Unnormalized(policy=policy_type, features=features):
+            return "statistics", raw(policy_type, features)
         case NotMeasured(why=why):
             return "memory", f"and time are not measured: {why}"
 

@@ -7,16 +7,23 @@ tests/lerobot_seams/test_policy_seams.py checks that it still does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import orjson
 
 from services.datasets.cameras import camera_keys
 from services.datasets.summary import DatasetSummary
-from services.refusal import Refusal
+from services.refusal import Option, Refusal
+from services.training.policies import known
 
 ACTION, OBSERVED, STATS = "action", "observation.", "meta/stats.json"
+STATE, ENVIRONMENT = "observation.state", "observation.environment_state"
+TAKE_ENVIRONMENT = ("act", "diffusion", "tdmpc", "gaussian_actor")
+"""Policies of LeRobot that take the environment's state. Besides it, the joints and pictures none takes anything."""
+RECOMPUTE = "`lerobot-edit-dataset --operation.type recompute_stats` makes a copy that has them"
 
 
 def check_actions(summary: DatasetSummary) -> None:
@@ -29,21 +36,51 @@ def check_actions(summary: DatasetSummary) -> None:
 
 
 def check_statistics(summary: DatasetSummary, left_out: Sequence[str]) -> None:
-    """Raises Refusal if a feature that is read has no statistics; a file that cannot be read is refused later."""
-    stats = None
-    with suppress(OSError, ValueError):
-        stats = orjson.loads((summary.root / STATS).read_bytes())
-    if not isinstance(stats, dict):
+    """Raises Refusal if what every policy reads has no statistics: joints, actions, and pictures that are not left out.
+
+    Of other features `unnormalized` says what a policy takes; a file that cannot be read is refused later.
+    """
+    stats = statistics(summary.root)
+    if stats is None:
         return
-    unread = {key for name, key in camera_keys(summary.features).items() if name in left_out}
-    without = [
-        key for key, feature in summary.features.items()
-        if (key == ACTION or key.startswith(OBSERVED)) and key not in unread
-        and feature.get("dtype") != "string" and not stats.get(key)
-    ]  # fmt: skip
+    cameras = {key: name for name, key in camera_keys(summary.features).items() if name not in left_out}
+    without = [key for key in (STATE, ACTION) if key in summary.features and not stats.get(key)]
+    unseen = [name for key, name in cameras.items() if not stats.get(key)]
     if without:
         raise Refusal(
             f"dataset {summary.name} has no statistics of {', '.join(without)} in {STATS}, so that LeRobot does not "
-            "normalize what it learns from: `lerobot-edit-dataset --operation.type recompute_stats` makes a copy "
-            "that has them"
+            f"normalize what it learns from: {RECOMPUTE}"
         )
+    if unseen:
+        instead: tuple[str | Option, ...] = ("copy them from the one that it was made of",)
+        if len(unseen) < len(cameras):
+            instead = ("leave out ", Option("exclude_cameras", ",".join((*left_out, *unseen))), ", or ", *instead)
+        raise Refusal(
+            (f"dataset {summary.name} has no statistics of the pictures of {', '.join(unseen)} in {STATS}, at which "
+             "LeRobot stops: ", *instead)
+        )  # fmt: skip
+
+
+def statistics(root: Path) -> dict[str, Any] | None:
+    """What stats.json has, by feature; None if it is missing or cannot be read."""
+    with suppress(OSError, ValueError):
+        stats = orjson.loads((root / STATS).read_bytes())
+        return stats if isinstance(stats, dict) else None
+    return None
+
+
+def unnormalized(policy: str, inputs: Iterable[str], stats: Mapping[str, Any]) -> tuple[str, ...]:
+    """The features that a policy of this type takes raw, because the dataset has no statistics of them.
+
+    `inputs` are a dataset's features, or a policy's. A type that is not LeRobot's own may take any observation.
+    """
+    own = {STATE, *((ENVIRONMENT,) if policy in TAKE_ENVIRONMENT else ())}
+    return tuple(
+        key for key in inputs
+        if key.startswith(OBSERVED) and (key in own or policy not in known()) and not stats.get(key)
+    )  # fmt: skip
+
+
+def raw(policy: str, features: Sequence[str]) -> str:
+    """What comes of it, and what mends it."""
+    return f"policy {policy} takes {', '.join(features)} raw: the dataset has no statistics of it; {RECOMPUTE}"

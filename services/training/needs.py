@@ -192,13 +192,20 @@ class Fails(Finding, frozen=True, kw_only=True, tag="fails"):
     reason: str
 
 
+class Unnormalized(Finding, frozen=True, kw_only=True, tag="unnormalized"):
+    """The policy learns from raw values of these features: the dataset has no statistics of them."""
+
+    policy: str
+    features: tuple[str, ...]
+
+
 class NotMeasured(Finding, frozen=True, kw_only=True, tag="not measured"):
     """Why memory and time are not known."""
 
     why: str
 
 
-AnyFinding = PolicySize | Pictures | CheckpointRoom | Decoding | Memory | Pace | Fails | NotMeasured
+AnyFinding = PolicySize | Pictures | CheckpointRoom | Decoding | Memory | Pace | Fails | Unnormalized | NotMeasured
 
 
 @dataclass(frozen=True)
@@ -242,6 +249,8 @@ def _judged(finding: AnyFinding, pictures: Pictures | None, pace: Pace | None) -
             return _decoding(finding, pictures, pace)
         case Fails():
             return Judged(finding, Grade.CANNOT)
+        case Unnormalized():
+            return Judged(finding, Grade.CLOSE)
     return Judged(finding)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from services.checkpoints.checkpoint import EMPTY, RESIZING, read
 from services.training.camera_fit import NEEDS_ALL
+from services.training.dataset_fit import ENVIRONMENT, TAKE_ENVIRONMENT
 from tests.support.checkpoints import make_smolvla
 
 CONFIGS = {
@@ -89,6 +90,18 @@ def test_policies_that_stop_at_a_camera_that_is_missing_are_known() -> None:
     for kind in NEEDS_ALL:
         source = inspect.getsource(importlib.import_module(f"lerobot.policies.{kind}.modeling_{kind}"))
         assert any(line in source for line in taking), kind
+
+
+def test_only_some_policies_take_the_environments_state_and_none_another_observation() -> None:
+    from importlib import util
+
+    from lerobot.utils.constants import OBS_ENV_STATE
+
+    (folder,) = util.find_spec("lerobot.policies").submodule_search_locations  # type: ignore[union-attr]
+    sources = {path.parent.name: path.read_text() for path in Path(folder).glob("*/modeling_*.py")}
+    taking = {name for name, text in sources.items() if "env_state_feature" in text or "OBS_ENV_STATE" in text}
+    assert taking == set(TAKE_ENVIRONMENT) and OBS_ENV_STATE == ENVIRONMENT
+    assert not [name for name, text in sources.items() if "FeatureType.STATE" in text]
 
 
 def test_act_takes_no_depth_map() -> None:

@@ -32,6 +32,7 @@ from services.datasets.cameras import camera_name, picture_size
 from services.folders import DataFolder
 from services.live.requests import TrainRequest
 from services.training import needs, outlook
+from services.training.dataset_fit import unnormalized
 from services.workers.training import left_out_cameras, resize
 from services.workers.training.errors import out_of_memory
 from services.workers.training.image_tokens import others_of, tokens_of
@@ -123,6 +124,8 @@ class DryRun:
         self._found(size)
         if pictures := self._pictures(policy):
             self._found(pictures)
+        if features := unnormalized(made.type, made.input_features or {}, self._dataset.meta.stats):
+            self._found(needs.Unnormalized(policy=made.type, features=features))
         self._found(self._checkpoints(policy, learnt))
         self._leave_if_dropped()
 

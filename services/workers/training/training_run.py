@@ -24,6 +24,7 @@ from services.live.phases import Phase
 from services.live.reasons import AlarmSource
 from services.live.requests import TrainRequest
 from services.training.bottleneck import Figure
+from services.training.dataset_fit import raw, unnormalized
 from services.workers.training import checkpoints as train_checkpoints
 from services.workers.training import config as train_config
 from services.workers.training import left_out_cameras, normalization, resize, resumed_config
@@ -160,13 +161,18 @@ class TrainingRun:
         )
 
     def _notes(self) -> tuple[str, ...]:
-        """What the operator should know of the data: its marks, and cameras that nobody asked to leave out."""
-        unseen = [name for name in self._left_out.values() if name not in self.request.exclude_cameras]
-        if not unseen or self.resumed is not None:
+        """What the operator should know of the data: marks, what is not normalized, cameras left out unasked."""
+        if self.resumed is not None:
             return self.demonstrations.notes
+        made, stats = self.config.policy, self._dataset.meta.stats
+        features = unnormalized(made.type, made.input_features or {}, stats or {})
+        notes = (*self.demonstrations.notes, *((raw(made.type, features),) if features else ()))
+        unseen = [name for name in self._left_out.values() if name not in self.request.exclude_cameras]
+        if not unseen:
+            return notes
         policy = self.request.policy
         by = label(policy) if Path(policy).is_absolute() else policy
-        return (*self.demonstrations.notes, f"{by} does not look at {' or '.join(unseen)}: left out, not decoded")
+        return (*notes, f"{by} does not look at {' or '.join(unseen)}: left out, not decoded")
 
     def begins(self) -> None:
         """Create the output folder, and report what is trained, as LeRobot resolved it."""

@@ -21,6 +21,7 @@ from services.training.needs import (
     Pictures,
     PolicySize,
     Remedy,
+    Unnormalized,
     in_the_way,
     judge,
 )
@@ -78,11 +79,13 @@ def test_only_what_surely_cannot_work_stops() -> None:
     assert "a step of 8 samples did not fit into most of the 24 GB that the GPU has free" in text(larger)
     (fails,) = in_the_way([Fails(reason="mat1 and mat2 do not fit"), RAW])
     assert stops(fails) == "it would fail: mat1 and mat2 do not fit"
+    assert text(FORCE).startswith("⚠ statistics: policy act takes observation.environment_state raw: the dataset")
     assert not in_the_way(
-        [NotMeasured(why="a stream"), RAW, PolicySize(policy="act", parameters=1, trainable=1, device="cpu")]
+        [FORCE, NotMeasured(why="a stream"), RAW, PolicySize(policy="act", parameters=1, trainable=1, device="cpu")]
     )
 
 
+FORCE = Unnormalized(policy="act", features=("observation.environment_state",))
 ROOM = CheckpointRoom(each=865 * MB, count=4, steps=20_000, free=212 * GB)
 
 
@@ -138,5 +141,5 @@ def test_the_time_says_what_it_was_extrapolated_from_and_whether_loading_comes_o
 
 
 def test_findings_survive_the_way_from_the_process() -> None:
-    sent = [RAW, GPU, ROOM, Fails(reason="x"), NotMeasured(why="y")]
+    sent = [RAW, GPU, ROOM, Fails(reason="x"), NotMeasured(why="y"), FORCE]
     assert msgspec.json.decode(msgspec.json.encode(sent), type=list[AnyFinding]) == sent

@@ -16,6 +16,7 @@ from services.live.requests import TrainRequest, write_request
 from services.refusal import Refusal
 from services.training import plan as training
 from services.training import policies
+from services.training.dataset_fit import unnormalized
 from tests.services.evaluation.test_plan import write_policy
 from tests.support.runs import make_folder
 
@@ -243,13 +244,28 @@ def test_what_lerobot_would_not_normalize_or_could_not_learn_is_refused_before_t
         plan(folder, dataset="still")
     stats = folder.datasets / "cubes/meta/stats.json"
     stats.write_text(json.dumps({"observation.images.wrist": {"mean": [0.5]}}))
-    with pytest.raises(Refusal, match=r"no statistics of action, observation\.images\.overhead in meta/stats\.json"):
+    with pytest.raises(Refusal, match=r"no statistics of action in meta/stats\.json, .* recompute_stats` makes a copy"):
         plan(folder)
     stats.write_text(json.dumps({"observation.images.wrist": {"mean": [0.5]}, "action": {"mean": [0.0]}}))
+    with pytest.raises(Refusal, match=r"the pictures of overhead in meta/.*: leave out --exclude-cameras overhead, or"):
+        plan(folder)
     assert plan(folder, exclude_cameras=["overhead"]).exclude_cameras == ("overhead",), "nobody reads its pictures"
     for unread in (b"{", b"[]"):
         stats.write_bytes(unread)
         assert plan(folder), "the survey refuses it with what repairs it"
+
+
+def test_another_observation_without_statistics_is_worth_a_word_where_the_policy_takes_it(folder: DataFolder) -> None:
+    vector = {"dtype": "float32", "shape": [4]}
+    write_features(folder, "force", observation__force=vector, observation__environment_state=vector)
+    (folder.datasets / "force/meta/stats.json").write_text(json.dumps({"action": {"mean": [0.0]}}))
+    assert plan(folder, dataset="force").dataset == "force"
+    both = ["observation.force", "observation.environment_state", "observation.state", "action"]
+    known = {"action": {"mean": [0.0]}, "observation.state": {"mean": [0.0]}}
+    assert unnormalized("act", both, known) == ("observation.environment_state",)
+    assert unnormalized("smolvla", both, known) == (), "it takes neither"
+    assert unnormalized("a_plugin", both, known) == ("observation.force", "observation.environment_state")
+    assert unnormalized("act", both, {}) == ("observation.environment_state", "observation.state")
 
 
 def test_a_policy_of_one_camera_and_one_of_equal_pictures_say_what_to_leave_out(

@@ -22,6 +22,7 @@ from services.live import events as ev
 from services.live.snapshots import Snapshot
 from services.refusal import Refusal
 from services.training.dataset_drift import Drift, drift
+from services.training.dataset_fit import raw
 from services.workers.dataset.survey import STATS, TASKS, Survey
 from services.workers.training import config as train_config
 from services.workers.training import left_out_cameras
@@ -32,12 +33,14 @@ from tests.support.mounts import bind, needs_mounts
 from tests.support.rig import Rig, gone, wait_until
 from tests.support.trainings import plan, train
 
+CUBE = "observation.environment_state"
 TOP, WRIST = "observation.images.top", "observation.images.wrist"
 ARM = {"observation.state": foreign.vector(), "action": foreign.vector()}
 DEPTH = {"dtype": "video", "info": {"is_depth_map": True}, "channels": 1}
 MADE: dict[str, dict[str, Any]] = {
     "plain": {"features": {**ARM, TOP: foreign.camera()}},
     "two": {"features": {**ARM, TOP: foreign.camera(), WRIST: foreign.camera()}},
+    "cube": {"features": {**ARM, CUBE: foreign.vector()}},
     "pictures": {"features": {**ARM, TOP: foreign.camera("image")}},
     "tasks": {"features": ARM, "tasks": ("Pick the cube", "Push it", "Lift [it]")},
     "keys": {
@@ -186,14 +189,15 @@ def test_a_video_that_is_another_now_is_noticed_before_a_training_goes_on(
 def test_a_real_training_changes_nothing_and_says_that_there_are_no_marks(
     quick_rig: Rig, made: dict[str, Path]
 ) -> None:
-    root = put(quick_rig.folder, made["plain"])
+    root = put(quick_rig.folder, made["cube"])
     for change in CHANGES:
         change(root)
+    foreign.edit_json(root / STATS, lambda stats: stats.pop(CUBE))
     before = foreign.hashes(root)
     run = train(quick_rig.folder, dataset="other", steps=1)
     state = over(quick_rig, run)
     assert state.status is SessionStatus.FINISHED, state.end_reason
-    assert state.training and state.training.started.notes == (EVERY_EPISODE_COUNTS,)
+    assert state.training and state.training.started.notes == (EVERY_EPISODE_COUNTS, raw("act", (CUBE,)))
     assert not quick_rig.events(run, ev.DatasetRecovered)
     assert foreign.hashes(root) == before
 
