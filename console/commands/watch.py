@@ -25,6 +25,8 @@ from services.units import value
 
 TICK_S = 0.25
 """How often a file that grows is looked at."""
+SILENT_S = 1.0
+"""How long nothing is said while there is no point."""
 PRINTED = 5_000
 """Points printed at once."""
 
@@ -94,10 +96,14 @@ def _print(options: argparse.Namespace, source: Source) -> int:
         printer.show(source)
     finally:
         source.close()
-    if not printer.count:
+    if printer.count:
+        return OK
+    if isinstance(source, OwnRun):
+        failed = source.runs[0].failure
+        complain(f"{source.where}: it ended before its first log point" + (f": {failed}" if failed else ""))
+    else:
         complain(f"{source.where}: no log point of a training in it; `lab-console watch --help` says what it reads")
-        return FAILED
-    return OK
+    return FAILED
 
 
 def _keep(folder: DataFolder, source: Source) -> None:
@@ -109,14 +115,18 @@ def _keep(folder: DataFolder, source: Source) -> None:
 
 
 def _print_all(source: Source, printer: _Printer, *, follow: bool) -> None:
-    live = follow or isinstance(source, Pipe)
+    """Print what there is, and what comes: a training of ours that runs has a first point some time."""
+    live, silent = follow or isinstance(source, Pipe), time.monotonic() + SILENT_S
     while True:
         grown = source.read()
         printer.show(source)
         if grown:
             continue
-        if source.over or not live:
+        if source.over or not (live or (isinstance(source, OwnRun) and not printer.count)):
             break
+        if not printer.count and time.monotonic() > silent:
+            complain(f"{source.where}: no log point yet; waiting for the first (Ctrl-C ends)")
+            silent = float("inf")
         _wait(source)
     source.finish()
     printer.show(source)

@@ -71,7 +71,8 @@ def test_held_out_episodes_are_not_called_left_out() -> None:
     groups = (LeftOut(Why.REJECTED, (1,)), LeftOut(Why.HELD_OUT, (3, 4)))
     started = msgspec.structs.replace(STARTED, left_out=groups, episodes_total=5)
     rows = [
-        " ".join(row.plain.split()) for row in data(ShownRun(snapshot=Snapshot(training=Training(started))), 50, 0.0)
+        " ".join(row.plain.split())
+        for row in data(ShownRun(snapshot=Snapshot(training=Training(started=started))), 50, 0.0)
     ]
     assert "held out 3-4: measured, not learnt from" in rows
     assert [row for row in rows if row.startswith("left out")] == ["left out rejected: 1"]

@@ -51,7 +51,7 @@ def test_a_camera_that_is_decoded_for_nothing_is_what_a_slow_step_is_told_from()
         (
             {"waits_s": 0.0, "other_s": 2.0, "evaluate_every": 5},
             Cause.EVALUATION,
-            "computed every 5 steps. Try measuring every 10",
+            "Try measuring every 10 steps, or max_",
         ),
     ],
 )

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import console.commands.watch as verb
 from console.__main__ import main
 from services.folders import DataFolder
+from services.live.event_log import EventLog
+from services.live.metrics import encode_point
+from services.live.requests import TrainRequest, write_request
 from services.log import logbook
 from services.training.curves import Curves, Metric
 from services.training.watching.keeping import keep
 from services.training.watching.log_file import LogFile
 from sessions.models import SessionStatus
 from tests.services.training.watching.logs import head, line, log, message
+from tests.support.runs import ended, make_folder, session_id, started
 
 
 def test_a_log_is_kept_once_and_brought_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,3 +79,30 @@ def test_what_has_no_point_says_so(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["watch", str(path), "--json", "--data-dir", str(tmp_path / "home")]) == 1
     assert "no log point of a training" in capsys.readouterr().err
     assert main(["watch", str(tmp_path / "gone"), "--data-dir", str(tmp_path / "home")]) == 2
+
+
+def test_a_training_of_ours_without_a_point_is_waited_for_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_folder(tmp_path)
+    run = folder.run(session_id(1))
+    run.root.mkdir(parents=True)
+    write_request(run, TrainRequest(data_dir=str(folder.root), dataset="cubes", policy="act", name="a", steps=1))
+    words = ["watch", "last", "--json", "--data-dir", str(folder.root)]
+
+    def point() -> None:
+        run.metrics.write_bytes(encode_point(step=1, at=0.0, samples=1, epochs=0.0, metrics={"loss": 0.5}))
+
+    waits: list[Callable[[], None]] = [lambda: None, point]
+    monkeypatch.setattr(verb, "SILENT_S", -1.0)
+    monkeypatch.setattr(verb, "_wait", lambda _: waits.pop(0)())
+    with EventLog(run) as events:
+        events.append(started(session_id(1)))
+        assert main(words) == 0
+        said = capsys.readouterr()
+        assert said.err.count("no log point yet; waiting for the first (Ctrl-C ends)") == 1
+        assert json.loads(said.out)["step"] == 1
+        run.metrics.write_bytes(b"")
+        events.append(ended(SessionStatus.ABORTED))
+    assert main(words) == 1
+    assert "it ended before its first log point: finished by the operator" in capsys.readouterr().err
