@@ -43,7 +43,8 @@ def sessions(options: argparse.Namespace) -> int:
     for session in chosen:
         line = headline(session)
         imported = "  imported" if session.started.imported else ""
-        told = f"{session.id}  {line.when}  {line.kind:7} {session.status:8} {line.what}  {line.counts}{imported}"
+        state = "stopped" if session.cut_short else session.status.value
+        told = f"{session.id}  {line.when}  {line.kind:7} {state:8} {line.what}  {line.counts}{imported}"
         print(clean(told).rstrip())
     if not chosen:
         none_of_kind = options.kind and book.sessions

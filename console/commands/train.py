@@ -12,6 +12,7 @@ from console.commands.printer import Printer
 from console.commands.training_config import checked, configured
 from console.exit import FAILED, OK, STOPPED, complain
 from services.bench.profiles import load_benches
+from services.checkpoints import hub
 from services.datasets.care import offer
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live.client import START_PATIENCE_S
@@ -54,14 +55,16 @@ def train(options: argparse.Namespace) -> int:
         from console.commands.training_needs import check  # its sentences load textual
 
         return check(request)
+    if not options.on:  # another machine has its own
+        check_weights(request)
+        if request.push:
+            hub.check_upload(request.push)
     for line in _marks_elsewhere(folder, request.dataset):
         print(clean(line), flush=True)
     if request.push:
         print(f"note: after its last step LeRobot uploads the policy to the Hub as {request.push}, private", flush=True)
     if options.on:
         request = _placed(request, options.on)
-    else:
-        check_weights(request)
     return run_to_end(_train(folder, training.begin(folder, request)))
 
 

@@ -1,6 +1,6 @@
 """Datasets and policies of the Hugging Face Hub: those in the client's cache, and new ones once somebody asks.
 
-Only `download` and `why_absent` ask the network; the cache is the client's own, and is never written to.
+Only `download`, `why_absent` and `check_upload` ask the network; the cache is the client's own and is never written.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from pathlib import Path
 
 from services.error_text import whole_reason
 from services.folders import DataFolder
-from services.refusal import Refusal
+from services.refusal import Option, Refusal
 from services.text import clean
 from sessions.files import sync_folder, sync_tree, why_unwritable
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 WEIGHTS = ["*.json", "*.safetensors", "*.md"]
 """What is loaded of a policy: nothing that runs code."""
+_PUSH = Option("push")
 
 
 class Kind(StrEnum):
@@ -55,6 +56,25 @@ def why_absent(repo_id: str, patience_s: float) -> str:
     except Exception as error:  # the client's errors have no common base, and the network's come through
         return whole_reason(error)
     return ""
+
+
+def check_upload(repo_id: str) -> None:
+    """Raises Refusal if nothing can be uploaded from here now. Asks the network, unless the client is offline."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import LocalTokenNotFoundError
+
+    later = f"or leave it out, and upload the checkpoint later (`hf upload {repo_id} FOLDER`)"
+    if constants.HF_HUB_OFFLINE:
+        raise Refusal((_PUSH, f": the Hub's client is offline (HF_HUB_OFFLINE is set): unset it, {later}"), "push")
+    try:
+        HfApi().whoami()
+    except LocalTokenNotFoundError as error:
+        raise Refusal(
+            (_PUSH, f": nobody is logged in to the Hub here: `hf auth login` does, {later}"), "push"
+        ) from error
+    except Exception as error:  # the client's errors have no common base, and the network's come through
+        why = f": the Hub cannot be asked ({whole_reason(error)}): mend that, {later}"
+        raise Refusal((_PUSH, why), "push") from error
 
 
 def check_id(repo_id: str) -> None:

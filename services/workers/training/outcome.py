@@ -110,7 +110,7 @@ class Ending:
 
     def _step_of_total(self) -> str:
         total = self.started.steps if self.started else self.request.steps
-        return f"{self.step} of {total}"
+        return f"{self.step:,} of {total:,}"
 
 
 def _signal(number: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from urllib.error import URLError
 
 import pytest
+from huggingface_hub import constants
 
 from console.__main__ import main
 from services.folders import DataFolder
@@ -101,4 +102,23 @@ def test_the_shell_refuses_before_the_session_begins(folder: DataFolder, capsys:
     words = ["--data-dir", str(folder.root), "train", "--dataset", "cubes", "--policy", "act", "--steps", "5"]
     assert main(words) == 2
     assert "not on this machine and cannot be fetched" in capsys.readouterr().err
+    assert not list(run_folders(folder))
+
+
+def test_an_upload_that_cannot_be_is_refused_before_the_session_begins(
+    folder: DataFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_weights(RESNET18)
+    words = ["--data-dir", str(folder.root), "train", "--dataset", "cubes", "--policy", "act", "--steps", "5"]
+    assert main([*words, "--push", "lab/act"]) == 2
+    said = capsys.readouterr()
+    assert "--push: the Hub's client is offline (HF_HUB_OFFLINE is set): unset it, or leave it out, and" in said.err
+    assert "uploads" not in said.out
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN_PATH", "/nowhere")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nowhere")
+    assert main([*words, "--push", "lab/act"]) == 2
+    assert (
+        "--push: nobody is logged in to the Hub here: `hf auth login` does, or leave it out" in capsys.readouterr().err
+    )
     assert not list(run_folders(folder))
