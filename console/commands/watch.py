@@ -21,12 +21,14 @@ from services.training.watching.log_file import Pipe
 from services.training.watching.own_run import OwnRun
 from services.training.watching.points import LoggedRun, Point, row
 from services.training.watching.source import STDIN, STDIN_DESCRIPTOR, Source, open_source
-from services.units import value
+from services.units import duration, plural, size, value
 
 TICK_S = 0.25
 """How often a file that grows is looked at."""
 SILENT_S = 1.0
 """How long nothing is said while there is no point."""
+MOST_SHOWN = 6
+"""Checkpoints whose steps are all listed."""
 PRINTED = 5_000
 """Points printed at once."""
 
@@ -101,9 +103,27 @@ def _print(options: argparse.Namespace, source: Source) -> int:
     if isinstance(source, OwnRun):
         failed = source.runs[0].failure
         complain(f"{source.where}: it ended before its first log point" + (f": {failed}" if failed else ""))
+    elif bare := [run for run in source.runs if run.saved]:
+        complain(clean(f"{source.where}: {told(bare[-1])}"))
+        return OK
     else:
         complain(f"{source.where}: no log point of a training in it; `lab-console watch --help` says what it reads")
     return FAILED
+
+
+def told(run: LoggedRun) -> str:
+    """What is known of a run that left checkpoints only."""
+    facts, steps = run.facts, [one.step for one in run.saved]
+    what = " on ".join(filter(None, (facts.policy, facts.dataset))) or "a training"
+    of = f" of {facts.steps:,}" if facts.steps else ""
+    shown = [f"{step:,}" for step in steps]
+    listed = ", ".join(shown if len(shown) <= MOST_SHOWN else [*shown[:2], "...", *shown[-2:]])
+    last = run.saved[-1]
+    saved = f", the last one {duration(time.time() - last.at)} ago" if last.at else ""
+    return (
+        f"{what}: {plural(len(steps), 'checkpoint')} of {size(last.bytes)}, at step {listed}{of}{saved}; loss and "
+        "learning rate are not known: no log, TensorBoard or W&B file is there"
+    )
 
 
 def _keep(folder: DataFolder, source: Source) -> None:

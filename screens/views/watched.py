@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 SILENT_S = 60.0
 """A log that says nothing for so long is said to be silent; one point may take minutes."""
 
+BARE = "checkpoints only: no log is with them, so its curves are not known"
+
 
 def silent(watched: Watched, now: float) -> float:
     """Seconds since it last grew, if that is long and more could come; else 0."""
     seconds = now - watched.heard_at if watched.heard_at else 0.0
-    return seconds if seconds >= SILENT_S and not watched.over and not watched.end else 0.0
+    return seconds if seconds >= SILENT_S and not watched.over and not watched.end and not watched.bare else 0.0
 
 
 def parts(watched: Watched, now: float) -> list[Part]:
@@ -29,6 +31,8 @@ def parts(watched: Watched, now: float) -> list[Part]:
         found.append(Part(clean(watched.failure, 200), 0, Tone.DANGER))
     elif watched.end:
         found.append(Part("its log says that it ended", 0))
+    elif watched.bare:
+        found.append(Part(BARE, 0, Tone.WARNING))
     elif watched.over:
         found.append(Part("nothing more comes, and its log does not say how it ended", 0, Tone.WARNING))
     elif seconds := silent(watched, now):

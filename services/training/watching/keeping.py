@@ -34,7 +34,8 @@ def keep(folder: DataFolder, source: Source, *, operator: str = "") -> Outcome:
     """
     runs = [run for run in source.runs if len(run.points)]
     if not runs:
-        raise Refusal(f"{source.where} has no log point yet: there is nothing to keep")
+        only = " but checkpoints, which lie there anyway" if any(run.saved for run in source.runs) else ""
+        raise Refusal(f"{source.where} has no log point yet: there is nothing to keep{only}")
     return add(folder, [as_import(source.where, run, operator) for run in runs])
 
 
@@ -66,10 +67,12 @@ def as_import(where: str, run: LoggedRun, operator: str) -> Import:
 def training_of(run: LoggedRun) -> Training:
     """What is known of a run, as of a training of the log."""
     saved = tuple(ev.CheckpointSaved(at=s.at, step=s.step, path=s.path, bytes=s.bytes, seconds=0.0) for s in run.saved)
-    first = run.points.at[0] if len(run.points) else 0.0
-    return Training(
-        started=_started(run, first), progress=_progress(run) if len(run.points) else None, checkpoints=saved
-    )
+    if len(run.points):
+        return Training(started=_started(run, run.points.at[0]), progress=_progress(run), checkpoints=saved)
+    at = min((each.at for each in saved), default=0.0)
+    last = max(saved, key=lambda each: each.step, default=None)
+    made = ev.TrainingProgressed(at=last.at, step=last.step) if last is not None else None
+    return Training(started=_started(run, at), progress=made, checkpoints=saved)
 
 
 def name(where: str, run: LoggedRun) -> str:

@@ -36,8 +36,11 @@ class OutputFolder:
         self._bare: list[LoggedRun] = []
         self._look()
         if self._found is None and not self._bare and not wait:
+            whole = next((above for above in _above(root) if checkpoints_of(above) is not None), None)
+            instead = f"; it lies in {whole}, an output folder that can be watched" if whole else ""
             raise Refusal(
-                f"{root} holds nothing to watch: no checkpoints, no W&B or TensorBoard files and no log of a training"
+                f"{root} holds nothing to watch: no checkpoints, no W&B or TensorBoard files and no log of a "
+                f"training{instead}"
             )
 
     @property
@@ -93,6 +96,11 @@ class OutputFolder:
         saved = [Saved(one.step, one.at, one.path, one.bytes) for one in training.checkpoints]
         changed, run.saved = saved != run.saved, saved
         return changed
+
+
+def _above(root: Path) -> tuple[Path, ...]:
+    """The folders around one of a checkpoint: OUTPUT/checkpoints/STEP/pretrained_model."""
+    return tuple(root.absolute().parents)[:3]
 
 
 def _files(root: Path, depth: int) -> Iterator[Path]:

@@ -30,7 +30,8 @@ SHOWN = frozenset(("loss", "lr", "grad_norm", "update_s", "dataloading_s", "samp
 class Watched:
     """How a watched run stands. `where` is what is watched, `heard_at` the Unix time at which it last grew, or 0.
 
-    `over`: nothing more can come, or another run began after it; `estimated`: its newest step is an estimate.
+    `over`: nothing more can come, or another run began after it; `estimated`: its newest step is an estimate;
+    `bare`: it has checkpoints, and nothing that logs its curves.
     """
 
     where: str
@@ -40,6 +41,7 @@ class Watched:
     failure: str
     estimated: bool
     estimates: int
+    bare: bool = False
 
 
 class LoggedCurves(Curves):
@@ -135,5 +137,5 @@ def standing(source: Source, run: LoggedRun) -> Watched:
     last = run.number == len(source.runs)
     return Watched(
         source.where, source.heard_at, source.over or not last, run.end, run.failure, run.estimated,
-        run.points.exact.count(False),
+        run.points.exact.count(False), bare=bool(run.saved) and not len(run.points),
     )  # fmt: skip

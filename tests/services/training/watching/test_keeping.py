@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,16 +11,21 @@ import pytest
 
 import console.commands.watch as verb
 from console.__main__ import main
+from screens.views.watched import parts
 from services.folders import DataFolder
 from services.live.event_log import EventLog
 from services.live.metrics import encode_point
 from services.live.requests import TrainRequest, write_request
 from services.log import logbook
+from services.refusal import Refusal
 from services.training.curves import Curves, Metric
 from services.training.watching.keeping import keep
 from services.training.watching.log_file import LogFile
+from services.training.watching.output_folder import OutputFolder
+from services.training.watching.watched_run import snapshot_of, standing
 from sessions.models import SessionStatus
 from tests.services.training.watching.logs import head, line, log, message
+from tests.services.training.watching.test_sources import checkpoint
 from tests.support.runs import ended, make_folder, session_id, started
 
 
@@ -106,3 +112,25 @@ def test_a_training_of_ours_without_a_point_is_waited_for_and_it_is_said(
         events.append(ended(SessionStatus.ABORTED))
     assert main(words) == 1
     assert "it ended before its first log point: finished by the operator" in capsys.readouterr().err
+
+
+def test_checkpoints_alone_are_told_with_what_is_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "act_cubes"
+    for step in range(200, 2000, 200):
+        checkpoint(root, step)
+    told = (
+        r"act on lab/cubes: 9 checkpoints of 0 kB, at step 200, 400, \.\.\., 1,600, 1,800 of 2,000, the last one "
+        r"\d+ s ago; loss and learning rate are not known: no log, TensorBoard or W&B file is there"
+    )
+    for form in ("--json", "--keep"):
+        ends = main(["watch", str(root), form, "--data-dir", str(tmp_path / "home")])
+        out, err = capsys.readouterr()
+        assert not out and re.search(told, err), err
+        assert ends == (0 if form == "--json" else 2)
+    source = OutputFolder(root)
+    shown = snapshot_of(str(root), source.runs[0])
+    assert shown.training is not None and shown.training.step == 1800
+    (part, *_) = parts(standing(source, source.runs[0]), now=1e12)
+    assert part.text.startswith("checkpoints only: no log")
+    with pytest.raises(Refusal, match=f"it lies in {root}, an output folder that can be watched"):
+        OutputFolder(root / "checkpoints" / "000200" / "pretrained_model")
