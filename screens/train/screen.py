@@ -33,7 +33,7 @@ LIST_ACTIONS = frozenset({"open_run", "overlay", "other_list"})
 """Actions on the lists; unavailable while they are not on the screen."""
 VIEW_ACTIONS = LIST_ACTIONS | {
     "zoom", "log_axis", "keep_run", "axis", "further", "range", "compare", "copy_comparison", "page", "read_off",
-    "walk", "smooth", "whole_range", "panels", "evaluate_checkpoint",
+    "walk", "smooth", "whole_range", "panels", "evaluate_checkpoint", "resume_run",
 }  # fmt: skip
 """Actions on the training that is shown; unavailable while the form is."""
 

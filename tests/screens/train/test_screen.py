@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
+from urllib.error import URLError
 
 import msgspec
 import pytest
@@ -28,6 +30,7 @@ from services.live import protocol
 from services.live.event_log import read_events
 from services.live.phases import Phase
 from services.live.reasons import Advice
+from services.live.running import run_folders
 from sessions.models import SessionStatus
 from tests.support.fake_desk import empty_folder, sim_profile
 from tests.support.fake_training import FakeTraining, train_request
@@ -591,6 +594,25 @@ async def test_a_refusal_stands_at_the_form(open_console):
             (field,) = values
             await console.until(lambda f=field, w=words: w in problem(console, f.replace("_", "-")))
         assert not console.desk.training.shown
+
+
+async def test_weights_that_cannot_be_had_are_said_in_full_and_nothing_begins(open_console, monkeypatch, tmp_path):
+    def unreachable(*_, **__):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    async with open_console((80, 24)) as console:
+        a_dataset(console.folder)
+        await open_form(console)
+        await console.until(lambda: value(console, "dataset") == "pick_place")
+        console.screen.query_one(TrainForm).start()
+        await console.until(lambda: "begins with the weights ResNet18" in console.text("#refusal"))
+        way = "train from scratch (`other LeRobot keys`: policy.pretrained_backbone_weights=null), start once with a "
+        way += "network, or copy resnet18-f37072fd.pth into"
+        await console.until(lambda: way in " ".join(console.everything.split()))
+        assert not console.desk.training.shown and not list(run_folders(console.folder))
+        assert not console.screen.check_action("resume_run", ()), "the form hides what would be resumed"
 
 
 async def test_start_launches_and_watches(open_console, monkeypatch):
