@@ -78,6 +78,12 @@ SMALL: dict[str, dict[str, Any]] = {
         "chunk_size": 12, "n_action_steps": 6, "dim_model": 32, "n_heads": 2, "dim_feedforward": 64,
         "n_encoder_layers": 1, "n_decoder_layers": 1, "use_vae": False, "pretrained_backbone_weights": None,
     },
+    "vqbet": {
+        "n_obs_steps": 2, "n_action_pred_token": 2, "action_chunk_size": 3, "pretrained_backbone_weights": None,
+        "gpt_n_layer": 1, "gpt_n_head": 2, "gpt_hidden_dim": 32, "gpt_input_dim": 32, "gpt_output_dim": 32,
+        "gpt_block_size": 100, "vqvae_n_embed": 4, "vqvae_embedding_dim": 16, "vqvae_enc_hidden_dim": 16,
+        "spatial_softmax_num_keypoints": 4,
+    },
     "copycat": {},
 }  # fmt: skip
 
