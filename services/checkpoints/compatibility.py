@@ -151,6 +151,8 @@ def _picture(checkpoint: Checkpoint, key: str, name: str, given: Mapping[str, An
     """The problems and the notes about the size of the pictures that the bench gives as `name`."""
     size, learnt = tuple(given["shape"])[:2], checkpoint.needs[key].shape[1:]
     gives = f"camera {camera_name(name)} gives {_width_by_height(size)}, the policy"
+    if (crop := checkpoint.preprocessor.crops.get(key)) is not None:
+        return _cropped(crop, size, _learnt(checkpoint, key, name), gives)
     if checkpoint.preprocessor.resize is not None:
         return _resized(checkpoint, key, name, size, gives)
     if size == learnt:
@@ -168,8 +170,7 @@ def _resized(
     What it was trained on is known of our own checkpoints only.
     """
     resize, (height, width) = checkpoint.preprocessor.resize, size
-    sizes = checkpoint.provenance.camera_sizes
-    learnt = next((sizes[n] for n in map(camera_name, (name, *checkpoint.sources(key))) if n in sizes), None)
+    learnt = _learnt(checkpoint, key, name)
     if resize is None or (width, height) == (learnt or resize):
         return [], []
     to = dimensions(*resize)
@@ -180,6 +181,29 @@ def _resized(
     if same_shape((width, height), learnt):
         return [], [f"{was}: nothing is stretched"]
     return [f"{was}: set its width and height in lab.toml"], []
+
+
+def _learnt(checkpoint: Checkpoint, key: str, name: str) -> tuple[int, int] | None:
+    """The (width, height) of the dataset's pictures that it was trained on; None if unknown."""
+    sizes = checkpoint.provenance.camera_sizes
+    return next((sizes[n] for n in map(camera_name, (name, *checkpoint.sources(key))) if n in sizes), None)
+
+
+def _cropped(
+    crop: tuple[int, int, int, int], size: tuple[int, ...], learnt: tuple[int, int] | None, gives: str
+) -> tuple[list[str], list[str]]:
+    """The same where the preprocessor cuts a part out, in pixels: LeRobot fills with black what lies outside."""
+    top, left, height, width = crop
+    part = f"{dimensions(width, height)} at {left},{top} out of them"
+    if learnt is not None and learnt != (size[1], size[0]):
+        return [
+            f"{gives} cuts {part} and was trained on {dimensions(*learnt)}: set its width and height in lab.toml"
+        ], []
+    if top + height > size[0] or left + width > size[1]:
+        return [f"{gives} cuts {part}, which is not within: set its width and height in lab.toml"], []
+    if learnt is not None:
+        return [], []
+    return [], [f"{gives} cuts {part}: they have to be as large as those that it was trained on"]
 
 
 def _values(

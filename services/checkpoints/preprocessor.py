@@ -7,7 +7,7 @@ the normalizer keeps the statistics of each feature of the dataset, under the da
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,13 +41,15 @@ class Preprocessor:
     """`renames` maps the names of observations to the policy's. `learnt` holds the shapes of the dataset's features.
 
     The shapes are those of the statistics: (n,) for n values, (channels, 1, 1) for pictures. Empty if unknown.
-    `resize` is the (width, height) that it brings pictures to, None if it leaves them as they are.
+    `resize` is the (width, height) that it brings pictures to, None if it leaves them as they are. `crops` are what it
+    cuts out of a camera's pictures, (top, left, height, width) in pixels, by the policy's name for the camera.
     """
 
     renames: dict[str, str] = field(default_factory=dict)
     learnt: dict[str, tuple[int, ...]] = field(default_factory=dict)
     normalizer: Normalizer = Normalizer()
     resize: tuple[int, int] | None = None
+    crops: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
 
 
 class _Step(msgspec.Struct):
@@ -66,6 +68,7 @@ class _Renaming(msgspec.Struct):
 
 class _Resizing(msgspec.Struct):
     resize_size: tuple[int, int] | None = None
+    crop_params_dict: dict[str, tuple[int, int, int, int]] | None = None
 
 
 class _Feature(msgspec.Struct):
@@ -109,17 +112,21 @@ def read_preprocessor(pretrained: Path) -> Preprocessor:
         learnt=_learnt(pretrained / Path(files[0]).name) if files else {},
         normalizer=_normalizer(pretrained, steps),
         resize=_resize(steps),
+        crops={key: crop for step in _resizing(steps) for key, crop in (step.crop_params_dict or {}).items()},
     )
 
 
 def _resize(steps: Iterable[_Step]) -> tuple[int, int] | None:
     """The (width, height) of the last step that resizes; the step itself has (height, width)."""
-    found = None
+    found = next((step.resize_size for step in reversed([*_resizing(steps)]) if step.resize_size), None)
+    return (found[1], found[0]) if found else None
+
+
+def _resizing(steps: Iterable[_Step]) -> Iterator[_Resizing]:
     for step in steps:
         if step.registry_name == RESIZES:
             with suppress(msgspec.MsgspecError):
-                found = msgspec.convert(step.config, _Resizing).resize_size or found
-    return (found[1], found[0]) if found else None
+                yield msgspec.convert(step.config, _Resizing)
 
 
 def read_unnormalizer(pretrained: Path) -> Normalizer:

@@ -12,6 +12,7 @@ from services.checkpoints import checkpoint as checkpoints
 from services.checkpoints.checkpoint import Checkpoint, Provenance
 from services.checkpoints.compatibility import Fit, fit, fit_known, taken
 from services.checkpoints.preprocessor import Preprocessor
+from services.datasets.cameras import IMAGES
 from tests.services.checkpoints.test_checkpoint import FEATURES, JOINTS, write
 from tests.support.checkpoints import make_checkpoint, make_smolvla
 
@@ -42,6 +43,7 @@ def policy(
     renames: dict[str, str] | None = None,
     dataset: dict[str, tuple[int, ...]] | None = None,
     resize: tuple[int, int] | None = None,
+    crop: tuple[int, int, int, int] | None = None,
     **config: object,
 ) -> Checkpoint:
     """A policy of these cameras (their features' keys), trained with `renames` on a `dataset` of such statistics."""
@@ -53,7 +55,9 @@ def policy(
     read = checkpoints.read(path)
     return Checkpoint(
         path=read.path, policy=read.policy, inputs=read.inputs, outputs=read.outputs, provenance=read.provenance,
-        preprocessor=Preprocessor(renames or {}, dataset or {}, resize=resize), resizes=read.resizes, room=read.room,
+        preprocessor=Preprocessor(
+            renames or {}, dataset or {}, resize=resize, crops={IMAGES + "wrist": crop} if crop else {}
+        ), resizes=read.resizes, room=read.room,
     )  # fmt: skip
 
 
@@ -91,6 +95,18 @@ def test_what_differs_without_harm_is_a_note(tmp_path: Path) -> None:
         "the checkpoint does not name its joints: the bench's order is assumed",
         "the checkpoint does not say at what rate it was trained: the loop runs at 20 Hz",
     )
+
+
+def test_where_the_preprocessor_cuts_a_part_out_the_pictures_have_to_be_as_in_the_training(tmp_path: Path) -> None:
+    wide, narrow = bench("wrist"), bench("wrist", width=320, height=240)
+    theirs = policy(tmp_path / "theirs", image("wrist"), size=(128, 128), resize=(128, 128), crop=(60, 100, 300, 400))
+    cuts = "cuts 400x300 at 100,60 out of them"
+    assert f"gives 640x480, the policy {cuts}: they have to be as large as those that" in fit(theirs, wide).notes[0]
+    assert f"gives 320x240, the policy {cuts}, which is not within: set its width" in fit(theirs, narrow).problems[0]
+    trained_on = Provenance(fps=30, names=NAMES, camera_sizes={"wrist": (640, 480)})
+    ours = policy(tmp_path / "ours", image("wrist"), crop=(6, 10, 30, 40), provenance=trained_on)
+    assert fit(ours, wide) == Fit()
+    assert "and was trained on 640x480: set its width" in fit(ours, narrow).problems[0]
 
 
 def test_where_the_preprocessor_resizes_only_another_shape_than_in_the_training_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.checkpoints.preprocessor import PREPROCESSOR
+from services.checkpoints.preprocessor import PREPROCESSOR, read_preprocessor
 from tests.support.checkpoints import make_checkpoint, make_smolvla
 
 WRIST, TOP = "observation.images.wrist", "observation.images.top"
@@ -36,6 +36,8 @@ def cropping(path: Path) -> Path:
     *before, normalizer = saved.steps
     saved.steps = [*before, ImageCropResizeProcessorStep({WRIST: (10, 20, 40, 50)}, (36, 48)), normalizer]
     saved.save_pretrained(path)
+    found = read_preprocessor(path)
+    assert (found.resize, found.crops) == ((48, 36), {WRIST: (10, 20, 40, 50)})
     return path
 
 
