@@ -26,6 +26,7 @@ from screens.widgets.line import Line, Lines
 from screens.widgets.page_view import PageView
 from screens.widgets.phase import PhasePanel
 from screens.widgets.pictures import Pictures
+from screens.widgets.titles import set_titles
 from services.live import protocol
 from services.log.documents import document
 
@@ -132,7 +133,7 @@ class ArmSessionScreen(CameraViewsScreen):
         if self.shows_form:
             return
         box = self.query_one("#phase-box")
-        box.border_title = fitting(box, Content(clean(self._title())))
+        set_titles(box, fitting(box, Content(clean(self._title()))))
         self.query_one("#strip", Line).show(self.strip())
         if over:
             self._draw_end()

@@ -31,6 +31,7 @@ from screens.widgets.joints import JointBars
 from screens.widgets.line import Lines
 from screens.widgets.pictures import Pictures
 from screens.widgets.rows import RowList
+from screens.widgets.titles import set_titles
 from services import arm_commands
 from services.bench import equipment
 from services.bench.equipment import Equipment, inspect
@@ -137,8 +138,8 @@ class BenchScreen(CameraViewsScreen):
 
     def draw(self) -> None:
         box = self.query_one("#bench-box")
-        box.border_title = fitting(box, Content(f"bench {clean(self.desk.profile.name)}"))
-        self.query_one("#phase-box").border_title = "arm"
+        set_titles(box, fitting(box, Content(f"bench {clean(self.desk.profile.name)}")))
+        set_titles(self.query_one("#phase-box"), Content("arm"))
         self.set_class(not self.desk.live, "-still")
         self.set_class(bool(self._equipment.warnings), "-warned")
         self.draw_pictures()

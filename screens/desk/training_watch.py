@@ -47,7 +47,7 @@ class TrainingWatch:
         self.looked = False
         self.curves: Curves | None = None
         self._reading = False
-        self._read_again = False
+        self._read_again = self._changed_anyhow = False
 
     # --- what is known --------------------------------------------------------------------------
 
@@ -233,7 +233,8 @@ class TrainingWatch:
         self._notifier.attention.note(event, SessionKind.TRAIN)
         match event:
             case ev.TrainingProgressed():
-                self._notifier.spawn(self._read_curves())
+                self._notifier.spawn(self._read_curves(always=True))
+                return  # one change, with the points that belong to it
             case ev.AlarmRaised():
                 self._notifier.bells.ring_for(event)
                 self._notifier.notice(f"training: {event.text}", Tone.DANGER)
@@ -274,19 +275,24 @@ class TrainingWatch:
             self.curves = await asyncio.to_thread(_curves, run, self.asked)
         await self._read_curves()
 
-    async def _read_curves(self) -> None:
-        """Read new points; a call during a read makes the one reader read again."""
+    async def _read_curves(self, *, always: bool = False) -> None:
+        """Read new points; a call during a read makes the one reader read again. `always`: something changed anyhow."""
         self._read_again = True
+        self._changed_anyhow |= always
         if self._reading:
             return
         self._reading = True
         try:
             while self._read_again and (curves := self.curves) is not None:
                 self._read_again = False
-                if await asyncio.to_thread(curves.read):
+                if await asyncio.to_thread(curves.read) or self._changed_anyhow:
+                    self._changed_anyhow = False
                     self._changed()
         finally:
             self._reading = False
+            if self._changed_anyhow:  # no curves are open yet, or they cannot be read
+                self._changed_anyhow = False
+                self._changed()
 
     def _changed(self) -> None:
         self._notifier.post(TrainingChanged)

@@ -21,6 +21,7 @@ from screens.widgets.ascii import fitting
 from screens.widgets.line import Line, Lines
 from screens.widgets.page_view import WidthText
 from screens.widgets.plot import Overlay, Plot
+from screens.widgets.titles import set_titles
 from services.tone import Tone
 
 if TYPE_CHECKING:
@@ -136,8 +137,7 @@ class CompareView(Vertical):
                 continue
             width = max(0, box.size.width - 4)
             title = plots.title(lines[0] if lines else None, spec, sight, width=width, several=len(lines) > 1)
-            box.border_title = fitting(box, title)
-            box.border_subtitle = fitting(box, plots.subtitle(lines, spec, sight))
+            set_titles(box, fitting(box, title), fitting(box, plots.subtitle(lines, spec, sight)))
             figure = plots.figure(lines, spec, sight, placeholder=none)
             self.query_one(f"#compare-{id}", Plot).show(figure, Overlay(sight.cursor, breaks=breaks))
 

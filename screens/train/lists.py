@@ -17,6 +17,7 @@ from screens.views.signs import signs
 from screens.views.training_panels import checkpoint_table
 from screens.widgets.line import Line
 from screens.widgets.rows import RowList
+from screens.widgets.titles import set_titles
 from services.live.events import CheckpointSaved
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ListPanel(Vertical):
     def mark(self, *, walked: bool) -> None:
         """Show whether the keys walk through this list."""
         self.set_class(walked, "-walked")
-        self.border_title = Content.assemble((f"{signs().cursor} " if walked else "", "bold $accent"), self._title)
+        set_titles(self, Content.assemble((f"{signs().cursor} " if walked else "", "bold $accent"), self._title))
 
     def put(self, title: str, header: Content, rows: Sequence[Content], cursor: int) -> None:
         """Show these rows."""

@@ -24,6 +24,7 @@ from screens.views.shown_run import ShownRun
 from screens.widgets.ascii import fitting
 from screens.widgets.line import Line, Lines
 from screens.widgets.plot import Overlay, Plot
+from screens.widgets.titles import set_titles
 from services.live.snapshots import Snapshot
 from services.tone import Tone
 from sessions.facts import CheckpointSaved
@@ -166,8 +167,8 @@ class RunView(Vertical):
             box.set_class(spec.id == large, "-large")
             room = max(0, box.size.width - 4)
             title = plots.title(first, spec, self._sight, width=room, several=len(lines) > 1)
-            box.border_title = fitting(box, title)
-            box.border_subtitle = fitting(box, plots.subtitle(lines, spec, self._sight))
+            subtitle = plots.subtitle(lines, spec, self._sight)
+            set_titles(box, fitting(box, title), fitting(box, subtitle))
             if not large or spec.id == large:
                 figure = plots.figure(lines, spec, self._sight, placeholder=self._empty(run, lines))
                 self.query_one(f"#{spec.id}", Plot).show(figure, over)

@@ -187,8 +187,17 @@ class Plot(Widget):
         self._redraw()
 
     def _set_drawing(self, drawing: Drawing, key: Hashable, look: Hashable) -> None:
-        self._drawing, self._drawn_state, self._drawn_look = drawing, key, look
-        self.refresh()
+        before, self._drawing = self._drawing, drawing
+        self._drawn_state, self._drawn_look = key, look
+        over = self._overlay
+        if over.cursor is not None or over.breaks or not before.rows or len(before.rows) != len(drawing.rows):
+            self.refresh()
+            return
+        rows = [y for y, pair in enumerate(zip(before.rows, drawing.rows, strict=True)) if not pair[0].is_same(pair[1])]
+        if over.stations or over.chosen is not None:
+            rows.append(self._axis)
+        if rows:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in rows))
 
     # --- painting -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textual import events
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -66,13 +67,17 @@ class RowList(Widget):
         """
         wanted = self.cursor if cursor is None else cursor
         at = max(0, min(wanted, len(rows) - 1))
-        same = (at, lead) == (self.cursor, self._lead)
-        if same and _same(header, self.header) and _alike(rows, self.rows):
-            return
+        same = (at, lead) == (self.cursor, self._lead) and _same(header, self.header)
+        changed = _changed(self.rows, rows) if same else None
         self._lead = lead
         self.rows, self.header, self.cursor = rows, header, at
-        self._scroll()
-        self.refresh()
+        if changed is None:
+            self._scroll()
+            self.refresh()
+            return
+        first = self._top - (header is not None)
+        if seen := [at - first for at in changed if self._top <= at < self._top + self.shown]:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in seen))
 
     def move(self, by: int) -> None:
         """Move the cursor by rows, at most to the ends."""
@@ -131,7 +136,12 @@ def _same(one: Content | None, other: Content | None) -> bool:
     return one is other or (one is not None and other is not None and one.is_same(other))
 
 
-def _alike(rows: Sequence[Content], before: Sequence[Content]) -> bool:
+def _changed(before: Sequence[Content], rows: Sequence[Content]) -> list[int] | None:
+    """The rows that are not as before; None if that would have to be all of them."""
+    if rows is before:
+        return []
     if not isinstance(rows, list | tuple) or not isinstance(before, list | tuple):
-        return rows is before  # laid out when seen: comparing them would lay out all
-    return len(rows) == len(before) and all(map(_same, rows, before))
+        return None  # laid out when seen: comparing them would lay out all
+    if len(rows) != len(before):
+        return None
+    return [at for at, pair in enumerate(zip(before, rows, strict=True)) if not _same(*pair)]

@@ -10,6 +10,7 @@ from urllib.error import URLError
 import msgspec
 import pytest
 from rich.cells import cell_len
+from textual._compositor import Compositor
 from textual.css.query import DOMQuery
 from textual.widgets import Input
 
@@ -20,6 +21,7 @@ from screens.train import plots
 from screens.train.form import TrainForm
 from screens.train.plots import PlotSpec, Trace
 from screens.train.run_view import RunView
+from screens.widgets import plot as plot_module
 from screens.widgets.line import Lines
 from screens.widgets.plot import Plot
 from screens.widgets.plotting import Ink
@@ -197,6 +199,34 @@ async def test_new_points_move_the_curves_and_the_numbers(open_console, make_tra
         await console.until(lambda: len(console.desk.training.curves) == 20)
         await console.until(lambda: "step 200 of" in console.text("#headline"))
         await console.until(lambda: plot(console).drawn >= 2)
+
+
+async def test_a_new_point_repaints_the_rows_that_changed_and_leaves_nothing_old(
+    open_console, make_training, monkeypatch
+):
+    monkeypatch.setattr(plot_module, "EVERY_S", 0.0)
+    async with open_console() as console:
+        training = await make_training()
+        training.train(1000)
+        await show(console)
+        await console.until(lambda: all(plot(console, name).drawn for name in NAMES))
+        await console.still()
+        painted, drawn, render = [], [plot(console, name).drawn for name in NAMES], Compositor.render_update
+
+        def counted(compositor, *args, **kwargs):
+            painted.extend(region.area for region in compositor._dirty_regions)
+            return render(compositor, *args, **kwargs)
+
+        monkeypatch.setattr(Compositor, "render_update", counted)
+        training.train(1)
+        await console.until(lambda: [plot(console, name).drawn for name in NAMES] == [n + 1 for n in drawn])
+        await console.until(lambda: "step 10,010 of" in console.text("#headline"))
+        assert 0 < sum(painted) < console.app.size.area / 3, "a panel or a plot was painted whole"
+        seen = console.everything
+        for widget in console.screen.walk_children():
+            widget.refresh()
+        await console.pilot.pause()
+        assert console.everything == seen
 
 
 async def test_before_the_first_point_it_says_when_it_comes(open_console, make_training):

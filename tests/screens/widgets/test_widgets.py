@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from textual.app import App
+from textual.content import Content
+from textual.geometry import Region
+from textual.widgets import Static
 
+from console.theme import LAB_DARK
 from screens.desk.bells import PATTERNS, Bells
 from screens.views.signs import ASCII, UNICODE, bar, clean, use_signs
 from screens.views.take_strip import take_marks, take_strip
@@ -13,6 +18,8 @@ from screens.widgets import glyphs
 from screens.widgets.joints import Joint, joint_line
 from screens.widgets.keyline import Key, KeyLine, fitting
 from screens.widgets.preview import Preview
+from screens.widgets.rows import RowList
+from screens.widgets.titles import set_titles
 from services.live.phases import Phase
 from services.live.snapshots import Snapshot
 from services.units import duration, size
@@ -105,6 +112,51 @@ async def test_every_bell_pattern_is_its_own():
     bells.play("start")
     await asyncio.sleep(0.05)
     assert len(rung) == 3
+
+
+async def test_a_title_repaints_its_row_and_only_if_it_changed():
+    app = App()
+    async with app.run_test(size=(30, 10)) as pilot:
+        box = Static(" ", id="box")
+        box.styles.border, box.styles.padding, box.styles.height = ("round", "white"), 1, 6
+        await app.mount(box)
+        await pilot.pause()
+        painted = []
+
+        def look(title, below):
+            set_titles(box, Content(title), Content(below))
+            painted.append([(region.y, region.height) for region in sorted(box._dirty_regions)])
+            box._dirty_regions.clear()
+            return box.render_lines(Region(0, 0, 30, 6))
+
+        for words in (("loss", "mean"), ("loss", "mean"), ("loss 0.1", "mean"), ("loss 0.1", "raw")):
+            rows = look(*words)
+            assert words[0] in rows[0].text and words[1] in rows[5].text
+        assert painted == [[(0, 6)], [], [(0, 1)], [(5, 1)]]
+
+
+async def test_a_list_repaints_the_rows_that_changed():
+    app = App()
+    app.register_theme(LAB_DARK)
+    app.theme = LAB_DARK.name
+    async with app.run_test(size=(30, 10)) as pilot:
+        rows = RowList()
+        await app.mount(rows)
+        await pilot.pause()
+        texts = [f"row {n}" for n in range(30)]
+        rows.show([Content(text) for text in texts], 20)
+        await pilot.pause()
+        rows._dirty_regions.clear()
+        painted = []
+        for at in (18, 2, 29):  # the first is seen
+            texts[at] += " changed"
+            rows.show([Content(text) for text in texts], 20)
+            painted.append([region.height for region in rows._dirty_regions])
+            rows._dirty_regions.clear()
+        assert painted == [[1], [], []]
+        assert "row 18 changed" in "".join(line.text for line in rows.render_lines(Region(0, 0, 30, 10)))
+        rows.show([Content(text) for text in texts], 2)
+        assert [region.height for region in rows._dirty_regions] == [10]
 
 
 def footer(width: int, *keys: Key) -> str:
