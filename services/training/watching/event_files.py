@@ -83,10 +83,10 @@ class EventFiles(GrowingFiles):
             self._open = (scalar.step, scalar.at, {})
         self._open[2][known_as(scalar.tag)] = scalar.value
 
-    def settle(self) -> None:
+    def settle(self) -> bool:
         """Nothing more of this step is expected."""
         if self._open is None:
-            return
+            return False
         (step, at, metrics), self._open = self._open, None
         run = self.run_for(step, metrics)
         samples = metrics.pop("samples", None)
@@ -94,6 +94,7 @@ class EventFiles(GrowingFiles):
             metrics.pop(name, None)
         if metrics:
             run.points.append(step, True, _whole(samples), at, metrics)
+        return bool(metrics)
 
     def run_for(self, step: int, metrics: dict[str, float]) -> LoggedRun:
         """The newest run, or a new one if steps begin anew."""

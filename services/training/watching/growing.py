@@ -38,8 +38,9 @@ class GrowingFiles(ABC):
     def parse(self, path: Path, data: bytes, offset: int) -> int:
         """Take the whole records at the beginning of `data`, which is at `offset` in the file; returns their bytes."""
 
-    def settle(self) -> None:  # noqa: B027  nothing waits in most
-        """Nothing came for a while: what waits for more is whole."""
+    def settle(self) -> bool:
+        """Nothing came for a while: what waits for more is whole. Returns whether anything did."""
+        return False
 
     def read(self) -> bool:
         grown = False
@@ -48,10 +49,8 @@ class GrowingFiles(ABC):
                 grown |= self._read(path)
             except FileNotFoundError:
                 continue
-        if not grown:
-            self.settle()
         self._first = False
-        return grown
+        return grown or self.settle()
 
     def _read(self, path: Path) -> bool:
         """Read on in one file; an unfinished record is read again with the rest of it."""

@@ -154,6 +154,9 @@ def test_event_files_are_read_as_they_grow_and_damage_costs_its_own_record_only(
     source = EventFiles([path])
     source.read()
     path.write_bytes(data)
+    assert source.read() and source.runs[0].points.steps == [10, 20, 30], "more of step 40 may come"
+    assert source.read() and source.runs[0].points.steps == [10, 20, 30, 40], "a screen draws what came by waiting"
+    assert not source.read()
     assert read(source) == [[10, 20, 30, 40]]
     points = source.runs[0].points
     assert points[0].metrics == pytest.approx({"loss": 0.1, "lr": 1e-4, "grad_norm": 2.0})
