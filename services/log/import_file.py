@@ -18,6 +18,12 @@ from services.text import clean
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that is read; one with every point of many trainings has a few."""
+_TYPES = {
+    "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list",
+    "object": "a table",
+}  # fmt: skip
+"""What msgspec calls the kinds of values, and what people do."""
+_TYPE = re.compile(rf"\b({'|'.join(_TYPES)})\b")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<key>.*)`", re.DOTALL)
 _PLACE = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<key>.*)`)?", re.DOTALL)
@@ -102,6 +108,8 @@ def _sentence(error: str, table: type[msgspec.Struct]) -> str:
     if missing := _MISSING.fullmatch(why):
         return f"{within}{missing['key']} is missing"
     plain = why.replace("`", "").replace("Expected ", "expected ").replace("Invalid value", "is not a known value")
+    if plain.startswith("expected "):
+        plain = _TYPE.sub(lambda found: _TYPES[found[0]], plain.replace(" | null", "")).replace(" | ", " or ")
     return f"{within}{clean(plain)}"
 
 

@@ -17,8 +17,14 @@ def look(target: Target) -> tuple[str, ...]:
     """
     if target.kind is TargetKind.HF:
         return hf_jobs.NOTES
-    with Connection(target) as connection:
-        hello = connection.hello
+    try:
+        with Connection(target) as connection:
+            hello = connection.hello
+    except Unreachable as reason:
+        if reason.lasting:
+            raise
+        tried = f"{reason}; nothing was begun: see whether `ssh {clean(target.host)}` gets there"
+        raise Unreachable(tried, lasting=False) from reason
     place = clean(target.place)
     if not hello.rsync:
         raise Unreachable(f"{place} has no rsync: install it there", lasting=True)

@@ -32,6 +32,7 @@ async def test_the_form_offers_targets_where_there_are_some_and_says_why_one_can
         put(console, on="box")
         form(console).start()
         await console.until(lambda: "box does not answer" in problem(console, "on"))
+        assert problem(console, "on").endswith("nothing was begun: see whether `ssh 127.0.0.1` gets there")
         assert not console.desk.training.shown
 
 

@@ -102,7 +102,7 @@ def test_importing_again_adds_nothing_and_a_mended_value_is_corrected(
     ("wrong", "said"),
     [
         ('polcy = "act"', "training A1: 'polcy' is not known; did you mean policy?"),
-        ("batch_size = 1.5", "training A1: batch_size: expected int"),
+        ("batch_size = 1.5", "training A1: batch_size: expected a whole number, got a number"),
         ('dataset = "Aa"', "is no TOML: Cannot overwrite a value"),
         ('cameras = ["wirst"]', "training A1: cameras: dataset A has no camera 'wirst'; did you mean wrist?"),
         ("points = [{ step = 1, los = 0.1 }]", "training A1: points[0]: 'los' is not known; did you mean loss?"),
@@ -111,7 +111,7 @@ def test_importing_again_adds_nothing_and_a_mended_value_is_corrected(
         ('date = "last week"', "date is 'last week': write a day such as 2026-02-17"),
         ("hours = 1\nminutes = 60", "give hours or minutes, not both"),
         ("step_s = -1.0", "step_s is -1.0: write seconds above 0"),
-        ("update_s = 0", "update_s: expected float > 0"),
+        ("update_s = 0", "update_s: expected a number > 0"),
         ("grad_norm = nan", "grad_norm is nan"),
         ("left_out_cameras_decoded = true", "left_out_cameras_decoded needs cameras_left_out"),
         ("episodes_left_out = [7]", "there is no episode 7: dataset A has 3, numbered from 0"),
