@@ -56,7 +56,7 @@ class LogWatch:
                 self._grew(self.rows[0].id if self.rows[0].id != newest else "")
             if self.source.over and not grown:
                 return
-            if not grown or monotonic() - began < LONG_S:
+            if not grown or not (self.source.behind or monotonic() - began >= LONG_S):
                 await asyncio.sleep(EVERY_S)
 
     def _fail(self, error: OSError) -> None:

@@ -19,7 +19,7 @@ class GrowingFiles(ABC):
     def __init__(self, paths: Sequence[Path], where: str = "") -> None:
         self.where = where or (str(paths[0]) if paths else "")
         self.runs: list[LoggedRun] = []
-        self.over = False
+        self.over = self.behind = False
         self.damaged = False
         self.heard_at = 0.0
         self._paths = list(paths)

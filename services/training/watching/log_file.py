@@ -27,7 +27,7 @@ class _Log:
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self.over = False
+        self.over = self.behind = False
         self.heard_at = 0.0
         self.log = ConsoleLog()
 
@@ -56,8 +56,6 @@ class LogFile(_Log):
         self._descriptor = -1
         self._offset = 0
         self._first = True
-        self._behind = False
-        """Whether there was more to read than one read takes."""
 
     def read(self) -> bool:
         grown = False
@@ -66,7 +64,7 @@ class LogFile(_Log):
                 self._open()
         if self._descriptor >= 0:
             grown = self._read_on()
-            if not self._behind and self._replaced():
+            if not self.behind and self._replaced():
                 while self._read_on():  # what was written between
                     grown = True
                 self.close()
@@ -74,7 +72,7 @@ class LogFile(_Log):
                 with suppress(FileNotFoundError):
                     self._open()
                     grown |= self._read_on()
-        self._first = self._first and self._behind
+        self._first = self._first and self.behind
         return grown
 
     def _open(self) -> None:
@@ -91,7 +89,7 @@ class LogFile(_Log):
             self._offset += len(data)
             self.log.feed(data.replace(b"\0", b""), now=0.0 if self._first else time.time())
             grown = True
-        self._behind = self._offset >= stop
+        self.behind = self._offset >= stop
         if grown:
             self.heard_at = info.st_mtime if self._first else time.time()
         return grown
@@ -159,6 +157,10 @@ class Awaited:
     @property
     def over(self) -> bool:
         return self._found.over if self._found else False
+
+    @property
+    def behind(self) -> bool:
+        return self._found.behind if self._found else False
 
     @property
     def heard_at(self) -> float:

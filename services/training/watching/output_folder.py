@@ -48,6 +48,10 @@ class OutputFolder:
         return self._found.runs if self._found and self._found.runs else self._bare
 
     @property
+    def behind(self) -> bool:
+        return self._found is not None and self._found.behind
+
+    @property
     def heard_at(self) -> float:
         saved = [one.at for run in self.runs for one in run.saved]
         return max([self._found.heard_at if self._found else 0.0, *saved])

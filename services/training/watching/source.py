@@ -26,7 +26,8 @@ class Source(Protocol):
     """One thing that is watched. `read` may run in a thread; everything else may be looked at meanwhile.
 
     `where` names it for people; `over` is whether nothing more can come; `heard_at` is the Unix time at which it last
-    grew, 0 if unknown; `last_lines` are cleaned. `runs` only grows.
+    grew, 0 if unknown; `behind` is whether there was more to read than one read takes; `last_lines` are cleaned. `runs`
+    only grows.
     """
 
     @property
@@ -37,6 +38,9 @@ class Source(Protocol):
 
     @property
     def over(self) -> bool: ...
+
+    @property
+    def behind(self) -> bool: ...
 
     @property
     def heard_at(self) -> float: ...

@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
+from screens.desk import log_watch
 from screens.desk.log_watch import LogWatch
 from screens.widgets.plot import Plot
 from screens.widgets.rows import RowList
 from services.folders import DataFolder
 from services.log import logbook
+from services.training.watching import log_file
 from services.training.watching.source import open_source
 from tests.services.training.watching.logs import head, line, log, message
 
@@ -89,3 +93,25 @@ async def test_a_log_that_cannot_be_read_for_a_while_is_followed_again(tmp_path:
     following.cancel()
     assert said == [f"{path} cannot be read (Stale file handle); it is tried again"]
     assert len(watch.curves["watch:1"]) == 1
+
+
+async def test_what_one_look_at_a_long_log_leaves_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_watch, "EVERY_S", 60.0)
+    monkeypatch.setattr(log_file, "BEGINNING", 1000)
+    monkeypatch.setattr(log_file, "CHUNK", 1000)
+    path, seen = tmp_path / "train.log", asyncio.Queue[int]()
+    path.write_text(head(steps=20_000) + log(range(200, 20_001, 200)))
+
+    def grew(_: str) -> None:
+        seen.put_nowait(len(watch.curves["watch:1"]))
+
+    watch = LogWatch(SimpleNamespace(), DataFolder(tmp_path), open_source(DataFolder(tmp_path), str(path)), grew)  # type: ignore[arg-type]
+    following = asyncio.create_task(watch.follow())
+    async with asyncio.timeout(20):
+        counts = [await seen.get()]
+        while counts[-1] < 100:
+            counts.append(await seen.get())
+    following.cancel()
+    assert counts[0] < 100, "the beginning is shown first"
