@@ -12,6 +12,7 @@ from textual.content import Content
 
 from screens.desk.run_shelf import RunShelf
 from screens.train import plots
+from screens.train.axis import Axis
 from screens.train.boxes import PlotBox
 from screens.train.sight import RunLine, Sight
 from screens.views import keys
@@ -128,6 +129,8 @@ class CompareView(Vertical):
         self.set_class(wanted != {first}, "-several")
         self._draw_legend(lines, specs, sight)
         none = f"no curve over {sight.axis.value}: {keys.AXIS} changes the axis"
+        if sight.axis is Axis.STEP:  # every point has its step
+            none = "no point was logged"
         breaks = tuple(lines[0].place(float(cut.step)) for cut in lines[0].curves.resumed) if lines else ()
         for id in plots.ids():
             box = self.query_one(f"#compare-{id}-box")

@@ -70,13 +70,16 @@ class Change:
 
 
 def changes(first: RunFacts, other: RunFacts) -> list[Change]:
-    """The changes from `first` to `other`, of the figures that both have."""
-    runs = State.RUNNING in (first.state, other.state)  # its time is not over
+    """The changes from `first` to `other`, of the figures that both have.
+
+    The total time of one that runs is not over, and that of one without a step is no training's.
+    """
+    open_ended = State.RUNNING in (first.state, other.state) or not (first.steps and other.steps)
     found = [
         _change(first, other, About.DATA, first.data_s, other.data_s),
         _change(first, other, About.UPDATE, first.update_or_rest, other.update_or_rest),
         _change(first, other, About.STEP, first.step_mean, other.step_mean),
-        None if runs else _change(first, other, About.TOOK, first.took_s, other.took_s),
+        None if open_ended else _change(first, other, About.TOOK, first.took_s, other.took_s),
     ]
     return [change for change in found if change is not None]
 

@@ -244,6 +244,13 @@ def test_what_is_the_same_is_said_once_and_a_running_run_has_no_total_time() -> 
     assert change(compare([run("a", took_s=10.0), run("b", took_s=20.0)]), About.TOOK).causes == ()
 
 
+def test_a_run_without_a_step_has_no_time_to_compare() -> None:
+    made, none = run("a", took_s=100.0), run("b", took_s=20.0, steps=0)
+    assert any("total time" in text for text in compare([made, run("c", took_s=20.0)]).sentences)
+    for runs in ([made, none], [none, made]):
+        assert not any("total time" in text for text in compare(runs).sentences)
+
+
 def test_a_running_training_counts_its_time_so_far() -> None:
     training = told.training(done=100, loss=0.2, at=told.BEGAN + 5)
     session = told.session(
