@@ -145,7 +145,8 @@ def _print_all(source: Source, printer: _Printer, *, follow: bool) -> None:
         if source.over or not (live or (isinstance(source, OwnRun) and not printer.count)):
             break
         if not printer.count and time.monotonic() > silent:
-            complain(f"{source.where}: no log point yet; waiting for the first (Ctrl-C ends)")
+            why = f" ({source.note})" if source.note else ""
+            complain(f"{source.where}: no log point yet{why}; waiting for the first (Ctrl-C ends)")
             silent = float("inf")
         _wait(source)
     source.finish()

@@ -37,6 +37,8 @@ def parts(watched: Watched, now: float) -> list[Part]:
         found.append(Part("nothing more comes, and its log does not say how it ended", 0, Tone.WARNING))
     elif seconds := silent(watched, now):
         found.append(Part(f"no line for {duration(seconds)}", 0, Tone.WARNING))
+    if watched.note and not watched.over and not watched.end:
+        found.append(Part(watched.note, 1))
     if watched.estimates:
         every = "its newest step is" if watched.estimated else f"{watched.estimates:,} of its steps are"
         found.append(Part(f"{every} estimated: the log rounds", 1, Tone.WARNING))

@@ -16,6 +16,8 @@ MOST_HELD = 512 * 1024 * 1024
 class GrowingFiles(ABC):
     """A source of files, read in their order; more may be added. `damaged`: something in them could not be read."""
 
+    note = ""
+
     def __init__(self, paths: Sequence[Path], where: str = "") -> None:
         self.where = where or (str(paths[0]) if paths else "")
         self.runs: list[LoggedRun] = []

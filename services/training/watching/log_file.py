@@ -25,6 +25,8 @@ MOST_READ = 128 * 1024 * 1024
 class _Log:
     """What the two share: the parser, and when it heard something."""
 
+    note = ""
+
     def __init__(self, where: str) -> None:
         self.where = where
         self.over = self.behind = False
@@ -165,6 +167,10 @@ class Awaited:
     @property
     def heard_at(self) -> float:
         return self._found.heard_at if self._found else 0.0
+
+    @property
+    def note(self) -> str:
+        return self._found.note if self._found else ""
 
     @property
     def last_lines(self) -> tuple[str, ...]:

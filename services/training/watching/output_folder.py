@@ -57,6 +57,10 @@ class OutputFolder:
         return max([self._found.heard_at if self._found else 0.0, *saved])
 
     @property
+    def note(self) -> str:
+        return self._found.note if self._found else ""
+
+    @property
     def last_lines(self) -> tuple[str, ...]:
         return self._found.last_lines if self._found else ()
 

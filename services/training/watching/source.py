@@ -27,7 +27,7 @@ class Source(Protocol):
 
     `where` names it for people; `over` is whether nothing more can come; `heard_at` is the Unix time at which it last
     grew, 0 if unknown; `behind` is whether there was more to read than one read takes; `last_lines` are cleaned. `runs`
-    only grows.
+    only grows. `note` says why points come late, if they do.
     """
 
     @property
@@ -44,6 +44,9 @@ class Source(Protocol):
 
     @property
     def heard_at(self) -> float: ...
+
+    @property
+    def note(self) -> str: ...
 
     @property
     def last_lines(self) -> tuple[str, ...]:

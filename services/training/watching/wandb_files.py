@@ -32,6 +32,8 @@ NOT_METRICS = frozenset({"steps", "samples", "episodes", "epochs"})
 class WandbFiles(GrowingFiles):
     """The files of one folder, a run each."""
 
+    note = "W&B writes its file in blocks of 32 kB: points come many at a time"
+
     def __init__(self, paths: Sequence[Path], where: str = "") -> None:
         super().__init__(paths, where)
         self._run_of: dict[Path, LoggedRun] = {}

@@ -31,7 +31,7 @@ class Watched:
     """How a watched run stands. `where` is what is watched, `heard_at` the Unix time at which it last grew, or 0.
 
     `over`: nothing more can come, or another run began after it; `estimated`: its newest step is an estimate;
-    `bare`: it has checkpoints, and nothing that logs its curves.
+    `bare`: it has checkpoints, and nothing that logs its curves; `note` says why points come late, if they do.
     """
 
     where: str
@@ -42,6 +42,7 @@ class Watched:
     estimated: bool
     estimates: int
     bare: bool = False
+    note: str = ""
 
 
 class LoggedCurves(Curves):
@@ -134,8 +135,8 @@ def row_of(source: Source, run: LoggedRun, run_id: str) -> Run:
 
 def standing(source: Source, run: LoggedRun) -> Watched:
     """How it stands now."""
-    last = run.number == len(source.runs)
+    last = run.number >= len(source.runs)  # none is found yet while nothing was logged
     return Watched(
         source.where, source.heard_at, source.over or not last, run.end, run.failure, run.estimated,
-        run.points.exact.count(False), bare=bool(run.saved) and not len(run.points),
+        run.points.exact.count(False), bare=bool(run.saved) and not len(run.points), note=source.note,
     )  # fmt: skip

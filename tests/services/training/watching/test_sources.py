@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from console.commands.watch import run_of
+from screens.views.watched import parts
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live.event_log import EventLog
@@ -19,8 +20,9 @@ from services.refusal import Refusal
 from services.training.watching.event_files import EventFiles, masked_crc, scalars_of
 from services.training.watching.log_file import LogFile, Pipe
 from services.training.watching.output_folder import OutputFolder
-from services.training.watching.points import End
+from services.training.watching.points import End, LoggedRun
 from services.training.watching.source import Source, open_source
+from services.training.watching.watched_run import standing
 from sessions.models import SessionStatus
 from tests.services.training.watching.logs import head, line, log, message
 from tests.support.fake_desk import empty_folder
@@ -197,6 +199,18 @@ def test_an_output_folder_is_its_checkpoints_its_configuration_and_its_log(tmp_p
     assert read(source) == [list(range(200, 2001, 200))]
     assert [one.step for one in source.runs[0].saved] == [1000, 2000]
     assert source.runs[0].facts.policy == "act"
+
+
+def test_a_file_of_wandb_that_holds_no_block_yet_is_watched_and_said_to_come_late(tmp_path: Path) -> None:
+    """wandb 0.31 writes seven bytes at once, and then 32 kB at a time."""
+    file = tmp_path / "wandb" / "offline-run-20261127_130949-mmke2gbo" / "run-mmke2gbo.wandb"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b":W&B\x01\x05\x00")
+    source = open_source(empty_folder(tmp_path), str(tmp_path / "wandb"))
+    assert read(source) == []
+    how = standing(source, LoggedRun(1))
+    assert not how.over, "it is not cut off before it began"
+    assert "W&B writes its file in blocks of 32 kB" in [part.text.partition(":")[0] for part in parts(how, now=1e12)]
 
 
 # -- trainings of ours --------------------------------------------------------------------------------
