@@ -58,7 +58,7 @@ def record_three(demo: DemoDesk, screen: Terminal) -> RunFolder:
 
 def train(demo: DemoDesk, screen: Terminal) -> RunFolder:
     screen.press("F4")
-    fill(screen, "new training", ["loop", "act", "4", "2", "2", "1", "overhead", "96x72", *[""] * 6, TINY_ACT, "loop"])
+    fill(screen, "new training", ["loop", "act", "4", "2", "2", "1", "overhead", "96x72", *[""] * 7, TINY_ACT, "loop"])
     run = only_live(demo, screen)
     screen.wait_until(lambda: demo.state(run).training is not None, 120, "no step is made")
     over(demo, screen, run, 180)

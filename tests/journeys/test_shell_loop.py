@@ -166,7 +166,7 @@ def test_a_worker_that_ends_by_itself_gives_the_verb_its_reason(
         (["train", "--dataset", "none", "--policy", "act", "--steps", "1"], 2, "there is no dataset none"),
         (["train", "--dataset", "../a", "--policy", "act", "--steps", "1"], 2, "dot"),
         (["train", "--dataset", "a", "--policy", "act"], 2, "required: --steps"),
-        (["train", "--dataset", "a", "--policy", "act", "--steps", "many"], 2, "invalid int value"),
+        (["train", "--dataset", "a", "--policy", "act", "--steps", "many"], 2, "a whole number is needed, not 'many'"),
         (["eval", "--checkpoint", "a", "--task", "t", "--trials", "1"], 2, "press F5"),
         (["eval", "--checkpoint", "a", "--task", "t", "--trials", "1", "--judge", "oracle"], 2, "there is no 'a'"),
         (["eval", "--checkpoint", "a", "--task", "t", "--judge", "oracle"], 2, "required: --trials"),
