@@ -20,7 +20,6 @@ from tests.support.forms import put as fill
 from tests.support.headless import opened
 from tests.support.zygote import Zygote
 
-
 SETTINGS = ("policy.pretrained_backbone_weights=null", "policy.optimizer_lr=3.0e-05", "seed=7")
 
 

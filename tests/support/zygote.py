@@ -56,6 +56,10 @@ class Zygote:
         """Fork a worker for `run`."""
         _order(self.orders, run.root, module, lock)
 
+    def call(self, module: str, place: Path) -> None:
+        """Fork a process that calls `main(place)` of a module of the tests; its output goes to worker.log there."""
+        _order(self.orders, place, module)
+
     def prepare(self, errors: IO[bytes]) -> tuple[Elsewhere, socket.socket]:
         """Fork a process that prepares trainings; in the form of `services.training.preparation.start`."""
         return _prepare(self.orders, errors)
@@ -139,6 +143,8 @@ def _become_worker(module: str, run: str, hatch: str) -> int:
     log = os.open(Path(run) / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for target, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, target)
+    if module.startswith("tests."):
+        return int(import_module(module).main(run))
     from services.workers import bench, elsewhere, evaluate, record, train
     from services.workers.process.run_worker import run_worker
     from tests.support import policy_host

@@ -2,80 +2,26 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import msgspec
 import pytest
 
 from services.folders import DataFolder
 from services.training.bottleneck import Cause, Figure, bottleneck, step_cost
+from tests.support import planted_causes
+from tests.support.planted_causes import Planted, opened
+from tests.support.rig import wait_until
 from tests.support.trainings import make_dataset
-
-BATCH, STEPS = 4, 6
+from tests.support.zygote import Zygote
 
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of two small cameras."""
     return make_dataset(DataFolder(tmp_path_factory.mktemp("lab")), cameras=True, episodes=2, frames=30)
-
-
-def opened(root: Path) -> tuple[Any, Any]:
-    """LeRobot's dataset, and the clock that measures it."""
-    from lerobot.datasets.lerobot_dataset import LeRobotDataset
-
-    from services.workers.training.loading import LoadingClock, measure
-
-    dataset, clock = LeRobotDataset("lab/cubes", root=root, video_backend="pyav", return_uint8=True), LoadingClock()
-    measure(dataset, clock)
-    return dataset, clock
-
-
-def trained(root: Path, *, loaders: int, update_s: float, cpu_load: float, cores: int = 4) -> Any:
-    """The bottleneck of a loop as LeRobot's (scripts/lerobot_train.py) whose update takes so long.
-
-    How busy the cores are is given: this machine may be busy with other tests.
-    """
-    from torch.utils.data import DataLoader
-
-    dataset, clock = opened(root)
-    context = multiprocessing.get_context("fork") if loaders else None
-    batches = iter(DataLoader(dataset, batch_size=BATCH, num_workers=loaders, multiprocessing_context=context))
-    next(batches)
-    clock.take()
-    waits = 0.0
-    for _ in range(STEPS):
-        began = time.perf_counter()
-        next(batches)
-        waits += time.perf_counter() - began
-        time.sleep(update_s)
-    figures = clock.take() | {"update_s": update_s, "dataloading_s": waits / STEPS, Figure.CPU_LOAD: cpu_load}
-    assert figures[Figure.DECODES] == 2, "two cameras, a frame of each"
-    assert figures[Figure.ITEM_S] >= figures[Figure.DECODE_S] > 0
-    cost = step_cost(figures, {"batch_size": BATCH, "num_workers": loaders}, cores=cores)
-    assert cost is not None
-    return bottleneck(cost), figures
-
-
-def slow(seconds: float, *, computes: bool) -> Any:
-    """LeRobot's decoder, and before it so many seconds of computing or of waiting."""
-    from lerobot.datasets import dataset_reader
-
-    stock, numbers = dataset_reader.decode_video_frames, np.random.default_rng(0).random((64, 64))
-
-    def decode(*args: Any, **kwargs: Any) -> Any:
-        end = time.thread_time() + seconds
-        while computes and time.thread_time() < end:
-            _ = numbers @ numbers
-        if not computes:
-            time.sleep(seconds)
-        return stock(*args, **kwargs)
-
-    return decode
 
 
 @pytest.mark.parametrize(
@@ -89,14 +35,22 @@ def slow(seconds: float, *, computes: bool) -> Any:
     ids=["slow decoder", "one loader", "slow disk", "heavy model"],
 )
 def test_a_planted_cause_is_named(
-    videos: Path, monkeypatch: pytest.MonkeyPatch, cause: Cause, computes: bool, loaders: int, update_s: float,
+    videos: Path, tmp_path: Path, zygote: Zygote, cause: Cause, computes: bool, loaders: int, update_s: float,
     cpu_load: float,
 ) -> None:  # fmt: skip
-    from lerobot.datasets import dataset_reader
-
-    decoding = 0.005 if cause is Cause.UPDATE else 0.03
-    monkeypatch.setattr(dataset_reader, "decode_video_frames", slow(decoding, computes=computes))
-    found, figures = trained(videos, loaders=loaders, update_s=update_s, cpu_load=cpu_load)
+    """How busy the cores are is given: this machine may be busy with other tests."""
+    decode_s = 0.005 if cause is Cause.UPDATE else 0.03
+    planted = Planted(root=str(videos), decode_s=decode_s, computes=computes, loaders=loaders, update_s=update_s)
+    (tmp_path / "planted.json").write_bytes(msgspec.json.encode(planted))
+    zygote.call(planted_causes.__name__, tmp_path)
+    answer, log = tmp_path / "figures.json", tmp_path / "worker.log"
+    wait_until(answer.exists, planted_causes.PATIENCE_S, f"no figures: {log.read_text() if log.exists() else ''}")
+    figures = msgspec.json.decode(answer.read_bytes(), type=dict[str, float]) | {Figure.CPU_LOAD: cpu_load}
+    assert figures[Figure.DECODES] == 2, "two cameras, a frame of each"
+    assert figures[Figure.ITEM_S] >= figures[Figure.DECODE_S] > 0
+    cost = step_cost(figures, {"batch_size": planted_causes.BATCH, "num_workers": loaders}, cores=4)
+    assert cost is not None
+    found = bottleneck(cost)
     assert found.cause is cause, figures
     assert found.remedies
 
