@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -335,8 +336,16 @@ def test_an_arm_that_is_silent_for_a_moment_ends_nothing(bench: Emulator, sessio
     """LeRobot's driver asks three times before a reading fails: that takes 0.15 s, and here 0.6 s."""
     session.follow()
     session.context.lapses.begin()
-    bench.do(control.Silence(arm=arm, seconds=0.55))
-    until(lambda: any(flag.startswith(f"{arm} missed ") for flag in session.context.lapses.flags))
+
+    def missed() -> bool:
+        return any(flag.startswith(f"{arm} missed ") for flag in session.context.lapses.flags)
+
+    for _ in range(20):  # a busy machine may ask for the last time when it is over
+        bench.do(control.Silence(arm=arm, seconds=0.55))
+        with suppress(AssertionError):
+            until(missed, 1.0)
+            break
+    assert missed()
     bench.do(control.Hand(arm="leader", ticks=dict.fromkeys(range(1, 7), START + 100.0)))
     until(lambda: session.context.pose["shoulder_pan"] == pytest.approx(100 * 360 / 4095, abs=0.5), 20)
     assert session.context.phase is Phase.READY and session.alarms(AlarmSource(arm)) == []

@@ -20,7 +20,7 @@ from sessions.models import SessionStatus, Verdict
 from tests.support.evaluating import evaluate, pending, start
 from tests.support.rig import Rig, gone, wait_until
 
-KILLS = 8
+KILLS = 6
 
 
 async def killed_verdict(rig: Rig, delay_ms: float | None, *, during: bool) -> tuple[RunFolder, bool]:

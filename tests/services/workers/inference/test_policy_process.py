@@ -14,7 +14,9 @@ import psutil
 import pytest
 
 from services.checkpoints import checkpoint as checkpoints
+from services.checkpoints.foreign_code import ForeignCode
 from services.workers.inference.policy_process import Policy
+from services.workers.inference.policy_server import Runner
 from tests.support.checkpoints import make_checkpoint
 
 FEATURES: dict[str, dict[str, Any]] = {
@@ -96,28 +98,20 @@ def test_the_saved_preprocessor_renames_what_bears_the_names_of_the_bench_and_re
     path = make_checkpoint(
         tmp_path / "000010", cube=False, cameras={"camera1": (48, 36)}, renames=renames, resize=(48, 36)
     )
-    policy = Policy(checkpoints.read(path), task="pick")
-    policy.start()
-    policy.open(FEATURES, "so101")
-    try:
-        wait(policy)
-        assert not policy.dead, policy.last_words()
-        answers = []
-        config = PreTrainedConfig.from_pretrained(path)
-        lerobot = get_policy_class("act").from_pretrained(path, config=config)
-        pre, post = make_pre_post_processors(config, pretrained_path=str(path))
-        look, seen = lerobot.predict_action_chunk, []
-        monkeypatch.setattr(lerobot, "predict_action_chunk", lambda batch: seen.append(batch) or look(batch))
-        for frame in frames(2):
-            policy.reset()
-            policy.ask(frame, rows=1)
-            answers.append(policy.wait(20))
-            lerobot.reset()
-            named = {renames.get(key, key): value for key, value in frame.items()}
-            theirs = predict_action(named, lerobot, torch.device("cpu"), pre, post, False, task="pick")
-            np.testing.assert_allclose(answers[-1], theirs.numpy(), atol=1e-4)
-    finally:
-        policy.close()
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    ours = Runner(path)
+    config = PreTrainedConfig.from_pretrained(path)
+    lerobot = get_policy_class("act").from_pretrained(path, config=config)
+    pre, post = make_pre_post_processors(config, pretrained_path=str(path))
+    look, seen, answers = ours.policy.predict_action_chunk, [], []
+    monkeypatch.setattr(ours.policy, "predict_action_chunk", lambda batch: seen.append(batch) or look(batch))
+    for frame in frames(2):
+        ours.reset()
+        answers.append(ours.act(frame, task="pick", robot_type="so101", rows=1))
+        lerobot.reset()
+        named = {renames.get(key, key): value for key, value in frame.items()}
+        theirs = predict_action(named, lerobot, torch.device("cpu"), pre, post, False, task="pick")
+        np.testing.assert_allclose(answers[-1], theirs.numpy(), atol=1e-4)
     assert {tuple(batch["observation.images.camera1"].shape) for batch in seen} == {(1, 3, 36, 48)}
     assert np.abs(answers[0] - answers[1]).max() > 1e-3, "the pictures matter"
 
@@ -172,13 +166,8 @@ def test_weights_that_cannot_be_had_offline_are_reported() -> None:
 def test_a_step_of_others_is_refused_though_the_console_did_not_look(tmp_path: Path, looking: Path) -> None:
     path = tmp_path / "000010" / "pretrained_model"
     shutil.copytree(looking, path)
-    policy = Policy(checkpoints.read(path), task="pick")
     step = {"class": "os.system", "config": {"command": f"touch {tmp_path / 'mark'}"}}
     (path / "policy_preprocessor.json").write_text(json.dumps({"name": "p", "steps": [step]}))
-    policy.start()
-    try:
-        wait(policy)
-        assert "step 1 of policy_preprocessor.json names the class 'os.system'" in policy.last_words()
-    finally:
-        policy.close()
+    with pytest.raises(ForeignCode, match=r"step 1 of policy_preprocessor.json names the class 'os.system'"):
+        Runner(path)
     assert not (tmp_path / "mark").exists()
