@@ -34,7 +34,8 @@ def lab(rig: Rig, *arguments: str, cwd: Path | None = None) -> subprocess.Comple
     )
 
 
-def test_record_makes_a_dataset_that_lerobot_opens_and_a_session_that_scripts_read(rig: Rig) -> None:
+def test_record_makes_a_dataset_that_lerobot_opens_and_a_session_that_scripts_read(quick_rig: Rig) -> None:
+    rig = quick_rig
     record = ["record", "--dataset", "three", "--task", "pick_place", "--episodes", "2", "--lockstep", "--seed", "3"]
     done = lab(rig, *record, "--reset-seconds", "0", *SMALL)
     assert done.returncode == 0, done.stderr

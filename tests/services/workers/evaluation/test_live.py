@@ -108,19 +108,6 @@ async def test_a_slow_policy_never_leaves_the_arm_without_actions(
         await finish(link)
 
 
-async def test_a_policy_too_slow_to_move_the_arm_fails_its_trial_in_words(
-    quick_rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(DELAY, "3200")
-    async with evaluating(quick_rig, **REAL_TIME | {"trial_seconds": 10.0}) as link:
-        await start(link)
-        state = await link.until(lambda s: s.pending is not None and bool(s.alarms), 20)
-        assert (state.phase, state.trials[-1].ended_by) == (Phase.JUDGING, "failed")
-        assert "gave no action for 3 s (its last inference took 3" in state.alarms[-1].text
-        await judge(link, 1, Verdict.VOID)
-        await finish(link)
-
-
 async def test_a_killed_policy_process_holds_the_arm_and_the_next_trial_loads_it_again(quick_rig: Rig) -> None:
     run = evaluate(quick_rig, **REAL_TIME)
     async with quick_rig.attached(run) as link:
@@ -148,7 +135,8 @@ async def test_a_policy_process_that_hangs_is_replaced_for_the_next_trial(quick_
         hung = policy_process(quick_rig.pid(run))
         hung.suspend()
         state = await link.until(lambda s: s.pending is not None and bool(s.alarms), 20)
-        assert "gave no action for 3 s" in state.alarms[-1].text
+        assert (state.phase, state.trials[-1].ended_by) == (Phase.JUDGING, "failed")
+        assert "gave no action for 3 s (its last inference took " in state.alarms[-1].text
         assert state.alarms[-1].answer == "judge the trial; the next one loads the policy again"
         await judge(link, 1, Verdict.VOID)
         assert await start(link) == 2
