@@ -46,7 +46,8 @@ def newest(rig: Rig) -> RunFolder:
     return rig.folder.run(max(p.name for p in rig.folder.runs.glob("*")))
 
 
-def test_train_follows_a_training_to_its_end_and_scripts_read_what_came_of_it(rig: Rig) -> None:
+def test_train_follows_a_training_to_its_end_and_scripts_read_what_came_of_it(quick_rig: Rig) -> None:
+    rig = quick_rig  # a training that loads everything itself: tests/services/workers/training/test_supervisor.py
     trainings.make_dataset(rig.folder, rejected=[1])
     done = lab(rig, *TRAIN, "--steps", "4", "--save-freq", "2")
     assert done.returncode == 0, done.stderr

@@ -36,7 +36,7 @@ def seconds_to(screen: SlowTerminal, key: str, text: str) -> float:
 
 def test_it_drives_over_any_link_and_over_one_that_breaks(demo: DemoDesk) -> None:
     screen, run = at(demo, buffer=SSH_BUFFER)
-    for rate in (64_000, 25_000, 12_000, 6_000):
+    for rate in (64_000, 12_000, 6_000):
         screen.rate = rate
         time.sleep(1.5)
         times: list[float] = []

@@ -21,7 +21,7 @@ from services.workers.dataset.survey import STATS, TASKS, Survey
 from tests.support.demos import FRAMES, check_readable, open_demo, record, tree
 from tests.support.doomed import Doomed
 
-KILLS = int(os.environ.get("LAB_CONSOLE_KILLS", "12"))
+KILLS = int(os.environ.get("LAB_CONSOLE_KILLS", "8"))
 """More for a soak: LAB_CONSOLE_KILLS=100 pytest tests/services/workers/dataset/test_crashes.py -k whenever."""
 
 

@@ -24,7 +24,7 @@ from services.log.page import page
 from tests.support.rig import Rig, finish, follow, gone, press, take, wait_until
 from tests.support.runs import session_id, started
 
-KILLS = 10
+KILLS = 8
 SESSION = {"episode_seconds": 0.5, "reset_seconds": 0.0, "lockstep": True, "episodes": 50, "resume": True}
 
 
