@@ -129,6 +129,8 @@ class Form(FormFields):
         line = self.query_one("#about", Line)
         line.show(text)
         line.display = bool(text)
+        if text:
+            self.call_after_refresh(line.scroll_visible, animate=False)
 
     def refuse(self, why: str) -> None:
         """Show why it does not start; an empty string clears the message."""
