@@ -34,6 +34,8 @@ async def test_the_text_is_read_edited_taken_into_the_fields_and_trained_with(
         raise OSError("that is all of it")
 
     monkeypatch.setattr(services.training.plan, "begin", begin)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    trainings.put_backbone(tmp_path / "torch")
     folder = empty_folder(tmp_path / "lab")
     trainings.make_dataset(folder, "pictures", cameras=True, episodes=2, frames=2)
     async with opened(folder, (120, 40)) as console:

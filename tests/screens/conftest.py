@@ -12,10 +12,10 @@ import services.live.crashes
 import services.live.elsewhere
 import services.live.launch
 import services.training.preparation
-from services.training.initial_weights import torch_cache
 from tests.support.fake_desk import FakeWorker, empty_folder, no_scribe
 from tests.support.fake_preparer import FakePreparer
 from tests.support.headless import opened
+from tests.support.trainings import put_backbone
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +31,9 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def _with_backbones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The weights that ACT begins with are here: a training may begin."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
-        torch_cache().mkdir(parents=True)
-        (torch_cache() / "resnet18-f37072fd.pth").touch()
+        home = tmp_path_factory.mktemp("torch")
+        patch.setenv("TORCH_HOME", str(home))
+        put_backbone(home)
         yield
 
 

@@ -23,6 +23,13 @@ TINY = (
 """An ACT of a few thousand parameters, beside the vision backbone."""
 
 
+def put_backbone(home: Path) -> None:
+    """As if the weights that ACT begins with had been fetched; `home` is TORCH_HOME. Nothing can be made of them."""
+    cache = home / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    (cache / "resnet18-f37072fd.pth").touch()
+
+
 def state_features() -> dict[str, dict[str, Any]]:
     """Joints and a cube's pose: no cameras."""
     joints = {"dtype": "float32", "shape": (6,), "names": JOINTS}

@@ -37,7 +37,7 @@ async def test_two_processes_learn_from_two_batches_a_step_and_stop_after_the_sa
     done, facts = state.training.step, state.training.started
     assert (facts.processes, facts.batch_size, facts.samples_per_step, facts.device) == (2, 2, 4, "cpu")
     assert state.training.samples == 4 * done
-    assert state.end_reason == f"stopped by anna at step {done} of 1000000, checkpoint saved"
+    assert state.end_reason == f"stopped by anna at step {done} of 1,000,000, checkpoint saved"
     points = [json.loads(line) for line in run.metrics.read_bytes().splitlines()]
     assert [point["step"] for point in points] == list(range(1, done + 1)), "one process logs"
     assert all(point["samples"] == 4 * point["step"] for point in points)

@@ -354,7 +354,7 @@ async def test_a_graceful_stop_saves_a_checkpoint_that_loads(lab: Rig) -> None:
     assert state.training is not None
     step = state.training.step
     assert state.status is SessionStatus.FINISHED
-    assert state.end_reason == f"stopped by anna at step {step} of 1000000, checkpoint saved"
+    assert state.end_reason == f"stopped by anna at step {step} of 1,000,000, checkpoint saved"
     saved = checkpoints.resolve(lab.folder, run.id)
     assert saved.step == step
     ACTPolicy.from_pretrained(saved.path)
