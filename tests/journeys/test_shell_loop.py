@@ -229,7 +229,8 @@ def test_lerobots_configuration_is_asked_for_printed_edited_and_taken_before_any
     shown = json.loads(capsys.readouterr().out)
     assert (shown["seed"], shown["policy"]["chunk_size"], shown["steps"]) == (7, 4, 1)
     assert here(quick_rig, *plain, *TINY, "--check") == 0
-    found = capsys.readouterr().out
+    found, meanwhile = capsys.readouterr()
+    assert "building the policy" in meanwhile and "taking a few steps that nobody keeps" in meanwhile
     for said in ("policy   act, ", "disk     1 checkpoint of ", "memory   about ", "s a step ("):
         assert said in found
     assert here(quick_rig, *plain, *TINY, "--set", "policy.n_heads=3", "--check") == 1
