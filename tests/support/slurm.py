@@ -101,6 +101,9 @@ class Slurm:
 
     def close(self) -> None:
         self.call("scancel", "--full", "--signal=KILL", f"--user={os.getuid()}")
+        self.call("scancel", f"--user={os.getuid()}")  # it is not queued again, either
+        with suppress(AssertionError):
+            wait_until(lambda: not self.call("squeue", "--noheader", "--states=RUNNING,COMPLETING"), 10)
         for process in reversed(self._processes):
             process.send_signal(signal.SIGTERM)
         for process in self._processes:

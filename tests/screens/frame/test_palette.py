@@ -73,15 +73,21 @@ async def test_what_fits_nothing_says_how_to_go_on(open_console):
         await console.until(lambda: not console.desk.bells.on)
 
 
+async def over_a_ready_arm(console, make_worker):
+    """The palette, opened on Record while a worker waits."""
+    worker = await make_worker()
+    worker.phase(Phase.READY)
+    await console.attach(worker)
+    await console.until(lambda: console.desk.snapshot.phase is Phase.READY)
+    await console.press("colon")
+    palette = console.app.screen
+    assert isinstance(palette, Palette)
+    return worker, palette
+
+
 async def test_rows_that_come_and_go_never_move_another_action_under_the_cursor(open_console, make_worker):
     async with open_console() as console:
-        worker = await make_worker()
-        worker.phase(Phase.READY)
-        await console.attach(worker)
-        await console.until(lambda: console.desk.snapshot.phase is Phase.READY)
-        await console.press("colon")
-        palette = console.app.screen
-        assert isinstance(palette, Palette)
+        worker, palette = await over_a_ready_arm(console, make_worker)
         labels = [each.label for each in palette.found]
         await console.press(*["down"] * labels.index("go to rest"))
         worker.phase(Phase.HELD)
@@ -95,13 +101,7 @@ async def test_rows_that_come_and_go_never_move_another_action_under_the_cursor(
 
 async def test_what_cannot_be_done_any_more_is_said_and_nothing_else_is_done(open_console, make_worker):
     async with open_console() as console:
-        worker = await make_worker()
-        worker.phase(Phase.READY)
-        await console.attach(worker)
-        await console.until(lambda: console.desk.snapshot.phase is Phase.READY)
-        await console.press("colon")
-        palette = console.app.screen
-        assert isinstance(palette, Palette)
+        worker, palette = await over_a_ready_arm(console, make_worker)
         await console.press(*["down"] * [each.label for each in palette.found].index("start take 1"))
         worker.phase(Phase.RESTING)
         await console.until(lambda: "start take 1" not in [each.label for each in palette.found])
