@@ -129,6 +129,7 @@ def _console(folder: DataFolder, request: TrainRequest) -> Figures:
         time.sleep(0.2)
     while is_live(run):
         time.sleep(0.2)
+    psutil.wait_procs(psutil.Process().children(recursive=True), timeout=30)  # the scribe follows for a while
     points = [msgspec.json.decode(line) for line in run.metrics.read_bytes().splitlines()]
     metered = [p["update_s"] + p["dataloading_s"] for p in points[1:]]
     return _figures(clock, points[-1]["step"] - points[0]["step"], points[0]["at"], points[-1]["at"], metered)
