@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     _dataset(verbs)
     _sessions(verbs)
     _show(verbs)
+    _film(verbs)
     training_verbs.compare(verbs)
     training_verbs.bring_in(verbs)
     _mark(verbs, "accept", "count an episode again that was rejected", "lab-console accept last 3")
@@ -202,3 +203,23 @@ def _show(verbs: Verbs) -> None:
         help="print the page as an object with the keys session, state and sections (name, table, rows); a row has "
         "name, interval and values (text, tone, mark, strong)",
     )
+
+
+def _film(verbs: Verbs) -> None:
+    film = add_verb(
+        verbs,
+        "film",
+        "render saved episodes or trials into one MP4, with their verdicts",
+        "lab-console film last",
+        "lab-console film pick_place 0-4,7 --traces",
+        "lab-console film 20261124-2130 --beside 20261125-0911 -o both.mp4",
+    )
+    add = film.add_argument
+    add("what", metavar="SESSION|DATASET", help="a session's id, its beginning, or `last`; or a dataset, or its folder")
+    add("episodes", nargs="?", default="", metavar="EPISODES", help="their numbers in the dataset, e.g. 0-4,7 "
+        "(default: those that are accepted, or have a verdict that counts)")  # fmt: skip
+    add("--beside", default="", metavar="SESSION", help="a second evaluation: its trials beside those of the first "
+        "under the same condition")  # fmt: skip
+    add("--camera", default="", metavar="NAME", help="the main picture (default: the largest)")
+    add("--traces", action="store_true", help="draw the joints below")
+    add("-o", "--output", default="", metavar="FILE", help="where to (default: film-NAME.mp4 here)")

@@ -8,7 +8,8 @@ import re
 import stat
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -66,13 +67,22 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     Raises OSError, leaving nothing behind, if the file cannot be written. What a killed writer of this file left is
     removed.
     """
+    with filled_atomically(path, mode=mode) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def filled_atomically(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
+    """A temporary file beside `path`, which takes its name, durably, when the block ends; an error removes it.
+
+    Raises OSError, and removes what a killed writer left, as `write_atomically`.
+    """
     _sweep(path)
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(fd, "wb") as file:
+        with os.fdopen(fd, "rb") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
+            yield Path(temporary)
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:

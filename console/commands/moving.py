@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
+from console.commands.progress import progress
 from console.exit import FAILED, OK, complain
-from console.streams import raw
 from services.bench.profiles import load_benches
 from services.refusal import Refusal
 from services.targets.connection import Connection
@@ -21,13 +20,13 @@ def move(target: str, act: Callable[[Connection, Transfer], tuple[str, Moved]], 
     """Call the target and `act`, which returns what it moved; `done` says where that is. Returns the exit status."""
     try:
         with Connection(pick(load_benches(), target)) as connection:
-            what, moved = act(connection, Transfer(connection, _report))
+            what, moved = act(connection, Transfer(connection, progress))
             where = f"{done} {connection.target.place}" if done.endswith("on") else done
     except Unreachable as reason:
         complain(f"{reason}; the same command again goes on where it was")
         return FAILED
     finally:
-        _report("")
+        progress("")
     if moved.already:
         print(clean(f"{what} was {where} already: the same files, {size(moved.bytes)}"))
     else:
@@ -40,11 +39,3 @@ def answered(text: str, error: str, place: str) -> str:
     if error:
         raise Refusal(f"{clean(place)}: {clean(error)}")
     return text
-
-
-def _report(text: str) -> None:
-    """One line that is written over again; nothing where nobody looks."""
-    if sys.stderr.isatty():
-        out = raw(sys.stderr)
-        out.write(f"\r\x1b[K{clean(text)[:78]}")
-        out.flush()

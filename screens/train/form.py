@@ -199,8 +199,9 @@ class TrainForm(MeasuredForm):
     def _episodes(self, entries: Entries) -> Episodes | None:
         """What is left out so far; None until the dataset was looked into. What is wrong is said at the fields."""
         from screens.views.outlooks import Episodes
+        from services.datasets.episode_ranges import numbers, parse
         from services.refusal import Refusal
-        from services.training.episode_choice import Wanted, choose, numbers, parse, tagged_sessions
+        from services.training.episode_choice import Wanted, choose, tagged_sessions
 
         recorded = self._recorded.get(entries["dataset"])
         if recorded is None or self._found is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.datasets.episode_ranges import numbers, parse
 from services.datasets.summary import DatasetSummary
 from services.folders import DataFolder
 from services.log import logbook
@@ -16,8 +17,6 @@ from services.training.episode_choice import (
     choose,
     hold_out,
     nothing_left,
-    numbers,
-    parse,
     tagged_sessions,
 )
 from services.units import plural

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.datasets.episode_ranges import numbers, parse
 from services.datasets.marks import Mark
 from services.folders import DataFolder
 from services.log import logbook
@@ -23,8 +24,6 @@ from services.training.episode_choice import (
     choose,
     hold_out,
     nothing_left,
-    numbers,
-    parse,
 )
 from services.training.episode_plan import recorded
 from sessions.left_out import LeftOut, Why, as_ranges, counted, explained

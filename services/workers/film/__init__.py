@@ -1,0 +1,1 @@
+"""Renders recorded episodes into one MP4; changes nothing else."""
