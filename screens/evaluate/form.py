@@ -144,7 +144,7 @@ class EvaluateForm(Form):
 
     def choices(self, name: str) -> Sequence[Choice]:
         """Checkpoints, tasks, operators, judges."""
-        from screens.views.checkpoint_choices import checkpoint_choices
+        from screens.views.checkpoint_choices import checkpoint_choices, scripted_choice
         from screens.views.people import operator_choices, task_choices
 
         profile = self.desk.profile
@@ -155,7 +155,8 @@ class EvaluateForm(Form):
         sessions = self._found.past.sessions
         match name:
             case "checkpoint":
-                return checkpoint_choices(self.desk.folder.root, self._found.checkpoints, sessions, self.now())
+                own = checkpoint_choices(self.desk.folder.root, self._found.checkpoints, sessions, self.now())
+                return [*own, scripted_choice()] if profile.simulated else own
             case "task":
                 return task_choices(profile, sessions)
             case _:

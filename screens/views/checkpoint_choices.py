@@ -9,6 +9,7 @@ from screens.views import keys
 from screens.views.choices import Choice, when
 from screens.views.facts import Fact, Section, warning
 from screens.views.signs import signs
+from services.checkpoints import scripted
 from services.checkpoints.checkpoint import PRETRAINED, label
 from services.evaluation import outlook
 from services.evaluation.plan import Inspection
@@ -21,6 +22,15 @@ def checkpoint_choices(root: Path, paths: Sequence[str], sessions: Sequence[Sess
     """Checkpoints below the data folder `root`, in the given order, with what the log knows of each."""
     logged = outlook.saved(sessions)
     return [_checkpoint(path, logged.get(root / path), now) for path in paths]
+
+
+def scripted_choice() -> Choice:
+    """The simulated bench's scripted person, who needs no training."""
+    facts = (
+        Fact("", "the simulated bench's scripted person in a policy's place: nothing to train", Tone.QUIET),
+        Fact("success", "in 80 % of its trials; @0.4 after the name makes it 40 %"),
+    )
+    return Choice(scripted.USUAL, "the scripted person", Tone.QUIET, facts=facts)
 
 
 def _checkpoint(path: str, saved: outlook.Saved | None, now: float) -> Choice:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from services.checkpoints import hub
+from services.checkpoints import hub, scripted
 from services.checkpoints.foreign_code import ForeignCode, check_code
 from services.checkpoints.preprocessor import Normalizer, Preprocessor, read_preprocessor, read_unnormalizer
 from services.checkpoints.safetensors import whole
@@ -140,6 +140,11 @@ class Checkpoint:
         return tuple(map(camera_name, used))
 
     @property
+    def scripted(self) -> bool:
+        """Whether it is the simulated bench's scripted person."""
+        return self.policy == scripted.NAME
+
+    @property
     def label(self) -> str:
         """`act_v2 @ 020000`."""
         return label(self.path)
@@ -170,6 +175,8 @@ def resolve(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> C
     wanted = wanted.strip()
     if not wanted:
         raise CheckpointProblem("a checkpoint is needed: a path, a training's name, or its session's id")
+    if found := _scripted(wanted):
+        return found
     for path in (home(wanted), folder.root / wanted):
         if exists(path):
             return read(path, plugins)
@@ -184,6 +191,15 @@ def resolve(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> C
     if len(runs) > 1:
         raise CheckpointProblem(f"{name!r} fits {len(runs)} sessions: write more of the id")
     return _of_session(RunFolder(runs[0]), step, plugins)
+
+
+def _scripted(wanted: str) -> Checkpoint | None:
+    """The simulated bench's scripted person, if that is wanted. Raises CheckpointProblem."""
+    try:
+        rate = scripted.success_rate(wanted)
+    except ValueError as error:
+        raise CheckpointProblem(str(error)) from error
+    return None if rate is None else Checkpoint(path=Path(scripted.written(rate)), policy=scripted.NAME)
 
 
 def _of_hub(repo_id: str, plugins: Collection[str]) -> Checkpoint:
@@ -299,6 +315,8 @@ def read(path: Path, plugins: Collection[str] = ()) -> Checkpoint:
 
     One that would run code from elsewhere is refused; `plugins` are those that lab.toml trusts.
     """
+    if person := _scripted(str(path)):
+        return person
     path = path.resolve()
     if (path / CONFIG).is_file():
         return _read(path, plugins)

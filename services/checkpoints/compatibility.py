@@ -45,6 +45,8 @@ def fit(
 
     `fps` is the rate of its loop, `rates` are its cameras' rates by name, as far as known.
     """
+    if checkpoint.scripted:
+        return Fit()
     problems = list(_raw(checkpoint))
     notes: list[str] = []
     takes = taken(checkpoint, features)
@@ -83,6 +85,8 @@ def fit_known(
     `pictures` are the bench's by name, each with its `shape` and `fps` if these are known; `values` are all other
     features, none if the robot is not known.
     """
+    if checkpoint.scripted:
+        return Fit()
     features = {IMAGES + name: picture for name, picture in pictures.items()} | dict(values)
     takes = taken(checkpoint, features)
     problems, notes = [*_gone(checkpoint, pictures, takes), *_raw(checkpoint)], list[str]()

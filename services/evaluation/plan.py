@@ -116,6 +116,8 @@ def inspect(folder: DataFolder, profile: Profile, text: str) -> Inspection:
 
 def _fit(checkpoint: Checkpoint, profile: Profile) -> Fit:
     """How the policy fits the bench as far as lab.toml tells; the worker asks the devices for the rest."""
+    if checkpoint.scripted and not profile.simulated:
+        return Fit((f"{checkpoint.label} moves the simulated bench only",))
     pictures, values = known_pictures(profile), known_values(profile.robot)
     return fit_known(checkpoint, pictures, values, fps=pace(checkpoint, profile))
 

@@ -18,8 +18,9 @@ from services.workers.recording.lock import lock_to_record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from services.checkpoints.checkpoint import Checkpoint
     from services.workers.arm.devices import Devices
-    from services.workers.inference.policy_process import Policy
+    from services.workers.inference.source import Model
 
 
 def body(context: Context, request: EvalRequest) -> End:
@@ -30,10 +31,7 @@ def body(context: Context, request: EvalRequest) -> End:
     except checkpoints.CheckpointProblem as problem:
         raise CannotStart(str(problem)) from problem
     lock = lock_to_record(root, context, request)
-    # Imports numpy, so only after the worker's environment is set.
-    from services.workers.inference.policy_process import Policy
-
-    policy = Policy(checkpoint, task=request.task, plugins=request.profile.plugins)
+    policy = _policy(checkpoint, request)
     with lock:
         is_new = not root.exists()
         try:
@@ -47,6 +45,17 @@ def body(context: Context, request: EvalRequest) -> End:
                 _remove_if_empty(root)
 
 
+def _policy(checkpoint: Checkpoint, request: EvalRequest) -> Model:
+    # Both import numpy, so only after the worker's environment is set.
+    if checkpoint.scripted:
+        from services.workers.evaluation.scripted import ScriptedPolicy
+
+        return ScriptedPolicy(checkpoint)
+    from services.workers.inference.policy_process import Policy
+
+    return Policy(checkpoint, task=request.task, plugins=request.profile.plugins)
+
+
 def _remove_if_empty(root: Path) -> None:
     """Remove the rollout dataset if no trial was saved; a quarantine stays."""
     kept = (*root.glob("data/**/*.parquet"), *root.glob("videos/**/*.mp4"), *root.glob(QUARANTINE))
@@ -54,7 +63,7 @@ def _remove_if_empty(root: Path) -> None:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _fits(policy: Policy, request: EvalRequest) -> Callable[[Devices], None]:
+def _fits(policy: Model, request: EvalRequest) -> Callable[[Devices], None]:
     def fits(devices: Devices) -> None:
         """Compare what the policy needs with the bench. Raises CannotStart."""
         from services.workers.evaluation.setup import matched_features
@@ -64,7 +73,7 @@ def _fits(policy: Policy, request: EvalRequest) -> Callable[[Devices], None]:
     return fits
 
 
-def _maker(request: EvalRequest, root: Path, policy: Policy) -> Make:
+def _maker(request: EvalRequest, root: Path, policy: Model) -> Make:
     from services.workers.evaluation import setup
     from services.workers.evaluation.strategy import EvaluateStrategy
 

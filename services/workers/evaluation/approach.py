@@ -9,7 +9,8 @@ from services.bench.profiles import Motion
 from services.live.reasons import Advice
 from services.workers.arm.arm import Arm
 from services.workers.arm.motion import Pose, distance, start_path
-from services.workers.inference.action_source import ActionSource, PolicyFailed
+from services.workers.inference.action_source import PolicyFailed
+from services.workers.inference.source import Source
 
 MAX_ATTEMPTS = 5
 """Moves towards the policy's first action before the trial counts as impossible to start."""
@@ -33,7 +34,7 @@ class Approach:
     started the trial again.
     """
 
-    def __init__(self, arm: Arm, action_source: ActionSource, motion: Motion, start: Pose, *, trusting: bool) -> None:
+    def __init__(self, arm: Arm, action_source: Source, motion: Motion, start: Pose, *, trusting: bool) -> None:
         """`start` is where trials begin, empty if unknown. If `trusting`, nobody can confirm, so the arm may go far."""
         self._arm, self._action_source, self._motion, self._trusting = arm, action_source, motion, trusting
         self._start, self._start_known = dict(start), bool(start)

@@ -12,8 +12,10 @@ from services.live import events as ev
 from services.live.requests import EvalRequest
 from services.workers.arm.devices import Devices
 from services.workers.arm.features import Features, dataset_features
+from services.workers.evaluation.scripted import ScriptedPolicy, ScriptedSource, scripted_start
 from services.workers.inference.action_source import ActionSource
 from services.workers.inference.policy_process import Policy
+from services.workers.inference.source import Model, Source
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart
 from services.workers.recording.open_takes import encoder_of, open_takes
@@ -33,10 +35,13 @@ def matched_features(checkpoint: Checkpoint, devices: Devices, fps: int) -> tupl
 
 
 def load_policy(
-    context: Context, request: EvalRequest, policy: Policy, features: Features, robot_type: str | None
-) -> ActionSource:
+    context: Context, request: EvalRequest, policy: Model, features: Features, robot_type: str | None
+) -> Source:
     """Wait until the policy, which has been loading since the worker started, is ready. Raises CannotStart."""
     context.progress("loading the policy")
+    if isinstance(policy, ScriptedPolicy):
+        return ScriptedSource(policy, request.profile.sim or {}, fps=request.fps)
+    assert isinstance(policy, Policy)
     inputs = _inputs(policy, features)
     policy.open({key: feature for key, feature in features.items() if key in inputs}, robot_type)
     while policy.ready is None:
@@ -54,9 +59,7 @@ def _inputs(policy: Policy, features: Features) -> set[str]:
     return set(taken(policy.checkpoint, features).values()) or observed
 
 
-def policy_loaded(
-    checkpoint: Checkpoint, policy: Policy, features: Features, notes: tuple[str, ...]
-) -> ev.PolicyLoaded:
+def policy_loaded(checkpoint: Checkpoint, policy: Model, features: Features, notes: tuple[str, ...]) -> ev.PolicyLoaded:
     """The event that describes the loaded policy."""
     assert policy.loaded is not None
     images = [name for name in taken(checkpoint, features).values() if name.startswith(IMAGES)]
@@ -74,6 +77,8 @@ def policy_loaded(
 
 def start_pose(checkpoint: Checkpoint) -> dict[str, float]:
     """Start pose of its trials by motor, in degrees; empty if unknown."""
+    if checkpoint.scripted:
+        return scripted_start()
     return {name.removesuffix(".pos"): value for name, value in checkpoint.provenance.start_pose.items()}
 
 

@@ -18,7 +18,8 @@ from services.workers.arm.strategy import Strategy
 from services.workers.evaluation.approach import Approach, Stranded
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.trials import Trials
-from services.workers.inference.action_source import ActionSource, PolicyFailed
+from services.workers.inference.action_source import PolicyFailed
+from services.workers.inference.source import Source
 from services.workers.process.mailbox import Refused
 from services.workers.process.replies import Reply
 from services.workers.recording.recorder import Recorder
@@ -38,7 +39,7 @@ class EvaluateStrategy(Strategy):
     needs_driver = frozenset({Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING})
     """Nobody watches: a moving arm holds, and the trial is left pending."""
 
-    def __init__(self, request: EvalRequest, *, takes: Takes, action_source: ActionSource, start: Pose) -> None:
+    def __init__(self, request: EvalRequest, *, takes: Takes, action_source: Source, start: Pose) -> None:
         """`start` is the start pose of trials, empty if unknown."""
         self._request, self._takes, self._action_source, self._start_pose = request, takes, action_source, start
         self.trials = Trials(request.trials)
