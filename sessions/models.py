@@ -86,12 +86,33 @@ class EndedBy(OpenEnum):
     ORACLE = "oracle"
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured of a trial.
+
+    `infer_ms` is the median time of its `inferences`, `infer_ms_most` the longest. `starved` counts periods without an
+    action, `late` those that came late, `missed` readings that failed, by device. `jerk` is the root mean square of the
+    commanded joints' third derivative in degrees/s^3 without grippers, `seam` the largest step of a joint in degrees
+    from the last action of one inference to the first of the next.
+    """
+
+    infer_ms: float = 0.0
+    infer_ms_most: float = 0.0
+    inferences: int = 0
+    starved: int = 0
+    late: int = 0
+    missed: dict[str, int] = {}
+    jerk: float = 0.0
+    seam: float = 0.0
+
+
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of an evaluation; `index` counts attempts in the session from 1.
 
-    `ended_by` is empty while it runs; `why` is what failed. `judge` is an operator or `oracle`. `episode_index` is its
-    number in the rollout dataset, None if the motion was not saved. `checkpoint` is the policy that was run,
-    `condition` the operator's name for the conditions of the trial.
+    `ended_by` is empty while it runs; `why` is what failed. `judge` is an operator, `oracle`, or the `console`, which
+    calls a trial void in which the bench failed. `episode_index` is its number in the rollout dataset, None if the
+    motion was not saved. `checkpoint` is the policy that was run, `condition` the operator's name for the conditions of
+    the trial. `measured` is None in older files, and while it runs. `began` and `judged_at` are Unix times, 0 where
+    they are not known.
     """
 
     index: int
@@ -105,6 +126,15 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     checkpoint: str = ""
     condition: str = ""
+    measured: Measured | None = None
+    began: float = 0.0
+    judged_at: float = 0.0
+
+    @property
+    def seconds_to_verdict(self) -> float | None:
+        """From the start to the verdict; None without one, or if a time is not known."""
+        known = self.verdict is not None and self.began and self.judged_at
+        return max(0.0, self.judged_at - self.began) if known else None
 
 
 class AlarmCount(msgspec.Struct, frozen=True, kw_only=True):

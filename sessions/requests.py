@@ -15,6 +15,8 @@ from sessions.target import Target
 
 ORACLE = "oracle"
 """Name of the simulated bench's judge, which checks whether the cube is in the bowl."""
+CONSOLE = "console"
+"""Who calls a trial void when the bench failed in it; a person may take that back."""
 
 
 class Purpose(StrEnum):

@@ -13,7 +13,7 @@ from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from sessions import upgrade
 from sessions.facts import *  # noqa: F403  (embedded events are events like the others)
 from sessions.facts import Event, SessionStarted
-from sessions.models import EndedBy, Verdict
+from sessions.models import EndedBy, Measured, Verdict
 
 
 class DatasetOpened(Event, frozen=True, kw_only=True, tag=True):
@@ -102,17 +102,18 @@ class TrialStarted(Event, frozen=True, kw_only=True, tag=True):
 class TrialEnded(Event, frozen=True, kw_only=True, tag=True):
     """The trial's last frame was recorded; it is not saved yet, and awaits its verdict unless one ended it.
 
-    `why` names what failed, if something did.
+    `why` names what failed, if something did. `measured` is None in older files.
     """
 
     trial: int
     frames: int
     reason: EndedBy
     why: str = ""
+    measured: Measured | None = None
 
 
 class TrialJudged(Event, frozen=True, kw_only=True, tag=True):
-    """A verdict was given; `judge` is a person's name or `oracle`."""
+    """A verdict was given; `judge` is a person's name, `oracle`, or `console` for a trial in which the bench failed."""
 
     trial: int
     verdict: Verdict

@@ -8,6 +8,7 @@ from services.bench.profiles import CheckedProfile
 from services.folders import RunFolder
 from sessions.files import write_atomically
 from sessions.requests import (
+    CONSOLE,
     ORACLE,
     AnyRequest,
     ArmRequest,
@@ -19,8 +20,8 @@ from sessions.requests import (
 )
 
 __all__ = [
-    "ORACLE", "AnyRequest", "ArmRequest", "BenchRequest", "EvalRequest", "Purpose", "RecordRequest", "TrainRequest",
-    "read_request", "write_request",
+    "CONSOLE", "ORACLE", "AnyRequest", "ArmRequest", "BenchRequest", "EvalRequest", "Purpose", "RecordRequest",
+    "TrainRequest", "read_request", "write_request",
 ]  # fmt: skip
 
 

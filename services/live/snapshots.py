@@ -240,7 +240,7 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
             s = replace(s, take=event.take, take_since=event.at, take_accepted=True, take_frames=0)
             if s.started is None or not _evaluates(s):
                 return s
-            trial = ev.TrialStarted(trial=event.take, checkpoint=s.started.request.checkpoint)
+            trial = ev.TrialStarted(trial=event.take, checkpoint=s.started.request.checkpoint, at=event.at)
             return _start_or_end_trial(s, trial)  # older files, from before trials had their own events
         case ev.TakeEnded():
             s = replace(s, unsaved_take=event.take, take_frames=event.frames)
@@ -259,11 +259,12 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
 
 def _start_or_end_trial(s: Snapshot, event: ev.TrialStarted | ev.TrialEnded) -> Snapshot:
     if isinstance(event, ev.TrialStarted):
-        trial = Trial(index=event.trial, checkpoint=event.checkpoint, condition=event.condition)
+        trial = Trial(index=event.trial, checkpoint=event.checkpoint, condition=event.condition, began=event.at)
         return replace(s, trials=(*s.trials, trial))
     seconds = event.frames / max(1, s.started.request.fps) if s.started else 0.0
     s = replace(s, unsaved_take=event.trial)
-    return _change_trial(s, event.trial, ended_by=event.reason, why=event.why, frames=event.frames, seconds=seconds)
+    told = {"ended_by": event.reason, "why": event.why, "measured": event.measured}
+    return _change_trial(s, event.trial, frames=event.frames, seconds=seconds, **told)
 
 
 def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndone | ev.TrialAnnotated) -> Snapshot:
@@ -271,9 +272,10 @@ def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndo
         case ev.PolicyLoaded():
             return replace(s, policy=event)
         case ev.TrialJudged():
-            return _change_trial(s, event.trial, verdict=event.verdict, judge=event.judge, failure_mode="")
+            told = {"verdict": event.verdict, "judge": event.judge, "judged_at": event.at}
+            return _change_trial(s, event.trial, failure_mode="", **told)
         case ev.VerdictUndone():
-            return _change_trial(s, event.trial, verdict=None, judge="", failure_mode="")
+            return _change_trial(s, event.trial, verdict=None, judge="", judged_at=0.0, failure_mode="")
         case _:
             return _change_trial(s, event.trial, failure_mode=event.failure_mode)
 

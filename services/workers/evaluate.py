@@ -84,8 +84,11 @@ def _maker(request: EvalRequest, root: Path, policy: Model) -> Make:
         features, notes = setup.matched_features(checkpoint, devices, request.fps)
         action_source = setup.load_policy(context, request, policy, features, devices.robot.robot_type)
         takes = setup.open_rollouts(context, devices, request, root, features)
-        context.journal.emit(setup.policy_loaded(checkpoint, policy, features, notes))
-        return EvaluateStrategy(request, takes=takes, action_source=action_source, start=setup.start_pose(checkpoint))
+        loaded = setup.policy_loaded(checkpoint, policy, features, notes)
+        context.journal.emit(loaded)
+        return EvaluateStrategy(
+            request, takes=takes, action_source=action_source, start=loaded.start_pose, cameras=loaded.cameras
+        )
 
     return make
 

@@ -38,6 +38,16 @@ class Lapses:
         self._latest_s = max(self._latest_s, behind_s)
 
     @property
+    def late(self) -> int:
+        """Periods that came late by half a period or more, or not at all."""
+        return self._late
+
+    @property
+    def missed(self) -> dict[str, int]:
+        """How often a reading failed, by device."""
+        return dict(self._missed)
+
+    @property
     def flags(self) -> list[str]:
         """Each with its count."""
         found = [f"{device} {MISSED} {count}" for device, count in self._missed.items()]

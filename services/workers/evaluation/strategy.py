@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from services.health.cameras import Black, Frozen
+from services.health.checks import ABSENT
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import Advice, AlarmSource, StopCause
-from services.live.requests import ORACLE, EvalRequest
+from services.live.requests import CONSOLE, ORACLE, EvalRequest
 from services.workers.arm.arm import Mode
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance, step_towards
 from services.workers.arm.strategy import Strategy
 from services.workers.evaluation.approach import Approach, Stranded
+from services.workers.evaluation.measures import Measures
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.trials import Trials
 from services.workers.inference.action_source import PolicyFailed
@@ -28,6 +31,8 @@ from sessions.models import EndedBy, SessionKind, SessionStatus, Verdict
 
 BETWEEN = (Phase.RUNNING, Phase.JUDGING, Phase.IDLE, Phase.RESTED, Phase.DONE)
 """Phases that a verdict, or undoing one, changes at once, since the arm is not moving by itself."""
+BLINDING = (Black.name, Frozen.name, ABSENT)
+"""States of a camera in which it shows nothing new. One that is slow still shows what happens."""
 
 
 class EvaluateStrategy(Strategy):
@@ -39,19 +44,29 @@ class EvaluateStrategy(Strategy):
     needs_driver = frozenset({Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING})
     """Nobody watches: a moving arm holds, and the trial is left pending."""
 
-    def __init__(self, request: EvalRequest, *, takes: Takes, action_source: Source, start: Pose) -> None:
-        """`start` is the start pose of trials, empty if unknown."""
+    def __init__(
+        self,
+        request: EvalRequest,
+        *,
+        takes: Takes,
+        action_source: Source,
+        start: Pose,
+        cameras: Collection[str] = (),
+    ) -> None:
+        """`start` is the start pose of trials, empty if unknown; `cameras` are those that the policy looks at."""
         self._request, self._takes, self._action_source, self._start_pose = request, takes, action_source, start
         self.trials = Trials(request.trials)
         self._oracle = Oracle(request.fps) if request.judge == ORACLE else None
         self._length = max(1, round(request.trial_seconds * request.fps))
         self._alarmed = self._ramped = False
+        self._cameras = frozenset(cameras)
 
     def setup(self, context: ArmContext) -> protocol.Command | None:
         """Policy and dataset are open already; there is no first command."""
         self._context, self._recorder = context, Recorder(context, self._takes)
         trusting = self._oracle is not None
         motion = context.profile.motion
+        self._measures = Measures(context.fps, motion.gripper)
         self._approach = Approach(context.arm, self._action_source, motion, self._start_pose, trusting=trusting)
         return None
 
@@ -183,7 +198,11 @@ class EvaluateStrategy(Strategy):
 
         If `ramped`, the arm moves below its speed limit until it agrees with the policy, then follows it.
         """
+        if blind := self._blind():
+            self._abandon_start(f"{blind}: the policy looks at it", "see to the camera", Advice.TRIAL)
+            return
         self._ramped = ramped
+        self._measures.begin()
         trial = self.trials.begin()
         checkpoint = str(self._action_source.policy.checkpoint.path)
         started = ev.TrialStarted(trial=trial, checkpoint=checkpoint, condition=self._request.condition)
@@ -231,6 +250,7 @@ class EvaluateStrategy(Strategy):
         if self.trials.running and self._context.arm.mode is Mode.FOLLOW:
             first, self._approach.first = self._approach.first, None
             self._recorder.add(observation if first is None else first, action)
+            self._measures.add(action, self._action_source.queue, self._action_source.policy.infer_ms)
             self._check_end()
 
     def _check_end(self) -> None:
@@ -238,6 +258,10 @@ class EvaluateStrategy(Strategy):
         if self._takes.trouble:
             why = f"the trial cannot be saved: {self._takes.trouble}"
             self._finish_trial(EndedBy.FAILED, why, why)
+        elif blind := self._blind():
+            self._finish_trial(EndedBy.FAILED, blind, blind)
+            self._void(trial)
+            self._context.enter(self.settle(Phase.RESTED)[0], f"trial {trial} is void: {blind}")
         elif oracle is not None and self._context.guard.call(ORACLE, oracle.success):
             self._finish_trial(EndedBy.ORACLE, "the cube is in the bowl")
             self._judge(trial, Verdict.SUCCESS, ORACLE)
@@ -245,6 +269,11 @@ class EvaluateStrategy(Strategy):
             self._finish_trial(EndedBy.TIME, f"the time is over: trial {trial} waits for its verdict")
             if oracle is not None:
                 self._judge(trial, Verdict.FAILURE, ORACLE)
+
+    def _blind(self) -> str:
+        """Which camera of the policy shows nothing new, if one does: what the arm does then says nothing of it."""
+        bad = ((name, state) for name, state in self._context.monitor.bad_cameras if name in self._cameras)
+        return next((f"camera {name} is {state}" for name, state in bad if state in BLINDING), "")
 
     # --- ending a trial ---------------------------------------------------------------------------
 
@@ -258,7 +287,10 @@ class EvaluateStrategy(Strategy):
     def _end_take(self, reason: EndedBy, why: str = "") -> None:
         if not self.trials.running:
             return
-        ended = ev.TrialEnded(trial=self.trials.running, frames=self._takes.frames, reason=reason, why=why)
+        measured = self._measures.read(self._action_source.queue, self._context.lapses)
+        ended = ev.TrialEnded(
+            trial=self.trials.running, frames=self._takes.frames, reason=reason, why=why, measured=measured
+        )
         self.trials.running = 0
         self._recorder.end(reason, ended)
 
@@ -281,13 +313,22 @@ class EvaluateStrategy(Strategy):
         self._policy_failed(PolicyFailed(why))
 
     def on_stop(self, why: str, ended_by: EndedBy) -> str:
-        """End a running trial, which then waits for its verdict; cancel one that was about to begin."""
+        """End a running trial, which then waits for its verdict, or is void; cancel one that was about to begin."""
         if self._context.phase is Phase.ALIGNING:
             self._context.notify_devices("take_ended", self.trials.next)
         if not self.trials.running:
             return ""
-        self._end_take(ended_by, why if ended_by is EndedBy.FAILED else "")
-        return f"trial {self.trials.started} waits for its verdict"
+        trial, failed = self.trials.running, ended_by is EndedBy.FAILED
+        self._end_take(ended_by, why if failed else "")
+        if failed:
+            self._void(trial)
+        return f"trial {trial} is void" if failed else f"trial {trial} waits for its verdict"
+
+    def _void(self, trial: int) -> None:
+        """The bench failed, which says nothing of the policy. A person may take the verdict back; the arm stays."""
+        self.trials.verdicts[trial] = Verdict.VOID
+        self._context.emit(ev.TrialJudged(trial=trial, verdict=Verdict.VOID, judge=CONSOLE))
+        self._takes.judge(trial, Verdict.VOID)
 
     # --- queries of the loop ----------------------------------------------------------------------
 

@@ -24,6 +24,11 @@ class ActionQueue:
         self.steps = max(1, steps)
         self.starved = 0
         self.starved_now = 0
+        self.answers = 0
+        """How many inferences were used since the trial began."""
+        self.at_seam = False
+        """Whether the action taken last was the first one of an inference."""
+        self._fresh = 0
         self._waiting: deque[NDArray[np.float32]] = deque()
         self._sent_since_request = self._periods_since_request = 0
         self._began = False
@@ -45,8 +50,8 @@ class ActionQueue:
     def clear(self) -> None:
         """Begin a trial."""
         self._waiting.clear()
-        self.starved = self.starved_now = 0
-        self._began = False
+        self.starved = self.starved_now = self.answers = self._fresh = 0
+        self._began = self.at_seam = False
 
     def mark_requested(self) -> None:
         """Note that this period's observation, whose action has not been taken yet, went to the policy."""
@@ -56,9 +61,11 @@ class ActionQueue:
         """Add the policy's answer: actions (rows, joints), the first for the period of the observation."""
         if self._began:  # before a trial no period is counted, so there is nothing to measure
             self._took.append(self._periods_since_request)
+        self.answers += 1
         if self.steps == 1:
             self._waiting = deque(chunk[:1])
             return
+        self._fresh = len(self._waiting) + 1
         skip = self._sent_since_request + len(self._waiting)
         self._waiting.extend(chunk[skip : skip + self.steps])
 
@@ -76,4 +83,6 @@ class ActionQueue:
             return None
         self._sent_since_request += 1
         self.starved_now = 0
+        self.at_seam = self._fresh == 1
+        self._fresh = max(0, self._fresh - 1)
         return self._waiting.popleft()

@@ -19,6 +19,7 @@ from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import AlarmSource, StopCause
+from services.live.requests import CONSOLE
 from services.sim.servos import control
 from services.sim.servos.emulator import START, Emulator
 from sessions.models import EndedBy, SessionStatus, Verdict
@@ -118,9 +119,8 @@ class Trying(Following):
 
     def check_failed(self, why: str) -> None:
         trial = self.session.snapshot.trials[-1]
-        assert (trial.ended_by, trial.why, trial.verdict) == (EndedBy.FAILED, why, None), "it waits for its verdict"
-        assert f"trial {self.attempts} waits for its verdict" in self.session.context.detail
-        self.session.judge(self.attempts, Verdict.VOID)
+        assert (trial.ended_by, trial.why, trial.verdict) == (EndedBy.FAILED, why, Verdict.VOID), "void by default"
+        assert trial.judge == CONSOLE and f"trial {self.attempts} is void" in self.session.context.detail
 
     def check_went_on(self) -> None:
         super().check_went_on()
