@@ -33,8 +33,9 @@ async def test_a_camera_of_the_policy_that_goes_black_makes_the_trial_void_and_a
         assert state.detail == "trial 1 is void: camera wrist is black"
         await press(link, lambda: protocol.UndoVerdict(trial=1))
         await link.until(lambda s: s.trials[-1].verdict is None, 10)
-        state = await judge(link, 1, Verdict.FAILURE)
-        assert state.trials[0].verdict is Verdict.FAILURE and state.judged == 1
+        await press(link, lambda: protocol.JudgeTrial(trial=1, verdict=Verdict.FAILURE))
+        state = await link.until(lambda s: s.trials[-1].verdict is Verdict.FAILURE, 10)
+        assert state.judged == 1 and state.phase is Phase.IDLE, "the arm stays where it is"
 
 
 async def test_a_camera_that_the_policy_does_not_look_at_ends_no_trial(quick_rig: Rig) -> None:
