@@ -20,10 +20,14 @@ DEPTH = "_depth"
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """`text` is the instruction that goes into the dataset; `name` is its short form for the screen."""
+    """`text` is the instruction that goes into the dataset; `name` is its short form for the screen.
+
+    `stages` are what a trial of it reaches one after the other, such as reached, grasped, lifted, placed.
+    """
 
     name: str
     text: str
+    stages: tuple[str, ...] = ()
 
 
 class Motion(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +99,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     def task_text(self, task: str) -> str:
         """The instruction for the dataset: the text of the task of that name, else `task` itself."""
         return next((t.text for t in self.tasks if t.name == task.strip()), task.strip())
+
+    def stages(self, text: str) -> tuple[str, ...]:
+        """The stages of the task with that instruction; empty for one that lab.toml does not name."""
+        return next((t.stages for t in self.tasks if t.text == text), ())
 
     @property
     def simulated(self) -> bool:

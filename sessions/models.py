@@ -111,7 +111,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     `ended_by` is empty while it runs; `why` is what failed. `judge` is an operator, `oracle`, or the `console`, which
     calls a trial void in which the bench failed. `episode_index` is its number in the rollout dataset, None if the
     motion was not saved. `checkpoint` is the policy that was run, `condition` the operator's name for the conditions of
-    the trial. `measured` is None in older files, and while it runs. `began` and `judged_at` are Unix times, 0 where
+    the trial. `stages` are the task's that it reached; an `assisted` one, which a person helped, is no success.
+    `measured` is None in older files, and while it runs. `began` and `judged_at` are Unix times, 0 where
     they are not known.
     """
 
@@ -126,6 +127,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     checkpoint: str = ""
     condition: str = ""
+    stages: tuple[str, ...] = ()
+    assisted: bool = False
     measured: Measured | None = None
     began: float = 0.0
     judged_at: float = 0.0
@@ -152,12 +155,14 @@ class AlarmCount(msgspec.Struct, frozen=True, kw_only=True):
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """A remark by a person, at a UTC time in ISO 8601.
 
-    `text` is the newest one. `edits` counts how often it was edited, `edited_utc` and `edited_by` are of the last time.
+    `text` is the newest one. `trial` is the attempt that it was written at, 0 for none. `edits` counts how often it was
+    edited, `edited_utc` and `edited_by` are of the last time.
     """
 
     text: str
     author: str
     at_utc: str
+    trial: int = 0
     edited_utc: str = ""
     edited_by: str = ""
     edits: int = 0

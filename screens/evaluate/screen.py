@@ -65,6 +65,23 @@ class EvaluateScreen(ArmSessionScreen):
         Binding("v", "judge('void')", "void", id="evaluate.void", tooltip="It does not count and is repeated"),
         Binding("u", "undo", "undo", id="evaluate.undo", tooltip="Take the last verdict back, before the next trial"),
         *MODE_KEYS,
+        Binding(
+            "full_stop",
+            "stage(1)",
+            "stage reached",
+            show=False,
+            id="evaluate.stage",
+            tooltip="The trial reached the next stage of its task, as lab.toml has them",
+        ),
+        Binding("comma", "stage(-1)", "stage back", show=False, id="evaluate.stage-back", tooltip="One stage fewer"),
+        Binding(
+            "h",
+            "assist",
+            "helped",
+            show=False,
+            id="evaluate.assist",
+            tooltip="You helped in this trial: it is no success; again: you did not",
+        ),
         *ARM_SESSION_KEYS,
         NOTE_KEY,
         *VIEW_KEYS,
@@ -137,7 +154,11 @@ class EvaluateScreen(ArmSessionScreen):
         box.border_subtitle = fitting(box, Content(clean(f"condition: {condition}") if condition else ""))
         annotatable = self.shows_session and availability.may("annotate", self.desk) and bool(trials.modes(snapshot))
         compact = self.has_class("-compact") and self.shows_session
-        line.show(trials.modes_line(snapshot) if annotatable else trial_tally.summary(snapshot) if compact else "")
+        stages = trials.stages_line(snapshot) if self.shows_session else None
+        if annotatable:
+            line.show(trials.modes_line(snapshot))
+        else:
+            line.show(stages or (trial_tally.summary(snapshot) if compact else ""))
 
     def draw_telemetry(self) -> None:
         """The session, plus the policy and its inference."""
@@ -220,6 +241,16 @@ class EvaluateScreen(ArmSessionScreen):
     def action_undo(self) -> None:
         if self.desk.link:
             self.desk.order(evaluation.undo(self.desk.link))
+
+    def action_stage(self, step: int) -> None:
+        """One stage more or fewer."""
+        if self.desk.link:
+            self.desk.order(evaluation.stage(self.desk.link, step))
+
+    def action_assist(self) -> None:
+        """Somebody helped in this trial, or nobody did."""
+        if self.desk.link:
+            self.desk.order(evaluation.assist(self.desk.link))
 
     def action_annotate(self, digit: int) -> None:
         if self._just_refused:

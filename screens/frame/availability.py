@@ -74,6 +74,8 @@ RULES: dict[str, Rule] = {
     "judge": _by(lambda snapshot: intents.judge(snapshot, Verdict.VOID, "")),
     "undo": _by(intents.undo),
     "annotate": _by(lambda snapshot: intents.annotate(snapshot, "")),
+    "assist": _by(intents.assist),
+    "stage": _by(lambda snapshot: intents.stage(snapshot, 1) or intents.stage(snapshot, -1)),
     "new_run": may_type,
     "stop_training": lambda desk: desk.training.can_stop,
     "resume_run": lambda desk: desk.runs.shown.exists and not _no_resume(desk),
@@ -180,8 +182,22 @@ MISSING = {
 
 
 DRIVER_ONLY = frozenset(
-    {"take", "reject", "mark_moment", "pause", "rest", "release", "finish", "trial", "judge", "undo", "annotate"}
-)
+    {
+        "take",
+        "reject",
+        "mark_moment",
+        "pause",
+        "rest",
+        "release",
+        "finish",
+        "trial",
+        "judge",
+        "undo",
+        "annotate",
+        "assist",
+        "stage",
+    }
+)  # fmt: skip
 
 
 def watches(desk: Desk) -> str:
@@ -256,6 +272,8 @@ def label(action: str, described: str, desk: Desk) -> str:
             return "follow"
         case (_, "look_at_last", _) if snapshot.episodes:
             return f"look at {snapshot.episodes[-1].take}"
+        case (_, "assist", _):
+            return trial_availability.assist(snapshot)
         case (_, "annotate", (int(digit),)):
             return trial_availability.mode(digit, snapshot) or described
         case _:

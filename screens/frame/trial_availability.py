@@ -20,6 +20,11 @@ def label(snapshot: Snapshot) -> str:
     return f"start trial {upcoming(snapshot)}"
 
 
+def assist(snapshot: Snapshot) -> str:
+    """What the key of help does now."""
+    return "not helped" if snapshot.trial is not None and snapshot.trial.assisted else "helped"
+
+
 def mode(digit: int, snapshot: Snapshot) -> str:
     """The failure mode of a digit; empty if there is none."""
     named = modes(snapshot)
@@ -41,6 +46,10 @@ def why_not(name: str, snapshot: Snapshot) -> str:
             return "nothing to undo: the verdict is not given yet"
         case "annotate":
             return f"a failure mode says how a trial failed: {keys.FAILURE} first, then its number"
+        case "stage" if why_refused(snapshot, protocol.ReachStage) is Code.NO_STAGES:
+            return "this task has no stages: `stages` under its [[tasks]] in lab.toml names them"
+        case "stage" | "assist":
+            return "no trial runs, and none waits for its verdict"
         case "note" if snapshot.pending is not None:
             return f"{_judge_first(snapshot.pending, snapshot)}; then {keys.NOTE}"
         case "pause":

@@ -108,7 +108,11 @@ def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
         stops = (Part(f"{keys.stop_keys()} stops"),) if driving else ()
         parts = (Part("the oracle judges"), *stops)
     elif driving:
-        parts = (Part(f"{keys.verdicts()} judges and ends it"), press(keys.TRIAL, "ends it"))
+        verdicts = Part(f"{keys.verdicts()} judges and ends it")
+        helped = snapshot.trial is not None and snapshot.trial.assisted
+        if helped:
+            verdicts = Part(f"helped: {keys.FAILURE} or {keys.VOID} judges and ends it")
+        parts = (verdicts, press(keys.TRIAL, "ends it"))
     return PhaseView(
         word(snapshot), Tone.ACCENT, parts, *_trial(snapshot), f"{seconds:.1f}", f"of {number(limit)} s",
         seconds / limit if limit else None,
@@ -119,6 +123,8 @@ def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> PhaseView:
     """A trial waits for its verdict: why it ended, and the keys."""
     why = clean(pending.why, 200) or how_it_ended(pending) or "it is over"
     verdicts = Part(f"{keys.SUCCESS} success, {keys.FAILURE} failure, {keys.VOID} void", short=keys.verdicts())
+    if pending.assisted:
+        verdicts = Part(f"helped: {keys.FAILURE} failure or {keys.VOID} void")
     parts = (from_outside(why), verdicts if driving else Part("the driver judges it"))
     return PhaseView(WORDS[Phase.JUDGING], Tone.WARNING, parts, *_trial(snapshot), f"{pending.seconds:.1f}", "s it ran")
 

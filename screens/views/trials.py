@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from screens.views import keys
 from screens.views.signs import clean, signs
 from services.live.protocol import Telemetry
 from services.live.requests import ORACLE, EvalRequest
@@ -86,6 +87,24 @@ def modes_line(snapshot: Snapshot) -> Content:
         chosen = mode == chosen_mode
         mark = signs().yes if chosen else ""
         parts += [(f"  {digit} ", "bold $accent"), (f"{mark}{clean(mode, 40)}", "bold" if chosen else "")]
+    return Content.assemble(*parts)
+
+
+def stages_line(snapshot: Snapshot) -> Content | None:
+    """`stage: ✓ reached  ✓ grasped  lifted  placed   . next`: how far the trial came; None where that is not asked."""
+    last, started = snapshot.trial, snapshot.started
+    known = started.profile.stages(started.task) if started and started.profile else ()
+    if last is None or last.verdict is not None or not (known or last.assisted):
+        return None
+    parts: list[tuple[str, str]] = [("stage:", "bold")] if known else []
+    for number, name in enumerate(known, 1):
+        reached = number <= len(last.stages)
+        mark = f"{signs().yes} " if reached else ""
+        parts.append((f"  {mark}{clean(name, 20)}", "bold $success" if reached else "$quiet"))
+    if len(last.stages) < len(known):
+        parts += [(f"   {keys.STAGE} ", "bold $accent"), ("next", "")]
+    if last.assisted:
+        parts.append(("   helped: no success", "bold $warning"))
     return Content.assemble(*parts)
 
 

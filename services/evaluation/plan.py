@@ -206,6 +206,16 @@ def undo(link: Link) -> Answered | None:
     return send(link, intents.undo(link.snapshot))
 
 
+def assist(link: Link) -> Answered | None:
+    """Note that a person helped in the running or pending trial, or take that back; None if there is none."""
+    return send(link, intents.assist(link.snapshot))
+
+
+def stage(link: Link, step: int) -> Answered | None:
+    """One stage more or fewer of the running or pending trial; None if there is none."""
+    return send(link, intents.stage(link.snapshot, step))
+
+
 def annotate(link: Link, failure_mode: str) -> Answered | None:
     """Set the last trial's failure mode; None if it did not fail, or the next one has begun."""
     return send(link, intents.annotate(link.snapshot, failure_mode))

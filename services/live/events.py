@@ -126,6 +126,20 @@ class VerdictUndone(Event, frozen=True, kw_only=True, tag=True):
     trial: int
 
 
+class TrialAssisted(Event, frozen=True, kw_only=True, tag=True):
+    """A person helped in the trial, or, where it was noted by mistake, nobody did."""
+
+    trial: int
+    assisted: bool
+
+
+class StageReached(Event, frozen=True, kw_only=True, tag=True):
+    """The trial has reached these stages of its task, in order; fewer than before where that was a mistake."""
+
+    trial: int
+    stages: tuple[str, ...]
+
+
 class TrialAnnotated(Event, frozen=True, kw_only=True, tag=True):
     """A failed trial got a failure mode; an empty one removes it."""
 

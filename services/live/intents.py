@@ -120,6 +120,24 @@ def undo(snapshot: Snapshot) -> Command | None:
     return _offer(snapshot, protocol.UndoVerdict(trial=_last_trial(snapshot)))
 
 
+def assist(snapshot: Snapshot) -> Command | None:
+    """Note that a person helped in the running or the pending trial; a second time undoes it."""
+    trial = snapshot.trial
+    return _offer(snapshot, protocol.AssistTrial(trial=_last_trial(snapshot), assisted=not (trial and trial.assisted)))
+
+
+def stage(snapshot: Snapshot, step: int) -> Command | None:
+    """One stage more (`step` 1) or fewer (-1) of the running or the pending trial; None at the ends."""
+    started = snapshot.started
+    profile = started.profile if started else None
+    if started is None or profile is None or snapshot.trial is None:
+        return None
+    wanted = len(snapshot.trial.stages) + step
+    if not 0 <= wanted <= len(profile.stages(started.task)):
+        return None
+    return _offer(snapshot, protocol.ReachStage(trial=_last_trial(snapshot), stages=wanted))
+
+
 def annotate(snapshot: Snapshot, failure_mode: str) -> Command | None:
     """Set the failure mode of the last trial, before the next one."""
     return _offer(snapshot, protocol.AnnotateTrial(trial=_last_trial(snapshot), failure_mode=failure_mode))

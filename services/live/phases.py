@@ -154,6 +154,8 @@ TABLE: Mapping[SessionKind, Rules] = {
         protocol.EndTrial: (Rule(frozenset({Phase.RUNNING})),),
         protocol.JudgeTrial: (Rule(OPEN, unless=(Code.NO_TRIAL,)),),
         protocol.UndoVerdict: (Rule(_LAST_TRIAL, unless=(Code.NO_VERDICT,)),),
+        protocol.AssistTrial: (Rule(OPEN, unless=(Code.NO_TRIAL,)),),
+        protocol.ReachStage: (Rule(OPEN, unless=(Code.NO_TRIAL, Code.NO_STAGES)),),
         protocol.AnnotateTrial: (Rule(OPEN, (Code.NO_FAILURE,), unoffered=OPEN - _LAST_TRIAL),),
     },
     SessionKind.TRAIN: {
@@ -199,6 +201,7 @@ def obstacles(snapshot: Snapshot) -> frozenset[Code]:
         Code.NO_TAKE: not snapshot.take or any(lost.take == snapshot.take for lost in snapshot.lost),
         Code.PENDING_VERDICT: snapshot.pending is not None,
         Code.NO_TRIAL: last is None or verdict is not None,
+        Code.NO_STAGES: profile is None or started is None or not profile.stages(started.task),
         Code.NO_VERDICT: verdict is None,
         Code.NO_FAILURE: verdict is not Verdict.FAILURE,
     }

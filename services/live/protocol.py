@@ -126,6 +126,20 @@ class UndoVerdict(Command, frozen=True, kw_only=True, tag=True):
     trial: int
 
 
+class AssistTrial(Command, frozen=True, kw_only=True, tag=True):
+    """Note that a person helped in trial number `trial`, running or pending, or that nobody did: it is no success."""
+
+    trial: int
+    assisted: bool = True
+
+
+class ReachStage(Command, frozen=True, kw_only=True, tag=True):
+    """Trial number `trial`, running or pending, has reached so many stages of its task."""
+
+    trial: int
+    stages: int
+
+
 class AnnotateTrial(Command, frozen=True, kw_only=True, tag=True):
     """Set the failure mode of trial number `trial`."""
 
@@ -185,6 +199,8 @@ AnyCommand = (
     | JudgeTrial
     | UndoVerdict
     | AnnotateTrial
+    | AssistTrial
+    | ReachStage
     | GoToRest
     | Release
     | Finish
@@ -235,6 +251,10 @@ class Code(OpenEnum):
     """A trial awaits its verdict."""
     NO_TRIAL = "no_trial"
     """There is no such trial to judge."""
+    ASSISTED = "assisted"
+    """A person helped in that trial: it is no success."""
+    NO_STAGES = "no_stages"
+    """The task has no stages, or not so many."""
     NO_VERDICT = "no_verdict"
     """The trial has no verdict to undo."""
     NO_FAILURE = "no_failure"

@@ -187,7 +187,14 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
             return _train(s, event)
         case ev.TrialStarted() | ev.TrialEnded():
             return _start_or_end_trial(s, event)
-        case ev.PolicyLoaded() | ev.TrialJudged() | ev.VerdictUndone() | ev.TrialAnnotated():
+        case (
+            ev.PolicyLoaded()
+            | ev.TrialJudged()
+            | ev.VerdictUndone()
+            | ev.TrialAnnotated()
+            | ev.TrialAssisted()
+            | ev.StageReached()
+        ):
             return _judge(s, event)
         case _:
             return _remark(s, event)
@@ -267,7 +274,12 @@ def _start_or_end_trial(s: Snapshot, event: ev.TrialStarted | ev.TrialEnded) -> 
     return _change_trial(s, event.trial, frames=event.frames, seconds=seconds, **told)
 
 
-def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndone | ev.TrialAnnotated) -> Snapshot:
+VerdictEvent = (
+    ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndone | ev.TrialAnnotated | ev.TrialAssisted | ev.StageReached
+)
+
+
+def _judge(s: Snapshot, event: VerdictEvent) -> Snapshot:
     match event:
         case ev.PolicyLoaded():
             return replace(s, policy=event)
@@ -276,7 +288,11 @@ def _judge(s: Snapshot, event: ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndo
             return _change_trial(s, event.trial, failure_mode="", **told)
         case ev.VerdictUndone():
             return _change_trial(s, event.trial, verdict=None, judge="", judged_at=0.0, failure_mode="")
-        case _:
+        case ev.TrialAssisted():
+            return _change_trial(s, event.trial, assisted=event.assisted)
+        case ev.StageReached():
+            return _change_trial(s, event.trial, stages=event.stages)
+        case ev.TrialAnnotated():
             return _change_trial(s, event.trial, failure_mode=event.failure_mode)
 
 
@@ -321,7 +337,8 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
         case ev.AlarmCleared(source=source) | ev.CameraRecovered(camera=source):
             return s.cleared(source, event.at)
         case ev.NoteAdded():
-            note = Note(text=event.text, author=event.author, at_utc=utc(event.at))
+            trial = s.trial.index if s.trial is not None and s.running else 0
+            note = Note(text=event.text, author=event.author, at_utc=utc(event.at), trial=trial)
             return replace(s, notes=(*s.notes, note))
         case ev.NoteEdited():
             edited = (_edited(note, event) if at == event.note else note for at, note in enumerate(s.notes, 1))

@@ -102,6 +102,8 @@ def judge_trial(folder: DataFolder, session_id: str, index: int, verdict: Verdic
         raise LogbookProblem(f"session {run.id} has no trial {index}")
     if trial.verdict is not None:
         raise LogbookProblem(f"trial {index} of session {run.id} has its verdict: {trial.verdict.value}")
+    if trial.assisted and verdict is Verdict.SUCCESS:
+        raise LogbookProblem(f"trial {index} of session {run.id} was assisted: it is no success")
     record_event(
         run,
         protocol.JudgeTrial(trial=index, verdict=verdict, judge=judge),

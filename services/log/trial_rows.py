@@ -42,6 +42,12 @@ def trials(session: Session) -> list[Row]:
     ]
 
 
+def _how(trial: Trial) -> tuple[str, ...]:
+    """How far it came, and whether a person helped."""
+    stage = f"reached {trial.stages[-1]}" if trial.stages else ""
+    return (stage, "a person helped" if trial.assisted else "")
+
+
 def trial_row(trial: Trial, number: int, policy: str, condition: str) -> Row:
     """A trial by its number among those that count, as on the screen during the session; columns may be empty."""
     tone, mark = VERDICTS[trial.verdict] if trial.verdict else (Tone.WARNING, Symbol.OPEN)
@@ -50,6 +56,6 @@ def trial_row(trial: Trial, number: int, policy: str, condition: str) -> Row:
     columns = [
         text("", tone, mark, strong=True), text(f"{trial.seconds:.1f} s"), quiet(ended_by), quiet(episode),
         text(policy), text(condition),
-        text(", ".join(words for words in (trial.failure_mode, trial.why) if words)),
+        text(", ".join(words for words in (trial.failure_mode, trial.why, *_how(trial)) if words)),
     ]  # fmt: skip
     return Row(str(number), tuple(columns))

@@ -45,6 +45,8 @@ COMMANDS: tuple[protocol.Command, ...] = (
     protocol.JudgeTrial(trial=0, verdict=Verdict.SUCCESS),
     protocol.UndoVerdict(trial=0),
     protocol.AnnotateTrial(trial=0, failure_mode="drops it"),
+    protocol.AssistTrial(trial=0),
+    protocol.ReachStage(trial=0, stages=1),
     protocol.GoToRest(),
     protocol.Release(confirmed=True),
     protocol.Finish(),
@@ -140,7 +142,10 @@ def naming(command: protocol.Command, snapshot: Snapshot) -> protocol.Command:
             return msgspec.structs.replace(command, take=max(1, snapshot.take))
         case protocol.StartTrial():
             return msgspec.structs.replace(command, trial=last + 1)
-        case protocol.EndTrial() | protocol.JudgeTrial() | protocol.UndoVerdict() | protocol.AnnotateTrial():
+        case (
+            protocol.EndTrial() | protocol.JudgeTrial() | protocol.UndoVerdict() | protocol.AnnotateTrial()
+            | protocol.AssistTrial() | protocol.ReachStage()
+        ):  # fmt: skip
             return msgspec.structs.replace(command, trial=last)
     return command
 

@@ -83,6 +83,8 @@ class EvaluateStrategy(Strategy):
                 return {Code.MEANINGLESS: "in an evaluation the arm follows the policy: start the next trial"}
             case protocol.StartTrial():
                 return {Code.WRONG_PHASE: f"the arm is {self._context.phase.value}: a trial starts when it rests"}
+            case protocol.ReachStage() if not self._context.profile.stages(self._request.task):
+                return {Code.NO_STAGES: "the task has no stages: lab.toml gives them, `stages` under its [[tasks]]"}
             case protocol.UndoVerdict():
                 return {Code.WRONG_PHASE: f"trial {self.trials.next} has begun: the verdict before it stays"}
             case protocol.GoToRest() | protocol.Release() if self._context.phase is Phase.ALIGNING:
@@ -104,11 +106,30 @@ class EvaluateStrategy(Strategy):
                 self._judge(trial, verdict, judge or self._request.operator, reply.accept)
             case protocol.UndoVerdict(trial=trial):
                 self._undo(trial, reply.accept)
+            case protocol.AssistTrial(trial=trial, assisted=assisted):
+                self._note_help(trial, assisted=assisted)
+                self._context.emit(ev.TrialAssisted(trial=trial, assisted=assisted), then=reply.accept)
+            case protocol.ReachStage(trial=trial, stages=count):
+                reached = self._stages(count)
+                self._context.emit(ev.StageReached(trial=trial, stages=reached), then=reply.accept)
             case protocol.AnnotateTrial(trial=trial, failure_mode=mode):
                 self._context.emit(ev.TrialAnnotated(trial=trial, failure_mode=mode), then=reply.accept)
             case _:
                 return super().command(command, reply)
         return False
+
+    def _note_help(self, trial: int, *, assisted: bool) -> None:
+        if assisted:
+            self.trials.assisted.add(trial)
+        else:
+            self.trials.assisted.discard(trial)
+
+    def _stages(self, count: int) -> tuple[str, ...]:
+        """The first `count` stages of the task. Raises Refused."""
+        known = self._context.profile.stages(self._request.task)
+        if not 0 <= count <= len(known):
+            raise Refused(f"the task has {len(known)} stages, not {count}", Code.NO_STAGES)
+        return known[:count]
 
     def _check_start(self, trial: int) -> None:
         self._recorder.check()
@@ -264,7 +285,7 @@ class EvaluateStrategy(Strategy):
             self._context.enter(self.settle(Phase.RESTED)[0], f"trial {trial} is void: {blind}")
         elif oracle is not None and self._context.guard.call(ORACLE, oracle.success):
             self._finish_trial(EndedBy.ORACLE, "the cube is in the bowl")
-            self._judge(trial, Verdict.SUCCESS, ORACLE)
+            self._judge(trial, Verdict.FAILURE if trial in self.trials.assisted else Verdict.SUCCESS, ORACLE)
         elif self._takes.frames >= self._length and self.trials.running:
             self._finish_trial(EndedBy.TIME, f"the time is over: trial {trial} waits for its verdict")
             if oracle is not None:

@@ -18,6 +18,8 @@ class Trials:
     started: int = 0
     running: int = 0
     verdicts: dict[int, Verdict] = field(default_factory=dict)
+    assisted: set[int] = field(default_factory=set)
+    """Those in which a person helped: they are no success."""
 
     @property
     def next(self) -> int:
@@ -68,6 +70,12 @@ class Trials:
         if trial not in (self.running, self.pending) or not trial:
             raise Refused(f"there is no trial {trial} to judge", Code.NO_TRIAL)
 
+    def check_success(self, trial: int) -> None:
+        """Nobody must have helped."""
+        if trial in self.assisted:
+            words = f"trial {trial} was assisted: it is no success; judge it a failure or void"
+            raise Refused(words, Code.ASSISTED)
+
     def check_undo(self, trial: int) -> None:
         """It must be the last one and have a verdict."""
         if trial != self.started or not trial:
@@ -88,7 +96,11 @@ class Trials:
                 self.check_start(trial)
             case protocol.EndTrial(trial=trial):
                 self.check_running(trial)
-            case protocol.JudgeTrial(trial=trial):
+            case protocol.JudgeTrial(trial=trial, verdict=verdict):
+                self.check_judge(trial)
+                if verdict is Verdict.SUCCESS:
+                    self.check_success(trial)
+            case protocol.AssistTrial(trial=trial) | protocol.ReachStage(trial=trial):
                 self.check_judge(trial)
             case protocol.UndoVerdict(trial=trial):
                 self.check_undo(trial)
