@@ -60,7 +60,7 @@ async def test_a_task_without_stages_says_where_they_come_from_and_help_holds_in
         await pending(link)
         assert (await ask(link, protocol.AssistTrial(trial=1))).ok
         await finish(link)
-    await wait_until(gone(run))
+    wait_until(gone(run))
     with pytest.raises(LogbookProblem, match=r"trial 1 of session .* was assisted: it is no success"):
         marking.judge_trial(quick_rig.folder, run.id, 1, Verdict.SUCCESS)
     marking.judge_trial(quick_rig.folder, run.id, 1, Verdict.FAILURE, "mara")
