@@ -202,8 +202,9 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
 
     Each trial's motion becomes an episode of `dataset`, whose name begins with `rollout_`. `judge` is ORACLE on the
     simulated bench, else empty. `condition` is the operator's own description of the trials' conditions: light,
-    object, place. `trained_in` is the session that trained the checkpoint, if known. `fps` is the rate of the
-    policy's training data, or the bench's if unknown.
+    object, place. Where a trial begins, the arm waits `countdown` seconds before the policy moves it. `trained_in` is
+    the session that trained the checkpoint, if known. `fps` is the rate of the policy's training data, or the bench's
+    if unknown.
     """
 
     kind = SessionKind.EVAL
@@ -213,6 +214,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     trained_in: str = ""
     trials: int = 10
     trial_seconds: float = 15.0
+    countdown: float = 0.0
     judge: str = ""
     condition: str = ""
     seed: int | None = None

@@ -60,6 +60,12 @@ class EvaluateForm(Form):
         Field("trials", "trials to judge", "Void trials are repeated and do not count.", FieldKind.WHOLE),
         Field("trial-seconds", "seconds per trial", "A trial ends after this time, or by space.", FieldKind.NUMBER),
         Field(
+            "countdown",
+            "countdown",
+            "Seconds that the arm waits where a trial begins, for you to step back.",
+            FieldKind.NUMBER,
+        ),
+        Field(
             "condition",
             "condition",
             "Your own name for light, object or place; kept with every trial.",
@@ -97,6 +103,7 @@ class EvaluateForm(Form):
             "task": clean(self._look.task) or first,  # what the policy was trained on
             "trials": str(TRIALS),
             "trial-seconds": number(profile.recording.episode_seconds),
+            "countdown": "0",
             "operator": self.desk.operator,
             "judge": BY_KEYS,
         }
@@ -191,6 +198,7 @@ class EvaluateForm(Form):
             task=entries["task"],
             trials=checks.run("trials", entries.whole, "trials"),
             trial_seconds=checks.run("trial_seconds", entries.number, "trial-seconds"),
+            countdown=checks.run("countdown", entries.number, "countdown"),
             condition=entries["condition"],
             operator=entries["operator"],
             judge=judge,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 from screens.views import keys
 from screens.views.advice import HOLD_AGAIN
@@ -56,6 +57,8 @@ def evaluating(snapshot: Snapshot, telemetry: Telemetry | None, *, driving: bool
         return _judge(snapshot, pending, driving)
     if phase in NEXT:
         return _next(snapshot, telemetry, driving)
+    if telemetry is not None and telemetry.countdown and phase is Phase.ALIGNING:
+        return _counting_down(snapshot, telemetry.countdown, driving)
     return _other(snapshot, driving)
 
 
@@ -117,6 +120,15 @@ def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
         word(snapshot), Tone.ACCENT, parts, *_trial(snapshot), f"{seconds:.1f}", f"of {number(limit)} s",
         seconds / limit if limit else None,
     )  # fmt: skip
+
+
+def _counting_down(snapshot: Snapshot, seconds: float, driving: bool) -> PhaseView:
+    """The arm waits where the trial begins: whole seconds, the last of which is 1."""
+    parts: tuple[Part, ...] = (Part("step back: the policy moves the arm next"),)
+    parts += (Part(f"{keys.stop_keys()} stops"),) if driving else ()
+    return PhaseView(
+        "STANDS BY", Tone.WARNING, parts, *_trial(snapshot), str(ceil(seconds)), "s until the policy moves"
+    )
 
 
 def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> PhaseView:

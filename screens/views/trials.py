@@ -6,6 +6,7 @@ from textual.content import Content
 
 from screens.views import keys
 from screens.views.signs import clean, signs
+from services.checkpoints import scripted
 from services.live.protocol import Telemetry
 from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
@@ -127,6 +128,8 @@ def policy_text(snapshot: Snapshot) -> Content:
     policy = snapshot.policy
     if policy is None:
         return Content("the policy is being loaded" if snapshot.running else "no policy was loaded")
+    if policy.policy == scripted.NAME:
+        return Content("the simulated bench's scripted person, not a policy that was trained")
     dot = f" {signs().dot} "
     lines = [Content(f"{clean(policy.policy, 30)}{dot}{_parameters(policy.parameters)}{dot}{clean(policy.device, 20)}")]
     if policy.actions_per_inference > 1:

@@ -23,6 +23,7 @@ from services.live.requests import ORACLE, EvalRequest
 from services.refusal import MOST_SEED, Checks, Refusal, check_number
 from sessions.models import Verdict
 
+LONGEST_COUNTDOWN_S = 60.0
 TRIALS = 10
 """Default number of trials to judge."""
 
@@ -48,6 +49,7 @@ def plan(
     task: str,
     trials: int | None = None,
     trial_seconds: float | None = None,
+    countdown: float | None = None,
     operator: str = "",
     judge: str = "",
     condition: str = "",
@@ -72,6 +74,7 @@ def plan(
         trained_in=found.provenance.session if found else "",
         trials=TRIALS if trials is None else trials,
         trial_seconds=profile.recording.episode_seconds if trial_seconds is None else trial_seconds,
+        countdown=countdown or 0.0,
         operator=operator,
         fps=pace(found, profile) if found else profile.recording.fps,
         judge=judge.strip(),
@@ -145,6 +148,7 @@ def _check(request: EvalRequest, checks: Checks) -> None:
     checks.run("task", _check_task, request.task)
     checks.run("trials", check_number, "trials", request.trials, 1)
     checks.run("trial_seconds", check_number, "trial seconds", request.trial_seconds, 2 / max(request.fps, 1))
+    checks.run("countdown", check_number, "countdown", request.countdown, 0, LONGEST_COUNTDOWN_S)
     checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
     checks.run("judge", _check_judge, request)
     checks.run("", _check_lockstep, request)

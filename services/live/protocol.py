@@ -311,6 +311,7 @@ class WireView(msgspec.Struct, frozen=True, kw_only=True):
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
     """The current state at 5 Hz; only the newest counts. Joints in degrees, gripper 0..100; times in s and ms.
 
+    `countdown` is how long the arm still waits before the policy moves it, 0 if it does not.
     `wires` has each arm's bus, by the arm's name (`follower`, `leader left`), if its packets can be counted.
     In an evaluation, `infer_ms` is the duration of the last inference, `action_queue` the number of queued actions,
     and `starved` the number of periods of this trial that had none.
@@ -334,6 +335,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     infer_ms: float = 0.0
     action_queue: int = 0
     starved: int = 0
+    countdown: float = 0.0
     disk_free: int = 0
     watchers: int = 0
     cameras: dict[str, CameraView] = {}

@@ -34,8 +34,20 @@ class Approach:
     started the trial again.
     """
 
-    def __init__(self, arm: Arm, action_source: Source, motion: Motion, start: Pose, *, trusting: bool) -> None:
-        """`start` is where trials begin, empty if unknown. If `trusting`, nobody can confirm, so the arm may go far."""
+    def __init__(
+        self,
+        arm: Arm,
+        action_source: Source,
+        motion: Motion,
+        start: Pose,
+        *,
+        trusting: bool,
+        countdown: float = 0.0,
+    ) -> None:
+        """`start` is where trials begin, empty if unknown. If `trusting`, nobody can confirm, so the arm may go far.
+
+        There it waits `countdown` seconds, at first, before the policy is asked.
+        """
         self._arm, self._action_source, self._motion, self._trusting = arm, action_source, motion, trusting
         self._start, self._start_known = dict(start), bool(start)
         self._allowed_starts = [dict(start)] if start else []
@@ -44,6 +56,7 @@ class Approach:
         self._attempts, self._restarted = 0, False
         self._seed: int | None = None
         self._since = 0.0
+        self._countdown, self._waits_until = countdown, 0.0
         self.first: dict[str, Any] | None = None
         """The observation that the trial's first actions were made from."""
 
@@ -52,13 +65,18 @@ class Approach:
         """Whether the policy is being loaded again."""
         return self._action_source.policy.ready is None
 
+    @property
+    def countdown(self) -> float:
+        """Seconds that the arm still waits where the trial begins; 0 if it does not wait."""
+        return max(0.0, self._waits_until - time.monotonic()) if self._waits_until else 0.0
+
     def begin(self, measured: Pose, seed: int | None) -> None:
         """Start moving to the start pose; a policy that died is reloaded meanwhile."""
         self._attempts, self._restarted, self.first, self._seed = 0, False, None, seed
         if self._proposed:  # starting again confirms the proposal
             self._allowed_starts.append(self._proposed)
             self._proposed = {}
-        self._since = time.monotonic()
+        self._since, self._waits_until = time.monotonic(), 0.0
         self._action_source.ensure_running()
         goal = self._start or (self._allowed_starts[-1] if self._allowed_starts else {})
         path = start_path(measured, goal, self._motion)
@@ -79,15 +97,20 @@ class Approach:
     def _step(self, observation: dict[str, Any], measured: Pose) -> bool | None:
         if self._arm.trouble:
             raise Stranded(self._arm.trouble)
-        if time.monotonic() - self._since > APPROACH_S:
+        if time.monotonic() - self._since > APPROACH_S + self._countdown:
             doing = "the policy is still being loaded" if self.reloads else "the policy has not agreed with the arm"
             raise Stranded(f"the trial did not begin within {APPROACH_S:g} s: {doing}")
-        if not self._arm.arrived:
+        if not self._arm.arrived or self._counts_down():
             return None
         if self.first is None:
             self._request_first(observation)
         first = self._action_source.first() if self.first is not None else None
         return None if first is None else self._compare(first, measured)
+
+    def _counts_down(self) -> bool:
+        """Whether the countdown runs, which begins when the arm first is where the trial begins."""
+        self._waits_until = self._waits_until or time.monotonic() + self._countdown
+        return self.countdown > 0
 
     def _request_first(self, observation: dict[str, Any]) -> None:
         """Request the first actions for this observation, once the policy is idle."""

@@ -67,7 +67,10 @@ class EvaluateStrategy(Strategy):
         trusting = self._oracle is not None
         motion = context.profile.motion
         self._measures = Measures(context.fps, motion.gripper)
-        self._approach = Approach(context.arm, self._action_source, motion, self._start_pose, trusting=trusting)
+        countdown = 0.0 if context.lockstep else self._request.countdown  # in lockstep time stands still
+        self._approach = Approach(
+            context.arm, self._action_source, motion, self._start_pose, trusting=trusting, countdown=countdown
+        )
         return None
 
     # --- commands ---------------------------------------------------------------------------------
@@ -199,8 +202,12 @@ class EvaluateStrategy(Strategy):
         return True
 
     def _announce_approach(self) -> None:
-        loading, moving = "the policy is being loaded again", "the arm moves to where the trial begins"
-        self._context.enter(Phase.ALIGNING, loading if self._approach.reloads else moving)
+        detail = "the arm moves to where the trial begins"
+        if self._approach.reloads:
+            detail = "the policy is being loaded again"
+        elif self._approach.countdown:
+            detail = "the arm waits where the trial begins: step back"
+        self._context.enter(Phase.ALIGNING, detail)
 
     def _step_approach(self, observation: dict[str, Any]) -> None:
         """Advance the approach; begin the trial once it is complete."""
@@ -370,6 +377,7 @@ class EvaluateStrategy(Strategy):
             "infer_ms": self._action_source.policy.infer_ms,
             "action_queue": len(queue),
             "starved": queue.starved,
+            "countdown": self._approach.countdown if self._context.phase is Phase.ALIGNING else 0.0,
         }
 
     def end(self) -> None:
