@@ -140,7 +140,7 @@ async def evaluate(rig: Rig, app: Any, pilot: Any) -> None:
 
     await pilot.press("e")
     await asyncio.sleep(3)
-    for _ in range(7):
+    for _ in range(8):
         await pilot.press("enter")
         await asyncio.sleep(0.3)
     await until(lambda: phase() is Phase.IDLE, 120)

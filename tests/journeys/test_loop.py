@@ -81,7 +81,7 @@ def back_at_rest(demo: DemoDesk, screen: Terminal, run: RunFolder) -> None:
 def evaluate_three(demo: DemoDesk, screen: Terminal) -> RunFolder:
     """A success in mid-trial, a failure after its end with its mode, a success that was a failure first."""
     screen.press("e")
-    fill(screen, "new evaluation", ["", "", "3", "3", "lamp off", "", ""])
+    fill(screen, "new evaluation", ["", "", "3", "3", "", "lamp off", "", ""])
     run = only_live(demo, screen)
     screen.wait_until(lambda: demo.state(run).phase is Phase.IDLE, 120, "the worker does not get past starting")
 

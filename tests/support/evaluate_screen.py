@@ -23,7 +23,7 @@ def start_evaluation(desk: DemoDesk, reading_s: float = 0.0) -> tuple[Terminal, 
     screen.write(b"\x1b[15~")
     screen.wait_for("no camera", 60)
     time.sleep(reading_s)
-    for text in ("", "999", "30", "", "", ""):  # task, trials, seconds, condition, operator, judge
+    for text in ("", "999", "30", "", "", "", ""):  # task, trials, seconds, countdown, condition, operator, judge
         screen.press("enter")
         time.sleep(0.3)
         if text:

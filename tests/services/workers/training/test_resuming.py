@@ -125,7 +125,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_never_stopped(lab: Rig, capsys:
     changes = {"hardware": None, "seq": 0, "at": 0}
     assert msgspec.structs.replace(after, **changes) == msgspec.structs.replace(before, **changes)
     assert after.at == before.at and after.episodes == (0, 2, 3)
-    assert [each.step for each in state.training.checkpoints] == sorted({at, 50, 100, STEPS} - set(range(1, at)))
+    assert [each.step for each in state.training.checkpoints] == sorted({at, 50, 100, STEPS})
     assert state.training.points == len(run.metrics.read_bytes().splitlines())
     assert len(logbook.sessions(lab.folder).sessions) == 2
     (row,) = (each for each in list_runs(lab.folder).runs if each.id == run.id)
