@@ -22,6 +22,7 @@ from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatu
 from sessions.requests import AnyRequest, TrainRequest
 from sessions.target import Target
 from sessions.times import utc
+from sessions.trials import count
 
 SCHEMA_VERSION = 2
 """Version 1 copied each field into the document; `sessions.upgrade` reads it.
@@ -240,5 +241,5 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.episodes) - self.accepted
 
     def count(self, verdict: Verdict) -> int:
-        """Number of trials with this verdict."""
-        return sum(t.verdict is verdict for t in self.trials)
+        """Number of trials with this verdict, without practice."""
+        return count(self.trials, verdict)

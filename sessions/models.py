@@ -111,9 +111,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     `ended_by` is empty while it runs; `why` is what failed. `judge` is an operator, `oracle`, or the `console`, which
     calls a trial void in which the bench failed. `episode_index` is its number in the rollout dataset, None if the
     motion was not saved. `checkpoint` is the policy that was run, `condition` the operator's name for the conditions of
-    the trial. `stages` are the task's that it reached; an `assisted` one, which a person helped, is no success.
-    `measured` is None in older files, and while it runs. `began` and `judged_at` are Unix times, 0 where
-    they are not known.
+    the trial. A `practice` one never counts, whatever its verdict. `stages` are the task's that it reached; an
+    `assisted` one, in which a person helped, is no success. `measured` is None in older files, and while it runs.
+    `began` and `judged_at` are Unix times, 0 where they are not known.
     """
 
     index: int
@@ -127,11 +127,17 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     checkpoint: str = ""
     condition: str = ""
+    practice: bool = False
     stages: tuple[str, ...] = ()
     assisted: bool = False
     measured: Measured | None = None
     began: float = 0.0
     judged_at: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of those that the result is made of: judged a success or a failure, and no practice."""
+        return self.verdict in (Verdict.SUCCESS, Verdict.FAILURE) and not self.practice
 
     @property
     def seconds_to_verdict(self) -> float | None:

@@ -10,9 +10,12 @@ from collections.abc import Iterable
 
 from sessions.models import Trial, Verdict
 
-COUNTS = frozenset({Verdict.SUCCESS, Verdict.FAILURE})
-
 
 def place(trials: Iterable[Trial], index: int) -> int:
     """The number of attempt `index` among the trials that count, from 1."""
-    return 1 + sum(t.verdict in COUNTS for t in trials if t.index < index)
+    return 1 + sum(t.counts for t in trials if t.index < index)
+
+
+def count(trials: Iterable[Trial], verdict: Verdict) -> int:
+    """How many have this verdict, without practice."""
+    return sum(t.verdict is verdict and not t.practice for t in trials)

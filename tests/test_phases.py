@@ -127,6 +127,7 @@ KEYS: dict[SessionKind, dict[str, Callable[[Any], object]]] = {
         "trial": evaluation.start_or_end_trial,
         "judge('success')": lambda link: evaluation.judge(link, Verdict.SUCCESS, "a"),
         "undo": evaluation.undo,
+        "practice": evaluation.practise,
         "assist": evaluation.assist,
         "stage(1)": lambda link: evaluation.stage(link, 1),
         "annotate(1)": lambda link: evaluation.annotate(link, "drops it"),

@@ -60,6 +60,9 @@ class EvaluateScreen(ArmSessionScreen):
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "trial", "trial", id="evaluate.trial", tooltip="Start the next trial, or end this one"),
+        Binding(
+            "D", "practice", "practice", show=False, id="evaluate.practice", tooltip="Start a trial that does not count"
+        ),
         Binding("s", "judge('success')", "success", id="evaluate.success", tooltip="It did the task; ends the trial"),
         Binding("f", "judge('failure')", "failure", id="evaluate.failure", tooltip="It failed; ends the trial"),
         Binding("v", "judge('void')", "void", id="evaluate.void", tooltip="It does not count and is repeated"),
@@ -207,6 +210,11 @@ class EvaluateScreen(ArmSessionScreen):
         """Start the next trial, or end the running one."""
         if self.desk.link:
             self.desk.order(evaluation.start_or_end_trial(self.desk.link))
+
+    def action_practice(self) -> None:
+        """Start a trial that does not count."""
+        if self.desk.link:
+            self.desk.order(evaluation.practise(self.desk.link))
 
     def action_judge(self, verdict: str) -> None:
         """Judge with one key: ends a running trial."""

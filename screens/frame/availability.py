@@ -71,6 +71,7 @@ RULES: dict[str, Rule] = {
     "details": lambda desk: records(desk) or evaluates(desk),
     "choose_bench": lambda desk: not desk.live and len(desk.benches.profiles) > 1,
     "trial": _by(intents.trial),
+    "practice": _by(intents.practice),
     "judge": _by(lambda snapshot: intents.judge(snapshot, Verdict.VOID, "")),
     "undo": _by(intents.undo),
     "annotate": _by(lambda snapshot: intents.annotate(snapshot, "")),
@@ -196,6 +197,7 @@ DRIVER_ONLY = frozenset(
         "annotate",
         "assist",
         "stage",
+        "practice",
     }
 )  # fmt: skip
 

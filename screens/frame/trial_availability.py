@@ -34,7 +34,9 @@ def mode(digit: int, snapshot: Snapshot) -> str:
 def why_not(name: str, snapshot: Snapshot) -> str:
     """Why a key of the evaluation does nothing now, and what to press instead."""
     match name:
-        case "trial":
+        case "practice" if snapshot.phase is Phase.RUNNING:
+            return "a trial runs: it counts or not from its start on"
+        case "trial" | "practice":
             return _no_trial(snapshot)
         case "judge":
             return _no_verdict(snapshot)

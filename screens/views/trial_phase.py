@@ -84,6 +84,9 @@ def _trial(snapshot: Snapshot) -> tuple[str, str]:
     runs = snapshot.phase is Phase.RUNNING or snapshot.pending is not None or snapshot.phase is Phase.ALIGNING
     if snapshot.reached and not runs:
         return _judged(snapshot)
+    practice = snapshot.trial is not None and snapshot.trial.practice
+    if practice and (snapshot.phase is Phase.RUNNING or snapshot.pending is not None):
+        return "", "practice: it does not count"
     return _count(snapshot, upcoming(snapshot), "trial")
 
 
@@ -116,8 +119,10 @@ def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
         if helped:
             verdicts = Part(f"helped: {keys.FAILURE} or {keys.VOID} judges and ends it")
         parts = (verdicts, press(keys.TRIAL, "ends it"))
+    practice = snapshot.trial is not None and snapshot.trial.practice
     return PhaseView(
-        word(snapshot), Tone.ACCENT, parts, *_trial(snapshot), f"{seconds:.1f}", f"of {number(limit)} s",
+        "PRACTICE" if practice else word(snapshot), Tone.ACCENT, parts, *_trial(snapshot), f"{seconds:.1f}",
+        f"of {number(limit)} s",
         seconds / limit if limit else None,
     )  # fmt: skip
 

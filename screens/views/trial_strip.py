@@ -14,8 +14,9 @@ from sessions.models import Trial, Verdict
 from sessions.trials import place
 
 RAISED = "¹²³⁴⁵⁶⁷⁸⁹"
-TrialMark = tuple[int, str, str, str]
-"""Number, sign, tone variable, raised digit of the failure mode."""
+PRACTICE = "p"
+TrialMark = tuple[str, str, str, str]
+"""Number, or PRACTICE, sign, tone variable, raised digit of the failure mode."""
 
 
 def trial_marks(snapshot: Snapshot) -> list[TrialMark]:
@@ -25,7 +26,8 @@ def trial_marks(snapshot: Snapshot) -> list[TrialMark]:
     marks = []
     for trial in snapshot.trials:
         digit = digits.get(trial.failure_mode, "") if trial.verdict is Verdict.FAILURE else ""
-        marks.append((place(snapshot.trials, trial.index), *_mark(trial), digit))
+        number = PRACTICE if trial.practice else str(place(snapshot.trials, trial.index))
+        marks.append((number, *_mark(trial), digit))
     return marks
 
 
@@ -52,5 +54,5 @@ def trial_strip(snapshot: Snapshot, width: int) -> Content:
     hidden = len(marks) - fits
     parts: list[tuple[str, str]] = [(f"+{hidden} ", "$quiet")] if hidden > 0 else []
     for number, sign, tone, digit in marks[-fits:]:
-        parts += [(str(number), "$quiet"), (sign, f"bold {tone}"), (f"{digit} ", "$quiet")]
+        parts += [(number, "$quiet"), (sign, f"bold {tone}"), (f"{digit} ", "$quiet")]
     return Content.assemble(*parts)

@@ -25,6 +25,8 @@ def tally(snapshot: Snapshot, width: int, *, annotatable: bool = False) -> list[
     rows = [_count(snapshot, verdict) for verdict in Verdict]
     rows += [Content(""), _rate(successes, judged), interval(successes, judged, width), Content("")]
     rows += _failures(snapshot, width, annotatable=annotatable)
+    if practices := sum(t.practice for t in snapshot.trials):
+        rows.append(Content.styled(f"{practices} for practice, not counted", "$quiet"))
     if snapshot.lost:
         lost = snapshot.lost[-1]
         number = place(snapshot.trials, lost.take)
@@ -58,7 +60,7 @@ def _rate(successes: int, judged: int) -> Content:
 
 def _failures(snapshot: Snapshot, width: int, *, annotatable: bool) -> list[Content]:
     """A row per failure mode with its digit and count; last, the failures without a mode."""
-    failed = [t for t in snapshot.trials if t.verdict is Verdict.FAILURE]
+    failed = [t for t in snapshot.trials if t.counts and t.verdict is Verdict.FAILURE]
     named = modes(snapshot)
     others = sorted({t.failure_mode for t in failed if t.failure_mode and t.failure_mode not in named})
     rows = [

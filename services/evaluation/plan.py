@@ -200,6 +200,11 @@ def start_or_end_trial(link: Link) -> Answered | None:
     return send(link, intents.trial(link.snapshot))
 
 
+def practise(link: Link) -> Answered | None:
+    """Start a trial that does not count; None if none can start."""
+    return send(link, intents.practice(link.snapshot))
+
+
 def judge(link: Link, verdict: Verdict, judge: str) -> Answered | None:
     """Judge the running or the pending trial; None if there is none."""
     return send(link, intents.judge(link.snapshot, verdict, judge))

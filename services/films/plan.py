@@ -19,7 +19,7 @@ from services.units import plural
 from sessions.document import Session
 from sessions.files import writable
 from sessions.models import SessionKind, Trial, Verdict
-from sessions.trials import COUNTS, place
+from sessions.trials import place
 
 SUFFIX = ".mp4"
 BESIDE_HEIGHT, HEIGHT = 540, 720
@@ -143,7 +143,7 @@ def _of_session(session: Session) -> _Material:
     if session.kind is SessionKind.EVAL:
         trials = {t.episode_index: t for t in session.trials if t.episode_index is not None}
         shots = {index: _trial_shot(session, trial) for index, trial in trials.items()}
-        usual = tuple(index for index, trial in sorted(trials.items()) if trial.verdict in COUNTS)
+        usual = tuple(index for index, trial in sorted(trials.items()) if trial.counts)
         out, what = len(trials) - len(usual), "trial without a verdict that counts"
     else:
         shots = {
@@ -164,7 +164,7 @@ def _of_session(session: Session) -> _Material:
 
 def _trial_shot(session: Session, trial: Trial) -> Shot:
     number = place(session.trials, trial.index)
-    caption = f"trial {number}" if trial.verdict in COUNTS else f"attempt {trial.index}, which does not count"
+    caption = f"trial {number}" if trial.counts else f"attempt {trial.index}, which does not count"
     said = trial.failure_mode or (trial.why if trial.verdict is Verdict.VOID else "")
     condition = f"  {trial.condition}" if trial.condition else ""
     return Shot(
@@ -237,7 +237,7 @@ def _titles(sessions: Sequence[Session]) -> list[str]:
 def _by_condition(session: Session) -> dict[str, list[Trial]]:
     found: dict[str, list[Trial]] = {}
     for trial in session.trials:
-        if trial.verdict in COUNTS and trial.episode_index is not None:
+        if trial.counts and trial.episode_index is not None:
             found.setdefault(trial.condition, []).append(trial)
     return found
 

@@ -90,13 +90,14 @@ class MomentMarked(Event, frozen=True, kw_only=True, tag=True):
 class TrialStarted(Event, frozen=True, kw_only=True, tag=True):
     """The policy in `checkpoint` (a pretrained_model folder) took over. `trial` counts the session's attempts from 1.
 
-    `condition` is the operator's name for the test condition. In older files, a trial starts and ends with
-    TakeStarted and TakeEnded of the same number.
+    `condition` is the operator's name for the test condition. A `practice` never counts. In older files, a trial starts
+    and ends with TakeStarted and TakeEnded of the same number.
     """
 
     trial: int
     checkpoint: str = ""
     condition: str = ""
+    practice: bool = False
 
 
 class TrialEnded(Event, frozen=True, kw_only=True, tag=True):

@@ -110,6 +110,13 @@ def trial(snapshot: Snapshot) -> Command | None:
     return ending or _offer(snapshot, protocol.StartTrial(trial=next_trial(snapshot)))
 
 
+def practice(snapshot: Snapshot) -> Command | None:
+    """Start a trial that does not count; None while one runs."""
+    if _offer(snapshot, protocol.EndTrial(trial=_last_trial(snapshot))):
+        return None
+    return _offer(snapshot, protocol.StartTrial(trial=next_trial(snapshot), practice=True))
+
+
 def judge(snapshot: Snapshot, verdict: Verdict, judge: str) -> protocol.JudgeTrial | None:
     """Judge the running trial, which ends it, or the one that awaits its verdict."""
     return _offer(snapshot, protocol.JudgeTrial(trial=_last_trial(snapshot), verdict=verdict, judge=judge))

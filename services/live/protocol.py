@@ -101,9 +101,10 @@ class MarkMoment(Command, frozen=True, kw_only=True, tag=True):
 
 
 class StartTrial(Command, frozen=True, kw_only=True, tag=True):
-    """Start trial number `trial`: the arm moves to its start pose, then the policy drives."""
+    """Start trial number `trial`: the arm moves to its start pose, then the policy drives; `practice` never counts."""
 
     trial: int
+    practice: bool = False
 
 
 class EndTrial(Command, frozen=True, kw_only=True, tag=True):

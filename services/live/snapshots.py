@@ -20,6 +20,7 @@ from sessions import upgrade
 from sessions.document import Training
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.times import utc
+from sessions.trials import count
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,8 @@ class Snapshot(Alarms):
         return 0 < started.target <= (self.judged if started.kind is SessionKind.EVAL else self.accepted)
 
     def count(self, verdict: Verdict) -> int:
-        """Trials of this session with this verdict."""
-        return sum(t.verdict is verdict for t in self.trials)
+        """Trials of this session with this verdict, without practice."""
+        return count(self.trials, verdict)
 
     @property
     def judged(self) -> int:
@@ -266,7 +267,10 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
 
 def _start_or_end_trial(s: Snapshot, event: ev.TrialStarted | ev.TrialEnded) -> Snapshot:
     if isinstance(event, ev.TrialStarted):
-        trial = Trial(index=event.trial, checkpoint=event.checkpoint, condition=event.condition, began=event.at)
+        trial = Trial(
+            index=event.trial, checkpoint=event.checkpoint, condition=event.condition, practice=event.practice,
+            began=event.at,
+        )  # fmt: skip
         return replace(s, trials=(*s.trials, trial))
     seconds = event.frames / max(1, s.started.request.fps) if s.started else 0.0
     s = replace(s, unsaved_take=event.trial)

@@ -357,6 +357,9 @@ def _tally(session: Session) -> list[Row]:
     judged = success + failure
     target = f" of {session.target}" if session.target else ""
     counts = [text(f"{session.count(verdict)} {verdict.value}", *VERDICTS[verdict]) for verdict in Verdict]
+    practices = sum(trial.practice for trial in session.trials)
+    if practices:
+        counts.append(quiet(f"{practices} for practice, not counted"))
     unjudged = sum(trial.verdict is None for trial in session.trials)
     if unjudged:
         counts.append(text(f"{unjudged} without a verdict", Tone.WARNING))
@@ -370,7 +373,8 @@ def _tally(session: Session) -> list[Row]:
 
 def _failures(session: Session) -> list[Row]:
     """How often each failure mode occurred; no row if none was given."""
-    modes = Counter(t.failure_mode or "not said" for t in session.trials if t.verdict is Verdict.FAILURE)
+    failed = (t for t in session.trials if t.counts and t.verdict is Verdict.FAILURE)
+    modes = Counter(t.failure_mode or "not said" for t in failed)
     return (
         [row("failures", *(f"{mode} {count}" for mode, count in modes.most_common()))]
         if set(modes) - {"not said"}

@@ -58,4 +58,4 @@ def trial_row(trial: Trial, number: int, policy: str, condition: str) -> Row:
         text(policy), text(condition),
         text(", ".join(words for words in (trial.failure_mode, trial.why, *_how(trial)) if words)),
     ]  # fmt: skip
-    return Row(str(number), tuple(columns))
+    return Row("practice" if trial.practice else str(number), tuple(columns))

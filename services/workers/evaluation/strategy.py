@@ -12,7 +12,7 @@ from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
 from services.live.reasons import Advice, AlarmSource, StopCause
-from services.live.requests import CONSOLE, ORACLE, EvalRequest
+from services.live.requests import ORACLE, EvalRequest
 from services.workers.arm.arm import Mode
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance, step_towards
@@ -21,6 +21,7 @@ from services.workers.evaluation.approach import Approach, Stranded
 from services.workers.evaluation.measures import Measures
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.trials import Trials
+from services.workers.evaluation.verdicts import Verdicts
 from services.workers.inference.action_source import PolicyFailed
 from services.workers.inference.source import Source
 from services.workers.process.mailbox import Refused
@@ -58,14 +59,15 @@ class EvaluateStrategy(Strategy):
         self.trials = Trials(request.trials)
         self._oracle = Oracle(request.fps) if request.judge == ORACLE else None
         self._length = max(1, round(request.trial_seconds * request.fps))
-        self._alarmed = self._ramped = False
+        self._alarmed = self._ramped = self._practice = False
         self._cameras = frozenset(cameras)
 
     def setup(self, context: ArmContext) -> protocol.Command | None:
         """Policy and dataset are open already; there is no first command."""
         self._context, self._recorder = context, Recorder(context, self._takes)
         trusting = self._oracle is not None
-        motion = context.profile.motion
+        motion, stages = context.profile.motion, context.profile.stages(self._request.task)
+        self._verdicts = Verdicts(self.trials, self._takes, context.emit, stages)
         self._measures = Measures(context.fps, motion.gripper)
         countdown = 0.0 if context.lockstep else self._request.countdown  # in lockstep time stands still
         self._approach = Approach(
@@ -86,7 +88,7 @@ class EvaluateStrategy(Strategy):
                 return {Code.MEANINGLESS: "in an evaluation the arm follows the policy: start the next trial"}
             case protocol.StartTrial():
                 return {Code.WRONG_PHASE: f"the arm is {self._context.phase.value}: a trial starts when it rests"}
-            case protocol.ReachStage() if not self._context.profile.stages(self._request.task):
+            case protocol.ReachStage() if not self._verdicts.stages:
                 return {Code.NO_STAGES: "the task has no stages: lab.toml gives them, `stages` under its [[tasks]]"}
             case protocol.UndoVerdict():
                 return {Code.WRONG_PHASE: f"trial {self.trials.next} has begun: the verdict before it stays"}
@@ -98,8 +100,9 @@ class EvaluateStrategy(Strategy):
         """Start and end trials; verdicts are answered once they are on disk."""
         self.trials.check(command)
         match command:
-            case protocol.StartTrial(trial=trial):
+            case protocol.StartTrial(trial=trial, practice=practice):
                 self._check_start(trial)
+                self._practice = practice
                 self._context.start(trial)
                 return True
             case protocol.EndTrial(trial=trial):
@@ -109,30 +112,9 @@ class EvaluateStrategy(Strategy):
                 self._judge(trial, verdict, judge or self._request.operator, reply.accept)
             case protocol.UndoVerdict(trial=trial):
                 self._undo(trial, reply.accept)
-            case protocol.AssistTrial(trial=trial, assisted=assisted):
-                self._note_help(trial, assisted=assisted)
-                self._context.emit(ev.TrialAssisted(trial=trial, assisted=assisted), then=reply.accept)
-            case protocol.ReachStage(trial=trial, stages=count):
-                reached = self._stages(count)
-                self._context.emit(ev.StageReached(trial=trial, stages=reached), then=reply.accept)
-            case protocol.AnnotateTrial(trial=trial, failure_mode=mode):
-                self._context.emit(ev.TrialAnnotated(trial=trial, failure_mode=mode), then=reply.accept)
             case _:
-                return super().command(command, reply)
+                return not self._verdicts.note(command, reply.accept) and super().command(command, reply)
         return False
-
-    def _note_help(self, trial: int, *, assisted: bool) -> None:
-        if assisted:
-            self.trials.assisted.add(trial)
-        else:
-            self.trials.assisted.discard(trial)
-
-    def _stages(self, count: int) -> tuple[str, ...]:
-        """The first `count` stages of the task. Raises Refused."""
-        known = self._context.profile.stages(self._request.task)
-        if not 0 <= count <= len(known):
-            raise Refused(f"the task has {len(known)} stages, not {count}", Code.NO_STAGES)
-        return known[:count]
 
     def _check_start(self, trial: int) -> None:
         self._recorder.check()
@@ -150,9 +132,7 @@ class EvaluateStrategy(Strategy):
         if self.trials.running:
             self._context.hold()
             self._end_take(EndedBy.VERDICT)
-        self.trials.verdicts[trial] = verdict
-        self._context.emit(ev.TrialJudged(trial=trial, verdict=verdict, judge=judge), then=done)
-        self._takes.judge(trial, verdict)
+        self._verdicts.give(trial, verdict, judge, done)
         if self._context.ending is not None:
             return
         if self._context.phase in (Phase.RUNNING, Phase.JUDGING) and self._context.arm.can_rest:
@@ -163,9 +143,7 @@ class EvaluateStrategy(Strategy):
     def _undo(self, trial: int, done: Callable[[], None]) -> None:
         if self._context.waiting:
             raise Refused(f"trial {self.trials.next} has begun: the verdict before it stays", Code.WAITS)
-        del self.trials.verdicts[trial]
-        self._context.emit(ev.VerdictUndone(trial=trial), then=done)
-        self._takes.judge(trial, None)
+        self._verdicts.take_back(trial, done)
         self._announce_next()
 
     def _announce_next(self) -> None:
@@ -231,9 +209,11 @@ class EvaluateStrategy(Strategy):
             return
         self._ramped = ramped
         self._measures.begin()
-        trial = self.trials.begin()
+        trial = self.trials.begin(practice=self._practice)
         checkpoint = str(self._action_source.policy.checkpoint.path)
-        started = ev.TrialStarted(trial=trial, checkpoint=checkpoint, condition=self._request.condition)
+        started = ev.TrialStarted(
+            trial=trial, checkpoint=checkpoint, condition=self._request.condition, practice=self._practice
+        )
         self._recorder.start(trial, started, accepted=False)  # accepted only once judged a success
         if self._oracle is not None:
             self._oracle.begin()
@@ -288,11 +268,11 @@ class EvaluateStrategy(Strategy):
             self._finish_trial(EndedBy.FAILED, why, why)
         elif blind := self._blind():
             self._finish_trial(EndedBy.FAILED, blind, blind)
-            self._void(trial)
+            self._verdicts.void(trial)
             self._context.enter(self.settle(Phase.RESTED)[0], f"trial {trial} is void: {blind}")
         elif oracle is not None and self._context.guard.call(ORACLE, oracle.success):
             self._finish_trial(EndedBy.ORACLE, "the cube is in the bowl")
-            self._judge(trial, Verdict.FAILURE if trial in self.trials.assisted else Verdict.SUCCESS, ORACLE)
+            self._judge(trial, self._verdicts.success(trial), ORACLE)
         elif self._takes.frames >= self._length and self.trials.running:
             self._finish_trial(EndedBy.TIME, f"the time is over: trial {trial} waits for its verdict")
             if oracle is not None:
@@ -349,14 +329,8 @@ class EvaluateStrategy(Strategy):
         trial, failed = self.trials.running, ended_by is EndedBy.FAILED
         self._end_take(ended_by, why if failed else "")
         if failed:
-            self._void(trial)
+            self._verdicts.void(trial)  # the arm stays where it is
         return f"trial {trial} is void" if failed else f"trial {trial} waits for its verdict"
-
-    def _void(self, trial: int) -> None:
-        """The bench failed, which says nothing of the policy. A person may take the verdict back; the arm stays."""
-        self.trials.verdicts[trial] = Verdict.VOID
-        self._context.emit(ev.TrialJudged(trial=trial, verdict=Verdict.VOID, judge=CONSOLE))
-        self._takes.judge(trial, Verdict.VOID)
 
     # --- queries of the loop ----------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ class Trials:
     started: int = 0
     running: int = 0
     verdicts: dict[int, Verdict] = field(default_factory=dict)
+    practices: set[int] = field(default_factory=set)
+    """Those that do not count."""
     assisted: set[int] = field(default_factory=set)
     """Those in which a person helped: they are no success."""
 
@@ -33,17 +35,19 @@ class Trials:
 
     @property
     def judged(self) -> int:
-        """Trials with a verdict other than void; void ones are repeated."""
-        return sum(v is not Verdict.VOID for v in self.verdicts.values())
+        """Trials with a verdict other than void that are no practice; void ones are repeated."""
+        return sum(v is not Verdict.VOID for n, v in self.verdicts.items() if n not in self.practices)
 
     @property
     def reached(self) -> bool:
         """Whether `target` trials are judged; never if the target is 0."""
         return 0 < self.target <= self.judged
 
-    def begin(self) -> int:
+    def begin(self, *, practice: bool = False) -> int:
         """Start the next trial; returns its number."""
         self.started = self.running = self.next
+        if practice:
+            self.practices.add(self.started)
         return self.started
 
     # --- checks, each of which raises Refused -----------------------------------------------------
