@@ -17,6 +17,7 @@ from screens.frame.arm_in_use import arm_holder
 from screens.frame.entries import Entries
 from screens.frame.form_fields import FormFields
 from screens.frame.picker import FieldRow
+from screens.frame.refusal_line import RefusalLine
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from services.refusal import Checks, Option, flag
@@ -109,7 +110,7 @@ class Form(FormFields):
         holder = await asyncio.to_thread(arm_holder, self.desk.folder, self.desk.profile)
         if self.has_fields and not self.desk.live and holder != self._holder:
             self._holder = holder
-            self._show_refusal(holder)
+            self.query_one("#refusal", RefusalLine).say(holder)
 
     @work(exclusive=True, group="equipment")
     async def _warn_of_cameras(self) -> None:
@@ -135,16 +136,9 @@ class Form(FormFields):
     def refuse(self, why: str) -> None:
         """Show why it does not start; an empty string clears the message."""
         self._holder = ""
-        self._show_refusal(why)
+        self.query_one("#refusal", RefusalLine).say(why, reveal=True)
         if why:
             self.desk.bells.play("refused")
-            self.call_after_refresh(self.query_one("#refusal").scroll_visible, animate=False)
-
-    def _show_refusal(self, why: str) -> None:
-        line = self.query_one("#refusal", Line)
-        line.show(f"{signs().warning} {clean(why)}" if why else "")
-        line.display = bool(why)
-        line.refresh(layout=True)  # it may need another row
 
     # --- checks ---------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from screens.desk.desk import Desk
 from screens.frame.entries import Entries
 from screens.frame.field import Field, FieldKind
 from screens.frame.picker import FieldRow
+from screens.frame.refusal_line import RefusalLine
 from screens.views.choices import Choice, named
 from screens.views.facts import Section, section_lines, side_by_side
 from screens.views.measured import Part, sentence
@@ -100,7 +101,7 @@ class FormFields(Container):
                 self._made.append(row)
                 yield row
             yield Line(id="about")
-            yield Line(id="refusal")
+            yield RefusalLine(id="refusal")
             yield Static(id="cameras", markup=False)
             with Horizontal(classes="entry"):
                 yield Static("", classes="label")

@@ -1,0 +1,30 @@
+"""Why a form does not start: a line that is seen whole, however many rows it needs."""
+
+from __future__ import annotations
+
+from screens.views.signs import clean, signs
+from screens.widgets.line import Line
+
+
+class RefusalLine(Line):
+    """Hidden while there is nothing to say."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._wanted = False
+
+    def say(self, why: str, *, reveal: bool = False) -> None:
+        """Show it; an empty text hides the line. With `reveal` it is scrolled into view, now and when it grows."""
+        self._wanted = reveal and bool(why)
+        self.show(f"{signs().warning} {clean(why)}" if why else "")
+        self.display = bool(why)
+        self.refresh(layout=True)  # it may need another row
+        self.call_after_refresh(self._reveal)
+
+    def on_resize(self) -> None:
+        """Its rows are known after its text: the last of them says what to do."""
+        self._reveal()
+
+    def _reveal(self) -> None:
+        if self._wanted:
+            self.scroll_visible(animate=False)
