@@ -640,7 +640,12 @@ async def test_weights_that_cannot_be_had_are_said_in_full_and_nothing_begins(op
         await console.until(lambda: "begins with the weights ResNet18" in console.text("#refusal"))
         way = "train from scratch (`other LeRobot keys`: policy.pretrained_backbone_weights=null), start once with a "
         way += "network, or copy resnet18-f37072fd.pth into"
-        await console.until(lambda: way in " ".join(console.everything.split()))
+
+        def whole() -> bool:
+            console.screen.query_one("#refusal").scroll_visible(animate=False)  # as who reads on does
+            return way in " ".join(console.everything.split())
+
+        await console.until(whole)
         assert not console.desk.training.shown and not list(run_folders(console.folder))
         assert not console.screen.check_action("resume_run", ()), "the form hides what would be resumed"
 
