@@ -17,7 +17,6 @@ from screens.frame.arm_in_use import arm_holder
 from screens.frame.entries import Entries
 from screens.frame.form_fields import FormFields
 from screens.frame.picker import FieldRow
-from screens.frame.refusal_line import RefusalLine
 from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 from services.refusal import Checks, Option, flag
@@ -110,7 +109,7 @@ class Form(FormFields):
         holder = await asyncio.to_thread(arm_holder, self.desk.folder, self.desk.profile)
         if self.has_fields and not self.desk.live and holder != self._holder:
             self._holder = holder
-            self.query_one("#refusal", RefusalLine).say(holder)
+            self.refusal.say(holder)
 
     @work(exclusive=True, group="equipment")
     async def _warn_of_cameras(self) -> None:
@@ -136,7 +135,7 @@ class Form(FormFields):
     def refuse(self, why: str) -> None:
         """Show why it does not start; an empty string clears the message."""
         self._holder = ""
-        self.query_one("#refusal", RefusalLine).say(why, reveal=True)
+        self.refusal.say(why, reveal=True)
         if why:
             self.desk.bells.play("refused")
 
@@ -146,6 +145,7 @@ class Form(FormFields):
     def change(self, event: Input.Changed) -> None:
         """Something was typed or taken: what it means is shown at once, what is wrong once typing pauses."""
         self._changed.add(event.input.id or "")
+        self.refusal.let_go()
         self._keep()
         self.refresh_defaults()
         self.check()

@@ -124,6 +124,11 @@ class FormFields(Container):
         return self._meaning is not None and self._meaning.is_attached
 
     @property
+    def refusal(self) -> RefusalLine:
+        """Why it does not start."""
+        return self.query_one("#refusal", RefusalLine)
+
+    @property
     def _values_key(self) -> str:
         """The key of this form's last values, per kind of form and bench."""
         return f"{type(self).__name__} {self.desk.profile.name}"
@@ -226,10 +231,16 @@ class FormFields(Container):
                 row.close()
             row.show_note(self.help(row.field))
         self.draw_meaning()
+        self.refusal.let_go()
         self.call_after_refresh(self._show_focused)
 
     def _show_focused(self) -> None:
-        """The focused field is on the screen with its label and the line below it, however small that is."""
+        """The focused field is on the screen with its label and the line below it, however small that is.
+
+        A refusal comes first, until something is typed or the focus moves: a check that ends after it moves nothing.
+        """
+        if not self.has_fields or self.refusal.reveal():
+            return
         row = next((row for row in self.rows if row.input.has_focus), None)
         if row is not None and row is self._made[0]:
             self.query_one("#fields").scroll_home(animate=False)  # with the title above it

@@ -19,12 +19,18 @@ class RefusalLine(Line):
         self.show(f"{signs().warning} {clean(why)}" if why else "")
         self.display = bool(why)
         self.refresh(layout=True)  # it may need another row
-        self.call_after_refresh(self._reveal)
+        self.call_after_refresh(self.reveal)
+
+    def let_go(self) -> None:
+        """The operator does something else: from now on the focused field is what is to be seen."""
+        self._wanted = False
 
     def on_resize(self) -> None:
         """Its rows are known after its text: the last of them says what to do."""
-        self._reveal()
+        self.reveal()
 
-    def _reveal(self) -> None:
+    def reveal(self) -> bool:
+        """Scroll it into view, if that is wanted still; returns whether it was."""
         if self._wanted:
             self.scroll_visible(animate=False)
+        return self._wanted

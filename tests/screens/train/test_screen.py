@@ -642,10 +642,16 @@ async def test_weights_that_cannot_be_had_are_said_in_full_and_nothing_begins(op
         way += "network, or copy resnet18-f37072fd.pth into"
 
         def whole() -> bool:
-            console.screen.query_one("#refusal").scroll_visible(animate=False)  # as who reads on does
             return way in " ".join(console.everything.split())
 
         await console.until(whole)
+        form = console.screen.query_one(TrainForm)
+        form.look()  # what there is to choose from is read anew, and the fields are checked: nothing moves
+        form.show_problems({})
+        await console.pilot.pause(0.5)
+        assert whole()
+        await console.press("down")
+        await console.until(lambda: not whole())
         assert not console.desk.training.shown and not list(run_folders(console.folder))
         assert not console.screen.check_action("resume_run", ()), "the form hides what would be resumed"
 
