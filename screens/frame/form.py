@@ -72,7 +72,7 @@ class Form(FormFields):
 
     def on_mount(self) -> None:
         if self.has_fields:  # otherwise the console is closing
-            self.row(self.FIELDS[0].id).input.focus()
+            self.row(self.fields[0].id).input.focus()
             self.look()
             self.refresh_fields()
             if self.NEEDS_ARM:
@@ -191,7 +191,7 @@ class Form(FormFields):
     def called(self, option: Option) -> str:
         """What a sentence calls an argument: its field; the shell's flag if the form has none."""
         name = self._field_of(option.name)
-        label = next((field.label for field in self.FIELDS if field.id == name), "")
+        label = next((field.label for field in self.fields if field.id == name), "")
         if not label:
             return flag(option)
         return f"`{label}`: {option.value}" if option.value else f"`{label}`"
@@ -212,7 +212,7 @@ class Form(FormFields):
     def go_on(self, event: Input.Submitted) -> None:
         """Move to the next field; Enter in the last field starts."""
         event.stop()
-        if event.input.id == self.FIELDS[-1].id:
+        if event.input.id == self.fields[-1].id:
             self.start()
         else:
             self.screen.focus_next()

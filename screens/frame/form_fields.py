@@ -60,6 +60,11 @@ class FormFields(Container):
 
     # --- for subclasses -------------------------------------------------------------------------
 
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields of this form, the same for as long as it is open."""
+        return self.FIELDS
+
     def defaults(self) -> dict[str, str]:
         """What each empty field means now; reads no disk."""
         return {}
@@ -95,7 +100,7 @@ class FormFields(Container):
         self._made = []
         with VerticalScroll(id="fields", can_focus=False):
             yield Line(id="form-title", classes="form-title")
-            for field in self.FIELDS:
+            for field in self.fields:
                 row = FieldRow(field, values.get(field.id, ""), defaults.get(field.id, ""))
                 row.input.suggester = self.suggester(field.id)
                 self._made.append(row)
@@ -151,7 +156,7 @@ class FormFields(Container):
     @property
     def entries(self) -> Entries:
         """What stands in the fields, and what the empty ones mean."""
-        return Entries(self.FIELDS, self.typed(), self.defaults())
+        return Entries(self.fields, self.typed(), self.defaults())
 
     def value(self, name: str) -> str:
         """The text of a field, or what it means if it is empty."""

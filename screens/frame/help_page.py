@@ -83,7 +83,7 @@ class HelpPage(SearchDialog[None]):
     def _form_fields(self) -> tuple[Field, ...]:
         """The fields of the form that the screen shows."""
         forms = self._on.query(Form)
-        return tuple(forms.first().FIELDS) if forms else ()
+        return tuple(forms.first().fields) if forms else ()
 
     def closes(self) -> str:
         search = "" if self.searching else f"/ searches {signs().dot} "

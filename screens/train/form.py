@@ -69,8 +69,6 @@ class TrainForm(MeasuredForm):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        if desk.benches.targets:
-            self.FIELDS = (*FIELDS, ON)  # type: ignore[misc, assignment]
         self._found: _Found | None = None
         self._cameras = LastItemSuggester()
         self._tags = LastItemSuggester()
@@ -87,7 +85,7 @@ class TrainForm(MeasuredForm):
         found |= {"flagged": USE, "processes": "1", "on": HERE}
         if not self.has_fields:
             return found
-        entries = Entries(self.FIELDS, self.typed(), found)
+        entries = Entries(self.fields, self.typed(), found)
         if steps := int(entries.about("steps")):
             found["save-every"] = str(training.default_save_freq(steps))
             found["log-every"] = str(training.default_log_freq(steps))
@@ -110,6 +108,11 @@ class TrainForm(MeasuredForm):
     def suggester(self, name: str) -> Suggester | None:
         """Cameras and tags are completed, one after the other."""
         return {"without": self._cameras, "without-tag": self._tags}.get(name)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Where it trains is asked if lab.toml names a place besides this machine."""
+        return (*FIELDS, ON) if self.desk.benches.targets else FIELDS
 
     # --- reading (in threads) -------------------------------------------------------------------
 

@@ -12,10 +12,12 @@ from functools import reduce
 import msgspec
 
 from services.live import events as ev
+from services.live import trial_events
 from services.live.alarms import Alarm, Alarms
 from services.live.parts import resumed
 from services.live.phases import Phase
 from services.live.reasons import Advice, AlarmSource, Step, StopCause
+from services.live.trial_events import TrialEvent
 from sessions import upgrade
 from sessions.document import Training
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
@@ -186,17 +188,10 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
             return _end(s, event)
         case ev.TrainingStarted() | ev.TrainingResumed() | ev.TrainingProgressed() | ev.CheckpointSaved():
             return _train(s, event)
-        case ev.TrialStarted() | ev.TrialEnded():
-            return _start_or_end_trial(s, event)
-        case (
-            ev.PolicyLoaded()
-            | ev.TrialJudged()
-            | ev.VerdictUndone()
-            | ev.TrialAnnotated()
-            | ev.TrialAssisted()
-            | ev.StageReached()
-        ):
-            return _judge(s, event)
+        case ev.PolicyLoaded():
+            return replace(s, policy=event)
+        case _ if isinstance(event, TrialEvent):
+            return _on_trial(s, event)
         case _:
             return _remark(s, event)
 
@@ -249,11 +244,11 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
             if s.started is None or not _evaluates(s):
                 return s
             trial = ev.TrialStarted(trial=event.take, checkpoint=s.started.request.checkpoint, at=event.at)
-            return _start_or_end_trial(s, trial)  # older files, from before trials had their own events
+            return _on_trial(s, trial)  # older files, from before trials had their own events
         case ev.TakeEnded():
             s = replace(s, unsaved_take=event.take, take_frames=event.frames)
             ended = ev.TrialEnded(trial=event.take, frames=event.frames, reason=event.reason, why=event.why)
-            return _start_or_end_trial(s, ended) if _evaluates(s) else s
+            return _on_trial(s, ended) if _evaluates(s) else s
         case ev.EpisodeSaved() | ev.TakeLost():
             return _close_take(s, event)
         case ev.TakeMarked():
@@ -265,49 +260,14 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
             return replace(s, episodes=marked)
 
 
-def _start_or_end_trial(s: Snapshot, event: ev.TrialStarted | ev.TrialEnded) -> Snapshot:
-    if isinstance(event, ev.TrialStarted):
-        trial = Trial(
-            index=event.trial, checkpoint=event.checkpoint, condition=event.condition, practice=event.practice,
-            began=event.at,
-        )  # fmt: skip
-        return replace(s, trials=(*s.trials, trial))
-    seconds = event.frames / max(1, s.started.request.fps) if s.started else 0.0
-    s = replace(s, unsaved_take=event.trial)
-    told = {"ended_by": event.reason, "why": event.why, "measured": event.measured}
-    return _change_trial(s, event.trial, frames=event.frames, seconds=seconds, **told)
-
-
-VerdictEvent = (
-    ev.PolicyLoaded | ev.TrialJudged | ev.VerdictUndone | ev.TrialAnnotated | ev.TrialAssisted | ev.StageReached
-)
-
-
-def _judge(s: Snapshot, event: VerdictEvent) -> Snapshot:
-    match event:
-        case ev.PolicyLoaded():
-            return replace(s, policy=event)
-        case ev.TrialJudged():
-            told = {"verdict": event.verdict, "judge": event.judge, "judged_at": event.at}
-            return _change_trial(s, event.trial, failure_mode="", **told)
-        case ev.VerdictUndone():
-            return _change_trial(s, event.trial, verdict=None, judge="", judged_at=0.0, failure_mode="")
-        case ev.TrialAssisted():
-            return _change_trial(s, event.trial, assisted=event.assisted)
-        case ev.StageReached():
-            return _change_trial(s, event.trial, stages=event.stages)
-        case ev.TrialAnnotated():
-            return _change_trial(s, event.trial, failure_mode=event.failure_mode)
+def _on_trial(s: Snapshot, event: TrialEvent) -> Snapshot:
+    fps = s.started.request.fps if s.started else 0
+    unsaved = event.trial if isinstance(event, ev.TrialEnded) else s.unsaved_take
+    return replace(s, unsaved_take=unsaved, trials=trial_events.after(s.trials, event, fps))
 
 
 def _evaluates(s: Snapshot) -> bool:
     return s.started is not None and s.started.kind is SessionKind.EVAL
-
-
-def _change_trial(s: Snapshot, index: int, **changes: object) -> Snapshot:
-    """Change the trial with that index, if there is one (a recording has none)."""
-    changed = tuple(msgspec.structs.replace(t, **changes) if t.index == index else t for t in s.trials)
-    return replace(s, trials=changed)
 
 
 TrainingEvent = ev.TrainingStarted | ev.TrainingResumed | ev.TrainingProgressed | ev.CheckpointSaved
@@ -400,8 +360,8 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
         retried=event.retried,
         moments=s.moments.get(event.take, ()),
     )
-    s = _change_trial(s, event.take, episode_index=event.index)
-    return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode))
+    trials = trial_events.changed(s.trials, event.take, episode_index=event.index)
+    return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode), trials=trials)
 
 
 def _with_mark(episode: Episode, mark: ev.EpisodeMarked) -> Episode:
