@@ -18,7 +18,6 @@ from screens.frame.entries import Entries
 from screens.frame.form_fields import FormFields
 from screens.frame.picker import FieldRow
 from screens.views.signs import clean, signs
-from screens.widgets.line import Line
 from services.refusal import Checks, Option, flag
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class Form(FormFields):
         holder = await asyncio.to_thread(arm_holder, self.desk.folder, self.desk.profile)
         if self.has_fields and not self.desk.live and holder != self._holder:
             self._holder = holder
-            self.refusal.say(holder)
+            self._say_refused(holder)
 
     @work(exclusive=True, group="equipment")
     async def _warn_of_cameras(self) -> None:
@@ -126,18 +125,17 @@ class Form(FormFields):
 
     def show_about(self, text: str) -> None:
         """Show what the form does at the moment, below the fields."""
-        line = self.query_one("#about", Line)
-        line.show(text)
-        line.display = bool(text)
-        if text:
-            self.call_after_refresh(line.scroll_visible, animate=False)
+        self.about.say(text, reveal=True)
 
     def refuse(self, why: str) -> None:
         """Show why it does not start; an empty string clears the message."""
         self._holder = ""
-        self.refusal.say(why, reveal=True)
+        self._say_refused(why, reveal=True)
         if why:
             self.desk.bells.play("refused")
+
+    def _say_refused(self, why: str, *, reveal: bool = False) -> None:
+        self.refusal.say(f"{signs().warning} {clean(why)}" if why else "", reveal=reveal)
 
     # --- checks ---------------------------------------------------------------------------------
 
@@ -145,7 +143,7 @@ class Form(FormFields):
     def change(self, event: Input.Changed) -> None:
         """Something was typed or taken: what it means is shown at once, what is wrong once typing pauses."""
         self._changed.add(event.input.id or "")
-        self.refusal.let_go()
+        self.let_go()
         self._keep()
         self.refresh_defaults()
         self.check()

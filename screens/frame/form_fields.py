@@ -18,7 +18,7 @@ from screens.desk.desk import Desk
 from screens.frame.entries import Entries
 from screens.frame.field import Field, FieldKind
 from screens.frame.picker import FieldRow
-from screens.frame.refusal_line import RefusalLine
+from screens.frame.told_line import ToldLine
 from screens.views.choices import Choice, named
 from screens.views.facts import Section, section_lines, side_by_side
 from screens.views.measured import Part, sentence
@@ -105,8 +105,8 @@ class FormFields(Container):
                 row.input.suggester = self.suggester(field.id)
                 self._made.append(row)
                 yield row
-            yield Line(id="about")
-            yield RefusalLine(id="refusal")
+            yield ToldLine(id="about")
+            yield ToldLine(id="refusal")
             yield Static(id="cameras", markup=False)
             with Horizontal(classes="entry"):
                 yield Static("", classes="label")
@@ -129,9 +129,19 @@ class FormFields(Container):
         return self._meaning is not None and self._meaning.is_attached
 
     @property
-    def refusal(self) -> RefusalLine:
+    def refusal(self) -> ToldLine:
         """Why it does not start."""
-        return self.query_one("#refusal", RefusalLine)
+        return self.query_one("#refusal", ToldLine)
+
+    @property
+    def about(self) -> ToldLine:
+        """What it does at the moment."""
+        return self.query_one("#about", ToldLine)
+
+    def let_go(self) -> None:
+        """The operator does something: what is told below need not stay in view."""
+        self.refusal.let_go()
+        self.about.let_go()
 
     @property
     def _values_key(self) -> str:
@@ -236,15 +246,16 @@ class FormFields(Container):
                 row.close()
             row.show_note(self.help(row.field))
         self.draw_meaning()
-        self.refusal.let_go()
+        self.let_go()
         self.call_after_refresh(self._show_focused)
 
     def _show_focused(self) -> None:
         """The focused field is on the screen with its label and the line below it, however small that is.
 
-        A refusal comes first, until something is typed or the focus moves: a check that ends after it moves nothing.
+        What is told below comes first, until something is typed or the focus moves: a check that ends after it moves
+        nothing.
         """
-        if not self.has_fields or self.refusal.reveal():
+        if not self.has_fields or self.refusal.reveal() or self.about.reveal():
             return
         row = next((row for row in self.rows if row.input.has_focus), None)
         if row is not None and row is self._made[0]:

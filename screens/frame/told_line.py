@@ -1,23 +1,22 @@
-"""Why a form does not start: a line that is seen whole, however many rows it needs."""
+"""What a form tells below its fields: why it does not start, or what it does at the moment."""
 
 from __future__ import annotations
 
-from screens.views.signs import clean, signs
 from screens.widgets.line import Line
 
 
-class RefusalLine(Line):
-    """Hidden while there is nothing to say."""
+class ToldLine(Line):
+    """Hidden while there is nothing to say; otherwise seen whole, however many rows it needs."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._wanted = False
 
-    def say(self, why: str, *, reveal: bool = False) -> None:
+    def say(self, text: str, *, reveal: bool = False) -> None:
         """Show it; an empty text hides the line. With `reveal` it is scrolled into view, now and when it grows."""
-        self._wanted = reveal and bool(why)
-        self.show(f"{signs().warning} {clean(why)}" if why else "")
-        self.display = bool(why)
+        self._wanted = reveal and bool(text)
+        self.show(text)
+        self.display = bool(text)
         self.refresh(layout=True)  # it may need another row
         self.call_after_refresh(self.reveal)
 
