@@ -86,7 +86,7 @@ def _trial(snapshot: Snapshot) -> tuple[str, str]:
         return _judged(snapshot)
     practice = snapshot.trial is not None and snapshot.trial.practice
     if practice and (snapshot.phase is Phase.RUNNING or snapshot.pending is not None):
-        return "", "practice: it does not count"
+        return "", "not counted"
     return _count(snapshot, upcoming(snapshot), "trial")
 
 
@@ -129,11 +129,9 @@ def _running(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> 
 
 def _counting_down(snapshot: Snapshot, seconds: float, driving: bool) -> PhaseView:
     """The arm waits where the trial begins: whole seconds, the last of which is 1."""
-    parts: tuple[Part, ...] = (Part("step back: the policy moves the arm next"),)
-    parts += (Part(f"{keys.stop_keys()} stops"),) if driving else ()
-    return PhaseView(
-        "STANDS BY", Tone.WARNING, parts, *_trial(snapshot), str(ceil(seconds)), "s until the policy moves"
-    )
+    stops = (Part(f"{keys.stop_keys()} stops"),) if driving else ()
+    parts = (from_outside(snapshot.detail), *stops)
+    return PhaseView("STANDS BY", Tone.WARNING, parts, *_trial(snapshot), str(ceil(seconds)), "s left")
 
 
 def _judge(snapshot: Snapshot, pending: Trial, driving: bool) -> PhaseView:

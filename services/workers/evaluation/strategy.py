@@ -180,11 +180,12 @@ class EvaluateStrategy(Strategy):
         return True
 
     def _announce_approach(self) -> None:
-        detail = "the arm moves to where the trial begins"
+        what = "practice" if self._practice else "trial"
+        detail = f"the arm moves to where the {what} begins"
         if self._approach.reloads:
             detail = "the policy is being loaded again"
         elif self._approach.countdown:
-            detail = "the arm waits where the trial begins: step back"
+            detail = f"the arm waits where the {what} begins: step back"
         self._context.enter(Phase.ALIGNING, detail)
 
     def _step_approach(self, observation: dict[str, Any]) -> None:

@@ -24,8 +24,8 @@ async def test_practice_is_judged_and_counts_nowhere(quick_rig: Rig) -> None:
         await link.until(lambda s: bool(s.trials) and s.phase is not Phase.ALIGNING, 60)
         view = shown(link.snapshot, None, driving=True)
         assert (view.word, view.left, view.left_label) in (
-            ("PRACTICE", "", "practice: it does not count"),
-            ("JUDGE IT", "", "practice: it does not count"),
+            ("PRACTICE", "", "not counted"),
+            ("JUDGE IT", "", "not counted"),
         )
         await pending(link)
         await judge(link, 1, Verdict.SUCCESS)
