@@ -119,9 +119,12 @@ def _of_dataset(found: DatasetSummary) -> _Material:
         caption = f"episode {index}" + (f", trial {mark.take}" if mark and mark.verdict and mark.take else "")
         verdict = mark.verdict if mark else None
         shots[index] = Shot(root=str(found.root), episode=index, caption=caption, verdict=verdict, said=said)
-    out = found.episodes - len(accepted)
-    left_out = f"left out: {plural(out, 'rejected episode')}; name episodes to show them" if out else ""
+    left_out = _left_out(found.episodes - len(accepted), "rejected episode")
     return _Material(clean(found.name), found.episodes, shots, tuple(accepted), left_out)
+
+
+def _left_out(count: int, one: str, many: str = "") -> str:
+    return f"left out: {plural(count, one, many)}; name episodes to show them" if count else ""
 
 
 def _session(folder: DataFolder, wanted: str) -> Session:
@@ -144,7 +147,7 @@ def _of_session(session: Session) -> _Material:
         trials = {t.episode_index: t for t in session.trials if t.episode_index is not None}
         shots = {index: _trial_shot(session, trial) for index, trial in trials.items()}
         usual = tuple(index for index, trial in sorted(trials.items()) if trial.counts)
-        out, what = len(trials) - len(usual), "trial without a verdict that counts"
+        left_out = _left_out(len(trials) - len(usual), "trial that does not count", "trials that do not count")
     else:
         shots = {
             e.index: Shot(
@@ -156,9 +159,7 @@ def _of_session(session: Session) -> _Material:
             for e in session.episodes
         }
         usual = tuple(e.index for e in session.episodes if e.accepted)
-        out, what = len(shots) - len(usual), "rejected episode"
-    many = f"{plural(out, what, what.replace(' ', 's ', 1) if what.startswith('trial') else '')}"
-    left_out = f"left out: {many}; name episodes to show them" if out else ""
+        left_out = _left_out(len(shots) - len(usual), "rejected episode")
     return _Material(session.id, total, shots, usual, left_out)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from collections import deque
 from collections.abc import Mapping
+from math import sqrt
 from typing import Any
-
-import numpy as np
 
 from services.workers.arm.lapses import Lapses
 from services.workers.inference.action_queue import ActionQueue
@@ -27,23 +27,28 @@ class Measures:
     def begin(self) -> None:
         """Forget the trial before."""
         self._inferences: list[float] = []
-        self._answers = -1
+        self._answers = 0
         self._names: list[str] = []
-        self._goals: list[list[float]] = []
-        self._seams: list[float] = []
+        self._goals: deque[list[float]] = deque(maxlen=_ORDER + 1)
+        self._squares, self._values = 0.0, 0
+        """The sum of the squared third differences, and how many there are."""
+        self._seam = 0.0
 
     def add(self, action: Mapping[str, Any], queue: ActionQueue, infer_ms: float) -> None:
         """One period: the goal that was sent, by `MOTOR.pos`."""
         self._names = self._names or [n for n in action if not n.removesuffix(".pos").endswith(self._gripper)]
         self._goals.append([float(action[name]) for name in self._names])
         if queue.answers != self._answers:
-            first, self._answers = self._answers < 0, queue.answers
+            self._answers = queue.answers
             if infer_ms > 0:
                 self._inferences.append(infer_ms)
-            if first:
-                return
         if queue.at_seam and len(self._goals) > 1:
-            self._seams.append(max(abs(a - b) for a, b in zip(*self._goals[-2:], strict=True)) if self._names else 0.0)
+            steps = (abs(a - b) for a, b in zip(self._goals[-1], self._goals[-2], strict=True))
+            self._seam = max([self._seam, *steps])
+        if len(self._goals) > _ORDER:
+            for d, c, b, a in zip(*self._goals, strict=True):
+                self._squares += (a - 3 * b + 3 * c - d) ** 2
+            self._values += len(self._names)
 
     def read(self, queue: ActionQueue, lapses: Lapses) -> Measured:
         """The figures of the trial so far."""
@@ -54,13 +59,6 @@ class Measures:
             starved=queue.starved,
             late=lapses.late,
             missed=lapses.missed,
-            jerk=self._jerk(),
-            seam=round(max(self._seams, default=0.0), 3),
+            jerk=round(sqrt(self._squares / self._values) * self._fps**_ORDER, 1) if self._values else 0.0,
+            seam=round(self._seam, 3),
         )
-
-    def _jerk(self) -> float:
-        """The root mean square of the commanded joints' jerk in degrees/s^3; 0 for a trial too short for one."""
-        if len(self._goals) <= _ORDER or not self._names:
-            return 0.0
-        third = np.diff(np.asarray(self._goals), n=_ORDER, axis=0) * self._fps**_ORDER
-        return round(float(np.sqrt(np.mean(third**2))), 1)

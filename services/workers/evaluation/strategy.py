@@ -269,8 +269,9 @@ class EvaluateStrategy(Strategy):
             self._finish_trial(EndedBy.FAILED, why, why)
         elif blind := self._blind():
             self._finish_trial(EndedBy.FAILED, blind, blind)
-            self._verdicts.void(trial)
-            self._context.enter(self.settle(Phase.RESTED)[0], f"trial {trial} is void: {blind}")
+            if self.trials.pending == trial:  # else the hold failed, which made it void
+                self._verdicts.void(trial)
+                self._context.enter(self.settle(Phase.RESTED)[0], f"trial {trial} is void: {blind}")
         elif oracle is not None and self._context.guard.call(ORACLE, oracle.success):
             self._finish_trial(EndedBy.ORACLE, "the cube is in the bowl")
             self._judge(trial, self._verdicts.success(trial), ORACLE)

@@ -68,15 +68,14 @@ def render(request: FilmRequest, tell: Callable[[Progress], None]) -> Rendered:
     first = [OpenShot(shot, datasets, request.camera) for shot in request.scenes[0]]
     column, fps = sizes(first, request), min(FASTEST, max(shot.fps for shot in first))
     size = frame_size(column, len(first))
-    for shot in first:
-        shot.close()
     problems: dict[str, None] = {}
     with filled_atomically(target) as temporary:
         encoder = Encoder(temporary, size, fps)
         whole = False
         try:
             for number, shots in enumerate(request.scenes):
-                scene = Scene([OpenShot(shot, datasets, request.camera) for shot in shots], request, size, column)
+                opened = [OpenShot(shot, datasets, request.camera) for shot in shots] if number else first
+                scene = Scene(opened, request, size, column)
                 try:
                     for frame in scene.frames(fps):
                         encoder.add(frame)

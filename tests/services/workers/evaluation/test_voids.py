@@ -110,3 +110,13 @@ def test_starved_and_late_periods_and_readings_that_failed_are_counted() -> None
     measures.begin()
     queue.clear()
     assert measures.read(queue, Lapses({})) == type(found)()
+
+
+def test_an_arm_without_joints_but_grippers_is_measured_too() -> None:
+    queue, measures = ActionQueue(2, 1 / FPS), Measures(FPS, "gripper")
+    for _ in range(6):
+        queue.mark_requested()
+        queue.put(np.zeros((2, 1), np.float32))
+        queue.take()
+        measures.add({"gripper.pos": 3.0}, queue, 5.0)
+    assert (measures.read(queue, Lapses({})).seam, measures.read(queue, Lapses({})).jerk) == (0.0, 0.0)
