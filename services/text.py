@@ -7,15 +7,18 @@ import unicodedata
 
 _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\|$)|.)", re.DOTALL)
 
+_BREAKS = "\n\r\t\u2028\u2029"
+"""The last two are Unicode's separators of lines and paragraphs."""
+
 
 def clean(text: str) -> str:
-    """`text` without escape sequences and control characters; line breaks and tabs become spaces.
+    """`text` without escape sequences and control characters; line breaks of any kind and tabs become spaces.
 
     Bidirectional overrides are removed too, since they change how a line reads.
     """
     kept = _SEQUENCES.sub("", text)
     return "".join(
-        " " if c in "\n\r\t" else c for c in kept if c in "\n\r\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
+        " " if c in _BREAKS else c for c in kept if c in _BREAKS or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
     )
 
 

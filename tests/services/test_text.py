@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -21,6 +21,7 @@ def dangerous(text: str, but: str = "") -> list[str]:
 
 
 @given(ANY)
+@example("a\u2028b\u2029c")
 def test_no_control_character_is_left(text: str) -> None:
     assert not dangerous(without_controls(text))
     assert not dangerous(clean(text))
