@@ -11,15 +11,16 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.protocol import Code
-from services.live.reasons import Advice, AlarmSource, StopCause
+from services.live.reasons import Advice
 from services.live.requests import ORACLE, EvalRequest
 from services.workers.arm.arm import Mode
 from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance, step_towards
 from services.workers.arm.strategy import Strategy
-from services.workers.evaluation.approach import Approach, Stranded
+from services.workers.evaluation.approach import Approach
 from services.workers.evaluation.measures import Measures
 from services.workers.evaluation.oracle import Oracle
+from services.workers.evaluation.starting import Starting
 from services.workers.evaluation.trials import Trials
 from services.workers.evaluation.verdicts import Verdicts
 from services.workers.inference.action_source import PolicyFailed
@@ -59,7 +60,7 @@ class EvaluateStrategy(Strategy):
         self.trials = Trials(request.trials)
         self._oracle = Oracle(request.fps) if request.judge == ORACLE else None
         self._length = max(1, round(request.trial_seconds * request.fps))
-        self._alarmed = self._ramped = self._practice = False
+        self._ramped = False
         self._cameras = frozenset(cameras)
 
     def setup(self, context: ArmContext) -> protocol.Command | None:
@@ -72,6 +73,9 @@ class EvaluateStrategy(Strategy):
         countdown = 0.0 if context.lockstep else self._request.countdown  # in lockstep time stands still
         self._approach = Approach(
             context.arm, self._action_source, motion, self._start_pose, trusting=trusting, countdown=countdown
+        )
+        self._starting = Starting(
+            self._request, context, takes=self._takes, recorder=self._recorder, approach=self._approach
         )
         return None
 
@@ -101,8 +105,8 @@ class EvaluateStrategy(Strategy):
         self.trials.check(command)
         match command:
             case protocol.StartTrial(trial=trial, practice=practice):
-                self._check_start(trial)
-                self._practice = practice
+                self._starting.check(trial)
+                self._starting.practice = practice
                 self._context.start(trial)
                 return True
             case protocol.EndTrial(trial=trial):
@@ -115,17 +119,6 @@ class EvaluateStrategy(Strategy):
             case _:
                 return not self._verdicts.note(command, reply.accept) and super().command(command, reply)
         return False
-
-    def _check_start(self, trial: int) -> None:
-        self._recorder.check()
-        if self._context.guard.trouble:
-            raise Refused(self._context.guard.trouble, Code.TROUBLE)
-        self._context.debounce.check_after_stop()
-        self._context.debounce.check_burst()
-        if not self._context.driven:
-            raise Refused("no console drives: a trial needs somebody who watches", Code.NOT_DRIVING)
-        if self._context.waiting:
-            raise Refused(f"trial {trial} starts as soon as the one before is saved", Code.WAITS)
 
     def _judge(self, trial: int, verdict: Verdict, judge: str, done: Callable[[], None] | None = None) -> None:
         """Record the verdict; it ends a running trial. The arm then goes to rest."""
@@ -164,41 +157,7 @@ class EvaluateStrategy(Strategy):
 
     def begin(self, number: int) -> bool:
         """Once the previous trial is saved, set up the scene and start moving to the start pose."""
-        if self._takes.problem:  # the previous trial could not be saved: drop this start
-            return True
-        if not self._recorder.free:
-            return False
-        if self._alarmed:
-            self._alarmed = False
-            self._context.emit(ev.AlarmCleared(source=AlarmSource.POLICY))
-        self._context.notify_devices("take_started", number)
-        measured = self._context.guard.call("follower", self._context.arm.measure)
-        if measured is not None:  # else the guard has stopped the arm
-            seed = self._request.seed
-            self._approach.begin(measured, None if seed is None else seed + number)
-            self._announce_approach()
-        return True
-
-    def _announce_approach(self) -> None:
-        what = "practice" if self._practice else "trial"
-        detail = f"the arm moves to where the {what} begins"
-        if self._approach.reloads:
-            detail = "the policy is being loaded again"
-        elif self._approach.countdown:
-            detail = f"the arm waits where the {what} begins: step back"
-        self._context.enter(Phase.ALIGNING, detail)
-
-    def _step_approach(self, observation: dict[str, Any]) -> None:
-        """Advance the approach; begin the trial once it is complete."""
-        try:
-            ramped = self._approach.step(observation, self._context.pose)
-        except Stranded as why:
-            self._abandon_start(str(why), why.answer, why.advice)
-            return
-        if ramped is not None:
-            self._begin_trial(ramped=ramped)
-        else:
-            self._announce_approach()
+        return self._starting.begin(number)
 
     def _begin_trial(self, *, ramped: bool) -> None:
         """Start the trial; its first recorded frame is the observation that the first actions were computed from.
@@ -206,31 +165,22 @@ class EvaluateStrategy(Strategy):
         If `ramped`, the arm moves below its speed limit until it agrees with the policy, then follows it.
         """
         if blind := self._blind():
-            self._abandon_start(f"{blind}: the policy looks at it", "see to the camera", Advice.TRIAL)
+            self._starting.abandon(f"{blind}: the policy looks at it", "see to the camera", Advice.TRIAL)
             return
-        self._ramped = ramped
+        self._ramped, practice = ramped, self._starting.practice
         self._measures.begin()
-        trial = self.trials.begin(practice=self._practice)
-        checkpoint = str(self._action_source.policy.checkpoint.path)
+        trial = self.trials.begin(practice=practice)
         started = ev.TrialStarted(
-            trial=trial, checkpoint=checkpoint, condition=self._request.condition, practice=self._practice
+            trial=trial,
+            checkpoint=str(self._action_source.policy.checkpoint.path),
+            condition=self._request.condition,
+            practice=practice,
         )
         self._recorder.start(trial, started, accepted=False)  # accepted only once judged a success
         if self._oracle is not None:
             self._oracle.begin()
         self._context.arm.follow()
         self._context.enter(Phase.RUNNING, f"trial {trial}")
-
-    def _abandon_start(self, why: str, answer: str, advice: Advice) -> None:
-        self._alarm(why, answer, advice)
-        self._context.stop(StopCause.STRANDED, why)
-        self._context.debounce.note_stop()  # a key pressed before this was shown must not confirm it
-        if self._oracle is not None:
-            self._context.finish(SessionStatus.ABORTED, why)
-
-    def _alarm(self, why: str, answer: str, advice: Advice = Advice.NONE) -> None:
-        self._alarmed = True
-        self._context.emit(ev.AlarmRaised(source=AlarmSource.POLICY, text=why, answer=answer, advice=advice))
 
     # --- each period ------------------------------------------------------------------------------
 
@@ -239,8 +189,8 @@ class EvaluateStrategy(Strategy):
         if observation is None:
             return {}
         try:
-            if self._context.phase is Phase.ALIGNING:
-                self._step_approach(observation)
+            if self._context.phase is Phase.ALIGNING and (ramped := self._starting.step(observation)) is not None:
+                self._begin_trial(ramped=ramped)
             if self._context.phase is Phase.RUNNING:
                 return self._paced(self._action_source.act(observation) or dict(self._context.arm.goal))
         except PolicyFailed as failure:
@@ -312,7 +262,9 @@ class EvaluateStrategy(Strategy):
             self._context.hold()
             why = policy.last_words()
         self._finish_trial(EndedBy.FAILED, f"{why}: trial {trial} waits for its verdict", why)
-        self._alarm(why, "judge the trial; the next one loads the policy again" if policy.dead else "see the log")
+        self._starting.alarm(
+            why, "judge the trial; the next one loads the policy again" if policy.dead else "see the log"
+        )
         if self._oracle is not None and failure.died:
             self._context.finish(SessionStatus.ABORTED, why)
         elif self._oracle is not None and self.trials.pending == trial:
