@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from screens.evaluate.form import EvaluateForm
 from services.bench.profiles import DEMO, load_benches
 from services.folders import DataFolder
 from services.live.phases import Phase
@@ -140,7 +141,7 @@ async def evaluate(rig: Rig, app: Any, pilot: Any) -> None:
 
     await pilot.press("e")
     await asyncio.sleep(3)
-    for _ in range(8):
+    for _ in EvaluateForm.FIELDS:
         await pilot.press("enter")
         await asyncio.sleep(0.3)
     await until(lambda: phase() is Phase.IDLE, 120)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from screens.evaluate.form import EvaluateForm
 from services.folders import RunFolder
 from services.live.event_log import is_live
 from services.live.phases import Phase
@@ -16,6 +17,7 @@ from services.log import logbook
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.demo_desk import DemoDesk
+from tests.support.forms import in_order
 from tests.support.terminal import Terminal
 
 TINY_ACT = (
@@ -81,7 +83,8 @@ def back_at_rest(demo: DemoDesk, screen: Terminal, run: RunFolder) -> None:
 def evaluate_three(demo: DemoDesk, screen: Terminal) -> RunFolder:
     """A success in mid-trial, a failure after its end with its mode, a success that was a failure first."""
     screen.press("e")
-    fill(screen, "new evaluation", ["", "", "3", "3", "", "lamp off", "", ""])
+    answers = in_order(EvaluateForm, trials="3", trial_seconds="3", condition="lamp off")
+    fill(screen, "new evaluation", answers)
     run = only_live(demo, screen)
     screen.wait_until(lambda: demo.state(run).phase is Phase.IDLE, 120, "the worker does not get past starting")
 

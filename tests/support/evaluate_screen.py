@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+from screens.evaluate.form import EvaluateForm
 from services.folders import RunFolder
 from services.live.phases import Phase
 from services.live.running import live_runs
 from tests.support.checkpoints import make_checkpoint
 from tests.support.demo_desk import DemoDesk
+from tests.support.forms import in_order
 from tests.support.terminal import Terminal
 
 PATIENCE_S = 240
@@ -23,13 +25,12 @@ def start_evaluation(desk: DemoDesk, reading_s: float = 0.0) -> tuple[Terminal, 
     screen.write(b"\x1b[15~")
     screen.wait_for("no camera", 60)
     time.sleep(reading_s)
-    for text in ("", "999", "30", "", "", "", ""):  # task, trials, seconds, countdown, condition, operator, judge
-        screen.press("enter")
-        time.sleep(0.3)
+    for text in in_order(EvaluateForm, trials="999", trial_seconds="30"):
         if text:
             screen.press("ctrl+u")
             screen.type(text)
-    screen.press("enter")
+        screen.press("enter")
+        time.sleep(0.3)
     screen.wait_until(lambda: bool(live_runs(desk.folder)), 30, "no worker was started")
     run = live_runs(desk.folder)[0]
     screen.wait_until(lambda: desk.state(run).phase is Phase.IDLE, PATIENCE_S, "it does not get past starting")

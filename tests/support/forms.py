@@ -33,3 +33,10 @@ def problem(console: Console, name: str) -> str:
 def meaning(console: Console) -> str:
     """What stands beside the form; labels and values in one line each, its wrapped lines joined."""
     return " ".join(console.screen.query_one("#meaning", Lines).text.split())
+
+
+def in_order(form: type[Form], **values: str) -> list[str]:
+    """What to type into each field of a form in their order, empty for those that stay as they are."""
+    names = [field.name.replace("-", "_") for field in form.FIELDS]
+    assert set(values) <= set(names), f"the form has no {', '.join(sorted(set(values) - set(names)))}"
+    return [values.get(name, "") for name in names]

@@ -174,7 +174,7 @@ async def test_start_begins_the_evaluation_as_it_was_planned(open_console, monke
         await open_form(console)
         await console.until(lambda: value(console, "checkpoint") != "")
         put(console, trials="2", trial_seconds="7,5", condition=" lamp off ", judge="oracle")
-        for _ in range(8):
+        for _ in EvaluateForm.FIELDS:
             await console.press("enter")
         await console.until(lambda: console.word == "READY")
         (request,) = planned
