@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from sessions.conditions import Condition, Grid
+
 CAMERAS, ARM_CONFIG = "cameras", "_arm_config"
 SIM_PORT = "sim"
 """The port of an arm of the simulated bench: it has another path in each data folder."""
@@ -79,7 +81,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """One bench. `robot` and `teleop` are LeRobot's own config dictionaries, handed to LeRobot unchanged.
 
     `failure_modes` are the annotations for a failed trial, on the keys 1 to 9. `health` overrides default thresholds,
-    by check (services/health). `plugins` are the packages and Hub repositories whose code a checkpoint may run besides
+    by check (services/health). `conditions` and those of `conditions_grid` are what an evaluation can begin its trials
+    under. `plugins` are the packages and Hub repositories whose code a checkpoint may run besides
     LeRobot's own. `share_runs`: other users of the machine may read the sessions' run folders.
     """
 
@@ -91,6 +94,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     operators: tuple[str, ...] = ()
     tasks: tuple[Task, ...] = ()
     failure_modes: tuple[str, ...] = ("grasps air", "drops it", "misses the bowl", "does not move")
+    conditions: tuple[Condition, ...] = ()
+    conditions_grid: Grid | None = None
     health: dict[str, Any] = {}
     plugins: tuple[str, ...] = ()
     share_runs: bool = False

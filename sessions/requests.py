@@ -10,6 +10,7 @@ import msgspec
 
 from sessions.bench import Profile
 from sessions.calibration import CalibrationAct
+from sessions.conditions import Condition, Order
 from sessions.models import SessionKind
 from sessions.target import Target
 
@@ -205,6 +206,10 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     object, place. Where a trial begins, the arm waits `countdown` seconds before the policy moves it. `trained_in` is
     the session that trained the checkpoint, if known. `fps` is the rate of the policy's training data, or the bench's
     if unknown.
+
+    With `further_checkpoints` several policies are compared; `further_trained_in` are their trainings' sessions. Each
+    tries under each of the `conditions`, in the order that services/evaluation/schedule makes of `order` and
+    `order_seed`.
     """
 
     kind = SessionKind.EVAL
@@ -218,6 +223,20 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     judge: str = ""
     condition: str = ""
     seed: int | None = None
+    further_checkpoints: tuple[str, ...] = ()
+    further_trained_in: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    order: Order = Order.LISTED
+    order_seed: int = 0
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """All of them, the first one first."""
+        return (self.checkpoint, *self.further_checkpoints)
+
+    def condition_named(self, name: str) -> Condition | None:
+        """The condition of that name; None for none."""
+        return next((each for each in self.conditions if each.name == name), None)
 
     @property
     def target(self) -> int:

@@ -76,7 +76,8 @@ NOT_BEFORE_IT = {
     *("screens", "console.furnish", "console.commands"),
     *(
         set(modules_of("sessions"))
-        - {"sessions", "sessions.bench", "sessions.target", "sessions.alarm_source", "sessions.open_enum"}
+        - {"sessions", "sessions.bench", "sessions.conditions", "sessions.target"}
+        - {"sessions.alarm_source", "sessions.open_enum"}
     ),  # lab.toml with the names that it may not give, and the stop's cause
     *("services.live.events", "services.live.snapshots", "services.live.link", "services.live.stop_line"),
     *("services.log", "services.training", "services.checkpoints", "services.datasets", "services.arm_commands"),

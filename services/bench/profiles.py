@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import platformdirs
 
-from services.bench.camera_names import check_camera_name, check_observed_name
+from services.bench.conditions import CheckedCondition, CheckedGrid, check_unlike
+from services.bench.device_tables import check_cameras, check_observed, check_port, check_unlike_pictures, check_view
 from services.folders import APP
 from services.near import did_you_mean
 from services.text import clean
 from sessions.bench import (
     CAMERAS,
-    SIM_PORT,
-    SIM_VIEW,
-    CameraPlace,
     Motion,
     Profile,
     Recording,
@@ -27,6 +24,7 @@ from sessions.bench import (
     arm_tables,
     camera_places,
 )
+from sessions.conditions import Condition, Grid
 from sessions.target import Target, TargetKind
 
 __all__ = [
@@ -83,71 +81,24 @@ class CheckedProfile(Profile, frozen=True, kw_only=True, forbid_unknown_fields=T
     motion: CheckedMotion = CheckedMotion()
     recording: CheckedRecording = CheckedRecording()
     tasks: tuple[CheckedTask, ...] = ()
+    conditions: tuple[CheckedCondition, ...] = ()
+    conditions_grid: CheckedGrid | None = None
 
     def __post_init__(self) -> None:
+        check_unlike(self.conditions)
         for part, config in (("robot", self.robot), ("teleop", self.teleop)):
             if config and not isinstance(config.get("type"), str):
                 raise ValueError(f"{part} needs a `type`, the name of a LeRobot {part} such as so101_follower")
         for part, config in (("robot", self.robot), ("teleop", self.teleop)):
             for key, table in {"": config, **{f".{key}": arm for key, arm in arm_tables(config).items()}}.items():
-                _check_port(f"{part}{key}.port", table.get("port"), simulated=self.simulated)
-        _check_cameras("robot", self.robot.get(CAMERAS, {}))
+                check_port(f"{part}{key}.port", table.get("port"), simulated=self.simulated)
+        check_cameras("robot", self.robot.get(CAMERAS, {}))
         for key, arm in arm_tables(self.robot).items():
-            _check_cameras(f"robot.{key}", arm.get(CAMERAS, {}))
+            check_cameras(f"robot.{key}", arm.get(CAMERAS, {}))
         for place in camera_places(self.robot):
-            _check_observed(place)
-            _check_view(place, simulated=self.simulated)
-        _check_unlike(camera_places(self.robot))
-
-
-def _check_port(key: str, port: object, *, simulated: bool) -> None:
-    """Raises ValueError for a port of the simulated bench that is misspelt, or whose bench is none."""
-    if port == SIM_PORT and not simulated:
-        raise ValueError(f'{key} = "{SIM_PORT}" is the simulated bench\'s, which needs a table [bench.NAME.sim]')
-    if simulated and isinstance(port, str) and port != SIM_PORT and "/" not in port:
-        raise ValueError(
-            f'{key}: {clean(port)!r} is no port; write "{SIM_PORT}" for the simulated bench\'s or the path of a serial '
-            "device, such as /dev/ttyACM0"
-        )
-
-
-def _check_cameras(where: str, cameras: object) -> None:
-    """Raises ValueError for cameras that are no tables, or whose names no dataset can have."""
-    if not isinstance(cameras, Mapping) or not all(isinstance(c, Mapping) for c in cameras.values()):
-        raise ValueError(f"{where}.{CAMERAS} must be a table of cameras, each a table of LeRobot's keys")
-    for name in cameras:
-        try:
-            check_camera_name(name)
-        except ValueError as error:
-            raise ValueError(f'{where}.{CAMERAS}."{clean(name)}": {error}') from error
-
-
-def _check_observed(place: CameraPlace) -> None:
-    """Raises ValueError for a camera that the robot's observations call like something else."""
-    for picture in place.pictures or [place.name]:
-        try:
-            check_observed_name(picture)
-        except ValueError as error:
-            raise ValueError(f"{'.'.join(('robot', *place.keys))}: {error}") from error
-
-
-def _check_view(place: CameraPlace, *, simulated: bool) -> None:
-    """Raises ValueError for a view of the simulated bench on a bench that is none."""
-    path = place.table.get("index_or_path")
-    if isinstance(path, str) and path.startswith(SIM_VIEW) and not simulated:
-        key = ".".join(("robot", *place.keys, "index_or_path"))
-        view = f'{key} = "{clean(path)}" is a view of the simulated bench'
-        raise ValueError(f"{view}, which needs a table [bench.NAME.sim]")
-
-
-def _check_unlike(places: Sequence[CameraPlace]) -> None:
-    """Raises ValueError if pictures of two cameras have one name in the robot's observations."""
-    known: dict[str, CameraPlace] = {}
-    for place, name in [(each, name) for each in places for name in each.pictures]:
-        if name in known:
-            first, second = (".".join(("robot", *p.keys)) for p in (known[name], place))
-            raise ValueError(f"{first} and {second} both give a picture called {name} in the robot's observations")
-        known[name] = place
+            check_observed(place)
+            check_view(place, simulated=self.simulated)
+        check_unlike_pictures(camera_places(self.robot))
 
 
 class CheckedTarget(Target, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -172,11 +123,27 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     default: str = ""
     operators: tuple[str, ...] = ()
     tasks: tuple[CheckedTask, ...] = ()
+    conditions: tuple[CheckedCondition, ...] = ()
+    conditions_grid: CheckedGrid | None = None
     plugins: tuple[str, ...] = ()
     share_runs: bool = False
     keymap: Any = msgspec.field(default_factory=dict)
     bench: dict[str, Any] = {}
     target: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        check_unlike(self.conditions)
+
+
+class _Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the top level applies to every bench, as profiles store it."""
+
+    operators: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    conditions: tuple[Condition, ...]
+    conditions_grid: Grid | None
+    plugins: tuple[str, ...]
+    share_runs: bool
 
 
 class Keymap(msgspec.Struct, frozen=True):
@@ -275,8 +242,8 @@ def _decode(text: str, source: str) -> tuple[LabFile, dict[str, Profile]]:
         lab = _convert(tomllib.loads(text), LabFile, source, "")
     except tomllib.TOMLDecodeError as error:
         raise ProfileProblem(f"{source} is not valid TOML: {error}") from error
-    tasks = msgspec.convert(lab.tasks, tuple[Task, ...], from_attributes=True)
-    shared = {"operators": lab.operators, "tasks": tasks, "plugins": lab.plugins, "share_runs": lab.share_runs}
+    plain = msgspec.convert(lab, _Shared, from_attributes=True)
+    shared = {name: getattr(plain, name) for name in _Shared.__struct_fields__}
     profiles = {}
     for name, table in lab.bench.items():
         profile = _profile(table, source, f"bench.{name}")

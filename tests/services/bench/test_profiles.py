@@ -18,6 +18,7 @@ from services.bench.profiles import (
 )
 from services.folders import DataFolder
 from sessions.alarm_source import AlarmSource
+from sessions.conditions import Place
 
 
 def lab(tmp_path: Path, text: str) -> Path:
@@ -301,3 +302,40 @@ def test_a_view_of_the_simulated_bench_needs_its_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("port", ["/dev/ttyACM0", "./link", "sim"])
 def test_a_path_and_the_simulated_port_are_ports(tmp_path: Path, port: str) -> None:
     assert load_benches(lab(tmp_path, SIM_ARM.format(port=port) + "[bench.x.sim]\n")).profiles["x"].simulated
+
+
+GRID = "[conditions_grid]\nx = [180, 270]\ny = [-60, 40]\ncounts = [3, 2]\n"
+BENCHES = '[bench.a.robot]\ntype = "x"\n[bench.b.robot]\ntype = "x"\n[[bench.b.conditions]]\nname = "dim light"\n'
+
+
+def test_start_conditions_are_a_list_and_a_grid_for_every_bench_that_has_none(tmp_path: Path) -> None:
+    listed = '[[conditions]]\nname = "back"\nx = 260\ny = -40.5\nyaw = 30\nnote = "at the tape"\n'
+    benches = load_benches(lab(tmp_path, listed + GRID + BENCHES))
+    (back,) = benches.pick("a").conditions
+    assert back.place == Place(260, -40.5, 30)
+    assert [each.name for each in benches.pick("b").conditions] == ["dim light"]
+    grid = benches.pick("b").conditions_grid
+    assert grid is not None
+    names = ["x180 y-60", "x180 y40", "x225 y-60", "x225 y40", "x270 y-60", "x270 y40"]
+    assert [each.name for each in grid.conditions] == names
+    assert grid.conditions[3].place == Place(225, 40)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('[[conditions]]\nname = "a"\nyav = 3\n', "unknown key `yav`; did you mean yaw?"),
+        ('[[conditions]]\nname = "a"\nx = 200\n', "'a': x and y belong together"),
+        ('[[conditions]]\nname = "a"\nyaw = 3\n', "'a': yaw needs x and y"),
+        ('[[conditions]]\nname = "a"\nx = 0.26\ny = 0.1\n', "x and y are millimetres"),
+        ('[[conditions]]\nname = "a"\nx = 2600\ny = 1\n', "over 1000 mm away"),
+        ('[[conditions]]\nname = "a"\nlike = "cubes"\n', "like is DATASET#EPISODE"),
+        ('[[conditions]]\nname = "all"\n', "cannot be called 'all'"),
+        ('[[conditions]]\nname = "a"\n[[conditions]]\nname = "a"\n', "two conditions are called 'a'"),
+        (GRID.replace("counts", "count"), "conditions_grid: unknown key `count`; did you mean counts?"),
+        (GRID.replace("[3, 2]", "[3, 0]"), "counts are two numbers above 0"),
+        (GRID.replace("[180, 270]", "[180, 180]"), "two places of the grid are the same"),
+    ],
+)
+def test_a_condition_that_cannot_be_is_named(tmp_path: Path, table: str, words: str) -> None:
+    assert words in refusal(tmp_path, table + BENCHES)
