@@ -19,12 +19,14 @@ from services.checkpoints import hub, scripted
 from services.checkpoints.foreign_code import ForeignCode, check_code
 from services.checkpoints.preprocessor import Normalizer, Preprocessor, read_preprocessor, read_unnormalizer
 from services.checkpoints.safetensors import whole
+from services.checkpoints.shaping import own_shaping
 from services.datasets.cameras import IMAGES, camera_name
 from services.folders import DataFolder, RunFolder
 from services.live.event_log import read_events
 from services.live.snapshots import replay
 from sessions.files import write_atomically
 from sessions.left_out import LeftOut
+from sessions.slots import How, Shaping
 
 CHECKPOINTS, PRETRAINED, STATE = "checkpoints", "pretrained_model", "training_state"
 CONFIG, WEIGHTS, SIDECAR = "config.json", "model.safetensors", "lab-console.json"
@@ -34,8 +36,6 @@ SESSION_START = re.compile(r"\d{8}[\w-]*")
 JOINTS, ACTION = "observation.state", "action"
 EMPTY = re.compile(re.escape(IMAGES) + r"empty_camera_\d+")
 """The inputs that `empty_cameras` of a configuration adds: LeRobot fills them (policies/smolvla, pi0, evo1, xvla)."""
-RESIZING = ("eo1", "fastwam", "groot", "lingbot_va", "molmoact2", "wall_x")
-"""Policies that resize pictures whatever their configuration says (policies/*/modeling_*.py)."""
 
 
 class CheckpointProblem(Exception):
@@ -79,29 +79,20 @@ class PolicyFeature(msgspec.Struct, frozen=True):
 
 
 class _Config(msgspec.Struct):
-    """Fields of LeRobot's policies/*/configuration_*.py: the policy's inputs, and sizes that it resizes pictures to."""
+    """Fields that LeRobot's policies/*/configuration_*.py share."""
 
     type: str
     input_features: dict[str, PolicyFeature] | None = None
     output_features: dict[str, PolicyFeature] | None = None
     max_state_dim: Any = None
-    image_resolution: Any = None
-    image_resize_shape: Any = None
-    resize_images_to: Any = None
-    resize_imgs_with_padding: Any = None
-    resize_shape: Any = None
-
-    @property
-    def resizes(self) -> bool:
-        sizes = (self.image_resolution, self.image_resize_shape, self.resize_images_to, self.resize_imgs_with_padding)
-        return self.type in RESIZING or any(sizes) or bool(self.resize_shape)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A policy that can be loaded: `path` is its pretrained_model folder, `step` is None if unknown.
 
-    `resizes`: it takes pictures of any size. `room`: it pads a shorter state to this many values, 0 if it does not.
+    `shaping` is what its own code makes of pictures. `room`: it pads a shorter state to this many values, 0 if it does
+    not.
     """
 
     path: Path
@@ -112,8 +103,13 @@ class Checkpoint:
     provenance: Provenance = field(default_factory=Provenance)
     preprocessor: Preprocessor = field(default_factory=Preprocessor)
     unnormalizer: Normalizer = field(default_factory=Normalizer)
-    resizes: bool = False
+    shaping: tuple[Shaping, ...] = ()
     room: int = 0
+
+    @property
+    def resizes(self) -> bool:
+        """Whether it takes pictures of any size."""
+        return any(step.how is not How.CROP for step in self.shaping)
 
     @property
     def needs(self) -> dict[str, PolicyFeature]:
@@ -345,7 +341,8 @@ def _read(pretrained: Path, plugins: Collection[str]) -> Checkpoint:
     except ForeignCode as foreign:
         raise CheckpointProblem(f"checkpoint {pretrained} is not loaded: {foreign}") from foreign
     try:
-        config = msgspec.json.decode((pretrained / CONFIG).read_bytes(), type=_Config)
+        text = (pretrained / CONFIG).read_bytes()
+        config = msgspec.json.decode(text, type=_Config)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CheckpointProblem(f"{pretrained / CONFIG} is not a LeRobot policy configuration: {error}") from error
     name, padded = pretrained.parent.name, config.max_state_dim
@@ -358,7 +355,7 @@ def _read(pretrained: Path, plugins: Collection[str]) -> Checkpoint:
         provenance=read_provenance(pretrained),
         preprocessor=read_preprocessor(pretrained),
         unnormalizer=read_unnormalizer(pretrained),
-        resizes=config.resizes,
+        shaping=own_shaping(config.type, msgspec.json.decode(text)),
         room=padded if isinstance(padded, int) else 0,
     )
 

@@ -5,11 +5,12 @@ LeRobot itself checks little of this (rollout/context.py: one set of cameras is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.checkpoints.checkpoint import ACTION, JOINTS, Checkpoint, PolicyFeature
+from services.checkpoints.wiring import PLAIN, Wiring, cameras, main_name, why_needed, without_notes
 from services.datasets.cameras import IMAGES, camera_name, same_shape
 from services.units import dimensions
 
@@ -25,13 +26,22 @@ class Fit:
     notes: tuple[str, ...] = ()
 
 
-def taken(checkpoint: Checkpoint, given: Collection[str]) -> dict[str, str]:
+def taken(checkpoint: Checkpoint, given: Collection[str], wiring: Wiring = PLAIN) -> dict[str, str]:
     """{input: observation} for each input of the policy that one of the `given` observations provides.
 
-    Observations have the bench's names; the policy's preprocessor renames them.
+    Observations have the bench's names. They are shown to the policy under the names of its training (`shown_as`),
+    which its preprocessor renames.
     """
-    found = ((key, next((name for name in checkpoint.sources(key) if name in given), "")) for key in checkpoint.needs)
+    found = ((key, wiring.source(checkpoint, key, given)) for key in checkpoint.needs)
     return {key: name for key, name in found if name}
+
+
+def shown_as(checkpoint: Checkpoint, takes: Mapping[str, str], wiring: Wiring = PLAIN) -> dict[str, str]:
+    """{observation: the name that the policy knows it by} of what it takes: another one where the operator mapped."""
+    return {
+        name: checkpoint.sources(key)[0] if main_name(checkpoint, key) in wiring.given else name
+        for key, name in takes.items()
+    }
 
 
 def fit(
@@ -40,6 +50,7 @@ def fit(
     *,
     fps: int = 0,
     rates: Mapping[str, float] = NO_RATES,
+    wiring: Wiring = PLAIN,
 ) -> Fit:
     """Whether a bench that gives `features` (LeRobot's dataset features: images (H, W, C)) can run the policy.
 
@@ -49,10 +60,10 @@ def fit(
         return Fit()
     problems = list(_raw(checkpoint))
     notes: list[str] = []
-    takes = taken(checkpoint, features)
+    takes = taken(checkpoint, features, wiring)
     for key, wanted in checkpoint.needs.items():
         if key not in takes:
-            problems.append(_missing(checkpoint, key, wanted))
+            problems += _missing(checkpoint, key, wanted, wiring)
         elif wanted.type == "VISUAL":
             stops, differs = _picture(checkpoint, key, takes[key], features[takes[key]])
             problems += stops
@@ -61,7 +72,8 @@ def fit(
             differs, padded = _values(checkpoint, key, wanted, takes[key], features[takes[key]])
             problems += differs
             notes += padded
-    problems += _action(checkpoint, features)
+    problems += [*_blind(checkpoint, takes, wiring), *_action(checkpoint, features)]
+    notes += without_notes(checkpoint, takes)
     unused = [camera_name(k) for k in features if k.startswith(IMAGES) and k not in takes.values()]
     if unused:
         notes.append(f"the policy does not use {', '.join(unused)}")
@@ -79,6 +91,7 @@ def fit_known(
     values: Mapping[str, Mapping[str, Any]] = NOTHING,
     *,
     fps: int = 0,
+    wiring: Wiring = PLAIN,
 ) -> Fit:
     """The part of `fit` that lab.toml alone decides, before anything connects.
 
@@ -88,8 +101,9 @@ def fit_known(
     if checkpoint.scripted:
         return Fit()
     features = {IMAGES + name: picture for name, picture in pictures.items()} | dict(values)
-    takes = taken(checkpoint, features)
-    problems, notes = [*_gone(checkpoint, pictures, takes), *_raw(checkpoint)], list[str]()
+    takes = taken(checkpoint, features, wiring)
+    problems = [*_gone(checkpoint, pictures, takes, wiring), *_blind(checkpoint, takes, wiring), *_raw(checkpoint)]
+    notes = without_notes(checkpoint, takes)
     for key, wanted in checkpoint.needs.items():
         given = features.get(takes.get(key, ""), {})
         if wanted.type == "VISUAL" and given.get("shape"):
@@ -101,19 +115,38 @@ def fit_known(
             problems += differs
             notes += padded
         elif wanted.type != "VISUAL" and values:
-            problems.append(_missing(checkpoint, key, wanted))
+            problems += _missing(checkpoint, key, wanted, wiring)
     problems += _action(checkpoint, values)
     rates = {name: rate for name, picture in pictures.items() if isinstance(rate := picture.get("fps"), int | float)}
     used = (camera_name(name) for name in takes.values())
     return Fit(tuple(problems), (*notes, *_slow(used, rates, fps)))
 
 
-def _gone(checkpoint: Checkpoint, pictures: Collection[str], takes: Mapping[str, str]) -> Iterator[str]:
-    """The cameras that the bench does not have."""
+def _gone(checkpoint: Checkpoint, pictures: Collection[str], takes: Mapping[str, str], wiring: Wiring) -> Iterator[str]:
+    """The cameras that the bench does not have, or that are left out although the policy needs them."""
     has = f"this bench has {', '.join(sorted(pictures))}" if pictures else "this bench has no camera"
-    for key, wanted in checkpoint.needs.items():
-        if wanted.type == "VISUAL" and key not in takes:
-            yield f"the policy needs camera {_camera(checkpoint, key)}; {has}"
+    free = [name for name in pictures if IMAGES + name not in takes.values()]
+    for key in cameras(checkpoint):
+        if wiring.leaves_out(checkpoint, key):
+            yield from filter(None, [why_needed(checkpoint, key)])
+        elif key not in takes:
+            yield f"the policy needs camera {_camera(checkpoint, key)}; {has}{_instead(checkpoint, key, free)}"
+
+
+def _instead(checkpoint: Checkpoint, key: str, free: Sequence[str]) -> str:
+    """What helps where the bench has no camera of that name; `free` are those that the policy does not use."""
+    name = main_name(checkpoint, key)
+    ways = [f"map one to it, as {name}={free[0]}"] if free else []
+    ways += [] if why_needed(checkpoint, key) else [f"leave {name} out: {checkpoint.policy} can do without"]
+    return f": {', or '.join(ways)}" if ways else ""
+
+
+def _blind(checkpoint: Checkpoint, takes: Collection[str], wiring: Wiring) -> Iterator[str]:
+    """That no camera is left of those that it has, although it can do without each of them."""
+    keys = cameras(checkpoint)
+    left_out = all(key not in takes and wiring.leaves_out(checkpoint, key) for key in keys)
+    if keys and left_out and not any(why_needed(checkpoint, key) for key in keys):
+        yield f"{checkpoint.policy} needs one of its cameras at least: leave one in"
 
 
 def _raw(checkpoint: Checkpoint) -> Iterator[str]:
@@ -138,10 +171,13 @@ def _raw(checkpoint: Checkpoint) -> Iterator[str]:
 # -- sentences --------------------------------------------------------------------------------------
 
 
-def _missing(checkpoint: Checkpoint, key: str, wanted: PolicyFeature) -> str:
-    if wanted.type == "VISUAL":
-        return f"the policy needs camera {_camera(checkpoint, key)}, which this bench does not have"
-    return f"the policy needs {key} ({_size(wanted.shape)}), which this bench does not observe"
+def _missing(checkpoint: Checkpoint, key: str, wanted: PolicyFeature, wiring: Wiring) -> Iterator[str]:
+    if wanted.type != "VISUAL":
+        yield f"the policy needs {key} ({_size(wanted.shape)}), which this bench does not observe"
+    elif wiring.leaves_out(checkpoint, key):
+        yield from filter(None, [why_needed(checkpoint, key)])
+    else:
+        yield f"the policy needs camera {_camera(checkpoint, key)}, which this bench does not have"
 
 
 def _camera(checkpoint: Checkpoint, key: str) -> str:

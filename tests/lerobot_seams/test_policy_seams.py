@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.checkpoints.checkpoint import EMPTY, RESIZING, read
+from services.checkpoints.checkpoint import EMPTY, read
+from services.checkpoints.shaping import RESIZING
+from services.checkpoints.wiring import RUNS_WITHOUT
 from services.training.camera_fit import NEEDS_ALL
 from services.training.dataset_fit import ENVIRONMENT, TAKE_ENVIRONMENT
 from tests.support.checkpoints import make_smolvla
@@ -49,6 +51,29 @@ def test_a_smolvla_resizes_pads_and_does_without_the_cameras_that_it_does_not_ge
     pictures, masks = SmolVLAPolicy.prepare_images(itself, batch)
     assert ([tuple(p.shape) for p in pictures], [bool(m) for m in masks]) == ([(1, 3, 64, 64)] * 2, [True, False])
     assert SmolVLAPolicy.prepare_state(itself, batch).shape == (1, read(path).room)
+
+
+def test_which_policies_can_do_without_a_camera_is_what_lerobots_own_code_does() -> None:
+    """Each prepares its pictures without the first of two; one that stacks all of its configuration cannot."""
+    import torch
+    from lerobot.policies.factory import get_policy_class
+
+    def shown(kind: str, *keys: str) -> int:
+        policy = get_policy_class(kind)
+        prepare = next(getattr(policy, n) for n in ("prepare_images", "_preprocess_images", "_prepare_images")
+                       if hasattr(policy, n))  # fmt: skip
+        config = SimpleNamespace(
+            image_features=["a", "b"], image_resolution=(8, 8), resize_imgs_with_padding=(8, 8), empty_cameras=0,
+            num_image_views=2,
+        )  # fmt: skip
+        itself = SimpleNamespace(config=config, parameters=lambda: iter([torch.zeros(1)]))
+        _, masks = prepare(itself, {key: torch.rand(1, 3, 6, 8) for key in keys})
+        return int(sum(mask.sum() for mask in masks))
+
+    for kind in RUNS_WITHOUT:
+        assert (shown(kind, "b"), shown(kind, "a", "b")) == (1, 2), kind
+        with pytest.raises(ValueError, match="mage features are missing"):
+            shown(kind)
 
 
 # --- cameras ------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def policy(
         path=read.path, policy=read.policy, inputs=read.inputs, outputs=read.outputs, provenance=read.provenance,
         preprocessor=Preprocessor(
             renames or {}, dataset or {}, resize=resize, crops={IMAGES + "wrist": crop} if crop else {}
-        ), resizes=read.resizes, room=read.room,
+        ), shaping=read.shaping, room=read.room,
     )  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def test_a_name_that_the_policy_knows_as_another_one_is_no_source(tmp_path: Path
         "the policy needs camera b (its own name for it is a), which this bench does not have",
     )
     assert fit_known(one, {"a": {}}).problems == (
-        "the policy needs camera b (its own name for it is a); this bench has a",
+        "the policy needs camera b (its own name for it is a); this bench has a: map one to it, as b=a",
     )
 
 
