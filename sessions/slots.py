@@ -10,6 +10,20 @@ Size = tuple[int, int]
 """(width, height) in pixels."""
 
 
+class Wiring(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator says. `given`: the bench's camera for a camera of the policy, by its name in the training.
+
+    `without` are cameras that are left out: of the bench, of the policy, or of both where they have one name.
+    """
+
+    given: dict[str, str] = {}
+    without: tuple[str, ...] = ()
+
+
+PLAIN = Wiring()
+"""Every camera by its own name."""
+
+
 class How(OpenEnum):
     """What a step makes of a picture."""
 

@@ -26,7 +26,7 @@ from services.live.event_log import read_events
 from services.live.snapshots import replay
 from sessions.files import write_atomically
 from sessions.left_out import LeftOut
-from sessions.slots import How, Shaping
+from sessions.slots import PLAIN, How, Shaping, Wiring
 
 CHECKPOINTS, PRETRAINED, STATE = "checkpoints", "pretrained_model", "training_state"
 CONFIG, WEIGHTS, SIDECAR = "config.json", "model.safetensors", "lab-console.json"
@@ -92,7 +92,7 @@ class Checkpoint:
     """A policy that can be loaded: `path` is its pretrained_model folder, `step` is None if unknown.
 
     `shaping` is what its own code makes of pictures. `room`: it pads a shorter state to this many values, 0 if it does
-    not.
+    not. `wiring` is what the operator says of the cameras that it gets here.
     """
 
     path: Path
@@ -105,6 +105,7 @@ class Checkpoint:
     unnormalizer: Normalizer = field(default_factory=Normalizer)
     shaping: tuple[Shaping, ...] = ()
     room: int = 0
+    wiring: Wiring = PLAIN
 
     @property
     def resizes(self) -> bool:

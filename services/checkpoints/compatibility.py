@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.checkpoints.checkpoint import ACTION, JOINTS, Checkpoint, PolicyFeature
-from services.checkpoints.wiring import PLAIN, Wiring, cameras, main_name, why_needed, without_notes
+from services.checkpoints.wiring import cameras, leaves_out, main_name, source, why_needed, without_notes
 from services.datasets.cameras import IMAGES, camera_name, same_shape
 from services.units import dimensions
 
@@ -26,20 +26,20 @@ class Fit:
     notes: tuple[str, ...] = ()
 
 
-def taken(checkpoint: Checkpoint, given: Collection[str], wiring: Wiring = PLAIN) -> dict[str, str]:
+def taken(checkpoint: Checkpoint, given: Collection[str]) -> dict[str, str]:
     """{input: observation} for each input of the policy that one of the `given` observations provides.
 
     Observations have the bench's names. They are shown to the policy under the names of its training (`shown_as`),
     which its preprocessor renames.
     """
-    found = ((key, wiring.source(checkpoint, key, given)) for key in checkpoint.needs)
+    found = ((key, source(checkpoint, key, given)) for key in checkpoint.needs)
     return {key: name for key, name in found if name}
 
 
-def shown_as(checkpoint: Checkpoint, takes: Mapping[str, str], wiring: Wiring = PLAIN) -> dict[str, str]:
+def shown_as(checkpoint: Checkpoint, takes: Mapping[str, str]) -> dict[str, str]:
     """{observation: the name that the policy knows it by} of what it takes: another one where the operator mapped."""
     return {
-        name: checkpoint.sources(key)[0] if main_name(checkpoint, key) in wiring.given else name
+        name: checkpoint.sources(key)[0] if main_name(checkpoint, key) in checkpoint.wiring.given else name
         for key, name in takes.items()
     }
 
@@ -50,7 +50,6 @@ def fit(
     *,
     fps: int = 0,
     rates: Mapping[str, float] = NO_RATES,
-    wiring: Wiring = PLAIN,
 ) -> Fit:
     """Whether a bench that gives `features` (LeRobot's dataset features: images (H, W, C)) can run the policy.
 
@@ -60,10 +59,10 @@ def fit(
         return Fit()
     problems = list(_raw(checkpoint))
     notes: list[str] = []
-    takes = taken(checkpoint, features, wiring)
+    takes = taken(checkpoint, features)
     for key, wanted in checkpoint.needs.items():
         if key not in takes:
-            problems += _missing(checkpoint, key, wanted, wiring)
+            problems += _missing(checkpoint, key, wanted)
         elif wanted.type == "VISUAL":
             stops, differs = _picture(checkpoint, key, takes[key], features[takes[key]])
             problems += stops
@@ -72,7 +71,7 @@ def fit(
             differs, padded = _values(checkpoint, key, wanted, takes[key], features[takes[key]])
             problems += differs
             notes += padded
-    problems += [*_blind(checkpoint, takes, wiring), *_action(checkpoint, features)]
+    problems += [*_blind(checkpoint, takes), *_action(checkpoint, features)]
     notes += without_notes(checkpoint, takes)
     unused = [camera_name(k) for k in features if k.startswith(IMAGES) and k not in takes.values()]
     if unused:
@@ -91,7 +90,6 @@ def fit_known(
     values: Mapping[str, Mapping[str, Any]] = NOTHING,
     *,
     fps: int = 0,
-    wiring: Wiring = PLAIN,
 ) -> Fit:
     """The part of `fit` that lab.toml alone decides, before anything connects.
 
@@ -101,8 +99,8 @@ def fit_known(
     if checkpoint.scripted:
         return Fit()
     features = {IMAGES + name: picture for name, picture in pictures.items()} | dict(values)
-    takes = taken(checkpoint, features, wiring)
-    problems = [*_gone(checkpoint, pictures, takes, wiring), *_blind(checkpoint, takes, wiring), *_raw(checkpoint)]
+    takes = taken(checkpoint, features)
+    problems = [*_gone(checkpoint, pictures, takes), *_blind(checkpoint, takes), *_raw(checkpoint)]
     notes = without_notes(checkpoint, takes)
     for key, wanted in checkpoint.needs.items():
         given = features.get(takes.get(key, ""), {})
@@ -115,19 +113,19 @@ def fit_known(
             problems += differs
             notes += padded
         elif wanted.type != "VISUAL" and values:
-            problems += _missing(checkpoint, key, wanted, wiring)
+            problems += _missing(checkpoint, key, wanted)
     problems += _action(checkpoint, values)
     rates = {name: rate for name, picture in pictures.items() if isinstance(rate := picture.get("fps"), int | float)}
     used = (camera_name(name) for name in takes.values())
     return Fit(tuple(problems), (*notes, *_slow(used, rates, fps)))
 
 
-def _gone(checkpoint: Checkpoint, pictures: Collection[str], takes: Mapping[str, str], wiring: Wiring) -> Iterator[str]:
+def _gone(checkpoint: Checkpoint, pictures: Collection[str], takes: Mapping[str, str]) -> Iterator[str]:
     """The cameras that the bench does not have, or that are left out although the policy needs them."""
     has = f"this bench has {', '.join(sorted(pictures))}" if pictures else "this bench has no camera"
     free = [name for name in pictures if IMAGES + name not in takes.values()]
     for key in cameras(checkpoint):
-        if wiring.leaves_out(checkpoint, key):
+        if leaves_out(checkpoint, key):
             yield from filter(None, [why_needed(checkpoint, key)])
         elif key not in takes:
             yield f"the policy needs camera {_camera(checkpoint, key)}; {has}{_instead(checkpoint, key, free)}"
@@ -141,10 +139,10 @@ def _instead(checkpoint: Checkpoint, key: str, free: Sequence[str]) -> str:
     return f": {', or '.join(ways)}" if ways else ""
 
 
-def _blind(checkpoint: Checkpoint, takes: Collection[str], wiring: Wiring) -> Iterator[str]:
+def _blind(checkpoint: Checkpoint, takes: Collection[str]) -> Iterator[str]:
     """That no camera is left of those that it has, although it can do without each of them."""
     keys = cameras(checkpoint)
-    left_out = all(key not in takes and wiring.leaves_out(checkpoint, key) for key in keys)
+    left_out = all(key not in takes and leaves_out(checkpoint, key) for key in keys)
     if keys and left_out and not any(why_needed(checkpoint, key) for key in keys):
         yield f"{checkpoint.policy} needs one of its cameras at least: leave one in"
 
@@ -171,10 +169,10 @@ def _raw(checkpoint: Checkpoint) -> Iterator[str]:
 # -- sentences --------------------------------------------------------------------------------------
 
 
-def _missing(checkpoint: Checkpoint, key: str, wanted: PolicyFeature, wiring: Wiring) -> Iterator[str]:
+def _missing(checkpoint: Checkpoint, key: str, wanted: PolicyFeature) -> Iterator[str]:
     if wanted.type != "VISUAL":
         yield f"the policy needs {key} ({_size(wanted.shape)}), which this bench does not observe"
-    elif wiring.leaves_out(checkpoint, key):
+    elif leaves_out(checkpoint, key):
         yield from filter(None, [why_needed(checkpoint, key)])
     else:
         yield f"the policy needs camera {_camera(checkpoint, key)}, which this bench does not have"
@@ -225,8 +223,9 @@ def _resized(
 
 def _learnt(checkpoint: Checkpoint, key: str, name: str) -> tuple[int, int] | None:
     """The (width, height) of the dataset's pictures that it was trained on; None if unknown."""
-    sizes = checkpoint.provenance.camera_sizes
-    return next((sizes[n] for n in map(camera_name, (name, *checkpoint.sources(key))) if n in sizes), None)
+    sizes, mapped = checkpoint.provenance.camera_sizes, main_name(checkpoint, key) in checkpoint.wiring.given
+    known = checkpoint.sources(key) if mapped else (name, *checkpoint.sources(key))
+    return next((sizes[n] for n in map(camera_name, known) if n in sizes), None)
 
 
 def _cropped(

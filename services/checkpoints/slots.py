@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import Any
 
 from services.checkpoints.checkpoint import Checkpoint
-from services.checkpoints.wiring import PLAIN, Wiring, cameras, main_name, write_map
+from services.checkpoints.wiring import cameras, leaves_out, main_name, source, write_map
 from services.datasets.cameras import IMAGES, camera_name, same_shape
 from services.units import dimensions
 from sessions.slots import How, Shaping, Size, Slot
@@ -18,10 +18,10 @@ PROPOSED = 6
 """Maps that are proposed at most, and cameras among which they are sought."""
 
 
-def fill(checkpoint: Checkpoint, pictures: Pictures, wiring: Wiring = PLAIN) -> tuple[Slot, ...]:
+def fill(checkpoint: Checkpoint, pictures: Pictures) -> tuple[Slot, ...]:
     """A slot for each camera of the policy, in the policy's order."""
     there = {IMAGES + name: picture for name, picture in pictures.items()}
-    return tuple(_slot(checkpoint, key, there, wiring) for key in cameras(checkpoint))
+    return tuple(_slot(checkpoint, key, there) for key in cameras(checkpoint))
 
 
 def unused(slots: Iterable[Slot], pictures: Pictures) -> tuple[str, ...]:
@@ -47,18 +47,18 @@ def proposals(checkpoint: Checkpoint, pictures: Pictures, most: int = PROPOSED) 
     return [write_map({s.name: name for s, name in zip(lacking, chosen, strict=True)}) for chosen in ranked[:most]]
 
 
-def _slot(checkpoint: Checkpoint, key: str, there: Pictures, wiring: Wiring) -> Slot:
-    source, name = wiring.source(checkpoint, key, there), main_name(checkpoint, key)
-    shape = tuple(there.get(source, {}).get("shape") or ())
+def _slot(checkpoint: Checkpoint, key: str, there: Pictures) -> Slot:
+    found, name = source(checkpoint, key, there), main_name(checkpoint, key)
+    shape = tuple(there.get(found, {}).get("shape") or ())
     return Slot(
         name=name,
         own="" if camera_name(key) == name else camera_name(key),
-        camera=camera_name(source),
+        camera=camera_name(found),
         gives=(shape[1], shape[0]) if len(shape) > 1 else None,
         learnt=_learnt(checkpoint, key),
         steps=(*_preprocessed(checkpoint, key), *checkpoint.shaping),
-        mapped=name in wiring.given,
-        left_out=wiring.leaves_out(checkpoint, key),
+        mapped=name in checkpoint.wiring.given,
+        left_out=leaves_out(checkpoint, key),
     )
 
 

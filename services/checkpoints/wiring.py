@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from services.checkpoints.checkpoint import Checkpoint
 from services.datasets.cameras import IMAGES, camera_name
 from services.near import did_you_mean
 from services.refusal import Refusal
 from services.text import clean
+from sessions.slots import Wiring
 
 RUNS_WITHOUT = ("smolvla", "pi0", "pi05", "pi0_fast", "xvla")
 """Policies of LeRobot 0.6.1 that take what pictures there are, and need one at least (policies/*/modeling_*.py).
@@ -18,31 +19,23 @@ All others that are known stack every picture of their configuration, and fail w
 """
 
 
-@dataclass(frozen=True)
-class Wiring:
-    """What the operator says. `given`: the bench's camera for a camera of the policy, by its name in the training.
-
-    `without` are cameras that are left out: of the bench, of the policy, or of both where they have one name.
-    """
-
-    given: Mapping[str, str] = field(default_factory=dict)
-    without: frozenset[str] = frozenset()
-
-    def source(self, checkpoint: Checkpoint, key: str, given: Collection[str]) -> str:
-        """The observation of those `given` that fills the policy's camera `key`; empty if none does."""
-        if camera := self.given.get(main_name(checkpoint, key)):
-            return IMAGES + camera if IMAGES + camera in given else ""
-        if self.leaves_out(checkpoint, key):
-            return ""
-        return next((name for name in checkpoint.sources(key) if name in given), "")
-
-    def leaves_out(self, checkpoint: Checkpoint, key: str) -> bool:
-        """Whether the operator runs the policy without its camera `key`."""
-        return main_name(checkpoint, key) not in self.given and not self.without.isdisjoint(names(checkpoint, key))
+NO_MAP = "none"
+"""Where a map is proposed: no camera is mapped."""
 
 
-PLAIN = Wiring()
-"""Every camera by its own name."""
+def source(checkpoint: Checkpoint, key: str, given: Collection[str]) -> str:
+    """The observation of those `given` that fills the policy's input `key`; empty if none does."""
+    if camera := checkpoint.wiring.given.get(main_name(checkpoint, key)):
+        return IMAGES + camera if IMAGES + camera in given else ""
+    if leaves_out(checkpoint, key):
+        return ""
+    return next((name for name in checkpoint.sources(key) if name in given), "")
+
+
+def leaves_out(checkpoint: Checkpoint, key: str) -> bool:
+    """Whether the operator runs the policy without its camera `key`."""
+    mapped, gone = main_name(checkpoint, key) in checkpoint.wiring.given, set(checkpoint.wiring.without)
+    return not mapped and not gone.isdisjoint(names(checkpoint, key))
 
 
 def main_name(checkpoint: Checkpoint, key: str) -> str:
@@ -64,8 +57,10 @@ def cameras(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 
 def read_map(text: str) -> dict[str, str]:
-    """`top=overhead, wrist=hand` as {"top": "overhead", "wrist": "hand"}. Raises Refusal."""
+    """`top=overhead, wrist=hand` as {"top": "overhead", "wrist": "hand"}; `none` is an empty one. Raises Refusal."""
     found: dict[str, str] = {}
+    if text.strip() == NO_MAP:
+        return found
     for part in (stripped for each in text.split(",") if (stripped := each.strip())):
         theirs, sign, ours = (word.strip() for word in part.partition("="))
         if not (theirs and sign and ours):
@@ -80,53 +75,51 @@ def write_map(given: Mapping[str, str]) -> str:
     return ", ".join(f"{theirs}={ours}" for theirs, ours in given.items())
 
 
-def wire(
-    checkpoint: Checkpoint, bench: Collection[str], given: Mapping[str, str], without: Iterable[str] = ()
-) -> Wiring:
-    """The wiring of a bench with these cameras that the operator asks for. Raises Refusal for a name that is none."""
-    left_out = frozenset(_left_out(checkpoint, bench, word) for word in without)
-    mapped: dict[str, str] = {}
-    for theirs, ours in given.items():
-        key = _policy_camera(checkpoint, theirs)
-        name = main_name(checkpoint, key)
+def wired(checkpoint: Checkpoint, wiring: Wiring) -> Checkpoint:
+    """The checkpoint with what of the wiring is for it: several that are compared may have different cameras."""
+    known = ((_find(checkpoint, theirs), ours) for theirs, ours in wiring.given.items())
+    given = {main_name(checkpoint, key): ours for key, ours in known if key}
+    return replace(checkpoint, wiring=Wiring(given=given, without=wiring.without))
+
+
+def check_wiring(checkpoints: Sequence[Checkpoint], bench: Collection[str], wiring: Wiring) -> None:
+    """Raises Refusal for a name that no camera has, and for what contradicts itself. `bench`: its pictures by name."""
+    inputs = {name: None for each in checkpoints for key in cameras(each) for name in names(each, key)}
+    for word in wiring.without:
+        if word not in inputs and word not in bench:
+            known = dict.fromkeys((*bench, *inputs))
+            raise Refusal(f"there is no camera {_unknown(word, known, 'bench and policy have')} to leave out")
+    for theirs, ours in wiring.given.items():
+        if not any(_find(each, theirs) for each in checkpoints):
+            mains = dict.fromkeys(main_name(each, key) for each in checkpoints for key in cameras(each))
+            raise Refusal(f"the camera map has no camera of the policy in {_unknown(theirs, mains, 'it has')}")
         if ours not in bench:
-            raise Refusal(f"the camera map gives {name} camera {_unknown(ours, bench, 'this bench has')}")
-        if ours in left_out or not left_out.isdisjoint(names(checkpoint, key)):
-            raise Refusal(f"the camera map gives {name} camera {ours}, and one of the two is left out: take one back")
-        mapped[name] = ours
-    wiring = Wiring(mapped, left_out)
-    _check_once(checkpoint, bench, wiring)
-    return wiring
+            raise Refusal(f"the camera map gives {clean(theirs)} camera {_unknown(ours, bench, 'this bench has')}")
+    for each in checkpoints:
+        _check_one(wired(each, wiring), bench)
 
 
-def _check_once(checkpoint: Checkpoint, bench: Collection[str], wiring: Wiring) -> None:
-    """Raises Refusal if a camera of the bench would fill two of the policy's."""
-    there, fills = [IMAGES + name for name in bench], dict[str, str]()
+def _check_one(checkpoint: Checkpoint, bench: Collection[str]) -> None:
+    """Raises Refusal if a camera that it is given is left out, or would fill two of its inputs."""
+    there, fills, gone = [IMAGES + name for name in bench], dict[str, str](), set(checkpoint.wiring.without)
     for key in cameras(checkpoint):
-        name, source = main_name(checkpoint, key), wiring.source(checkpoint, key, there)
-        if source and (other := fills.setdefault(source, name)) != name:
+        name, found = main_name(checkpoint, key), source(checkpoint, key, there)
+        ours = checkpoint.wiring.given.get(name, "")
+        if ours and not gone.isdisjoint((ours, *names(checkpoint, key))):
+            raise Refusal(f"the camera map gives {name} camera {ours}, and one of the two is left out: take one back")
+        if found and (other := fills.setdefault(found, name)) != name:
             raise Refusal(
-                f"camera {camera_name(source)} would fill both {other} and {name} of the policy: map another camera to "
+                f"camera {camera_name(found)} would fill both {other} and {name} of the policy: map another camera to "
                 "one of the two"
             )
 
 
-def _left_out(checkpoint: Checkpoint, bench: Collection[str], word: str) -> str:
-    known = [*bench, *(name for key in cameras(checkpoint) for name in names(checkpoint, key))]
-    if word in known:
-        return word
-    raise Refusal(f"there is no camera {_unknown(word, dict.fromkeys(known), 'bench and policy have')} to leave out")
-
-
-def _policy_camera(checkpoint: Checkpoint, word: str) -> str:
-    """The policy's key for a camera by any of its names, or the last part of one. Raises Refusal."""
+def _find(checkpoint: Checkpoint, word: str) -> str:
+    """The policy's key for a camera by any of its names, or the last part of one; empty if none or several have it."""
     keys = cameras(checkpoint)
     exact = [key for key in keys if word in (*names(checkpoint, key), key)]
     found = exact or [key for key in keys if any(name.endswith(f".{word}") for name in names(checkpoint, key))]
-    if len(found) == 1:
-        return found[0]
-    known = [main_name(checkpoint, key) for key in keys]
-    raise Refusal(f"the camera map has no camera of the policy in {_unknown(word, known, 'it has')}")
+    return found[0] if len(found) == 1 else ""
 
 
 def _unknown(word: str, known: Collection[str], who: str) -> str:

@@ -14,9 +14,10 @@ from services.checkpoints.compatibility import fit_known, shown_as, taken
 from services.checkpoints.preprocessor import Preprocessor
 from services.checkpoints.shaping import own_shaping
 from services.checkpoints.slots import becomes, fill, lines, proposals, seen, unused
-from services.checkpoints.wiring import PLAIN, Wiring, read_map, wire, write_map
+from services.checkpoints.wiring import check_wiring, read_map, wired, write_map
 from services.datasets.cameras import IMAGES
 from services.refusal import Refusal
+from sessions.slots import Wiring
 from tests.services.checkpoints.test_checkpoint import write
 
 VGA, HD = (640, 480), (1280, 720)
@@ -40,8 +41,15 @@ def bench(**sizes: tuple[int, int]) -> dict[str, dict[str, Any]]:
     return {name: {"shape": (height, width, 3)} for name, (width, height) in sizes.items()}
 
 
-def problems(found: Checkpoint, pictures: dict[str, dict[str, Any]], wiring: Wiring) -> str:
-    return "; ".join(fit_known(found, pictures, wiring=wiring).problems)
+def wire(found: Checkpoint, pictures: Any, given: dict[str, str], without: tuple[str, ...] = ()) -> Checkpoint:
+    """As the operator asks for it, if that is possible."""
+    wiring = Wiring(given=given, without=without)
+    check_wiring([found], pictures, wiring)
+    return wired(found, wiring)
+
+
+def problems(found: Checkpoint, pictures: dict[str, dict[str, Any]]) -> str:
+    return "; ".join(fit_known(found, pictures).problems)
 
 
 # --- the table ---------------------------------------------------------------------------------------
@@ -79,7 +87,7 @@ def test_the_steps_of_the_preprocessor_come_first() -> None:
 
 def test_the_table_has_a_line_for_each_input_and_says_what_is_not_used() -> None:
     found, pictures = policy("top", "wrist"), bench(overhead=HD, wrist=VGA, side=VGA)
-    slots = fill(found, pictures, wire(found, pictures, {"top": "overhead"}))
+    slots = fill(wire(found, pictures, {"top": "overhead"}), pictures)
     assert [(slot.camera, slot.gives, slot.mapped) for slot in slots] == [("overhead", HD, True), ("wrist", VGA, False)]
     assert lines(slots, unused(slots, pictures), ["front"]) == [
         "top   <- overhead 1280x720  as they are",
@@ -95,17 +103,25 @@ def test_the_table_has_a_line_for_each_input_and_says_what_is_not_used() -> None
 
 def test_a_map_gives_an_input_another_camera_of_the_bench() -> None:
     found, pictures = policy("top", "wrist"), bench(overhead=VGA, wrist=VGA)
-    assert "the policy needs camera top; this bench has overhead, wrist: map one to it, as top=overhead" in problems(
-        found, pictures, PLAIN
-    )
-    wiring = wire(found, pictures, read_map("top=overhead"))
-    assert not problems(found, pictures, wiring)
-    takes = taken(found, [IMAGES + name for name in pictures], wiring)
-    assert shown_as(found, takes, wiring) == {IMAGES + "overhead": IMAGES + "top", IMAGES + "wrist": IMAGES + "wrist"}
-    swapped = wire(found, bench(top=VGA, wrist=VGA), read_map("top=wrist, wrist=top"))
-    assert taken(found, [IMAGES + "top", IMAGES + "wrist"], swapped) == {
+    plain = "the policy needs camera top; this bench has overhead, wrist: map one to it, as top=overhead"
+    assert plain in problems(found, pictures)
+    mapped = wire(found, pictures, read_map("top=overhead"))
+    assert not problems(mapped, pictures)
+    takes = taken(mapped, [IMAGES + name for name in pictures])
+    assert shown_as(mapped, takes) == {IMAGES + "overhead": IMAGES + "top", IMAGES + "wrist": IMAGES + "wrist"}
+
+
+def test_cameras_of_the_same_names_are_swapped_by_a_map_and_each_is_held_against_its_own_size() -> None:
+    found, pictures = policy("top", "wrist", sizes={"top": HD}), bench(top=VGA, wrist=HD)
+    assert "camera top gives 640x480, the policy was trained on 1280x720" in problems(found, pictures)
+    swapped = wire(found, pictures, read_map("top=wrist, wrist=top"))
+    assert not problems(swapped, pictures)
+    assert taken(swapped, [IMAGES + "top", IMAGES + "wrist"]) == {
         IMAGES + "top": IMAGES + "wrist", IMAGES + "wrist": IMAGES + "top",
     }  # fmt: skip
+    resized = Preprocessor(resize=(320, 180))
+    cut = Checkpoint(**{**vars(swapped), "preprocessor": resized})
+    assert not problems(cut, pictures), "of a checkpoint that resizes, too"
 
 
 def test_an_input_is_mapped_by_the_name_of_its_training_or_its_own(tmp_path: Path) -> None:
@@ -117,11 +133,17 @@ def test_an_input_is_mapped_by_the_name_of_its_training_or_its_own(tmp_path: Pat
     ]}))  # fmt: skip
     found, pictures = checkpoints.read(path), bench(overhead=VGA)
     for word in ("top", "camera1", IMAGES + "camera1"):
-        wiring = wire(found, pictures, {word: "overhead"})
-        assert wiring.given == {"top": "overhead"}
-        takes = taken(found, [IMAGES + "overhead"], wiring)
-        assert shown_as(found, takes, wiring) == {IMAGES + "overhead": IMAGES + "top"}
-    assert lines(fill(found, pictures, wiring))[0].startswith("top (camera1) <- overhead 640x480")
+        mapped = wire(found, pictures, {word: "overhead"})
+        assert mapped.wiring.given == {"top": "overhead"}
+        assert shown_as(mapped, taken(mapped, [IMAGES + "overhead"])) == {IMAGES + "overhead": IMAGES + "top"}
+        assert lines(fill(mapped, pictures))[0].startswith("top (camera1) <- overhead 640x480")
+
+
+def test_of_several_policies_each_takes_what_of_a_map_is_for_it() -> None:
+    one, other, pictures = policy("top", "wrist"), policy("front", "wrist"), bench(overhead=VGA, wrist=VGA)
+    wiring = Wiring(given={"top": "overhead", "front": "overhead"})
+    check_wiring([one, other], pictures, wiring)
+    assert [wired(each, wiring).wiring.given for each in (one, other)] == [{"top": "overhead"}, {"front": "overhead"}]
 
 
 @pytest.mark.parametrize(
@@ -160,30 +182,29 @@ def test_maps_are_proposed_by_number_and_size_and_only_where_names_differ() -> N
 
 def test_a_camera_that_the_policy_does_not_look_at_is_left_out_of_any_policy() -> None:
     found, pictures = policy("wrist"), bench(overhead=VGA, wrist=VGA)
-    wiring = wire(found, pictures, {}, ["overhead"])
-    assert fit_known(found, bench(wrist=VGA), wiring=wiring) == fit_known(found, bench(wrist=VGA))
-    assert not problems(found, bench(wrist=VGA), wiring)
+    without = wire(found, pictures, {}, ("overhead",))
+    assert fit_known(without, bench(wrist=VGA)) == fit_known(found, bench(wrist=VGA))
+    assert not problems(without, bench(wrist=VGA))
 
 
 @pytest.mark.parametrize("kind", ["act", "diffusion", "tdmpc", "vqbet", "somebodys"])
 def test_a_policy_that_cannot_do_without_is_refused_with_its_name_the_camera_and_the_reason(kind: str) -> None:
-    found = policy("overhead", "wrist", kind=kind)
-    wiring = wire(found, bench(overhead=VGA, wrist=VGA), {}, ["overhead"])
-    said = problems(found, bench(wrist=VGA), wiring)
+    without = wire(policy("overhead", "wrist", kind=kind), bench(overhead=VGA, wrist=VGA), {}, ("overhead",))
+    said = problems(without, bench(wrist=VGA))
     assert said.startswith(f"{kind} cannot do without camera overhead: it reads every camera that it was trained with")
 
 
 def test_a_policy_that_can_do_without_says_what_that_means_and_needs_one_camera_at_least() -> None:
     found, pictures = policy("overhead", "wrist", kind="smolvla"), bench(overhead=VGA, wrist=VGA)
-    one = fit_known(found, bench(wrist=VGA), wiring=wire(found, pictures, {}, ["overhead"]))
-    assert not one.problems
-    assert one.notes == (
+    first = fit_known(wire(found, pictures, {}, ("overhead",)), bench(wrist=VGA))
+    assert not first.problems
+    assert first.notes == (
         "the policy was trained with overhead and runs without: what it does then is not what it learnt",
         "without overhead its other pictures stand in other places than in the training",
     )
-    last = fit_known(found, bench(overhead=VGA), wiring=wire(found, pictures, {}, ["wrist"]))
+    last = fit_known(wire(found, pictures, {}, ("wrist",)), bench(overhead=VGA))
     assert len(last.notes) == 1, "nothing moves up where the last one is missing"
-    none = wire(found, pictures, {}, ["wrist", "overhead"])
-    assert problems(found, {}, none) == "smolvla needs one of its cameras at least: leave one in"
-    lacking = problems(found, bench(wrist=VGA), PLAIN)
+    none = wire(found, pictures, {}, ("wrist", "overhead"))
+    assert problems(none, {}) == "smolvla needs one of its cameras at least: leave one in"
+    lacking = problems(found, bench(wrist=VGA))
     assert "needs camera overhead; this bench has wrist: leave overhead out: smolvla can do without" in lacking
