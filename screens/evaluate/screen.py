@@ -172,6 +172,8 @@ class EvaluateScreen(ArmSessionScreen):
     def _draw_policy(self) -> None:
         """The policy; in a small terminal, where the loop lines are hidden, the inference comes first."""
         lines, telemetry = [trials.policy_text(self.desk.snapshot)], self.desk.telemetry
+        if (measured := trials.measured_line(self.desk.snapshot)) is not None:
+            lines.insert(0, measured)
         if telemetry is not None and self.desk.live and self.has_class("-compact"):
             lines.insert(0, trials.loop_lines(telemetry)[1])
         self.query_one("#policy-text", Line).show(Content("\n").join(lines))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from screens.views.columns import Align, Column, Parts, Table
 from screens.views.signs import signs
+from services.log import measured_words
 from services.log.trial_rows import ENDED_BY
 from services.text import clean
 from sessions.document import Session
@@ -101,6 +102,19 @@ def _condition(item: Attempt) -> Parts:
     return [(clean(item.trial.condition), "$quiet")] if item.trial else []
 
 
+def _inference(item: Attempt) -> Parts:
+    return [(measured_words.inference(item.trial.measured), "$quiet")] if item.trial else []
+
+
+def _seam(item: Attempt) -> Parts:
+    return [(measured_words.seam(item.trial.measured), "$quiet")] if item.trial else []
+
+
+def _starved(item: Attempt) -> Parts:
+    """Periods without an action."""
+    return [(measured_words.starved(item.trial.measured), "$warning")] if item.trial else []
+
+
 def _moments(item: Attempt) -> Parts:
     """When a person marked a moment of the take."""
     return [(item.episode.moment_times, "$accent")] if item.episode and item.episode.moments else []
@@ -130,4 +144,7 @@ TRIALS: tuple[Column[Attempt], ...] = (
     Column("data", _why, rank=2, least=10),
     Column("flagged", _flags, rank=2, least=8),
     Column("condition", _condition, rank=5, least=8),
+    Column("starved", _starved, rank=6, align=Align.RIGHT),
+    Column("inference", _inference, rank=7, align=Align.RIGHT),
+    Column("seam", _seam, rank=7, align=Align.RIGHT),
 )

@@ -14,6 +14,7 @@ from services.bench import calibration
 from services.checkpoints.checkpoint import label
 from services.live.metrics import EVAL_LOSS
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of, rate
+from services.log.measured_words import over_trials
 from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, step_seconds
 from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
@@ -330,6 +331,7 @@ def _evaluation_rows(session: Session) -> list[Row]:
         row("condition", *_conditions(session)),
         *_tally(session),
         *_failures(session),
+        *over_trials(session),
         *_lost(session),
         *_flagged(session),
         *_motion(session),

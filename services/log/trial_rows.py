@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.checkpoints.checkpoint import label
+from services.log.measured_words import of_trial
 from services.log.sections import Row, Symbol, quiet, text
 from services.tone import Tone
 from sessions.document import Session
@@ -57,5 +58,6 @@ def trial_row(trial: Trial, number: int, policy: str, condition: str) -> Row:
         text("", tone, mark, strong=True), text(f"{trial.seconds:.1f} s"), quiet(ended_by), quiet(episode),
         text(policy), text(condition),
         text(", ".join(words for words in (trial.failure_mode, trial.why, *_how(trial)) if words)),
+        quiet(", ".join(of_trial(trial.measured))),
     ]  # fmt: skip
     return Row("practice" if trial.practice else str(number), tuple(columns))

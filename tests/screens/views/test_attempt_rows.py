@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from screens.views.attempt_rows import Attempt, attempt_table
-from sessions.models import Episode
+from sessions.models import Episode, Measured, Trial, Verdict
 
 
 @pytest.mark.parametrize("room", [56, 76, 196])
@@ -16,3 +16,16 @@ def test_the_moments_that_were_marked_in_a_take_stand_in_its_row(room: int) -> N
     said = "\n".join([line.plain for line in (table.header, *table.rows)])
     assert "marked" in said and "4.2 s, 7.7 s" in said and "blurred (me)" in said
     assert "marked" not in attempt_table([other], room).header.plain, "no column without a moment"
+
+
+def test_the_latency_and_the_seams_of_a_trial_stand_in_its_row_with_units() -> None:
+    quick = Measured(infer_ms=41.3, infer_ms_most=120.4, inferences=9, starved=12, seam=1.24)
+    one = Attempt(None, Trial(index=1, verdict=Verdict.SUCCESS, measured=quick, seconds=6.2), 1)
+    old = Attempt(None, Trial(index=2, verdict=Verdict.FAILURE, seconds=6.2), 2)
+    scripted = Attempt(None, Trial(index=3, verdict=Verdict.FAILURE, measured=Measured(jerk=3.0)), 3)
+    table = attempt_table([one, old, scripted], 120)
+    first, *rows = (line.plain for line in table.rows)
+    assert table.header.plain.split()[-3:] == ["starved", "inference", "seam"]
+    assert first.split()[-7:] == ["12", "41", "ms,", "120", "at", "most", "1.2°"]
+    assert not any("ms" in line or "°" in line for line in rows), "nothing was inferred, so nothing is said"
+    assert "inference" not in attempt_table([old, scripted], 120).header.plain
