@@ -137,6 +137,15 @@ def _eval(verbs: Verbs) -> None:
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
     add("--dataset", default="", metavar="NAME", help="where the motion goes (default: rollout_, run and step)")
+    add(
+        "--server",
+        default="",
+        metavar="HOST:PORT",
+        help="let LeRobot's inference server run the policy, on this machine or through an SSH tunnel: loopback only, "
+        "e.g. localhost:8080",
+    )
+    add("--server-path", default="", metavar="PATH", help="the checkpoint on the server's machine (default: as here)")
+    add("--rtc", action="store_true", help="LeRobot's real-time chunking: each chunk continues the one before")
     _calibration(evaluate)
 
 

@@ -210,6 +210,9 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     With `further_checkpoints` several policies are compared; `further_trained_in` are their trainings' sessions. Each
     tries under each of the `conditions`, in the order that services/evaluation/schedule makes of `order` and
     `order_seed`.
+
+    The policy runs in LeRobot's inference server at `server` (HOST:PORT on this machine's loopback), which loads it
+    from `server_path` there, or here if that is empty. `rtc`: with LeRobot's real-time chunking.
     """
 
     kind = SessionKind.EVAL
@@ -228,6 +231,9 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     conditions: tuple[Condition, ...] = ()
     order: Order = Order.LISTED
     order_seed: int = 0
+    server: str = ""
+    server_path: str = ""
+    rtc: bool = False
 
     @property
     def checkpoints(self) -> tuple[str, ...]:

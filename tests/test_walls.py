@@ -13,7 +13,7 @@ import pytest
 
 from tests import ROOT
 
-HEAVY = {"torch", "lerobot", "mujoco", "cv2"}
+HEAVY = {"torch", "lerobot", "grpc", "mujoco", "cv2"}
 UI = {"textual"}
 
 

@@ -58,6 +58,9 @@ def evaluate(options: argparse.Namespace) -> int:
         seed=options.seed,
         lockstep=options.lockstep,
         dataset=options.dataset,
+        server=options.server,
+        server_path=options.server_path,
+        rtc=options.rtc,
     )
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))
 

@@ -18,6 +18,7 @@ from screens.views.facts import Section
 from screens.views.signs import clean
 from services.checkpoints.checkpoint import newest
 from services.evaluation import plan as evaluation
+from services.evaluation.inference_place import HERE, REALTIME, place
 from services.evaluation.plan import TRIALS, Inspection
 from services.live.requests import ORACLE, EvalRequest
 from services.units import number
@@ -43,6 +44,7 @@ class EvaluateForm(Form):
 
     TITLE = "new evaluation"
     POLICY = ""
+    ARGUMENTS: ClassVar = {"server": "inference", "server_path": "inference", "rtc": "inference"}
     FIELDS: ClassVar = (
         Field(
             "checkpoint",
@@ -80,6 +82,13 @@ class EvaluateForm(Form):
             "You judge by key; the oracle of the simulated bench looks where the cube is.",
             FieldKind.PICKER,
         ),
+        Field(
+            "inference",
+            "inference",
+            "Where the policy runs: here, or in LeRobot's server, as localhost:8080, then perhaps the path there.",
+            FieldKind.PICKER,
+            free=True,
+        ),
     )
 
     def __init__(self, desk: Desk) -> None:
@@ -106,6 +115,7 @@ class EvaluateForm(Form):
             "countdown": "0",
             "operator": self.desk.operator,
             "judge": BY_KEYS,
+            "inference": HERE,
         }
 
     def take_chosen(self) -> None:
@@ -157,6 +167,9 @@ class EvaluateForm(Form):
         profile = self.desk.profile
         if name == "judge":
             return [Choice(BY_KEYS), *([Choice(ORACLE, "the simulated bench judges")] if profile.simulated else [])]
+        if name == "inference":
+            chunking = "LeRobot's, each chunk continues the one before: SmolVLA, pi0, pi0.5"
+            return [Choice(HERE), Choice(REALTIME, chunking), Choice("localhost:8080", "LeRobot's inference server")]
         if self._found is None:
             return ()
         sessions = self._found.past.sessions
@@ -191,6 +204,7 @@ class EvaluateForm(Form):
 
     def plan(self, entries: Entries, checks: Checks) -> EvalRequest:
         judge = checks.run("judge", self._judge, entries["judge"]) or ""
+        where = place(entries["inference"])
         return evaluation.plan(
             self.desk.folder,
             self.desk.profile,
@@ -202,6 +216,9 @@ class EvaluateForm(Form):
             condition=entries["condition"],
             operator=entries["operator"],
             judge=judge,
+            server=where.server,
+            server_path=where.server_path,
+            rtc=where.rtc,
             checks=checks,
         )
 

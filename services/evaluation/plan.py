@@ -15,6 +15,7 @@ from services.checkpoints.compatibility import Fit, fit_known
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rollout_name
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
+from services.evaluation.inference_place import check_place
 from services.folders import DataFolder, RunFolder
 from services.live import intents
 from services.live.launch import launch
@@ -56,6 +57,9 @@ def plan(
     seed: int | None = None,
     lockstep: bool = False,
     dataset: str = "",
+    server: str = "",
+    server_path: str = "",
+    rtc: bool = False,
     checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from TRIALS and the profile.
@@ -81,7 +85,11 @@ def plan(
         condition=condition.strip(),
         seed=seed,
         lockstep=lockstep,
+        server=server.strip(),
+        server_path=server_path.strip(),
+        rtc=rtc,
     )
+    check_place(request, found, checks)
     if found:
         checks.run("checkpoint", _check_fit, request, found)
         checks.run("dataset", _check_dataset, folder.datasets, request.dataset)

@@ -53,7 +53,14 @@ def _policy(checkpoint: Checkpoint, request: EvalRequest) -> Model:
         return ScriptedPolicy(checkpoint)
     from services.workers.inference.policy_process import Policy
 
-    return Policy(checkpoint, task=request.task, plugins=request.profile.plugins)
+    return Policy(
+        checkpoint,
+        task=request.task,
+        plugins=request.profile.plugins,
+        server=request.server,
+        there=request.server_path,
+        realtime=request.rtc,
+    )
 
 
 def _remove_if_empty(root: Path) -> None:

@@ -21,7 +21,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Serve the policy in this pretrained_model folder.
+    """Serve the policy in this pretrained_model folder, or ask LeRobot's inference server for it.
 
     Sent with three file descriptors: the control loop's socket, its shared memory, and the log file for output.
     """
@@ -29,6 +29,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     checkpoint: str
     plugins: tuple[str, ...] = ()
     """What it may run besides LeRobot's own code."""
+    server: str = ""
+    """The server's address, on this machine's loopback; empty: the policy runs here."""
+    there: str = ""
+    """The checkpoint's path on the server's machine, if it is another one."""
+    realtime: bool = False
+    """LeRobot's real-time chunking: each chunk continues the one before."""
 
 
 Message = Load | Order

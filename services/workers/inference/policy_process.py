@@ -29,8 +29,21 @@ class Policy:
     `loaded` and `ready` are its messages, None until they arrive; `failure` says why it is dead.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, task: str, plugins: tuple[str, ...] = ()) -> None:
-        self.checkpoint, self.task, self._plugins = checkpoint, task, plugins
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        task: str,
+        plugins: tuple[str, ...] = (),
+        server: str = "",
+        there: str = "",
+        realtime: bool = False,
+    ) -> None:
+        """The process's order says what `server`, `there` and `realtime` are."""
+        self.checkpoint, self.task = checkpoint, task
+        self._order = child.Order(
+            checkpoint=str(checkpoint.path), plugins=plugins, server=server, there=there, realtime=realtime
+        )
         self.loaded: inference_protocol.Loaded | None = None
         self.ready: inference_protocol.Ready | None = None
         self.failure = ""
@@ -71,9 +84,8 @@ class Policy:
     def _spawn(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        order = child.Order(checkpoint=str(self.checkpoint.path), plugins=self._plugins)
         try:
-            self._child = child.spawn(order, socket_fd=theirs.fileno(), memory_fd=self._memory)
+            self._child = child.spawn(self._order, socket_fd=theirs.fileno(), memory_fd=self._memory)
         except OSError as error:
             ours.close()
             self.failure = f"the policy process cannot be started: {error}"

@@ -29,8 +29,10 @@ from numpy.typing import NDArray
 from services.checkpoints.foreign_code import check_code
 from services.child_process import die_with
 from services.error_text import whole_reason
+from services.refusal import Refusal
 from services.workers.inference import child
 from services.workers.inference import protocol as inference_protocol
+from services.workers.inference.remote_runner import RemoteRunner, ServerTrouble
 from services.workers.process.step_guard import guard_steps
 
 NICE = 5
@@ -143,7 +145,7 @@ def _chunk_size(config: Any, steps: int) -> int:
 class Service:
     """Answers requests until the control loop closes the connection."""
 
-    def __init__(self, connection: socket.socket, memory: int, runner: Runner) -> None:
+    def __init__(self, connection: socket.socket, memory: int, runner: Runner | RemoteRunner) -> None:
         self._connection, self._memory, self._runner = connection, memory, runner
         self._frame: inference_protocol.Frame = {}
         self._context = {"task": "", "robot_type": ""}
@@ -270,16 +272,26 @@ def serve(order: child.Order, *, socket_fd: int, memory_fd: int) -> int:
     """Load the policy, report it, serve; reports an error before it ends. Returns the exit status."""
     connection = socket.socket(fileno=socket_fd)
     try:
-        runner = Runner(Path(order.checkpoint), order.plugins)
+        runner = _runner(order)
         connection.send(inference_protocol.encode(runner.facts()))
         Service(connection, memory_fd, runner).run()
     except (BrokenPipeError, ConnectionResetError):  # the control loop is gone
         return 0
+    except (ServerTrouble, Refusal) as trouble:
+        connection.send(inference_protocol.encode(inference_protocol.Failed(text=str(trouble)[:2000])))
+        return 1
     except Exception as error:  # LeRobot may raise anything, and the session has to know
         logger.exception("the policy failed")
         connection.send(inference_protocol.encode(inference_protocol.Failed(text=explain(error)[:2000])))
         return 1
     return 0
+
+
+def _runner(order: child.Order) -> Runner | RemoteRunner:
+    path = Path(order.checkpoint)
+    if order.server:
+        return RemoteRunner(path, order.server, order.there, order.plugins)
+    return Runner(path, order.plugins)
 
 
 if __name__ == "__main__":
