@@ -1,0 +1,1 @@
+"""Looking before the first trial whether bench, data and policy belong together, without a motion."""
