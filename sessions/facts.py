@@ -16,6 +16,7 @@ from sessions.machine import Hardware, MachineLoad
 from sessions.models import SessionKind, SessionStatus
 from sessions.recorded import RecordedTraining
 from sessions.requests import AnyRequest
+from sessions.slots import Slot
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -270,7 +271,8 @@ class CheckpointSaved(Event, frozen=True, kw_only=True, tag=True):
 class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     """The policy fits the bench and is ready. `start_pose` is the start pose of its trials in degrees, if known.
 
-    `notes` describe harmless differences (a camera that the policy does not use, ...).
+    `notes` describe harmless differences (a camera that the policy does not use, ...). `slots` are its cameras, empty
+    in older files.
     """
 
     checkpoint: str
@@ -281,3 +283,4 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     actions_per_inference: int = 1
     start_pose: dict[str, float] = {}
     notes: tuple[str, ...] = ()
+    slots: tuple[Slot, ...] = ()

@@ -12,6 +12,7 @@ from sessions.bench import Profile
 from sessions.calibration import CalibrationAct
 from sessions.conditions import Condition, Order
 from sessions.models import SessionKind
+from sessions.slots import PLAIN, Wiring
 from sessions.target import Target
 
 ORACLE = "oracle"
@@ -213,6 +214,8 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
 
     The policy runs in LeRobot's inference server at `server` (HOST:PORT on this machine's loopback), which loads it
     from `server_path` there, or here if that is empty. `rtc`: with LeRobot's real-time chunking.
+
+    `wiring` says which of the bench's cameras fill the policy's inputs; `profile` is the bench without those left out.
     """
 
     kind = SessionKind.EVAL
@@ -234,6 +237,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     server: str = ""
     server_path: str = ""
     rtc: bool = False
+    wiring: Wiring = PLAIN
 
     @property
     def checkpoints(self) -> tuple[str, ...]:

@@ -391,7 +391,7 @@ def test_checkpoints_are_found_and_say_what_they_need(folder: DataFolder) -> Non
     for path in found:
         read = checkpoints.read(path)
         new = plain(read) | {"path": str(read.path.relative_to(path)), "label": read.label, "needs": sorted(read.needs)}
-        new |= {"cameras": list(read.cameras), "missing": checkpoints.missing(path)}
+        new |= {"cameras": list(read.cameras), "missing": checkpoints.missing(path), "resizes": read.resizes}
         assert_kept(EXPECTED["checkpoints"][str(path.relative_to(folder.root))], new, str(path))
 
 

@@ -82,13 +82,17 @@ def wired(checkpoint: Checkpoint, wiring: Wiring) -> Checkpoint:
     return replace(checkpoint, wiring=Wiring(given=given, without=wiring.without))
 
 
-def check_wiring(checkpoints: Sequence[Checkpoint], bench: Collection[str], wiring: Wiring) -> None:
-    """Raises Refusal for a name that no camera has, and for what contradicts itself. `bench`: its pictures by name."""
-    inputs = {name: None for each in checkpoints for key in cameras(each) for name in names(each, key)}
+def check_left_out(checkpoints: Sequence[Checkpoint], bench: Collection[str], wiring: Wiring) -> None:
+    """Raises Refusal for a camera to leave out that neither policy nor bench has; `bench`: its pictures by name."""
+    inputs = [name for each in checkpoints for key in cameras(each) for name in names(each, key)]
+    known = dict.fromkeys((*bench, *inputs))
     for word in wiring.without:
-        if word not in inputs and word not in bench:
-            known = dict.fromkeys((*bench, *inputs))
+        if word not in known:
             raise Refusal(f"there is no camera {_unknown(word, known, 'bench and policy have')} to leave out")
+
+
+def check_map(checkpoints: Sequence[Checkpoint], bench: Collection[str], wiring: Wiring) -> None:
+    """Raises Refusal for a name in the map that no camera has, and for a map that contradicts itself."""
     for theirs, ours in wiring.given.items():
         if not any(_find(each, theirs) for each in checkpoints):
             mains = dict.fromkeys(main_name(each, key) for each in checkpoints for key in cameras(each))
@@ -152,3 +156,20 @@ def without_notes(checkpoint: Checkpoint, takes: Collection[str]) -> list[str]:
     if any(key in gone for key in keys[:last]):
         notes.append(f"without {missing} its other pictures stand in other places than in the training")
     return notes
+
+
+def blamed(checkpoint: Checkpoint, words: str, given: Collection[str]) -> str:
+    """What to add to a policy's own words about why it fails, if they name a camera that it was not given.
+
+    `given` are the observations that it got. Its configuration may list cameras that its training did not have: LeRobot
+    lets some policies do without those (see `RUNS_WITHOUT`), and others fail.
+    """
+    listed = [key for key, feature in checkpoint.inputs.items() if feature.type == "VISUAL"]
+    for key in sorted(listed, key=len, reverse=True):
+        if key in words and key not in cameras(checkpoint):
+            got = ", ".join(camera_name(name) for name in given if name.startswith(IMAGES)) or "none"
+            return (
+                f": its configuration lists camera {camera_name(key)}, which its training did not have, and "
+                f"{checkpoint.policy} cannot do without (it was given {got}): take one whose training had all of them"
+            )
+    return ""

@@ -12,9 +12,11 @@ from services.bench.profiles import FASTEST_HZ, Profile
 from services.bench.robots import known_pictures, known_values
 from services.checkpoints.checkpoint import Checkpoint, CheckpointProblem, resolve
 from services.checkpoints.compatibility import Fit, fit_known
+from services.checkpoints.wiring import wired
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rollout_name
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
+from services.evaluation.cameras import arrange
 from services.evaluation.inference_place import check_place
 from services.folders import DataFolder, RunFolder
 from services.live import intents
@@ -60,15 +62,19 @@ def plan(
     server: str = "",
     server_path: str = "",
     rtc: bool = False,
+    camera_map: str = "",
+    left_out_cameras: str = "",
     checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from TRIALS and the profile.
 
     Raises Refusal with the reason. `checks` that collect let a form know everything that would be refused; the request
-    is then only looked at.
+    is then only looked at. `camera_map` and `left_out_cameras` are as services/evaluation/cameras reads them.
     """
     checks = checks or Checks()
     found = checks.run("checkpoint", find, folder, checkpoint, profile.plugins)
+    every = (found,) if found else ()
+    profile, wiring = arrange(profile, every, camera_map=camera_map, left_out=left_out_cameras, checks=checks)
     request = EvalRequest(
         data_dir=str(folder.root),
         profile=profile,
@@ -88,10 +94,11 @@ def plan(
         server=server.strip(),
         server_path=server_path.strip(),
         rtc=rtc,
+        wiring=wiring,
     )
     check_place(request, found, checks)
     if found:
-        checks.run("checkpoint", _check_fit, request, found)
+        checks.run("checkpoint", _check_fit, request, wired(found, wiring))
         checks.run("dataset", _check_dataset, folder.datasets, request.dataset)
     _check(request, checks)
     return request

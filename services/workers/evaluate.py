@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.checkpoints import checkpoint as checkpoints
+from services.checkpoints.wiring import wired
 from services.datasets.summary import QUARANTINE
 from services.live.requests import EvalRequest
 from services.workers.arm.run_arm import Make, run_armed
@@ -27,7 +28,7 @@ def body(context: Context, request: EvalRequest) -> End:
     """Run one evaluation under its rollout dataset's lock; the policy loads while the bench connects."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     try:
-        checkpoint = checkpoints.read(Path(request.checkpoint), request.profile.plugins)
+        checkpoint = wired(checkpoints.read(Path(request.checkpoint), request.profile.plugins), request.wiring)
     except checkpoints.CheckpointProblem as problem:
         raise CannotStart(str(problem)) from problem
     lock = lock_to_record(root, context, request)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.checkpoints.checkpoint import Checkpoint
-from services.checkpoints.compatibility import fit, taken
+from services.checkpoints.compatibility import fit, shown_as, taken
+from services.checkpoints.slots import fill
+from services.checkpoints.wiring import blamed
 from services.datasets.cameras import IMAGES, camera_name
 from services.datasets.lock import DatasetProblem
 from services.live import events as ev
@@ -43,32 +45,38 @@ def load_policy(
         return ScriptedSource(policy, request.profile.sim or {}, fps=request.fps)
     assert isinstance(policy, Policy)
     inputs = _inputs(policy, features)
-    policy.open({key: feature for key, feature in features.items() if key in inputs}, robot_type)
+    policy.open({shown: features[key] for key, shown in inputs.items()}, robot_type)
     while policy.ready is None:
         if policy.dead:
-            raise CannotStart(f"the policy cannot be used: {policy.last_words()}")
+            words = policy.last_words()
+            raise CannotStart(f"the policy cannot be used: {words}{blamed(policy.checkpoint, words, inputs)}")
         if context.mailbox.terminate:
             raise CannotStart("asked to end while the policy was being loaded")
         policy.poll(0.2)
     return ActionSource(policy, features, inputs, fps=request.fps, lockstep=request.lockstep)
 
 
-def _inputs(policy: Policy, features: Features) -> set[str]:
-    """The policy's inputs by the bench's names; all observations if the checkpoint does not list its inputs."""
-    observed = {key for key in features if key.startswith("observation.")}
-    return set(taken(policy.checkpoint, features).values()) or observed
+def _inputs(policy: Policy, features: Features) -> dict[str, str]:
+    """The policy's inputs by the bench's names, each with the name under which the policy is shown it.
+
+    All observations if the checkpoint does not list its inputs.
+    """
+    takes = shown_as(policy.checkpoint, taken(policy.checkpoint, features))
+    return takes or {key: key for key in features if key.startswith("observation.")}
 
 
 def policy_loaded(checkpoint: Checkpoint, policy: Model, features: Features, notes: tuple[str, ...]) -> ev.PolicyLoaded:
     """The event that describes the loaded policy."""
     assert policy.loaded is not None
-    images = [name for name in taken(checkpoint, features).values() if name.startswith(IMAGES)]
+    images = {camera_name(key): feature for key, feature in features.items() if key.startswith(IMAGES)}
+    slots = fill(checkpoint, images)
     return ev.PolicyLoaded(
         checkpoint=str(checkpoint.path),
         policy=policy.loaded.policy,
         device=policy.loaded.device,
         parameters=policy.loaded.parameters,
-        cameras=tuple(map(camera_name, images)),
+        cameras=tuple(slot.camera for slot in slots if slot.camera),
+        slots=slots,
         actions_per_inference=policy.loaded.steps,
         start_pose=start_pose(checkpoint),
         notes=notes,

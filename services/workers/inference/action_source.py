@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -31,11 +32,14 @@ class PolicyFailed(Exception):
 class ActionSource:
     """One policy's requests and actions. In lockstep the loop waits for it: time stands still."""
 
-    def __init__(self, policy: Policy, features: Features, inputs: set[str], *, fps: int, lockstep: bool) -> None:
-        """`features` are the bench's; the policy gets those named in `inputs`. It must be loaded and ready."""
+    def __init__(
+        self, policy: Policy, features: Features, inputs: Mapping[str, str], *, fps: int, lockstep: bool
+    ) -> None:
+        """`features` are the bench's; the policy gets those in `inputs`, under the names there. It must be ready."""
         assert policy.loaded is not None and policy.ready is not None
         self.policy, self._fps, self._lockstep = policy, fps, lockstep
         self._inputs = {key: feature for key, feature in features.items() if key in inputs}
+        self._shown_as = inputs
         self._motors = [name.removesuffix(".pos") for name in features[ACTION]["names"]]
         self.queue = ActionQueue(policy.loaded.steps, 1 / fps, expected_ms=policy.ready.ms)
         self._waited_periods = 0
@@ -101,7 +105,7 @@ class ActionSource:
     def _ask(self, observation: dict[str, Any]) -> None:
         try:
             frame = build_dataset_frame(self._inputs, observation, prefix=OBS_STR)
-            self.policy.ask(frame, rows=self.queue.rows)
+            self.policy.ask({self._shown_as[key]: value for key, value in frame.items()}, rows=self.queue.rows)
         except (KeyError, ValueError) as error:  # a driver whose pictures have changed their shape
             raise PolicyFailed(f"the policy cannot be shown what the bench observes: {error}") from error
         self.queue.mark_requested()

@@ -14,7 +14,7 @@ from services.checkpoints.compatibility import fit_known, shown_as, taken
 from services.checkpoints.preprocessor import Preprocessor
 from services.checkpoints.shaping import own_shaping
 from services.checkpoints.slots import becomes, fill, lines, proposals, seen, unused
-from services.checkpoints.wiring import check_wiring, read_map, wired, write_map
+from services.checkpoints.wiring import check_left_out, check_map, read_map, wired, write_map
 from services.datasets.cameras import IMAGES
 from services.refusal import Refusal
 from sessions.slots import Wiring
@@ -44,7 +44,8 @@ def bench(**sizes: tuple[int, int]) -> dict[str, dict[str, Any]]:
 def wire(found: Checkpoint, pictures: Any, given: dict[str, str], without: tuple[str, ...] = ()) -> Checkpoint:
     """As the operator asks for it, if that is possible."""
     wiring = Wiring(given=given, without=without)
-    check_wiring([found], pictures, wiring)
+    check_left_out([found], pictures, wiring)
+    check_map([found], pictures, wiring)
     return wired(found, wiring)
 
 
@@ -142,7 +143,7 @@ def test_an_input_is_mapped_by_the_name_of_its_training_or_its_own(tmp_path: Pat
 def test_of_several_policies_each_takes_what_of_a_map_is_for_it() -> None:
     one, other, pictures = policy("top", "wrist"), policy("front", "wrist"), bench(overhead=VGA, wrist=VGA)
     wiring = Wiring(given={"top": "overhead", "front": "overhead"})
-    check_wiring([one, other], pictures, wiring)
+    check_map([one, other], pictures, wiring)
     assert [wired(each, wiring).wiring.given for each in (one, other)] == [{"top": "overhead"}, {"front": "overhead"}]
 
 

@@ -41,7 +41,7 @@ class SlowPolicy:
 
 def test_a_policy_too_slow_to_move_the_arm_fails_after_three_seconds_and_how_slow_it_is_is_said() -> None:
     policy = SlowPolicy()
-    source = ActionSource(policy, FEATURES, set(), fps=FPS, lockstep=False)  # type: ignore[arg-type]
+    source = ActionSource(policy, FEATURES, {}, fps=FPS, lockstep=False)  # type: ignore[arg-type]
     source.begin_trial({}, None)
     assert source.first() == {"shoulder_pan": 0.0}
     poses = [source.act({}) for _ in range(8 + 3 * FPS)]
