@@ -24,6 +24,8 @@ DEFAULT_PORT = 8080
 """LeRobot's own (async_inference/configs.py)."""
 SERVED = ("act", "smolvla", "pi0", "pi05", "groot")
 """Those of LeRobot's SUPPORTED_POLICIES whose chunk depends on one observation alone, the only one that it is shown."""
+CHUNKED_IN_REAL_TIME = ("smolvla", "pi0", "pi05", "evo1", "groot", "molmoact2")
+"""Those for which LeRobot has real-time chunking (`supports_rtc`)."""
 PASSED_ON = ("STATE", "VISUAL")
 """What LeRobot's server shows a policy of an observation (async_inference/helpers.py prepare_raw_observation)."""
 
@@ -108,6 +110,8 @@ def check_place(request: EvalRequest, checkpoint: Checkpoint | None, checks: Che
         checks.run("server", _refuse_both)
     if checkpoint is not None and request.server:
         checks.run("server", check_served, checkpoint)
+    if checkpoint is not None and request.rtc:
+        checks.run("rtc", check_real_time, checkpoint)
     if request.server_path and request.further_checkpoints:
         checks.run("server", _refuse_several)
 
@@ -127,6 +131,15 @@ def _refuse_several() -> None:
     raise Refusal(
         (Option("server_path"), " names one checkpoint: to compare several, let them lie at the same paths there")
     )
+
+
+def check_real_time(checkpoint: Checkpoint) -> None:
+    """Whether LeRobot can make each of its chunks go on from the one before. Raises Refusal."""
+    if checkpoint.policy not in CHUNKED_IN_REAL_TIME:
+        raise Refusal(
+            f"LeRobot has no real-time chunking for {clean(checkpoint.policy)[:30]} (it has for "
+            f"{', '.join(CHUNKED_IN_REAL_TIME)}): let it run without"
+        )
 
 
 def check_served(checkpoint: Checkpoint) -> None:

@@ -90,6 +90,7 @@ def _maker(request: EvalRequest, root: Path, policy: Model) -> Make:
     def make(context: Context, devices: Devices) -> EvaluateStrategy:
         """Check everything that can prevent the evaluation, before the arm moves."""
         features, notes = setup.matched_features(checkpoint, devices, request.fps)
+        notes += ("real-time chunking: each chunk goes on from the one before",) if request.rtc else ()
         action_source = setup.load_policy(context, request, policy, features, devices.robot.robot_type)
         takes = setup.open_rollouts(context, devices, request, root, features)
         loaded = setup.policy_loaded(checkpoint, policy, features, notes)

@@ -47,6 +47,15 @@ class ActionQueue:
         """How many actions of the next chunk can be used."""
         return 1 if self.steps == 1 else self.steps + self.lead + 1
 
+    @property
+    def hand_over(self) -> dict[str, int]:
+        """What the policy is told of the chunk before, as fields of Ask: nothing, each chunk is made anew."""
+        return {}
+
+    def is_due(self, *, lockstep: bool) -> bool:
+        """Whether the next chunk should be requested now; in lockstep it comes at once."""
+        return not self._waiting if lockstep else len(self._waiting) <= self.lead
+
     def clear(self) -> None:
         """Begin a trial."""
         self._waiting.clear()

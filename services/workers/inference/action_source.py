@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from services.workers.arm.features import Features
 from services.workers.arm.motion import Pose
-from services.workers.inference.action_queue import ActionQueue
 from services.workers.inference.policy_process import Policy
+from services.workers.inference.real_time_queue import queue_for
 
 STARVED_LIMIT_S = 3.0
 """A policy that gives no action for this long has failed."""
@@ -41,7 +41,7 @@ class ActionSource:
         self._inputs = {key: feature for key, feature in features.items() if key in inputs}
         self._shown_as = inputs
         self._motors = [name.removesuffix(".pos") for name in features[ACTION]["names"]]
-        self.queue = ActionQueue(policy.loaded.steps, 1 / fps, expected_ms=policy.ready.ms)
+        self.queue = queue_for(policy.loaded, 1 / fps, expected_ms=0.0 if lockstep else policy.ready.ms)
         self._waited_periods = 0
 
     def ensure_running(self) -> None:
@@ -78,8 +78,7 @@ class ActionSource:
     def act(self, observation: dict[str, Any]) -> Pose | None:
         """The action of this period; None if there is none yet. Raises PolicyFailed."""
         self._poll()
-        due = not self.queue if self._lockstep else len(self.queue) <= self.queue.lead
-        if due and not self.policy.busy:
+        if self.queue.is_due(lockstep=self._lockstep) and not self.policy.busy:
             self._ask(observation)
         action = self.queue.take()
         if action is not None:
@@ -105,7 +104,8 @@ class ActionSource:
     def _ask(self, observation: dict[str, Any]) -> None:
         try:
             frame = build_dataset_frame(self._inputs, observation, prefix=OBS_STR)
-            self.policy.ask({self._shown_as[key]: value for key, value in frame.items()}, rows=self.queue.rows)
+            shown = {self._shown_as[key]: value for key, value in frame.items()}
+            self.policy.ask(shown, rows=self.queue.rows, **self.queue.hand_over)
         except (KeyError, ValueError) as error:  # a driver whose pictures have changed their shape
             raise PolicyFailed(f"the policy cannot be shown what the bench observes: {error}") from error
         self.queue.mark_requested()

@@ -201,8 +201,11 @@ class Policy:
         self._wanted, self._answer = 0, None
         self._send(inference_protocol.Reset(seed=seed))
 
-    def ask(self, frame: inference_protocol.Frame, rows: int = 1) -> None:
-        """Send an observation; not while it is `busy`. Raises ValueError if a shape differs from the layout."""
+    def ask(self, frame: inference_protocol.Frame, rows: int = 1, used: int = 0, delay: int = 0) -> None:
+        """Send an observation, and what Ask says; not while it is `busy`.
+
+        Raises ValueError if a shape differs from the layout.
+        """
         assert not self.busy
         for key, view in self._views.items():
             value = np.asarray(frame[key])
@@ -211,7 +214,7 @@ class Policy:
             view[...] = value
         self._number += 1
         self._wanted, self._answer, self.busy = self._number, None, True
-        self._send(inference_protocol.Ask(number=self._number, rows=rows))
+        self._send(inference_protocol.Ask(number=self._number, rows=rows, used=used, delay=delay))
 
     def answer(self) -> NDArray[np.float32] | None:
         """The actions (rows, joints) for the last observation, once; None until they arrive."""

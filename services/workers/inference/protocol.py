@@ -48,16 +48,23 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The memory holds an observation; at most `rows` actions are wanted. Answered by Actions."""
+    """The memory holds an observation; at most `rows` actions are wanted. Answered by Actions.
+
+    In real-time chunking, row `used` of the chunk before is what this period does without this one, which is expected
+    `delay` periods from now.
+    """
 
     number: int
     rows: int
+    used: int = 0
+    delay: int = 0
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The policy is loaded. `steps` actions are used of the `chunk` that each inference gives.
 
-    A policy that is not `chunked` is asked every period and gives one action.
+    A policy that is not `chunked` is asked every period and gives one action. In real-time chunking a chunk goes on
+    from the first `overlap` actions that are left of the one before; 0 without it.
     """
 
     policy: str
@@ -66,6 +73,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     chunked: bool
     steps: int
     chunk: int
+    overlap: int = 0
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):

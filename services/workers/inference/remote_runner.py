@@ -24,6 +24,7 @@ from services.evaluation.inference_place import Server, server
 from services.text import clean
 from services.workers.inference import protocol as inference_protocol
 from services.workers.inference.careful_pickle import OddAnswer, read_actions
+from services.workers.inference.runner import CannotServe
 
 GREETING_S, LOADING_S, ANSWER_S = 5.0, 900.0, 60.0
 """How long the server may take to greet, to load the policy, and to answer."""
@@ -31,7 +32,7 @@ STALE_MOST = 3
 """How many answers to observations before ours are passed over."""
 
 
-class ServerTrouble(Exception):
+class ServerTrouble(CannotServe):
     """The server does not do what is needed; the message is a sentence."""
 
 
@@ -76,6 +77,9 @@ class RemoteRunner:
 
     def reset(self, seed: int | None = None) -> None:
         """Nothing of the trial before is kept there: each chunk is made from one observation. No seed reaches it."""
+
+    def rehearse(self, number: int) -> None:
+        """Nothing has to be done."""
 
     def expect(self, used: int, delay: int) -> None:
         """The server begins each chunk anew."""

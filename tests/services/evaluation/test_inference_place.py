@@ -76,6 +76,8 @@ def test_a_plan_keeps_the_server_and_refuses_what_it_would_not_run(tmp_path: Pat
     assert (kept.server, kept.server_path, kept.rtc) == ("localhost:9", "/there/x", False)
     for more, why in (
         ({"server": "gpu:8080"}, "is not this machine's own loopback"),
+        ({"server": "", "rtc": True}, "LeRobot has no real-time chunking for act"),
+        ({"server": "", "rtc": True, "checkpoint": "sim-scripted@0.8"}, "no real-time chunking for sim-scripted"),
         ({"rtc": True}, "there is no real-time chunking there"),
         ({"server": "", "server_path": "/there"}, "give --server localhost:8080, too"),
         ({"checkpoint": "sim-scripted@0.8"}, "is the simulated bench's own person"),

@@ -18,7 +18,7 @@ class SlowPolicy:
     """A process that gave one chunk of eight actions, and thinks for 3.2 s about the next."""
 
     def __init__(self) -> None:
-        self.loaded, self.ready = SimpleNamespace(steps=8), SimpleNamespace(ms=10.0)
+        self.loaded, self.ready = SimpleNamespace(steps=8, overlap=0), SimpleNamespace(ms=10.0)
         self.infer_ms, self.dead, self.busy, self.gave_up = 10.0, False, False, ""
         self.asked = 0
 
