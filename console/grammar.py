@@ -120,16 +120,24 @@ def _eval(verbs: Verbs) -> None:
         "eval",
         "let a policy try a task on the simulated bench, judged by its oracle (people judge on the screen, F5)",
         "lab-console eval --checkpoint 20261124-213011-7f3a --task pick_place --trials 20 --judge oracle --lockstep",
+        "lab-console eval --resume 20261127-0911",
     )
     add = evaluate.add_argument
     add(
+        "--resume",
+        default="",
+        metavar="SESSION",
+        help="instead of a new evaluation, go on with one that ended before all its trials were judged, with all that "
+        "was chosen for it, in a session of its own: its id, the beginning of it, or `last`",
+    )
+    add(
         "--checkpoint",
-        required=True,
+        default="",
         metavar="CHECKPOINT",
         help="a folder, a training's name, or a training session's id (NAME@STEP or SESSION@STEP for an older one)",
     )
-    add("--task", required=True, metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
-    add("--trials", required=True, type=whole, metavar="N", help="judged trials to make")
+    add("--task", default="", metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
+    add("--trials", type=whole, metavar="N", help="judged trials to make")
     add("--trial-seconds", type=number, metavar="S", help="longest trial (default: the bench's length of a take)")
     add("--judge", default="", metavar="oracle", help="who judges: the oracle of a simulated bench")
     add("--condition", default="", metavar="TEXT", help="what its trials are tried under: the light, the object, ...")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from sessions.before import Before
 from sessions.bench import Profile
 from sessions.calibration import CalibrationAct
 from sessions.conditions import Condition, Order
@@ -216,6 +217,10 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     from `server_path` there, or here if that is empty. `rtc`: with LeRobot's real-time chunking.
 
     `wiring` says which of the bench's cameras fill the policy's inputs; `profile` is the bench without those left out.
+
+    `resumes` is the session that this one goes on with, of which `before` is what it and those before it came to;
+    `trials` are then those that are left. `weights` are the fingerprints of the policies by their folders
+    (services.checkpoints.weights), empty in older files.
     """
 
     kind = SessionKind.EVAL
@@ -238,11 +243,18 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     server_path: str = ""
     rtc: bool = False
     wiring: Wiring = PLAIN
+    resumes: str = ""
+    before: Before = Before()
+    weights: dict[str, str] = {}
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """All of them, the first one first."""
         return (self.checkpoint, *self.further_checkpoints)
+
+    def attempt(self, number: int) -> int:
+        """The number of this session's attempt in the whole evaluation, from 1: seeds and scenes go on by it."""
+        return max(0, self.before.attempts) + number
 
     def condition_named(self, name: str) -> Condition | None:
         """The condition of that name; None for none."""

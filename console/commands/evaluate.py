@@ -9,6 +9,7 @@ from console.commands.drive import drive, still_running_hint
 from console.commands.exits import fold, report_lost, run_to_end
 from console.commands.interrupts import Interrupts
 from console.exit import BAD_USAGE, FAILED, OK, complain
+from console.grammar import parser
 from services.bench.profiles import load_benches
 from services.evaluation import plan as evaluation
 from services.folders import DataFolder, RunFolder, data_folder
@@ -16,9 +17,11 @@ from services.live import intents
 from services.live.client import Client
 from services.live.link import LinkLost
 from services.live.phases import Phase
-from services.live.requests import ORACLE
+from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
 from services.log.headline import verdict_counts
+from services.refusal import Option, flag
+from services.text import clean
 from sessions.models import Verdict
 from sessions.trials import place
 
@@ -26,12 +29,21 @@ ENDING = "ending: the arm holds, the trial is saved without a verdict, then it g
 LOAD_PATIENCE_S = 600.0
 """A large policy on a cold disk."""
 SAVE_PATIENCE_S = 150.0
+NEEDED = ("checkpoint", "task", "trials")
+"""What a new evaluation has to be told."""
+FREE = frozenset({"resume", "operator", "dataset", "calibration", "data_dir", "bench"})
+"""What an evaluation that goes on may be told: all else would measure something else."""
 STOPPED_S = 2.0
 """An arm that holds this long was stopped; a worker that is ending reports that sooner, long before it ends."""
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Evaluate without a screen, judged by the oracle."""
+    """Evaluate without a screen, judged by the oracle; with `--resume`, go on with what was begun."""
+    if options.resume:
+        return _resume(options)
+    if lack := [flag(Option(name)) for name in NEEDED if getattr(options, name) in (None, "")]:
+        complain(f"required: {', '.join(lack)}; or --resume SESSION to go on with an evaluation")
+        return BAD_USAGE
     if not options.judge:
         complain(
             "without --judge a person judges each trial by a key: open `lab-console` and press F5; "
@@ -65,6 +77,34 @@ def evaluate(options: argparse.Namespace) -> int:
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))
 
 
+def _resume(options: argparse.Namespace) -> int:
+    """Go on with an evaluation. What is measured stays as it was, so that only who is there can be given."""
+    from services.evaluation import resuming
+    from services.log.lookup import find
+
+    plain = vars(parser().parse_args(["eval"]))
+    if given := [flag(Option(n)) for n, value in vars(options).items() if n not in FREE and value != plain.get(n)]:
+        complain(f"--resume goes on with what was chosen before, else it measures something else: leave out "
+                 f"{', '.join(given)}")  # fmt: skip
+        return BAD_USAGE
+    folder = data_folder(options.data_dir)
+    session = find(folder, options.resume).session
+    on = resuming.look(
+        folder, load_benches(), session.id, bench=options.bench or "", operator=options.operator or "",
+        dataset=options.dataset,
+    )  # fmt: skip
+    if not on.request.judge:
+        complain(
+            f"evaluation {session.id} is judged by a person, by a key for each trial: open `lab-console`, press F7, "
+            "choose it and press C"
+        )
+        return BAD_USAGE
+    print(clean(f"going on with evaluation {on.request.resumes}: {on.standing}"), flush=True)
+    for sentence in (*on.changed, *on.notes):
+        print(clean(f"note: {sentence}"), flush=True)
+    return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(on.request, options))))
+
+
 async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
     try:
         driven = await drive(run, _trials, name="lab-console eval", ending=ENDING, patience_s=LOAD_PATIENCE_S)
@@ -81,8 +121,17 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
             complain(hint)
         return FAILED
     dataset = state.started.dataset if state.started else ""
-    print(f"session {run.id} finished: {tally}; the motion is in dataset {dataset}")
+    print(f"session {run.id} finished: {tally}{_with_before(state)}; the motion is in dataset {dataset}")
     return OK
+
+
+def _with_before(state: Snapshot) -> str:
+    """The result of the whole evaluation, where it went over several sessions; else empty."""
+    request = state.started.request if state.started else None
+    if not isinstance(request, EvalRequest) or not request.resumes:
+        return ""
+    whole = verdict_counts({verdict: state.count(verdict) + request.before.count(verdict) for verdict in Verdict})
+    return f"; in all {whole}"
 
 
 async def _trials(client: Client, interrupts: Interrupts) -> str:

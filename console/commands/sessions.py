@@ -20,6 +20,8 @@ def sessions(options: argparse.Namespace) -> int:
     from services.log.headline import headline
     from services.log.listing import as_json, schema
     from services.log.lookup import nothing_in
+    from services.log.whole_rows import part
+    from sessions.chains import by_session
 
     if options.schema and not options.json:
         complain("--schema describes what --json prints: write `lab-console sessions --json --schema`")
@@ -38,13 +40,15 @@ def sessions(options: argparse.Namespace) -> int:
             damage.mark_shown(folder)
     chosen = [s for s in book.sessions if options.kind in (None, s.kind.value)]
     if options.json:
-        _print(as_json(chosen))
+        _print(as_json(chosen, book.sessions))
         return OK
+    wholes = by_session(book.sessions)
     for session in chosen:
         line = headline(session)
+        whole = part(session, wholes.get(session.id))
         imported = "  imported" if session.started.imported else ""
         state = "stopped" if session.cut_short else session.status.value
-        told = f"{session.id}  {line.when}  {line.kind:7} {state:8} {line.what}  {line.counts}{imported}"
+        told = f"{session.id}  {line.when}  {line.kind:7} {state:8} {line.what}  {line.counts}{imported}  {whole}"
         print(clean(told).rstrip())
     if not chosen:
         none_of_kind = options.kind and book.sessions

@@ -36,7 +36,7 @@ def show(options: argparse.Namespace) -> int:
     found = find(data_folder(options.data_dir), options.session)
     if found.message:
         complain(found.message)
-    made = page(found.session)
+    made = page(found.session, whole=found.whole)
     if options.json:
         print(escape_json(as_json(made).decode()))
     else:

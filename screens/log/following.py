@@ -12,6 +12,7 @@ from screens.log.chooser import Chooser
 from screens.views.log_rows import entry
 from screens.views.signs import clean
 from services.tone import Tone
+from sessions.chains import Evaluation
 from sessions.document import Session
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class FollowingScreen(AnnotationScreen):
         self._all: tuple[Session, ...] = ()
         self._trail: list[str] = []
         """The sessions that links were followed from."""
+        self._wholes: dict[str, Evaluation] = {}
+        """The evaluation that each session of the log belongs to, by the session's id."""
 
     def open_session(self, session_id: str) -> None:
         """Show the session of this id, alone."""

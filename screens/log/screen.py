@@ -16,10 +16,9 @@ from textual.content import Content
 from screens.desk.messages import SessionChanged
 from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
-from screens.frame.lab_screen import LabScreen
 from screens.log.attempt_list import AttemptList
 from screens.log.filter_line import FilterLine
-from screens.log.following import FollowingScreen
+from screens.log.going_on import GO_ON_KEY, GoingOnScreen
 from screens.log.session_list import SessionList
 from screens.views import keys
 from screens.views.signs import clean, signs
@@ -29,6 +28,7 @@ from screens.widgets.page_view import PageView
 from screens.widgets.rows import RowList
 from services.log.problem import LogbookProblem
 from services.units import plural
+from sessions.chains import by_session
 from sessions.document import Session
 from sessions.models import Episode, SessionStatus
 
@@ -42,12 +42,13 @@ NARROW = 100
 """Columns of a terminal below which an opened session's episodes stand below its page, not beside it."""
 
 
-class LogScreen(FollowingScreen, LabScreen):
+class LogScreen(GoingOnScreen):
     """A table with the chosen session beside it; opened, the session alone, with a cursor over its episodes."""
 
     CSS_PATH = "log.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
         "take_over", "pause", "rest", "release", "finish", "open", "mark", "look_at", "filter", *LATE_VERDICTS,
+        "resume_evaluation",
         "note_to", "tag", "follow('origin')", "follow('result')", "return", "order", "copy",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -73,6 +74,7 @@ class LogScreen(FollowingScreen, LabScreen):
                 tooltip="The trial that was left without a verdict did the task"),
         Binding("f", "judge_late('failure')", "failure", id="log.failure", tooltip="That trial failed"),
         Binding("v", "judge_late('void')", "void", id="log.void", tooltip="That trial does not count"),
+        GO_ON_KEY,
         Binding("up", "move(-1)", "up", show=False, id="log.up", tooltip="The row above, or scroll"),
         Binding("down", "move(1)", "down", show=False, id="log.down", tooltip="The row below, or scroll"),
         Binding("pageup", "page(-1)", "page up", show=False, id="log.page-up", tooltip="A page up"),
@@ -132,6 +134,7 @@ class LogScreen(FollowingScreen, LabScreen):
             book = await asyncio.to_thread(logbook.sessions, self.desk.folder)
             await asyncio.to_thread(self._texts.prepare, book.sessions)
             self._all, self._problem = book.sessions, book.message or ""
+            self._wholes = by_session(book.sessions)
         except LogbookProblem as problem:
             self._problem = str(problem)
         self._loaded = True
@@ -150,7 +153,7 @@ class LogScreen(FollowingScreen, LabScreen):
         asked = query.parse(self._query)
         matching = asked.of(self._all, self._texts)
         self._matches, self._query_problem = len(matching), asked.problem
-        self.query_one(SessionList).list_sessions(matching, chosen)
+        self.query_one(SessionList).list_sessions(matching, chosen, self._wholes)
         self.redraw()
 
     def open_session(self, session_id: str) -> None:
@@ -240,7 +243,7 @@ class LogScreen(FollowingScreen, LabScreen):
         self.query_one("#attempts").border_title = Content(attempts.title)
         view = self.query_one(PageView)
         view.border_title = Content(f"session {clean(session.id)}")
-        view.show(session, attempts=not alone)
+        view.show(session, attempts=not alone, whole=self._wholes.get(session.id))
 
     # --- keys -----------------------------------------------------------------------------------
 
@@ -255,6 +258,8 @@ class LogScreen(FollowingScreen, LabScreen):
                 return self.episode is not None and not self.desk.works
             case "judge_late":
                 return self.unjudged is not None and may_type(self.desk)
+            case "resume_evaluation":
+                return self.resumable
             case "open" | "follow" | "copy" | "order":
                 return self.chosen is not None
             case "return":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from screens.views.log_rows import ORDERS, Entry, Order, entry, session_table
 from screens.widgets.table import TableList
+from services.log.whole_rows import part
+from sessions.chains import Evaluation
 from sessions.document import Session
 
 
@@ -17,14 +19,21 @@ class SessionList(TableList):
         self.entries: Sequence[Entry] = ()
         self.order: Order = ORDERS[0]
         self._known: dict[str, Entry] = {}
+        self._wholes: Mapping[str, Evaluation] = {}
 
     @property
     def chosen(self) -> Session | None:
         """The session under the cursor."""
         return self.entries[self.cursor].session if self.cursor < len(self.entries) else None
 
-    def list_sessions(self, sessions: Sequence[Session], chosen: str) -> None:
-        """Show these sessions, newest first, in the present order, with the cursor on the one of this id."""
+    def list_sessions(
+        self, sessions: Sequence[Session], chosen: str, wholes: Mapping[str, Evaluation] | None = None
+    ) -> None:
+        """Show these sessions, newest first, in the present order, with the cursor on the one of this id.
+
+        `wholes` are the evaluations that sessions belong to, by id; without them, those of the last time.
+        """
+        self._wholes = self._wholes if wholes is None else wholes
         entries = [self._entry(session) for session in sessions]
         self.entries = entries = self.order.sorted(entries)
         at = next((n for n, each in enumerate(entries) if each.session.id == chosen), 0)
@@ -32,8 +41,9 @@ class SessionList(TableList):
 
     def _entry(self, session: Session) -> Entry:
         known = self._known.get(session.id)
-        if known is None or known.session is not session:
-            known = self._known[session.id] = entry(session)
+        whole = part(session, self._wholes.get(session.id))
+        if known is None or known.session is not session or known.part != whole:
+            known = self._known[session.id] = entry(session, whole)
         return known
 
     def order_by_next(self) -> None:

@@ -35,11 +35,13 @@ class Entry(NamedTuple):
 
     session: Session
     head: Headline
+    part: str = ""
+    """What it is a part of."""
 
 
-def entry(session: Session) -> Entry:
+def entry(session: Session, part: str = "") -> Entry:
     """The session with its headline, which is made once: a list is laid out at every key of the filter."""
-    return Entry(session, headline(session))
+    return Entry(session, headline(session, part=part), part)
 
 
 def session_table(
@@ -195,9 +197,10 @@ def _judged(session: Session) -> tuple[int, int]:
 
 
 def _remarks(entry: Entry) -> Parts:
-    """Tags, how many notes, why it did not finish, and its last alarm."""
+    """What it is a part of, tags, how many notes, why it did not finish, and its last alarm."""
     session = entry.session
     parts = [("imported", "$quiet")] if session.started.imported else []
+    parts += [(entry.part, "$accent")] if entry.part else []
     parts += [(f"#{clean(tag)}", "$accent") for tag in session.tags]
     if session.notes:
         parts.append((plural(len(session.notes), "note"), "$quiet"))

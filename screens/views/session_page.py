@@ -5,16 +5,20 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views.page_lines import lines
+from sessions.chains import Evaluation
 from sessions.document import Session
 
 
-def session_page(session: Session, width: int, *, attempts: bool = True) -> Content:
-    """The page in lines of at most `width` cells; without `attempts`, without the table of episodes or trials."""
+def session_page(session: Session, width: int, *, attempts: bool = True, whole: Evaluation | None = None) -> Content:
+    """The page in lines of at most `width` cells; without `attempts`, without the table of episodes or trials.
+
+    `whole` is the evaluation that it belongs to.
+    """
     import msgspec
 
     from services.log.page import page
 
-    made = page(session)
+    made = page(session, whole=whole)
     if not attempts:
         kept = tuple(section for section in made.sections if section.name not in ("episodes", "trials"))
         made = msgspec.structs.replace(made, sections=kept)

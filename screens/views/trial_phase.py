@@ -22,7 +22,7 @@ from screens.views.phase_view import (
     word,
 )
 from screens.views.signs import clean, signs
-from screens.views.trials import by_oracle, how_it_ended, target, upcoming
+from screens.views.trials import by_oracle, how_it_ended, in_all, judged_in_all, target, upcoming
 from services.live.phases import Phase, offered
 from services.live.protocol import GoToRest, StartTrial, Telemetry
 from services.live.snapshots import Snapshot
@@ -151,7 +151,7 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Pha
         waits = (Part(f"trial {comes} starts when the motion of the one before is saved"),)
         return PhaseView(SAVING, Tone.ACCENT, waits, *_trial(snapshot))
     if snapshot.reached:
-        reached = Part(rate(snapshot.count(Verdict.SUCCESS), snapshot.judged), 1)
+        reached = Part(rate(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)), 1)
         ends = (press(keys.FINISH, "finishes"), press(keys.TRIAL, "one more", rank=1)) if driving else ()
         return PhaseView(state(snapshot), Tone.SUCCESS, (reached, *ends), *_judged(snapshot), progress=1.0)
     starts = press(keys.TRIAL, f"starts trial {comes}") if driving else Part(f"trial {comes} comes next")
@@ -206,7 +206,7 @@ def _ended(snapshot: Snapshot) -> PhaseView:
     if snapshot.status is SessionStatus.CRASHED:
         after = may_hold(keys.NEW_EVALUATION, "shown verdicts are safe", "starts again")
     elif snapshot.judged:
-        after = (Part(rate(snapshot.count(Verdict.SUCCESS), snapshot.judged), 1), *after)
+        after = (Part(rate(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)), 1), *after)
     if snapshot.pending is not None:
         waits = f"trial {place(snapshot.trials, snapshot.pending.index)} has no verdict"
         after = (Part(waits, 1), *after)

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from screens.views.interval import interval_bar
 from screens.views.signs import bar, clean, fit
-from screens.views.trials import modes, verdict_mark
+from screens.views.trials import before, in_all, judged_in_all, modes, verdict_mark
 from services.live.snapshots import Snapshot
 from services.log.headline import bounds, rate, share
 from services.log.sections import Interval
@@ -21,8 +21,10 @@ def interval(successes: int, judged: int, width: int) -> Content:
 
 def tally(snapshot: Snapshot, width: int, *, annotatable: bool = False) -> list[Content]:
     """Verdicts, rate with interval, failure modes; `annotatable`: the digits of the modes act now."""
-    successes, judged = snapshot.count(Verdict.SUCCESS), snapshot.judged
+    successes, judged = in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)
     rows = [_count(snapshot, verdict) for verdict in Verdict]
+    if earlier := before(snapshot).judged:
+        rows.append(Content.styled(f"{snapshot.judged} here, {earlier} before", "$quiet"))
     rows += [Content(""), _rate(successes, judged), interval(successes, judged, width), Content("")]
     rows += _failures(snapshot, width, annotatable=annotatable)
     if practices := sum(t.practice for t in snapshot.trials):
@@ -36,18 +38,20 @@ def tally(snapshot: Snapshot, width: int, *, annotatable: bool = False) -> list[
 
 def summary(snapshot: Snapshot) -> Content:
     """The tally in one line, for a small terminal."""
-    successes, judged = snapshot.count(Verdict.SUCCESS), snapshot.judged
+    successes, judged = in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)
     parts: list[tuple[str, str]] = []
     for verdict in Verdict:
         sign, tone = verdict_mark(verdict)
-        parts.append((f"{sign} {snapshot.count(verdict)}   ", f"bold {tone}"))
-    return Content.assemble(*parts, (rate(successes, judged), "bold"))
+        parts.append((f"{sign} {in_all(snapshot, verdict)}   ", f"bold {tone}"))
+    earlier = before(snapshot).judged
+    told = (f"   {snapshot.judged} here, {earlier} before" if earlier else "", "$quiet")
+    return Content.assemble(*parts, (rate(successes, judged), "bold"), told)
 
 
 def _count(snapshot: Snapshot, verdict: Verdict) -> Content:
     sign, tone = verdict_mark(verdict)
     repeated = ", repeated" if verdict is Verdict.VOID else ""
-    count = (f"{sign} {snapshot.count(verdict):>3} ", f"bold {tone}")
+    count = (f"{sign} {in_all(snapshot, verdict):>3} ", f"bold {tone}")
     return Content.assemble(count, (f"{verdict.value}{repeated}", "$quiet"))
 
 

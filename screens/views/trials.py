@@ -12,6 +12,7 @@ from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
 from services.log.measured_words import of_trial
 from services.units import plural
+from sessions.before import Before
 from sessions.models import EndedBy, Trial, Verdict
 from sessions.trials import place
 
@@ -61,6 +62,22 @@ def by_oracle(snapshot: Snapshot) -> bool:
     """Whether the oracle of the simulated bench judges."""
     request = snapshot.started.request if snapshot.started else None
     return isinstance(request, EvalRequest) and request.judge == ORACLE
+
+
+def before(snapshot: Snapshot) -> Before:
+    """What the sessions came to that this one goes on with; nothing where it goes on with none."""
+    request = snapshot.started.request if snapshot.started else None
+    return request.before if isinstance(request, EvalRequest) else Before()
+
+
+def in_all(snapshot: Snapshot, verdict: Verdict) -> int:
+    """Trials of the whole evaluation with this verdict, without practice."""
+    return snapshot.count(verdict) + before(snapshot).count(verdict)
+
+
+def judged_in_all(snapshot: Snapshot) -> int:
+    """Trials of the whole evaluation that count."""
+    return snapshot.judged + before(snapshot).judged
 
 
 # -- one trial ---------------------------------------------------------------------------------------

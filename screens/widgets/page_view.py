@@ -9,6 +9,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from screens.views.session_page import session_page
+from sessions.chains import Evaluation
 from sessions.document import Session
 
 
@@ -52,17 +53,20 @@ class PageText(WidthText):
         super().__init__()
         self._page: Session | str = ""
         self._attempts = True
+        self._whole: Evaluation | None = None
 
-    def show(self, page: Session | str, *, attempts: bool = True) -> None:
+    def show(self, page: Session | str, *, attempts: bool = True, whole: Evaluation | None = None) -> None:
         """Show a session's page, or plain text; cheap if it has not changed."""
-        if (page, attempts) != (self._page, self._attempts):
-            self._page, self._attempts = page, attempts
+        if (page, attempts, whole) != (self._page, self._attempts, self._whole):
+            self._page, self._attempts, self._whole = page, attempts, whole
             self.change()
 
     def lay_out(self, width: int) -> Content:
         """The text in `width` cells."""
         page = self._page
-        return Content(page) if isinstance(page, str) else session_page(page, width, attempts=self._attempts)
+        if isinstance(page, str):
+            return Content(page)
+        return session_page(page, width, attempts=self._attempts, whole=self._whole)
 
 
 class PageView(VerticalScroll):
@@ -78,6 +82,9 @@ class PageView(VerticalScroll):
     def compose(self) -> ComposeResult:
         yield PageText()
 
-    def show(self, page: Session | str, *, attempts: bool = True) -> None:
-        """Show a session's page, without `attempts` without its table of episodes or trials, or plain text."""
-        self.query_one(PageText).show(page, attempts=attempts)
+    def show(self, page: Session | str, *, attempts: bool = True, whole: Evaluation | None = None) -> None:
+        """Show a session's page, without `attempts` without its table of episodes or trials, or plain text.
+
+        `whole` is the evaluation that the session belongs to.
+        """
+        self.query_one(PageText).show(page, attempts=attempts, whole=whole)

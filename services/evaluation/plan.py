@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from services.arm_commands import send
 from services.bench.profiles import FASTEST_HZ, Profile
 from services.bench.robots import known_pictures, known_values
 from services.checkpoints.checkpoint import Checkpoint, CheckpointProblem, resolve
 from services.checkpoints.compatibility import Fit, fit_known
+from services.checkpoints.weights import weights_of
 from services.checkpoints.wiring import wired
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rollout_name
 from services.datasets.place import check_writable
@@ -204,6 +208,9 @@ def _check_dataset(datasets: Path, name: str) -> None:
 def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
     """Start the evaluation worker. Raises FolderProblem if the data folder cannot be written."""
     folder.create()
+    if not request.weights:
+        with suppress(OSError):  # the worker says what cannot be read
+            request = msgspec.structs.replace(request, weights=weights_of(request.checkpoints))
     return launch(folder, request)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count, islice
 
+from sessions.before import Before
 from sessions.conditions import Condition, Order
 from sessions.models import Trial
 from sessions.requests import EvalRequest
@@ -44,6 +45,8 @@ class Schedule:
     order: Order = Order.LISTED
     seed: int = 0
     trials: int = 0
+    before: Before = field(default_factory=Before)
+    """The sessions that it goes on with: their trials fill slots, too, and `trials` has them."""
 
     @property
     def pairs(self) -> tuple[tuple[str, Condition | None], ...]:
@@ -73,12 +76,18 @@ class Schedule:
         A trial that is judged or made void later than those after it, in whatever session of the evaluation, is so
         made up for.
         """
-        done = Counter((trial.checkpoint, trial.condition) for trial in trials if trial.counts)
+        done = Counter((trial.checkpoint, self._name(trial.condition)) for trial in trials if trial.counts)
+        for each in self.before.tried:
+            done[each.checkpoint, self._name(each.condition)] += each.judged
         for slot in self.slots():
             if not done[slot.checkpoint, slot.name]:
                 return slot
             done[slot.checkpoint, slot.name] -= 1
         raise AssertionError("slots have no end")
+
+    def _name(self, condition: str) -> str:
+        """The condition of a slot: the operator's own words for all trials name none."""
+        return condition if self.conditions else ""
 
     @property
     def planned(self) -> dict[tuple[str, str], int]:
@@ -91,4 +100,5 @@ class Schedule:
 
 def schedule_of(request: EvalRequest) -> Schedule:
     """The schedule of an evaluation."""
-    return Schedule(request.checkpoints, request.conditions, request.order, request.order_seed, request.trials)
+    trials = request.before.judged + request.trials
+    return Schedule(request.checkpoints, request.conditions, request.order, request.order_seed, trials, request.before)

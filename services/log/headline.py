@@ -30,15 +30,15 @@ class Headline:
     marks: tuple[str, ...]
 
 
-def headline(session: Session, zone: tzinfo | None = None) -> Headline:
-    """The session's headline; times in `zone`, by default the machine's."""
+def headline(session: Session, zone: tzinfo | None = None, part: str = "") -> Headline:
+    """The session's headline; times in `zone`, by default the machine's. `part` says what it is a part of."""
     return Headline(
         when=began(session, zone),
         kind=session.kind.value,
         what=subject(session),
         counts=counts(session),
         duration=_duration(session),
-        marks=tuple(_marks(session)),
+        marks=tuple(filter(None, (part, *_marks(session)))),
     )
 
 

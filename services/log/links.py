@@ -10,6 +10,7 @@ from pathlib import Path
 from services.checkpoints.checkpoint import label
 from services.log.headline import policy_of
 from services.text import clean
+from sessions.chains import resumes
 from sessions.document import Session
 from sessions.models import SessionKind
 
@@ -28,7 +29,7 @@ def origins(session: Session, log: Sequence[Session]) -> list[Relation]:
         case SessionKind.TRAIN:
             return [*_data_of(session, log), *_pretrained(session, log)]
         case SessionKind.EVAL:
-            return [_trained(session.checkpoint, session.trained_in, log)]
+            return [_trained(session.checkpoint, session.trained_in, log), *_resumed(session, log)]
         case _:
             return []
 
@@ -39,7 +40,8 @@ def results(session: Session, log: Sequence[Session]) -> list[Relation]:
         case SessionKind.RECORD | SessionKind.EVAL:
             later = (other for other in log if other.started.at > session.started.at)
             used = [o for o in later if o.kind is SessionKind.TRAIN and _same_dataset(o, session)]
-            return [Relation(f"trained on {clean(session.dataset)}", other) for other in used]
+            went_on = [Relation("went on with it", other) for other in log if _goes_on_with(other, session)]
+            return [*went_on, *(Relation(f"trained on {clean(session.dataset)}", other) for other in used)]
         case SessionKind.TRAIN:
             return [*_evaluations(session, log), *_fine_tuned(session, log)]
         case _:
@@ -64,6 +66,19 @@ def _pretrained(session: Session, log: Iterable[Session]) -> list[Relation]:
     if not Path(path).is_absolute():
         return []
     return [_trained(path, "", log)]
+
+
+def _goes_on_with(session: Session, other: Session) -> bool:
+    return session.id != other.id and resumes(session) == other.id
+
+
+def _resumed(session: Session, log: Iterable[Session]) -> list[Relation]:
+    """The session that an evaluation went on with."""
+    earlier = resumes(session)
+    if not earlier:
+        return []
+    found = [Relation("stopped before it", other) for other in log if _goes_on_with(session, other)]
+    return found or [Relation(f"it went on with session {clean(earlier)}, which this log does not have")]
 
 
 def _trained(checkpoint: str, trained_in: str, log: Iterable[Session]) -> Relation:

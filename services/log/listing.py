@@ -7,15 +7,31 @@ from typing import Any
 
 import msgspec
 
+from sessions.chains import Evaluation, by_session, resumes
 from sessions.document import Session
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import SessionKind, SessionStatus, Verdict
+
+
+class ListedEvaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """The evaluation that a session belongs to: the ids of its sessions, oldest first, and what all came to.
+
+    `wanted` trials are to be judged in all. `missing` is the session that it began with, if the log does not have that.
+    """
+
+    sessions: tuple[str, ...]
+    missing: str
+    wanted: int
+    success: int
+    failure: int
+    void: int
 
 
 class ListedSession(Session, frozen=True, kw_only=True):
     """A session of the log; the list is newest first. The fields that scripts use most are flat; the facts follow.
 
     Times named `_utc` are ISO 8601, those named `at` Unix seconds. `target` counts accepted episodes, steps or judged
-    trials. `ended` and `ended_utc` are null while the session runs.
+    trials. `ended` and `ended_utc` are null while the session runs; `evaluation` is, where it is none. `resumes` is the
+    session that an evaluation goes on with.
     """
 
     id: str
@@ -35,21 +51,33 @@ class ListedSession(Session, frozen=True, kw_only=True):
     target: int
     accepted: int
     rejected: int
+    resumes: str
+    evaluation: ListedEvaluation | None
 
 
 FIELDS = ListedSession.__struct_fields__
+TOLD_OF_THE_LOG = ("resumes", "evaluation")
 ORDER = sorted(FIELDS, key=lambda name: name in Session.__struct_fields__)
 """The flat fields first."""
 
 
-def listed(session: Session) -> ListedSession:
-    """The session as it is printed."""
-    return ListedSession(**{name: getattr(session, name) for name in FIELDS})
+def listed(session: Session, whole: Evaluation | None = None) -> ListedSession:
+    """The session as it is printed; `whole` is its evaluation, if it is one."""
+    own = {name: getattr(session, name) for name in FIELDS if name not in TOLD_OF_THE_LOG}
+    return ListedSession(**own, resumes=resumes(session), evaluation=_evaluation(whole) if whole else None)
 
 
-def as_json(sessions: Iterable[Session]) -> list[dict[str, Any]]:
-    """Plain values for `sessions --json`."""
-    plain = (msgspec.to_builtins(listed(session)) for session in sessions)
+def _evaluation(whole: Evaluation) -> ListedEvaluation:
+    counts = {verdict.value: whole.count(verdict) for verdict in Verdict}
+    ids = tuple(session.id for session in whole.sessions)
+    return ListedEvaluation(sessions=ids, missing=whole.missing, wanted=whole.wanted, **counts)
+
+
+def as_json(sessions: Iterable[Session], log: Iterable[Session] | None = None) -> list[dict[str, Any]]:
+    """Plain values for `sessions --json`; `log` has all sessions, of which these may be some."""
+    sessions = tuple(sessions)
+    wholes = by_session(sessions if log is None else log)
+    plain = (msgspec.to_builtins(listed(session, wholes.get(session.id))) for session in sessions)
     return [{name: values[name] for name in ORDER} for values in plain]
 
 

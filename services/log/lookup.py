@@ -12,6 +12,7 @@ from services.log import logbook
 from services.log.problem import LogbookProblem
 from services.refusal import Refusal
 from services.text import clean
+from sessions.chains import Evaluation, by_session
 from sessions.document import Session
 
 LAST = "last"
@@ -26,6 +27,8 @@ class Found:
 
     session: Session
     message: str = ""
+    whole: Evaluation | None = None
+    """The evaluation that it belongs to, if it is one."""
 
 
 def find(folder: DataFolder, wanted: str) -> Found:
@@ -41,7 +44,7 @@ def find(folder: DataFolder, wanted: str) -> Found:
     if session_id not in known:
         raise LogbookProblem(problem or _no_document(run))
     kept = f"{problem}; this is what the log kept of it before" if problem else ""
-    return Found(known[session_id], kept or book.message or "")
+    return Found(known[session_id], kept or book.message or "", by_session(book.sessions).get(session_id))
 
 
 def choose(wanted: str, ids: Collection[str], where: str) -> str:

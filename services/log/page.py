@@ -20,9 +20,11 @@ from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
 from services.log.sections import Interval, Page, Row, Section, Symbol, Value, quiet, row, section, text
 from services.log.trial_rows import VERDICTS, trials
+from services.log.whole_rows import whole_sections
 from services.text import clean
 from services.tone import Tone
 from services.units import dimensions, number, plural, size, value
+from sessions.chains import Evaluation
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
 from sessions.left_out import ABOUT_BEST, LeftOut, Why, explained, measured_only
@@ -39,9 +41,18 @@ FILES_SHOWN = 20
 """Files named for a repair; the quarantine's reason.txt and `sessions --json` have all."""
 
 
-def page(session: Session, zone: tzinfo | None = None) -> Page:
-    """Everything that the log knows of a session; times in `zone`, by default the machine's."""
-    sections = [_session(session, zone), *_work(session, zone), remarks(session, zone), _made_with(session)]
+def page(session: Session, zone: tzinfo | None = None, whole: Evaluation | None = None) -> Page:
+    """Everything that the log knows of a session; times in `zone`, by default the machine's.
+
+    `whole` is the evaluation that it belongs to, if it is part of one that went over several sessions.
+    """
+    sections = [
+        _session(session, zone),
+        *whole_sections(session, whole),
+        *_work(session, zone),
+        remarks(session, zone),
+        _made_with(session),
+    ]
     return Page(clean(session.id), state(session), tuple(section for section in sections if section.rows))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.checkpoints import checkpoint as checkpoints
+from services.checkpoints.weights import other_weights
 from services.checkpoints.wiring import wired
 from services.datasets.summary import QUARANTINE
 from services.live.requests import EvalRequest
@@ -31,6 +32,7 @@ def body(context: Context, request: EvalRequest) -> End:
         checkpoint = wired(checkpoints.read(Path(request.checkpoint), request.profile.plugins), request.wiring)
     except checkpoints.CheckpointProblem as problem:
         raise CannotStart(str(problem)) from problem
+    _check_weights(request)
     lock = lock_to_record(root, context, request)
     policy = _policy(checkpoint, request)
     with lock:
@@ -44,6 +46,18 @@ def body(context: Context, request: EvalRequest) -> End:
             policy.close()
             if is_new:
                 _remove_if_empty(root)
+
+
+def _check_weights(request: EvalRequest) -> None:
+    """Raises CannotStart if a policy is not the one that was planned with."""
+    try:
+        other = other_weights(request.weights)
+    except OSError as error:
+        raise CannotStart(f"checkpoint {error.filename} cannot be read: {error.strerror or error}") from error
+    if other:
+        raise CannotStart(
+            f"{checkpoints.label(other[0])} was written anew since this evaluation was begun: begin again"
+        )
 
 
 def _policy(checkpoint: Checkpoint, request: EvalRequest) -> Model:

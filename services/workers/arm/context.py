@@ -60,6 +60,8 @@ class ArmContext:
         self.waiting = 0
         """Number of the take or trial whose start is pending, else 0."""
         self.releasing = False
+        self.takes_before = 0
+        """Takes or trials of the sessions that this one goes on with: the simulated bench's scenes go on by them."""
         self._unwatched = False
         self._stopped_by: StopCause | None = None
         self._rest_alarmed = False
@@ -113,7 +115,7 @@ class ArmContext:
 
     def notify_devices(self, what: str, number: int) -> None:
         """Call the hook `what` (`take_started`, `take_ended`) of devices that have it, i.e. of a simulated bench."""
-        self.guard.hook("follower", self.devices.all(), what, number)
+        self.guard.hook("follower", self.devices.all(), what, self.takes_before + number)
 
     def _device_recovered(self, source: str) -> None:
         if source == "follower":  # it may have fallen while it was away: never back to a goal that is far now

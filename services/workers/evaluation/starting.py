@@ -55,7 +55,7 @@ class Starting:
         measured = self._context.guard.call("follower", self._context.arm.measure)
         if measured is not None:  # else the guard has stopped the arm
             seed = self._request.seed
-            self._approach.begin(measured, None if seed is None else seed + number)
+            self._approach.begin(measured, None if seed is None else seed + self._request.attempt(number))
             self._announce()
         return True
 

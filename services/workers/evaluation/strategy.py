@@ -66,6 +66,7 @@ class EvaluateStrategy(Strategy):
     def setup(self, context: ArmContext) -> protocol.Command | None:
         """Policy and dataset are open already; there is no first command."""
         self._context, self._recorder = context, Recorder(context, self._takes)
+        context.takes_before = self._request.attempt(0)
         trusting = self._oracle is not None
         motion, stages = context.profile.motion, context.profile.stages(self._request.task)
         self._verdicts = Verdicts(self.trials, self._takes, context.emit, stages)

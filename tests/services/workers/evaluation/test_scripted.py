@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pyarrow import parquet
 
-from services.bench.profiles import load_benches
+from screens.views.trial_tally import tally
+from services.bench.profiles import Benches, load_benches
 from services.checkpoints import checkpoint as checkpoints
 from services.checkpoints.checkpoint import CheckpointProblem
 from services.evaluation import plan as evaluation
+from services.evaluation import resuming
 from services.folders import DataFolder
 from services.live import protocol
 from services.live.link import Link
@@ -19,11 +23,12 @@ from services.refusal import Refusal
 from services.sim import bench
 from services.sim.arm import JOINTS
 from services.sim.demonstrator import Slip
+from services.sim.plant import spawn_pose
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.scripted import ScriptedPolicy, ScriptedSource, scripted_start
 from sessions.models import Verdict
 from tests.support.evaluating import evaluate, state_bench
-from tests.support.rig import Rig, press
+from tests.support.rig import Rig, finish, gone, press, wait_until
 
 FPS = 30
 SECONDS = 8
@@ -109,3 +114,34 @@ async def test_an_evaluation_of_it_has_trials_verdicts_and_their_motion(rig: Rig
     assert [t.episode_index for t in state.trials] == [0, 1] and all(t.frames > 90 for t in state.trials)
     assert state.policy is not None and (state.policy.policy, state.policy.parameters) == ("sim-scripted", 0)
     assert state.policy.start_pose == scripted_start()
+
+
+async def test_a_session_that_goes_on_begins_with_the_next_scene(quick_rig: Rig) -> None:
+    asked: dict[str, Any] = {"judge": "oracle", "trials": 2, "trial_seconds": 0.5, "seed": 4}
+    first = evaluate(quick_rig, state_bench(), policy=Path("sim-scripted@1"), **asked)
+    async with quick_rig.attached(first) as link:
+        await play(link, 1)
+        await finish(link)
+    wait_until(gone(first))
+    on = resuming.look(quick_rig.folder, Benches({"sim-state": state_bench()}, "sim-state", None), first.id)
+    second = evaluation.begin(quick_rig.folder, on.request)
+    async with quick_rig.attached(second) as link:
+        state = await play(link, 1)
+        assert state.reached and tally_counts(state) == ["✗   2 failure", "1 here, 1 before"]
+        await finish(link)
+    wait_until(gone(second))
+    scenes = [
+        cube_at_start(quick_rig.folder.datasets / name) for name in ("rollout_sim_scripted_1", on.request.dataset)
+    ]
+    for number, cube in enumerate(scenes, 1):
+        assert np.allclose(cube[:2], spawn_pose(4, number)[:2], atol=2e-3), (number, scenes)
+
+
+def tally_counts(state: Snapshot) -> list[str]:
+    rows = [row.plain for row in tally(state, 40)]
+    return [rows[1], rows[3]]
+
+
+def cube_at_start(dataset: Path) -> Any:
+    [file] = sorted(dataset.glob("data/**/*.parquet"))
+    return parquet.read_table(file).column("observation.environment_state")[0].as_py()
