@@ -79,8 +79,8 @@ def _light(own: Floats) -> list[Floats]:
     import numpy as np
 
     height, width = own.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    flat = np.ones_like(x)
+    across, down = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
+    flat, x, y = np.ones_like(own[..., 0]), np.tile(across, (height, 1)), np.tile(down[:, None], (1, width))
     channels = (own[..., n] - own[..., n].mean() for n in range(3))
     return [np.stack([flat, x, y, channel], axis=-1) for channel in channels]
 
@@ -90,7 +90,7 @@ def _explained(light: Floats, change: Floats) -> Floats:
     import numpy as np
 
     causes, wanted = light[::2, ::2].reshape(-1, light.shape[2]), change[::2, ::2].reshape(-1)
-    off = wanted - np.median(wanted)
+    off: Floats = wanted - np.float32(np.median(wanted))
     strengths = np.zeros(light.shape[2], np.float32)
     for _ in range(_ROUNDS):
         spread = max(6 * float(np.median(np.abs(off))), _NOISE)
@@ -119,4 +119,5 @@ def _blur(pixels: int, scale: int) -> Floats:
     count = max(1, -(-pixels // scale))
     centres = (np.arange(count) + 0.5) * pixels / count - 0.5
     near = np.exp(-0.5 * ((centres[:, None] - np.arange(pixels)) / scale) ** 2)
-    return (near / near.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights: Floats = (near / near.sum(axis=1, keepdims=True)).astype(np.float32)
+    return weights

@@ -49,4 +49,5 @@ def _areas(before: int, after: int) -> Matrix:
     edges = np.arange(after + 1) * before / after
     pixels = np.arange(before)
     shared = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return (np.clip(shared, 0, None) * after / before).astype(np.float32)
+    areas: Matrix = (np.clip(shared, 0, None) * after / before).astype(np.float32)
+    return areas
