@@ -37,7 +37,7 @@ class ServerTrouble(CannotServe):
 
 
 class RemoteRunner:
-    """As policy_server.Runner, with the policy behind `address`, where it is loaded from `there` (or the same path)."""
+    """As Runner, with the policy behind `address`, where it is loaded from `there` (or the same path)."""
 
     def __init__(self, checkpoint: Path, address: str, there: str = "", plugins: tuple[str, ...] = ()) -> None:
         """Greets the server. Raises Refusal if the address is not loopback, ServerTrouble, CheckpointProblem."""

@@ -15,7 +15,7 @@ import pytest
 from services.live import protocol
 from services.live.event_log import is_live
 from services.live.phases import Phase
-from services.workers.inference.policy_server import DELAY
+from services.workers.inference.runner import DELAY
 from sessions.models import SessionStatus, Verdict
 from tests.support.evaluating import REAL_TIME, checkpoint, evaluate, evaluating, judge, pending, refused, start
 from tests.support.rig import Rig, finish, gone, press, say, wait_until

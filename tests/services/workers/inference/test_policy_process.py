@@ -16,7 +16,7 @@ import pytest
 from services.checkpoints import checkpoint as checkpoints
 from services.checkpoints.foreign_code import ForeignCode
 from services.workers.inference.policy_process import Policy
-from services.workers.inference.policy_server import Runner
+from services.workers.inference.runner import Runner
 from tests.support.checkpoints import make_checkpoint
 
 FEATURES: dict[str, dict[str, Any]] = {

@@ -59,7 +59,7 @@ def act(root: Path) -> Path:
 
 @pytest.mark.parametrize("made", [act, renamed_act])
 def test_the_actions_are_those_of_the_policy_here(tmp_path: Path, served: InferenceServer, made: Any) -> None:
-    from services.workers.inference.policy_server import Runner
+    from services.workers.inference.runner import Runner
 
     path = made(tmp_path / "000010")
     here, there = Runner(path), RemoteRunner(path, served.address)
@@ -79,7 +79,7 @@ def test_the_actions_are_those_of_the_policy_here(tmp_path: Path, served: Infere
 def test_another_path_there_is_loaded_and_one_that_is_not_there_is_said(
     tmp_path: Path, served: InferenceServer
 ) -> None:
-    from services.workers.inference.policy_server import Runner
+    from services.workers.inference.runner import Runner
 
     path, moved = act(tmp_path / "000010"), tmp_path / "moved"
     make_checkpoint(tmp_path / "x", seed=5, cube=False, cameras={"wrist": (48, 36)}).rename(moved)

@@ -81,7 +81,7 @@ def of_lerobot(path: Path, shown: list[dict[str, Any]]) -> Any:
 
 def of_ours(path: Path, shown: list[dict[str, Any]]) -> Any:
     """The same by the evaluation's runner; of a chunk each row is for the next frame."""
-    from services.workers.inference.policy_server import Runner
+    from services.workers.inference.runner import Runner
 
     runner, due, actions = Runner(path), list[Any](), []
     runner.reset(seed=7)
