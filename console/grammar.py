@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from console import training_verbs
+from console.camera_flags import add_cameras
 from console.making_verbs import Help, Parser, Verbs, add_settings, add_verb, number, whole
 
 
@@ -154,6 +155,7 @@ def _eval(verbs: Verbs) -> None:
     )
     add("--server-path", default="", metavar="PATH", help="the checkpoint on the server's machine (default: as here)")
     add("--rtc", action="store_true", help="LeRobot's real-time chunking: each chunk continues the one before")
+    add_cameras(evaluate)
     _calibration(evaluate)
 
 

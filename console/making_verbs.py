@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from collections.abc import Callable, Collection
+from typing import Any, NoReturn
 
 from console.exit import BAD_USAGE, complain
 
@@ -12,6 +13,14 @@ type Verbs = argparse._SubParsersAction[Parser]
 
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, as the verbs themselves do, and where it is told how."""
+
+    rewritten: Callable[[list[str], Collection[str]], list[str]] | None = None
+    """Makes flags that are declared of those that cannot be; gets the arguments and all declared flags."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, of the rewritten arguments."""
+        words = self.rewritten(args, self._option_string_actions) if self.rewritten and args else args
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Leave with bad usage."""
@@ -45,7 +54,7 @@ class Help(argparse.HelpFormatter):
         return text if text.startswith("example") else super()._fill_text(text, width, indent)
 
 
-def add_verb(verbs: Verbs, name: str, what: str, *examples: str) -> argparse.ArgumentParser:
+def add_verb(verbs: Verbs, name: str, what: str, *examples: str) -> Parser:
     """A verb, what it does, and commands to paste."""
     described = f"{what[0].upper()}{what[1:]}."
     shown = f"example: {examples[0]}" if len(examples) == 1 else "\n  ".join(("examples:", *examples))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from console.commands.calibration import answered, hints
+from console.commands.cameras import asked_cameras, print_table
 from console.commands.drive import drive, still_running_hint
 from console.commands.exits import fold, report_lost, run_to_end
 from console.commands.interrupts import Interrupts
@@ -73,7 +74,9 @@ def evaluate(options: argparse.Namespace) -> int:
         server=options.server,
         server_path=options.server_path,
         rtc=options.rtc,
+        **asked_cameras(folder, profile, options),
     )
+    print_table(request, profile)
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))
 
 

@@ -26,7 +26,7 @@ def arrange(
     """
     bench = known_pictures(profile)
     given = checks.run("camera_map", read_map, camera_map) or {}
-    wiring = Wiring(given=given, without=tuple(filter(None, map(str.strip, left_out.split(",")))))
+    wiring = Wiring(given=given, without=names_in(left_out))
     checks.run("left_out_cameras", check_left_out, checkpoints, bench, wiring)
     checks.run("camera_map", check_map, checkpoints, bench, wiring)
     refused = checks.refused.keys() & {"camera_map", "left_out_cameras"}
@@ -47,12 +47,14 @@ def table(request: EvalRequest, checkpoints: Iterable[Checkpoint], bench: Profil
     return [line for each, label in tables.items() for line in (f"{label}:", *each)]
 
 
-def remembered(sessions: Iterable[Session], checkpoint: Checkpoint, profile: Profile) -> dict[str, str]:
+def remembered(
+    sessions: Iterable[Session], checkpoint: Checkpoint, profile: Profile, left_out: str = ""
+) -> dict[str, str]:
     """The map of the last evaluation of this training on this bench, as far as the bench still has those cameras.
 
-    `sessions` are newest first.
+    `sessions` are newest first; what is `left_out` (names, separated by commas) is not mapped.
     """
-    bench, run = known_pictures(profile), _run(checkpoint.path)
+    bench, run, gone = known_pictures(profile), _run(checkpoint.path), names_in(left_out)
     for session in sessions:
         asked = session.request
         if (
@@ -60,8 +62,14 @@ def remembered(sessions: Iterable[Session], checkpoint: Checkpoint, profile: Pro
             and asked.profile.name == profile.name
             and _run(Path(asked.checkpoint)) == run
         ):
-            return {theirs: ours for theirs, ours in asked.wiring.given.items() if ours in bench}
+            given = asked.wiring.given.items()
+            return {theirs: ours for theirs, ours in given if ours in bench and not {theirs, ours}.intersection(gone)}
     return {}
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """The names in a list that is separated by commas."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def _run(checkpoint: Path) -> Path:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from services.checkpoints.wiring import write_map
 from services.text import clean
 from services.units import dimensions
 from sessions.bench import Profile
@@ -64,6 +65,7 @@ def command(session: Session) -> str:
             words = ["eval", *_options(checkpoint=request.checkpoint, task=request.task, trials=request.trials)]
             words += _options(trial_seconds=request.trial_seconds, judge=request.judge, condition=request.condition)
             words += _options(seed=request.seed, operator=request.operator)
+            words += _options(no_cameras=",".join(request.wiring.without), map=write_map(request.wiring.given))
         case BenchRequest(purpose=Purpose.HOLD | Purpose.REST | Purpose.RELEASE):
             words = [request.purpose.value]
         case _:  # people judge on the screen, and teleoperate there

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 
+from console.camera_flags import camera_words
 from console.grammar import parser
 from services.log.copies import command
+from sessions.bench import Profile
 from sessions.document import Session, Training
 from sessions.facts import SessionEnded, SessionStarted, TrainingResumed, TrainingStarted
 from sessions.models import SessionStatus
-from sessions.requests import TrainRequest
+from sessions.requests import EvalRequest, TrainRequest
+from sessions.slots import Wiring
 from sessions.target import Target
 
 REQUEST = TrainRequest(
@@ -43,3 +46,13 @@ def test_the_command_of_a_resumed_training_asks_for_all_its_steps() -> None:
     resumed = TrainingResumed(at=3.0, step=4000, steps=6000, checkpoint="/c", reached=4000, wanted=4000, ended=ended)
     session = Session(started=started, training=Training(started=training, resumed=(resumed,)))
     assert "--steps 6000" in command(session)
+
+
+def test_the_command_of_an_evaluation_uses_the_same_cameras() -> None:
+    request = EvalRequest(
+        data_dir="/data", profile=Profile(robot={}, name="sim"), checkpoint="/c", task="x", dataset="rollout_c",
+        judge="oracle", wiring=Wiring(given={"top": "over head"}, without=("side", "wrist")),
+    )  # fmt: skip
+    started = SessionStarted(at=1.0, id="20261127-100000-0001", pid=1, host="bench", request=request)
+    asked = parser().parse_args(shlex.split(command(Session(started=started)))[1:])
+    assert camera_words(asked) == ("side,wrist", "top=over head")
