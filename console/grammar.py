@@ -133,15 +133,21 @@ def _eval(verbs: Verbs) -> None:
     )
     add(
         "--checkpoint",
-        default="",
+        action="append",
+        default=[],
         metavar="CHECKPOINT",
-        help="a folder, a training's name, or a training session's id (NAME@STEP or SESSION@STEP for an older one)",
+        help="a folder, a training's name, or a training session's id (NAME@STEP or SESSION@STEP for an older one); "
+        "several, separated by commas or each with its own --checkpoint, are compared in blocks",
     )
     add("--task", default="", metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
     add("--trials", type=whole, metavar="N", help="judged trials to make")
     add("--trial-seconds", type=number, metavar="S", help="longest trial (default: the bench's length of a take)")
     add("--judge", default="", metavar="oracle", help="who judges: the oracle of a simulated bench")
     add("--condition", default="", metavar="TEXT", help="what its trials are tried under: the light, the object, ...")
+    add("--conditions", default="", metavar="NAMES", help="start conditions, separated by commas: names of lab.toml, "
+        "all, grid, DATASET#EPISODE, or places such as 'x180 y-60' (mm)")  # fmt: skip
+    add("--order", default="", metavar="random|listed", help="order of the trials in each block (default: random)")
+    add("--order-seed", type=whole, metavar="N", help="seed of that order, stored (default: a new one)")
     add("--seed", type=whole, metavar="N", help="seed of the simulated bench and of the policy")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")

@@ -22,7 +22,7 @@ from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatu
 from sessions.requests import AnyRequest, TrainRequest
 from sessions.target import Target
 from sessions.times import utc
-from sessions.trials import count
+from sessions.trials import Result, count, results
 
 SCHEMA_VERSION = 2
 """Version 1 copied each field into the document; `sessions.upgrade` reads it.
@@ -239,6 +239,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def rejected(self) -> int:
         """Number of rejected episodes."""
         return len(self.episodes) - self.accepted
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """Of an evaluation: successes and judged trials by checkpoint and condition."""
+        return results(self.trials)
 
     def count(self, verdict: Verdict) -> int:
         """Number of trials with this verdict, without practice."""

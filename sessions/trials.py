@@ -1,4 +1,4 @@
-"""Numbering of trials.
+"""Numbering and counting of trials.
 
 A trial's number is its position among those that count, as in `trial 7 of 20`; a void trial is repeated under the
 same number. Events, commands and `sessions --json` number attempts instead.
@@ -6,7 +6,9 @@ same number. Events, commands and `sessions --json` number attempts instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import msgspec
 
 from sessions.models import Trial, Verdict
 
@@ -19,3 +21,33 @@ def place(trials: Iterable[Trial], index: int) -> int:
 def count(trials: Iterable[Trial], verdict: Verdict) -> int:
     """How many have this verdict, without practice."""
     return sum(t.verdict is verdict and not t.practice for t in trials)
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one policy succeeded under one condition, of its trials that count. Either name may be empty."""
+
+    checkpoint: str
+    condition: str
+    successes: int
+    judged: int
+
+
+def results(trials: Iterable[Trial]) -> tuple[Result, ...]:
+    """One for each pair of checkpoint and condition, in the order of their first trial that counts."""
+    counts: dict[tuple[str, str], list[bool]] = {}
+    for trial in trials:
+        if trial.counts:
+            counts.setdefault((trial.checkpoint, trial.condition), []).append(trial.verdict is Verdict.SUCCESS)
+    return tuple(
+        Result(checkpoint=checkpoint, condition=condition, successes=sum(won), judged=len(won))
+        for (checkpoint, condition), won in counts.items()
+    )
+
+
+def added(results: Iterable[Result], key: Callable[[Result], str]) -> dict[str, tuple[int, int]]:
+    """Successes and judged trials by `key`, such as the condition."""
+    sums: dict[str, tuple[int, int]] = {}
+    for result in results:
+        successes, judged = sums.get(key(result), (0, 0))
+        sums[key(result)] = (successes + result.successes, judged + result.judged)
+    return sums

@@ -21,6 +21,7 @@ from services.live.phases import Phase
 from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
 from services.log.headline import verdict_counts
+from services.log.results import lines as result_lines
 from services.refusal import Option, flag
 from services.text import clean
 from sessions.models import Verdict
@@ -42,7 +43,7 @@ def evaluate(options: argparse.Namespace) -> int:
     """Evaluate without a screen, judged by the oracle; with `--resume`, go on with what was begun."""
     if options.resume:
         return _resume(options)
-    if lack := [flag(Option(name)) for name in NEEDED if getattr(options, name) in (None, "")]:
+    if lack := [flag(Option(name)) for name in NEEDED if getattr(options, name) in (None, "", [])]:
         complain(f"required: {', '.join(lack)}; or --resume SESSION to go on with an evaluation")
         return BAD_USAGE
     if not options.judge:
@@ -61,13 +62,16 @@ def evaluate(options: argparse.Namespace) -> int:
     request = evaluation.plan(
         folder,
         profile,
-        checkpoint=options.checkpoint,
+        checkpoint=",".join(options.checkpoint),
         task=options.task,
         trials=options.trials,
         trial_seconds=options.trial_seconds,
         operator=options.operator or next(iter(profile.operators), ""),
         judge=options.judge,
         condition=options.condition,
+        conditions=options.conditions,
+        order=options.order,
+        order_seed=options.order_seed,
         seed=options.seed,
         lockstep=options.lockstep,
         dataset=options.dataset,
@@ -125,6 +129,8 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
         return FAILED
     dataset = state.started.dataset if state.started else ""
     print(f"session {run.id} finished: {tally}{_with_before(state)}; the motion is in dataset {dataset}")
+    for line in result_lines(state.started.request if state.started else None, state.trials):
+        print(line)
     return OK
 
 

@@ -79,6 +79,7 @@ def checkpoint_section(look: Inspection, sessions: Sequence[Session], now: float
     before = outlook.judged(sessions, found.path)
     if before.trials:
         facts.append(Fact("so far", f"{before.success} of {plural(before.trials, 'trial')} succeeded"))
+    facts += [Fact("against", each.label) for each in look.further]
     return Section(f"checkpoint {found.label}", tuple(facts))
 
 

@@ -10,6 +10,7 @@ from services.checkpoints.checkpoint import PRETRAINED
 from sessions.document import Session, Training
 from sessions.facts import CheckpointSaved
 from sessions.models import SessionKind, Verdict
+from sessions.trials import count
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ def saved(sessions: Iterable[Session]) -> dict[Path, Saved]:
 
 
 def judged(sessions: Sequence[Session], checkpoint: Path) -> Judged:
-    """The verdicts on the checkpoint in this folder."""
+    """The verdicts on the checkpoint in this folder, also where it was one of several."""
     folder = checkpoint.parent if checkpoint.name == PRETRAINED else checkpoint
-    runs = [s for s in sessions if s.kind is SessionKind.EVAL and s.checkpoint and _folder(s.checkpoint) == folder]
-    return Judged(sum(s.count(Verdict.SUCCESS) for s in runs), sum(s.count(Verdict.FAILURE) for s in runs))
+    runs = [s for s in sessions if s.kind is SessionKind.EVAL]
+    trials = [t for s in runs for t in s.trials if (path := t.checkpoint or s.checkpoint) and _folder(path) == folder]
+    return Judged(count(trials, Verdict.SUCCESS), count(trials, Verdict.FAILURE))
 
 
 def _folder(path: str) -> Path:

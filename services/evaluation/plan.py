@@ -21,7 +21,9 @@ from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rol
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
 from services.evaluation.cameras import arrange
+from services.evaluation.comparison import check_unlike, chosen, in_order, names
 from services.evaluation.inference_place import check_place
+from services.evaluation.schedule import schedule_of
 from services.folders import DataFolder, RunFolder
 from services.live import intents
 from services.live.launch import launch
@@ -46,6 +48,8 @@ class Inspection:
     problem: str = ""
     notes: tuple[str, ...] = ()
     task: str = ""
+    further: tuple[Checkpoint, ...] = ()
+    """Those that it is compared with."""
 
 
 def plan(
@@ -68,25 +72,32 @@ def plan(
     rtc: bool = False,
     camera_map: str = "",
     left_out_cameras: str = "",
+    conditions: str = "",
+    order: str = "",
+    order_seed: int | None = None,
     checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from TRIALS and the profile.
 
     Raises Refusal with the reason. `checks` that collect let a form know everything that would be refused; the request
-    is then only looked at. `camera_map` and `left_out_cameras` are as services/evaluation/cameras reads them.
+    is then only looked at. `camera_map` and `left_out_cameras` are as services/evaluation/cameras reads them,
+    `conditions` and `order` as services/evaluation/comparison does; `checkpoint` may name several, with commas.
     """
     checks = checks or Checks()
-    found = checks.run("checkpoint", find, folder, checkpoint, profile.plugins)
-    every = (found,) if found else ()
+    every = checks.run("checkpoint", find_all, folder, checkpoint, profile) or ()
+    found = every[0] if every else None
     profile, wiring = arrange(profile, every, camera_map=camera_map, left_out=left_out_cameras, checks=checks)
     request = EvalRequest(
         data_dir=str(folder.root),
         profile=profile,
         checkpoint=str(found.path) if found else "",
         task=profile.task_text(task),
-        dataset=dataset.strip() or (rollout_name(folder, found) if found else ""),
+        dataset=dataset.strip() or (rollout_name(folder, *every) if found else ""),
         trained_in=found.provenance.session if found else "",
-        trials=TRIALS if trials is None else trials,
+        further_checkpoints=tuple(str(each.path) for each in every[1:]),
+        further_trained_in=tuple(each.provenance.session for each in every[1:]),
+        conditions=checks.run("conditions", chosen, profile, folder.datasets, conditions) or (),
+        trials=0 if trials is None else trials,
         trial_seconds=profile.recording.episode_seconds if trial_seconds is None else trial_seconds,
         countdown=countdown or 0.0,
         operator=operator,
@@ -100,9 +111,14 @@ def plan(
         rtc=rtc,
         wiring=wiring,
     )
-    check_place(request, found, checks)
+    for each in every or (None,):
+        check_place(request, each, checks)
+    if trials is None:
+        request = msgspec.structs.replace(request, trials=usual_trials(request))
+    request = checks.run("order", in_order, request, order.strip(), order_seed) or request
+    for each in every:
+        checks.run("checkpoint", _check_fit, request, wired(each, wiring))
     if found:
-        checks.run("checkpoint", _check_fit, request, wired(found, wiring))
         checks.run("dataset", _check_dataset, folder.datasets, request.dataset)
     _check(request, checks)
     return request
@@ -116,6 +132,19 @@ def find(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> Chec
         raise Refusal(str(problem)) from problem
 
 
+def find_all(folder: DataFolder, wanted: str, profile: Profile) -> tuple[Checkpoint, ...]:
+    """The checkpoints that `wanted` names, separated by commas. Raises Refusal, also for those of different rates."""
+    found = tuple(find(folder, name, profile.plugins) for name in names(wanted))
+    check_unlike(found, lambda each: pace(each, profile))
+    return found
+
+
+def usual_trials(request: EvalRequest) -> int:
+    """Default number of trials: TRIALS or more, each pair of checkpoint and condition as often as any other."""
+    pairs = len(schedule_of(request).pairs)
+    return -(-TRIALS // pairs) * pairs
+
+
 def pace(checkpoint: Checkpoint, profile: Profile) -> int:
     """The control loop's rate in Hz: the rate that the policy was trained at, else the bench's."""
     return checkpoint.provenance.fps or profile.recording.fps
@@ -127,13 +156,14 @@ def inspect(folder: DataFolder, profile: Profile, text: str) -> Inspection:
     Reads disk, so not on an event loop.
     """
     try:
-        found = resolve(folder, text, profile.plugins)
-    except (CheckpointProblem, OSError, ValueError) as problem:
+        found, *further = find_all(folder, text, profile)
+    except (Refusal, OSError, ValueError) as problem:
         return Inspection(problem=str(problem))
     task = next(iter(found.provenance.tasks), "")
     named = next((t.name for t in profile.tasks if t.text == task), task)
     fits = _fit(found, profile)
-    return Inspection(checkpoint=found, problem="; ".join(fits.problems), notes=fits.notes, task=named)
+    problems = [*fits.problems, *(f"{each.label}: {why}" for each in further for why in _fit(each, profile).problems)]
+    return Inspection(found, "; ".join(problems), fits.notes, named, tuple(further))
 
 
 def _fit(checkpoint: Checkpoint, profile: Profile) -> Fit:
@@ -144,9 +174,10 @@ def _fit(checkpoint: Checkpoint, profile: Profile) -> Fit:
     return fit_known(checkpoint, pictures, values, fps=pace(checkpoint, profile))
 
 
-def rollout_name(folder: DataFolder, checkpoint: Checkpoint) -> str:
-    """`rollout_<run>_<step>`, with a number appended if that name exists already."""
+def rollout_name(folder: DataFolder, checkpoint: Checkpoint, *further: Checkpoint) -> str:
+    """`rollout_<run>_<step>`, with a number appended if that name exists already; `_and_2` for two further ones."""
     name = ROLLOUT + (re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.label).strip("._") or "policy")
+    name += f"_and_{len(further)}" if further else ""
     name = re.sub(r"\.{2,}", ".", name)[: LONGEST_NAME - 5].rstrip("._")
     number, unique = 1, name
     while (folder.datasets / unique).exists():

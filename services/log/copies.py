@@ -62,7 +62,9 @@ def command(session: Session) -> str:
         case TrainRequest():
             words = _train(request, session)
         case EvalRequest() if request.judge:
-            words = ["eval", *_options(checkpoint=request.checkpoint, task=request.task, trials=request.trials)]
+            words = ["eval", *_options(checkpoint=",".join(request.checkpoints), task=request.task)]
+            words += _options(trials=request.trials, conditions=",".join(each.name for each in request.conditions))
+            words += _options(order=request.order, order_seed=request.order_seed) if request.order_seed else []
             words += _options(trial_seconds=request.trial_seconds, judge=request.judge, condition=request.condition)
             words += _options(seed=request.seed, operator=request.operator)
             words += _options(no_cameras=",".join(request.wiring.without), map=write_map(request.wiring.given))

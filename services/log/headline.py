@@ -14,7 +14,7 @@ from services.units import duration, value
 from sessions import upgrade
 from sessions.document import Session, Training
 from sessions.models import AlarmCount, SessionKind, SessionStatus, Verdict
-from sessions.requests import TrainRequest
+from sessions.requests import EvalRequest, TrainRequest
 from sessions.statistics import wilson
 
 
@@ -50,7 +50,8 @@ def subject(session: Session) -> str:
     if session.kind is SessionKind.TRAIN:
         return clean(_run_name(session))
     if session.kind is SessionKind.EVAL and session.checkpoint:
-        return clean(label(session.checkpoint))
+        others = len(session.request.further_checkpoints) if isinstance(session.request, EvalRequest) else 0
+        return clean(label(session.checkpoint)) + (f" and {others} more" if others else "")
     return clean(session.dataset or session.task or session.bench)
 
 

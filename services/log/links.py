@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from services.checkpoints.checkpoint import label
@@ -13,6 +14,7 @@ from services.text import clean
 from sessions.chains import resumes
 from sessions.document import Session
 from sessions.models import SessionKind
+from sessions.requests import EvalRequest
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ def origins(session: Session, log: Sequence[Session]) -> list[Relation]:
         case SessionKind.TRAIN:
             return [*_data_of(session, log), *_pretrained(session, log)]
         case SessionKind.EVAL:
-            return [_trained(session.checkpoint, session.trained_in, log), *_resumed(session, log)]
+            tried = [_trained(checkpoint, trained_in, log) for checkpoint, trained_in in _tried(session)]
+            return [*tried, *_resumed(session, log)]
         case _:
             return []
 
@@ -94,10 +97,21 @@ def _trained(checkpoint: str, trained_in: str, log: Iterable[Session]) -> Relati
 
 def _evaluations(session: Session, log: Iterable[Session]) -> list[Relation]:
     return [
-        Relation(f"tried {clean(label(other.checkpoint))}", other)
+        Relation(f"tried {clean(label(checkpoint))}", other)
         for other in log
-        if other.kind is SessionKind.EVAL and (other.trained_in == session.id or _made(session, other.checkpoint))
+        if other.kind is SessionKind.EVAL
+        for checkpoint, trained_in in _tried(other)
+        if trained_in == session.id or _made(session, checkpoint)
     ]
+
+
+def _tried(session: Session) -> list[tuple[str, str]]:
+    """The checkpoints that an evaluation tried, each with the session that trained it, if known."""
+    request = session.request
+    if not isinstance(request, EvalRequest):
+        return [(session.checkpoint, session.trained_in)]
+    trained_in = (request.trained_in, *request.further_trained_in)
+    return list(zip_longest(request.checkpoints, trained_in[: len(request.checkpoints)], fillvalue=""))
 
 
 def _fine_tuned(session: Session, log: Iterable[Session]) -> list[Relation]:

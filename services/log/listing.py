@@ -10,6 +10,7 @@ import msgspec
 from sessions.chains import Evaluation, by_session, resumes
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.trials import Result
 
 
 class ListedEvaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +31,8 @@ class ListedSession(Session, frozen=True, kw_only=True):
     """A session of the log; the list is newest first. The fields that scripts use most are flat; the facts follow.
 
     Times named `_utc` are ISO 8601, those named `at` Unix seconds. `target` counts accepted episodes, steps or judged
-    trials. `ended` and `ended_utc` are null while the session runs; `evaluation` is, where it is none. `resumes` is the
-    session that an evaluation goes on with.
+    trials; `results` are an evaluation's by checkpoint and condition. `ended` and `ended_utc` are null while the
+    session runs; `evaluation` is, where it is none. `resumes` is the session that an evaluation goes on with.
     """
 
     id: str
@@ -51,6 +52,7 @@ class ListedSession(Session, frozen=True, kw_only=True):
     target: int
     accepted: int
     rejected: int
+    results: tuple[Result, ...]
     resumes: str
     evaluation: ListedEvaluation | None
 

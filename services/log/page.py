@@ -6,20 +6,19 @@ line (`services.text.clean`) of any length: wrapping is left to the surface that
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import tzinfo
 
 from services.bench import calibration
-from services.checkpoints.checkpoint import label
 from services.live.metrics import EVAL_LOSS
-from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of, rate
+from services.log import results
+from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
 from services.log.measured_words import over_trials
 from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, step_seconds
 from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
-from services.log.sections import Interval, Page, Row, Section, Symbol, Value, quiet, row, section, text
-from services.log.trial_rows import VERDICTS, trials
+from services.log.sections import Page, Row, Section, Symbol, Value, quiet, row, section, text
+from services.log.trial_rows import trials
 from services.log.whole_rows import whole_sections
 from services.text import clean
 from services.tone import Tone
@@ -28,7 +27,7 @@ from sessions.chains import Evaluation
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
 from sessions.left_out import ABOUT_BEST, LeftOut, Why, explained, measured_only
-from sessions.models import Episode, SessionKind, SessionStatus, Verdict
+from sessions.models import Episode, SessionKind, SessionStatus
 from sessions.requests import BenchRequest, EvalRequest, TrainRequest
 from sessions.times import utc
 from sessions.trials import place
@@ -135,7 +134,8 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
             rows = (_checkpoint(c, zone, best=c is best) for c in session.training.checkpoints)
             return [section("checkpoints", rows, table=True)]
         case SessionKind.EVAL:
-            return [section("trials", trials(session), table=True)]
+            tables = results.sections(session.request, session.trials)
+            return [*tables, section("trials", trials(session), table=True)]
         case _:
             return []
 
@@ -334,14 +334,14 @@ def _checkpoint(checkpoint: CheckpointSaved, zone: tzinfo | None, *, best: bool)
 
 def _evaluation_rows(session: Session) -> list[Row]:
     return [
-        row("checkpoint", text(label(session.checkpoint), strong=True)),
-        row("checkpoint", quiet(session.checkpoint)),
+        *results.checkpoint_rows(session),
         row("trained in", f"session {session.trained_in}" if session.trained_in else "not told"),
         *_loaded(session),
         row("task", f'"{session.task}"' if session.task else ""),
         row("condition", *_conditions(session)),
-        *_tally(session),
-        *_failures(session),
+        *results.order_rows(session),
+        *results.tally_rows(session),
+        *results.failure_rows(session),
         *over_trials(session),
         *_lost(session),
         *_flagged(session),
@@ -363,36 +363,6 @@ def _conditions(session: Session) -> list[str]:
     request = session.request
     requested = request.condition if isinstance(request, EvalRequest) else ""
     return _unique(trial.condition for trial in session.trials) if session.trials else _unique([requested])
-
-
-def _tally(session: Session) -> list[Row]:
-    success, failure = session.count(Verdict.SUCCESS), session.count(Verdict.FAILURE)
-    judged = success + failure
-    target = f" of {session.target}" if session.target else ""
-    counts = [text(f"{session.count(verdict)} {verdict.value}", *VERDICTS[verdict]) for verdict in Verdict]
-    practices = sum(trial.practice for trial in session.trials)
-    if practices:
-        counts.append(quiet(f"{practices} for practice, not counted"))
-    unjudged = sum(trial.verdict is None for trial in session.trials)
-    if unjudged:
-        counts.append(text(f"{unjudged} without a verdict", Tone.WARNING))
-    judges = ", ".join(_unique(trial.judge for trial in session.trials))
-    rows = [row("judged", f"{judged}{target}", *counts, quiet(f"by {judges}" if judges else ""))]
-    if judged:
-        words = text(rate(success, judged), strong=True)
-        rows.append(row("success", words, quiet("95 % interval"), interval=Interval.of(success, judged)))
-    return rows
-
-
-def _failures(session: Session) -> list[Row]:
-    """How often each failure mode occurred; no row if none was given."""
-    failed = (t for t in session.trials if t.counts and t.verdict is Verdict.FAILURE)
-    modes = Counter(t.failure_mode or "not said" for t in failed)
-    return (
-        [row("failures", *(f"{mode} {count}" for mode, count in modes.most_common()))]
-        if set(modes) - {"not said"}
-        else []
-    )
 
 
 def _motion(session: Session) -> list[Row]:

@@ -62,6 +62,9 @@ class World(Protocol):
     def take_ended(self, take: int) -> None:
         """Report that the take has ended."""
 
+    def lay(self, x: float, y: float, yaw: float) -> None:
+        """Lay the cube at (x, y) metres, turned by `yaw` degrees."""
+
     def state(self) -> WorldState:
         """The bench's current state."""
 
@@ -132,6 +135,10 @@ class WorldClient:
     def take_ended(self, take: int) -> None:
         """Tell the scripted person that the take has ended."""
         self._ask(Request("take_ended", number=take))
+
+    def lay(self, x: float, y: float, yaw: float) -> None:
+        """Lay the cube at (x, y) metres, turned by `yaw` degrees."""
+        self._ask(Request("lay", values=(x, y, yaw)))
 
     def apply(
         self,

@@ -47,6 +47,10 @@ class LockstepWorld:
         """Tell the scripted person that the take has ended."""
         self.stage.take_ended(take)
 
+    def lay(self, x: float, y: float, yaw: float) -> None:
+        """Lay the cube there: metres and degrees."""
+        self.stage.lay(x, y, yaw)
+
     def state(self) -> WorldState:
         """The bench's current state."""
         return self.stage.state()

@@ -98,6 +98,11 @@ class Stage:
         self._put_back = take + 1
         self._demonstrator.go_home()
 
+    def lay(self, x: float, y: float, yaw: float) -> None:
+        """Lay the cube at (x, y) metres, turned by `yaw` degrees; it stays there until the next take begins."""
+        self._put_back = None
+        self.plant.place_cube(x, y, yaw)
+
     # --- devices --------------------------------------------------------------------------------
 
     def joints(self) -> Pose:

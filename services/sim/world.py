@@ -211,6 +211,9 @@ class World:
                 stage.take_started(request.number)
             case "take_ended":
                 stage.take_ended(request.number)
+            case "lay":
+                x, y, yaw = (float(value or 0.0) for value in request.values)
+                stage.lay(x, y, yaw)
             case "goal_log":
                 log = stage.goal_log if self._servos is None else self._servos.goal_log
                 return Reply(log=log(request.number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from services.checkpoints.wiring import wired
 from services.datasets.summary import QUARANTINE
 from services.live.requests import EvalRequest
 from services.workers.arm.run_arm import Make, run_armed
+from services.workers.evaluation.room import stay_loaded
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
 from services.workers.recording.lock import lock_to_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from services.checkpoints.checkpoint import Checkpoint
     from services.workers.arm.devices import Devices
@@ -29,21 +31,24 @@ def body(context: Context, request: EvalRequest) -> End:
     """Run one evaluation under its rollout dataset's lock; the policy loads while the bench connects."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     try:
-        checkpoint = wired(checkpoints.read(Path(request.checkpoint), request.profile.plugins), request.wiring)
+        found = [checkpoints.read(Path(each), request.profile.plugins) for each in request.checkpoints]
+        found = [wired(each, request.wiring) for each in found]
     except checkpoints.CheckpointProblem as problem:
         raise CannotStart(str(problem)) from problem
     _check_weights(request)
     lock = lock_to_record(root, context, request)
-    policy = _policy(checkpoint, request)
+    policies = [_policy(checkpoint, request) for checkpoint in found]
     with lock:
         is_new = not root.exists()
         try:
-            policy.start()
-            return run_armed(
-                context, request, load=lambda: _maker(request, root, policy), leader=False, fits=_fits(policy, request)
-            )
+            stay = stay_loaded(found)
+            for policy in policies if stay else policies[-1:]:
+                policy.start()
+            load = partial(_maker, request, root, policies, stay=stay)
+            return run_armed(context, request, load=load, leader=False, fits=_fits(policies, request))
         finally:
-            policy.close()
+            for policy in policies:
+                policy.close()
             if is_new:
                 _remove_if_empty(root)
 
@@ -85,33 +90,26 @@ def _remove_if_empty(root: Path) -> None:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _fits(policy: Model, request: EvalRequest) -> Callable[[Devices], None]:
+def _fits(policies: Sequence[Model], request: EvalRequest) -> Callable[[Devices], None]:
     def fits(devices: Devices) -> None:
-        """Compare what the policy needs with the bench. Raises CannotStart."""
+        """Compare what each policy needs with the bench. Raises CannotStart."""
         from services.workers.evaluation.setup import matched_features
 
-        matched_features(policy.checkpoint, devices, request.fps)
+        for policy in policies:
+            matched_features(policy.checkpoint, devices, request.fps)
 
     return fits
 
 
-def _maker(request: EvalRequest, root: Path, policy: Model) -> Make:
+def _maker(request: EvalRequest, root: Path, policies: Sequence[Model], *, stay: bool) -> Make:
     from services.workers.evaluation import setup
     from services.workers.evaluation.strategy import EvaluateStrategy
 
-    checkpoint = policy.checkpoint
-
     def make(context: Context, devices: Devices) -> EvaluateStrategy:
         """Check everything that can prevent the evaluation, before the arm moves."""
-        features, notes = setup.matched_features(checkpoint, devices, request.fps)
-        notes += ("real-time chunking: each chunk goes on from the one before",) if request.rtc else ()
-        action_source = setup.load_policy(context, request, policy, features, devices.robot.robot_type)
+        features, lineup = setup.line_up(context, request, policies, devices, stay=stay)
         takes = setup.open_rollouts(context, devices, request, root, features)
-        loaded = setup.policy_loaded(checkpoint, policy, features, notes)
-        context.journal.emit(loaded)
-        return EvaluateStrategy(
-            request, takes=takes, action_source=action_source, start=loaded.start_pose, cameras=loaded.cameras
-        )
+        return EvaluateStrategy(request, takes=takes, lineup=lineup)
 
     return make
 

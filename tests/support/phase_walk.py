@@ -345,6 +345,7 @@ class Workers:
         return strategy, self._devices(leader=True)
 
     def _evaluation(self, case: Case) -> tuple[Any, Any]:
+        from services.workers.evaluation.lineup import Entrant, Lineup
         from services.workers.evaluation.strategy import EvaluateStrategy
 
         request = EvalRequest(
@@ -353,7 +354,9 @@ class Workers:
         source: Any = SimpleNamespace(
             policy=SimpleNamespace(ready=object()), ensure_running=lambda: None, queue=SimpleNamespace(starved=0)
         )
-        strategy = EvaluateStrategy(request, takes=self._takes(case), action_source=source, start={})
+        loaded = ev.PolicyLoaded(checkpoint="c", policy="act", device="cpu", parameters=1)
+        lineup = Lineup([Entrant("c", source, loaded)])
+        strategy = EvaluateStrategy(request, takes=self._takes(case), lineup=lineup)
         if case.history != "none":
             strategy.trials.started = 1
         if case.history == "running":

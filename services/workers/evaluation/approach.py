@@ -62,7 +62,7 @@ class Approach:
 
     @property
     def reloads(self) -> bool:
-        """Whether the policy is being loaded again."""
+        """Whether the policy is being loaded."""
         return self._action_source.policy.ready is None
 
     @property

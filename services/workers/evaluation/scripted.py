@@ -35,6 +35,9 @@ class ScriptedPolicy:
     def start(self) -> None:
         """It has begun."""
 
+    def set_aside(self) -> None:
+        """It takes no memory."""
+
     def close(self) -> None:
         """There is nothing to end."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.checkpoints.checkpoint import Checkpoint
@@ -14,6 +15,7 @@ from services.live import events as ev
 from services.live.requests import EvalRequest
 from services.workers.arm.devices import Devices
 from services.workers.arm.features import Features, dataset_features
+from services.workers.evaluation.lineup import Entrant, Lineup
 from services.workers.evaluation.scripted import ScriptedPolicy, ScriptedSource, scripted_start
 from services.workers.inference.action_source import ActionSource
 from services.workers.inference.policy_process import Policy
@@ -34,6 +36,29 @@ def matched_features(checkpoint: Checkpoint, devices: Devices, fps: int) -> tupl
         missing = [absent[name] for name in taken(checkpoint, absent).values()]
         raise CannotStart(f"{checkpoint.label} does not fit this bench: {'; '.join((*found.problems, *missing))}")
     return features, found.notes
+
+
+def line_up(
+    context: Context, request: EvalRequest, policies: Sequence[Model], devices: Devices, *, stay: bool
+) -> tuple[Features, Lineup]:
+    """The bench's features, and the policies, each of which was loaded once; unless they `stay`, the first one is last.
+
+    The journal is told of the first one, which is on. Raises CannotStart.
+    """
+    entrants: list[Entrant] = []
+    named = list(zip(request.checkpoints, policies, strict=True))
+    for checkpoint, policy in named if stay else reversed(named):
+        features, notes = matched_features(policy.checkpoint, devices, request.fps)
+        notes += ("real-time chunking: each chunk goes on from the one before",) if request.rtc else ()
+        if entrants and not stay:
+            entrants[-1].source.policy.set_aside()
+            policy.start()
+        source = load_policy(context, request, policy, features, devices.robot.robot_type)
+        loaded = policy_loaded(policy.checkpoint, policy, features, notes)
+        entrants.append(Entrant(checkpoint, source, loaded))
+    lineup = Lineup(entrants if stay else entrants[::-1], stay=stay)
+    context.journal.emit(lineup.current.loaded)
+    return features, lineup
 
 
 def load_policy(

@@ -11,6 +11,8 @@ from services.live.reasons import Advice, AlarmSource, StopCause
 from services.live.requests import ORACLE, EvalRequest
 from services.workers.arm.context import ArmContext
 from services.workers.evaluation.approach import Approach, Stranded
+from services.workers.evaluation.course import Course
+from services.workers.evaluation.lineup import Lineup
 from services.workers.process.mailbox import Refused
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
@@ -24,12 +26,35 @@ class Starting:
     """
 
     def __init__(
-        self, request: EvalRequest, context: ArmContext, *, takes: Takes, recorder: Recorder, approach: Approach
+        self,
+        request: EvalRequest,
+        context: ArmContext,
+        *,
+        takes: Takes,
+        recorder: Recorder,
+        course: Course,
+        lineup: Lineup,
     ) -> None:
-        """`approach` moves the arm; `takes` and `recorder` are those of the session's dataset."""
-        self._request, self._context, self._approach = request, context, approach
+        """`course` says under which condition, `lineup` which policy; `takes` and `recorder` are the dataset's."""
+        self._request, self._context, self._course, self._lineup = request, context, course, lineup
         self._takes, self._recorder = takes, recorder
         self._alarmed = self.practice = False
+
+    @property
+    def _approach(self) -> Approach:
+        """The way of the policy that is on."""
+        assert self._lineup.current.approach is not None
+        return self._lineup.current.approach
+
+    @property
+    def countdown(self) -> float:
+        """Seconds that the arm still waits where the trial begins; 0 if it does not wait."""
+        return self._approach.countdown
+
+    def first(self) -> dict[str, Any] | None:
+        """The observation that the trial's first actions were made from, once; then None."""
+        first, self._approach.first = self._approach.first, None
+        return first
 
     def check(self, trial: int) -> None:
         """Raises Refused where trial `trial` cannot start, whatever its number."""
@@ -52,6 +77,7 @@ class Starting:
             return False
         self._clear_alarm()
         self._context.notify_devices("take_started", number)
+        self._course.set_scene()
         measured = self._context.guard.call("follower", self._context.arm.measure)
         if measured is not None:  # else the guard has stopped the arm
             seed = self._request.seed
@@ -92,7 +118,7 @@ class Starting:
         what = "practice" if self.practice else "trial"
         detail = f"the arm moves to where the {what} begins"
         if self._approach.reloads:
-            detail = "the policy is being loaded again"
+            detail = "the policy is being loaded"
         elif self._approach.countdown:
             detail = f"the arm waits where the {what} begins: step back"
         self._context.enter(Phase.ALIGNING, detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.health.cameras import Black, Frozen
@@ -18,6 +18,8 @@ from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance, step_towards
 from services.workers.arm.strategy import Strategy
 from services.workers.evaluation.approach import Approach
+from services.workers.evaluation.course import Course
+from services.workers.evaluation.lineup import Lineup
 from services.workers.evaluation.measures import Measures
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.starting import Starting
@@ -51,17 +53,14 @@ class EvaluateStrategy(Strategy):
         request: EvalRequest,
         *,
         takes: Takes,
-        action_source: Source,
-        start: Pose,
-        cameras: Collection[str] = (),
+        lineup: Lineup,
     ) -> None:
-        """`start` is the start pose of trials, empty if unknown; `cameras` are those that the policy looks at."""
-        self._request, self._takes, self._action_source, self._start_pose = request, takes, action_source, start
+        """`lineup` has the policies, each of which was loaded once."""
+        self._request, self._takes, self._lineup = request, takes, lineup
         self.trials = Trials(request.trials)
         self._oracle = Oracle(request.fps) if request.judge == ORACLE else None
         self._length = max(1, round(request.trial_seconds * request.fps))
         self._ramped = False
-        self._cameras = frozenset(cameras)
 
     def setup(self, context: ArmContext) -> protocol.Command | None:
         """Policy and dataset are open already; there is no first command."""
@@ -72,13 +71,20 @@ class EvaluateStrategy(Strategy):
         self._verdicts = Verdicts(self.trials, self._takes, context.emit, stages)
         self._measures = Measures(context.fps, motion.gripper)
         countdown = 0.0 if context.lockstep else self._request.countdown  # in lockstep time stands still
-        self._approach = Approach(
-            context.arm, self._action_source, motion, self._start_pose, trusting=trusting, countdown=countdown
-        )
+        for each in self._lineup.entrants:
+            each.approach = Approach(
+                context.arm, each.source, motion, each.start, trusting=trusting, countdown=countdown
+            )
+        self._course = Course(self._request, context, self.trials, self._lineup)
         self._starting = Starting(
-            self._request, context, takes=self._takes, recorder=self._recorder, approach=self._approach
+            self._request, context, takes=self._takes, recorder=self._recorder, course=self._course, lineup=self._lineup
         )
         return None
+
+    @property
+    def _action_source(self) -> Source:
+        """What the arm follows in the trial that runs or comes next."""
+        return self._lineup.current.source
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -129,6 +135,7 @@ class EvaluateStrategy(Strategy):
         self._verdicts.give(trial, verdict, judge, done)
         if self._context.ending is not None:
             return
+        self._course.turn()
         if self._context.phase in (Phase.RUNNING, Phase.JUDGING) and self._context.arm.can_rest:
             self._context.rest(f"trial {trial} is judged: the arm goes to rest")
         else:
@@ -138,6 +145,7 @@ class EvaluateStrategy(Strategy):
         if self._context.waiting:
             raise Refused(f"trial {self.trials.next} has begun: the verdict before it stays", Code.WAITS)
         self._verdicts.take_back(trial, done)
+        self._course.turn()
         self._announce_next()
 
     def _announce_next(self) -> None:
@@ -173,10 +181,11 @@ class EvaluateStrategy(Strategy):
         trial = self.trials.begin(practice=practice)
         started = ev.TrialStarted(
             trial=trial,
-            checkpoint=str(self._action_source.policy.checkpoint.path),
-            condition=self._request.condition,
+            checkpoint=self._lineup.current.checkpoint,
+            condition=self._course.condition,
             practice=practice,
         )
+        self._course.begun(trial)
         self._recorder.start(trial, started, accepted=False)  # accepted only once judged a success
         if self._oracle is not None:
             self._oracle.begin()
@@ -208,7 +217,7 @@ class EvaluateStrategy(Strategy):
     def tick(self, observation: dict[str, Any], action: dict[str, Any]) -> None:
         """Record the frame; end the trial on success, timeout or trouble."""
         if self.trials.running and self._context.arm.mode is Mode.FOLLOW:
-            first, self._approach.first = self._approach.first, None
+            first = self._starting.first()
             self._recorder.add(observation if first is None else first, action)
             self._measures.add(action, self._action_source.queue, self._action_source.policy.infer_ms)
             self._check_end()
@@ -233,7 +242,9 @@ class EvaluateStrategy(Strategy):
 
     def _blind(self) -> str:
         """Which camera of the policy shows nothing new, if one does: what the arm does then says nothing of it."""
-        bad = ((name, state) for name, state in self._context.monitor.bad_cameras if name in self._cameras)
+        bad = (
+            (name, state) for name, state in self._context.monitor.bad_cameras if name in self._lineup.current.cameras
+        )
         return next((f"camera {name} is {state}" for name, state in bad if state in BLINDING), "")
 
     # --- ending a trial ---------------------------------------------------------------------------
@@ -306,7 +317,7 @@ class EvaluateStrategy(Strategy):
             "infer_ms": self._action_source.policy.infer_ms,
             "action_queue": len(queue),
             "starved": queue.starved,
-            "countdown": self._approach.countdown if self._context.phase is Phase.ALIGNING else 0.0,
+            "countdown": self._starting.countdown if self._context.phase is Phase.ALIGNING else 0.0,
         }
 
     def end(self) -> None:

@@ -119,6 +119,10 @@ class Policy:
         self._disconnect()
         self.failure = why
 
+    def set_aside(self) -> None:
+        """Free its memory for another policy; `start` loads it again."""
+        self.give_up("another policy is loaded")
+
     def close(self) -> None:
         """Kill the process and wait for its end; may be called more than once."""
         self._starting = False

@@ -25,6 +25,9 @@ class Model(Protocol):
     def start(self) -> None:
         """Load it."""
 
+    def set_aside(self) -> None:
+        """Free its memory for another one; `start` loads it again."""
+
     def close(self) -> None:
         """End it; may be called more than once."""
 

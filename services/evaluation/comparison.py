@@ -1,0 +1,129 @@
+"""What an evaluation compares: several checkpoints, under start conditions that a person chose. Checked before it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from services.bench.conditions import ALL, GRID, NONE, PLACE, odd
+from services.bench.profiles import Profile
+from services.checkpoints.checkpoint import Checkpoint, exists, home
+from services.datasets.summary import summarize
+from services.near import did_you_mean
+from services.refusal import MOST_SEED, Refusal
+from services.text import clean
+from sessions.conditions import LIKE, Condition, Order, Place
+from sessions.requests import EvalRequest
+
+SEPARATOR = ","
+FEW = 12
+"""As many conditions as a sentence lists."""
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The checkpoints that a text names, separated by commas; a path with commas that exists is one."""
+    if SEPARATOR not in text or exists(home(text.strip())):
+        return (text,)
+    return tuple(part.strip() for part in text.split(SEPARATOR) if part.strip()) or (text,)
+
+
+def check_unlike(checkpoints: Sequence[Checkpoint], pace: Callable[[Checkpoint], int]) -> None:
+    """Raises Refusal for one that is named twice, and for rates that differ: one loop has one rate."""
+    first, *others = checkpoints
+    for at, each in enumerate(others, 1):
+        if each.path in [before.path for before in checkpoints[:at]]:
+            raise Refusal(f"{each.label} is named twice: leave one out")
+        if pace(each) != pace(first):
+            raise Refusal(
+                f"{first.label} runs at {pace(first)} Hz and {each.label} at {pace(each)} Hz: policies of one rate can "
+                "be compared in one evaluation, these need one each"
+            )
+
+
+def chosen(profile: Profile, datasets: Path, text: str) -> tuple[Condition, ...]:
+    """The conditions that a text chooses, separated by commas. Raises Refusal.
+
+    `all` are those listed in lab.toml, `grid` those of its grid; else names of either, `DATASET#EPISODE` for a scene
+    like that episode's, or a place such as `x180 y-60` or `x180 y-60 yaw30`; nothing, or `none`, for no conditions.
+    """
+    found = [each for part in text.split(SEPARATOR) if part.strip() for each in _chosen(profile, part.strip())]
+    for at, each in enumerate(found):
+        if each.name in [before.name for before in found[:at]]:
+            raise Refusal(f"condition {each.name} is named twice: leave one out")
+        if each.likeness is not None:
+            _check_episode(datasets, each)
+    return tuple(found)
+
+
+def _chosen(profile: Profile, word: str) -> Sequence[Condition]:
+    grid = profile.conditions_grid.conditions if profile.conditions_grid else ()
+    match word:
+        case _ if word == NONE:
+            return ()
+        case _ if word == ALL and not profile.conditions:
+            raise Refusal("lab.toml lists no conditions: write them as [[conditions]], each with a name")
+        case _ if word == ALL:
+            return profile.conditions
+        case _ if word == GRID and not grid:
+            raise Refusal("lab.toml has no grid: write [conditions_grid] with x, y and counts")
+        case _ if word == GRID:
+            return grid
+    known = {each.name: each for each in (*profile.conditions, *grid)}
+    return (known.get(word) or _written(word, known),)
+
+
+def _written(word: str, known: dict[str, Condition]) -> Condition:
+    """The condition that a person wrote in the place of a name. Raises Refusal."""
+    if place := PLACE.fullmatch(word):
+        x, y, yaw = (float(value) if value else None for value in place.group("x", "y", "yaw"))
+        assert x is not None and y is not None
+        if why := odd(Place(x, y, yaw or 0.0)):
+            raise Refusal(why)
+        return Condition(name=word, x=x, y=y, yaw=yaw)
+    like = Condition(name=word, like=word)
+    if like.likeness is not None:
+        return like
+    near = did_you_mean(word, known)
+    there = f"; there are: {', '.join(known)}" if known and not near and len(known) <= FEW else ""
+    raise Refusal(
+        f"there is no condition {clean(word[:40])!r}{near}{there}; write a name of lab.toml, {ALL}, {GRID}, "
+        f"DATASET{LIKE}EPISODE or a place such as x180 y-60"
+    )
+
+
+def _check_episode(datasets: Path, condition: Condition) -> None:
+    assert condition.likeness is not None
+    dataset, episode = condition.likeness
+    root = datasets / dataset
+    if not root.resolve().is_relative_to(datasets.resolve()) or not root.is_dir():
+        raise Refusal(f"condition {condition.name}: there is no dataset {clean(dataset[:60])!r} to look like")
+    if episode >= (has := summarize(root).episodes):
+        last = f"its last one is {has - 1}" if has else "it has none"
+        raise Refusal(f"condition {condition.name}: dataset {dataset} has no episode {episode}: {last}")
+
+
+def in_order(request: EvalRequest, order: str, seed: int | None) -> EvalRequest:
+    """The request with the order of its trials; a seed is made where none is given. Raises Refusal.
+
+    Without a word pairs of checkpoint and condition are shuffled.
+    """
+    pairs = len(request.checkpoints) * max(1, len(request.conditions))
+    try:
+        wanted = Order(order) if order else Order.RANDOM
+    except ValueError:
+        known = " or ".join(each.value for each in Order)
+        raise Refusal(f"the order of trials is {known}, not {clean(order[:40])!r}", "order") from None
+    if seed is not None and not 0 <= seed <= MOST_SEED:
+        raise Refusal(f"the seed of the order lies between 0 and {MOST_SEED}, not {seed}", "order_seed")
+    if pairs == 1:
+        return request
+    if request.trials < pairs:
+        raise Refusal(
+            f"{pairs} pairs of checkpoint and condition need at least {pairs} trials, not {request.trials}", "trials"
+        )
+    if seed is None:
+        seed = secrets.randbelow(MOST_SEED + 1) if wanted is Order.RANDOM else 0
+    return msgspec.structs.replace(request, order=wanted, order_seed=seed)

@@ -1,0 +1,145 @@
+"""An evaluation's results by policy and by condition: rows for its page, lines for the shell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from services.checkpoints.checkpoint import label
+from services.live.requests import AnyRequest, EvalRequest
+from services.log.headline import rate
+from services.log.sections import Interval, Row, Section, quiet, row, section, text
+from services.log.trial_rows import VERDICTS
+from services.tone import Tone
+from sessions.conditions import Condition, Order, Place
+from sessions.document import Session
+from sessions.models import Trial, Verdict
+from sessions.trials import Result, added, results
+
+
+def policy_name(checkpoint: str) -> str:
+    """What a policy is called beside its results."""
+    return label(checkpoint) if checkpoint else "the policy"
+
+
+def where(place: Place) -> str:
+    """`200 mm ahead, 30 mm left, turned 15 degrees`."""
+    ahead = f"{abs(place.x):g} mm {'ahead' if place.x >= 0 else 'behind'}"
+    aside = f"{abs(place.y):g} mm {'left' if place.y > 0 else 'right'}" if place.y else "straight on"
+    return ", ".join([ahead, aside, *([f"turned {place.yaw:g} degrees"] if place.yaw else [])])
+
+
+def scene(condition: Condition) -> str:
+    """How a person sets the scene: where the object goes, what it shall look like, the note."""
+    like = condition.likeness
+    words = [where(condition.place)] if condition.place else []
+    words += [f"as episode {like[1]} of {like[0]}"] if like else []
+    return "; ".join([*words, condition.note] if condition.note else words)
+
+
+def named(request: AnyRequest | None, made: Sequence[Result]) -> tuple[list[str], list[str]]:
+    """The checkpoints and the conditions, as requested; those that have results only where the request has none."""
+    asked = request if isinstance(request, EvalRequest) else None
+    checkpoints = asked.checkpoints if asked else ()
+    conditions = [each.name for each in asked.conditions] if asked else []
+    return (
+        list(dict.fromkeys([*checkpoints, *(result.checkpoint for result in made)])),
+        list(dict.fromkeys([*conditions, *(result.condition for result in made)])),
+    )
+
+
+def sections(request: AnyRequest | None, trials: Sequence[Trial]) -> list[Section]:
+    """A table by policy and one by condition, each where there are several."""
+    made = results(trials)
+    checkpoints, conditions = named(request, made)
+    tables = []
+    if len(checkpoints) > 1:
+        by_policy = added(made, lambda result: result.checkpoint)
+        tables.append(section("by policy", [_row(policy_name(c), by_policy.get(c)) for c in checkpoints], table=True))
+    if len(conditions) > 1:
+        tables.append(section("by condition", _by_condition(request, made, checkpoints, conditions), table=True))
+    return tables
+
+
+def _by_condition(
+    request: AnyRequest | None, made: Sequence[Result], checkpoints: Sequence[str], conditions: Sequence[str]
+) -> Iterator[Row]:
+    """Each condition: all its trials, then those of each policy, then how the scene is set."""
+    sums = added(made, lambda result: result.condition)
+    pairs = {(result.checkpoint, result.condition): (result.successes, result.judged) for result in made}
+    for name in conditions:
+        condition = request.condition_named(name) if isinstance(request, EvalRequest) else None
+        each = [_pair(policy, pairs.get((policy, name))) for policy in checkpoints] if len(checkpoints) > 1 else []
+        yield _row(name or "not said", sums.get(name), *each, scene(condition) if condition else "")
+
+
+def _row(name: str, counted: tuple[int, int] | None, *more: str) -> Row:
+    successes, judged = counted or (0, 0)
+    values = (text(f"{successes}/{judged}", strong=True), text(rate(successes, judged)), *map(quiet, more))
+    return Row(text(name).text, values, Interval.of(successes, judged))
+
+
+def _pair(policy: str, counted: tuple[int, int] | None) -> str:
+    successes, judged = counted or (0, 0)
+    return f"{policy_name(policy)} {successes}/{judged}"
+
+
+def lines(request: AnyRequest | None, trials: Sequence[Trial]) -> list[str]:
+    """The same as plain lines: `  act_v2 @ 020000  4/5  80 % [38, 96]`."""
+    said = []
+    for table in sections(request, trials):
+        wide = max(len(row.name) for row in table.rows)
+        said += [f"{row.name:<{wide}}  {'  '.join(v.text for v in row.values if v.text)}" for row in table.rows]
+    return said
+
+
+def counted(trials: Sequence[Trial]) -> Mapping[str, tuple[int, int]]:
+    """Successes and judged trials by condition."""
+    return added(results(trials), lambda result: result.condition)
+
+
+def checkpoint_rows(session: Session) -> list[Row]:
+    """Each policy's label and folder."""
+    every = session.request.checkpoints if isinstance(session.request, EvalRequest) else (session.checkpoint,)
+    both = ((row("checkpoint", text(label(each), strong=True)), row("checkpoint", quiet(each))) for each in every)
+    return [each for pair in both for each in pair]
+
+
+def order_rows(session: Session) -> list[Row]:
+    """In which order pairs of checkpoint and condition were tried; no row where there is one pair."""
+    request = session.request
+    if not isinstance(request, EvalRequest) or len(request.checkpoints) * max(1, len(request.conditions)) == 1:
+        return []
+    seed = f"seed {request.order_seed}" if request.order is Order.RANDOM else ""
+    return [row("order", f"{request.order.value}, in blocks of one trial each", quiet(seed))]
+
+
+def tally_rows(session: Session) -> list[Row]:
+    """How many trials were judged, by whom, and the success rate with its interval."""
+    success, failure = session.count(Verdict.SUCCESS), session.count(Verdict.FAILURE)
+    judged = success + failure
+    target = f" of {session.target}" if session.target else ""
+    counts = [text(f"{session.count(verdict)} {verdict.value}", *VERDICTS[verdict]) for verdict in Verdict]
+    practices = sum(trial.practice for trial in session.trials)
+    if practices:
+        counts.append(quiet(f"{practices} for practice, not counted"))
+    unjudged = sum(trial.verdict is None for trial in session.trials)
+    if unjudged:
+        counts.append(text(f"{unjudged} without a verdict", Tone.WARNING))
+    judges = ", ".join(dict.fromkeys(trial.judge for trial in session.trials if trial.judge))
+    rows = [row("judged", f"{judged}{target}", *counts, quiet(f"by {judges}" if judges else ""))]
+    if judged:
+        words = text(rate(success, judged), strong=True)
+        rows.append(row("success", words, quiet("95 % interval"), interval=Interval.of(success, judged)))
+    return rows
+
+
+def failure_rows(session: Session) -> list[Row]:
+    """How often each failure mode occurred; no row if none was given."""
+    failed = (t for t in session.trials if t.counts and t.verdict is Verdict.FAILURE)
+    modes = Counter(t.failure_mode or "not said" for t in failed)
+    return (
+        [row("failures", *(f"{mode} {count}" for mode, count in modes.most_common()))]
+        if set(modes) - {"not said"}
+        else []
+    )

@@ -1,0 +1,150 @@
+"""Several checkpoints under start conditions: each trial is what the schedule says, with the cube where it says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from services.evaluation import plan as evaluation
+from services.evaluation.schedule import Slot, schedule_of
+from services.live import events as ev
+from services.live import intents, protocol
+from services.live.link import Link
+from services.live.requests import EvalRequest
+from services.workers.evaluation.course import Course
+from services.workers.evaluation.lineup import Entrant, Lineup
+from services.workers.evaluation.room import CONTEXT, MARGIN, PROCESS, enough
+from services.workers.evaluation.trials import Trials
+from sessions.models import Verdict
+from tests.support.evaluating import evaluate, state_bench
+from tests.support.rig import Rig, finish, gone, press, wait_until
+from tests.support.runs import make_folder
+
+PLACES = {"x200 y30": (0.2, 0.03), "x250 y-50": (0.25, -0.05)}
+GOOD, BAD = "sim-scripted@1", "sim-scripted@0"
+
+
+async def play(link: Link) -> None:
+    """The next trial, judged by the oracle."""
+    number = intents.next_trial(link.snapshot)
+    await press(link, lambda: protocol.StartTrial(trial=number))
+    await link.until(lambda s: len(s.trials) == number and s.judged == number and len(s.episodes) == number, 60.0)
+
+
+async def test_two_policies_at_two_places_get_the_oracles_verdicts_each_where_the_cube_lies(rig: Rig) -> None:
+    run = evaluate(
+        rig,
+        state_bench(),
+        policy=Path(f"{GOOD}, {BAD}"),
+        conditions=",".join(PLACES),
+        order_seed=3,
+        judge="oracle",
+        trials=4,
+        trial_seconds=6.5,
+        seed=4,
+    )
+    async with rig.attached(run) as link:
+        for _ in range(4):
+            await play(link)
+        state = await finish(link)
+    wait_until(gone(run))
+    assert state.started is not None
+    request = state.started.request
+    assert isinstance(request, EvalRequest)
+    told = [(t.checkpoint, t.condition) for t in state.trials]
+    assert told == [(slot.checkpoint, slot.name) for slot in schedule_of(request).block(1)]
+    assert Counter(told) == Counter((policy, place) for policy in (GOOD, BAD) for place in PLACES)
+    assert told != sorted(told), "seed 3 does shuffle them"
+    assert {(t.checkpoint, t.verdict) for t in state.trials} == {(GOOD, Verdict.SUCCESS), (BAD, Verdict.FAILURE)}
+    loaded = [event.checkpoint for event in rig.events(run, ev.PolicyLoaded)]
+    assert [policy for policy, _ in groupby(loaded)] == [policy for policy, _ in groupby([GOOD, *(t for t, _ in told)])]
+    for trial, cube in zip(state.trials, first_cubes(Path(state.started.dataset_root)), strict=True):
+        assert cube == pytest.approx(PLACES[trial.condition], abs=1e-4), "within 0.1 mm"
+
+
+def first_cubes(root: Path) -> list[tuple[float, float]]:
+    """Where the world said that the cube was in each episode's first frame, in metres."""
+    rows = [row for file in sorted(root.glob("data/**/*.parquet")) for row in pq.read_table(file).to_pylist()]
+    return [tuple(row["observation.environment_state"][:2]) for row in rows if row["frame_index"] == 0]
+
+
+# --- without a worker ------------------------------------------------------------------------------
+
+
+class FakePolicy:
+    """A policy that only says what it is told."""
+
+    def __init__(self, name: str, told: list[str]) -> None:
+        self.name, self.told, self.policy = name, told, self
+
+    def set_aside(self) -> None:
+        """Noted."""
+        self.told.append(f"{self.name} is set aside")
+
+    def ensure_running(self) -> None:
+        """Noted."""
+        self.told.append(f"{self.name} loads")
+
+
+def lined_up(*, stay: bool) -> tuple[Lineup, list[str]]:
+    told: list[str] = []
+    sources: list[Any] = [FakePolicy(name, told) for name in (GOOD, BAD)]
+    loaded = [ev.PolicyLoaded(checkpoint=s.name, policy="act", device="cpu", parameters=1) for s in sources]
+    entrants = [Entrant(s.name, s, event) for s, event in zip(sources, loaded, strict=True)]
+    return Lineup(entrants, stay=stay), told
+
+
+def test_policies_that_stay_are_not_loaded_again_and_others_when_their_trial_comes() -> None:
+    lineup, told = lined_up(stay=True)
+    assert [lineup.turn_to(BAD), lineup.turn_to(BAD), lineup.turn_to(GOOD), told] == [True, False, True, []]
+    lineup, told = lined_up(stay=False)
+    assert [lineup.turn_to(BAD), lineup.turn_to(BAD)] == [True, False]
+    assert told == [f"{GOOD} is set aside", f"{BAD} loads"]
+
+
+def test_a_void_trial_practice_and_a_verdict_taken_back_keep_the_slot(tmp_path: Path) -> None:
+    request = evaluation.plan(
+        make_folder(tmp_path),
+        state_bench(),
+        checkpoint=f"{GOOD},{BAD}",
+        task="x",
+        conditions="x200 y0,x250 y0",
+        order="listed",
+    )
+    trials, (lineup, _) = Trials(4), lined_up(stay=True)
+    emitted: list[ev.Event] = []
+    context: Any = SimpleNamespace(emit=emitted.append)
+    course = Course(request, context, trials, lineup)
+
+    def happens(verdict: Verdict | None, *, practice: bool = False) -> Slot:
+        number = trials.begin(practice=practice)
+        course.begun(number)
+        trials.running = 0
+        if verdict is not None:
+            trials.verdicts[number] = verdict
+        course.turn()
+        return course.slot
+
+    assert course.slot.number == 1
+    assert happens(Verdict.SUCCESS, practice=True).number == 1
+    assert happens(Verdict.VOID).number == 1
+    assert happens(Verdict.FAILURE).number == 2
+    assert (lineup.current.checkpoint, emitted) == (BAD, [lineup.current.loaded])
+    del trials.verdicts[trials.started]
+    course.turn()
+    assert (course.slot.number, lineup.current.checkpoint) == (1, GOOD)
+
+
+def test_policies_stay_loaded_where_memory_and_gpu_have_room_for_all() -> None:
+    sizes = [200 << 20, 900 << 20]
+    needed = sum(PROCESS + 2 * size for size in sizes) + MARGIN
+    assert enough(sizes, needed, None)
+    assert not enough(sizes, needed - 1, None)
+    assert enough(sizes, needed, 24 << 30)
+    assert not enough(sizes, needed, CONTEXT * 2 + sum(sizes))
