@@ -220,7 +220,8 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
 
     `resumes` is the session that this one goes on with, of which `before` is what it and those before it came to;
     `trials` are then those that are left. `weights` are the fingerprints of the policies by their folders
-    (services.checkpoints.weights), empty in older files.
+    (services.checkpoints.weights), empty in older files. `failure_modes` are those of the digits from 1, empty for
+    the bench's own.
     """
 
     kind = SessionKind.EVAL
@@ -246,6 +247,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     resumes: str = ""
     before: Before = Before()
     weights: dict[str, str] = {}
+    failure_modes: tuple[str, ...] = ()
 
     @property
     def checkpoints(self) -> tuple[str, ...]:

@@ -13,9 +13,10 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 
 from screens.arm_session.camera_views import VIEW_KEYS
-from screens.arm_session.screen import ArmSessionScreen, joints_box, phase_box, tally_box
+from screens.arm_session.screen import joints_box, phase_box, tally_box
 from screens.desk.messages import SnapshotArrived
 from screens.evaluate.form import EvaluateForm
+from screens.evaluate.new_mode import NEW_MODE_KEY, NewMode
 from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.bindings import Action
@@ -43,12 +44,12 @@ FRESH_S = 1.0
 
 MODE_KEYS: list[BindingType] = [
     Binding(str(digit), f"annotate({digit})", f"mode {digit}", show=False, id=f"evaluate.mode-{digit}",
-            tooltip="How the last trial failed, as lab.toml has it; may be changed until the next one starts")
+            tooltip="How the last trial failed, by lab.toml or the log; may be changed until the next one starts")
     for digit in range(1, trials.MODES_MOST + 1)
 ]  # fmt: skip
 
 
-class EvaluateScreen(ArmSessionScreen):
+class EvaluateScreen(NewMode):
     """A session with a policy and trials."""
 
     KIND = SessionKind.EVAL
@@ -68,6 +69,7 @@ class EvaluateScreen(ArmSessionScreen):
         Binding("v", "judge('void')", "void", id="evaluate.void", tooltip="It does not count and is repeated"),
         Binding("u", "undo", "undo", id="evaluate.undo", tooltip="Take the last verdict back, before the next trial"),
         *MODE_KEYS,
+        NEW_MODE_KEY,
         Binding(
             "full_stop",
             "stage(1)",
@@ -159,7 +161,7 @@ class EvaluateScreen(ArmSessionScreen):
         compact = self.has_class("-compact") and self.shows_session
         stages = trials.stages_line(snapshot) if self.shows_session else None
         if annotatable:
-            line.show(trials.modes_line(snapshot))
+            line.show(trials.modes_line(snapshot, self.size.width - 2))
         else:
             line.show(stages or (trial_tally.summary(snapshot) if compact else ""))
 
@@ -267,7 +269,7 @@ class EvaluateScreen(ArmSessionScreen):
             return
         named = trials.modes(self.desk.snapshot)
         if digit > len(named):
-            self.desk.refuse(f"there is no failure mode {digit}: lab.toml names {len(named)}")
+            self.desk.refuse(f"there is no failure mode {digit}, but {len(named)}: {keys.NEW_MODE} types another one")
         elif self.desk.link:
             waits = self._failing if self._failing is not None and not self._failing.done() else None
             self.desk.spawn(self._annotate(self.desk.link, named[digit - 1], waits))

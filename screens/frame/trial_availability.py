@@ -5,7 +5,7 @@ from __future__ import annotations
 from screens.views import keys
 from screens.views.signs import clean
 from screens.views.trials import modes, upcoming
-from services.live import protocol
+from services.live import intents, protocol
 from services.live.phases import Phase, why_refused
 from services.live.protocol import Code
 from services.live.snapshots import Snapshot
@@ -46,8 +46,8 @@ def why_not(name: str, snapshot: Snapshot) -> str:
             if why_refused(snapshot, protocol.UndoVerdict) is Code.WRONG_PHASE:
                 return "the next trial has begun: the verdict before it stays"
             return "nothing to undo: the verdict is not given yet"
-        case "annotate":
-            return f"a failure mode says how a trial failed: {keys.FAILURE} first, then its number"
+        case "annotate" | "new_mode":
+            return _no_mode(snapshot)
         case "stage" if why_refused(snapshot, protocol.ReachStage) is Code.NO_STAGES:
             return "this task has no stages: `stages` under its [[tasks]] in lab.toml names them"
         case "stage" | "assist":
@@ -58,6 +58,12 @@ def why_not(name: str, snapshot: Snapshot) -> str:
             return f"an evaluation has no pause: Esc or x stops the arm, {keys.REST} goes to rest"
         case _:
             return ""
+
+
+def _no_mode(snapshot: Snapshot) -> str:
+    if intents.annotate(snapshot, "") is not None:  # a digit would act, but the arm moves
+        return f"the arm moves: {keys.NEW_MODE} types a failure mode once it stands"
+    return f"a failure mode says how a trial failed: {keys.FAILURE} first, then its number"
 
 
 def _judge_first(pending: Trial, snapshot: Snapshot) -> str:

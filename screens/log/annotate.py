@@ -6,10 +6,11 @@ from functools import partial
 
 from textual.content import Content
 
+from screens.frame.checked_entry import CheckedEntry
 from screens.frame.dialogs import Choice, Question
 from screens.frame.log_writing import SHOWN, LogWriter
 from screens.log.chooser import Chooser
-from screens.log.entries import CheckedEntry, NoteEditor
+from screens.log.entries import NoteEditor
 from screens.views import keys
 from screens.views.signs import clean
 from sessions.document import Session

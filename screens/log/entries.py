@@ -1,37 +1,18 @@
-"""Text that is typed about a session: notes of several lines, and one line that is checked before it is taken."""
+"""A note of several lines that is typed about a session."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Static, TextArea
 
 from screens.desk.desk import Desk
 from screens.frame.dialogs import Choice, Question, TextEntry
-from screens.frame.status_lines import StatusLine
 from screens.views.signs import clean
-from services.tone import Tone
-
-
-class CheckedEntry(TextEntry):
-    """One line of text; what `why_not` refuses stays in the field, with the reason below it."""
-
-    def __init__(self, desk: Desk, title: str, goes_to: str, why_not: Callable[[str], str]) -> None:
-        super().__init__(desk, title, "", goes_to)
-        self._why_not = why_not
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.prevent_default()
-        text = event.value.strip()
-        if why := self._why_not(text) if text else "":
-            self.say(StatusLine(clean(why), Tone.DANGER))
-        else:
-            self.dismiss(text)
 
 
 class NoteEditor(TextEntry):

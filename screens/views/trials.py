@@ -45,9 +45,16 @@ def target(snapshot: Snapshot) -> int:
 
 
 def modes(snapshot: Snapshot) -> tuple[str, ...]:
-    """The failure modes of the session's bench, from lab.toml: the keys 1 to 9."""
-    profile = snapshot.started.profile if snapshot.started else None
-    return profile.failure_modes[:MODES_MOST] if profile else ()
+    """The failure modes of the keys 1 to 9: those that the session began with, then those typed in it.
+
+    A key never changes its meaning in a session.
+    """
+    started = snapshot.started
+    if started is None or started.profile is None:
+        return ()
+    request = started.request
+    own = request.failure_modes if isinstance(request, EvalRequest) else ()
+    return tuple(dict.fromkeys((*(own or started.profile.failure_modes), *snapshot.typed_modes)))[:MODES_MOST]
 
 
 def condition(snapshot: Snapshot) -> str:
@@ -98,8 +105,8 @@ def how_it_ended(trial: Trial) -> str:
     return ENDED_BY.get(trial.ended_by, "")
 
 
-def modes_line(snapshot: Snapshot) -> Content:
-    """`how it failed:  1 grasps air  2 drops it`: what the digits mean after a failure."""
+def modes_line(snapshot: Snapshot, width: int) -> Content:
+    """`how it failed:  1 grasps air  2 drops it  o other`: what the digits mean after a failure."""
     last = snapshot.trial
     chosen_mode = last.failure_mode if last else ""
     parts: list[tuple[str, str]] = [("it failed:", "bold") if chosen_mode else ("how it failed:", "bold $warning")]
@@ -107,7 +114,9 @@ def modes_line(snapshot: Snapshot) -> Content:
         chosen = mode == chosen_mode
         mark = signs().yes if chosen else ""
         parts += [(f"  {digit} ", "bold $accent"), (f"{mark}{clean(mode, 40)}", "bold" if chosen else "")]
-    return Content.assemble(*parts)
+    other = [(f"  {keys.NEW_MODE} ", "bold $accent"), ("other", "$quiet")]
+    whole = Content.assemble(*parts, *other)
+    return whole if whole.cell_length <= width else Content.assemble(*parts)
 
 
 def stages_line(snapshot: Snapshot) -> Content | None:

@@ -22,6 +22,7 @@ from services.datasets.place import check_writable
 from services.datasets.summary import summarize
 from services.evaluation.cameras import arrange
 from services.evaluation.comparison import check_unlike, chosen, in_order, names
+from services.evaluation.failure_modes import learnt, offered
 from services.evaluation.inference_place import check_place
 from services.evaluation.schedule import schedule_of
 from services.folders import DataFolder, RunFolder
@@ -29,6 +30,8 @@ from services.live import intents
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import ORACLE, EvalRequest
+from services.log import logbook
+from services.log.problem import LogbookProblem
 from services.refusal import MOST_SEED, Checks, Refusal, check_number
 from sessions.models import Verdict
 
@@ -242,7 +245,18 @@ def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
     if not request.weights:
         with suppress(OSError):  # the worker says what cannot be read
             request = msgspec.structs.replace(request, weights=weights_of(request.checkpoints))
-    return launch(folder, request)
+    return launch(folder, with_failure_modes(folder, request))
+
+
+def with_failure_modes(folder: DataFolder, request: EvalRequest) -> EvalRequest:
+    """The request with the failure modes of its digits: its own, or lab.toml's, then those learnt from the log."""
+    try:
+        log = logbook.sessions(folder).sessions
+    except (LogbookProblem, OSError):  # those of lab.toml will do
+        return request
+    own = request.failure_modes or request.profile.failure_modes
+    modes = offered(own, learnt(log, request.profile.name, request.task))
+    return msgspec.structs.replace(request, failure_modes=modes)
 
 
 # -- by key --------------------------------------------------------------------------------------------

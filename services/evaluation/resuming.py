@@ -18,6 +18,7 @@ from services.checkpoints.weights import weights_of
 from services.checkpoints.wiring import write_map
 from services.evaluation import plan as evaluation
 from services.evaluation.bench_changes import changes, last_calibration, recalibrated
+from services.evaluation.comparison import SEPARATOR
 from services.folders import DataFolder
 from services.live.crashes import close_crashed
 from services.live.requests import EvalRequest
@@ -139,10 +140,8 @@ def _profile(benches: Benches, last: Session, bench: str) -> Profile:
 
 def _checked(folder: DataFolder, profile: Profile, asked: EvalRequest, trials: int, dataset: str) -> EvalRequest:
     """A request planned as a new one would be. Raises Refusal."""
-    for other in asked.further_checkpoints:
-        evaluation.find(folder, other, profile.plugins)
     return evaluation.plan(
-        folder, profile, checkpoint=asked.checkpoint, task=asked.task, trials=trials, dataset=dataset,
+        folder, profile, checkpoint=SEPARATOR.join(asked.checkpoints), task=asked.task, trials=trials, dataset=dataset,
         trial_seconds=asked.trial_seconds, countdown=asked.countdown, judge=asked.judge, condition=asked.condition,
         seed=asked.seed, lockstep=asked.lockstep, server=asked.server, server_path=asked.server_path, rtc=asked.rtc,
         camera_map=write_map(asked.wiring.given), left_out_cameras=",".join(asked.wiring.without),

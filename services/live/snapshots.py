@@ -52,6 +52,8 @@ class Snapshot(Alarms):
     training: Training | None = None
     policy: ev.PolicyLoaded | None = None
     trials: tuple[Trial, ...] = ()
+    typed_modes: tuple[str, ...] = ()
+    """Failure modes that were given in this session, each once, in the order in which they came up."""
     held: str = ""
     held_by: StopCause | None = None
     notes: tuple[Note, ...] = ()
@@ -263,7 +265,8 @@ def _take(s: Snapshot, event: TakeEvent) -> Snapshot:
 def _on_trial(s: Snapshot, event: TrialEvent) -> Snapshot:
     fps = s.started.request.fps if s.started else 0
     unsaved = event.trial if isinstance(event, ev.TrialEnded) else s.unsaved_take
-    return replace(s, unsaved_take=unsaved, trials=trial_events.after(s.trials, event, fps))
+    modes = trial_events.modes_after(s.typed_modes, event)
+    return replace(s, unsaved_take=unsaved, trials=trial_events.after(s.trials, event, fps), typed_modes=modes)
 
 
 def _evaluates(s: Snapshot) -> bool:

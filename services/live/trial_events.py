@@ -42,6 +42,13 @@ def after(trials: Trials, event: TrialEvent, fps: int) -> Trials:
             return changed(trials, event.trial, stages=event.stages)
 
 
+def modes_after(typed: tuple[str, ...], event: TrialEvent) -> tuple[str, ...]:
+    """The failure modes that were given so far: one that another took the place of stays among them."""
+    if not isinstance(event, ev.TrialAnnotated) or not event.failure_mode or event.failure_mode in typed:
+        return typed
+    return (*typed, event.failure_mode)
+
+
 def changed(trials: Trials, index: int, **changes: object) -> Trials:
     """With changes to the trial of that number, if there is one: a recording has none."""
     return tuple(msgspec.structs.replace(t, **changes) if t.index == index else t for t in trials)

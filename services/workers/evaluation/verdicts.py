@@ -13,6 +13,8 @@ from services.workers.evaluation.trials import Trials
 from services.workers.process.mailbox import Refused
 from sessions.models import Verdict
 
+LONGEST_MODE = 1000
+"""Characters, of one from lab.toml too."""
 Done = Callable[[], None]
 """Called once an event is on disk."""
 
@@ -65,6 +67,8 @@ class Verdicts:
             case protocol.ReachStage(trial=trial, stages=count):
                 self._emit(ev.StageReached(trial=trial, stages=self._reached(count)), done)
             case protocol.AnnotateTrial(trial=trial, failure_mode=mode):
+                if len(mode) > LONGEST_MODE:
+                    raise Refused(f"a failure mode has at most {LONGEST_MODE} characters", Code.TOO_LONG)
                 self._emit(ev.TrialAnnotated(trial=trial, failure_mode=mode), done)
             case _:
                 return False

@@ -224,7 +224,7 @@ async def test_a_failure_mode_follows_the_failure_by_one_digit(open_console, mak
         await console.until(lambda: "how it failed:  1 grasps air  2 drops it" in console.text("#modes"))
         assert "not said" in console.tally
         await console.press("9")
-        await console.until(lambda: "there is no failure mode 9: lab.toml names 4" in console.everything)
+        await console.until(lambda: "there is no failure mode 9, but 4: o types another one" in console.everything)
         await console.press("1")
         await console.until(lambda: strip(console) == "1✗¹")
         assert "✓grasps air" in console.text("#modes")

@@ -194,6 +194,31 @@ def test_one_that_is_done_running_or_no_evaluation_does_not_go_on(tmp_path: Path
         resuming.look(folder, benches(), session_id(4))
 
 
+def test_several_policies_under_conditions_go_on_at_the_slot_where_they_stopped(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    paths = [str(write_policy(folder, name)) for name in ("a", "b")]
+    asked = evaluation.plan(
+        folder, bench("sim-state"), checkpoint=",".join(paths), task="pick_place", trials=8, order="random",
+        order_seed=3, conditions="x180 y0, x200 y0",
+    )  # fmt: skip
+    asked = msgspec.structs.replace(asked, weights=weights_of(paths))
+    whole = schedule_of(asked)
+    first = [slot for block in (1, 2) for slot in whole.block(block)]
+    told: list[ev.Event] = [ev.SessionStarted(id=FIRST, pid=1, host="h", request=asked, at=BEGAN)]
+    for number, slot in enumerate(first[:5], 1):
+        told += [
+            ev.TrialStarted(trial=number, checkpoint=slot.checkpoint, condition=slot.name),
+            ev.TrialEnded(trial=number, frames=9, reason="key"),
+            ev.TrialJudged(trial=number, verdict=V if number == 2 else S),
+        ]
+    write_run(folder, FIRST, *told, ev.SessionEnded(status=SessionStatus.ABORTED))
+    request = resuming.look(folder, benches(), FIRST).request
+    assert (request.order, request.order_seed, request.conditions) == (asked.order, 3, asked.conditions)
+    assert request.checkpoints == tuple(paths) and request.trials == 4
+    assert schedule_of(request).following(()) == first[1], "the void one is made up for first"
+    assert schedule_of(request).planned == whole.planned
+
+
 def test_a_log_that_lacks_the_first_session_goes_on_with_what_was_told(tmp_path: Path) -> None:
     folder, _, _ = begun(tmp_path, S, F)
     request = resuming.look(folder, benches(), FIRST).request
