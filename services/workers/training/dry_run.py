@@ -42,7 +42,7 @@ from services.workers.training.machine import usable_cores
 from services.workers.training.meter import MOST_OF_IT, Meter, Step, line, steepest
 
 ENOUGH_S = 10.0
-"""Seconds after which no larger batch is tried."""
+"""Seconds after the first step after which no larger batch is tried."""
 SGD, ADAM = 1, 2
 """Values that an optimizer keeps for each parameter that is learnt; every other one of LeRobot's is an Adam."""
 NOWHERE = Path("/dev/null/nothing")
@@ -145,8 +145,11 @@ class DryRun:
             items = [self._dataset[chosen.randrange(len(self._dataset))] for _ in range(batch)]
             if not self._steps:
                 self._clock.take()  # the first pictures open files and libraries
+            first = not self._steps
             self._meter.begin()
             yield self._collated(items)
+            if first:  # it loads the GPU's libraries, for half a minute on a fresh machine
+                began = time.monotonic()
         self._item = self._clock.take()
         if self._item.get("decodes"):
             self._found(self._decoding())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -20,10 +21,13 @@ from services.training.needs import (
     PolicySize,
 )
 from services.training.preparation import Answered, Found, Prepare, Refused, Stage
-from services.workers.training import host_memory, meter
+from services.workers.training import dry_run, host_memory, meter
 from services.workers.training.prepare import answers
 from tests.support.foreign import hashes
 from tests.support.trainings import make_dataset, plan
+
+FIRST_STEP = 3
+"""It asks whether somebody waits after the dataset, the policy, and each step."""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,22 @@ def test_where_memory_runs_out_the_process_fails_and_not_the_machine(
     assert memory.ran_out and memory.tried == 1 and memory.available > 10**9
     monkeypatch.undo()
     assert not of(Memory, findings(folder, batch_size=1)).ran_out, "the limit is gone"
+
+
+def test_a_first_step_that_takes_long_costs_no_larger_batch(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def slow_at_the_first_step() -> bool:
+        asked.append(time.monotonic())
+        if len(asked) == FIRST_STEP:
+            time.sleep(2.5)
+        return False
+
+    monkeypatch.setattr(dry_run, "ENOUGH_S", 2.0)
+    found = findings(folder, dropped=slow_at_the_first_step, batch_size=8)
+    assert of(Pace, found).tried == 8
 
 
 def test_it_stops_between_two_steps_when_nobody_waits_for_it(folder: DataFolder) -> None:
