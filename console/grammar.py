@@ -150,6 +150,9 @@ def _eval(verbs: Verbs) -> None:
     add("--order-seed", type=whole, metavar="N", help="seed of that order, stored (default: a new one)")
     add("--seed", type=whole, metavar="N", help="seed of the simulated bench and of the policy")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
+    how = "between trials: return (to rest; default), home (to where the demonstrations began) or leader"
+    add("--reset", default="return", metavar="HOW", help=how)
+    add("--direct-reset", action="store_true", help="with --reset home: straight there, not by the rest pose")
     add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
     add("--dataset", default="", metavar="NAME", help="where the motion goes (default: rollout_, run and step)")
     add(

@@ -19,7 +19,7 @@ from sessions.facts import (
     TrainingStarted,
 )
 from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
-from sessions.requests import AnyRequest, TrainRequest
+from sessions.requests import AnyRequest, EvalRequest, TrainRequest
 from sessions.target import Target
 from sessions.times import utc
 from sessions.trials import Result, count, results
@@ -224,6 +224,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def trained_in(self) -> str:
         """The session that trained that checkpoint; empty if unknown."""
         return self.request.trained_in
+
+    @property
+    def reset(self) -> str:
+        """What the arm did between trials; empty where that is not recorded."""
+        request = self.request
+        return request.reset_words if isinstance(request, EvalRequest) and not self.started.imported else ""
 
     @property
     def target(self) -> int:

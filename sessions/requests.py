@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from sessions import resets
 from sessions.before import Before
 from sessions.bench import Profile
 from sessions.calibration import CalibrationAct
 from sessions.conditions import Condition, Order
 from sessions.models import SessionKind
+from sessions.resets import Reset
 from sessions.slots import PLAIN, Wiring
 from sessions.target import Target
 
@@ -222,6 +224,8 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     `trials` are then those that are left. `weights` are the fingerprints of the policies by their folders
     (services.checkpoints.weights), empty in older files. `failure_modes` are those of the digits from 1, empty for
     the bench's own.
+
+    Between trials the arm does its `reset`; with `direct_reset` it goes home without passing its rest pose.
     """
 
     kind = SessionKind.EVAL
@@ -248,6 +252,18 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     before: Before = Before()
     weights: dict[str, str] = {}
     failure_modes: tuple[str, ...] = ()
+    reset: Reset = Reset.RETURN
+    direct_reset: bool = False
+
+    @property
+    def reset_words(self) -> str:
+        """What the arm does between trials, as tables of results tell it."""
+        return resets.words(self.reset, direct=self.direct_reset, rests=bool(self.profile.motion.rest))
+
+    @property
+    def reset_name(self) -> str:
+        """The same in a word or two."""
+        return resets.name(self.reset, direct=self.direct_reset, rests=bool(self.profile.motion.rest))
 
     @property
     def checkpoints(self) -> tuple[str, ...]:

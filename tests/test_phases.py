@@ -124,6 +124,7 @@ KEYS: dict[SessionKind, dict[str, Callable[[Any], object]]] = {
     },
     SessionKind.EVAL: {
         **ARM,
+        "pause": arm_commands.pause_or_resume,
         "trial": evaluation.start_or_end_trial,
         "judge('success')": lambda link: evaluation.judge(link, Verdict.SUCCESS, "a"),
         "undo": evaluation.undo,

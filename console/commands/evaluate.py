@@ -25,6 +25,7 @@ from services.log.results import lines as result_lines
 from services.refusal import Option, flag
 from services.text import clean
 from sessions.models import Verdict
+from sessions.resets import Reset
 from sessions.trials import place
 
 ENDING = "ending: the arm holds, the trial is saved without a verdict, then it goes to rest"
@@ -75,6 +76,8 @@ def evaluate(options: argparse.Namespace) -> int:
         seed=options.seed,
         lockstep=options.lockstep,
         dataset=options.dataset,
+        reset=Reset(options.reset),
+        direct_reset=options.direct_reset,
         server=options.server,
         server_path=options.server_path,
         rtc=options.rtc,
@@ -128,8 +131,10 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
             complain(hint)
         return FAILED
     dataset = state.started.dataset if state.started else ""
-    print(f"session {run.id} finished: {tally}{_with_before(state)}; the motion is in dataset {dataset}")
-    for line in result_lines(state.started.request if state.started else None, state.trials):
+    request = state.started.request if state.started else None
+    reset = f"; reset: {request.reset_words}" if isinstance(request, EvalRequest) else ""
+    print(f"session {run.id} finished: {tally}{_with_before(state)}{reset}; the motion is in dataset {dataset}")
+    for line in result_lines(request, state.trials):
         print(line)
     return OK
 

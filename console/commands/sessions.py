@@ -48,7 +48,10 @@ def sessions(options: argparse.Namespace) -> int:
         whole = part(session, wholes.get(session.id))
         imported = "  imported" if session.started.imported else ""
         state = "stopped" if session.cut_short else session.status.value
-        told = f"{session.id}  {line.when}  {line.kind:7} {state:8} {line.what}  {line.counts}{imported}  {whole}"
+        reset = f"  reset: {session.reset}" if session.reset else ""
+        told = (
+            f"{session.id}  {line.when}  {line.kind:7} {state:8} {line.what}  {line.counts}{reset}{imported}  {whole}"
+        )
         print(clean(told).rstrip())
     if not chosen:
         none_of_kind = options.kind and book.sessions

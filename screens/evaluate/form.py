@@ -18,6 +18,7 @@ from screens.views.facts import Section
 from screens.views.signs import clean
 from services.checkpoints.checkpoint import newest
 from services.evaluation import plan as evaluation
+from services.evaluation import resets
 from services.evaluation.inference_place import HERE, REALTIME, place
 from services.evaluation.plan import TRIALS, Inspection
 from services.live.requests import ORACLE, EvalRequest
@@ -68,6 +69,12 @@ class EvaluateForm(Form):
             FieldKind.NUMBER,
         ),
         Field(
+            "reset",
+            "reset",
+            "What the arm does between trials; the log keeps it with the results.",
+            FieldKind.PICKER,
+        ),
+        Field(
             "condition",
             "condition",
             "Your own name for light, object or place; kept with every trial.",
@@ -113,6 +120,7 @@ class EvaluateForm(Form):
             "trials": str(TRIALS),
             "trial-seconds": number(profile.recording.episode_seconds),
             "countdown": "0",
+            "reset": next(iter(resets.CHOICES)),
             "operator": self.desk.operator,
             "judge": BY_KEYS,
             "inference": HERE,
@@ -170,6 +178,8 @@ class EvaluateForm(Form):
         if name == "inference":
             chunking = "LeRobot's, each chunk continues the one before: SmolVLA, pi0, pi0.5"
             return [Choice(HERE), Choice(REALTIME, chunking), Choice("localhost:8080", "LeRobot's inference server")]
+        if name == "reset":
+            return [Choice(text, note) for text, note in resets.NOTES.items()]
         if self._found is None:
             return ()
         sessions = self._found.past.sessions
@@ -204,6 +214,7 @@ class EvaluateForm(Form):
 
     def plan(self, entries: Entries, checks: Checks) -> EvalRequest:
         judge = checks.run("judge", self._judge, entries["judge"]) or ""
+        reset, direct = checks.run("reset", resets.chosen, entries["reset"]) or resets.chosen("")
         where = place(entries["inference"])
         return evaluation.plan(
             self.desk.folder,
@@ -216,6 +227,8 @@ class EvaluateForm(Form):
             condition=entries["condition"],
             operator=entries["operator"],
             judge=judge,
+            reset=reset,
+            direct_reset=direct,
             server=where.server,
             server_path=where.server_path,
             rtc=where.rtc,

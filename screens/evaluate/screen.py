@@ -21,7 +21,7 @@ from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.bindings import Action
 from screens.frame.form import Form
-from screens.views import keys, trial_tally, trials
+from screens.views import keys, resets, trial_tally, trials
 from screens.views.equipment import retried_lines
 from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
@@ -56,8 +56,8 @@ class EvaluateScreen(NewMode):
     GUIDE = "policy"
     CSS_PATH: ClassVar = ["evaluate.tcss", "../arm_session/arm_session.tcss", "../frame/form.tcss"]
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "new", "take_over", "trial", "judge('success')", "judge('failure')", "judge('void')", "undo", "rest", "finish",
-        "release", "note", "look_at_last", "enlarge", "details",
+        "new", "take_over", "trial", "judge('success')", "judge('failure')", "judge('void')", "undo", "pause", "rest",
+        "finish", "release", "note", "look_at_last", "enlarge", "details",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "trial", "trial", id="evaluate.trial", tooltip="Start the next trial, or end this one"),
@@ -205,10 +205,11 @@ class EvaluateScreen(NewMode):
     # --- keys -----------------------------------------------------------------------------------
 
     def all_actions(self) -> list[Action]:
-        """All but pause, which an evaluation does not have, and digits without a failure mode."""
+        """All but the leader's key where none resets the arm, and digits without a failure mode."""
         most = len(trials.modes(self.desk.snapshot) or self.desk.profile.failure_modes)
         beyond = {f"annotate({digit})" for digit in range(most + 1, trials.MODES_MOST + 1)}
-        return [row for row in super().all_actions() if row.action not in beyond | {"pause"}]
+        beyond |= set() if resets.by_leader(self.desk.snapshot) else {"pause"}
+        return [row for row in super().all_actions() if row.action not in beyond]
 
     def action_trial(self) -> None:
         """Start the next trial, or end the running one."""

@@ -144,7 +144,7 @@ KEEPS_PLACE: Mapping[str, Rule] = {
     "trial": lambda desk: drives(desk) and evaluates(desk),
     "judge": lambda desk: drives(desk) and evaluates(desk),
     "undo": lambda desk: drives(desk) and evaluates(desk),
-    "pause": lambda desk: drives(desk) and not evaluates(desk) and Code.NO_LEADER not in obstacles(desk.snapshot),
+    "pause": lambda desk: drives(desk) and Code.NO_LEADER not in obstacles(desk.snapshot),
     "rest": lambda desk: drives(desk) and Code.NO_REST_POSE not in obstacles(desk.snapshot),
     "release": drives,
     "finish": drives,
@@ -268,6 +268,8 @@ def label(action: str, described: str, desk: Desk) -> str:
             return trial_availability.label(snapshot)
         case (_, "reject", _) if not intents.last_take_accepted(snapshot):
             return "accept"
+        case (_, "pause", _) if evaluates(desk):
+            return trial_availability.lead(snapshot)
         case (_, "pause", _) if snapshot.phase is Phase.RECORDING:
             return "hold, reject"
         case (_, "pause", _) if snapshot.phase is Phase.HELD:

@@ -6,7 +6,7 @@ from screens.views import keys
 from screens.views.signs import clean
 from screens.views.trials import modes, upcoming
 from services.live import intents, protocol
-from services.live.phases import Phase, why_refused
+from services.live.phases import Phase, obstacles, why_refused
 from services.live.protocol import Code
 from services.live.snapshots import Snapshot
 from sessions.models import Trial
@@ -18,6 +18,11 @@ def label(snapshot: Snapshot) -> str:
     if snapshot.phase is Phase.RUNNING:
         return f"end trial {upcoming(snapshot)}"
     return f"start trial {upcoming(snapshot)}"
+
+
+def lead(snapshot: Snapshot) -> str:
+    """What the key of the leader does now."""
+    return "hold" if snapshot.phase is Phase.RESET else "follow"
 
 
 def assist(snapshot: Snapshot) -> str:
@@ -55,7 +60,7 @@ def why_not(name: str, snapshot: Snapshot) -> str:
         case "note" if snapshot.pending is not None:
             return f"{_judge_first(snapshot.pending, snapshot)}; then {keys.NOTE}"
         case "pause":
-            return f"an evaluation has no pause: Esc or x stops the arm, {keys.REST} goes to rest"
+            return _no_lead(snapshot)
         case _:
             return ""
 
@@ -64,6 +69,12 @@ def _no_mode(snapshot: Snapshot) -> str:
     if intents.annotate(snapshot, "") is not None:  # a digit would act, but the arm moves
         return f"the arm moves: {keys.NEW_MODE} types a failure mode once it stands"
     return f"a failure mode says how a trial failed: {keys.FAILURE} first, then its number"
+
+
+def _no_lead(snapshot: Snapshot) -> str:
+    if Code.NO_LEADER in obstacles(snapshot):
+        return f"an evaluation has no pause: Esc or x stops the arm, {keys.REST} goes to rest"
+    return f"the leader resets the arm between trials: {keys.PAUSE} follows it once the arm stands"
 
 
 def _judge_first(pending: Trial, snapshot: Snapshot) -> str:
@@ -79,6 +90,8 @@ def _no_trial(snapshot: Snapshot) -> str:
             return f"the arm holds: {keys.REST} goes to rest, then {keys.TRIAL} starts trial {number}"
         case Phase.RESTING:
             return f"the arm goes to rest first, then {keys.TRIAL} starts trial {number}"
+        case Phase.RESET:
+            return f"the arm follows the leader: {keys.PAUSE} holds it, then {keys.TRIAL} starts trial {number}"
         case Phase.RELEASING:
             return "the arm is being lowered: wait until it is released"
         case Phase.ALIGNING:

@@ -27,7 +27,7 @@ from services.text import clean
 from services.units import plural
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
-from sessions.requests import BenchRequest
+from sessions.requests import BenchRequest, EvalRequest
 
 
 class Entry(NamedTuple):
@@ -196,6 +196,14 @@ def _judged(session: Session) -> tuple[int, int]:
     return success, success + session.count(Verdict.FAILURE)
 
 
+def _reset(entry: Entry) -> Parts:
+    """What the arm did between trials: `return`, `home`, `home direct`, `leader`."""
+    session, request = entry.session, entry.session.request
+    if not session.reset or not isinstance(request, EvalRequest):
+        return []
+    return [(clean(request.reset_name), "$quiet")]
+
+
 def _remarks(entry: Entry) -> Parts:
     """What it is a part of, tags, how many notes, why it did not finish, and its last alarm."""
     session = entry.session
@@ -221,6 +229,7 @@ COLUMNS: tuple[Column[Entry], ...] = (
     Column("name", _what, least=10, most=44),
     Column("done", _done, rank=1, align=Align.RIGHT),
     Column("result", _result, least=15, most=48, narrow=_result_in_short),
+    Column("reset", _reset, rank=2),
     Column("took", _took, rank=4, align=Align.RIGHT),
     Column("operator", _operator, rank=5, most=12),
     Column("bench", _bench, rank=6, most=12),

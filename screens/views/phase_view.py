@@ -98,7 +98,7 @@ def word(snapshot: Snapshot, telemetry: Telemetry | None = None) -> str:
     kind = snapshot.started.kind if snapshot.started else None
     if phase is Phase.ENDED:
         return ended_word(snapshot)
-    if kind is SessionKind.BENCH and phase.following:
+    if (kind is SessionKind.BENCH and phase.following) or (kind is SessionKind.EVAL and phase is Phase.RESET):
         return FOLLOWING
     if phase is Phase.RECORDING and not snapshot.take_accepted:
         return REJECTED

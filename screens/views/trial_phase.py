@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from screens.views import keys
+from screens.views import keys, resets
 from screens.views.advice import HOLD_AGAIN
 from screens.views.measured import Part
 from screens.views.phase_view import (
@@ -158,7 +158,8 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Pha
     scene = Part("put the scene back" if snapshot.trials else "put the scene in place", 1)
     holds_where = snapshot.phase is Phase.IDLE and snapshot.trials
     arm = (Part("the arm holds where it is", 2),) if holds_where else ()
-    return PhaseView(state(snapshot), Tone.ACCENT, (*arm, scene, starts), *_trial(snapshot))
+    leads = resets.offered_lead(snapshot) if driving and snapshot.trials else ()
+    return PhaseView(state(snapshot), Tone.ACCENT, (*arm, scene, *leads, starts), *_trial(snapshot))
 
 
 def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
@@ -178,7 +179,7 @@ def _standing(snapshot: Snapshot, driving: bool) -> Iterator[Part]:
     if holds(snapshot) and not snapshot.ending:  # its detail may name a verdict that was given since
         detail = ""
     if phase is Phase.RESTING and snapshot.trials and not (snapshot.reached or snapshot.ending or snapshot.pending):
-        yield Part("the arm returns to rest")
+        yield resets.on_the_way(snapshot)
         yield Part(f"then {keys.TRIAL} starts trial {comes}" if driving else f"then comes trial {comes}")
         return
     if phase is Phase.ALIGNING:
@@ -187,6 +188,8 @@ def _standing(snapshot: Snapshot, driving: bool) -> Iterator[Part]:
     if phase is Phase.LIMP:
         yield HOLD_AGAIN
     starts = press(keys.TRIAL, "one more trial" if snapshot.reached else f"starts trial {comes}")
+    if driving:
+        yield from resets.offered_lead(snapshot)
     if not driving or phase not in (Phase.HELD, Phase.RELEASED):
         return
     if offered(snapshot, StartTrial):
@@ -206,7 +209,8 @@ def _ended(snapshot: Snapshot) -> PhaseView:
     if snapshot.status is SessionStatus.CRASHED:
         after = may_hold(keys.NEW_EVALUATION, "shown verdicts are safe", "starts again")
     elif snapshot.judged:
-        after = (Part(rate(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)), 1), *after)
+        result = Part(rate(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)), 1)
+        after = (result, Part(resets.reset_words(snapshot), 2), *after)
     if snapshot.pending is not None:
         waits = f"trial {place(snapshot.trials, snapshot.pending.index)} has no verdict"
         after = (Part(waits, 1), *after)

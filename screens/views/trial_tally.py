@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views.interval import interval_bar
+from screens.views.resets import reset_words
 from screens.views.signs import bar, clean, fit
 from screens.views.trials import before, in_all, judged_in_all, modes, verdict_mark
 from services.live.snapshots import Snapshot
@@ -27,6 +28,8 @@ def tally(snapshot: Snapshot, width: int, *, annotatable: bool = False) -> list[
         rows.append(Content.styled(f"{snapshot.judged} here, {earlier} before", "$quiet"))
     rows += [Content(""), _rate(successes, judged), interval(successes, judged, width), Content("")]
     rows += _failures(snapshot, width, annotatable=annotatable)
+    if reset := reset_words(snapshot):
+        rows.append(Content.styled(reset, "$quiet"))
     if practices := sum(t.practice for t in snapshot.trials):
         rows.append(Content.styled(f"{practices} for practice, not counted", "$quiet"))
     if snapshot.lost:
@@ -45,7 +48,8 @@ def summary(snapshot: Snapshot) -> Content:
         parts.append((f"{sign} {in_all(snapshot, verdict)}   ", f"bold {tone}"))
     earlier = before(snapshot).judged
     told = (f"   {snapshot.judged} here, {earlier} before" if earlier else "", "$quiet")
-    return Content.assemble(*parts, (rate(successes, judged), "bold"), told)
+    reset = (f"   {reset_words(snapshot)}", "$quiet")
+    return Content.assemble(*parts, (rate(successes, judged), "bold"), told, reset)
 
 
 def _count(snapshot: Snapshot, verdict: Verdict) -> Content:

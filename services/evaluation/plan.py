@@ -20,6 +20,7 @@ from services.checkpoints.wiring import wired
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rollout_name
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
+from services.evaluation import resets
 from services.evaluation.cameras import arrange
 from services.evaluation.comparison import check_unlike, chosen, in_order, names
 from services.evaluation.failure_modes import learnt, offered
@@ -34,6 +35,7 @@ from services.log import logbook
 from services.log.problem import LogbookProblem
 from services.refusal import MOST_SEED, Checks, Refusal, check_number
 from sessions.models import Verdict
+from sessions.resets import Reset
 
 LONGEST_COUNTDOWN_S = 60.0
 TRIALS = 10
@@ -78,6 +80,8 @@ def plan(
     conditions: str = "",
     order: str = "",
     order_seed: int | None = None,
+    reset: Reset = Reset.RETURN,
+    direct_reset: bool = False,
     checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from TRIALS and the profile.
@@ -113,6 +117,8 @@ def plan(
         server_path=server_path.strip(),
         rtc=rtc,
         wiring=wiring,
+        reset=reset,
+        direct_reset=direct_reset,
     )
     for each in every or (None,):
         check_place(request, each, checks)
@@ -121,6 +127,7 @@ def plan(
     request = checks.run("order", in_order, request, order.strip(), order_seed) or request
     for each in every:
         checks.run("checkpoint", _check_fit, request, wired(each, wiring))
+        checks.run("reset", resets.check_start, request, each)
     if found:
         checks.run("dataset", _check_dataset, folder.datasets, request.dataset)
     _check(request, checks)
@@ -204,6 +211,7 @@ def _check(request: EvalRequest, checks: Checks) -> None:
     checks.run("countdown", check_number, "countdown", request.countdown, 0, LONGEST_COUNTDOWN_S)
     checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
     checks.run("judge", _check_judge, request)
+    checks.run("reset", resets.check, request)
     checks.run("", _check_lockstep, request)
 
 

@@ -33,9 +33,9 @@ def follow(snapshot: Snapshot) -> Command | None:
 
 
 def pause(snapshot: Snapshot) -> Command | None:
-    """Hold while following; follow again (ramped) when held. An evaluation cannot be resumed."""
+    """Hold while following; follow again (ramped) when held. An evaluation does so to be reset by its leader."""
     if _is_kind(snapshot, SessionKind.EVAL):
-        return None
+        return _offer(snapshot, protocol.EndReset()) or _offer(snapshot, protocol.Follow())
     if snapshot.phase.following:
         return _offer(snapshot, protocol.Stop(cause=StopCause.PAUSED))
     return _offer(snapshot, protocol.Follow()) if snapshot.phase is Phase.HELD else None

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from services.live import protocol
 from services.live.protocol import Code, Command
 from sessions.models import SessionKind, Verdict
-from sessions.requests import BenchRequest, Purpose
+from sessions.requests import BenchRequest, EvalRequest, Purpose
+from sessions.resets import Reset
 
 if TYPE_CHECKING:
     from services.live.snapshots import Snapshot
@@ -97,7 +98,7 @@ _RESTING = frozenset({Phase.RESTING})
 _ALIGNING = frozenset({Phase.ALIGNING})
 _GUIDED = STILL | _RESTING | _ALIGNING | {Phase.READY, Phase.RESET, Phase.DONE}
 """Phases from which an arm with a leader may go to rest or be released."""
-_DRIVEN = STILL | _RESTING | {Phase.JUDGING, Phase.DONE}
+_DRIVEN = STILL | _RESTING | {Phase.JUDGING, Phase.DONE, Phase.RESET}
 """Phases from which an arm with a policy may."""
 _LAST_TRIAL = OPEN - {Phase.ALIGNING, Phase.RUNNING}
 """Phases in which the verdict of the last trial may still change."""
@@ -142,6 +143,8 @@ TABLE: Mapping[SessionKind, Rules] = {
     },
     SessionKind.EVAL: {
         **_arm(AT_REST[SessionKind.EVAL], Phase.RUNNING),
+        protocol.Follow: (Rule(STILL | {Phase.DONE, Phase.RELEASED}, unless=(Code.NO_LEADER, Code.ENDING)),),
+        protocol.EndReset: (Rule(frozenset({Phase.RESET})),),
         protocol.GoToRest: (Rule(_DRIVEN, (Code.NO_REST_POSE,), unoffered=_RESTING | {Phase.RESTED, Phase.DONE}),),
         protocol.Release: (Rule(_DRIVEN | {Phase.LIMP}, unoffered=_RESTING),),
         protocol.StartTrial: (
@@ -186,12 +189,18 @@ def arm_only(snapshot: Snapshot) -> bool:
     return isinstance(request, BenchRequest) and request.purpose is not Purpose.TELEOPERATE
 
 
+def _led(snapshot: Snapshot) -> bool:
+    """Whether the session connects the leader: an evaluation does to be reset by it."""
+    request = snapshot.started.request if snapshot.started else None
+    return not isinstance(request, EvalRequest) or request.reset is Reset.LEADER
+
+
 def obstacles(snapshot: Snapshot) -> frozenset[Code]:
     """The obstacles to a command that names the newest take or trial."""
     last, started = snapshot.trial, snapshot.started
     profile = started.profile if started else None
     rests = profile is not None and bool(profile.motion.rest)
-    guided = profile is not None and bool(profile.teleop) and not arm_only(snapshot)
+    guided = profile is not None and bool(profile.teleop) and not arm_only(snapshot) and _led(snapshot)
     verdict = last.verdict if last else None
     found = {
         Code.ENDING: snapshot.ending,

@@ -100,6 +100,10 @@ class MarkMoment(Command, frozen=True, kw_only=True, tag=True):
     take: int
 
 
+class EndReset(Command, frozen=True, kw_only=True, tag=True):
+    """Between trials: follow the leader no longer, hold there; the next trial can start."""
+
+
 class StartTrial(Command, frozen=True, kw_only=True, tag=True):
     """Start trial number `trial`: the arm moves to its start pose, then the policy drives; `practice` never counts."""
 
@@ -195,6 +199,7 @@ AnyCommand = (
     | EndTake
     | MarkTake
     | MarkMoment
+    | EndReset
     | StartTrial
     | EndTrial
     | JudgeTrial

@@ -13,6 +13,7 @@ from sessions.bench import Profile
 from sessions.document import Session
 from sessions.left_out import as_ranges
 from sessions.requests import BenchRequest, EvalRequest, Purpose, RecordRequest, TrainRequest
+from sessions.resets import Reset
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def command(session: Session) -> str:
             words += _options(trial_seconds=request.trial_seconds, judge=request.judge, condition=request.condition)
             words += _options(seed=request.seed, operator=request.operator)
             words += _options(no_cameras=",".join(request.wiring.without), map=write_map(request.wiring.given))
+            words += _options(reset=request.reset if request.reset is not Reset.RETURN else None)
+            words += ["--direct-reset"] if request.direct_reset else []
         case BenchRequest(purpose=Purpose.HOLD | Purpose.REST | Purpose.RELEASE):
             words = [request.purpose.value]
         case _:  # people judge on the screen, and teleoperate there

@@ -219,6 +219,8 @@ def _marks(session: Session) -> Iterable[str]:
         yield f"on {clean(session.trained_on.place)}"
     if session.training is not None and session.training.started.excluded_cameras:
         yield clean(f"without {', '.join(session.training.started.excluded_cameras)}")
+    if session.reset:
+        yield clean(f"reset: {session.reset}")
     if session.alarms:
         others = len(alarm_counts(session)) - 1
         more = f" (+{others})" if others > 0 else ""

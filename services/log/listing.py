@@ -52,6 +52,7 @@ class ListedSession(Session, frozen=True, kw_only=True):
     target: int
     accepted: int
     rejected: int
+    reset: str
     results: tuple[Result, ...]
     resumes: str
     evaluation: ListedEvaluation | None

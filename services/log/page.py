@@ -339,6 +339,7 @@ def _evaluation_rows(session: Session) -> list[Row]:
         *_loaded(session),
         row("task", f'"{session.task}"' if session.task else ""),
         row("condition", *_conditions(session)),
+        row("reset", session.reset),
         *results.order_rows(session),
         *results.tally_rows(session),
         *results.failure_rows(session),

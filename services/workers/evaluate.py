@@ -18,6 +18,7 @@ from services.workers.evaluation.room import stay_loaded
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
 from services.workers.recording.lock import lock_to_record
+from sessions.resets import Reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +46,8 @@ def body(context: Context, request: EvalRequest) -> End:
             for policy in policies if stay else policies[-1:]:
                 policy.start()
             load = partial(_maker, request, root, policies, stay=stay)
-            return run_armed(context, request, load=load, leader=False, fits=_fits(policies, request))
+            led = request.reset is Reset.LEADER
+            return run_armed(context, request, load=load, leader=led, fits=_fits(policies, request))
         finally:
             for policy in policies:
                 policy.close()

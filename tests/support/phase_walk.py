@@ -23,13 +23,14 @@ from services.live.phases import FOLLOWING, Phase
 from services.live.requests import EvalRequest, Purpose, RecordRequest, TrainRequest
 from services.live.snapshots import Snapshot, replay
 from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.resets import Reset
 from tests.support.facts import started
 
 ARM = {Phase.STARTING, Phase.IDLE, Phase.HELD, Phase.RESTING, Phase.RESTED, Phase.RELEASING, Phase.RELEASED, Phase.LIMP}
 PHASES = {
     SessionKind.BENCH: ARM | {Phase.ALIGNING, Phase.READY, Phase.ENDED},
     SessionKind.RECORD: ARM | FOLLOWING | {Phase.ALIGNING, Phase.ENDED},
-    SessionKind.EVAL: ARM | {Phase.ALIGNING, Phase.RUNNING, Phase.JUDGING, Phase.DONE, Phase.ENDED},
+    SessionKind.EVAL: ARM | {Phase.ALIGNING, Phase.RUNNING, Phase.JUDGING, Phase.RESET, Phase.DONE, Phase.ENDED},
     SessionKind.TRAIN: {Phase.STARTING, Phase.TRAINING, Phase.SAVING, Phase.ENDED},
 }
 """Phases that a session of this kind can be in."""
@@ -40,6 +41,7 @@ COMMANDS: tuple[protocol.Command, ...] = (
     protocol.EndTake(take=0),
     protocol.MarkMoment(take=0),
     protocol.MarkTake(take=0, accepted=False),
+    protocol.EndReset(),
     protocol.StartTrial(trial=0),
     protocol.EndTrial(trial=0),
     protocol.JudgeTrial(trial=0, verdict=Verdict.SUCCESS),
@@ -60,6 +62,11 @@ TAKES = {"none": (), "running": (1,), "saving": (1,), "saved": (1,), "lost": (1,
 TRIALS = ("none", "running", "pending", "success", "failure", "void")
 FITS = {Phase.RUNNING: {"running"}, Phase.JUDGING: {"pending"}, Phase.RECORDING: {"running"}, Phase.STARTING: {"none"}}
 """Histories that a phase comes with; `running` comes with none but these."""
+LED = {
+    **dict.fromkeys((Phase.IDLE, Phase.HELD, Phase.RESET, Phase.DONE), ("pending", "success")),
+    Phase.RUNNING: ("running",), Phase.JUDGING: ("pending",), Phase.RELEASED: ("void",), Phase.ALIGNING: ("failure",),
+}  # fmt: skip
+"""Histories with which an evaluation that its leader resets is looked at, besides those of any."""
 
 
 @cache
@@ -77,6 +84,7 @@ class Case:
     rests: bool = True
     ending: bool = False
     purpose: Purpose = Purpose.TELEOPERATE
+    reset: Reset = Reset.RETURN
 
     @cached_property
     def profile(self) -> Profile:
@@ -92,6 +100,7 @@ class Case:
         """What consoles know of it."""
         about: dict[str, Any] = {} if self.kind is SessionKind.TRAIN else {"profile": self.profile}
         about |= {"purpose": self.purpose} if self.kind is SessionKind.BENCH else {}
+        about |= {"reset": self.reset} if self.kind is SessionKind.EVAL else {}
         began = started("s", kind=self.kind, **about)
         now: ev.Event = ev.PhaseChanged(phase=self.phase.value, detail="ending the session" if self.ending else "")
         if self.phase is Phase.ENDED:
@@ -129,7 +138,10 @@ def cases() -> Iterator[Case]:
                 continue  # no trial begins before the verdict on the last
             if ending and phase in (Phase.STARTING, Phase.ENDED, Phase.RUNNING, Phase.RECORDING, *FOLLOWING):
                 continue  # the end holds the arm first
-            yield Case(kind, phase, history, rests, ending, purpose)
+            if phase is not Phase.RESET or kind is not SessionKind.EVAL:
+                yield Case(kind, phase, history, rests, ending, purpose)
+            if kind is SessionKind.EVAL and history in LED.get(phase, ()):  # the leader resets
+                yield Case(kind, phase, history, rests, ending, purpose, Reset.LEADER)
 
 
 def naming(command: protocol.Command, snapshot: Snapshot) -> protocol.Command:
@@ -349,8 +361,9 @@ class Workers:
         from services.workers.evaluation.strategy import EvaluateStrategy
 
         request = EvalRequest(
-            data_dir=str(self.folder.root), profile=self._profile(case), checkpoint="c", task="t", dataset="rollout_w"
-        )
+            data_dir=str(self.folder.root), profile=self._profile(case), checkpoint="c", task="t", dataset="rollout_w",
+            reset=case.reset,
+        )  # fmt: skip
         source: Any = SimpleNamespace(
             policy=SimpleNamespace(ready=object()), ensure_running=lambda: None, queue=SimpleNamespace(starved=0)
         )
@@ -363,4 +376,4 @@ class Workers:
             strategy.trials.running = 1
         if case.history in ("success", "failure", "void"):
             strategy.trials.verdicts[1] = Verdict(case.history)
-        return strategy, self._devices(leader=False)
+        return strategy, self._devices(leader=case.reset is Reset.LEADER)

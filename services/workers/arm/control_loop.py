@@ -183,7 +183,7 @@ class ControlLoop:
         elif arm.mode is Mode.ALIGN and (phase.following or phase is Phase.RUNNING):
             self._realign(arm.trouble)
         elif phase in (Phase.RESTING, Phase.RELEASING):
-            if arm.at_rest:
+            if arm.at_rest or arm.arrived:
                 self._finish_rest()
             elif arm.trouble:
                 self.context.give_up_resting()

@@ -22,6 +22,7 @@ from services.workers.evaluation.course import Course
 from services.workers.evaluation.lineup import Lineup
 from services.workers.evaluation.measures import Measures
 from services.workers.evaluation.oracle import Oracle
+from services.workers.evaluation.resetting import FOLLOWS, Resetting
 from services.workers.evaluation.starting import Starting
 from services.workers.evaluation.trials import Trials
 from services.workers.evaluation.verdicts import Verdicts
@@ -45,7 +46,7 @@ class EvaluateStrategy(Strategy):
     kind = SessionKind.EVAL
     guided_by = "the policy"
     recovery = Advice.REST
-    needs_driver = frozenset({Phase.ALIGNING, Phase.RUNNING, Phase.RESTING, Phase.RELEASING})
+    needs_driver = frozenset({Phase.ALIGNING, Phase.RUNNING, Phase.RESET, Phase.RESTING, Phase.RELEASING})
     """Nobody watches: a moving arm holds, and the trial is left pending."""
 
     def __init__(
@@ -70,6 +71,7 @@ class EvaluateStrategy(Strategy):
         motion, stages = context.profile.motion, context.profile.stages(self._request.task)
         self._verdicts = Verdicts(self.trials, self._takes, context.emit, stages)
         self._measures = Measures(context.fps, motion.gripper)
+        self._resetting = Resetting(self._request, context, self._lineup)
         countdown = 0.0 if context.lockstep else self._request.countdown  # in lockstep time stands still
         for each in self._lineup.entrants:
             each.approach = Approach(
@@ -95,15 +97,17 @@ class EvaluateStrategy(Strategy):
         except Refused as refused:
             return {refused.code: str(refused), Code.WRONG_PHASE: str(refused)}
         match command:
-            case protocol.Follow():
-                return {Code.MEANINGLESS: "in an evaluation the arm follows the policy: start the next trial"}
+            case protocol.Follow() if self._context.devices.teleop is None:
+                return {Code.NO_LEADER: "in an evaluation the arm follows the policy: start the next trial"}
             case protocol.StartTrial():
                 return {Code.WRONG_PHASE: f"the arm is {self._context.phase.value}: a trial starts when it rests"}
             case protocol.ReachStage() if not self._verdicts.stages:
                 return {Code.NO_STAGES: "the task has no stages: lab.toml gives them, `stages` under its [[tasks]]"}
             case protocol.UndoVerdict():
                 return {Code.WRONG_PHASE: f"trial {self.trials.next} has begun: the verdict before it stays"}
-            case protocol.GoToRest() | protocol.Release() if self._context.phase is Phase.ALIGNING:
+            case protocol.GoToRest() | protocol.Release() if (
+                self._context.phase is Phase.ALIGNING and not self._resetting.led
+            ):
                 return {Code.WRONG_PHASE: "a trial begins: stop it first"}
         return {}
 
@@ -115,6 +119,10 @@ class EvaluateStrategy(Strategy):
                 self._starting.check(trial)
                 self._starting.practice = practice
                 self._context.start(trial)
+                return True
+            case protocol.EndReset():
+                if self._resetting.end():
+                    self._context.enter(*self.settle(Phase.RESTED))
                 return True
             case protocol.EndTrial(trial=trial):
                 self._finish_trial(EndedBy.KEY, f"trial {trial} waits for its verdict")
@@ -128,7 +136,7 @@ class EvaluateStrategy(Strategy):
         return False
 
     def _judge(self, trial: int, verdict: Verdict, judge: str, done: Callable[[], None] | None = None) -> None:
-        """Record the verdict; it ends a running trial. The arm then goes to rest."""
+        """Record the verdict; it ends a running trial. The arm is then reset."""
         if self.trials.running:
             self._context.hold()
             self._end_take(EndedBy.VERDICT)
@@ -136,9 +144,7 @@ class EvaluateStrategy(Strategy):
         if self._context.ending is not None:
             return
         self._course.turn()
-        if self._context.phase in (Phase.RUNNING, Phase.JUDGING) and self._context.arm.can_rest:
-            self._context.rest(f"trial {trial} is judged: the arm goes to rest")
-        else:
+        if self._context.phase not in (Phase.RUNNING, Phase.JUDGING) or not self._resetting.begin(trial):
             self._announce_next()
 
     def _undo(self, trial: int, done: Callable[[], None]) -> None:
@@ -153,7 +159,9 @@ class EvaluateStrategy(Strategy):
             self._context.enter(*self.settle(Phase.RESTED))
 
     def settle(self, phase: Phase) -> tuple[Phase, str]:
-        """DONE if enough trials are judged, else the phase with what comes next."""
+        """DONE if enough trials are judged, else the phase with what comes next; RESET once it follows the leader."""
+        if phase is Phase.READY:
+            return Phase.RESET, FOLLOWS
         if self.trials.pending:
             detail = f"trial {self.trials.pending} waits for its verdict"
         elif self.trials.reached:
@@ -195,7 +203,9 @@ class EvaluateStrategy(Strategy):
     # --- each period ------------------------------------------------------------------------------
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
-        """The policy's action while a trial runs, or the unchanged goal if there is none yet; else {}."""
+        """The policy's action in a trial, or the unchanged goal before one comes; the leader in a reset; else {}."""
+        if self._resetting.leads():
+            return self._context.read_leader()
         if observation is None:
             return {}
         try:
@@ -284,11 +294,12 @@ class EvaluateStrategy(Strategy):
 
     def on_jump(self, why: str) -> None:
         """End the trial."""
-        self._policy_failed(PolicyFailed(why))
+        if not self._resetting.led:
+            self._policy_failed(PolicyFailed(why))
 
     def on_stop(self, why: str, ended_by: EndedBy) -> str:
         """End a running trial, which then waits for its verdict, or is void; cancel one that was about to begin."""
-        if self._context.phase is Phase.ALIGNING:
+        if self._context.phase is Phase.ALIGNING and not self._resetting.led:
             self._context.notify_devices("take_ended", self.trials.next)
         if not self.trials.running:
             return ""
@@ -307,8 +318,8 @@ class EvaluateStrategy(Strategy):
 
     @property
     def needs_steps(self) -> bool:
-        """Whether the policy drives; time stands still while a person or the oracle decides."""
-        return self._context.phase is Phase.RUNNING
+        """Whether policy or leader drives; time stands still while a person or the oracle decides."""
+        return self._context.phase in (Phase.RUNNING, Phase.RESET)
 
     def telemetry(self) -> dict[str, Any]:
         """Trial time, policy timing and encoder queue."""

@@ -22,6 +22,7 @@ ID = session_id(1)
 FLAT = (
     "id", "kind", "status", "started_utc", "ended_utc", "end_reason", "operator", "host", "bench", "task", "dataset",
     "dataset_root", "checkpoint", "trained_in", "target", "accepted", "rejected",
+    "reset",
 )  # fmt: skip
 
 
