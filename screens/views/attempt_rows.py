@@ -103,7 +103,7 @@ def _condition(item: Attempt) -> Parts:
 
 
 def _inference(item: Attempt) -> Parts:
-    return [(measured_words.inference(item.trial.measured), "$quiet")] if item.trial else []
+    return [(measured_words.median(item.trial.measured), "$quiet")] if item.trial else []
 
 
 def _seam(item: Attempt) -> Parts:
@@ -139,12 +139,12 @@ TRIALS: tuple[Column[Attempt], ...] = (
     Column("", _mark),
     Column("length", _length, rank=3, align=Align.RIGHT),
     Column("ended", _ended, rank=2),
-    Column("episode", _index, rank=4, align=Align.RIGHT),
+    Column("episode", _index, rank=6, align=Align.RIGHT),
     Column("because", _failure, rank=1, least=10),
     Column("data", _why, rank=2, least=10),
     Column("flagged", _flags, rank=2, least=8),
     Column("condition", _condition, rank=5, least=8),
-    Column("starved", _starved, rank=6, align=Align.RIGHT),
-    Column("inference", _inference, rank=7, align=Align.RIGHT),
-    Column("seam", _seam, rank=7, align=Align.RIGHT),
+    Column("inference", _inference, rank=4, align=Align.RIGHT),
+    Column("seam", _seam, rank=4, align=Align.RIGHT),
+    Column("starved", _starved, rank=5, align=Align.RIGHT),
 )

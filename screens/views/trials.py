@@ -159,7 +159,7 @@ def policy_text(snapshot: Snapshot) -> Content:
     if policy.policy == scripted.NAME:
         return Content("the simulated bench's scripted person, not a policy that was trained")
     dot = f" {signs().dot} "
-    lines = [Content(f"{clean(policy.policy, 30)}{dot}{_parameters(policy.parameters)}{dot}{clean(policy.device, 20)}")]
+    lines = [Content(f"{clean(policy.policy, 30)}{dot}{_parameters(policy.parameters)}{dot}{clean(policy.device, 40)}")]
     if policy.actions_per_inference > 1:
         lines.append(Content(f"{plural(policy.actions_per_inference, 'action')} per inference"))
     lines += [Content(f"{signs().dot} {clean(note)}") for note in policy.notes]

@@ -73,9 +73,9 @@ def server(written: str) -> Server:
         shown = clean(name)[:60]
         raise Refusal(
             (
-                f"{shown}:{port} is not this machine's own loopback: LeRobot's inference server and its clients "
-                "unpickle what they receive, so whoever answers there could run any code here; open a tunnel with "
-                f"`ssh -L {port}:localhost:{port} {shown}`, then give ",
+                f"{shown}:{port} is not loopback, and LeRobot's server and clients unpickle what they receive: whoever "
+                f"answers there could run any code here; open a tunnel, `ssh -L {port}:localhost:{port} {shown}`, and "
+                "give ",
                 Option("server", f"localhost:{port}"),
             )
         )

@@ -16,6 +16,11 @@ def inference(measured: Measured | None) -> str:
     return f"{_ms(measured.infer_ms)} ms, {_ms(measured.infer_ms_most)} at most"
 
 
+def median(measured: Measured | None) -> str:
+    """`41 ms`: the median inference, where there is little room."""
+    return f"{_ms(measured.infer_ms)} ms" if measured is not None and measured.inferences else ""
+
+
 def seam(measured: Measured | None) -> str:
     """`1.2°`: the largest step of a joint from one inference's actions to the next one's; empty if there was none."""
     return f"{measured.seam:.1f}°" if measured is not None and measured.inferences > 1 else ""

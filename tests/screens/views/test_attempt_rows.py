@@ -25,7 +25,8 @@ def test_the_latency_and_the_seams_of_a_trial_stand_in_its_row_with_units() -> N
     scripted = Attempt(None, Trial(index=3, verdict=Verdict.FAILURE, measured=Measured(jerk=3.0)), 3)
     table = attempt_table([one, old, scripted], 120)
     first, *rows = (line.plain for line in table.rows)
-    assert table.header.plain.split()[-3:] == ["starved", "inference", "seam"]
-    assert first.split()[-7:] == ["12", "41", "ms,", "120", "at", "most", "1.2°"]
+    assert table.header.plain.split()[-3:] == ["inference", "seam", "starved"]
+    assert first.split()[-4:] == ["41", "ms", "1.2°", "12"]
+    assert {"inference", "seam"} <= set(attempt_table([one, old, scripted], 56).header.plain.split())
     assert not any("ms" in line or "°" in line for line in rows), "nothing was inferred, so nothing is said"
     assert "inference" not in attempt_table([old, scripted], 120).header.plain
