@@ -42,7 +42,7 @@ def body(context: Context, request: EvalRequest) -> End:
     with lock:
         is_new = not root.exists()
         try:
-            stay = stay_loaded(found)
+            stay = stay_loaded(found, served=bool(request.server))
             for policy in policies if stay else policies[-1:]:
                 policy.start()
             load = partial(_maker, request, root, policies, stay=stay)

@@ -25,11 +25,13 @@ KEEP = "LAB_CONSOLE_KEEP_POLICIES"
 """0 in this variable: only one policy is loaded at a time."""
 
 
-def stay_loaded(checkpoints: Iterable[Checkpoint]) -> bool:
-    """Whether all of them can be loaded at once on this machine now."""
+def stay_loaded(checkpoints: Iterable[Checkpoint], *, served: bool = False) -> bool:
+    """Whether all of them can be loaded at once on this machine now; where one is `served`, LeRobot's server has it."""
     sizes = [weights(each.path) for each in checkpoints if not each.scripted]
     if len(sizes) < 2:
         return True
+    if served:  # the server holds one policy, and whoever asked for another one is answered by that
+        return False
     if os.environ.get(KEEP) == "0":
         return False
     return enough(sizes, int(psutil.virtual_memory().available), gpu_free())

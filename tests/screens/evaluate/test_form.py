@@ -11,6 +11,8 @@ from textual.widgets import Input
 import services.evaluation.plan
 from screens.evaluate.form import EvaluateForm
 from services.checkpoints.checkpoint import Provenance, write_provenance
+from services.evaluation.inference_place import HERE, REALTIME
+from services.refusal import Checks
 from sessions.models import SessionKind
 from tests.support.fake_desk import FakeWorker
 from tests.support.forms import form, meaning, problem, put, value
@@ -101,6 +103,27 @@ async def test_what_was_chosen_on_train_stands_there_and_before_what_was_there(o
         await console.until(lambda: value(console, "checkpoint") == str(second))
         await console.until(lambda: "step 200" in meaning(console))
         assert console.desk.chosen_checkpoint == ""
+
+
+async def test_where_the_policy_runs_is_one_field_which_says_what_is_refused_and_why(open_console):
+    async with open_console() as console:
+        train(console, "act_v1", "000100")
+        await open_form(console)
+        await console.until(lambda: value(console, "checkpoint") != "")
+        assert value(console, "inference") == HERE
+        for text, why in (
+            ("gpu.lab:8080", "gpu.lab:8080 is not loopback, and LeRobot's server"),
+            ("10.0.0.7:80", "and give `inference`: localhost:80"),
+            (REALTIME, "LeRobot has no real-time chunking for act"),
+            ("::", "the server's address is HOST:PORT"),
+        ):
+            form(console).show_problems({})
+            put(console, inference=text)
+            await console.until(lambda why=why: why in problem(console, "inference"), why)
+        put(console, inference="localhost:8080 /there/act v1", task="pick")
+        await console.until(lambda: not problem(console, "inference"))
+        request = form(console).plan(form(console).entries, Checks())
+        assert (request.server, request.server_path) == ("localhost:8080", "/there/act v1")
 
 
 async def test_a_checkpoint_that_does_not_fit_is_said_in_words(open_console):

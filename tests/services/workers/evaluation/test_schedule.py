@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from services.checkpoints.checkpoint import Checkpoint
 from services.evaluation import plan as evaluation
 from services.evaluation.schedule import Slot, schedule_of
 from services.live import events as ev
@@ -19,7 +20,7 @@ from services.live.link import Link
 from services.live.requests import EvalRequest
 from services.workers.evaluation.course import Course
 from services.workers.evaluation.lineup import Entrant, Lineup
-from services.workers.evaluation.room import CONTEXT, MARGIN, PROCESS, enough
+from services.workers.evaluation.room import CONTEXT, MARGIN, PROCESS, enough, stay_loaded
 from services.workers.evaluation.trials import Trials
 from sessions.models import Verdict
 from tests.support.evaluating import evaluate, state_bench
@@ -148,3 +149,9 @@ def test_policies_stay_loaded_where_memory_and_gpu_have_room_for_all() -> None:
     assert not enough(sizes, needed - 1, None)
     assert enough(sizes, needed, 24 << 30)
     assert not enough(sizes, needed, CONTEXT * 2 + sum(sizes))
+
+
+def test_policies_behind_lerobots_server_are_loaded_one_at_a_time_since_it_holds_one(tmp_path: Path) -> None:
+    one, other = (Checkpoint(path=tmp_path / name, policy="act") for name in ("a", "b"))
+    assert stay_loaded([one, other]) and not stay_loaded([one, other], served=True)
+    assert stay_loaded([one], served=True)
