@@ -6,7 +6,7 @@ import argparse
 
 from console import training_verbs
 from console.camera_flags import add_cameras
-from console.making_verbs import Help, Parser, Verbs, add_settings, add_verb, number, whole
+from console.making_verbs import Help, Joined, Parser, Verbs, add_settings, add_verb, number, whole
 
 
 def parser() -> argparse.ArgumentParser:
@@ -133,8 +133,8 @@ def _eval(verbs: Verbs) -> None:
     )
     add(
         "--checkpoint",
-        action="append",
-        default=[],
+        action=Joined,
+        default="",
         metavar="CHECKPOINT",
         help="a folder, a training's name, or a training session's id (NAME@STEP or SESSION@STEP for an older one); "
         "several, separated by commas or each with its own --checkpoint, are compared in blocks",

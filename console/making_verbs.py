@@ -47,6 +47,17 @@ def _number[Number: (int, float)](text: str, kind: type[Number], called: str) ->
         raise argparse.ArgumentTypeError(f"{called} is needed, not {text!r}") from None
 
 
+class Joined(argparse.Action):
+    """A flag that may be repeated: its texts, separated by commas."""
+
+    def __call__(
+        self, parser: object, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        """Append the text."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
 class Help(argparse.HelpFormatter):
     """Wraps all but examples, which are to be pasted."""
 

@@ -44,7 +44,7 @@ def evaluate(options: argparse.Namespace) -> int:
     """Evaluate without a screen, judged by the oracle; with `--resume`, go on with what was begun."""
     if options.resume:
         return _resume(options)
-    if lack := [flag(Option(name)) for name in NEEDED if getattr(options, name) in (None, "", [])]:
+    if lack := [flag(Option(name)) for name in NEEDED if getattr(options, name) in (None, "")]:
         complain(f"required: {', '.join(lack)}; or --resume SESSION to go on with an evaluation")
         return BAD_USAGE
     if not options.judge:
@@ -63,7 +63,7 @@ def evaluate(options: argparse.Namespace) -> int:
     request = evaluation.plan(
         folder,
         profile,
-        checkpoint=",".join(options.checkpoint),
+        checkpoint=options.checkpoint,
         task=options.task,
         trials=options.trials,
         trial_seconds=options.trial_seconds,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 
 from screens.desk.desk import Desk
+from screens.evaluate import condition_fields
 from screens.frame.entries import Entries
 from screens.frame.field import Field, FieldKind
 from screens.frame.form import PAUSE_S, Form
@@ -19,8 +20,9 @@ from screens.views.signs import clean
 from services.checkpoints.checkpoint import newest
 from services.evaluation import plan as evaluation
 from services.evaluation import resets
+from services.evaluation.comparison import pairs, usual_trials
 from services.evaluation.inference_place import HERE, REALTIME, place
-from services.evaluation.plan import TRIALS, Inspection
+from services.evaluation.plan import Inspection
 from services.live.requests import ORACLE, EvalRequest
 from services.units import number
 
@@ -50,7 +52,7 @@ class EvaluateForm(Form):
         Field(
             "checkpoint",
             "checkpoint",
-            "One of the list, a run's name (NAME@STEP), a session's id, or a path.",
+            "One of the list, a run's name (NAME@STEP), a session's id, or a path; several with commas are compared.",
             FieldKind.PICKER,
         ),
         Field(
@@ -80,6 +82,7 @@ class EvaluateForm(Form):
             "Your own name for light, object or place; kept with every trial.",
             placeholder="leave empty for none",
         ),
+        *condition_fields.FIELDS,
         Field(
             "operator", "operator", "Who judges and watches the arm; the log names you.", FieldKind.PICKER, free=True
         ),
@@ -117,14 +120,21 @@ class EvaluateForm(Form):
         return {
             "checkpoint": self._found.checkpoints[0] if self._found and self._found.checkpoints else "",
             "task": clean(self._look.task) or first,  # what the policy was trained on
-            "trials": str(TRIALS),
+            "trials": str(usual_trials(self._pairs)),
             "trial-seconds": number(profile.recording.episode_seconds),
             "countdown": "0",
             "reset": next(iter(resets.CHOICES)),
             "operator": self.desk.operator,
             "judge": BY_KEYS,
             "inference": HERE,
+            **condition_fields.DEFAULTS,
         }
+
+    @property
+    def _pairs(self) -> int:
+        """Of checkpoint and condition, as far as the fields can be read."""
+        conditions = self.row("conditions").input.value if self.has_fields else ""
+        return pairs(self.desk.profile, 1 + len(self._look.further), conditions)
 
     def take_chosen(self) -> None:
         """Fill in a checkpoint chosen on Train while this form was open, and list new ones."""
@@ -175,6 +185,8 @@ class EvaluateForm(Form):
         profile = self.desk.profile
         if name == "judge":
             return [Choice(BY_KEYS), *([Choice(ORACLE, "the simulated bench judges")] if profile.simulated else [])]
+        if name in condition_fields.DEFAULTS:
+            return condition_fields.choices(name, profile)
         if name == "inference":
             chunking = "LeRobot's, each chunk continues the one before: SmolVLA, pi0, pi0.5"
             return [Choice(HERE), Choice(REALTIME, chunking), Choice("localhost:8080", "LeRobot's inference server")]
@@ -206,6 +218,8 @@ class EvaluateForm(Form):
             trials=int(entries.about("trials")),
             trial_seconds=entries.about("trial-seconds"),
             judge=entries["judge"],
+            policies=1 + len(self._look.further),
+            pairs=self._pairs,
         )
         log = [unread(self._found.past)] if self._found else []
         return [first, evaluate_section(self.desk.profile, plan), *log]
@@ -225,6 +239,8 @@ class EvaluateForm(Form):
             trial_seconds=checks.run("trial_seconds", entries.number, "trial-seconds"),
             countdown=checks.run("countdown", entries.number, "countdown"),
             condition=entries["condition"],
+            conditions=entries["conditions"],
+            order=entries["order"],
             operator=entries["operator"],
             judge=judge,
             reset=reset,

@@ -26,9 +26,11 @@ from screens.views.equipment import retried_lines
 from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
 from screens.views.signs import clean
+from screens.views.start_scene import request_of, to_come
 from screens.views.trial_strip import trial_strip
 from screens.widgets.ascii import fitting
 from screens.widgets.line import Line, Lines
+from screens.widgets.place_map import PlaceMap
 from services.evaluation import plan as evaluation
 from services.live import events as ev
 from services.live import intents, protocol
@@ -97,7 +99,8 @@ class EvaluateScreen(NewMode):
 
     def panels(self) -> Iterator[Any]:
         """Phase panel above joints; tally above policy."""
-        yield Vertical(phase_box(), joints_box(), id="middle")
+        place = Container(PlaceMap(), id="place", classes="panel")
+        yield Vertical(phase_box(), joints_box(), place, id="middle")
         policy = Container(Line(id="policy-text"), id="policy", classes="panel")
         yield Vertical(tally_box(), policy, id="side")
 
@@ -112,6 +115,7 @@ class EvaluateScreen(NewMode):
         self._refused_at = -DROP_S
         """When a verdict key did nothing, or its verdict was refused: a digit typed with it is for no earlier trial."""
         self.query_one("#policy").border_title = "policy"
+        self.query_one("#place").border_title = "where the object goes, from above"
 
     def on_screen_resume(self) -> None:
         """A checkpoint may have been chosen on Train, or saved by it."""
@@ -157,6 +161,7 @@ class EvaluateScreen(NewMode):
         condition = trials.condition(snapshot) if self.shows_session else ""
         box = self.query_one("#phase-box")
         box.border_subtitle = fitting(box, Content(clean(f"condition: {condition}") if condition else ""))
+        self._draw_place()
         annotatable = self.shows_session and availability.may("annotate", self.desk) and bool(trials.modes(snapshot))
         compact = self.has_class("-compact") and self.shows_session
         stages = trials.stages_line(snapshot) if self.shows_session else None
@@ -164,6 +169,14 @@ class EvaluateScreen(NewMode):
             line.show(trials.modes_line(snapshot, self.size.width - 2))
         else:
             line.show(stages or (trial_tally.summary(snapshot) if compact else ""))
+
+    def _draw_place(self) -> None:
+        """Between trials, where the object goes for the next one."""
+        request, slot = request_of(self.desk.snapshot), to_come(self.desk.snapshot) if self.shows_session else None
+        placed = request is not None and slot is not None and slot.condition is not None and slot.condition.place
+        self.set_class(bool(placed), "-placing")
+        if placed and request is not None and slot is not None:
+            self.query_one(PlaceMap).draw_places(request.conditions, slot.name)
 
     def draw_telemetry(self) -> None:
         """The session, plus the policy and its inference."""

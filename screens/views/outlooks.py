@@ -327,6 +327,9 @@ class Evaluation:
     trials: int
     trial_seconds: float
     judge: str
+    policies: int = 1
+    pairs: int = 1
+    """Of policy and start condition."""
 
 
 def evaluate_section(profile: Profile, plan: Evaluation) -> Section:
@@ -336,6 +339,11 @@ def evaluate_section(profile: Profile, plan: Evaluation) -> Section:
         most = f"{plan.trials:,} x {number(plan.trial_seconds)} s = {duration(lasts)} at most"
         at_bench = duration(lasts + plan.trials * profile.recording.reset_seconds)
         facts.append(Fact("trials", f"{most}; {at_bench} at the bench with resets"))
+    if plan.pairs > 1:
+        each, more = divmod(plan.trials, plan.pairs)
+        times = f"{each} or {each + 1} trials" if more else plural(each, "trial")
+        of = f"{plan.pairs // plan.policies} conditions" if plan.policies < plan.pairs else "one condition"
+        facts.append(Fact("compares", f"{plural(plan.policies, 'policy', 'policies')}, {of}: {times} each"))
     facts.append(Fact("cameras", cameras_of(profile) or "none"))
     if plan.task:
         facts.append(Fact("task", f'"{plan.task}"'))

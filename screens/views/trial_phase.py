@@ -22,6 +22,7 @@ from screens.views.phase_view import (
     word,
 )
 from screens.views.signs import clean, signs
+from screens.views.start_scene import scene_parts
 from screens.views.trials import by_oracle, how_it_ended, in_all, judged_in_all, target, upcoming
 from services.live.phases import Phase, offered
 from services.live.protocol import GoToRest, StartTrial, Telemetry
@@ -155,11 +156,11 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Pha
         ends = (press(keys.FINISH, "finishes"), press(keys.TRIAL, "one more", rank=1)) if driving else ()
         return PhaseView(state(snapshot), Tone.SUCCESS, (reached, *ends), *_judged(snapshot), progress=1.0)
     starts = press(keys.TRIAL, f"starts trial {comes}") if driving else Part(f"trial {comes} comes next")
-    scene = Part("put the scene back" if snapshot.trials else "put the scene in place", 1)
+    scene = scene_parts(snapshot) or (Part("put the scene back" if snapshot.trials else "put the scene in place", 1),)
     holds_where = snapshot.phase is Phase.IDLE and snapshot.trials
     arm = (Part("the arm holds where it is", 2),) if holds_where else ()
     leads = resets.offered_lead(snapshot) if driving and snapshot.trials else ()
-    return PhaseView(state(snapshot), Tone.ACCENT, (*arm, scene, *leads, starts), *_trial(snapshot))
+    return PhaseView(state(snapshot), Tone.ACCENT, (*arm, *scene, *leads, starts), *_trial(snapshot))
 
 
 def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
@@ -180,11 +181,13 @@ def _standing(snapshot: Snapshot, driving: bool) -> Iterator[Part]:
         detail = ""
     if phase is Phase.RESTING and snapshot.trials and not (snapshot.reached or snapshot.ending or snapshot.pending):
         yield resets.on_the_way(snapshot)
+        yield from scene_parts(snapshot)
         yield Part(f"then {keys.TRIAL} starts trial {comes}" if driving else f"then comes trial {comes}")
         return
     if phase is Phase.ALIGNING:
         detail = detail or "the arm moves to where the trial begins"
     yield from_outside(detail or SENTENCES.get(phase, ""))
+    yield from scene_parts(snapshot)
     if phase is Phase.LIMP:
         yield HOLD_AGAIN
     starts = press(keys.TRIAL, "one more trial" if snapshot.reached else f"starts trial {comes}")

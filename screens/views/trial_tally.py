@@ -7,12 +7,14 @@ from textual.content import Content
 from screens.views.interval import interval_bar
 from screens.views.resets import reset_words
 from screens.views.signs import bar, clean, fit
+from screens.views.start_scene import request_of
 from screens.views.trials import before, in_all, judged_in_all, modes, verdict_mark
 from services.live.snapshots import Snapshot
 from services.log.headline import bounds, rate, share
+from services.log.results import in_whole, named, policy_name
 from services.log.sections import Interval
 from sessions.models import Verdict
-from sessions.trials import place
+from sessions.trials import added, place
 
 
 def interval(successes: int, judged: int, width: int) -> Content:
@@ -30,6 +32,7 @@ def tally(snapshot: Snapshot, width: int, *, annotatable: bool = False) -> list[
     rows += _failures(snapshot, width, annotatable=annotatable)
     if reset := reset_words(snapshot):
         rows.append(Content.styled(reset, "$quiet"))
+    rows += _compared(snapshot, width)
     if practices := sum(t.practice for t in snapshot.trials):
         rows.append(Content.styled(f"{practices} for practice, not counted", "$quiet"))
     if snapshot.lost:
@@ -78,6 +81,30 @@ def _failures(snapshot: Snapshot, width: int, *, annotatable: bool) -> list[Cont
     rows += [_mode(" ", mode, sum(t.failure_mode == mode for t in failed), width, annotatable=False) for mode in others]
     unnamed = sum(not t.failure_mode for t in failed)
     return [*rows, _mode(" ", "not said", unnamed, width, annotatable=False)] if unnamed else rows
+
+
+def _compared(snapshot: Snapshot, width: int) -> list[Content]:
+    """A row per policy and one per condition with successes of judged trials, each where there are several."""
+    request = request_of(snapshot)
+    made = in_whole(request, snapshot.trials)
+    policies, conditions = named(request, made)
+    rows = []
+    for names, sums in (
+        ([(policy_name(each), each) for each in policies], added(made, lambda result: result.checkpoint)),
+        ([(each or "not said", each) for each in conditions], added(made, lambda result: result.condition)),
+    ):
+        if len(names) > 1:
+            rows += [Content(""), *(_counted(name, sums.get(each, (0, 0)), width) for name, each in names)]
+    return rows
+
+
+def _counted(name: str, counted: tuple[int, int], width: int) -> Content:
+    successes, judged = counted
+    told = f"{successes}/{judged}"
+    return Content.assemble(
+        (fit(clean(name, 60), max(8, min(24, width - 8))), "" if judged else "$quiet"),
+        (f" {told:>6}", "bold" if judged else "$quiet"),
+    )
 
 
 def _mode(digit: str, mode: str, count: int, width: int, *, annotatable: bool) -> Content:

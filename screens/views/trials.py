@@ -6,6 +6,7 @@ from textual.content import Content
 
 from screens.views import keys
 from screens.views.signs import clean, signs
+from screens.views.start_scene import to_come
 from services.checkpoints import scripted
 from services.live.protocol import Telemetry
 from services.live.requests import ORACLE, EvalRequest
@@ -59,9 +60,11 @@ def modes(snapshot: Snapshot) -> tuple[str, ...]:
 
 def condition(snapshot: Snapshot) -> str:
     """The condition of the current or the next trial, as the operator wrote it; may be empty."""
+    request = snapshot.started.request if snapshot.started else None
+    if (slot := to_come(snapshot)) is not None and slot.condition is not None:
+        return slot.name
     if snapshot.trial is not None:
         return snapshot.trial.condition
-    request = snapshot.started.request if snapshot.started else None
     return request.condition if isinstance(request, EvalRequest) else ""
 
 

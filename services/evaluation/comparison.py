@@ -19,6 +19,8 @@ from sessions.conditions import LIKE, Condition, Order, Place
 from sessions.requests import EvalRequest
 
 SEPARATOR = ","
+TRIALS = 10
+"""Default number of trials to judge, of one pair."""
 FEW = 12
 """As many conditions as a sentence lists."""
 
@@ -43,19 +45,36 @@ def check_unlike(checkpoints: Sequence[Checkpoint], pace: Callable[[Checkpoint],
             )
 
 
+def pairs(profile: Profile, checkpoints: int, conditions: str) -> int:
+    """How many pairs this many checkpoints make with the conditions that a text chooses; 0 where it cannot be read."""
+    try:
+        return checkpoints * max(1, sum(len(_chosen(profile, word)) for word in _words(conditions)))
+    except Refusal:
+        return 0
+
+
+def usual_trials(pairs: int) -> int:
+    """Default number of trials: TRIALS or more, so that each pair of checkpoint and condition is tried as often."""
+    return -(-TRIALS // max(1, pairs)) * max(1, pairs)
+
+
 def chosen(profile: Profile, datasets: Path, text: str) -> tuple[Condition, ...]:
     """The conditions that a text chooses, separated by commas. Raises Refusal.
 
     `all` are those listed in lab.toml, `grid` those of its grid; else names of either, `DATASET#EPISODE` for a scene
     like that episode's, or a place such as `x180 y-60` or `x180 y-60 yaw30`; nothing, or `none`, for no conditions.
     """
-    found = [each for part in text.split(SEPARATOR) if part.strip() for each in _chosen(profile, part.strip())]
+    found = [each for word in _words(text) for each in _chosen(profile, word)]
     for at, each in enumerate(found):
         if each.name in [before.name for before in found[:at]]:
             raise Refusal(f"condition {each.name} is named twice: leave one out")
         if each.likeness is not None:
             _check_episode(datasets, each)
     return tuple(found)
+
+
+def _words(text: str) -> list[str]:
+    return [part.strip() for part in text.split(SEPARATOR) if part.strip()]
 
 
 def _chosen(profile: Profile, word: str) -> Sequence[Condition]:

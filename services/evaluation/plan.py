@@ -22,7 +22,7 @@ from services.datasets.place import check_writable
 from services.datasets.summary import summarize
 from services.evaluation import resets
 from services.evaluation.cameras import arrange
-from services.evaluation.comparison import check_unlike, chosen, in_order, names
+from services.evaluation.comparison import check_unlike, chosen, in_order, names, usual_trials
 from services.evaluation.failure_modes import learnt, offered
 from services.evaluation.inference_place import check_place
 from services.evaluation.schedule import schedule_of
@@ -38,8 +38,6 @@ from sessions.models import Verdict
 from sessions.resets import Reset
 
 LONGEST_COUNTDOWN_S = 60.0
-TRIALS = 10
-"""Default number of trials to judge."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def plan(
     direct_reset: bool = False,
     checks: Checks | None = None,
 ) -> EvalRequest:
-    """A checked request; arguments that are None take defaults from TRIALS and the profile.
+    """A checked request; arguments that are None take defaults from `usual_trials` and the profile.
 
     Raises Refusal with the reason. `checks` that collect let a form know everything that would be refused; the request
     is then only looked at. `camera_map` and `left_out_cameras` are as services/evaluation/cameras reads them,
@@ -123,7 +121,7 @@ def plan(
     for each in every or (None,):
         check_place(request, each, checks)
     if trials is None:
-        request = msgspec.structs.replace(request, trials=usual_trials(request))
+        request = msgspec.structs.replace(request, trials=usual_trials(len(schedule_of(request).pairs)))
     request = checks.run("order", in_order, request, order.strip(), order_seed) or request
     for each in every:
         checks.run("checkpoint", _check_fit, request, wired(each, wiring))
@@ -147,12 +145,6 @@ def find_all(folder: DataFolder, wanted: str, profile: Profile) -> tuple[Checkpo
     found = tuple(find(folder, name, profile.plugins) for name in names(wanted))
     check_unlike(found, lambda each: pace(each, profile))
     return found
-
-
-def usual_trials(request: EvalRequest) -> int:
-    """Default number of trials: TRIALS or more, each pair of checkpoint and condition as often as any other."""
-    pairs = len(schedule_of(request).pairs)
-    return -(-TRIALS // pairs) * pairs
 
 
 def pace(checkpoint: Checkpoint, profile: Profile) -> int:

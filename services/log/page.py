@@ -134,7 +134,7 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
             rows = (_checkpoint(c, zone, best=c is best) for c in session.training.checkpoints)
             return [section("checkpoints", rows, table=True)]
         case SessionKind.EVAL:
-            tables = results.sections(session.request, session.trials)
+            tables = results.sections(session.request, session.results)
             return [*tables, section("trials", trials(session), table=True)]
         case _:
             return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from services.checkpoints.checkpoint import label
 from services.live.requests import AnyRequest, EvalRequest
@@ -48,9 +48,8 @@ def named(request: AnyRequest | None, made: Sequence[Result]) -> tuple[list[str]
     )
 
 
-def sections(request: AnyRequest | None, trials: Sequence[Trial]) -> list[Section]:
+def sections(request: AnyRequest | None, made: Sequence[Result]) -> list[Section]:
     """A table by policy and one by condition, each where there are several."""
-    made = results(trials)
     checkpoints, conditions = named(request, made)
     tables = []
     if len(checkpoints) > 1:
@@ -85,17 +84,22 @@ def _pair(policy: str, counted: tuple[int, int] | None) -> str:
 
 
 def lines(request: AnyRequest | None, trials: Sequence[Trial]) -> list[str]:
-    """The same as plain lines: `  act_v2 @ 020000  4/5  80 % [38, 96]`."""
+    """Those of the whole evaluation as plain lines: `act_v2 @ 020000  4/5  80 % [38, 96]`."""
     said = []
-    for table in sections(request, trials):
+    for table in sections(request, in_whole(request, trials)):
         wide = max(len(row.name) for row in table.rows)
         said += [f"{row.name:<{wide}}  {'  '.join(v.text for v in row.values if v.text)}" for row in table.rows]
     return said
 
 
-def counted(trials: Sequence[Trial]) -> Mapping[str, tuple[int, int]]:
-    """Successes and judged trials by condition."""
-    return added(results(trials), lambda result: result.condition)
+def in_whole(request: AnyRequest | None, trials: Sequence[Trial]) -> tuple[Result, ...]:
+    """The results of the whole evaluation: of the sessions that this one goes on with, too."""
+    before = request.before.tried if isinstance(request, EvalRequest) else ()
+    earlier = (
+        Result(checkpoint=b.checkpoint, condition=b.condition, successes=max(0, b.success), judged=b.judged)
+        for b in before
+    )
+    return (*earlier, *results(trials))
 
 
 def checkpoint_rows(session: Session) -> list[Row]:

@@ -60,3 +60,8 @@ def test_resuming_refuses_each_option_that_it_would_pass_over() -> None:
     defaults = vars(parser().parse_args(["train", "--resume", "last"]))
     assert [flag for flag, dest in FIXED.items() if not is_ungiven(defaults[dest])] == []
     assert not is_ungiven(0)
+
+
+def test_checkpoints_to_compare_are_named_in_one_flag_or_in_several() -> None:
+    for words in (["--checkpoint", "a,b"], ["--checkpoint", "a", "--checkpoint", "b"]):
+        assert parser().parse_args(["eval", *words]).checkpoint == "a,b"
