@@ -20,6 +20,7 @@ from services.live.requests import TrainRequest, read_request
 from services.workers.training.messages import Ended, Outcome, encode
 from services.workers.training.ranks import stop_file
 
+ON_CPU = "policy.device=cpu"
 CONNECTION = 0
 """The descriptor that torch's launcher lets a process inherit."""
 
@@ -35,6 +36,8 @@ def main(argv: list[str]) -> int:
         return 1
     stop_file(run).unlink(missing_ok=True)
     os.environ["PYTHONSAFEPATH"] = "1"
+    if ON_CPU in _settings(run):  # else torch's barrier (2.11) waits on a GPU for each process, of those there are
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     trainer = ["-m", "services.workers.training.trainer", str(run.root), str(CONNECTION), str(os.getpid())]
     words = [
         "--multi_gpu", f"--num_processes={count}", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no",
@@ -50,14 +53,18 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _settings(run: RunFolder) -> tuple[str, ...]:
+    request = read_request(run)
+    assert isinstance(request, TrainRequest)
+    return request.settings
+
+
 def _too_few_devices(run: RunFolder, count: int) -> str:
     """Why so many processes cannot train here; empty if they can."""
     import torch
 
-    request = read_request(run)
-    assert isinstance(request, TrainRequest)
     there = torch.cuda.device_count()
-    if "policy.device=cpu" in request.settings or not there or there >= count:
+    if ON_CPU in _settings(run) or not there or there >= count:
         return ""
     gpus = "1 GPU" if there == 1 else f"{there} GPUs"
     return f"{count} processes need a GPU each, and this machine has {gpus}: train with {there}"
