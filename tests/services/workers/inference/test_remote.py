@@ -58,9 +58,12 @@ def act(root: Path) -> Path:
 
 
 @pytest.mark.parametrize("made", [act, renamed_act])
-def test_the_actions_are_those_of_the_policy_here(tmp_path: Path, served: InferenceServer, made: Any) -> None:
+def test_the_actions_are_those_of_the_policy_here(
+    tmp_path: Path, served: InferenceServer, made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from services.workers.inference.runner import Runner
 
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # gRPC would send even loopback there
     path = made(tmp_path / "000010")
     here, there = Runner(path), RemoteRunner(path, served.address)
     facts = there.facts()
@@ -213,12 +216,12 @@ async def test_a_server_that_is_slow_starves_the_arm_and_one_that_dies_leaves_it
 ) -> None:
     slow = InferenceServer(zygote, tmp_path, latency_s=0.6)  # more than the 12 actions of a chunk last
     policy = checkpoint(quick_rig, "looks", cameras={"wrist": (96, 72)}, cube=False)
-    options = {"policy": policy, "server": slow.address, "lockstep": False, "trial_seconds": 3.0}
+    options = {"policy": policy, "server": slow.address, "lockstep": False, "trial_seconds": 20.0}
     async with evaluating(quick_rig, quick_rig.small(), **options) as link:
         loaded = link.snapshot.policy
         assert loaded is not None and loaded.device == f"cpu at 127.0.0.1:{slow.port}"
         await start(link)
-        await pending(link)
+        await link.until(lambda s: link.telemetry is not None and link.telemetry.starved > 10, 30)
         state = await judge(link, 1)
         measured = state.trials[0].measured
         assert measured is not None and measured.infer_ms >= 600 and measured.starved > 10, measured
