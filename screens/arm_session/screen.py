@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 
-from screens.arm_session.camera_views import CameraViewsScreen
+from screens.arm_session.ghost import GhostScreen
 from screens.frame import registry
 from screens.frame.form import Form, close_list, form_is_ready
 from screens.views import keys
@@ -37,7 +37,7 @@ ROOMY = (90, 28)
 """Columns and rows at which a compact screen has room for every camera and for the joints."""
 
 
-class ArmSessionScreen(CameraViewsScreen):
+class ArmSessionScreen(GhostScreen):
     """Shows either the form or the session. The callables declared here are defined by each screen."""
 
     GUIDE: ClassVar[str] = "leader"
@@ -129,6 +129,7 @@ class ArmSessionScreen(CameraViewsScreen):
         self.set_class(crashed, "-crashed")
         self.set_class(not self.shows_session, "-other")
         self._draw_form()
+        self.draw_ghost()
         self.draw_pictures()
         if self.shows_form:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -13,8 +13,10 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 
 from screens.arm_session.camera_views import VIEW_KEYS
+from screens.arm_session.ghost import Proposal
 from screens.arm_session.screen import joints_box, phase_box, tally_box
 from screens.desk.messages import SnapshotArrived
+from screens.evaluate import ghosts
 from screens.evaluate.form import EvaluateForm
 from screens.evaluate.new_mode import NEW_MODE_KEY, NewMode
 from screens.frame import availability
@@ -138,6 +140,16 @@ class EvaluateScreen(NewMode):
         """The cameras that the policy uses."""
         policy = self.desk.snapshot.policy
         return policy.cameras if policy and self.shows_session else ()
+
+    def ghosts(self) -> Iterator[Proposal]:
+        return ghosts.of_session(self.desk)
+
+    def ghosts_of_log(self) -> Iterator[Proposal]:
+        return ghosts.of_log(self.desk)
+
+    @property
+    def camera_names(self) -> Mapping[str, str]:
+        return ghosts.camera_names(self.desk)
 
     def phase_view(self) -> PhaseView:
         """A new verdict for a second, else the phase."""

@@ -67,6 +67,8 @@ RULES: dict[str, Rule] = {
     "note": lambda desk: desk.live and may_type(desk),
     "new": lambda desk: not desk.live,
     "enlarge": lambda desk: (records(desk) or evaluates(desk)) and bool(desk.cameras),
+    "ghost": lambda desk: (records(desk) or evaluates(desk)) and bool(desk.cameras) and not desk.works,
+    "choose_ghost": lambda desk: may("ghost", desk) and may_type(desk),
     "look_at_last": lambda desk: bool(desk.snapshot.episodes) and not desk.works,
     "details": lambda desk: records(desk) or evaluates(desk),
     "choose_bench": lambda desk: not desk.live and len(desk.benches.profiles) > 1,
@@ -223,6 +225,8 @@ def why_not(action: str, desk: Desk) -> str:
         return ""
     if name == "look_at_last":
         return desk.why_no_look
+    if name in ("ghost", "choose_ghost"):
+        return why_no_ghost(desk)
     if desk.watching:
         return watches(desk) if name in DRIVER_ONLY else ""
     if not drives(desk):
@@ -234,6 +238,18 @@ def why_not(action: str, desk: Desk) -> str:
     if name == "take" and records(desk) and snapshot.phase is Phase.HELD:
         return f"the arm holds: {keys.PAUSE} follows again, then {keys.TAKE} starts a take"
     return MISSING.get(why_refused(snapshot, COMMANDS[name]), "") if name in COMMANDS else ""
+
+
+def why_no_ghost(desk: Desk) -> str:
+    """Why no picture is laid over the live ones now; empty if one can be, or where nothing would be said."""
+    if not (records(desk) or evaluates(desk)):
+        return ""
+    if not desk.cameras:
+        return "this bench has no camera: a ghost needs one to lie over"
+    what = "trial" if evaluates(desk) else "take"
+    if desk.works:
+        return f"a {what} runs: the ghost is for setting the scene between two of them"
+    return "" if may_type(desk) else f"the {what} before needs its verdict first, or the arm moves"
 
 
 def _no_resume(desk: Desk) -> str:

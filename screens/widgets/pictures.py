@@ -7,13 +7,18 @@ from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.layout import Layout
 
+from screens.views import ghost as ghost_views
 from screens.views.record_panels import camera_title
+from screens.widgets.ascii import fitting
+from screens.widgets.ghost import Ghost
 from screens.widgets.line import Line
 from screens.widgets.picture_budget import PictureBudget, Quality
 from screens.widgets.picture_layout import PictureLayout
 from screens.widgets.preview import Preview
+from services.health.checks import LIT
 from services.live.protocol import CameraView, Telemetry
 
 BUDGET = 40_000
@@ -41,9 +46,14 @@ class CameraBox(Vertical):
         yield self.title
         yield self.picture
 
-    def show(self, view: CameraView, *, paint: bool = True) -> int:
-        """Show the camera's state and, if it may `paint`, its picture; returns how many cells changed."""
+    def show(self, view: CameraView, *, paint: bool = True, ghost: Ghost | None = None) -> int:
+        """Show the camera's state and, if it may `paint`, its picture; returns how many cells changed.
+
+        With a ghost over it the title says how far it differs, as long as nothing is wrong with the camera.
+        """
         text, tone = camera_title(self.camera, view)
+        if ghost is not None and self.camera in ghost.shows and view.state == LIT:
+            text = ghost_views.title(self.camera, ghost.reading(self.camera), self.title.size.width)
         self.title.tone(tone)
         self.title.show(text)
         return self.picture.show(view.rgb, view.width, view.height) if view.rgb and paint else 0
@@ -59,6 +69,10 @@ class Pictures(Horizontal):
         self._first: Collection[str] = ()
         self._budget = PictureBudget()
         self._takes_per_s = 0.0
+        self.ghost: Ghost | None = None
+        """What lies over the pictures."""
+        self._drawn: Mapping[str, tuple[int, int]] = {}
+        """The sizes at which they are drawn."""
 
     @property
     def layout(self) -> Layout:
@@ -107,6 +121,11 @@ class Pictures(Horizontal):
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """(width, height) in pixels to request, by camera; hidden cameras are left out."""
+        self._drawn = self._draws()
+        return self._drawn if self.ghost is None else self.ghost.asks(self._drawn, self._whole(), BUDGET)
+
+    def _draws(self) -> dict[str, tuple[int, int]]:
+        """(width, height) in pixels to draw, by camera."""
         sizes, quality = self._whole(), self._budget.quality
         if quality is Quality.OFF:
             return {}
@@ -121,6 +140,19 @@ class Pictures(Horizontal):
         paint, cells = self._budget.may_paint(self._takes_per_s), 0
         for box in self.boxes:
             view = telemetry.cameras.get(box.camera)
-            if view is not None and box.display:
-                cells += box.show(view, paint=paint)
+            if view is None or not box.display:
+                continue
+            if self.ghost is not None:
+                view = self.ghost.over(box.camera, view, self._drawn.get(box.camera, (0, 0)))
+            cells += box.show(view, paint=paint, ghost=self.ghost)
         self._budget.painted(cells)
+        self._say_ghost(telemetry)
+
+    def _say_ghost(self, telemetry: Telemetry) -> None:
+        """Below each picture that has one: whose it is."""
+        for box in self.boxes:
+            lies = self.ghost is not None and box.camera in self.ghost.shows
+            text = ghost_views.foot(self.ghost.reference, telemetry.joints) if lies and self.ghost else Content("")
+            shown = fitting(box, text) if text else text
+            if str(box.border_subtitle or "") != shown.plain:
+                box.border_subtitle = shown

@@ -18,9 +18,9 @@ _SMOOTHED = 3
 """Readings whose median is shown: one in which a hand passes does not count."""
 _PAIRS = 25
 """Pairs of frames in a row by which the noise is judged."""
-_STEADY = 0.04
-"""A smaller share of the number is no trend."""
-_STEADY_LEAST = 0.3
+_STEADY, _STEADY_LEAST = 2.0, 0.3
+"""A smaller change is no trend: so many times the noise, or this. (Nothing of the number's size: where the arm stands
+elsewhere a large part of it stays the same.)"""
 
 
 class Trend(Enum):
@@ -64,15 +64,15 @@ class Nearness:
         shown = median(self._last)
         if len(self._last) == _SMOOTHED:
             self._best = min(self._best, shown)
-        trend = self._trend(shown, at)
+        trend = self._trend(shown, noise, at)
         now, best = (max(0.0, value - noise) for value in (shown, min(self._best, shown)))
         return Reading(now, best, noise, trend)
 
-    def _trend(self, shown: float, at: float) -> Trend:
+    def _trend(self, shown: float, noise: float, at: float) -> Trend:
         self._earlier.append((at, shown))
         while len(self._earlier) > 1 and self._earlier[1][0] <= at - TREND_S:
             self._earlier.popleft()
         before = self._earlier[0][1]
-        if abs(shown - before) <= max(_STEADY_LEAST, _STEADY * before):
+        if abs(shown - before) <= max(_STEADY_LEAST, _STEADY * noise):
             return Trend.STEADY
         return Trend.CLOSER if shown < before else Trend.FARTHER
