@@ -21,6 +21,7 @@ from textual.widgets import Static
 
 from console import crash
 from console.exit import FAILED, OK, complain
+from console.held_keys import HELD, ONCE, HeldKeys
 from console.painting import PacedPainting
 from console.stop_key_driver import StopKeyDriver, set_stop_keys, set_text_entry
 from console.terminal import escape_time_warning, tmux_escape_time
@@ -77,6 +78,7 @@ class LabConsole(PacedPainting):
         self.farewell = ""
         """What the shell is told once the console is left."""
         self._type_ahead = TypeAhead(self, super().on_event)
+        self._held_keys = HeldKeys()
         self.register_theme(LAB_DARK)
         self.set_reactive(App.theme, LAB_DARK.name)  # without its watcher, which would parse all styles anew
         self.stylesheet.set_variables(self.get_css_variables())
@@ -148,11 +150,25 @@ class LabConsole(PacedPainting):
         await self.switch_mode(first)
 
     async def on_event(self, event: events.Event) -> None:
-        """Process keys and pastes one at a time, once there is a screen."""
+        """Process keys and pastes one at a time, once there is a screen; a held key judges and starts nothing."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self._is_held(event):
+            return
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self._type_ahead.take(event)
         else:
             await super().on_event(event)
+
+    def _is_held(self, event: events.Key) -> bool:
+        """Whether it comes from a key that is held down, and would do what a press does once."""
+        held, screen = self._held_keys.note(event.key, event.time), self.screen if self.screen_stack else None
+        if not held or screen is None or screen.focused is not None:
+            return False
+        bound = screen._bindings.key_to_bindings.get(event.key, ())
+        if ONCE.isdisjoint(binding.action.partition("(")[0] for binding in bound):
+            return False
+        if self._held_keys.begins:
+            self.desk.refuse(HELD)
+        return True
 
     def _start_background_work(self) -> None:
         self.set_interval(LINK_S, partial(self.note_link, self.link_state))
