@@ -133,7 +133,7 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
     dataset = state.started.dataset if state.started else ""
     request = state.started.request if state.started else None
     reset = f"; reset: {request.reset_words}" if isinstance(request, EvalRequest) else ""
-    print(f"session {run.id} finished: {tally}{_with_before(state)}{reset}; the motion is in dataset {dataset}")
+    print(f"session {run.id} finished: {tally}{_with_before(state)}; the motion is in dataset {dataset}{reset}")
     for line in result_lines(request, state.trials):
         print(line)
     return OK

@@ -60,8 +60,8 @@ class EvaluateScreen(NewMode):
     GUIDE = "policy"
     CSS_PATH: ClassVar = ["evaluate.tcss", "../arm_session/arm_session.tcss", "../frame/form.tcss"]
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "new", "take_over", "trial", "judge('success')", "judge('failure')", "judge('void')", "undo", "pause", "rest",
-        "finish", "release", "note", "look_at_last", "enlarge", "details",
+        "new", "take_over", "trial", "judge('success')", "judge('failure')", "judge('void')", "undo", "rest", "finish",
+        "pause", "release", "note", "look_at_last", "enlarge", "details",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "trial", "trial", id="evaluate.trial", tooltip="Start the next trial, or end this one"),

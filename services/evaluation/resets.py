@@ -19,7 +19,7 @@ NOTES = {
     "return": "the gripper opens, the arm lifts and goes to rest",
     "home": "by the rest pose to where the demonstrations began",
     "home directly": "straight to where the demonstrations began",
-    "leader": "it holds; a key has it follow the leader, which you drive back",
+    "leader": "it holds; a key has it follow the leader, you drive it",
 }
 """Each choice in words."""
 KNOWN = tuple(Reset)

@@ -42,6 +42,7 @@ from sessions.store import SessionStore
 from tests import ROOT
 from tests.bench.counting import Count, chance, within
 from tests.bench.servo_faults import SERVO_PARTS
+from tests.bench.verdict_kills import KILL_PARTS
 from tests.support import evaluating, trainings
 from tests.support.rig import Rig, follow, gone, say, take, wait_until
 from tests.support.zygote import Zygote
@@ -439,6 +440,7 @@ PARTS: dict[str, tuple[Part, int]] = {
     "full disk, recording": (full_while_recording, 5),
     "full disk, training": (full_while_training, 5),
     **SERVO_PARTS,
+    **KILL_PARTS,
 }
 """Each part with its tries."""
 

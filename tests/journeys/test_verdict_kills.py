@@ -17,8 +17,11 @@ from services.folders import RunFolder
 from services.live.event_log import is_live
 from services.live.phases import Phase
 from sessions.models import Verdict
+from tests.bench.counting import Count
+from tests.bench.verdict_kills import kill_workers
 from tests.support.demo_desk import DemoDesk
 from tests.support.evaluate_screen import start_evaluation, start_trial
+from tests.support.rig import Rig
 from tests.support.terminal import Terminal
 
 KILLS = 7
@@ -65,6 +68,12 @@ def test_a_verdict_is_on_disk_or_visibly_not_taken_whoever_is_killed(
         print(f"\n  killed: {', '.join(f'{o} {outcomes.count(o)}' for o in sorted(set(outcomes)))}", end=" ")
     assert len(set(outcomes)) > 1, "the kills all fell on one side"
     crashed_visibly(demo, run, kept=kept)
+
+
+def test_a_console_that_outlives_its_worker_shows_what_is_on_disk(quick_rig: Rig) -> None:
+    count = Count()
+    kill_workers(quick_rig, 1, count)
+    assert (count.tried, count.lost, count.hung) == (1, 0, 0), count.notes
 
 
 def crashed_visibly(demo: DemoDesk, run: RunFolder, *, kept: bool) -> None:

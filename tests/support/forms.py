@@ -37,6 +37,6 @@ def meaning(console: Console) -> str:
 
 def in_order(form: type[Form], **values: str) -> list[str]:
     """What to type into each field of a form in their order, empty for those that stay as they are."""
-    names = [field.name.replace("-", "_") for field in form.FIELDS]
+    names = [field.id.replace("-", "_") for field in form.FIELDS]
     assert set(values) <= set(names), f"the form has no {', '.join(sorted(set(values) - set(names)))}"
     return [values.get(name, "") for name in names]
