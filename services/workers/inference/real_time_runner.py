@@ -24,16 +24,14 @@ class RealTimeRunner(Runner):
         """Raises CannotServe for a policy that has none, and what Runner does."""
         super().__init__(checkpoint, plugins)
         from lerobot.policies.rtc.configuration_rtc import RTCConfig
-        from lerobot.processor import RelativeActionsProcessorStep
+        from lerobot.processor import NormalizerProcessorStep, RelativeActionsProcessorStep
         from lerobot.rollout.inference.rtc import supports_rtc_inference
 
         if not supports_rtc_inference(self.policy):
             raise CannotServe(f"LeRobot has no real-time chunking for {self.config.type}: let it run without")
-        if any(isinstance(step, RelativeActionsProcessorStep) and step.enabled for step in self._pre.steps):
-            raise CannotServe(
-                "its actions are relative to the arm's pose, which differs between two chunks: let it run without "
-                "real-time chunking"
-            )
+        steps = self._pre.steps
+        self._relative = next((s for s in steps if isinstance(s, RelativeActionsProcessorStep) and s.enabled), None)
+        self._normalizer = next((s for s in steps if isinstance(s, NormalizerProcessorStep)), None)
         self._rtc = self.config.rtc_config = getattr(self.config, "rtc_config", None) or RTCConfig()
         self._rtc.enabled = True
         self._rtc.max_guidance_weight = min(self._rtc.max_guidance_weight, self._flow_steps())
@@ -42,7 +40,7 @@ class RealTimeRunner(Runner):
             self.policy.init_rtc_processor()
         self.policy.requires_grad_(False)  # guiding needs the gradient of the actions only
         self._before: Any = None
-        """The chunk before, (rows, joints), in the model's own units."""
+        """The chunk before, (rows, joints), in the model's own units; in the robot's, if its actions are relative."""
         self._used = self._delay_periods = 0
 
     def _is_chunked(self) -> bool:
@@ -79,12 +77,31 @@ class RealTimeRunner(Runner):
         """A chunk that goes on from the one before."""
         delay = self._delay_periods
         self._rtc.execution_horizon = max(self._horizon, 2 * delay)
-        left = None if self._before is None else self._before[self._used :][: self._rtc.execution_horizon]
-        if left is not None and not len(left):
-            left = None
-        chunk = self.policy.predict_action_chunk(observed, inference_delay=delay, prev_chunk_left_over=left)
-        self._before = chunk.squeeze(0).clone()
+        chunk = self.policy.predict_action_chunk(
+            observed, inference_delay=delay, prev_chunk_left_over=self._left(self._rtc.execution_horizon)
+        )
+        self._before = (chunk if self._relative is None else self._post(chunk)).squeeze(0).clone()
         return chunk
+
+    def _left(self, most: int) -> Any:
+        """At most so many actions that are left of the chunk before, in the model's own units; None if none are.
+
+        Relative ones are what they were to the pose of their own observation: they are told anew to that of this one.
+        """
+        left = None if self._before is None else self._before[self._used :][:most]
+        if left is None or not len(left):
+            return None
+        if self._relative is None:
+            return left
+        from lerobot.policies.rtc import reanchor_relative_rtc_prefix
+
+        return reanchor_relative_rtc_prefix(
+            prev_actions_absolute=left,
+            current_state=self._relative.get_cached_state(),
+            relative_step=self._relative,
+            normalizer_step=self._normalizer,
+            policy_device=self.config.device,
+        )
 
     def _no_gradients(self) -> AbstractContextManager[None]:
         """Guiding takes a gradient, which inference mode forbids."""

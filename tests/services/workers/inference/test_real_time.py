@@ -71,6 +71,35 @@ def test_what_the_arm_does_meanwhile_is_kept_and_what_follows_departs_from_it_sl
     np.testing.assert_allclose(show(guided, 1), firsts[0], atol=1e-3, err_msg="the trial before is forgotten")
 
 
+def relative(path: Path) -> Path:
+    """The same policy as if its actions were offsets from the pose that it sees, as pi0's may be."""
+    from lerobot.processor import AbsoluteActionsProcessorStep, PolicyProcessorPipeline, RelativeActionsProcessorStep
+
+    saved: list[Any] = [
+        PolicyProcessorPipeline.from_pretrained(path, config_filename=f"policy_{part}.json")
+        for part in ("preprocessor", "postprocessor")
+    ]
+    saved[0].steps = [*saved[0].steps[:-1], RelativeActionsProcessorStep(enabled=True), saved[0].steps[-1]]
+    saved[1].steps = [saved[1].steps[0], AbsoluteActionsProcessorStep(enabled=True), *saved[1].steps[1:]]
+    for part in saved:
+        part.save_pretrained(path)
+    return path
+
+
+def test_offsets_from_the_pose_go_on_where_the_arm_goes_although_the_pose_is_another_one(tmp_path: Path) -> None:
+    from services.workers.inference.real_time_runner import RealTimeRunner
+
+    guided = RealTimeRunner(relative(make_smolvla(tmp_path / "run" / "000010", RENAMES)))
+    guided.reset(seed=7)
+    first = show(guided, 1)
+    guided.expect(used=2, delay=3)
+    second = show(guided, 2)
+    poses = [frame(seed)["observation.state"] for seed in (1, 2)]
+    assert np.abs(poses[0] - poses[1]).max() > 10 * SPREAD
+    assert np.abs(second[:3] - first[2:5]).max() < 0.2 * SPREAD
+    assert np.abs((second[:3] - poses[1]) - (first[2:5] - poses[0])).max() > SPREAD, "the offsets are others"
+
+
 def test_a_chunk_whose_actions_are_used_up_is_followed_by_one_that_goes_on_from_nothing(tiny: Path) -> None:
     from services.workers.inference.real_time_runner import RealTimeRunner
     from services.workers.inference.runner import Runner
