@@ -112,6 +112,7 @@ def _resume(options: argparse.Namespace) -> int:
     print(clean(f"going on with evaluation {on.request.resumes}: {on.standing}"), flush=True)
     for sentence in (*on.changed, *on.notes):
         print(clean(f"note: {sentence}"), flush=True)
+    print_table(on.request, on.request.profile)
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(on.request, options))))
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 
 from screens.desk.desk import Desk
-from screens.evaluate import condition_fields
+from screens.evaluate import camera_fields, condition_fields
 from screens.frame.entries import Entries
 from screens.frame.field import Field, FieldKind
 from screens.frame.form import PAUSE_S, Form
+from screens.views.camera_slots import slot_section
 from screens.views.choices import Choice
 from screens.views.facts import Section
 from screens.views.signs import clean
@@ -99,6 +100,7 @@ class EvaluateForm(Form):
             FieldKind.PICKER,
             free=True,
         ),
+        *camera_fields.FIELDS,
     )
 
     def __init__(self, desk: Desk) -> None:
@@ -106,7 +108,7 @@ class EvaluateForm(Form):
         self._found: _Found | None = None
         self._look = Inspection()
         """What is known of the checkpoint in the field."""
-        self._looked_at = ""
+        self._looked_at: tuple[str, ...] = ()
         if desk.chosen_checkpoint:  # one chosen on Train takes precedence over the last values
             last = desk.forms.setdefault(self._values_key, {})
             last.update({"checkpoint": desk.chosen_checkpoint, "task": ""})
@@ -128,6 +130,7 @@ class EvaluateForm(Form):
             "judge": BY_KEYS,
             "inference": HERE,
             **condition_fields.DEFAULTS,
+            camera_fields.MAP: self._last_map(),
         }
 
     @property
@@ -135,6 +138,12 @@ class EvaluateForm(Form):
         """Of checkpoint and condition, as far as the fields can be read."""
         conditions = self.row("conditions").input.value if self.has_fields else ""
         return pairs(self.desk.profile, 1 + len(self._look.further), conditions)
+
+    def _last_map(self) -> str:
+        """The camera map of the last evaluation of this training here."""
+        left_out = self.row(camera_fields.LEFT_OUT).input.value if self.has_fields else ""
+        sessions = self._found.past.sessions if self._found else ()
+        return camera_fields.last_map(sessions, self._look, self.desk.profile, left_out)
 
     def take_chosen(self) -> None:
         """Fill in a checkpoint chosen on Train while this form was open, and list new ones."""
@@ -158,21 +167,26 @@ class EvaluateForm(Form):
     def refresh_defaults(self) -> None:
         """Read the checkpoint, too, if it is another one."""
         super().refresh_defaults()
-        if (text := self.value("checkpoint")) != self._looked_at:
-            self._looked_at = text
-            self._inspect(text)
+        asked = tuple(map(self.value, ("checkpoint", *camera_fields.NAMES)))
+        if asked != self._looked_at:
+            self._looked_at = asked
+            self._inspect(*asked)
 
     @work(exclusive=True, group="inspect")
-    async def _inspect(self, text: str) -> None:
+    async def _inspect(self, text: str, camera_map: str, left_out: str) -> None:
         await asyncio.sleep(PAUSE_S)
         look = Inspection()
         if text:
-            look = await asyncio.to_thread(evaluation.inspect, self.desk.folder, self.desk.profile, text)
+            look = await asyncio.to_thread(
+                evaluation.inspect, self.desk.folder, self.desk.profile, text, camera_map=camera_map, left_out=left_out
+            )
         if not self.has_fields:
             return
         self._look = look
         if look.checkpoint is not None:
             self.desk.warm_up(look.checkpoint.policy)
+        for name in camera_fields.NAMES:
+            self.row(name).offer(self.choices(name))
         self.refresh_defaults()
 
     # --- what there is --------------------------------------------------------------------------
@@ -192,6 +206,8 @@ class EvaluateForm(Form):
             return [Choice(HERE), Choice(REALTIME, chunking), Choice("localhost:8080", "LeRobot's inference server")]
         if name == "reset":
             return [Choice(text, note) for text, note in resets.NOTES.items()]
+        if name in camera_fields.NAMES:
+            return camera_fields.choices(name, self._look, profile)
         if self._found is None:
             return ()
         sessions = self._found.past.sessions
@@ -222,7 +238,8 @@ class EvaluateForm(Form):
             pairs=self._pairs,
         )
         log = [unread(self._found.past)] if self._found else []
-        return [first, evaluate_section(self.desk.profile, plan), *log]
+        slots = slot_section(self._look, self.desk.profile)
+        return [first, slots, evaluate_section(self._look.opened or self.desk.profile, plan), *log]
 
     # --- the request ----------------------------------------------------------------------------
 
@@ -248,6 +265,8 @@ class EvaluateForm(Form):
             server=where.server,
             server_path=where.server_path,
             rtc=where.rtc,
+            camera_map=entries[camera_fields.MAP],
+            left_out_cameras=entries[camera_fields.LEFT_OUT],
             checks=checks,
         )
 

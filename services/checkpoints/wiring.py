@@ -147,8 +147,8 @@ def why_needed(checkpoint: Checkpoint, key: str) -> str:
 def without_notes(checkpoint: Checkpoint, takes: Collection[str]) -> list[str]:
     """What running without some of its cameras means; `takes` are the inputs that are filled."""
     keys = cameras(checkpoint)
-    gone = [key for key in keys if key not in takes]
-    if not gone:
+    gone = [key for key in keys if key not in takes and leaves_out(checkpoint, key)]
+    if not gone or any(why_needed(checkpoint, key) for key in gone):
         return []
     missing = ", ".join(main_name(checkpoint, key) for key in gone)
     notes = [f"the policy was trained with {missing} and runs without: what it does then is not what it learnt"]

@@ -44,7 +44,8 @@ LONGEST_COUNTDOWN_S = 60.0
 class Inspection:
     """A checkpoint checked against lab.toml: the checkpoint, or the problem with it.
 
-    `task` is the first task that it was trained on, by its name on this bench if it has one.
+    `task` is the first task that it was trained on, by its name on this bench if it has one. `opened` is the bench with
+    the cameras that are opened; None without a checkpoint.
     """
 
     checkpoint: Checkpoint | None = None
@@ -53,6 +54,7 @@ class Inspection:
     task: str = ""
     further: tuple[Checkpoint, ...] = ()
     """Those that it is compared with."""
+    opened: Profile | None = None
 
 
 def plan(
@@ -152,8 +154,8 @@ def pace(checkpoint: Checkpoint, profile: Profile) -> int:
     return checkpoint.provenance.fps or profile.recording.fps
 
 
-def inspect(folder: DataFolder, profile: Profile, text: str) -> Inspection:
-    """The checkpoint that `text` refers to, and whether its policy fits this bench.
+def inspect(folder: DataFolder, profile: Profile, text: str, *, camera_map: str = "", left_out: str = "") -> Inspection:
+    """The checkpoint that `text` refers to, and whether its policy fits this bench with these cameras.
 
     Reads disk, so not on an event loop.
     """
@@ -163,9 +165,12 @@ def inspect(folder: DataFolder, profile: Profile, text: str) -> Inspection:
         return Inspection(problem=str(problem))
     task = next(iter(found.provenance.tasks), "")
     named = next((t.name for t in profile.tasks if t.text == task), task)
-    fits = _fit(found, profile)
-    problems = [*fits.problems, *(f"{each.label}: {why}" for each in further for why in _fit(each, profile).problems)]
-    return Inspection(found, "; ".join(problems), fits.notes, named, tuple(further))
+    checks = Checks(collect=True)  # what is wrong with the cameras is said at their fields
+    opened, wiring = arrange(profile, (found, *further), camera_map=camera_map, left_out=left_out, checks=checks)
+    found, *further = (wired(each, wiring) for each in (found, *further))
+    fits = _fit(found, opened)
+    problems = [*fits.problems, *(f"{each.label}: {why}" for each in further for why in _fit(each, opened).problems)]
+    return Inspection(found, "; ".join(problems), fits.notes, named, tuple(further), opened)
 
 
 def _fit(checkpoint: Checkpoint, profile: Profile) -> Fit:

@@ -1,0 +1,44 @@
+"""The form's fields of cameras: which fills which input of the policy, and which are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from screens.frame.field import Field, FieldKind
+from screens.views.camera_slots import left_out_choices, map_choices
+from screens.views.choices import Choice
+from services.checkpoints.wiring import write_map
+from services.evaluation.cameras import remembered
+from services.evaluation.plan import Inspection
+from sessions.bench import Profile
+from sessions.document import Session
+
+MAP, LEFT_OUT = NAMES = ("camera-map", "left-out-cameras")
+FIELDS = (
+    Field(
+        MAP,
+        "camera map",
+        "POLICY=BENCH, as top=overhead, where a camera has another name in the policy; several with commas.",
+        FieldKind.PICKER,
+        placeholder="each camera by its own name",
+        free=True,
+    ),
+    Field(
+        LEFT_OUT,
+        "leave out",
+        "Cameras that are not opened, with commas, where the policy can do without.",
+        FieldKind.PICKER,
+        placeholder="no camera",
+        free=True,
+    ),
+)
+
+
+def choices(name: str, look: Inspection, bench: Profile) -> Sequence[Choice]:
+    """What one of these fields offers."""
+    return map_choices(look, bench) if name == MAP else left_out_choices(look, bench)
+
+
+def last_map(sessions: Iterable[Session], look: Inspection, bench: Profile, left_out: str) -> str:
+    """The map of the last evaluation of this training on this bench, as the field has it."""
+    return "" if look.checkpoint is None else write_map(remembered(sessions, look.checkpoint, bench, left_out))
