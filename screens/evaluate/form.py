@@ -14,9 +14,10 @@ from screens.evaluate import camera_fields, condition_fields
 from screens.frame.entries import Entries
 from screens.frame.field import Field, FieldKind
 from screens.frame.form import PAUSE_S, Form
-from screens.views.camera_slots import slot_section
+from screens.views.camera_slots import slot_brief, slot_section
 from screens.views.choices import Choice
 from screens.views.facts import Section
+from screens.views.measured import Part
 from screens.views.signs import clean
 from services.checkpoints.checkpoint import newest
 from services.evaluation import plan as evaluation
@@ -240,6 +241,10 @@ class EvaluateForm(Form):
         log = [unread(self._found.past)] if self._found else []
         slots = slot_section(self._look, self.desk.profile)
         return [first, slots, evaluate_section(self._look.opened or self.desk.profile, plan), *log]
+
+    def brief(self, entries: Entries) -> Sequence[Part]:
+        """Which camera each input of the policy gets."""
+        return slot_brief(self._look)
 
     # --- the request ----------------------------------------------------------------------------
 

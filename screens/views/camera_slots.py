@@ -1,9 +1,11 @@
-"""The camera-slot table beside a form and in the Log, and what its two fields offer. Pure."""
+"""The camera-slot table beside a form, and what its two fields offer. Pure."""
 
 from __future__ import annotations
 
 from screens.views.choices import Choice
 from screens.views.facts import Fact, Section, warning
+from screens.views.measured import Part
+from screens.views.signs import signs
 from services.bench.robots import known_pictures
 from services.checkpoints.checkpoint import Checkpoint
 from services.checkpoints.slots import becomes, comes_from, fill, proposals, unused
@@ -31,9 +33,22 @@ def slot_section(look: Inspection, bench: Profile) -> Section:
     return Section("cameras: policy <- bench", tuple(facts))
 
 
+def slot_brief(look: Inspection) -> tuple[Part, ...]:
+    """The same in a line, for a terminal where the fields need the whole height: `top <- overhead, wrist <- none`."""
+    if look.checkpoint is None or look.opened is None or look.checkpoint.scripted:
+        return ()
+    slots = fill(look.checkpoint, known_pictures(look.opened))
+    return tuple(
+        Part(f"{signs().warning} {slot.name} <- none", 0, Tone.WARNING)
+        if not slot.camera and not slot.left_out
+        else Part(f"{slot.name} <- {comes_from(slot)}", 1, short=f"{slot.name} <- {slot.camera or 'none'}")
+        for slot in slots
+    )
+
+
 def slot_fact(slot: Slot) -> Fact:
     """`top   <- overhead 640x480, scaled to 512x384, padded to 512x512`."""
-    own = f" ({slot.own} of the policy)" if slot.own else ""
+    own = f" (its {slot.own})" if slot.own else ""
     if not slot.camera and not slot.left_out:
         return warning(f"{slot.name}{own} <- none")
     shaped = f", {becomes(slot)}" if slot.camera else ""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import tzinfo
 
 from services.bench import calibration
+from services.checkpoints.slots import lines
 from services.live.metrics import EVAL_LOSS
 from services.log import results
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
@@ -356,7 +357,8 @@ def _loaded(session: Session) -> list[Row]:
         return []
     cameras = ", ".join(session.policy.cameras) or "no camera"
     notes = (row("policy", quiet(note)) for note in session.policy.notes)
-    return [row("policy", *_policy(session), f"looks at {cameras}"), *notes]
+    slots = (row("camera", quiet(line)) for line in lines(session.policy.slots))
+    return [row("policy", *_policy(session), f"looks at {cameras}"), *slots, *notes]
 
 
 def _conditions(session: Session) -> list[str]:

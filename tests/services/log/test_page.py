@@ -21,6 +21,7 @@ from services.tone import Tone
 from sessions.calibration import CalibrationFault, JointCalibration, JointDifference
 from sessions.document import Session
 from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
+from sessions.slots import Slot
 from sessions.statistics import wilson
 from sessions.times import unix
 from tests.support import facts
@@ -166,12 +167,16 @@ def test_an_evaluations_page_tells_what_was_loaded_and_under_which_condition_it_
     loaded = ev.PolicyLoaded(
         checkpoint="/c", policy="act", device="cuda", parameters=51_600_000, cameras=("wrist",),
         notes=("the bench has a camera that it does not look at: overhead",),
+        slots=(Slot(name="top", camera="wrist", gives=(640, 480), mapped=True), Slot(name="side", left_out=True)),
     )  # fmt: skip
     made = page(a_session(SessionKind.EVAL, policy=loaded, condition="lamp off"), UTC)
     assert [row.text for row in rows(made, "policy")] == [
         "act, 51.6 M parameters, on cuda, looks at wrist",
         "the bench has a camera that it does not look at: overhead",
     ]
+    assert [row.text for row in rows(made, "camera")] == [
+        "top  <- wrist 640x480   as they are", "side <- none: left out"
+    ]  # fmt: skip
     assert rows(made, "condition")[0].text == "lamp off"
 
 
