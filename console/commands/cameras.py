@@ -28,7 +28,7 @@ def asked_cameras(folder: DataFolder, profile: Profile, options: argparse.Namesp
     """What the flags ask for; without `--map` the last map of this training on this bench, which is said."""
     left_out, camera_map = camera_words(options)
     if camera_map is None:
-        camera_map = _last(folder, profile, options.checkpoint[0], left_out)
+        camera_map = _last(folder, profile, options.checkpoint, left_out)
     return Asked(camera_map=camera_map, left_out_cameras=left_out)
 
 
