@@ -144,7 +144,7 @@ TRIALS: tuple[Column[Attempt], ...] = (
     Column("data", _why, rank=2, least=10),
     Column("flagged", _flags, rank=2, least=8),
     Column("condition", _condition, rank=5, least=8),
-    Column("inference", _inference, rank=4, align=Align.RIGHT),
-    Column("seam", _seam, rank=4, align=Align.RIGHT),
+    Column("inference", _inference, rank=2, align=Align.RIGHT),
+    Column("seam", _seam, rank=2, align=Align.RIGHT),
     Column("starved", _starved, rank=5, align=Align.RIGHT),
 )

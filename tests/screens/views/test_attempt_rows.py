@@ -29,4 +29,7 @@ def test_the_latency_and_the_seams_of_a_trial_stand_in_its_row_with_units() -> N
     assert first.split()[-4:] == ["41", "ms", "1.2°", "12"]
     assert {"inference", "seam"} <= set(attempt_table([one, old, scripted], 56).header.plain.split())
     assert not any("ms" in line or "°" in line for line in rows), "nothing was inferred, so nothing is said"
+    flagged = Episode(index=0, take=1, frames=9, seconds=0.3, flags=("late periods 37", "overhead slow", "wrist slow"))
+    narrow = attempt_table([Attempt(flagged, one.trial, 1)], 76)
+    assert {"41", "ms", "1.2°"} <= set(narrow.rows[0].plain.split()), "flags are cut before"
     assert "inference" not in attempt_table([old, scripted], 120).header.plain
