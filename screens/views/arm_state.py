@@ -21,8 +21,9 @@ from services.log.last_seen import NO_TORQUE, LastSeen
 from services.tone import Tone
 from sessions.bench import Profile
 from sessions.document import Session
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import SessionStatus
 from sessions.requests import AnyRequest, BenchRequest, EvalRequest, RecordRequest
+from sessions.resets import Reset
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,21 @@ POSES = {
     Phase.LIMP: "limp",
 }
 EVALUATING = {Phase.ALIGNING: "moving to its start pose", Phase.DONE: "at rest"}
-"""Of an evaluation, which has no leader."""
+"""Of an evaluation, whose arm returns to rest between trials."""
+RESETTING = {
+    Reset.HOME: {Phase.DONE: POSES[Phase.IDLE], Phase.RESTING: "moving to rest or home"},
+    Reset.LEADER: {Phase.DONE: POSES[Phase.IDLE], Phase.ALIGNING: "moving to its start pose or to the leader"},
+}
+"""Of one that resets its arm otherwise."""
 
 
-def pose(phase: Phase, kind: SessionKind | None) -> str:
+def pose(phase: Phase, request: AnyRequest | None) -> str:
     """Where the arm is or what it does in this phase of such a session."""
-    of_kind = EVALUATING if kind is SessionKind.EVAL else {}
-    return of_kind.get(phase) or POSES.get(phase, phase.value)
+    if isinstance(request, EvalRequest):
+        where = RESETTING.get(request.reset, {}).get(phase) or EVALUATING.get(phase)
+        if where:
+            return where
+    return POSES.get(phase, phase.value)
 
 
 def state_now(snapshot: Snapshot, telemetry: Telemetry | None) -> tuple[str, Tone]:
@@ -89,7 +98,7 @@ def state_now(snapshot: Snapshot, telemetry: Telemetry | None) -> tuple[str, Ton
         return "not connected yet: torque not known", Tone.QUIET
     if any(alarm.source == AlarmSource.FOLLOWER for alarm in snapshot.alarms):
         return "it does not answer: pose and torque not known", Tone.DANGER
-    where = pose(phase, snapshot.started.kind)
+    where = pose(phase, snapshot.started.request)
     if phase is Phase.LIMP:
         return f"{where}, torque lost", Tone.DANGER
     on = telemetry.torque if telemetry is not None else phase not in NO_TORQUE
@@ -111,7 +120,7 @@ def _left(seen: LastSeen) -> str:
         return "at rest"
     if seen.torque is False or seen.phase in NO_TORQUE:
         return "limp"
-    return pose(seen.phase, seen.session.kind)
+    return pose(seen.phase, seen.session.request)
 
 
 def _torque(torque: bool | None) -> str:
