@@ -34,22 +34,30 @@ def fetch(options: argparse.Namespace) -> int:
 
 def _from_hub(folder: DataFolder, what: str) -> int:
     """A dataset is copied into the data folder; a policy stays in the Hub client's cache, where its id finds it."""
-    kind, _, name = what.rpartition(":")
+    kind, _, wanted = what.rpartition(":")
+    name, revision = hub.split(wanted)
     if kind not in ("", DATASET, CHECKPOINT):
         raise Refusal(f"write OWNER/NAME, dataset:OWNER/NAME or checkpoint:OWNER/NAME, not {clean(what)!r}")
     hub.check_id(name)
     refused = ""
     if kind != CHECKPOINT:
         try:
-            print(f"dataset {name} of the Hub is here: {hub.bring_dataset(folder, name)}")
+            print(f"dataset {name} of the Hub is here: {hub.bring_dataset(folder, name, revision)}")
             return OK
         except Refusal as refusal:
             if kind or (folder.datasets / name).exists():
                 raise
             refused = f"{refusal}; "
     try:
-        path = hub.download(name, hub.Kind.MODEL)
+        path = hub.download(name, hub.Kind.MODEL, revision)
     except Refusal as refusal:
         raise Refusal(f"{refused}{refusal}") from refusal
-    print(f"policy {name} of the Hub is here: {path}; `--policy {name}` and `--checkpoint {name}` take it")
+    print(f"policy {wanted} of the Hub is here: {path}; {_taken_by(wanted, revision)}")
     return OK
+
+
+def _taken_by(wanted: str, revision: str) -> str:
+    """The flags that take it; a training begins with the newest one only."""
+    return (
+        f"`--checkpoint {wanted}` takes it" if revision else f"`--policy {wanted}` and `--checkpoint {wanted}` take it"
+    )

@@ -148,8 +148,13 @@ class Checkpoint:
 
 
 def label(path: str | Path) -> str:
-    """`act_v2 @ 020000` for a checkpoint's folder or the policy in it; otherwise the folder's name."""
+    """`act_v2 @ 020000` for a checkpoint's folder or the policy in it; otherwise the folder's name.
+
+    A policy in the Hub client's cache is called by its id and the beginning of its commit.
+    """
     folder = Path(path)
+    if name := hub.snapshot_name(folder):
+        return name
     inside = folder.name == PRETRAINED
     if inside:
         folder = folder.parent
@@ -167,7 +172,7 @@ def resolve(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> C
 
     `wanted` is the path of a pretrained_model folder, a checkpoint, or a training's output (its newest complete
     checkpoint); or a training's name, or its session's id or the beginning of one, each with an optional `@STEP`; or
-    the id of a policy of the Hub that was downloaded. `plugins` as for `read`.
+    the id of a policy of the Hub that was downloaded, with an optional `@REVISION`. `plugins` as for `read`.
     """
     wanted = wanted.strip()
     if not wanted:
@@ -181,7 +186,7 @@ def resolve(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> C
     if name and Path(name).name == name and exists(folder.trainings / name):
         return _of_training(folder.trainings / name, step, f"training {name}", plugins)
     runs = sorted(folder.runs.glob(f"{name}*")) if SESSION_START.fullmatch(name) else []
-    if not runs and hub.is_id(wanted):
+    if not runs and hub.is_id(hub.split(wanted)[0]):
         return _of_hub(wanted, plugins)
     if not runs:
         raise CheckpointProblem(f"there is no {wanted!r}: a path, NAME or NAME@STEP of a training, or a session's id")
@@ -199,15 +204,22 @@ def _scripted(wanted: str) -> Checkpoint | None:
     return None if rate is None else Checkpoint(path=Path(scripted.written(rate)), policy=scripted.NAME)
 
 
-def _of_hub(repo_id: str, plugins: Collection[str]) -> Checkpoint:
+def _of_hub(wanted: str, plugins: Collection[str]) -> Checkpoint:
     """The policy in the Hub client's cache. Forms ask at each key, so nothing is downloaded here."""
-    path = hub.cached(repo_id)
-    if path is None:
-        raise CheckpointProblem(
-            f"there is no {repo_id!r}: a path, NAME or NAME@STEP of a training, or a session's id; a policy of the Hub "
-            f"is downloaded with `lab-console fetch {repo_id} --from hub`"
-        )
-    return read(path, plugins)
+    repo_id, revision = hub.split(wanted)
+    fetch = f"`lab-console fetch {wanted} --from hub`"
+    path = hub.cached(repo_id, revision=revision)
+    if path is not None:
+        apart = any((path / name).is_dir() for name in (CHECKPOINTS, PRETRAINED))
+        if not apart and (lack := _weights_missing(path)):
+            raise CheckpointProblem(f"the Hub's cache has not all of {repo_id}: {lack}; {fetch} brings the rest")
+        return read(path, plugins)
+    if revision and hub.cached(repo_id) is not None:
+        raise CheckpointProblem(f"the Hub's cache has {repo_id}, but not its revision {revision!r}: {fetch} brings it")
+    raise CheckpointProblem(
+        f"there is no {wanted!r}: a path, NAME or NAME@STEP of a training, or a session's id; a policy of the Hub is "
+        f"downloaded with {fetch}"
+    )
 
 
 def home(wanted: str) -> Path:

@@ -20,6 +20,8 @@ from sessions.files import sync_folder, sync_tree, why_unwritable
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 WEIGHTS = ["*.json", "*.safetensors", "*.md"]
 """What is loaded of a policy: nothing that runs code."""
+SHORT_COMMIT = 7
+"""Characters of a commit that are shown."""
 _PUSH = Option("push")
 
 
@@ -35,13 +37,28 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def cached(repo_id: str, kind: Kind = Kind.MODEL) -> Path | None:
-    """The newest snapshot in the client's cache; None without one."""
+def split(text: str) -> tuple[str, str]:
+    """(id, revision) of `owner/name@revision`: a branch, a tag or a commit; empty for the newest one."""
+    repo_id, _, revision = text.partition("@")
+    return repo_id, revision
+
+
+def snapshot_name(folder: Path) -> str:
+    """`owner/name @ 0123456` for the folder of a model's snapshot in the client's cache; else empty."""
+    kind, *parts = folder.parent.parent.name.split("--")
+    if folder.parent.name != "snapshots" or kind != "models" or not parts:
+        return ""
+    return f"{'/'.join(parts)} @ {folder.name[:SHORT_COMMIT]}"
+
+
+def cached(repo_id: str, kind: Kind = Kind.MODEL, revision: str = "") -> Path | None:
+    """The newest snapshot in the client's cache, or that of the revision; None without one."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     with suppress(LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError):
-        return Path(snapshot_download(repo_id, repo_type=kind.value, local_files_only=True))
+        found = snapshot_download(repo_id, repo_type=kind.value, revision=revision or None, local_files_only=True)
+        return Path(found)
     return None
 
 
@@ -83,24 +100,28 @@ def check_id(repo_id: str) -> None:
         raise Refusal(f"{clean(repo_id)!r} is no id of the Hub: write OWNER/NAME")
 
 
-def download(repo_id: str, kind: Kind) -> Path:
+def download(repo_id: str, kind: Kind, revision: str = "") -> Path:
     """Bring it into the client's cache, or take it from there if the client is offline. Raises Refusal."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
 
     check_id(repo_id)
+    if constants.HF_HUB_OFFLINE and (there := cached(repo_id, kind, revision)):
+        return there
     patterns = WEIGHTS if kind is Kind.MODEL else None
     try:
-        return Path(snapshot_download(repo_id, repo_type=kind.value, allow_patterns=patterns))
+        found = snapshot_download(repo_id, repo_type=kind.value, revision=revision or None, allow_patterns=patterns)
+        return Path(found)
     except Exception as error:  # the client's errors have no common base, and the network's come through
-        raise Refusal(f"{kind.value} {repo_id} cannot be had from the Hub: {whole_reason(error)}") from error
+        which = f"{repo_id}@{clean(revision)}" if revision else repo_id
+        raise Refusal(f"{kind.value} {which} cannot be had from the Hub: {whole_reason(error)}") from error
 
 
-def bring_dataset(folder: DataFolder, repo_id: str) -> Path:
+def bring_dataset(folder: DataFolder, repo_id: str, revision: str = "") -> Path:
     """A copy of the Hub's dataset in the data folder, whose marks are ours. Raises Refusal; one that is there stays."""
     root = folder.datasets / repo_id
     if root.exists():
         raise Refusal(f"{root} is there already: nothing was changed")
-    snapshot = download(repo_id, Kind.DATASET)
+    snapshot = download(repo_id, Kind.DATASET, revision)
     partial = root.with_name(f".incoming-{root.name}")
     try:
         shutil.rmtree(partial, ignore_errors=True)
