@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from screens.views.measured import Part
 from screens.views.signs import clean
+from services.bench.conditions import PLACE
 from services.evaluation.schedule import Slot, schedule_of
 from services.live.phases import Phase
 from services.live.requests import EvalRequest
@@ -39,7 +40,7 @@ def scene_parts(snapshot: Snapshot) -> tuple[Part, ...]:
         by_bench = slot.condition.place is not None and request.profile.simulated
         parts.append(_scene(slot.condition, by_bench=by_bench))
     if len(request.checkpoints) > 1:
-        parts.append(Part(f"then {clean(policy_name(slot.checkpoint), 40)}", 1))
+        parts.append(Part(f"with {clean(policy_name(slot.checkpoint), 40)}", 1))
     return tuple(parts)
 
 
@@ -49,6 +50,7 @@ def _scene(condition: Condition, *, by_bench: bool) -> Part:
     if place is None:
         words = clean(scene(condition), 120)
         return Part(f"{name}: {words}" if words else f"condition {name}", short=f"condition {name}", cut=True)
+    called = "" if PLACE.fullmatch(condition.name) else f"{name}: "
     lies = f"{'the bench lays' if by_bench else 'put'} the object {where(place)}"
     note = f" ({clean(condition.note, 60)})" if condition.note else ""
-    return Part(f"{name}: {lies}{note}", short=f"object: {name}", cut=True)
+    return Part(f"{called}{lies}{note}", short=f"object: {name}", cut=True)

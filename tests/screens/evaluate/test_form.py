@@ -226,3 +226,17 @@ async def test_a_refusal_stands_at_the_form(open_console):
             field = next(iter(values))
             await console.until(lambda f=field, w=words: w in problem(console, f))
             await console.until(lambda f=field: console.app.focused.id == f, "the field to mend has the focus")
+
+
+async def test_several_checkpoints_and_conditions_make_one_evaluation_of_pairs(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        put(console, checkpoint="sim-scripted@0.9, sim-scripted@0.4", conditions="x200 y30,x250 y-50,x220 y0")
+        await console.until(lambda: "2 policies, 3 conditions: 2 trials each" in meaning(console))
+        assert value(console, "trials") == "12", "as many as usual, and each pair as often as any other"
+        made = form(console).plan(form(console).entries, Checks())
+        assert made.checkpoints == ("sim-scripted@0.9", "sim-scripted@0.4")
+        assert [each.name for each in made.conditions] == ["x200 y30", "x250 y-50", "x220 y0"]
+        assert (made.trials, made.order.value) == (12, "random")
+        put(console, conditions="bakc")
+        await console.until(lambda: "there is no condition 'bakc'" in problem(console, "conditions"))

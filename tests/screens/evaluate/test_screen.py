@@ -12,9 +12,11 @@ from screens.frame.dialogs import Question
 from screens.views import trial_tally
 from screens.views.signs import UNICODE, use_signs
 from screens.widgets.line import Lines
+from screens.widgets.place_map import PlaceMap
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
+from sessions.conditions import Condition
 from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.fake_desk import sim_profile
 
@@ -580,3 +582,20 @@ async def test_record_says_where_the_evaluation_is(open_console, make_eval):
         await console.press("space")
         await asyncio.sleep(0)
         assert not worker.heard_of(protocol.StartTake) and not worker.heard_of(protocol.StartTrial)
+
+
+async def test_between_trials_a_map_shows_where_the_object_goes_and_gives_way_to_the_trial(open_console, make_eval):
+    places = (Condition(name="back", x=270, y=40), Condition(name="front", x=180, y=-20))
+    async with open_console(size=(120, 40)) as console:
+        worker = await make_eval(conditions=places)
+        await evaluate(console, worker)
+        await console.until(lambda: console.word == "READY")
+        drawn = console.screen.query_one(PlaceMap)
+        await console.until(lambda: "● back" in drawn.text)
+        assert drawn.text.count("○") == 1 and "arm" in drawn.text
+        assert not console.screen.query_one("#joints-box").display
+        assert "condition: back" in str(console.screen.query_one("#phase-box").border_subtitle)
+        await console.press("space")
+        await console.until(lambda: console.word == "RUNNING")
+        await console.until(lambda: console.screen.query_one("#joints-box").display)
+        assert not console.screen.query_one("#place").display
