@@ -98,6 +98,12 @@ class Schedule:
         }
 
 
+def loading_order(request: EvalRequest) -> tuple[str, ...]:
+    """The checkpoints, that of the first trial last: where one is loaded at a time, it then is."""
+    first = schedule_of(request).following(()).checkpoint
+    return (*(each for each in request.checkpoints if each != first), first)
+
+
 def schedule_of(request: EvalRequest) -> Schedule:
     """The schedule of an evaluation."""
     trials = request.before.judged + request.trials

@@ -12,6 +12,7 @@ from services.checkpoints import checkpoint as checkpoints
 from services.checkpoints.weights import other_weights
 from services.checkpoints.wiring import wired
 from services.datasets.summary import QUARANTINE
+from services.evaluation.schedule import loading_order
 from services.live.requests import EvalRequest
 from services.workers.arm.run_arm import Make, run_armed
 from services.workers.evaluation.room import stay_loaded
@@ -32,7 +33,7 @@ def body(context: Context, request: EvalRequest) -> End:
     """Run one evaluation under its rollout dataset's lock; the policy loads while the bench connects."""
     root = Path(request.data_dir) / "datasets" / request.dataset
     try:
-        found = [checkpoints.read(Path(each), request.profile.plugins) for each in request.checkpoints]
+        found = [checkpoints.read(Path(each), request.profile.plugins) for each in loading_order(request)]
         found = [wired(each, request.wiring) for each in found]
     except checkpoints.CheckpointProblem as problem:
         raise CannotStart(str(problem)) from problem
@@ -43,7 +44,7 @@ def body(context: Context, request: EvalRequest) -> End:
         is_new = not root.exists()
         try:
             stay = stay_loaded(found, served=bool(request.server))
-            for policy in policies if stay else policies[-1:]:
+            for policy in policies if stay else policies[:1]:
                 policy.start()
             load = partial(_maker, request, root, policies, stay=stay)
             led = request.reset is Reset.LEADER

@@ -38,9 +38,9 @@ class Lineup:
     """Use on the control loop's thread."""
 
     def __init__(self, entrants: Sequence[Entrant], *, stay: bool = True) -> None:
-        """The first one is on. Unless they `stay` loaded, only the one that is on is."""
+        """The last one is on. Unless they `stay` loaded, only the one that is on is."""
         self.entrants, self._stay = tuple(entrants), stay
-        self.current = self.entrants[0]
+        self.current = self.entrants[-1]
 
     def turn_to(self, checkpoint: str) -> bool:
         """Let the policy in `checkpoint` be on, which begins to load where it has to; whether another one was before.

@@ -11,6 +11,7 @@ from services.checkpoints.slots import fill
 from services.checkpoints.wiring import blamed
 from services.datasets.cameras import IMAGES, camera_name
 from services.datasets.lock import DatasetProblem
+from services.evaluation.schedule import loading_order
 from services.live import events as ev
 from services.live.requests import EvalRequest
 from services.workers.arm.devices import Devices
@@ -41,13 +42,12 @@ def matched_features(checkpoint: Checkpoint, devices: Devices, fps: int) -> tupl
 def line_up(
     context: Context, request: EvalRequest, policies: Sequence[Model], devices: Devices, *, stay: bool
 ) -> tuple[Features, Lineup]:
-    """The bench's features, and the policies, each of which was loaded once; unless they `stay`, the first one is last.
+    """The bench's features, and the policies, each loaded once, one after the other unless they `stay`.
 
-    The journal is told of the first one, which is on. Raises CannotStart.
+    `policies` are in `loading_order`. The journal is told of the last one, which is on. Raises CannotStart.
     """
     entrants: list[Entrant] = []
-    named = list(zip(request.checkpoints, policies, strict=True))
-    for checkpoint, policy in named if stay else reversed(named):
+    for checkpoint, policy in zip(loading_order(request), policies, strict=True):
         features, notes = matched_features(policy.checkpoint, devices, request.fps)
         notes += ("real-time chunking: each chunk goes on from the one before",) if request.rtc else ()
         if entrants and not stay:
@@ -56,7 +56,7 @@ def line_up(
         source = load_policy(context, request, policy, features, devices.robot.robot_type)
         loaded = policy_loaded(policy.checkpoint, policy, features, notes)
         entrants.append(Entrant(checkpoint, source, loaded))
-    lineup = Lineup(entrants if stay else entrants[::-1], stay=stay)
+    lineup = Lineup(entrants, stay=stay)
     context.journal.emit(lineup.current.loaded)
     return features, lineup
 

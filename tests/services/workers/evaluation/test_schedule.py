@@ -64,7 +64,7 @@ async def test_two_policies_at_two_places_get_the_oracles_verdicts_each_where_th
     assert told != sorted(told), "seed 3 does shuffle them"
     assert {(t.checkpoint, t.verdict) for t in state.trials} == {(GOOD, Verdict.SUCCESS), (BAD, Verdict.FAILURE)}
     loaded = [event.checkpoint for event in rig.events(run, ev.PolicyLoaded)]
-    assert [policy for policy, _ in groupby(loaded)] == [policy for policy, _ in groupby([GOOD, *(t for t, _ in told)])]
+    assert [policy for policy, _ in groupby(loaded)] == [policy for policy, _ in groupby(t for t, _ in told)]
     for trial, cube in zip(state.trials, first_cubes(Path(state.started.dataset_root)), strict=True):
         assert cube == pytest.approx(PLACES[trial.condition], abs=1e-4), "within 0.1 mm"
 
@@ -95,7 +95,7 @@ class FakePolicy:
 
 def lined_up(*, stay: bool) -> tuple[Lineup, list[str]]:
     told: list[str] = []
-    sources: list[Any] = [FakePolicy(name, told) for name in (GOOD, BAD)]
+    sources: list[Any] = [FakePolicy(name, told) for name in (BAD, GOOD)]
     loaded = [ev.PolicyLoaded(checkpoint=s.name, policy="act", device="cpu", parameters=1) for s in sources]
     entrants = [Entrant(s.name, s, event) for s, event in zip(sources, loaded, strict=True)]
     return Lineup(entrants, stay=stay), told
