@@ -34,8 +34,8 @@ def foot(reference: Reference, joints: Mapping[str, float]) -> Content:
     """`pick_place#12, 0 = the same`, or that the arm stands elsewhere, which the number counts, too."""
     name = clean(reference.name, 40)
     if away := arm_away(reference.joints, joints):
-        return Content.assemble((name, ""), (f", arm {away} away", "$warning"))
-    return Content(f"{name}, 0 = the same")
+        return Content.assemble((name, "$quiet"), (f", arm {away} away", "$warning"))
+    return Content.styled(f"{name}, 0 = the same", "$quiet")
 
 
 def arm_away(then: Mapping[str, float], now: Mapping[str, float]) -> str:

@@ -83,6 +83,14 @@ class Ghost:
             layer.forget()
 
 
+def no_larger(view: CameraView, size: Size) -> CameraView:
+    """The view at `size` if it is larger: as long as pictures come that were requested for a ghost."""
+    if not whole(view) or not size[0] or view.width <= size[0]:
+        return view
+    small = resized(picture(view.rgb, view.width, view.height), *size)
+    return replace(view, width=size[0], height=size[1], rgb=small.tobytes())
+
+
 class _Layer:
     """One camera's ghost."""
 

@@ -13,16 +13,20 @@ from textual.layout import Layout
 from screens.views import ghost as ghost_views
 from screens.views.record_panels import camera_title
 from screens.widgets.ascii import fitting
-from screens.widgets.ghost import Ghost
+from screens.widgets.ghost import Ghost, no_larger
 from screens.widgets.line import Line
 from screens.widgets.picture_budget import PictureBudget, Quality
 from screens.widgets.picture_layout import PictureLayout
 from screens.widgets.preview import Preview
+from screens.widgets.titles import set_subtitle
 from services.health.checks import LIT
 from services.live.protocol import CameraView, Telemetry
 
 BUDGET = 40_000
 """Pixels of all previews together: 160 kB in base64 with each telemetry message."""
+
+MEASURED = (LIT, "slow")
+"""States of a camera whose pictures show what is there: a slow one's title tells the ghost's number, too."""
 
 
 def _ratio(width: object, height: object) -> float:
@@ -49,10 +53,10 @@ class CameraBox(Vertical):
     def show(self, view: CameraView, *, paint: bool = True, ghost: Ghost | None = None) -> int:
         """Show the camera's state and, if it may `paint`, its picture; returns how many cells changed.
 
-        With a ghost over it the title says how far it differs, as long as nothing is wrong with the camera.
+        With a ghost over it the title says how far it differs, as long as the camera shows what is there.
         """
         text, tone = camera_title(self.camera, view)
-        if ghost is not None and self.camera in ghost.shows and view.state == LIT:
+        if ghost is not None and self.camera in ghost.shows and view.state in MEASURED:
             text = ghost_views.title(self.camera, ghost.reading(self.camera), self.title.size.width)
         self.title.tone(tone)
         self.title.show(text)
@@ -142,8 +146,8 @@ class Pictures(Horizontal):
             view = telemetry.cameras.get(box.camera)
             if view is None or not box.display:
                 continue
-            if self.ghost is not None:
-                view = self.ghost.over(box.camera, view, self._drawn.get(box.camera, (0, 0)))
+            size = self._drawn.get(box.camera, (0, 0))
+            view = no_larger(view, size) if self.ghost is None else self.ghost.over(box.camera, view, size)
             cells += box.show(view, paint=paint, ghost=self.ghost)
         self._budget.painted(cells)
         self._say_ghost(telemetry)
@@ -153,6 +157,5 @@ class Pictures(Horizontal):
         for box in self.boxes:
             lies = self.ghost is not None and box.camera in self.ghost.shows
             text = ghost_views.foot(self.ghost.reference, telemetry.joints) if lies and self.ghost else Content("")
-            shown = fitting(box, text) if text else text
-            if str(box.border_subtitle or "") != shown.plain:
-                box.border_subtitle = shown
+            if text or box.border_subtitle:
+                set_subtitle(box, fitting(box, text))

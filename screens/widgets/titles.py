@@ -14,12 +14,17 @@ def set_titles(box: Widget, title: Content, subtitle: Content | None = None) -> 
         _set(box, "border_subtitle", subtitle, box.outer_size.height - 1)
 
 
+def set_subtitle(box: Widget, subtitle: Content) -> None:
+    """Set the lower one alone."""
+    _set(box, "border_subtitle", subtitle, box.outer_size.height - 1)
+
+
 def _set(box: Widget, name: str, text: Content, row: int) -> None:
     before: Content | None = getattr(box, f"_{name}")
     if before is None or not box.outer_size:
         setattr(box, name, text)
         return
-    new = text.expand_tabs(4).split()[0]  # as Textual's own setter does
+    new = (text.expand_tabs(4).split() or [text])[0]  # as Textual's own setter does
     if not new.is_same(before):
         setattr(box, f"_{name}", new)
         box.refresh(Region(0, row, box.outer_size.width, 1).translate(-box.content_offset))

@@ -2,9 +2,9 @@
 
 What is compared is the logarithm of brightness, and colour beside it, less important. What light, exposure and white
 balance can explain is fitted and taken off, robustly, so that a thing that was moved does not count as light; what is
-smaller than the noise of a sensor is no difference. The rest is blurred at five scales, each of which weighs as much as
-it is coarse: the sum then grows about linearly with the distance between where a thing is and where it should be, also
-where the two do not overlap. (Weighted coefficients of several scales are close to the earth mover's distance:
+smaller than the noise of a sensor is no difference. The rest is blurred at five scales, each of which weighs the more
+the coarser it is: the sum then grows about linearly with the distance between where a thing is and where it should be,
+also where the two do not overlap. (Weighted coefficients of several scales are close to the earth mover's distance:
 Shirdhonkar and Jacobs, "Approximate earth mover's distance in linear time", CVPR 2008. The robust fit is Tukey's
 biweight: Beaton and Tukey, Technometrics 16, 1974.)
 """
@@ -32,8 +32,13 @@ _COLOUR = 0.4
 """How much a change of colour counts beside one of brightness: videos keep a quarter of the colour's pixels."""
 _NOISE = 0.04
 """A smaller change of a pixel (of the logarithm, about a share) is noise, or a video's compression."""
+_MOST = 0.3
+"""More counts no more: an arm that stands elsewhere, black on white, must not outweigh what was moved."""
 _SCALES = (1, 2, 4, 8, 16)
 """Of the blurs, in pixels."""
+_COARSE = 0.8
+"""The exponent of a scale's weight: 1 lets what else differs pull at a thing that is nearly in place, 0.5 leads it
+nowhere from far off."""
 _PER_UNIT = 1000.0
 """For a number that people read: a cube of 25 mm that lies 1 cm off, seen from above, makes about 10."""
 _ROUNDS = 5
@@ -60,8 +65,8 @@ class Compared:
         change = _perceived(resized(rgb, *self.size)) - self._own
         for channel, light in enumerate(self._light):
             change[..., channel] -= _explained(light, change[..., channel])
-        change = np.sign(change) * np.maximum(np.abs(change) - _NOISE, 0)
-        return _PER_UNIT * sum(scale * _blurred(change, scale) for scale in _SCALES)
+        change = np.sign(change) * np.clip(np.abs(change) - _NOISE, 0, _MOST)
+        return _PER_UNIT * float(sum(scale**_COARSE * _blurred(change, scale) for scale in _SCALES))
 
 
 def _perceived(rgb: Rgb) -> Floats:

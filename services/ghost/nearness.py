@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
-MATCHED = 2.0
+MATCHED = 1.5
 """At or below it the scene counts as set: on the simulated bench a cube that lies 5 mm off makes more."""
 TREND_S = 1.0
 """The trend is what changed within this time."""

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from services.ghost.difference import WIDTH, Compared, size_for
+from services.ghost.nearness import MATCHED
 from services.ghost.pictures import blended, resized
-from services.sim.arm import HOME
+from services.sim.arm import HOME, REST, Pose
 from services.sim.painter import Painter
 from services.sim.plant import Plant, spawn_pose
 
@@ -21,17 +22,15 @@ LOOKS = 150
 PLACES = range(1, 7)
 SIZE = (320, 240)
 """Of the camera in pixels: half of what the bench's has, which is quicker to paint."""
-SAME = 2.0
-"""The number of another frame of the same scene is below it, that of a cube 5 mm off above."""
 
 
 class Overhead:
     """The simulated bench's camera above the table, with a sensor that is noisier than its own."""
 
-    def __init__(self, noise: float = 0.0, light: float = 1.0) -> None:
-        """`noise` is a standard deviation in counts; `light` multiplies the picture."""
+    def __init__(self, noise: float = 0.0, light: float = 1.0, pose: Pose = HOME) -> None:
+        """`noise` is a standard deviation in counts; `light` multiplies the picture; `pose` is the arm's."""
         self._plant = Plant()
-        self._plant.place_arm(HOME)
+        self._plant.place_arm(pose)
         self._painter = Painter(self._plant.model, "overhead", *SIZE)
         self._noise, self._light, self._random = noise, light, np.random.default_rng(4)
 
@@ -91,14 +90,20 @@ def test_a_noisy_camera_in_other_light_leads_there_too(camera, seed):
     assert hypot(found_x - x, found_y - y) < 0.005
 
 
+def test_an_arm_that_stands_elsewhere_does_not_lead_astray(camera):
+    x, y, yaw = spawn_pose(6, 1)  # the farthest off of 14 places
+    found_x, found_y, _ = blind(Overhead(pose=REST), Compared(camera.picture(x, y, yaw)), *spawn_pose(6, 2))
+    assert hypot(found_x - x, found_y - y) < 0.005
+
+
 @pytest.mark.parametrize("seed", PLACES)
 def test_another_frame_of_the_same_scene_is_told_from_a_cube_5_mm_off(camera, seed):
     x, y, yaw = spawn_pose(seed, 1)
     wanted = Compared(camera.picture(x, y, yaw))
     for other in (camera, Overhead(noise=1.5), Overhead(light=0.85), Overhead(light=1.15)):
-        assert wanted.difference(other.picture(x, y, yaw)) < SAME
+        assert wanted.difference(other.picture(x, y, yaw)) < MATCHED
         off = [(x + 0.005 * cos(turn), y + 0.005 * sin(turn)) for turn in np.arange(8) * pi / 4]
-        assert min(wanted.difference(other.picture(*place, yaw)) for place in off) > SAME
+        assert min(wanted.difference(other.picture(*place, yaw)) for place in off) > MATCHED
 
 
 def test_the_number_grows_with_the_distance_also_where_the_two_cubes_do_not_overlap(camera):
