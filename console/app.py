@@ -171,11 +171,14 @@ class LabConsole(PacedPainting):
         return True
 
     def _start_background_work(self) -> None:
+        from console import furnish
+
         self.set_interval(LINK_S, partial(self.note_link, self.link_state))
         self.set_timer(OTHERS_AFTER_S, self._prepare_other_screens)
         if self._run_to_attach is not None:
             self.run_worker(self._join(self._run_to_attach))
         self.desk.spawn(self._warn_of_tmux())
+        furnish.listen_for_hotkeys(self)
 
     @work
     async def _prepare_other_screens(self) -> None:

@@ -13,9 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.screen import ModalScreen
+
 from console.stop_key_driver import send_stops_to
 from screens.desk.desk import Desk
 from screens.frame import registry
+from screens.frame.availability import why_not
 from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
 from screens.widgets.ascii import draw_scroll_bars
 from services.bench.profiles import Benches, Profile
@@ -60,6 +63,12 @@ def _build(app: LabConsole, entry: ScreenEntry) -> LabScreen:
     screen._css_update_count = app._css_update_count
     screen.link_state = app.link_state
     return screen
+
+
+def listen_for_hotkeys(app: LabConsole) -> None:
+    """Global hotkeys of lab.toml act from now on, where there are any."""
+    desk = app.desk
+    desk.hotkeys.start(types=lambda: isinstance(app.screen, ModalScreen), why_not=lambda name: why_not(name, desk))
 
 
 async def prepare(app: LabConsole, *modes: str) -> None:

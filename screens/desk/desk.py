@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from screens.desk.attachment import Attachment
 from screens.desk.distant_stop import DistantStop
+from screens.desk.hotkeys import Hotkeys
 from screens.desk.messages import EpisodeWanted, SessionChanged
 from screens.desk.run_shelf import RunShelf
 from screens.desk.stop_watch import StopWatch
@@ -77,6 +78,12 @@ class Desk(Attachment):
         """Whether the stop key was pressed while the present session started."""
         self._asked_about = ""
         self._distant_stop = DistantStop(self)
+        self.hotkeys = Hotkeys(self, benches.hotkeys)
+
+    @property
+    def stop_line(self) -> StopLine | None:
+        """What carries a stop past a busy event loop, if there is one."""
+        return self._stop_line
 
     def use_bench(self, bench: str) -> None:
         """Choose another bench; refused while a session runs."""
@@ -208,6 +215,7 @@ class Desk(Attachment):
 
     async def leave(self) -> None:
         """Detach for good; no message is posted afterwards."""
+        self.hotkeys.close()
         self._watchers.clear()
         self.ignore_warnings()
         if self.runs.logs is not None:

@@ -51,7 +51,7 @@ class HelpPage(SearchDialog[None]):
     # --- drawing --------------------------------------------------------------------------------
 
     def draw_sheet(self, sheet: Sheet, width: int, height: int) -> None:
-        """Title and stop at the top, the groups, the link at the bottom."""
+        """Title, stop and global hotkeys at the top, the groups, the link at the bottom."""
         sheet.show_parts(self._head(width), self._body(width), [BLANK, *self.foot(width)], width, height)
 
     def _head(self, width: int) -> list[Paragraph]:
@@ -59,6 +59,7 @@ class HelpPage(SearchDialog[None]):
         head = [
             Paragraph(Content.styled(f"help {signs().dot} {self._on.entry.title}", "bold $accent")),
             Paragraph(Content.styled(stops, "bold $error" if self.desk.can_move else "bold")),
+            *(Paragraph(Content.styled(clean(line), "$quiet")) for line in self.desk.hotkeys.lines()),
         ]
         if self.searching:
             head.append(Paragraph(Content.assemble(("/ ", "bold $accent"), self.query_line)))

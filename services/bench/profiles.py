@@ -12,6 +12,7 @@ import platformdirs
 
 from services.bench.conditions import CheckedCondition, CheckedGrid, check_unlike
 from services.bench.device_tables import check_cameras, check_observed, check_port, check_unlike_pictures, check_view
+from services.bench.hotkeys import read_hotkeys
 from services.folders import APP
 from services.near import did_you_mean
 from services.text import clean
@@ -128,6 +129,7 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     plugins: tuple[str, ...] = ()
     share_runs: bool = False
     keymap: Any = msgspec.field(default_factory=dict)
+    hotkeys: Any = msgspec.field(default_factory=dict)
     bench: dict[str, Any] = {}
     target: dict[str, Any] = {}
 
@@ -165,6 +167,8 @@ class Benches(msgspec.Struct, frozen=True):
     keymap: Keymap = Keymap()
     targets: dict[str, Target] = {}
     """Where a training may run besides this machine."""
+    hotkeys: dict[str, str] = {}
+    """Combinations of keys by action, as `ctrl+alt+t`: they act wherever the keyboard's focus is."""
 
     def pick(self, name: str | None) -> Profile:
         """The named profile, else the default one. Raises ProfileProblem listing the known names."""
@@ -209,7 +213,15 @@ def load_benches(path: Path | None = None, *, built_in: bool = False) -> Benches
     if default not in profiles:
         raise ProfileProblem(f"{source}: default: no bench {default!r}; there are: {', '.join(sorted(profiles))}")
     targets = {name: _target(table, name, str(source)) for name, table in lab.target.items()}
-    return Benches(profiles, default, source, Keymap(_flat(lab.keymap, source), source), targets)
+    keymap = Keymap(_flat(lab.keymap, source), source)
+    return Benches(profiles, default, source, keymap, targets, _hotkeys(lab.hotkeys, source))
+
+
+def _hotkeys(table: object, source: Path) -> dict[str, str]:
+    try:
+        return read_hotkeys(table)
+    except ValueError as error:
+        raise ProfileProblem(f"{source}: hotkeys: {error}") from error
 
 
 def _target(table: object, name: str, source: str) -> Target:

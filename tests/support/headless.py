@@ -105,11 +105,12 @@ async def opened(
     line: StopLine | None = None,
     keymap: dict[str, str] | None = None,
     targets: dict[str, Target] | None = None,
+    hotkeys: dict[str, str] | None = None,
 ) -> AsyncIterator[Console]:
     """The console at this data folder, until the end of the block; operator `tg`."""
     profiles = profiles or {"sim": sim_profile()}
     first = next(iter(profiles))
-    benches = Benches(profiles, first, None, Keymap(keymap or {}), targets or {})
+    benches = Benches(profiles, first, None, Keymap(keymap or {}), targets or {}, hotkeys or {})
     app = build(folder, benches, profiles[first], demo=False, attach=None, headless=True)
     app.desk.name = "tg"
     app.desk._stop_line = line
