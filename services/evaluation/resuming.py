@@ -145,6 +145,7 @@ def _checked(folder: DataFolder, profile: Profile, asked: EvalRequest, trials: i
         trial_seconds=asked.trial_seconds, countdown=asked.countdown, judge=asked.judge, condition=asked.condition,
         seed=asked.seed, lockstep=asked.lockstep, server=asked.server, server_path=asked.server_path, rtc=asked.rtc,
         camera_map=write_map(asked.wiring.given), left_out_cameras=",".join(asked.wiring.without),
+        reset=asked.reset, direct_reset=asked.direct_reset,
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from sessions.bench import Task
 from sessions.chains import evaluation_of
 from sessions.models import SessionStatus, Verdict
 from sessions.requests import EvalRequest
+from sessions.resets import Reset
 from tests.services.evaluation.test_plan import bench, write_policy
 from tests.support.runs import BEGAN, make_folder, session_id, write_run
 
@@ -177,6 +178,13 @@ def test_it_is_refused_in_a_sentence_where_it_would_measure_something_else(tmp_p
     weights.unlink()
     with pytest.raises(Refusal, match=r"it has no model\.safetensors"):
         resuming.look(folder, benches(), SECOND)
+
+
+def test_the_arm_is_reset_as_before_or_it_does_not_go_on(tmp_path: Path) -> None:
+    folder, _, _ = begun(tmp_path, S, reset=Reset.LEADER)
+    assert resuming.look(folder, benches(), FIRST).request.reset is Reset.LEADER
+    with pytest.raises(Refusal, match="bench sim-state has no leader"):
+        resuming.look(folder, benches(msgspec.structs.replace(bench("sim-state"), teleop={})), FIRST)
 
 
 def test_one_that_is_done_running_or_no_evaluation_does_not_go_on(tmp_path: Path) -> None:
