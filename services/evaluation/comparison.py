@@ -12,6 +12,7 @@ from services.bench.conditions import ALL, GRID, NONE, PLACE, odd
 from services.bench.profiles import Profile
 from services.checkpoints.checkpoint import Checkpoint, exists, home
 from services.datasets.summary import summarize
+from services.folders import DataFolder
 from services.near import did_you_mean
 from services.refusal import MOST_SEED, Refusal
 from services.text import clean
@@ -58,19 +59,19 @@ def usual_trials(pairs: int) -> int:
     return -(-TRIALS // max(1, pairs)) * max(1, pairs)
 
 
-def chosen(profile: Profile, datasets: Path, text: str) -> tuple[Condition, ...]:
+def chosen(profile: Profile, folder: DataFolder, text: str) -> tuple[Condition, ...]:
     """The conditions that a text chooses, separated by commas. Raises Refusal.
 
     `all` are those listed in lab.toml, `grid` those of its grid; else names of either, `DATASET#EPISODE` for a scene
-    like that episode's, or a place such as `x180 y-60` or `x180 y-60 yaw30`; nothing, or `none`, for no conditions.
+    like that episode's (at its place, where that is known), or a place such as `x180 y-60` or `x180 y-60 yaw30`;
+    nothing, or `none`, for no conditions.
     """
     found = [each for word in _words(text) for each in _chosen(profile, word)]
     for at, each in enumerate(found):
         if each.name in [before.name for before in found[:at]]:
             raise Refusal(f"condition {each.name} is named twice: leave one out")
-        if each.likeness is not None:
-            _check_episode(datasets, each)
-    return tuple(found)
+        _check_episode(folder.datasets, each)
+    return tuple(_placed(folder, each) for each in found)
 
 
 def _words(text: str) -> list[str]:
@@ -113,8 +114,19 @@ def _written(word: str, known: dict[str, Condition]) -> Condition:
     )
 
 
+def _placed(folder: DataFolder, condition: Condition) -> Condition:
+    """With the place of the episode that it shall be like, where that is known."""
+    if condition.likeness is None or condition.place is not None:
+        return condition
+    from services.evaluation.likeness import place_in  # reads parquet
+
+    place = place_in(folder, *condition.likeness)
+    return condition if place is None else msgspec.structs.replace(condition, x=place.x, y=place.y, yaw=place.yaw)
+
+
 def _check_episode(datasets: Path, condition: Condition) -> None:
-    assert condition.likeness is not None
+    if condition.likeness is None:
+        return
     dataset, episode = condition.likeness
     root = datasets / dataset
     if not root.resolve().is_relative_to(datasets.resolve()) or not root.is_dir():

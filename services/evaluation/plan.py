@@ -103,7 +103,7 @@ def plan(
         trained_in=found.provenance.session if found else "",
         further_checkpoints=tuple(str(each.path) for each in every[1:]),
         further_trained_in=tuple(each.provenance.session for each in every[1:]),
-        conditions=checks.run("conditions", chosen, profile, folder.datasets, conditions) or (),
+        conditions=checks.run("conditions", chosen, profile, folder, conditions) or (),
         trials=0 if trials is None else trials,
         trial_seconds=profile.recording.episode_seconds if trial_seconds is None else trial_seconds,
         countdown=countdown or 0.0,

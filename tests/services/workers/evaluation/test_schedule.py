@@ -13,6 +13,7 @@ import pytest
 
 from services.checkpoints.checkpoint import Checkpoint
 from services.evaluation import plan as evaluation
+from services.evaluation.likeness import evaluated_place, observed_place
 from services.evaluation.schedule import Slot, schedule_of
 from services.live import events as ev
 from services.live import intents, protocol
@@ -67,6 +68,20 @@ async def test_two_policies_at_two_places_get_the_oracles_verdicts_each_where_th
     assert [policy for policy, _ in groupby(loaded)] == [policy for policy, _ in groupby(t for t, _ in told)]
     for trial, cube in zip(state.trials, first_cubes(Path(state.started.dataset_root)), strict=True):
         assert cube == pytest.approx(PLACES[trial.condition], abs=1e-4), "within 0.1 mm"
+    root = Path(state.started.dataset_root)
+    for trial in state.trials:  # as a later condition `DATASET#EPISODE` finds it, from the frame or from the log
+        assert trial.episode_index is not None
+        for place in (
+            observed_place(root, trial.episode_index),
+            evaluated_place(rig.folder, root, trial.episode_index),
+        ):
+            assert place is not None
+            assert (place.x, place.y) == pytest.approx(x_y_mm(trial.condition), abs=0.1)
+
+
+def x_y_mm(condition: str) -> tuple[float, float]:
+    x, y = PLACES[condition]
+    return x * 1000, y * 1000
 
 
 def first_cubes(root: Path) -> list[tuple[float, float]]:
