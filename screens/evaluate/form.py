@@ -23,7 +23,7 @@ from services.checkpoints.checkpoint import newest
 from services.evaluation import plan as evaluation
 from services.evaluation import resets
 from services.evaluation.comparison import pairs, usual_trials
-from services.evaluation.inference_place import HERE, REALTIME, place
+from services.evaluation.inference_place import HERE, REALTIME, USUAL, place
 from services.evaluation.plan import Inspection
 from services.live.requests import ORACLE, EvalRequest
 from services.units import number
@@ -204,7 +204,7 @@ class EvaluateForm(Form):
             return condition_fields.choices(name, profile)
         if name == "inference":
             chunking = "LeRobot's, each chunk continues the one before: SmolVLA, pi0, pi0.5"
-            return [Choice(HERE), Choice(REALTIME, chunking), Choice("localhost:8080", "LeRobot's inference server")]
+            return [Choice(HERE), Choice(REALTIME, chunking), Choice(USUAL, "LeRobot's inference server")]
         if name == "reset":
             return [Choice(text, note) for text, note in resets.NOTES.items()]
         if name in camera_fields.NAMES:

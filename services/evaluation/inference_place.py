@@ -22,6 +22,8 @@ HERE, REALTIME = "here", "here, real-time chunking"
 """How a form says where the policy runs; any other text is a server's address, and perhaps a path there."""
 DEFAULT_PORT = 8080
 """LeRobot's own (async_inference/configs.py)."""
+USUAL = f"localhost:{DEFAULT_PORT}"
+"""What a form offers."""
 SERVED = ("act", "smolvla", "pi0", "pi05", "groot")
 """Those of LeRobot's SUPPORTED_POLICIES whose chunk depends on one observation alone, the only one that it is shown."""
 CHUNKED_IN_REAL_TIME = ("smolvla", "pi0", "pi05", "evo1", "groot", "molmoact2")
