@@ -27,7 +27,7 @@ GHOST_KEYS: list[BindingType] = [
         "ghost",
         show=False,
         id="session.ghost",
-        tooltip="An earlier first picture half-transparent over the live one, and how far they differ; or off",
+        tooltip="An earlier first picture over the live one, half-transparent, or off",
     ),
     Binding(
         "L", "choose_ghost", "choose ghost", show=False, id="session.choose-ghost", tooltip="Which episode the ghost is"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from math import cos, hypot, pi, sin
 
+import av
 import numpy as np
 import pytest
 
 from services.ghost.difference import WIDTH, Compared, size_for
 from services.ghost.nearness import MATCHED
-from services.ghost.pictures import blended, resized
+from services.ghost.pictures import blended, picture, resized
 from services.sim.arm import HOME, REST, Pose
 from services.sim.painter import Painter
 from services.sim.plant import Plant, spawn_pose
+from services.workers.viewing.video import scaled
 
 STEPS_MM = (40.0, 20.0, 10.0, 5.0, 2.5)
 """How far the blind operator moves the cube at a time: coarse, then fine."""
@@ -22,6 +25,10 @@ LOOKS = 150
 PLACES = range(1, 7)
 SIZE = (320, 240)
 """Of the camera in pixels: half of what the bench's has, which is quicker to paint."""
+
+
+SAME = 1.5
+"""The number of another frame of the same scene is below it, that of a cube 5 mm off above, if no video lost a part."""
 
 
 class Overhead:
@@ -34,12 +41,34 @@ class Overhead:
         self._painter = Painter(self._plant.model, "overhead", *SIZE)
         self._noise, self._light, self._random = noise, light, np.random.default_rng(4)
 
-    def picture(self, x: float, y: float, yaw: float):
-        """One frame of the cube there, as a preview has it; no two have the same noise."""
+    def frame(self, x: float, y: float, yaw: float):
+        """One frame of the cube there; no two have the same noise."""
         self._plant.place_cube(x, y, yaw)
-        frame = self._painter.paint(self._plant.data, int(self._random.integers(0, 64)))
-        small = resized(frame, *size_for(*SIZE)).astype(np.float32) * self._light
+        return self._painter.paint(self._plant.data, int(self._random.integers(0, 64)))
+
+    def picture(self, x: float, y: float, yaw: float):
+        """The cube there, as a preview has it."""
+        small = resized(self.frame(x, y, yaw), *size_for(*SIZE)).astype(np.float32) * self._light
         return np.clip(small + self._random.normal(0, self._noise, small.shape), 0, 255).astype(np.uint8)
+
+
+def recorded(frame):
+    """The frame as it is read out of a video that was encoded as LeRobot's recorder does by default."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libsvtav1", rate=30, options={"crf": "30", "g": "2", "preset": "12"})
+        stream.height, stream.width = frame.shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for packet in [*stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")), *stream.encode()]:
+            container.mux(packet)
+    with av.open(io.BytesIO(file.getvalue())) as container:
+        read = scaled(next(container.decode(video=0)), *SIZE)
+    return picture(read, *SIZE)
+
+
+def five_off(x: float, y: float) -> list[tuple[float, float]]:
+    """Places 5 mm from this one."""
+    return [(x + 0.005 * cos(turn), y + 0.005 * sin(turn)) for turn in np.arange(8) * pi / 4]
 
 
 def blind(camera: Overhead, wanted: Compared, x: float, y: float, yaw: float) -> tuple[float, float, int]:
@@ -101,9 +130,17 @@ def test_another_frame_of_the_same_scene_is_told_from_a_cube_5_mm_off(camera, se
     x, y, yaw = spawn_pose(seed, 1)
     wanted = Compared(camera.picture(x, y, yaw))
     for other in (camera, Overhead(noise=1.5), Overhead(light=0.85), Overhead(light=1.15)):
-        assert wanted.difference(other.picture(x, y, yaw)) < MATCHED
-        off = [(x + 0.005 * cos(turn), y + 0.005 * sin(turn)) for turn in np.arange(8) * pi / 4]
-        assert min(wanted.difference(other.picture(*place, yaw)) for place in off) > MATCHED
+        assert wanted.difference(other.picture(x, y, yaw)) < SAME
+        assert min(wanted.difference(other.picture(*place, yaw)) for place in five_off(x, y)) > SAME
+
+
+def test_a_reference_out_of_a_recorded_video_leads_there_and_is_matched_within_5_mm(camera):
+    x, y, yaw = spawn_pose(2, 1)
+    wanted = Compared(recorded(camera.frame(x, y, yaw)))
+    assert wanted.difference(camera.picture(x, y, yaw)) < MATCHED
+    assert min(wanted.difference(camera.picture(*place, yaw)) for place in five_off(x, y)) > MATCHED
+    found_x, found_y, _ = blind(camera, wanted, *spawn_pose(2, 2))
+    assert hypot(found_x - x, found_y - y) < 0.005
 
 
 def test_the_number_grows_with_the_distance_also_where_the_two_cubes_do_not_overlap(camera):
