@@ -11,6 +11,7 @@ from services.checkpoints.slots import fill
 from services.checkpoints.wiring import blamed
 from services.datasets.cameras import IMAGES, camera_name
 from services.datasets.lock import DatasetProblem
+from services.evaluation.bench_changes import recalibrated
 from services.evaluation.schedule import loading_order
 from services.live import events as ev
 from services.live.requests import EvalRequest
@@ -50,6 +51,7 @@ def line_up(
     for checkpoint, policy in zip(loading_order(request), policies, strict=True):
         features, notes = matched_features(policy.checkpoint, devices, request.fps)
         notes += ("real-time chunking: each chunk goes on from the one before",) if request.rtc else ()
+        notes += tuple(recalibrated(request.before.calibration, devices.bench_connected.calibration))
         if entrants and not stay:
             entrants[-1].source.policy.set_aside()
             policy.start()
