@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from screens.frame.field import Field, FieldKind
-from screens.views.camera_slots import left_out_choices, map_choices
+from screens.views.camera_slots import left_out_choices, map_choices, slot_sentence
 from screens.views.choices import Choice
 from services.checkpoints.wiring import write_map
 from services.evaluation.cameras import remembered
@@ -37,6 +37,12 @@ FIELDS = (
 def choices(name: str, look: Inspection, bench: Profile) -> Sequence[Choice]:
     """What one of these fields offers."""
     return map_choices(look, bench) if name == MAP else left_out_choices(look, bench)
+
+
+def help_of(field: Field, look: Inspection) -> str:
+    """Below the map also what it comes to, for a terminal without room beside the fields."""
+    table = slot_sentence(look) if field.id == MAP else ""
+    return f"POLICY=BENCH, as top=overhead. Now: {table}." if table else field.help
 
 
 def last_map(sessions: Iterable[Session], look: Inspection, bench: Profile, left_out: str) -> str:

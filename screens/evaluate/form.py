@@ -242,6 +242,10 @@ class EvaluateForm(Form):
         slots = slot_section(self._look, self.desk.profile)
         return [first, slots, evaluate_section(self._look.opened or self.desk.profile, plan), *log]
 
+    def help(self, field: Field) -> str:
+        """Of the camera map also what it comes to."""
+        return camera_fields.help_of(field, self._look)
+
     def brief(self, entries: Entries) -> Sequence[Part]:
         """Which camera each input of the policy gets."""
         return slot_brief(self._look)

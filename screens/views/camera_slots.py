@@ -5,7 +5,7 @@ from __future__ import annotations
 from screens.views.choices import Choice
 from screens.views.facts import Fact, Section, warning
 from screens.views.measured import Part
-from screens.views.signs import signs
+from screens.views.signs import clean, signs
 from services.bench.robots import known_pictures
 from services.checkpoints.checkpoint import Checkpoint
 from services.checkpoints.slots import becomes, comes_from, fill, proposals, unused
@@ -44,6 +44,17 @@ def slot_brief(look: Inspection) -> tuple[Part, ...]:
         else Part(f"{slot.name} <- {comes_from(slot)}", 1, short=f"{slot.name} <- {slot.camera or 'none'}")
         for slot in slots
     )
+
+
+def slot_sentence(look: Inspection) -> str:
+    """`top <- overhead 640x480, wrist <- wrist 640x480: as they are`; empty if nothing is known."""
+    if look.checkpoint is None or look.opened is None:
+        return ""
+    slots = fill(look.checkpoint, known_pictures(look.opened))
+    told = [(f"{slot.name} <- {comes_from(slot)}", becomes(slot) if slot.camera else "") for slot in slots]
+    if len({shaped for _, shaped in told if shaped}) == 1:  # said once
+        return clean(f"{', '.join(each for each, _ in told)}: {next(shaped for _, shaped in told if shaped)}")
+    return clean("; ".join(f"{each}{f', {shaped}' if shaped else ''}" for each, shaped in told))
 
 
 def slot_fact(slot: Slot) -> Fact:

@@ -34,6 +34,10 @@ async def test_a_map_is_offered_shown_and_there_again_the_next_time(open_console
         await console.press("enter")
         await console.until(lambda: "top <- overhead 640x480, as they are wrist <- wrist" in meaning(console))
         assert value(console, "camera-map") == "top=overhead" and "needs camera top" not in meaning(console)
+        now = "Now: top <- overhead 640x480, wrist <- wrist 640x480: as they are."
+        assert now in form(console).help(form(console).row("camera-map").field), (
+            "where nothing stands beside the fields"
+        )
         request = asked(console)
         assert request.wiring == Wiring(given={"top": "overhead"})
         write_run(console.folder, RUN, ev.SessionStarted(id=RUN, at=BEGAN, pid=1, host="", request=request), ended())
