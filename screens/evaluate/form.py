@@ -19,6 +19,7 @@ from screens.views.choices import Choice
 from screens.views.facts import Section
 from screens.views.measured import Part
 from screens.views.signs import clean
+from services.checkpoints import hub
 from services.checkpoints.checkpoint import newest
 from services.evaluation import plan as evaluation
 from services.evaluation import resets
@@ -42,6 +43,8 @@ class _Found:
 
     past: Past
     checkpoints: tuple[str, ...]
+    hub: tuple[str, ...] = ()
+    """Policies in the Hub client's cache, by id."""
 
 
 class EvaluateForm(Form):
@@ -54,7 +57,7 @@ class EvaluateForm(Form):
         Field(
             "checkpoint",
             "checkpoint",
-            "One of the list, a run's name (NAME@STEP), a session's id, or a path; several with commas are compared.",
+            "One of the list, a run (NAME@STEP), a session's id, a Hub id, a path; several with commas are compared.",
             FieldKind.PICKER,
         ),
         Field(
@@ -160,7 +163,7 @@ class EvaluateForm(Form):
         from services.log.past import read_past
 
         found = [text for text in newest(self.desk.folder) if text == clean(text)]  # no control characters in a field
-        return _Found(read_past(self.desk.folder), tuple(found))
+        return _Found(read_past(self.desk.folder), tuple(found), tuple(hub.policies()))
 
     def gathered(self, found: _Found) -> None:
         self._found = found
@@ -215,6 +218,7 @@ class EvaluateForm(Form):
         match name:
             case "checkpoint":
                 own = checkpoint_choices(self.desk.folder.root, self._found.checkpoints, sessions, self.now())
+                own += [Choice(name, "of the Hub, in its cache") for name in self._found.hub]
                 return [*own, scripted_choice()] if profile.simulated else own
             case "task":
                 return task_choices(profile, sessions)

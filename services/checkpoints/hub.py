@@ -5,6 +5,7 @@ Only `download`, `why_absent` and `check_upload` ask the network; the cache is t
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from contextlib import suppress
@@ -60,6 +61,19 @@ def cached(repo_id: str, kind: Kind = Kind.MODEL, revision: str = "") -> Path | 
         found = snapshot_download(repo_id, repo_type=kind.value, revision=revision or None, local_files_only=True)
         return Path(found)
     return None
+
+
+def policies() -> list[str]:
+    """The ids of LeRobot's policies in the client's cache, in order of their names. Reads disk."""
+    from huggingface_hub import constants
+
+    found = set()
+    for config in Path(constants.HF_HUB_CACHE).glob("models--*--*/snapshots/*/config.json"):
+        with suppress(OSError, ValueError):
+            told = json.loads(config.read_bytes())
+            if isinstance(told, dict) and {"type", "input_features"} <= told.keys():
+                found.add("/".join(config.parents[2].name.split("--")[1:]))
+    return sorted(filter(is_id, found))
 
 
 def why_absent(repo_id: str, patience_s: float) -> str:

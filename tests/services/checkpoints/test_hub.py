@@ -47,6 +47,10 @@ def test_a_policy_is_taken_by_its_id_once_it_is_in_the_cache(cache: Path, tmp_pa
     folder = DataFolder(tmp_path / "lab").create()
     found = checkpoints.resolve(folder, "lab/act_there")
     assert found.policy == "act" and found.path.is_relative_to(cache)
+    other = cache / "models--lab--no_policy" / "snapshots" / COMMIT / "config.json"
+    other.parent.mkdir(parents=True)
+    other.write_text('{"model_type": "llama"}')
+    assert hub.policies() == ["lab/act_there"], "what a form offers"
     with pytest.raises(checkpoints.CheckpointProblem, match="lab-console fetch lab/nowhere --from hub"):
         checkpoints.resolve(folder, "lab/nowhere")
 
