@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from services.checkpoints.weights import SAMPLE, WHOLE, fingerprint, other_weights, weights_of
+from services.workers.evaluate import _check_weights
+from services.workers.process.run_worker import CannotStart
+from sessions.models import SessionKind
+from sessions.requests import EvalRequest
+from tests.support import facts
 
 
 def test_it_tells_by_content_and_not_by_place_or_time(tmp_path: Path) -> None:
@@ -43,3 +50,21 @@ def test_a_training_step_is_told_in_a_file_of_which_samples_are_read(tmp_path: P
 
 def test_the_scripted_person_is_what_its_name_says() -> None:
     assert weights_of(["sim-scripted@0.8"]) == {"sim-scripted@0.8": "sim-scripted@0.8"}
+
+
+def test_a_worker_does_not_run_a_policy_that_was_written_anew_since_it_was_asked_for(tmp_path: Path) -> None:
+    pretrained = tmp_path / "act" / "checkpoints" / "000500" / "pretrained_model"
+    pretrained.mkdir(parents=True)
+    (pretrained / "model.safetensors").write_bytes(b"1")
+    asked = facts.request(
+        SessionKind.EVAL, checkpoint=str(pretrained), weights=weights_of([str(pretrained), "sim-scripted@1"])
+    )
+    assert isinstance(asked, EvalRequest)
+    _check_weights(asked)
+    (pretrained / "model.safetensors").write_bytes(b"2")
+    with pytest.raises(CannotStart, match="act @ 000500 was written anew since this evaluation was begun"):
+        _check_weights(asked)
+    (pretrained / "model.safetensors").unlink()
+    pretrained.rmdir()
+    with pytest.raises(CannotStart, match=r"cannot be read: No such file"):
+        _check_weights(asked)
