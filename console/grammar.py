@@ -163,6 +163,7 @@ def _eval(verbs: Verbs) -> None:
         "e.g. localhost:8080",
     )
     add("--server-path", default="", metavar="PATH", help="the checkpoint on the server's machine (default: as here)")
+    add("--confirm-preflight", action="store_true", help="try it whatever the preflight finds bad; that is logged")
     add("--rtc", action="store_true", help="LeRobot's real-time chunking: each chunk continues the one before")
     add_cameras(evaluate)
     _calibration(evaluate)

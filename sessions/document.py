@@ -11,6 +11,8 @@ from sessions.facts import (
     CheckpointSaved,
     DatasetRecovered,
     PolicyLoaded,
+    PreflightConfirmed,
+    PreflightMade,
     SessionEnded,
     SessionStarted,
     TakeLost,
@@ -115,7 +117,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `connected` is null if the bench never answered, and for a training; `calibrations` are those that did not fit their
     motors, and those that were written because of that; `repairs` are those of its dataset before it was opened;
-    `lost` are takes that could not be saved; `policy` is the policy of an evaluation; `alarms` are the texts of the
+    `lost` are takes that could not be saved; `policy` is the policy of an evaluation, `preflights` what was compared
+    before its trials and who confirmed what was bad; `alarms` are the texts of the
     last alarms, `alarm_counts` the same folded by text (empty in older files); `last_seq` is the newest event included.
     """
 
@@ -128,6 +131,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[TakeLost, ...] = ()
     training: Training | None = None
     policy: PolicyLoaded | None = None
+    preflights: tuple[PreflightMade | PreflightConfirmed, ...] = ()
     trials: tuple[Trial, ...] = ()
     alarms: tuple[str, ...] = ()
     alarm_counts: tuple[AlarmCount, ...] = ()

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from sessions.bench import Profile
-from sessions.calibration import CalibrationAct, CalibrationFault, JointDifference
+from sessions.calibration import CalibrationAct, CalibrationFault, JointCalibration, JointDifference
 from sessions.left_out import LeftOut
 from sessions.machine import Hardware, MachineLoad
 from sessions.models import SessionKind, SessionStatus
+from sessions.preflight import Check
 from sessions.recorded import RecordedTraining
 from sessions.requests import AnyRequest
 from sessions.slots import Slot
@@ -108,13 +109,16 @@ class BenchConnected(Event, frozen=True, kw_only=True, tag=True):
 
     `leader` is empty if the session needs none. `calibration` maps each arm (`follower`, `leader`, or for a bimanual
     robot names like `follower left_arm`) to the SHA-256 (hexadecimal) of its calibration file; arms without such a
-    file, as on the simulated bench, are left out.
+    file, as on the simulated bench, are left out. `joints` is what the follower's says of each motor, `lay`
+    where its motors were then; older files have neither.
     """
 
     robot: str
     leader: str = ""
     cameras: tuple[str, ...] = ()
     calibration: dict[str, str] = {}
+    joints: dict[str, JointCalibration] = {}
+    lay: dict[str, float] = {}
 
 
 class CalibrationRefused(Event, frozen=True, kw_only=True, tag=True):
@@ -284,3 +288,22 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     start_pose: dict[str, float] = {}
     notes: tuple[str, ...] = ()
     slots: tuple[Slot, ...] = ()
+
+
+class PreflightMade(Event, frozen=True, kw_only=True, tag=True):
+    """Bench, policy and training data were compared without a motion. `preflight` counts in the session from 1.
+
+    The `checks` took `seconds`; where there are several policies, each names its own.
+    """
+
+    preflight: int
+    checks: tuple[Check, ...] = ()
+    seconds: float = 0.0
+
+
+class PreflightConfirmed(Event, frozen=True, kw_only=True, tag=True):
+    """Somebody, `by`, lets trials begin although these checks of the preflight were `bad`."""
+
+    preflight: int
+    by: str = ""
+    bad: tuple[str, ...] = ()

@@ -226,6 +226,8 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     the bench's own.
 
     Between trials the arm does its `reset`; with `direct_reset` it goes home without passing its rest pose.
+
+    `confirm_preflight`: trials begin whatever the preflight finds, and that is logged.
     """
 
     kind = SessionKind.EVAL
@@ -254,6 +256,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     failure_modes: tuple[str, ...] = ()
     reset: Reset = Reset.RETURN
     direct_reset: bool = False
+    confirm_preflight: bool = False
 
     @property
     def reset_words(self) -> str:

@@ -129,6 +129,8 @@ KEYS: dict[SessionKind, dict[str, Callable[[Any], object]]] = {
         "judge('success')": lambda link: evaluation.judge(link, Verdict.SUCCESS, "a"),
         "undo": evaluation.undo,
         "practice": evaluation.practise,
+        "look_again": evaluation.look_again,
+        "confirm_preflight": lambda link: evaluation.confirm_preflight(link, "a"),
         "assist": evaluation.assist,
         "stage(1)": lambda link: evaluation.stage(link, 1),
         "annotate(1)": lambda link: evaluation.annotate(link, "drops it"),

@@ -82,6 +82,7 @@ def evaluate(options: argparse.Namespace) -> int:
         server_path=options.server_path,
         rtc=options.rtc,
         **asked_cameras(folder, profile, options),
+        confirm_preflight=options.confirm_preflight,
     )
     print_table(request, profile)
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))

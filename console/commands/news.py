@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.bench.calibration import done
+from services.live.preflight_table import in_brief
+from services.live.preflight_table import lines as table
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
 from services.units import duration, size, value
-from sessions.facts import CalibrationWritten, CheckpointSaved, TakeLost
+from sessions.facts import CalibrationWritten, CheckpointSaved, PreflightMade, TakeLost
 from sessions.models import Episode, SessionKind, Trial, Verdict
 from sessions.trials import place
 
@@ -18,6 +20,7 @@ class News:
 
     def __init__(self) -> None:
         self._episodes = self._lost = self._checkpoints = self._notes = self._repairs = self._calibrations = 0
+        self._preflights = 0
         self._alarms: tuple[str, ...] = ()
         self._verdicts: dict[int, tuple[Verdict | None, str]] = {}
 
@@ -26,6 +29,7 @@ class News:
         evaluates = state.started is not None and state.started.kind is SessionKind.EVAL
         notes = _notes(state)
         lines = [f"note: {text}" for text in notes[self._notes :]]
+        lines += self._preflight(state)
         lines += [done(c) for c in state.calibrations[self._calibrations :] if isinstance(c, CalibrationWritten)]
         lines += [f"the dataset was repaired: {repair.summary}" for repair in state.repairs[self._repairs :]]
         lines += [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
@@ -37,6 +41,17 @@ class News:
         self._episodes, self._lost, self._checkpoints = len(state.episodes), len(state.lost), len(checkpoints)
         self._alarms, self._notes, self._repairs = state.alarm_history, len(notes), len(state.repairs)
         self._calibrations = len(state.calibrations)
+        return lines
+
+    def _preflight(self, state: Snapshot) -> list[str]:
+        """The table of a preflight that has ended, and who let trials begin all the same."""
+        lines = []
+        for event in state.preflights[self._preflights :]:
+            if isinstance(event, PreflightMade):
+                lines += [f"preflight: {in_brief(event.checks)}, in {event.seconds:.1f} s", *table(event.checks)]
+            else:
+                lines.append(f"preflight {event.preflight} was confirmed: {', '.join(event.bad)}")
+        self._preflights = len(state.preflights)
         return lines
 
     def _verdict(self, trial: Trial, number: int) -> str:

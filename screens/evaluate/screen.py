@@ -23,7 +23,7 @@ from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.bindings import Action
 from screens.frame.form import Form
-from screens.views import keys, resets, trial_tally, trials
+from screens.views import keys, preflight, resets, trial_tally, trials
 from screens.views.equipment import retried_lines
 from screens.views.phase import phase_view
 from screens.views.phase_view import PhaseView
@@ -67,6 +67,14 @@ class EvaluateScreen(NewMode):
         Binding("space", "trial", "trial", id="evaluate.trial", tooltip="Start the next trial, or end this one"),
         Binding(
             "D", "practice", "practice", show=False, id="evaluate.practice", tooltip="Start a trial that does not count"
+        ),
+        Binding(
+            "k",
+            "preflight",
+            "preflight",
+            show=False,
+            id="evaluate.preflight",
+            tooltip="What was looked at before the first trial: good, warning or bad, and what mends it; look again",
         ),
         Binding("s", "judge('success')", "success", id="evaluate.success", tooltip="It did the task; ends the trial"),
         Binding("f", "judge('failure')", "failure", id="evaluate.failure", tooltip="It failed; ends the trial"),
@@ -201,6 +209,7 @@ class EvaluateScreen(NewMode):
         lines, telemetry = [trials.policy_text(self.desk.snapshot)], self.desk.telemetry
         if (measured := trials.measured_line(self.desk.snapshot)) is not None:
             lines.insert(0, measured)
+        lines += preflight.panel(self.desk.snapshot)
         if telemetry is not None and self.desk.live and self.has_class("-compact"):
             lines.insert(0, trials.loop_lines(telemetry)[1])
         self.query_one("#policy-text", Line).show(Content("\n").join(lines))
@@ -245,6 +254,12 @@ class EvaluateScreen(NewMode):
         """Start a trial that does not count."""
         if self.desk.link:
             self.desk.order(evaluation.practise(self.desk.link))
+
+    def action_preflight(self) -> None:
+        """Show the preflight's table."""
+        from screens.evaluate.preflight_dialog import PreflightDialog
+
+        self.app.push_screen(PreflightDialog(self.desk))
 
     def action_judge(self, verdict: str) -> None:
         """Judge with one key: ends a running trial."""

@@ -12,6 +12,7 @@ from screens.frame import trial_availability
 from screens.views import keys
 from services.live import intents, protocol
 from services.live.phases import BUSY, Phase, obstacles, why_refused
+from services.live.preflights import newest
 from services.live.protocol import Code
 from services.live.snapshots import Snapshot
 from services.training import resumable
@@ -74,6 +75,9 @@ RULES: dict[str, Rule] = {
     "choose_bench": lambda desk: not desk.live and len(desk.benches.profiles) > 1,
     "trial": _by(intents.trial),
     "practice": _by(intents.practice),
+    "look_again": _by(intents.preflight),
+    "confirm_preflight": _by(lambda snapshot: intents.confirm_preflight(snapshot, "")),
+    "preflight": lambda desk: newest(desk.snapshot.preflights) is not None,
     "judge": _by(lambda snapshot: intents.judge(snapshot, Verdict.VOID, "")),
     "undo": _by(intents.undo),
     "annotate": _by(lambda snapshot: intents.annotate(snapshot, "")),
@@ -202,6 +206,8 @@ DRIVER_ONLY = frozenset(
         "assist",
         "stage",
         "practice",
+        "look_again",
+        "confirm_preflight",
     }
 )  # fmt: skip
 

@@ -41,8 +41,8 @@ def why_not(name: str, snapshot: Snapshot) -> str:
     match name:
         case "practice" if snapshot.phase is Phase.RUNNING:
             return "a trial runs: it counts or not from its start on"
-        case "trial" | "practice":
-            return _no_trial(snapshot)
+        case "trial" | "practice" | "preflight":
+            return _no_trial(snapshot) if name != "preflight" else "there is no preflight to show yet"
         case "judge":
             return _no_verdict(snapshot)
         case "undo":
@@ -83,6 +83,8 @@ def _judge_first(pending: Trial, snapshot: Snapshot) -> str:
 
 def _no_trial(snapshot: Snapshot) -> str:
     number = upcoming(snapshot)
+    if why_refused(snapshot, protocol.StartTrial) is Code.PREFLIGHT:
+        return f"the preflight is bad: {keys.PREFLIGHT} shows what, and what mends it"
     if snapshot.pending is not None:
         return _judge_first(snapshot.pending, snapshot)
     match snapshot.phase:

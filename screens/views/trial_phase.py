@@ -25,6 +25,7 @@ from screens.views.signs import clean, signs
 from screens.views.start_scene import scene_parts
 from screens.views.trials import by_oracle, how_it_ended, in_all, judged_in_all, target, upcoming
 from services.live.phases import Phase, offered
+from services.live.preflights import unconfirmed
 from services.live.protocol import GoToRest, StartTrial, Telemetry
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
@@ -149,8 +150,18 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Pha
     """The arm is still and no verdict is pending: the next trial, or the target is reached."""
     comes = upcoming(snapshot)
     if telemetry and telemetry.start_pending:
+        if telemetry.preflight:
+            after = (Part(f"trial {comes} starts once the preflight is through"), Part("nothing moves yet"))
+            return PhaseView("LOOKS", Tone.ACCENT, after, *_trial(snapshot))
         waits = (Part(f"trial {comes} starts when the motion of the one before is saved"),)
         return PhaseView(SAVING, Tone.ACCENT, waits, *_trial(snapshot))
+    if telemetry and telemetry.preflight:
+        looks = (Part("the preflight looks at bench, policy and data: nothing moves"),)
+        return PhaseView("LOOKS", Tone.ACCENT, looks, *_trial(snapshot))
+    if found := unconfirmed(snapshot.preflights):
+        what = Part(clean(f"{found[0].name}: {found[0].found}", 120), 1)
+        shows = (press(keys.PREFLIGHT, "shows what mends it"),) if driving else ()
+        return PhaseView("PREFLIGHT BAD", Tone.DANGER, (what, *shows), *_trial(snapshot))
     if snapshot.reached:
         reached = Part(rate(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)), 1)
         ends = (press(keys.FINISH, "finishes"), press(keys.TRIAL, "one more", rank=1)) if driving else ()

@@ -82,6 +82,7 @@ def plan(
     order_seed: int | None = None,
     reset: Reset = Reset.RETURN,
     direct_reset: bool = False,
+    confirm_preflight: bool = False,
     checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from `usual_trials` and the profile.
@@ -119,6 +120,7 @@ def plan(
         wiring=wiring,
         reset=reset,
         direct_reset=direct_reset,
+        confirm_preflight=confirm_preflight,
     )
     for each in every or (None,):
         check_place(request, each, checks)
@@ -275,6 +277,16 @@ def start_or_end_trial(link: Link) -> Answered | None:
 def practise(link: Link) -> Answered | None:
     """Start a trial that does not count; None if none can start."""
     return send(link, intents.practice(link.snapshot))
+
+
+def look_again(link: Link) -> Answered | None:
+    """Make the preflight again; None while it cannot be made."""
+    return send(link, intents.preflight(link.snapshot))
+
+
+def confirm_preflight(link: Link, by: str) -> Answered | None:
+    """Let trials begin although the preflight is bad; None if it is not."""
+    return send(link, intents.confirm_preflight(link.snapshot, by))
 
 
 def judge(link: Link, verdict: Verdict, judge: str) -> Answered | None:

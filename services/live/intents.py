@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from services.live import protocol
 from services.live.phases import Phase, offered
+from services.live.preflights import newest
 from services.live.protocol import Command
 from services.live.reasons import StopCause
 from services.live.snapshots import Snapshot
@@ -115,6 +116,17 @@ def practice(snapshot: Snapshot) -> Command | None:
     if _offer(snapshot, protocol.EndTrial(trial=_last_trial(snapshot))):
         return None
     return _offer(snapshot, protocol.StartTrial(trial=next_trial(snapshot), practice=True))
+
+
+def preflight(snapshot: Snapshot) -> Command | None:
+    """Look at bench, policy and data again."""
+    return _offer(snapshot, protocol.MakePreflight())
+
+
+def confirm_preflight(snapshot: Snapshot, by: str) -> Command | None:
+    """Let trials begin although the newest preflight is bad."""
+    made = newest(snapshot.preflights)
+    return _offer(snapshot, protocol.ConfirmPreflight(preflight=made.preflight if made else 0, by=by))
 
 
 def judge(snapshot: Snapshot, verdict: Verdict, judge: str) -> protocol.JudgeTrial | None:

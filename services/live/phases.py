@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from services.live import protocol
+from services.live.preflights import unconfirmed
 from services.live.protocol import Code, Command
 from sessions.models import SessionKind, Verdict
 from sessions.requests import BenchRequest, EvalRequest, Purpose
@@ -150,10 +151,12 @@ TABLE: Mapping[SessionKind, Rules] = {
         protocol.StartTrial: (
             Rule(
                 frozenset({Phase.IDLE, Phase.RESTED, Phase.DONE, Phase.RELEASED}),
-                unless=(Code.PENDING_VERDICT, Code.ENDING),
+                unless=(Code.PENDING_VERDICT, Code.ENDING, Code.PREFLIGHT),
             ),
-            Rule(frozenset({Phase.HELD}), unless=(Code.PENDING_VERDICT, Code.REST_FIRST, Code.ENDING)),
+            Rule(frozenset({Phase.HELD}), unless=(Code.PENDING_VERDICT, Code.REST_FIRST, Code.ENDING, Code.PREFLIGHT)),
         ),
+        protocol.MakePreflight: (Rule(STILL | {Phase.DONE, Phase.RELEASED}, unless=(Code.ENDING,)),),
+        protocol.ConfirmPreflight: (Rule(OPEN, unless=(Code.NO_PREFLIGHT,)),),
         protocol.EndTrial: (Rule(frozenset({Phase.RUNNING})),),
         protocol.JudgeTrial: (Rule(OPEN, unless=(Code.NO_TRIAL,)),),
         protocol.UndoVerdict: (Rule(_LAST_TRIAL, unless=(Code.NO_VERDICT,)),),
@@ -209,6 +212,8 @@ def obstacles(snapshot: Snapshot) -> frozenset[Code]:
         Code.REST_FIRST: rests,
         Code.NO_TAKE: not snapshot.take or any(lost.take == snapshot.take for lost in snapshot.lost),
         Code.PENDING_VERDICT: snapshot.pending is not None,
+        Code.PREFLIGHT: bool(unconfirmed(snapshot.preflights)),
+        Code.NO_PREFLIGHT: not unconfirmed(snapshot.preflights),
         Code.NO_TRIAL: last is None or verdict is not None,
         Code.NO_STAGES: profile is None or started is None or not profile.stages(started.task),
         Code.NO_VERDICT: verdict is None,

@@ -111,6 +111,17 @@ class StartTrial(Command, frozen=True, kw_only=True, tag=True):
     practice: bool = False
 
 
+class MakePreflight(Command, frozen=True, kw_only=True, tag=True):
+    """Compare bench, policy and training data again, without a motion. Answered when it begins."""
+
+
+class ConfirmPreflight(Command, frozen=True, kw_only=True, tag=True):
+    """Let trials begin although preflight number `preflight`, the newest one, found something bad."""
+
+    preflight: int
+    by: str = ""
+
+
 class EndTrial(Command, frozen=True, kw_only=True, tag=True):
     """End trial number `trial` without a verdict: the arm holds, the verdict is pending."""
 
@@ -201,6 +212,8 @@ AnyCommand = (
     | MarkMoment
     | EndReset
     | StartTrial
+    | MakePreflight
+    | ConfirmPreflight
     | EndTrial
     | JudgeTrial
     | UndoVerdict
@@ -255,6 +268,10 @@ class Code(OpenEnum):
     """There is no such take to mark."""
     PENDING_VERDICT = "pending_verdict"
     """A trial awaits its verdict."""
+    PREFLIGHT = "preflight"
+    """The preflight found something bad that nobody has confirmed."""
+    NO_PREFLIGHT = "no_preflight"
+    """There is no such preflight to confirm."""
     NO_TRIAL = "no_trial"
     """There is no such trial to judge."""
     ASSISTED = "assisted"
@@ -317,6 +334,7 @@ class WireView(msgspec.Struct, frozen=True, kw_only=True):
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
     """The current state at 5 Hz; only the newest counts. Joints in degrees, gripper 0..100; times in s and ms.
 
+    `preflight`: bench, policy and data are looked at now.
     `countdown` is how long the arm still waits before the policy moves it, 0 if it does not.
     `wires` has each arm's bus, by the arm's name (`follower`, `leader left`), if its packets can be counted.
     In an evaluation, `infer_ms` is the duration of the last inference, `action_queue` the number of queued actions,
@@ -342,6 +360,7 @@ class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     action_queue: int = 0
     starved: int = 0
     countdown: float = 0.0
+    preflight: bool = False
     disk_free: int = 0
     watchers: int = 0
     cameras: dict[str, CameraView] = {}

@@ -51,6 +51,7 @@ class Snapshot(Alarms):
     lost: tuple[ev.TakeLost, ...] = ()
     training: Training | None = None
     policy: ev.PolicyLoaded | None = None
+    preflights: tuple[ev.PreflightMade | ev.PreflightConfirmed, ...] = ()
     trials: tuple[Trial, ...] = ()
     typed_modes: tuple[str, ...] = ()
     """Failure modes that were given in this session, each once, in the order in which they came up."""
@@ -190,8 +191,8 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
             return _end(s, event)
         case ev.TrainingStarted() | ev.TrainingResumed() | ev.TrainingProgressed() | ev.CheckpointSaved():
             return _train(s, event)
-        case ev.PolicyLoaded():
-            return replace(s, policy=event)
+        case ev.PolicyLoaded() | ev.PreflightMade() | ev.PreflightConfirmed():
+            return _prepare(s, event)
         case _ if isinstance(event, TrialEvent):
             return _on_trial(s, event)
         case _:
@@ -267,6 +268,13 @@ def _on_trial(s: Snapshot, event: TrialEvent) -> Snapshot:
     unsaved = event.trial if isinstance(event, ev.TrialEnded) else s.unsaved_take
     modes = trial_events.modes_after(s.typed_modes, event)
     return replace(s, unsaved_take=unsaved, trials=trial_events.after(s.trials, event, fps), typed_modes=modes)
+
+
+def _prepare(s: Snapshot, event: ev.PolicyLoaded | ev.PreflightMade | ev.PreflightConfirmed) -> Snapshot:
+    """What comes before an evaluation's trials."""
+    if isinstance(event, ev.PolicyLoaded):
+        return replace(s, policy=event)
+    return replace(s, preflights=(*s.preflights, event))
 
 
 def _evaluates(s: Snapshot) -> bool:

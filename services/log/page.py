@@ -15,6 +15,7 @@ from services.live.metrics import EVAL_LOSS
 from services.log import results
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
 from services.log.measured_words import over_trials
+from services.log.preflight_rows import preflight_rows
 from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, step_seconds
 from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
@@ -136,7 +137,8 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
             return [section("checkpoints", rows, table=True)]
         case SessionKind.EVAL:
             tables = results.sections(session.request, session.results)
-            return [*tables, section("trials", trials(session), table=True)]
+            looked = section("preflight", preflight_rows(session))
+            return [*tables, section("trials", trials(session), table=True), looked]
         case _:
             return []
 

@@ -112,7 +112,8 @@ def _maker(request: EvalRequest, root: Path, policies: Sequence[Model], *, stay:
         """Check everything that can prevent the evaluation, before the arm moves."""
         features, lineup = setup.line_up(context, request, policies, devices, stay=stay)
         takes = setup.open_rollouts(context, devices, request, root, features)
-        return EvaluateStrategy(request, takes=takes, lineup=lineup)
+        preflight = setup.preflight(request, lineup, devices)
+        return EvaluateStrategy(request, takes=takes, lineup=lineup, preflight=preflight)
 
     return make
 

@@ -23,6 +23,7 @@ from services.live.phases import FOLLOWING, Phase
 from services.live.requests import EvalRequest, Purpose, RecordRequest, TrainRequest
 from services.live.snapshots import Snapshot, replay
 from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.preflight import Check, Level
 from sessions.resets import Reset
 from tests.support.facts import started
 
@@ -43,6 +44,8 @@ COMMANDS: tuple[protocol.Command, ...] = (
     protocol.MarkTake(take=0, accepted=False),
     protocol.EndReset(),
     protocol.StartTrial(trial=0),
+    protocol.MakePreflight(),
+    protocol.ConfirmPreflight(preflight=1),
     protocol.EndTrial(trial=0),
     protocol.JudgeTrial(trial=0, verdict=Verdict.SUCCESS),
     protocol.UndoVerdict(trial=0),
@@ -59,7 +62,9 @@ COMMANDS: tuple[protocol.Command, ...] = (
 SERVED = (protocol.Attach, protocol.TakeOver, protocol.Heartbeat, protocol.SetPreviews)
 
 TAKES = {"none": (), "running": (1,), "saving": (1,), "saved": (1,), "lost": (1,)}
-TRIALS = ("none", "running", "pending", "success", "failure", "void")
+TRIALS = ("none", "unfit", "running", "pending", "success", "failure", "void")
+"""`unfit`: no trial yet, and the preflight is bad."""
+UNFIT = ev.PreflightMade(preflight=1, checks=(Check(name="rate", level=Level.BAD, found="15 Hz", mends="30 Hz"),))
 FITS = {Phase.RUNNING: {"running"}, Phase.JUDGING: {"pending"}, Phase.RECORDING: {"running"}, Phase.STARTING: {"none"}}
 """Histories that a phase comes with; `running` comes with none but these."""
 LED = {
@@ -108,7 +113,9 @@ class Case:
         return replay([began, *self._events(), now])
 
     def _events(self) -> Iterator[ev.Event]:
-        if self.history == "none":
+        if self.history == "unfit":
+            yield UNFIT
+        if self.history in ("none", "unfit"):
             return
         yield ev.TakeStarted(take=1)
         if self.history == "running":
@@ -134,8 +141,8 @@ def cases() -> Iterator[Case]:
         ):
             if history not in FITS.get(phase, set(histories) - {"running"}):
                 continue
-            if kind is SessionKind.EVAL and phase is Phase.ALIGNING and history == "pending":
-                continue  # no trial begins before the verdict on the last
+            if kind is SessionKind.EVAL and phase is Phase.ALIGNING and history in ("pending", "unfit"):
+                continue  # no trial begins before the verdict on the last, nor while the preflight is bad
             if ending and phase in (Phase.STARTING, Phase.ENDED, Phase.RUNNING, Phase.RECORDING, *FOLLOWING):
                 continue  # the end holds the arm first
             if phase is not Phase.RESET or kind is not SessionKind.EVAL:
@@ -370,7 +377,9 @@ class Workers:
         loaded = ev.PolicyLoaded(checkpoint="c", policy="act", device="cpu", parameters=1)
         lineup = Lineup([Entrant("c", source, loaded)])
         strategy = EvaluateStrategy(request, takes=self._takes(case), lineup=lineup)
-        if case.history != "none":
+        if case.history == "unfit":
+            strategy._preflight.made = UNFIT
+        elif case.history != "none":
             strategy.trials.started = 1
         if case.history == "running":
             strategy.trials.running = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,13 @@ def by_joint(pose: NDArray[np.float64]) -> dict[str, float]:
 
 def setting(**others: object) -> Setting:
     """How the arm is read."""
-    known = {"units": DEGREES, "fingerprint": "5e" * 32, "joints": CALIBRATION, "rest": by_joint(REST)}
+    known = {
+        "units": DEGREES,
+        "fingerprint": "5e" * 32,
+        "joints": CALIBRATION,
+        "rest": by_joint(REST),
+        "lay": by_joint(_limp()),
+    }
     return Setting(**(known | others))  # type: ignore[arg-type]
 
 
@@ -96,17 +103,25 @@ def _demonstration(seed: int) -> list[NDArray[np.float64]]:
 def live_pictures(seed: int) -> tuple[NDArray[np.float64], dict[str, NDArray[np.uint8]]]:
     """The arm's true pose and what the cameras see on a clean bench of this seed.
 
-    The arm lies at rest, or stands near where the demonstrations begin; the cube is anywhere; the light is a little
-    different, and the sensor is noisy.
+    The arm is held at rest, lies there limp, or stands near where the demonstrations begin; the cube is anywhere; the
+    light is a little different, and the sensor is noisy.
     """
     pose, pictures = _clean(seed)
     return pose.copy(), dict(pictures)
 
 
 @cache
+def _limp() -> NDArray[np.float64]:
+    """The arm's pose a while after torque was cut at rest: it sags."""
+    plant = Plant()
+    plant.step(1500)
+    return np.asarray(plant.joints)
+
+
+@cache
 def _clean(seed: int) -> tuple[NDArray[np.float64], Pictures]:
     rng = np.random.default_rng(seed)
-    pose = (REST if seed % 2 else HOME) + rng.normal(0.0, 0.5, len(JOINTS))
+    pose = (HOME, REST, _limp())[seed % 3] + rng.normal(0.0, 0.25, len(JOINTS))
     light, grain = rng.uniform(0.93, 1.07), rng.uniform(0.0, 4.0)
     seen = bench().pictures(pose, spawn_pose(seed, 3), seed)
     return pose, {view: _noisy(picture, light, grain, rng) for view, picture in seen.items()}
@@ -127,3 +142,28 @@ def live(pose: NDArray[np.float64], pictures: Pictures, **others: object) -> Liv
         "setting": setting(),
     }
     return Live(**(known | others))  # type: ignore[arg-type]
+
+
+def painted_dataset(root: Path, *, size: tuple[int, int] = (96, 72), episodes: int = 3) -> tuple[int, ...]:
+    """A dataset of the simulated bench `sim` as a recording would leave it, in pictures of (width, height) `size`."""
+    from services.workers.dataset.durable import DurableDataset
+    from services.workers.dataset.encoder_settings import EncoderSettings
+
+    plant, (width, height) = Plant(), size
+    painters = {view: Painter(plant.model, view, width, height) for view in VIEWS}
+    joints = {"dtype": "float32", "shape": (len(JOINTS),), "names": [f"{joint}.pos" for joint in JOINTS]}
+    image = {"dtype": "video", "shape": (height, width, 3), "names": ["height", "width", "channels"]}
+    features = {"action": joints, "observation.state": joints} | {f"observation.images.{v}": image for v in VIEWS}
+    asked = {"fps": FPS, "features": features, "robot_type": "sim_so101_follower", "encoder": EncoderSettings()}
+    dataset = DurableDataset.open(root, f"lab/{root.name}", resume=False, **asked)
+    for seed in range(700, 700 + episodes):
+        plant.place_cube(*spawn_pose(seed, 1))
+        path = _demonstration(seed)[::8]
+        for at, pose in enumerate(path):
+            plant.place_arm(pose)
+            pictures = {f"observation.images.{v}": p.paint(plant.data, at) for v, p in painters.items()}
+            values = pose.astype(np.float32)
+            dataset.add_frame({"observation.state": values, "action": values, **pictures}, TASK)
+        dataset.save()
+    dataset.close()
+    return tuple(range(episodes))

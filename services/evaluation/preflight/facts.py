@@ -19,13 +19,15 @@ DEGREES, NORMALISED = "degrees", "-100 to 100"
 class Setting:
     """How readings of the follower come about. `units` is empty, and the others are, where it is not known.
 
-    `fingerprint` is the SHA-256 of the calibration file, `joints` what is in it, `rest` the taught rest pose.
+    `fingerprint` is the SHA-256 of the calibration file, `joints` what is in it, `rest` the taught rest pose, and
+    `lay` where the joints were when the arm was connected.
     """
 
     units: str = ""
     fingerprint: str = ""
     joints: Mapping[str, JointCalibration] = field(default_factory=dict)
     rest: Pose = field(default_factory=dict)
+    lay: Pose = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

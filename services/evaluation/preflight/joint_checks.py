@@ -22,8 +22,10 @@ GRIP_WARNS, GRIP_BAD = 5.0, 15.0
 """The same for a gripper, in percent of its range."""
 NEAR = 12.0
 """Degrees within which every joint must be of a known pose for it to be meant."""
-OFFSET = 3.0
-"""Degrees by which one joint alone may be off it."""
+OFFSET, SAG = 3.0, 8.0
+"""Degrees by which one joint may be off it, and by which one may sag where it is not known how the limp arm lay."""
+LEVEL = ("pan", "roll", "yaw")
+"""Joints with these in their names turn about what does not sag."""
 GRIP_OFFSET = 6.0
 MARGIN, SHARE = 5.0, 0.1
 """How far outside of the data's range a joint may be: degrees, and share of the range."""
@@ -60,7 +62,7 @@ def _range(reference: Reference, live: Live) -> Check:
         return Check(name=name, level=Level.GOOD, found=f"the arm is at {rest}")
     worst_first = sorted(beyond, key=lambda joint: beyond[joint], reverse=True)
     words = ", ".join(f"{j} at {live.pose[j]:.1f} ({_span(reference, j)} there)" for j in worst_first[:3])
-    mends = "bring the arm to rest (g) and look again; if it is there, see to units and calibration"
+    mends = "bring the arm to rest and look again; if it is there, see to units and calibration"
     return Check(name=name, level=Level.WARNING, found=f"outside of the data: {words}", mends=mends)
 
 
@@ -93,6 +95,7 @@ def _units(reference: Reference, live: Live) -> Check:
     if now and (now in then or (now == DEGREES and wide)):
         return Check(name=name, level=Level.GOOD, found=f"{now}, as in the data")
     found = f"the data do not say theirs; the bench reads {now}" if now else "the robot does not say its units"
+    found = reference.problem or found
     return Check(name=name, level=Level.UNCHECKED, found=found)
 
 
@@ -118,6 +121,7 @@ def _calibration(reference: Reference, live: Live) -> Check:
         mends = f"{AGAIN}; or see by eye that the rest pose is what it was"
         return Check(name=name, level=Level.WARNING, found=found, mends=mends)
     why = "the data do not say with which" if now.fingerprint or now.joints else "the arm has no calibration file"
+    why = reference.problem or why
     return Check(name=name, level=Level.UNCHECKED, found=why)
 
 
@@ -176,8 +180,8 @@ def _offsets(reference: Reference, live: Live) -> Check:
     near = [pose for pose in known if _near(pose, live)]
     if not near:
         found = "the arm is not near its rest pose nor where the demonstrations begin"
-        return Check(name=name, level=Level.UNCHECKED, found=found, mends="bring it to rest (g) and look again (K)")
-    meant = min(near, key=lambda pose: median(_apart(pose, live).values()))
+        return Check(name=name, level=Level.UNCHECKED, found=found, mends="bring it to rest and look again")
+    meant = min(near, key=lambda pose: max(_apart(pose, live).values()))
     off = {joint: by for joint, by in _apart(meant, live, grippers=True).items() if by > _allowed(meant, joint, live)}
     if not off:
         most = max(_apart(meant, live).values())
@@ -190,8 +194,12 @@ def _offsets(reference: Reference, live: Live) -> Check:
 def _rests(reference: Reference, live: Live) -> Iterator[_Known]:
     """The rest poses, as taught when the data were recorded, else now."""
     then = [setting.rest for setting in reference.settings if setting.rest]
+    lay = [setting.lay for setting in reference.settings if setting.lay]
     for pose in then or ([live.setting.rest] if live.setting.rest else []):
-        yield _Known("its rest pose", pose, {})
+        sags = {joint: SAG / 3 for joint in pose if not lay and not any(word in joint for word in LEVEL)}
+        yield _Known("its rest pose", pose, sags)
+    for pose in lay:
+        yield _Known("how it lay before the data were recorded", pose, {})
 
 
 def _starts(reference: Reference) -> Iterator[_Known]:
@@ -211,7 +219,7 @@ def _apart(known: _Known, live: Live, *, grippers: bool = False) -> dict[str, fl
 
 def _near(known: _Known, live: Live) -> bool:
     apart = _apart(known, live)
-    return bool(apart) and max(apart.values()) < NEAR and median(apart.values()) < OFFSET / 2
+    return bool(apart) and max(apart.values()) < NEAR and median(apart.values()) < OFFSET
 
 
 def _allowed(known: _Known, joint: str, live: Live) -> float:

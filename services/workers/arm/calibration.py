@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services.workers.arm.parts import arms_of
+from sessions.calibration import JointCalibration
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,15 @@ def fingerprints(devices: dict[str, Any]) -> dict[str, str]:
     """
     files = {name: path for device, part in devices.items() for name, path in _files(device, part)}
     return {name: digest for name, path in files.items() if (digest := _digest(path))}
+
+
+def follower_joints(robot: Any) -> dict[str, JointCalibration]:
+    """What the calibration of each of the follower's motors says, in ticks; empty for a robot without one."""
+    return {
+        f"{prefix}{motor}": JointCalibration(values.homing_offset, values.range_min, values.range_max)
+        for prefix, arm in arms_of(robot).items()
+        for motor, values in (getattr(arm, "calibration", None) or {}).items()
+    }
 
 
 def _files(name: str, device: Any) -> Iterator[tuple[str, Path]]:

@@ -27,7 +27,7 @@ from services.bench.profiles import Profile
 from services.bench.usb_cameras import USB_2, camera_file, slow_port
 from services.error_text import message
 from services.near import did_you_mean
-from services.workers.arm.calibration import fingerprints
+from services.workers.arm.calibration import fingerprints, follower_joints
 from services.workers.arm.calibration_check import CalibrationProblem, Wishes, unreadable_file
 from services.workers.arm.camera_trouble import check_plugged_in
 from services.workers.arm.connect_arm import (
@@ -99,6 +99,8 @@ class Devices:
             leader=str(self.teleop.name) if self.teleop else "",
             cameras=tuple(self.cameras),
             calibration=fingerprints(arms),
+            joints=follower_joints(self.robot),
+            lay=positions(self.robot),
         )
 
     def all(self) -> list[Any]:
@@ -328,6 +330,18 @@ def _check_rest(robot: Robot, profile: Profile) -> None:
         raise DeviceProblem(
             f"follower: bench.{profile.name}.motion names {', '.join(sorted(unknown))}, which {robot.name} lacks"
         )
+
+
+def positions(robot: Robot) -> dict[str, float]:
+    """Where the motors are now; empty where they do not say."""
+    found: dict[str, float] = {}
+    for prefix, bus in buses_of(robot).items():
+        try:
+            read = bus.sync_read("Present_Position")
+            found |= {f"{prefix}{motor}": round(float(value), 2) for motor, value in read.items()}
+        except Exception as error:  # drivers may raise anything
+            logger.warning("%s: %s", robot, error)
+    return found
 
 
 def torque_of(devices: Devices) -> str:

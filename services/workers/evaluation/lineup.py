@@ -9,6 +9,7 @@ from services.live import events as ev
 from services.workers.arm.motion import Pose
 from services.workers.evaluation.approach import Approach
 from services.workers.inference.source import Source
+from services.workers.preflight.preflight import DataReading
 
 
 @dataclass
@@ -22,6 +23,8 @@ class Entrant:
     source: Source
     loaded: ev.PolicyLoaded
     approach: Approach | None = None
+    reading: DataReading | None = None
+    """What reads the data that it learnt from."""
 
     @property
     def start(self) -> Pose:

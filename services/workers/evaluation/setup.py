@@ -22,6 +22,9 @@ from services.workers.evaluation.scripted import ScriptedPolicy, ScriptedSource,
 from services.workers.inference.action_source import ActionSource
 from services.workers.inference.policy_process import Policy
 from services.workers.inference.source import Model, Source
+from services.workers.preflight.preflight import DataReading, Preflight
+from services.workers.preflight.recorded_frames import Shown
+from services.workers.preflight.settings import setting_now
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart
 from services.workers.recording.open_takes import encoder_of, open_takes
@@ -55,9 +58,10 @@ def line_up(
         if entrants and not stay:
             entrants[-1].source.policy.set_aside()
             policy.start()
+        reading = begin_reading(policy, features, request)
         source = load_policy(context, request, policy, features, devices.robot.robot_type)
         loaded = policy_loaded(policy.checkpoint, policy, features, notes)
-        entrants.append(Entrant(checkpoint, source, loaded))
+        entrants.append(Entrant(checkpoint, source, loaded, reading=reading))
     lineup = Lineup(entrants, stay=stay)
     context.journal.emit(lineup.current.loaded)
     return features, lineup
@@ -81,6 +85,20 @@ def load_policy(
             raise CannotStart("asked to end while the policy was being loaded")
         policy.poll(0.2)
     return ActionSource(policy, features, inputs, fps=request.fps, lockstep=request.lockstep)
+
+
+def begin_reading(policy: Model, features: Features, request: EvalRequest) -> DataReading:
+    """Begin to read what the policy learnt from, while it is being loaded."""
+    shown = Shown(features, _inputs(policy, features)) if isinstance(policy, Policy) else Shown({}, {})
+    reading = DataReading(policy.checkpoint, shown, request.data_dir)
+    reading.start()
+    return reading
+
+
+def preflight(request: EvalRequest, lineup: Lineup, devices: Devices) -> Preflight:
+    """What looks at bench, policies and data before the first trial."""
+    readings = [(each.source, each.reading) for each in lineup.entrants if each.reading is not None]
+    return Preflight(request, readings, setting_now(devices, request.profile))
 
 
 def _inputs(policy: Policy, features: Features) -> dict[str, str]:

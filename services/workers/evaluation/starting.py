@@ -13,6 +13,7 @@ from services.workers.arm.context import ArmContext
 from services.workers.evaluation.approach import Approach, Stranded
 from services.workers.evaluation.course import Course
 from services.workers.evaluation.lineup import Lineup
+from services.workers.evaluation.looking import Looking
 from services.workers.process.mailbox import Refused
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
@@ -34,11 +35,16 @@ class Starting:
         recorder: Recorder,
         course: Course,
         lineup: Lineup,
+        looking: Looking,
     ) -> None:
-        """`course` says under which condition, `lineup` which policy; `takes` and `recorder` are the dataset's."""
+        """`course` says under which condition, `lineup` which policy; `takes` and `recorder` are the dataset's.
+
+        `looking` is the preflight.
+        """
         self._request, self._context, self._course, self._lineup = request, context, course, lineup
         self._takes, self._recorder = takes, recorder
         self._alarmed = self.practice = False
+        self._looking = looking
 
     @property
     def _approach(self) -> Approach:
@@ -73,7 +79,7 @@ class Starting:
         """Once the previous trial is saved, set up the scene and start moving to the start pose; False before."""
         if self._takes.problem:  # the previous trial could not be saved: drop this start
             return True
-        if not self._recorder.free:
+        if not self._recorder.free or self._looking.delays(number):
             return False
         self._clear_alarm()
         self._context.notify_devices("take_started", number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from services.evaluation.preflight.facts import Setting
 from services.health.cameras import Black, Frozen
 from services.health.checks import ABSENT
 from services.live import events as ev
@@ -20,6 +21,7 @@ from services.workers.arm.strategy import Strategy
 from services.workers.evaluation.approach import Approach
 from services.workers.evaluation.course import Course
 from services.workers.evaluation.lineup import Lineup
+from services.workers.evaluation.looking import Looking
 from services.workers.evaluation.measures import Measures
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.resetting import FOLLOWS, Resetting
@@ -28,6 +30,7 @@ from services.workers.evaluation.trials import Trials
 from services.workers.evaluation.verdicts import Verdicts
 from services.workers.inference.action_source import PolicyFailed
 from services.workers.inference.source import Source
+from services.workers.preflight.preflight import Preflight
 from services.workers.process.mailbox import Refused
 from services.workers.process.replies import Reply
 from services.workers.recording.recorder import Recorder
@@ -55,8 +58,10 @@ class EvaluateStrategy(Strategy):
         *,
         takes: Takes,
         lineup: Lineup,
+        preflight: Preflight | None = None,
     ) -> None:
-        """`lineup` has the policies, each of which was loaded once."""
+        """`lineup` has the policies, each of which was loaded once; `preflight` looks at them, by default at none."""
+        self._preflight = preflight or Preflight(request, (), Setting())
         self._request, self._takes, self._lineup = request, takes, lineup
         self.trials = Trials(request.trials)
         self._oracle = Oracle(request.fps) if request.judge == ORACLE else None
@@ -78,9 +83,17 @@ class EvaluateStrategy(Strategy):
                 context.arm, each.source, motion, each.start, trusting=trusting, countdown=countdown
             )
         self._course = Course(self._request, context, self.trials, self._lineup)
+        self._looking = Looking(self._request, context, self._preflight, self.settle)
         self._starting = Starting(
-            self._request, context, takes=self._takes, recorder=self._recorder, course=self._course, lineup=self._lineup
+            self._request,
+            context,
+            takes=self._takes,
+            recorder=self._recorder,
+            course=self._course,
+            lineup=self._lineup,
+            looking=self._looking,
         )
+        self._looking.look_at_once()
         return None
 
     @property
@@ -97,6 +110,8 @@ class EvaluateStrategy(Strategy):
         except Refused as refused:
             return {refused.code: str(refused), Code.WRONG_PHASE: str(refused)}
         match command:
+            case protocol.StartTrial() | protocol.ConfirmPreflight() if found := self._looking.reasons(command):
+                return found
             case protocol.Follow() if self._context.devices.teleop is None:
                 return {Code.NO_LEADER: "in an evaluation the arm follows the policy: start the next trial"}
             case protocol.StartTrial():
@@ -132,7 +147,8 @@ class EvaluateStrategy(Strategy):
             case protocol.UndoVerdict(trial=trial):
                 self._undo(trial, reply.accept)
             case _:
-                return not self._verdicts.note(command, reply.accept) and super().command(command, reply)
+                noted = self._verdicts.note(command, reply.accept) or self._looking.command(command, reply.accept)
+                return not noted and super().command(command, reply)
         return False
 
     def _judge(self, trial: int, verdict: Verdict, judge: str, done: Callable[[], None] | None = None) -> None:
@@ -204,6 +220,7 @@ class EvaluateStrategy(Strategy):
 
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
         """The policy's action in a trial, or the unchanged goal before one comes; the leader in a reset; else {}."""
+        self._looking.step(observation)
         if self._resetting.leads():
             return self._context.read_leader()
         if observation is None:
@@ -328,6 +345,7 @@ class EvaluateStrategy(Strategy):
             "infer_ms": self._action_source.policy.infer_ms,
             "action_queue": len(queue),
             "starved": queue.starved,
+            "preflight": self._preflight.running,
             "countdown": self._starting.countdown if self._context.phase is Phase.ALIGNING else 0.0,
         }
 

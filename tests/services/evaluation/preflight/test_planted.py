@@ -68,13 +68,13 @@ def half_exposed(seed: int) -> tuple[Live, set[str]]:
 def off_by_5_degrees(seed: int) -> tuple[Live, set[str]]:
     """The arm lies or stands as always; one joint reads 5 degrees more or less."""
     pose, pictures = live_pictures(seed)
-    pose[seed % 5] += 5.0 if seed % 3 else -5.0
+    pose[seed // 3 % 5] += 5.0 if seed % 3 else -5.0
     return live(pose, pictures), {"known pose"}
 
 
 def calibrated_5_degrees_off(seed: int) -> tuple[Live, set[str]]:
     """The same in the calibration file, while torque keeps the arm where it reads what it always read."""
-    joint, ticks = JOINTS[seed % 5], round(5 * TICKS_PER_DEGREE) * (1 if seed % 3 else -1)
+    joint, ticks = JOINTS[seed // 3 % 5], round(5 * TICKS_PER_DEGREE) * (1 if seed % 3 else -1)
     old = CALIBRATION[joint]
     new = JointCalibration(old.homing_offset + ticks, old.range_min, old.range_max)
     now = setting(fingerprint="7a" * 32, joints=CALIBRATION | {joint: new})
@@ -108,7 +108,7 @@ def half_the_rate(seed: int) -> tuple[Live, set[str]]:
 def another_gripper(seed: int) -> tuple[Live, set[str]]:
     """Its range begins or ends elsewhere: the reading at rest differs, too."""
     pose, pictures = live_pictures(seed)
-    old, share = CALIBRATION["gripper"], (0.25, -0.3, 0.4)[seed % 3]
+    old, share = CALIBRATION["gripper"], (0.25, -0.3, 0.4)[seed // 3 % 3]
     size = old.range_max - old.range_min
     new = JointCalibration(old.homing_offset, old.range_min - round(share * size), old.range_max)
     pose[5] = 100 * (pose[5] / 100 + share) / (1 + share)

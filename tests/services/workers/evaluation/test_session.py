@@ -430,7 +430,7 @@ async def test_the_oracle_sees_the_cube_in_the_bowl_and_ends_the_trial(quick_rig
 async def test_a_policy_trained_on_from_a_pretrained_one_sees_the_cameras_that_were_renamed(quick_rig: Rig) -> None:
     renames = {f"observation.images.{b}": f"observation.images.{p}" for b, p in CAMERAS.items()}
     tuned = smolvla(quick_rig, "tuned", renames)
-    async with evaluating(quick_rig, quick_rig.small(), policy=tuned) as link:
+    async with evaluating(quick_rig, quick_rig.small(), policy=tuned, task="pick") as link:
         loaded = link.snapshot.policy
         assert loaded is not None and (loaded.policy, loaded.cameras) == ("smolvla", ("overhead", "wrist"))
         assert loaded.notes == tuple(

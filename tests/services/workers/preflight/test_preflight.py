@@ -1,0 +1,110 @@
+"""The preflight in a worker: over the policy's own data, beside an arm that it commands nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.checkpoints.checkpoint import Provenance
+from services.live import events as ev
+from services.live import protocol
+from services.live.phases import Phase
+from services.live.preflights import newest, unconfirmed
+from services.live.protocol import Code
+from services.live.snapshots import Snapshot
+from sessions.models import SessionStatus
+from sessions.preflight import Level
+from tests.support.checkpoints import NAMES
+from tests.support.evaluating import REAL_TIME, checkpoint, evaluate, evaluating
+from tests.support.preflight_bench import painted_dataset
+from tests.support.rig import Rig, gone, press, wait_until
+
+CAMERAS = {"overhead": (96, 72), "wrist": (96, 72)}
+NAMED = {"observation.state": NAMES, "action": NAMES}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Painted demonstrations, made once."""
+    root = tmp_path_factory.mktemp("data") / "cubes"
+    painted_dataset(root)
+    yield root
+
+
+def policy_of(rig: Rig, data: Path, **others: object) -> Path:
+    """A tiny policy that says that it learnt from the data."""
+    known = {"fps": 30, "names": NAMED, "dataset": data.name, "dataset_root": str(data)} | others
+    return checkpoint(rig, "looks", cameras=CAMERAS, cube=False, spread=12.0, provenance=Provenance(**known))  # type: ignore[arg-type]
+
+
+def levels(state: Snapshot) -> dict[str, Level]:
+    made = newest(state.preflights)
+    assert made is not None
+    return {check.name: check.level for check in made.checks}
+
+
+async def test_a_preflight_over_recorded_data_moves_nothing_and_blocks_trials_until_it_is_confirmed(
+    quick_rig: Rig, data: Path
+) -> None:
+    bench = quick_rig.small()
+    async with evaluating(quick_rig, bench, policy=policy_of(quick_rig, data), **REAL_TIME) as link:
+        world = quick_rig.world()
+        torque, pose = world.state().torque, world.joints()
+        state = await link.until(lambda s: newest(s.preflights) is not None, 60)
+        assert len({record.goals for record in world.goal_log(400)}) == 1, "the arm keeps the goal that it had"
+        assert world.state().torque == torque
+        assert max(abs(now - then) for now, then in zip(world.joints(), pose, strict=True)) < 0.5
+        found = levels(state)
+        good = {"camera overhead", "camera wrist", "pose", "known pose", "task", "rate"}
+        assert good <= {name for name, level in found.items() if level is Level.GOOD}, state.preflights
+        assert found["own data"] is not Level.GOOD, "the policy has random weights"
+        assert found["latency"] in (Level.GOOD, Level.WARNING)
+        await press(link, protocol.MakePreflight)
+        state = await link.until(lambda s: len(s.preflights) == 2, 60)
+        assert levels(state).keys() == found.keys()
+
+
+async def test_what_is_bad_refuses_trials_and_practice_until_somebody_confirms_it(quick_rig: Rig, data: Path) -> None:
+    other = policy_of(quick_rig, data, fps=15)
+    async with evaluating(quick_rig, quick_rig.small(), policy=other) as link:
+        assert "rate" in [check.name for check in unconfirmed(link.snapshot.preflights)]
+        for practice in (False, True):
+            answer = await link.ask(protocol.StartTrial(trial=1, practice=practice))
+            assert answer.code is Code.PREFLIGHT and "15 Hz" in answer.error
+        refused = await link.ask(protocol.ConfirmPreflight(preflight=7, by="Ada"))
+        assert refused.code is Code.NO_PREFLIGHT
+        assert (await link.ask(protocol.ConfirmPreflight(preflight=1, by="Ada"))).ok
+        confirmed = link.snapshot.preflights[-1]
+        assert isinstance(confirmed, ev.PreflightConfirmed)
+        assert confirmed.by == "Ada" and "rate" in confirmed.bad
+        await press(link, lambda: protocol.StartTrial(trial=1))
+        await link.until(lambda s: s.phase in (Phase.ALIGNING, Phase.RUNNING), 30)
+
+
+@pytest.mark.parametrize("confirms", [False, True])
+async def test_a_run_that_nobody_watches_ends_where_the_preflight_is_bad_unless_it_is_confirmed_before(
+    quick_rig: Rig, data: Path, confirms: bool
+) -> None:
+    other = policy_of(quick_rig, data, fps=15)
+    asked = {"judge": "oracle", "trials": 1, "confirm_preflight": confirms}
+    run = evaluate(quick_rig, quick_rig.small(), policy=other, **asked)
+    async with quick_rig.attached(run) as link:
+        if confirms:
+            assert isinstance(link.snapshot.preflights[-1], ev.PreflightConfirmed)
+            assert (await link.ask(protocol.Finish())).ok
+        state = await link.until(lambda s: not s.running, 60)
+    wait_until(gone(run))
+    assert state.status is (SessionStatus.FINISHED if confirms else SessionStatus.ABORTED)
+    assert confirms or "rate: 15 Hz" in state.end_reason
+
+
+async def test_data_that_cannot_be_reached_are_not_checked_and_never_good(quick_rig: Rig, tmp_path: Path) -> None:
+    async with evaluating(quick_rig, quick_rig.small(), policy=policy_of(quick_rig, tmp_path / "moved")) as link:
+        made = newest(link.snapshot.preflights)
+        assert made is not None
+        unreached = made.checks[0]
+        assert (unreached.name, unreached.level) == ("training data", Level.UNCHECKED)
+        assert "moved" in unreached.found
+        assert not [check for check in made.checks if check.name.startswith("camera") and check.level is Level.GOOD]
