@@ -24,7 +24,7 @@ class Course:
         self._schedule = schedule_of(request)
         self._slots: dict[int, Slot] = {}
         """By attempt, of those that have begun."""
-        self.turn()
+        self.begin()
 
     @property
     def condition(self) -> str:
@@ -36,7 +36,12 @@ class Course:
         self._slots[trial] = self.slot
 
     def turn(self) -> None:
-        """At first, and once a verdict is given or taken back: turn to the next slot, and to its policy."""
+        """Once a verdict is given or taken back: turn to the next slot, and to its policy, if a trial is to come."""
+        if not self._trials.reached:
+            self.begin()
+
+    def begin(self) -> None:
+        """At first, and as a trial starts: the same, whether or not enough are judged."""
         self.slot = self._schedule.following(self._filled())
         if self._lineup.turn_to(self.slot.checkpoint):
             self._context.emit(self._lineup.current.loaded)

@@ -82,6 +82,7 @@ class Starting:
         if not self._recorder.free or self._looking.delays(number):
             return False
         self._clear_alarm()
+        self._course.begin()
         self._context.notify_devices("take_started", number)
         self._course.set_scene()
         measured = self._context.guard.call("follower", self._context.arm.measure)

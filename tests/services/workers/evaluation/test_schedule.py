@@ -155,6 +155,11 @@ def test_a_void_trial_practice_and_a_verdict_taken_back_keep_the_slot(tmp_path: 
     del trials.verdicts[trials.started]
     course.turn()
     assert (course.slot.number, lineup.current.checkpoint) == (1, GOOD)
+    trials.verdicts[trials.started], trials.target = Verdict.FAILURE, 1
+    course.turn()
+    assert lineup.current.checkpoint == GOOD, "enough are judged: no other policy is loaded"
+    course.begin()
+    assert (course.slot.number, lineup.current.checkpoint) == (2, BAD), "one more is asked for"
 
 
 def test_policies_stay_loaded_where_memory_and_gpu_have_room_for_all() -> None:
