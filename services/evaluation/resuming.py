@@ -93,7 +93,7 @@ def look(
     assert isinstance(asked, EvalRequest)
     profile = _profile(benches, last, bench)
     weights = _same_weights(last, asked)
-    checked = _checked(folder, profile, asked, whole.left, dataset)
+    checked = _checked(folder, profile, asked, whole.wanted, dataset)  # fewer may be left than each pair needs
     request = msgspec.structs.replace(
         asked,
         data_dir=str(folder.root), profile=checked.profile, calibration={}, operator=operator or asked.operator,

@@ -225,6 +225,15 @@ def test_several_policies_under_conditions_go_on_at_the_slot_where_they_stopped(
     assert request.checkpoints == tuple(paths) and request.trials == 4
     assert schedule_of(request).following(()) == first[1], "the void one is made up for first"
     assert schedule_of(request).planned == whole.planned
+    told = [event for event in told if not isinstance(event, ev.TrialJudged) or event.trial != 2]
+    for number, slot in enumerate((first[1], *first[5:7]), 6):
+        told += [
+            ev.TrialStarted(trial=number, checkpoint=slot.checkpoint, condition=slot.name),
+            ev.TrialEnded(trial=number, frames=9, reason="key"),
+            ev.TrialJudged(trial=number, verdict=S),
+        ]
+    write_run(folder, SECOND, msgspec.structs.replace(told[0], id=SECOND), *told[1:])
+    assert resuming.look(folder, benches(), SECOND).request.trials == 1, "fewer are left than there are pairs"
 
 
 def test_a_log_that_lacks_the_first_session_goes_on_with_what_was_told(tmp_path: Path) -> None:
