@@ -273,6 +273,11 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
         """All of them, the first one first."""
         return (self.checkpoint, *self.further_checkpoints)
 
+    @property
+    def pairs(self) -> int:
+        """How many pairs of checkpoint and condition are tried."""
+        return len(self.checkpoints) * max(1, len(self.conditions))
+
     def attempt(self, number: int) -> int:
         """The number of this session's attempt in the whole evaluation, from 1: seeds and scenes go on by it."""
         return max(0, self.before.attempts) + number

@@ -141,7 +141,7 @@ def in_order(request: EvalRequest, order: str, seed: int | None) -> EvalRequest:
 
     Without a word pairs of checkpoint and condition are shuffled.
     """
-    pairs = len(request.checkpoints) * max(1, len(request.conditions))
+    pairs = request.pairs
     try:
         wanted = Order(order) if order else Order.RANDOM
     except ValueError:

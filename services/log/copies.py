@@ -10,6 +10,7 @@ from services.checkpoints.wiring import write_map
 from services.text import clean
 from services.units import dimensions
 from sessions.bench import Profile
+from sessions.conditions import Order
 from sessions.document import Session
 from sessions.left_out import as_ranges
 from sessions.requests import BenchRequest, EvalRequest, Purpose, RecordRequest, TrainRequest
@@ -65,12 +66,15 @@ def command(session: Session) -> str:
         case EvalRequest() if request.judge:
             words = ["eval", *_options(checkpoint=",".join(request.checkpoints), task=request.task)]
             words += _options(trials=request.trials, conditions=",".join(each.name for each in request.conditions))
-            words += _options(order=request.order, order_seed=request.order_seed) if request.order_seed else []
+            words += _options(order=request.order) if request.pairs > 1 else []
+            words += _options(order_seed=request.order_seed) if request.order is Order.RANDOM else []
             words += _options(trial_seconds=request.trial_seconds, judge=request.judge, condition=request.condition)
             words += _options(seed=request.seed, operator=request.operator)
             words += _options(no_cameras=",".join(request.wiring.without), map=write_map(request.wiring.given))
             words += _options(reset=request.reset if request.reset is not Reset.RETURN else None)
             words += ["--direct-reset"] if request.direct_reset else []
+            words += _options(server=request.server, server_path=request.server_path)
+            words += ["--rtc"] if request.rtc else []
         case BenchRequest(purpose=Purpose.HOLD | Purpose.REST | Purpose.RELEASE):
             words = [request.purpose.value]
         case _:  # people judge on the screen, and teleoperate there

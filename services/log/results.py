@@ -112,7 +112,7 @@ def checkpoint_rows(session: Session) -> list[Row]:
 def order_rows(session: Session) -> list[Row]:
     """In which order pairs of checkpoint and condition were tried; no row where there is one pair."""
     request = session.request
-    if not isinstance(request, EvalRequest) or len(request.checkpoints) * max(1, len(request.conditions)) == 1:
+    if not isinstance(request, EvalRequest) or request.pairs == 1:
         return []
     seed = f"seed {request.order_seed}" if request.order is Order.RANDOM else ""
     return [row("order", f"{request.order.value}, in blocks of one trial each", quiet(seed))]

@@ -56,3 +56,14 @@ def test_the_command_of_an_evaluation_uses_the_same_cameras() -> None:
     started = SessionStarted(at=1.0, id="20261127-100000-0001", pid=1, host="bench", request=request)
     asked = parser().parse_args(shlex.split(command(Session(started=started)))[1:])
     assert camera_words(asked) == ("side,wrist", "top=over head")
+
+
+def test_the_command_of_an_evaluation_asks_for_the_same_order_and_the_same_place_of_inference() -> None:
+    request = EvalRequest(
+        data_dir="/data", profile=Profile(robot={}, name="sim"), checkpoint="/c", further_checkpoints=("/d",), task="x",
+        dataset="rollout_c", judge="oracle", server="localhost:8080", server_path="/there", rtc=True,
+    )  # fmt: skip
+    started = SessionStarted(at=1.0, id="20261127-100000-0001", pid=1, host="bench", request=request)
+    asked = parser().parse_args(shlex.split(command(Session(started=started)))[1:])
+    assert (asked.order, asked.order_seed) == ("listed", None), "without a word pairs are shuffled"
+    assert (asked.server, asked.server_path, asked.rtc) == ("localhost:8080", "/there", True)
