@@ -58,15 +58,20 @@ class Course:
                 condition=slot.name,
             )
 
-    def set_scene(self) -> None:
-        """On the simulated bench, lay the object exactly where the condition says; elsewhere a person does."""
+    def set_scene(self) -> bool:
+        """On the simulated bench, lay the object exactly where the condition says; elsewhere a person does.
+
+        False where the bench failed in it, which was told: the trial would not be what it is called.
+        """
         place = self.slot.condition.place if self.slot.condition else None
-        if place is not None and self._context.profile.simulated:
-            self._context.guard.call("follower", lambda: _lay(place))
+        if place is None or not self._context.profile.simulated:
+            return True
+        return bool(self._context.guard.call("follower", lambda: _lay(place)))
 
 
-def _lay(place: Place) -> None:
+def _lay(place: Place) -> bool:
     from services.sim import bench  # only a simulated bench can be told
 
     with closing(bench.open_world()) as world:
         world.lay(place.x / MM, place.y / MM, place.yaw)
+    return True

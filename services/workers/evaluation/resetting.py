@@ -53,6 +53,8 @@ class Resetting:
         phase, arm = self._context.phase, self._context.arm
         self.led = phase is Phase.RESET or (phase is Phase.ALIGNING and arm.mode in (Mode.ALIGN, Mode.FOLLOW))
         arm.guide = LEADER if self.led else POLICY
+        if not self.led and self._context.guard.failing("leader"):
+            self._context.read_leader()  # nothing else would find that it is back, and until then no trial starts
         return self.led
 
     def end(self) -> bool:

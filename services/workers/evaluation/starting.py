@@ -84,7 +84,8 @@ class Starting:
         self._clear_alarm()
         self._course.begin()
         self._context.notify_devices("take_started", number)
-        self._course.set_scene()
+        if not self._course.set_scene():
+            return True
         measured = self._context.guard.call("follower", self._context.arm.measure)
         if measured is not None:  # else the guard has stopped the arm
             seed = self._request.seed

@@ -23,10 +23,13 @@ from services.workers.arm.arm import Mode
 from services.workers.arm.control_loop import ControlLoop
 from services.workers.arm.devices import Devices
 from services.workers.arm.motion import Pose, distance, speed_limits
+from services.workers.arm.serial_bus import Unplugged
 from services.workers.evaluation.lineup import Entrant, Lineup
 from services.workers.evaluation.strategy import EvaluateStrategy
+from services.workers.process.mailbox import Refused
 from services.workers.process.replies import NoReply
 from services.workers.recording.takes import Takes
+from sessions.conditions import Condition
 from sessions.models import SessionStatus, Verdict
 from sessions.resets import Reset
 from tests.support.evaluating import evaluating, pending, start, state_bench
@@ -90,12 +93,12 @@ class Leader:
 class Desk:
     """An evaluation that waits for the verdict on a trial, its arm wherever the test puts it."""
 
-    def __init__(self, workers: Workers, reset: Reset, *, direct: bool = False) -> None:
+    def __init__(self, workers: Workers, reset: Reset, *, direct: bool = False, **more: Any) -> None:
         self.workers, self.arm, self.leader = workers, PlantArm(), Leader()
         self.profile = state_bench()
         request = EvalRequest(
             data_dir=str(workers.folder.root), profile=self.profile, checkpoint="c", task="t", dataset="rollout_r",
-            reset=reset, direct_reset=direct, trials=10_000, fps=FPS,
+            reset=reset, direct_reset=direct, trials=10_000, fps=FPS, **more,
         )  # fmt: skip
         dataset: Any = FakeDataset(workers.folder.datasets / "rollout_r")
         takes = Takes(dataset, workers.journal, features={}, task="t", session="s", fps=FPS)
@@ -305,6 +308,37 @@ def test_a_leader_that_jumps_is_approached_again_and_ends_no_trial(workers: Work
     limit = desk.loop.context.arm.limits["shoulder_pan"] * (1 + 1e-6)
     assert max(abs(b - a) for a, b in pairwise(pans)) <= limit
     assert not desk.strategy.trials.pending
+
+
+def test_a_leader_that_is_plugged_in_again_can_be_followed_and_stops_no_trial(workers: Workers) -> None:
+    desk = following(workers)
+
+    def unplugged() -> Pose:
+        raise Unplugged("the leader is gone")
+
+    desk.leader.get_action = unplugged  # type: ignore[method-assign]
+    desk.tick(UNDER_WAY)
+    assert desk.phase is Phase.HELD
+    with pytest.raises(Refused, match="the leader does not work yet"):
+        desk.dispatch(protocol.Follow())
+    del desk.leader.get_action
+    held = desk.arm.sent[-1]
+    desk.tick(UNDER_WAY)
+    assert not desk.loop.context.guard.trouble, "it is looked whether it is back"
+    assert desk.arm.sent[-1] == held, "nothing moves until a key asks for it"
+    desk.dispatch(protocol.Follow())
+    desk.run_until(Phase.RESET)
+
+
+def test_no_trial_begins_where_the_simulated_bench_could_not_lay_the_object_as_its_condition_says(
+    workers: Workers,
+) -> None:
+    desk = Desk(workers, Reset.RETURN, conditions=(Condition(name="back", x=270.0, y=0.0),))
+    desk.arm.place(AWAY)
+    assert desk.strategy.begin(1), "no bench was prepared, so that nobody lays anything: the start is dropped"
+    desk.tick(UNDER_WAY)
+    assert desk.phase is not Phase.ALIGNING
+    assert all(goal == pytest.approx(AWAY) for goal in desk.arm.sent)
 
 
 # --- real sessions ----------------------------------------------------------------------------------
