@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console import training_verbs
+from console import number_verbs, training_verbs
 from console.camera_flags import add_cameras
 from console.making_verbs import Help, Joined, Parser, Verbs, add_settings, add_verb, number, whole
 
@@ -30,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
     _show(verbs)
     _film(verbs)
     training_verbs.compare(verbs)
+    number_verbs.stats(verbs)
+    number_verbs.plan(verbs)
     training_verbs.bring_in(verbs)
     _mark(verbs, "accept", "count an episode again that was rejected", "lab-console accept last 3")
     _mark(verbs, "reject", "leave an episode out of trainings", 'lab-console reject last 3 --because "a hand in view"')

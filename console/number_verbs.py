@@ -1,0 +1,46 @@
+"""The verbs of the command line about numbers of trials."""
+
+from __future__ import annotations
+
+from console.making_verbs import Verbs, add_verb, number
+
+
+def stats(verbs: Verbs) -> None:
+    """What results carry."""
+    verb = add_verb(
+        verbs,
+        "stats",
+        "say what numbers of trials carry: rates with their intervals, differences, exact tests",
+        "lab-console stats 1/5 4/5 1/5",
+        "lab-console stats 20261124-2130 last --json",
+    )
+    verb.add_argument(
+        "arms",
+        nargs="+",
+        metavar="K/N|SESSION",
+        help="successes and trials, or an evaluation: its id, the beginning of it, or `last`",
+    )
+    verb.add_argument(
+        "--json",
+        action="store_true",
+        help="print an object with the keys arms and pooled (successes, trials, estimate, wilson_95), homogeneity "
+        "(freeman_halton_p) and for two arms comparison (difference, newcombe_95, boschloo_p_two_sided)",
+    )
+
+
+def plan(verbs: Verbs) -> None:
+    """How many trials are needed."""
+    verb = add_verb(
+        verbs,
+        "plan",
+        "say how many trials of each arm tell two success rates apart, and how long that takes",
+        "lab-console plan 0.6 0.8 --alpha 0.05 --power 0.8",
+    )
+    verb.add_argument("first", metavar="RATE", help="a success rate from 0 to 1")
+    verb.add_argument("second", metavar="RATE", help="the other one")
+    verb.add_argument("--alpha", type=number, default=0.05, metavar="A", help="level of the test (default: 0.05)")
+    power = "how often a true difference is to be found (default: 0.8)"
+    verb.add_argument("--power", type=number, default=0.8, metavar="P", help=power)
+    verb.add_argument(
+        "--json", action="store_true", help="print an object with trials_per_arm and what it follows from"
+    )

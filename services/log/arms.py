@@ -1,0 +1,166 @@
+"""The arms of a comparison: results such as 4/5, or evaluations of the log with the settings they were made under."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from services.checkpoints.checkpoint import label
+from services.folders import DataFolder
+from services.refusal import Refusal
+from services.text import clean
+from sessions.chains import Evaluation
+from sessions.document import Session
+from sessions.models import SessionKind, Trial, Verdict
+from sessions.requests import EvalRequest
+
+FRACTION = re.compile(r"([0-9]{1,9})\s*/\s*([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What is compared: `successes` of `trials`, at least one.
+
+    `name` and `settings` are of an evaluation's, empty for a plain result; `tried` are the trials that count, with
+    their conditions, of a policy that was compared with others in one evaluation.
+    """
+
+    successes: int
+    trials: int
+    name: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    tried: tuple[Trial, ...] = ()
+    session: str = ""
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Successes and trials."""
+        return self.successes, self.trials
+
+
+def arms(words: Sequence[str], folder: DataFolder) -> list[Arm]:
+    """The arms that the words name: `4/5`, or a session's id, its beginning, or `last`; one for each of its policies.
+
+    Raises Refusal for a word that is neither, for what cannot be, and for an evaluation without a trial that counts;
+    LogbookProblem.
+    """
+    return [arm for word in words for arm in _arms(word, folder)]
+
+
+def _arms(word: str, folder: DataFolder) -> list[Arm]:
+    from services.log.lookup import find
+
+    if made := FRACTION.fullmatch(word.strip()):
+        successes, trials = int(made[1]), int(made[2])
+        if not trials:
+            raise Refusal(f"{clean(word)}: no trials carry nothing; make one at least")
+        if successes > trials:
+            raise Refusal(f"{clean(word)}: {successes} of {trials} cannot have succeeded: write SUCCESSES/TRIALS")
+        return [Arm(successes, trials)]
+    if not word.strip() or "/" in word:
+        raise Refusal(f"'{clean(word[:40])}' is no result: write SUCCESSES/TRIALS, such as 4/5, or a session's id")
+    try:
+        found = find(folder, word)
+    except Refusal as refusal:
+        raise Refusal(f"'{clean(word[:40])}' is no result such as 4/5, and {refusal}") from None
+    if found.session.kind is not SessionKind.EVAL:
+        raise Refusal(
+            f"session {found.session.id} is no evaluation: name one that has trials, or write SUCCESSES/TRIALS"
+        )
+    return of_evaluation(found.whole or Evaluation((found.session,)))
+
+
+def of_evaluation(whole: Evaluation) -> list[Arm]:
+    """One arm for each policy of an evaluation, all its sessions together. Raises Refusal if no trial counts."""
+    session = whole.last
+    sums: dict[str, list[int]] = {}
+    for each in whole.tried:
+        counted = sums.setdefault(each.checkpoint, [0, 0])
+        counted[0] += max(0, each.success)
+        counted[1] += each.judged
+    made = [
+        Arm(
+            successes,
+            trials,
+            name=clean(f"{label(checkpoint)} in {session.id}" if checkpoint else session.id),
+            settings=settings(session, checkpoint),
+            tried=tuple(t for s, t in whole.trials if t.counts and (t.checkpoint or s.checkpoint) == checkpoint),
+            session=session.id,
+        )
+        for checkpoint, (successes, trials) in sums.items()
+        if trials
+    ]
+    if not made:
+        raise Refusal(f"evaluation {session.id} has no trial that counts: judge one, or name another")
+    return made
+
+
+def settings(session: Session, checkpoint: str) -> dict[str, str]:
+    """What an evaluation was made under, by name, the policy first; only what is known."""
+    request = session.request
+    known = {"policy": label(checkpoint) if checkpoint else "", "task": session.task, "bench": session.bench}
+    if isinstance(request, EvalRequest) and not session.started.imported:
+        known |= {
+            "cameras": ", ".join(sorted(request.profile.cameras)),
+            "wiring": ", ".join(f"{a} from {b}" for a, b in sorted(request.wiring.given.items())),
+            "reset": session.reset,
+            "rate": f"{request.fps} Hz",
+            "trial": f"{request.trial_seconds:g} s",
+            "judge": request.judge or "a person",
+            "conditions": ", ".join(each.name for each in request.conditions),
+            "inference": f"at {request.server}" if request.server else "here",
+            "chunks": "real-time chunking" if request.rtc else "one after the other",
+        }
+    if isinstance(request, EvalRequest):
+        known["condition"] = request.condition
+    return {name: clean(value) for name, value in known.items()}
+
+
+def different(compared: Sequence[Arm]) -> list[tuple[str, tuple[str, ...]]]:
+    """The settings that are not the same in all arms, each with its value in each; nothing for plain results."""
+    names = dict.fromkeys(name for arm in compared for name in arm.settings)
+    found = [(name, tuple(arm.settings.get(name, "") for arm in compared)) for name in names]
+    known = [arm for arm in compared if arm.settings]
+    return [each for each in found if len(known) == len(compared) and len(set(each[1])) > 1]
+
+
+def paired(first: Arm, second: Arm) -> tuple[int, int] | None:
+    """In how many pairs only the first succeeded, and only the second.
+
+    None unless both were tried in one evaluation. The n-th trial of either under a condition are a pair.
+    """
+    if not first.session or first.session != second.session:
+        return None
+    both = list(pairs_of(first.tried, second.tried))
+    return sum(a and not b for a, b in both), sum(b and not a for a, b in both)
+
+
+def pairs_of(first: Iterable[Trial], second: Iterable[Trial]) -> list[tuple[bool, bool]]:
+    """Whether either succeeded, of the n-th trials that count of both under each condition; what is left has no pair.
+
+    In the order in which the pairs were complete.
+    """
+    queues: tuple[dict[str, list[Trial]], ...] = (defaultdict(list), defaultdict(list))
+    for queue, trials in zip(queues, (first, second), strict=True):
+        for trial in trials:
+            if trial.counts:
+                queue[trial.condition].append(trial)
+    made = [pair for name in queues[0] for pair in zip(queues[0][name], queues[1][name], strict=False)]
+    made.sort(key=lambda pair: max((pair[0].began, pair[0].index), (pair[1].began, pair[1].index)))
+    return [(a.verdict is Verdict.SUCCESS, b.verdict is Verdict.SUCCESS) for a, b in made]
+
+
+def seconds_a_trial(sessions: Iterable[Session]) -> tuple[float, int] | None:
+    """The median time of a trial at the bench, with the reset after it, and the number of evaluations it is from.
+
+    None without an evaluation in real time of two trials whose times are known.
+    """
+    found = []
+    for session in sessions:
+        began = [trial.began for trial in session.trials if trial.began]
+        if session.kind is SessionKind.EVAL and not session.request.lockstep and len(began) > 1:
+            found.append((max(began) - min(began)) / (len(began) - 1))
+    return (median(found), len(found)) if found else None

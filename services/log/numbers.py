@@ -1,0 +1,268 @@
+"""What numbers of trials carry, in words: for the shell, and for every screen that shows k/n."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.log.arms import Arm, different, paired
+from services.log.headline import bounds, share
+from services.units import duration
+from sessions.statistics import newcombe, wilson
+
+ALPHA, POWER = 0.05, 0.8
+"""The usual level and power of a plan."""
+CLOSE = 0.1
+"""How far the ends of an interval are to lie from its rate, for a rate that is known well enough to plan with."""
+
+
+def carries(successes: int, judged: int) -> str:
+    """In a sentence or two what k/n says of one policy, and how many more trials would tell its rate to 10 points."""
+    if not judged:
+        return "No trial counts yet: nothing can be said."
+    low, high = wilson(successes, judged)
+    said = f"The true rate may lie anywhere from {100 * low:.0f} to {100 * high:.0f} % (95 %)."
+    more = to_close(successes, judged) - judged
+    if more <= 0:
+        return said
+    return f"{said} About {more} more {_trials(more)} would tell it to within {100 * CLOSE:.0f} points."
+
+
+def to_close(successes: int, judged: int) -> int:
+    """The trials after which Wilson's interval of this rate is no wider than twice CLOSE; at least `judged`."""
+    rate, low, high = successes / judged, judged, 10_000
+    while low < high:
+        middle = (low + high) // 2
+        below, above = wilson(round(rate * middle), middle)
+        low, high = (low, middle) if above - below <= 2 * CLOSE else (middle + 1, high)
+    return low
+
+
+def _trials(number: int) -> str:
+    return "trial" if number == 1 else "trials"
+
+
+# -- several arms -------------------------------------------------------------------------------------
+
+
+def as_json(arms: Sequence[Arm]) -> dict[str, object]:
+    """What `stats --json` prints. Keys may be added, none goes.
+
+    `arms` and `pooled` have successes, trials, estimate and wilson_95; `homogeneity` has freeman_halton_p, null where
+    the tables are too many, and for three arms or more `pairs` with Boschloo's p after Holm; `comparison` of two arms
+    has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. `name`
+    and `settings` are of sessions; `different_settings` are the names of those that differ.
+    """
+    from sessions.statistics.exact import boschloo, mcnemar, pairs
+
+    made: dict[str, object] = {
+        "arms": [_counted(*arm.counts) | _named(arm) for arm in arms],
+        "pooled": _counted(*pooled(arms)),
+    }
+    if len(arms) > 1:
+        homogeneity: dict[str, object] = {"freeman_halton_p": homogeneous(arms)}
+        if len(arms) > 2:
+            homogeneity["pairs"] = [
+                {"first": a, "second": b, "boschloo_p_holm": p} for a, b, p in pairs([arm.counts for arm in arms])
+            ]
+        made["homogeneity"] = homogeneity
+        made["different_settings"] = [name for name, _ in different(arms)]
+    if len(arms) == 2:
+        first, second = arms
+        comparison: dict[str, object] = {
+            "difference": first.successes / first.trials - second.successes / second.trials,
+            "newcombe_95": list(newcombe(first.counts, second.counts)),
+            "boschloo_p_two_sided": boschloo(first.counts, second.counts),
+        }
+        if (only := paired(first, second)) is not None:
+            comparison |= {"only_first": only[0], "only_second": only[1], "mcnemar_p": mcnemar(*only)}
+        made["comparison"] = comparison
+    return made
+
+
+def _counted(successes: int, trials: int) -> dict[str, object]:
+    wide = list(wilson(successes, trials))
+    return {"successes": successes, "trials": trials, "estimate": successes / trials, "wilson_95": wide}
+
+
+def _named(arm: Arm) -> dict[str, object]:
+    return {"name": arm.name, "session": arm.session, "settings": dict(arm.settings)} if arm.name else {}
+
+
+def pooled(arms: Sequence[Arm]) -> tuple[int, int]:
+    """All successes and all trials."""
+    return sum(arm.successes for arm in arms), sum(arm.trials for arm in arms)
+
+
+def homogeneous(arms: Sequence[Arm]) -> float | None:
+    """The Freeman-Halton p; None where there are too many tables."""
+    from sessions.statistics.exact import TooMany, freeman_halton
+
+    try:
+        return freeman_halton([arm.counts for arm in arms])
+    except TooMany:
+        return None
+
+
+def lines(arms: Sequence[Arm]) -> list[str]:
+    """What `stats` prints: the settings that differ first, the rates, then what can be concluded and what not."""
+    said = [
+        f"Different settings, {name}: {'; '.join(v or 'not said' for v in values)}." for name, values in different(arms)
+    ]
+    if said:
+        said += ["What differs in the results may come from that.", ""]
+    names = [arm.name for arm in arms]
+    rows = [(f"{arm.successes}/{arm.trials}", _rate(*arm.counts), name) for arm, name in zip(arms, names, strict=True)]
+    if len(arms) > 1:
+        successes, trials = pooled(arms)
+        rows.append((f"{successes}/{trials}", _rate(successes, trials), "all together"))
+    wide = [max(len(row[at]) for row in rows) for at in (0, 1)]
+    said += [f"{counts:>{wide[0]}}  {rate:<{wide[1]}}  {name}".rstrip() for counts, rate, name in rows]
+    said.append("")
+    if len(arms) == 1:
+        return [*said, carries(*arms[0].counts)]
+    return said + (two(*arms) if len(arms) == 2 else several(arms))
+
+
+def _rate(successes: int, trials: int) -> str:
+    return f"{share(successes, trials)} {bounds(successes, trials)}"
+
+
+def two(first: Arm, second: Arm) -> list[str]:
+    """What two arms say of their difference, first minus second, and what would tell more; a sentence each."""
+    from sessions.statistics.exact import boschloo, mcnemar
+
+    difference = first.successes / first.trials - second.successes / second.trials
+    low, high = newcombe(first.counts, second.counts)
+    p = boschloo(first.counts, second.counts)
+    said = [
+        f"First minus second: {100 * difference:+.0f} points, 95 % interval [{100 * low:+.0f}, {100 * high:+.0f}] "
+        f"(Newcombe); equal rates would look as different with p = {p_value(p)} (Boschloo, two-sided)."
+    ]
+    if (only := paired(first, second)) is not None:
+        said.append(
+            f"In pairs of trials under the same condition: {only[0]} with success of the first alone, {only[1]} of the "
+            f"second alone, p = {p_value(mcnemar(*only))} (McNemar, exact)."
+        )
+    if p <= ALPHA:
+        which = "first" if difference > 0 else "second"
+        return [
+            *said,
+            f"The {which} succeeds more often, if this comparison, and when it ends, was fixed before its first trial: "
+            "looked at again and again, chance alone shows such a difference sooner or later.",
+        ]
+    return [*said, "No difference is shown; that the rates are equal is not shown either.", more_for(first, second)]
+
+
+def more_for(first: Arm, second: Arm) -> str:
+    """How many more trials would tell the two apart, if their rates were as they look now."""
+    from sessions.statistics.planning import TooClose, trials_per_arm
+
+    p, q = first.successes / first.trials, second.successes / second.trials
+    if p == q:
+        q = p - 0.2 if p > 0.5 else p + 0.2
+        if_so = f"Were the rates {_percent(p)} and {_percent(q)} %"
+    else:
+        if_so = f"Were {_percent(p)} and {_percent(q)} % the true rates"
+    try:
+        needed = trials_per_arm(p, q, ALPHA, POWER)
+    except TooClose:
+        return f"{if_so}, more than 1,000 trials of each would be needed to tell them apart."
+    return (
+        f"{if_so}, {needed} trials of each would tell them apart in {100 * POWER:.0f} of 100 comparisons: "
+        f"{_more(max(0, needed - first.trials), max(0, needed - second.trials))}."
+    )
+
+
+def _more(first: int, second: int) -> str:
+    return f"{first} more of each" if first == second else f"{first} more of one, {second} more of the other"
+
+
+def several(arms: Sequence[Arm]) -> list[str]:
+    """What several arms say of each other; a sentence each."""
+    from sessions.statistics.exact import pairs
+
+    p = homogeneous(arms)
+    if p is None:
+        said = ["There are too many tables to test all arms together exactly."]
+    else:
+        shown = "they are not all equal" if p <= ALPHA else "no difference among them is shown"
+        said = [f"That all have one rate: p = {p_value(p)} (Freeman-Halton, exact): {shown}."]
+    holding = [(a, b, q) for a, b, q in pairs([arm.counts for arm in arms]) if q <= ALPHA]
+    said += [f"Arm {a + 1} and arm {b + 1} differ: p = {p_value(q)} (Boschloo, after Holm)." for a, b, q in holding]
+    if not holding:
+        said.append("No two of them are told apart (Boschloo, after Holm).")
+        rates = sorted(arms, key=lambda arm: arm.successes / arm.trials)
+        said.append(f"The lowest and the highest: {more_for(rates[0], rates[-1])}")
+    return said
+
+
+def p_value(p: float) -> str:
+    """`0.75`, `0.020`, `0.0012`, `below 0.0001`."""
+    if p < 0.0001:
+        return "below 0.0001"
+    return f"{p:.2f}" if p >= 0.1 else f"{p:.2g}" if p < 0.001 else f"{p:.3f}"
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.3g}"
+
+
+# -- plans --------------------------------------------------------------------------------------------
+
+
+def plan_json(
+    first: float, second: float, alpha: float, power: float, pace: tuple[float, int] | None
+) -> dict[str, object]:
+    """What `plan --json` prints: trials_per_arm and what it follows from; minutes are null before any evaluation."""
+    from sessions.statistics.planning import exact_power, trials_per_arm
+
+    needed = trials_per_arm(first, second, alpha, power)
+    return {
+        "rates": [first, second],
+        "alpha": alpha,
+        "power": power,
+        "test": "boschloo_two_sided",
+        "trials_per_arm": needed,
+        "exact_power": exact_power(needed, first, second, alpha),
+        "seconds_per_trial": pace[0] if pace else None,
+        "minutes": 2 * needed * pace[0] / 60 if pace else None,
+    }
+
+
+def plan_lines(first: float, second: float, alpha: float, power: float, pace: tuple[float, int] | None) -> list[str]:
+    """What `plan` prints: the trials, the time that they take, and what few trials can tell at most."""
+    from sessions.statistics.planning import exact_power, trials_per_arm
+
+    needed = trials_per_arm(first, second, alpha, power)
+    reached = exact_power(needed, first, second, alpha)
+    said = [
+        f"{needed} {_trials(needed)} of each tell {_percent(first)} from {_percent(second)} % in "
+        f"{100 * reached:.0f} of 100 comparisons (Boschloo's test, two-sided, at {_percent(alpha)} %)."
+    ]
+    if pace:
+        one = "the one evaluation" if pace[1] == 1 else f"{pace[1]} evaluations"
+        said.append(
+            f"At {pace[0]:.0f} s a trial with its reset, as in {one} so far, both arms take "
+            f"{duration(2 * needed * pace[0])} at the bench."
+        )
+    else:
+        said.append("How long that takes is not known yet: no evaluation in real time has two trials.")
+    return [*said, at_most(5, alpha, power), *([at_most(needed, alpha, power)] if needed > 5 else [])]
+
+
+def at_most(trials: int, alpha: float = ALPHA, power: float = POWER) -> str:
+    """What so many trials of each arm can tell at most, in a sentence."""
+    from sessions.statistics.planning import reach
+
+    found = reach(trials, alpha, power)
+    if found.apart_from_all is None:
+        least = f"even {trials}/{trials} against 0/{trials} has p = {p_value(found.least_p)}"
+        return f"With {trials} of each nothing is told apart: {least}."
+    least = f"{found.apart_from_all}/{trials}" + (" or fewer" if found.apart_from_all else "")
+    told = f"With {trials} of each, {trials}/{trials} is told from {least}"
+    if found.apart_from_certain is None:
+        return f"{told}."
+    return (
+        f"{told}; beside a policy that never fails, one is told apart in {_percent(power)} of 100 comparisons only if "
+        f"it succeeds in at most {100 * found.apart_from_certain:.0f} %."
+    )

@@ -1,0 +1,93 @@
+"""What numbers carry, in words; arms of evaluations: policies, settings that differ, pairs, the pace."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.log.arms import Arm, different, of_evaluation, paired, pairs_of, seconds_a_trial
+from services.log.numbers import as_json, carries, lines, p_value, to_close
+from services.refusal import Refusal
+from sessions.chains import Evaluation
+from sessions.document import Session
+from sessions.models import SessionKind, Trial, Verdict
+from sessions.statistics import wilson
+from sessions.statistics.exact import mcnemar
+from tests.support import facts
+
+A, B = (f"/data/outputs/train/{name}/checkpoints/020000/pretrained_model" for name in ("act", "pi"))
+WON, LOST, VOID = Verdict.SUCCESS, Verdict.FAILURE, Verdict.VOID
+
+
+def session(number: int, *told: tuple[str, str, Verdict], **asked: object) -> Session:
+    made = tuple(
+        Trial(index=n, checkpoint=checkpoint, condition=condition, verdict=verdict, began=1000.0 + 40 * n)
+        for n, (checkpoint, condition, verdict) in enumerate(told, 1)
+    )
+    return facts.session(f"20260217-1420{number:02}-0001", kind=SessionKind.EVAL, trials=made, checkpoint=A, **asked)
+
+
+BOTH = session(
+    1,
+    *((A, "back", WON), (B, "back", LOST), (B, "dim", WON), (A, "dim", LOST), (A, "back", VOID), (B, "back", LOST)),
+    *((A, "back", WON), (A, "dim", WON)),
+    further_checkpoints=(B,),
+)
+
+
+def test_each_policy_of_an_evaluation_is_an_arm() -> None:
+    first, second = of_evaluation(Evaluation((BOTH,)))
+    assert (first.counts, second.counts) == ((3, 4), (1, 3))
+    assert first.name == "act @ 020000 in 20260217-142001-0001"
+    assert different([first, second]) == [("policy", ("act @ 020000", "pi @ 020000"))]
+
+
+def test_the_nth_trials_under_a_condition_are_a_pair() -> None:
+    first, second = of_evaluation(Evaluation((BOTH,)))
+    assert pairs_of(first.tried, second.tried) == [(True, False), (False, True), (True, False)]
+    assert paired(first, second) == (2, 1)
+    comparison = as_json([first, second])["comparison"]
+    assert isinstance(comparison, dict) and comparison["mcnemar_p"] == mcnemar(2, 1)
+    assert any("In pairs of trials" in line for line in lines([first, second]))
+    assert paired(first, Arm(1, 2)) is None and "mcnemar_p" not in str(as_json([first, Arm(1, 2)]))
+
+
+def test_different_settings_stand_before_any_number() -> None:
+    one = of_evaluation(Evaluation((session(1, (A, "", WON)),)))[0]
+    other = of_evaluation(Evaluation((session(2, (A, "", LOST), fps=8, direct_reset=True, rtc=True),)))[0]
+    assert [name for name, _ in different([one, other])] == ["rate", "chunks"]
+    assert lines([one, other])[:2] == [
+        "Different settings, rate: 30 Hz; 8 Hz.",
+        "Different settings, chunks: one after the other; real-time chunking.",
+    ]
+    assert different([one, one]) == [] and different([one, Arm(1, 2)]) == []
+
+
+def test_an_evaluation_of_which_no_trial_counts_is_refused() -> None:
+    with pytest.raises(Refusal, match="no trial that counts"):
+        of_evaluation(Evaluation((session(1, (A, "", VOID)),)))
+
+
+def test_the_pace_is_that_of_evaluations_in_real_time() -> None:
+    runs = [BOTH, session(2, (A, "", WON), (A, "", WON), lockstep=True), session(3, (A, "", WON))]
+    assert seconds_a_trial(runs) == (40.0, 1)
+    assert seconds_a_trial(runs[1:]) is None
+
+
+@pytest.mark.parametrize(("successes", "judged"), [(0, 1), (1, 1), (4, 5), (12, 20), (0, 40)])
+def test_as_many_more_trials_as_are_said_bring_the_rate_to_ten_points(successes: int, judged: int) -> None:
+    enough = to_close(successes, judged)
+    low, high = wilson(round(successes / judged * enough), enough)
+    assert high - low <= 0.2 or enough == judged
+    more = enough - judged
+    assert (f"About {more} more" in carries(successes, judged)) == (more > 0)
+
+
+def test_many_trials_need_no_more() -> None:
+    assert carries(160, 200) == "The true rate may lie anywhere from 74 to 85 % (95 %)."
+    assert carries(0, 0) == "No trial counts yet: nothing can be said."
+
+
+def test_p_values_as_they_are_read() -> None:
+    assert [p_value(p) for p in (0.754, 0.0201, 0.00123, 0.00042, 1e-9)] == [
+        "0.75", "0.020", "0.001", "0.00042", "below 0.0001",
+    ]  # fmt: skip
