@@ -38,6 +38,7 @@ ASKING_S = 6.0
 OBSERVATION_S = 2.0
 """How long the first picture of every camera is waited for."""
 ANSWER_S = 60.0
+NO_ANSWER = "the policy does not answer to recorded frames"
 NOTHING_BAD = "the preflight has nothing bad to confirm"
 
 logger = logging.getLogger(__name__)
@@ -176,9 +177,7 @@ class Preflight:
                 part.checks = checks(reading.reference, replace(now, pictures=pictures, dark=dark))
                 part.frames, part.unasked = _frames(part)
             except Exception as error:  # a preflight that fails must not end the session: it says what it lacks
-                logger.exception("the preflight failed")
-                failed = Check(name="preflight", level=Level.UNCHECKED, found=f"it failed: {crash_reason(error)}")
-                part.checks = (*part.checks, failed)
+                part.checks = (*part.checks, _failed(error))
 
     # --- the policy on recorded frames --------------------------------------------------------------
 
@@ -193,6 +192,8 @@ class Preflight:
             self._left.pop(0)
         if not self._left:
             return True
+        if self._infers(self._left[0][0].source.policy):
+            return False
         self._ask_next(*self._left.pop(0))
         return False
 
@@ -201,11 +202,11 @@ class Preflight:
         policy = part.source.policy
         assert isinstance(policy, Policy)
         policy.poll()
-        if policy.busy and not policy.dead and time.monotonic() - self._asking_since < ANSWER_S:
+        if policy.busy and not policy.dead and not self._gives_up:
             return False
         self._open, answer = None, policy.answer()
         if answer is None:
-            part.unasked = policy.last_words() if policy.dead else "the policy does not answer to recorded frames"
+            part.unasked = policy.last_words() if policy.dead else NO_ANSWER
         else:
             each = Asked(shown.episode, shown.at, answer, shown.recorded, shown.before, policy.infer_ms)
             part.asked.append(each)
@@ -216,8 +217,23 @@ class Preflight:
         policy = part.source.policy
         if not isinstance(policy, Policy) or policy.ready is None or policy.dead:
             part.unasked = part.unasked or "the policy is loaded when its trial comes"
+        elif policy.busy and self._gives_up:
+            part.unasked = part.unasked or NO_ANSWER
         slow = time.monotonic() - self._asking_since > ASKING_S * len(self._parts) and len(part.asked) > 1
         return not part.unasked and not slow
+
+    @property
+    def _gives_up(self) -> bool:
+        """Whether answers were waited for long enough."""
+        return time.monotonic() - self._asking_since >= ANSWER_S
+
+    @staticmethod
+    def _infers(policy: object) -> bool:
+        """Whether it is still busy with what a trial asked before; nobody takes that answer."""
+        if isinstance(policy, Policy):
+            policy.poll()
+            return policy.busy
+        return False
 
     def _ask_next(self, part: _Part, shown: RecordedFrame) -> None:
         policy = part.source.policy
@@ -240,11 +256,24 @@ class Preflight:
         found = [
             msgspec.structs.replace(check, name=f"{part.reading.checkpoint.label}: {check.name}") if several else check
             for part in self._parts
-            for check in (*part.of_the_policy(self._request.fps), *part.checks)
+            for check in (*_of_the_policy(part, self._request.fps), *part.checks)
         ]
         took = round(time.monotonic() - self._began, 2)
         self.made = ev.PreflightMade(preflight=self._number, checks=tuple(found), seconds=took)
         return self.made
+
+
+def _of_the_policy(part: _Part, fps: float) -> list[Check]:
+    """What it said, in data that may be anybody's: they must not end a session with an arm."""
+    try:
+        return part.of_the_policy(fps)
+    except Exception as error:  # whatever numpy raises on arrays of another form
+        return [_failed(error)]
+
+
+def _failed(error: Exception) -> Check:
+    logger.error("the preflight failed", exc_info=error)
+    return Check(name="preflight", level=Level.UNCHECKED, found=f"it failed: {crash_reason(error)}")
 
 
 def _frames(part: _Part) -> tuple[list[RecordedFrame], str]:

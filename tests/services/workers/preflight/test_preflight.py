@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from services.checkpoints.checkpoint import Provenance
+from services.evaluation.preflight.facts import Setting
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
 from services.live.preflights import newest, unconfirmed
 from services.live.protocol import Code
+from services.live.requests import EvalRequest
 from services.live.snapshots import Snapshot
+from services.workers.inference.policy_process import Policy
+from services.workers.inference.protocol import Loaded, Ready
+from services.workers.preflight.preflight import Preflight
+from services.workers.preflight.recorded_frames import RecordedFrame
+from sessions.bench import Profile
 from sessions.models import SessionStatus
-from sessions.preflight import Level
+from sessions.preflight import Check, Level
 from tests.support.checkpoints import NAMES
 from tests.support.evaluating import REAL_TIME, checkpoint, evaluate, evaluating
 from tests.support.preflight_bench import painted_dataset
@@ -108,3 +119,60 @@ async def test_data_that_cannot_be_reached_are_not_checked_and_never_good(quick_
         assert (unreached.name, unreached.level) == ("training data", Level.UNCHECKED)
         assert "moved" in unreached.found
         assert not [check for check in made.checks if check.name.startswith("camera") and check.level is Level.GOOD]
+
+
+# --- without a worker ------------------------------------------------------------------------------
+
+
+class SlowPolicy(Policy):
+    """A policy that still infers for the trial before: it may be asked once it has answered twice."""
+
+    def __init__(self) -> None:
+        self.loaded = Loaded(policy="act", device="cpu", parameters=1, chunked=True, steps=2, chunk=4)
+        self.ready, self.infer_ms, self.busy, self._polls = Ready(ms=1.0), 1.0, True, 0
+
+    dead = False
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        self._polls += 1
+        self.busy = self.busy and self._polls < 3
+
+    def reset(self, seed: int | None = None) -> None:
+        """It forgets."""
+
+    def ask(self, frame: Any, rows: int = 1, used: int = 0, delay: int = 0) -> None:
+        assert not self.busy
+
+    def answer(self) -> Any:
+        return np.zeros((4, 6), np.float32)
+
+
+def preflight_of(policy: Policy, recorded: np.ndarray[Any, Any]) -> Preflight:
+    """One that has read the data: what is left is to ask the policy."""
+    request = EvalRequest(data_dir="/d", profile=Profile(robot={}), checkpoint="c", task="t", dataset="rollout_c")
+    data = SimpleNamespace(named=lambda _: [], episodes=[SimpleNamespace(values={"action": recorded})])
+    reading: Any = SimpleNamespace(data=data, checkpoint=SimpleNamespace(label="c"), join=lambda: None)
+    source: Any = SimpleNamespace(policy=policy)
+    made = Preflight(request, [(source, reading)], Setting())
+    made._look = lambda parts, *_: parts[0].frames.append(  # type: ignore[method-assign]
+        RecordedFrame(0, 0, True, {}, np.zeros((4, 6), np.float32), np.zeros(6, np.float32))
+    )
+    return made
+
+
+def last(preflight: Preflight) -> list[Check]:
+    """What it finds, period by period."""
+    for _ in range(1000):
+        if (made := preflight.step({}, {})) is not None:
+            return list(made.checks)
+        time.sleep(0.001)
+    pytest.fail("it does not end")
+
+
+def test_a_policy_that_still_infers_for_the_trial_before_is_asked_once_it_has_answered() -> None:
+    assert "latency" in [check.name for check in last(preflight_of(SlowPolicy(), np.zeros((9, 6), np.float32)))]
+
+
+def test_data_of_a_form_that_nobody_expects_end_no_session() -> None:
+    (check,) = last(preflight_of(SlowPolicy(), np.zeros((9, 0), np.float32)))
+    assert check.level is Level.UNCHECKED and "it failed" in check.found
