@@ -34,7 +34,7 @@ LOAD_PATIENCE_S = 600.0
 SAVE_PATIENCE_S = 150.0
 NEEDED = ("checkpoint", "task", "trials")
 """What a new evaluation has to be told."""
-FREE = frozenset({"resume", "operator", "dataset", "calibration", "data_dir", "bench"})
+FREE = frozenset({"resume", "operator", "dataset", "calibration", "data_dir", "bench", "confirm_preflight"})
 """What an evaluation that goes on may be told: all else would measure something else."""
 STOPPED_S = 2.0
 """An arm that holds this long was stopped; a worker that is ending reports that sooner, long before it ends."""
@@ -102,7 +102,7 @@ def _resume(options: argparse.Namespace) -> int:
     session = find(folder, options.resume).session
     on = resuming.look(
         folder, load_benches(), session.id, bench=options.bench or "", operator=options.operator or "",
-        dataset=options.dataset,
+        dataset=options.dataset, confirm_preflight=options.confirm_preflight,
     )  # fmt: skip
     if not on.request.judge:
         complain(

@@ -76,10 +76,12 @@ def look(
     bench: str = "",
     operator: str = "",
     dataset: str = "",
+    confirm_preflight: bool = False,
 ) -> GoingOn:
     """The next session of the evaluation that this one belongs to; crashes that nobody has noted are noted.
 
-    `bench` must be its own, if it is given; an empty `operator` stays who it was. Raises Refusal if it cannot go on.
+    `bench` must be its own, if it is given; an empty `operator` stays who it was; what was confirmed of
+    a preflight then is not confirmed now. Raises Refusal if it cannot go on.
     """
     log = _log(folder, session_id)
     session = next((each for each in log if each.id == session_id), None)
@@ -98,7 +100,7 @@ def look(
         asked,
         data_dir=str(folder.root), profile=checked.profile, calibration={}, operator=operator or asked.operator,
         trials=whole.left, dataset=checked.dataset, fps=checked.fps, resumes=last.id, before=whole.so_far,
-        weights=weights,
+        weights=weights, confirm_preflight=confirm_preflight,
     )  # fmt: skip
     differ = changes(asked.profile, checked.profile, fps=(asked.fps, request.fps), task=request.task)
     then = last.connected.calibration if last.connected else {}

@@ -180,6 +180,13 @@ def test_it_is_refused_in_a_sentence_where_it_would_measure_something_else(tmp_p
         resuming.look(folder, benches(), SECOND)
 
 
+def test_a_preflight_that_was_confirmed_then_is_not_confirmed_days_later_by_somebody_else(tmp_path: Path) -> None:
+    folder, _, asked = begun(tmp_path, S, confirm_preflight=True)
+    assert asked.confirm_preflight
+    assert not resuming.look(folder, benches(), FIRST, operator="ben").request.confirm_preflight
+    assert resuming.look(folder, benches(), FIRST, operator="ben", confirm_preflight=True).request.confirm_preflight
+
+
 def test_the_arm_is_reset_as_before_or_it_does_not_go_on(tmp_path: Path) -> None:
     folder, _, _ = begun(tmp_path, S, reset=Reset.LEADER)
     assert resuming.look(folder, benches(), FIRST).request.reset is Reset.LEADER
