@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 import msgspec
 
 LIKE = "#"
 """Between dataset and episode in `pick_place#12`."""
+NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class Order(StrEnum):
@@ -52,7 +54,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     def likeness(self) -> tuple[str, int] | None:
         """Dataset and episode that it shall look like; None for none."""
         dataset, _, episode = self.like.rpartition(LIKE)
-        return (dataset, int(episode)) if dataset and episode.isdecimal() else None
+        return (dataset, int(episode)) if dataset and NUMBER.fullmatch(episode) else None
 
 
 class Grid(msgspec.Struct, frozen=True, kw_only=True):

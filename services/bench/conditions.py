@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from services.text import clean
@@ -67,6 +68,6 @@ def odd(place: Place) -> str:
 
 def check_unlike(conditions: Sequence[Condition]) -> None:
     """Raises ValueError for two conditions of one name."""
-    names = [each.name for each in conditions]
-    if twice := next((name for at, name in enumerate(names) if name in names[:at]), ""):
+    names = Counter(each.name for each in conditions)
+    if twice := next((name for name, times in names.items() if times > 1), ""):
         raise ValueError(f"two conditions are called {twice!r}")

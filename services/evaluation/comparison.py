@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.bench.conditions import ALL, GRID, NONE, PLACE, odd
+from services.bench.conditions import ALL, GRID, MOST_PLACES, NONE, PLACE, odd
 from services.bench.profiles import Profile
 from services.checkpoints.checkpoint import Checkpoint, exists, home
 from services.datasets.summary import summarize
@@ -49,7 +49,7 @@ def check_unlike(checkpoints: Sequence[Checkpoint], pace: Callable[[Checkpoint],
 def pairs(profile: Profile, checkpoints: int, conditions: str) -> int:
     """How many pairs this many checkpoints make with the conditions that a text chooses; 0 where it cannot be read."""
     try:
-        return checkpoints * max(1, sum(len(_chosen(profile, word)) for word in _words(conditions)))
+        return checkpoints * max(1, len(_found(profile, conditions)))
     except Refusal:
         return 0
 
@@ -66,16 +66,22 @@ def chosen(profile: Profile, folder: DataFolder, text: str) -> tuple[Condition, 
     like that episode's (at its place, where that is known), or a place such as `x180 y-60` or `x180 y-60 yaw30`;
     nothing, or `none`, for no conditions.
     """
-    found = [each for word in _words(text) for each in _chosen(profile, word)]
-    for at, each in enumerate(found):
-        if each.name in [before.name for before in found[:at]]:
-            raise Refusal(f"condition {each.name} is named twice: leave one out")
+    found, names = _found(profile, text), set[str]()
+    for each in found:
+        if each.name in names:
+            raise Refusal(f"condition {clean(each.name)} is named twice: leave one out")
+        names.add(each.name)
         _check_episode(folder.datasets, each)
     return tuple(_placed(folder, each) for each in found)
 
 
-def _words(text: str) -> list[str]:
-    return [part.strip() for part in text.split(SEPARATOR) if part.strip()]
+def _found(profile: Profile, text: str) -> list[Condition]:
+    """Raises Refusal, also for more than a person tries: what comes next is reckoned at every verdict."""
+    words = [part.strip() for part in text.split(SEPARATOR) if part.strip()]
+    found = [each for word in words[: MOST_PLACES + 1] for each in _chosen(profile, word)]
+    if (many := max(len(words), len(found))) > MOST_PLACES:
+        raise Refusal(f"{many} start conditions are too many: choose {MOST_PLACES} at most")
+    return found
 
 
 def _chosen(profile: Profile, word: str) -> Sequence[Condition]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as pads
 
+from services.bench.conditions import odd
 from services.datasets.marks import peek_marks
 from services.datasets.summary import summarize
 from services.folders import DataFolder
@@ -26,22 +27,21 @@ SCENE = "observation.environment_state"
 def place_in(folder: DataFolder, dataset: str, episode: int) -> Place | None:
     """Where the object lay as the episode began; None where neither its first frame nor its evaluation says it."""
     root = folder.datasets / dataset
-    return observed_place(root, episode) or evaluated_place(folder, root, episode)
+    found = observed_place(root, episode) or evaluated_place(folder, root, episode)
+    return None if found is None or odd(found) else found
 
 
 def observed_place(root: Path, episode: int) -> Place | None:
     """By what the bench observed in its first frame, if it observes the object."""
-    names = tuple((summarize(root).features.get(SCENE) or {}).get("names") or ())
-    if not {"cube.x", "cube.y"} <= set(names):
+    names = (summarize(root).features.get(SCENE) or {}).get("names")
+    if not isinstance(names, list) or not {"cube.x", "cube.y"} <= set(map(str, names)):
         return None
     first = (pads.field("episode_index") == episode) & (pads.field("frame_index") == 0)
     try:
         rows = pads.dataset(root / "data", format="parquet").to_table(columns=[SCENE], filter=first).to_pylist()
-    except (OSError, pa.ArrowException):
+        (seen,) = (dict(zip(map(str, names), map(float, row[SCENE]), strict=True)) for row in rows)
+    except (OSError, pa.ArrowException, TypeError, ValueError):  # anybody's files
         return None
-    if len(rows) != 1 or len(rows[0][SCENE]) != len(names):
-        return None
-    seen = dict(zip(names, map(float, rows[0][SCENE]), strict=True))
     yaw = degrees(atan2(seen.get("cube.yaw_sin", 0.0), seen.get("cube.yaw_cos", 1.0)))
     return Place(_mm(seen["cube.x"]), _mm(seen["cube.y"]), round(yaw, 2) + 0.0)
 

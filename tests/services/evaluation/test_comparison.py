@@ -88,6 +88,10 @@ def test_a_condition_may_be_as_an_episode_of_a_dataset(tmp_path: Path, monkeypat
         ({"conditions": "dim"}, "there are: back, front, x180 y-60"),
         ({"conditions": "back,back"}, "condition back is named twice"),
         ({"conditions": "x0.2 y0.1"}, "x and y are millimetres"),
+        (
+            {"conditions": ",".join(f"x{n} y0" for n in range(100, 201))},
+            "101 start conditions are too many: choose 100",
+        ),
         ({"order": "shuffled"}, "the order of trials is random or listed, not 'shuffled'"),
         ({"order_seed": -1}, "the seed of the order lies between 0 and"),
         ({"trials": 5, "conditions": "grid"}, "8 pairs of checkpoint and condition need at least 8 trials, not 5"),
