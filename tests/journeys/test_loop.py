@@ -37,7 +37,7 @@ def fill(screen: Terminal, title: str, values: Sequence[str]) -> None:
         screen.press("enter")
 
 
-def only_live(demo: DemoDesk, screen: Terminal, seconds: float = 20.0) -> RunFolder:
+def only_live(demo: DemoDesk, screen: Terminal, seconds: float = 90.0) -> RunFolder:
     screen.wait_until(lambda: bool(live_runs(demo.folder)), seconds, "no worker was started")
     return live_runs(demo.folder)[0]
 
