@@ -25,9 +25,10 @@ def lines(checks: Iterable[Check]) -> list[str]:
 
 
 def in_brief(checks: Iterable[Check]) -> str:
-    """`1 bad, 2 warnings, 3 not checked`; `all good`, or how many are."""
+    """`1 bad, 2 warnings, 3 not checked`; `all good`, or how many are. A level that is not known is no good either."""
     levels = [check.level for check in checks]
-    bad, warnings, unchecked = (levels.count(level) for level in (Level.BAD, Level.WARNING, Level.UNCHECKED))
+    bad, warnings, good = (levels.count(level) for level in (Level.BAD, Level.WARNING, Level.GOOD))
+    unchecked = len(levels) - bad - warnings - good
     told = [f"{bad} bad"] if bad else []
     told += [plural(warnings, "warning")] if warnings else []
     told += [f"{unchecked} not checked"] if unchecked else []

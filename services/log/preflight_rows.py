@@ -38,4 +38,4 @@ def _confirmed(event: PreflightConfirmed) -> str:
 def _row(check: Check) -> Row:
     tone, symbol = TONES.get(check.level, (Tone.QUIET, Symbol.VOID))
     level = text(SIGNS.get(check.level, check.level).lower(), tone, symbol)
-    return row(check.name, level, check.found, quiet(check.mends))
+    return row(text(check.name).text, level, check.found, quiet(check.mends))
