@@ -38,6 +38,8 @@ ASKING_S = 6.0
 OBSERVATION_S = 2.0
 """How long the first picture of every camera is waited for."""
 ANSWER_S = 60.0
+LONGEST = 1000
+"""Characters of what is said of one check."""
 NO_ANSWER = "the policy does not answer to recorded frames"
 NOTHING_BAD = "the preflight has nothing bad to confirm"
 
@@ -254,13 +256,19 @@ class Preflight:
         self._number += 1
         several = len(self._parts) > 1
         found = [
-            msgspec.structs.replace(check, name=f"{part.reading.checkpoint.label}: {check.name}") if several else check
+            _bounded(check, f"{part.reading.checkpoint.label}: " if several else "")
             for part in self._parts
             for check in (*_of_the_policy(part, self._request.fps), *part.checks)
         ]
         took = round(time.monotonic() - self._began, 2)
         self.made = ev.PreflightMade(preflight=self._number, checks=tuple(found), seconds=took)
         return self.made
+
+
+def _bounded(check: Check, whose: str) -> Check:
+    """Names and texts of data from elsewhere may be of any length, and an event is one line of a bounded one."""
+    name, found, mends = (text[:LONGEST] for text in (whose + check.name, check.found, check.mends))
+    return msgspec.structs.replace(check, name=name, found=found, mends=mends)
 
 
 def _of_the_policy(part: _Part, fps: float) -> list[Check]:

@@ -45,6 +45,7 @@ def read_reference(
 
 def _with(reference: Reference, data: TrainingData, settings: list[Setting]) -> Reference:
     joints, states = data.named(JOINTS), data.all_of(JOINTS)
+    states = states[np.isfinite(states).all(axis=1)]  # a range that ends at no number would have every pose in it
     if len(joints) != (states.shape[1] if states.size else -1):
         joints = []
     starts = [each.values[JOINTS][0].tolist() for each in data.episodes if JOINTS in each.values]

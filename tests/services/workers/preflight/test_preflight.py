@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from services.checkpoints.checkpoint import Provenance
-from services.evaluation.preflight.facts import Setting
+from services.evaluation.preflight.facts import Reference, Setting
 from services.live import events as ev
 from services.live import protocol
 from services.live.phases import Phase
@@ -24,6 +25,8 @@ from services.workers.inference.policy_process import Policy
 from services.workers.inference.protocol import Loaded, Ready
 from services.workers.preflight.preflight import Preflight
 from services.workers.preflight.recorded_frames import RecordedFrame
+from services.workers.preflight.reference import _with
+from services.workers.preflight.training_data import Episode, TrainingData
 from sessions.bench import Profile
 from sessions.models import SessionStatus
 from sessions.preflight import Check, Level
@@ -171,6 +174,25 @@ def last(preflight: Preflight) -> list[Check]:
 
 def test_a_policy_that_still_infers_for_the_trial_before_is_asked_once_it_has_answered() -> None:
     assert "latency" in [check.name for check in last(preflight_of(SlowPolicy(), np.zeros((9, 6), np.float32)))]
+
+
+def test_a_range_without_numbers_is_not_one_in_which_every_pose_is(tmp_path: Path) -> None:
+    broken = Episode(0, None, {"observation.state": np.full((4, 1), np.nan, np.float32)})  # type: ignore[arg-type]
+    data = TrainingData(tmp_path, 30.0, [broken], {"observation.state": ("pan.pos",)})
+    assert not _with(Reference(), data, []).low
+    whole = Episode(1, None, {"observation.state": np.ones((4, 1), np.float32)})  # type: ignore[arg-type]
+    assert _with(Reference(), replace(data, episodes=[broken, whole]), []).low == {"pan": 1.0}
+
+
+def test_names_of_any_length_make_no_event_of_any_length() -> None:
+    preflight = preflight_of(SlowPolicy(), np.zeros((9, 6), np.float32))
+    long = Check(name="n" * 10**6, level=Level.GOOD, found="f" * 10**6)
+
+    def look(parts: Any, *_: Any) -> None:
+        parts[0].checks = (long,)
+
+    preflight._look = look  # type: ignore[method-assign]
+    assert max(len(check.name) + len(check.found) for check in last(preflight)) < 10_000
 
 
 def test_data_of_a_form_that_nobody_expects_end_no_session() -> None:
