@@ -25,15 +25,15 @@ def forget() -> None:
                 thing.cache_clear()
 
 
-def slowest(asked: Callable[[], object]) -> float:
-    """The longest of several calls, in ms."""
+def slowest(asked: Callable[[], object]) -> tuple[float, float]:
+    """The longest of several calls, in ms: on the clock, and of the processor (on a busy machine less)."""
     took = []
     for _ in range(REPEATS):
         forget()
-        began = time.perf_counter()
+        began = time.perf_counter(), time.process_time()
         asked()
-        took.append(1000 * (time.perf_counter() - began))
-    return max(took)
+        took.append((1000 * (time.perf_counter() - began[0]), 1000 * (time.process_time() - began[1])))
+    return max(wall for wall, _ in took), max(cpu for _, cpu in took)
 
 
 def main() -> None:
@@ -49,7 +49,8 @@ def main() -> None:
         "plan 76 90 %": lambda: planning.trials_per_arm(0.76, 0.9),
     }
     for name, ask in asked.items():
-        print(f"{name:28} {slowest(ask):8.2f} ms")
+        wall, cpu = slowest(ask)
+        print(f"{name:28} {wall:8.2f} ms on the clock {cpu:8.2f} ms of the processor")
 
 
 if __name__ == "__main__":

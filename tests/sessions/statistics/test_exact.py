@@ -14,6 +14,7 @@ from math import comb, prod
 import numpy as np
 import pytest
 
+from sessions.statistics import exact
 from sessions.statistics.exact import TooMany, boschloo, freeman_halton, holm, mcnemar, pairs
 
 RATES = np.sin(np.linspace(0, np.pi / 2, 4001)) ** 2
@@ -121,6 +122,26 @@ def test_homogeneity_of_two_is_fishers_and_cares_for_no_order() -> None:
         assert freeman_halton([(k, n), (j, m)]) == pytest.approx(there, rel=1e-6)
     arms = [(3, 9), (7, 8), (2, 5), (10, 20)]
     assert freeman_halton(arms) == pytest.approx(freeman_halton(arms[::-1]), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda: boschloo((60, 200), (85, 199)),
+        lambda: boschloo((199, 200), (150, 198)),
+        lambda: freeman_halton([(100, 200), (120, 199), (90, 198), (105, 197)]),
+        lambda: mcnemar(80, 120),
+    ],
+)
+def test_two_hundred_trials_of_each_take_no_noticeable_time(asked: Callable[[], float]) -> None:
+    took = []
+    for _ in range(3):
+        for remembered in (exact._greater, exact.fisher_greater, exact._grid, exact._log_choices):
+            remembered.cache_clear()
+        began = time.process_time()
+        asked()
+        took.append(time.process_time() - began)
+    assert min(took) < 0.05
 
 
 def test_too_many_tables_are_said_at_once() -> None:

@@ -1,0 +1,284 @@
+"""A comparison of two policies that may end early, at a controlled error: the sequential sign test of pairs.
+
+Trials come in pairs, one of each policy under the same condition. A pair with success of one policy alone is unlike;
+the others carry nothing. Were the policies equal, either would win an unlike pair with probability 1/2, whatever the
+rate of success and however it differs between conditions: the error is exact, and the same at base rates of 10, 50
+and 90 %, which holds for no test of the two rates themselves.
+
+The rule, fixed before the first trial, says after each number of unlike pairs which lead ends the comparison: a large
+one for the policy that has it, a small one (late) without a difference. Of all rules on the lead with this error and
+this power it needs about the fewest trials: found by backward induction, whose two prices of an error are searched.
+Sources: A. Wald, Sequential Analysis (1947), ch. 6 (unlike pairs of two binomial streams); G. Lorden, Structure of
+sequential tests minimizing an expected sample size, Z. Wahrscheinlichkeitstheorie 51 (1980) (backward induction).
+tests/bench/sequential_table.py compares it with others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from math import ceil, exp, inf, log, sqrt
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from sessions.statistics.planning import check_plan, trials_per_arm
+
+RULE = "sequential sign test of pairs"
+MOST_PAIRS = 600
+"""No rule is made for more pairs: no bench makes them, and the search would take minutes."""
+NEVER = -1
+"""A lead that ends nothing, in `equal`."""
+
+type Numbers = npt.NDArray[np.float64]
+
+
+class Sequential(msgspec.Struct, frozen=True, kw_only=True):
+    """The rule of one comparison, fixed before its first trial and stored with it.
+
+    `least` are the two success rates that are to be told apart with this `power`; a smaller difference may end without
+    one. `most` is the largest number of pairs. After m unlike pairs (m from 1; as many as `better` has are the most) a
+    lead of `better[m - 1]` or more ends it for the policy that leads, one of `equal[m - 1]` or less without a
+    difference (NEVER: not there). `alpha` is the probability that equal policies end with either called better.
+    """
+
+    rule: str = RULE
+    alpha: float
+    power: float
+    least: tuple[float, float]
+    most: int
+    better: tuple[int, ...]
+    equal: tuple[int, ...]
+
+
+class Decision(StrEnum):
+    """What the rule says."""
+
+    GO_ON = "go on"
+    FIRST = "first better"
+    SECOND = "second better"
+    NONE = "no difference"
+    """It ended without one: the policies may be equal, or differ by less than the least effect."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a comparison stands after `pairs`, of which `unlike` were won by one alone; `lead` is of the first.
+
+    Once decided, it stays as it was then. `line` is the lead that ends it soonest for the policy that leads, None once
+    it is over, or where it cannot be reached any more. `wins_to_line` is how many unlike pairs in a row would end it
+    for the policy that leads (for either if none does), None like `line`. `odds` are how many times likelier the lead
+    seen is if the policy that leads is better by the least effect than if both are equal. `at_most`: it ended because
+    the pairs were used up.
+    """
+
+    decision: Decision
+    pairs: int
+    unlike: int
+    lead: int
+    line: int | None
+    wins_to_line: int | None
+    odds: float
+    at_most: bool = False
+
+
+def standing(rule: Sequential, pairs: Iterable[tuple[bool, bool]]) -> Standing:
+    """What the rule says of these pairs, in the order in which they were complete: success of the first, of the second.
+
+    The first line that is crossed decides; what comes later changes nothing. So it may be asked after every trial.
+    """
+    made = unlike = lead = 0
+    decision, used_up = Decision.GO_ON, False
+    for first, second in pairs:
+        made, unlike, lead = made + 1, unlike + (first != second), lead + first - second
+        decision = _decided(rule, unlike, lead)
+        used_up = decision is Decision.GO_ON and made >= rule.most
+        if used_up:
+            decision = Decision.NONE
+        if decision is not Decision.GO_ON:
+            break
+    wins = _wins_to_line(rule, unlike, abs(lead)) if decision is Decision.GO_ON else None
+    return Standing(
+        decision=decision,
+        pairs=made,
+        unlike=unlike,
+        lead=lead,
+        line=None if wins is None else abs(lead) + wins,
+        wins_to_line=wins,
+        odds=_odds(rule, unlike, abs(lead)),
+        at_most=used_up,
+    )
+
+
+def _decided(rule: Sequential, unlike: int, lead: int) -> Decision:
+    if not unlike:
+        return Decision.GO_ON
+    at = min(unlike, len(rule.better)) - 1
+    if abs(lead) >= rule.better[at]:
+        return Decision.FIRST if lead > 0 else Decision.SECOND
+    over = abs(lead) <= rule.equal[at] or unlike >= len(rule.better)
+    return Decision.NONE if over else Decision.GO_ON
+
+
+def _wins_to_line(rule: Sequential, unlike: int, lead: int) -> int | None:
+    for more in range(1, len(rule.better) - unlike + 1):
+        if lead + more >= rule.better[unlike + more - 1]:
+            return more
+    return None
+
+
+def _odds(rule: Sequential, unlike: int, lead: int) -> float:
+    share = share_of(*rule.least)
+    won, lost = (unlike + lead) // 2, (unlike - lead) // 2
+    return exp(won * log(2 * share) + lost * log(2 * (1 - share)))
+
+
+def unlike_of(first: float, second: float) -> float:
+    """The probability that a pair is unlike."""
+    return first * (1 - second) + second * (1 - first)
+
+
+def share_of(first: float, second: float) -> float:
+    """The probability that the better policy wins an unlike pair."""
+    one, other = max(first, second), min(first, second)
+    return one * (1 - other) / unlike_of(first, second)
+
+
+# -- making the rule ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=16)
+def plan(first: float, second: float, alpha: float = 0.05, power: float = 0.8, most: int = 0) -> Sequential:
+    """The rule that tells `first` from `second` with this power, in at most `most` pairs (0: half more than fixed).
+
+    `fixed` is the number of trials per arm of the plan with Boschloo's test. Half of the price is of the trials that
+    equal policies take, half of those that unlike ones do. Raises ValueError where no plan can be made, where `most`
+    is too small for the power, or larger than MOST_PAIRS.
+    """
+    check_plan(first, second, alpha, power)
+    if min(first, second) == 0 or max(first, second) == 1:
+        raise ValueError("the least effect lies between rates above 0 and below 1: no policy is known never to fail")
+    most = most or ceil(1.5 * trials_per_arm(first, second, alpha, power))
+    if most > MOST_PAIRS:
+        raise ValueError(f"{most} pairs are more than a rule is made for ({MOST_PAIRS}): choose a larger least effect")
+    share, unlike = share_of(first, second), unlike_of(first, second)
+    width = max(1, min(most, ceil(1.1 * most * unlike + 2)))
+    found, fewest = None, inf
+    centre, reach = np.array([log(400.0), log(60.0)]), 2.2
+    for _ in range(3):
+        steps = [np.linspace(at - reach, at + reach, 13) for at in centre]
+        prices = np.stack([grid.ravel() for grid in np.meshgrid(*steps, indexing="ij")])
+        better, equal = _lines(share, width, *np.exp(prices))
+        wrong = sum(_ends(better, equal, 0.5)[:2])
+        right, _, pairs = _ends(better, equal, share)
+        cost = pairs + _ends(better, equal, 0.5)[2]
+        fits = np.flatnonzero((wrong <= alpha) & (right >= power))
+        for at in fits[np.argsort(cost[fits])][:8]:
+            made = Sequential(
+                alpha=alpha,
+                power=power,
+                least=(first, second),
+                most=most,
+                better=tuple(better[at].tolist()),
+                equal=tuple(equal[at].tolist()),
+            )
+            there, null = chances(made, max(first, second), min(first, second)), chances(made, *_equals(unlike))
+            if there.first >= power and there.pairs + null.pairs < fewest:
+                found, fewest, centre = made, there.pairs + null.pairs, prices[:, at]
+        reach /= 5
+    if found is None:
+        raise ValueError(f"{most} pairs are too few to tell {first:g} from {second:g} with a power of {power:g}")
+    return found
+
+
+def _equals(unlike: float) -> tuple[float, float]:
+    """Two equal rates whose pairs are unlike as often, or nearly."""
+    rate = (1 + sqrt(max(0.0, 1 - 2 * unlike))) / 2
+    return rate, rate
+
+
+def _lines(share: float, width: int, wrong: Numbers, missed: Numbers) -> tuple[npt.NDArray[np.int64], ...]:
+    """The best lines, (prices, width) each, for these prices of calling equals unlike and of missing a difference.
+
+    A pair costs 1 under either; all costs are weighted by the likelihood of a path to the state.
+    """
+    lead = np.arange(-width, width + 1)
+    better = np.zeros((len(wrong), width), dtype=np.int64)
+    equal = np.full((len(wrong), width), NEVER, dtype=np.int64)
+    later: Numbers | None = None
+    for unlike in range(width, 0, -1):
+        won, lost = (unlike + lead) / 2, (unlike - lead) / 2
+        one = np.exp(won * log(share) + lost * log(1 - share))
+        null = 0.5**unlike
+        call = wrong[:, None] * null + missed[:, None] * 0.5 * one[::-1]
+        call = np.minimum(call, call[:, ::-1])
+        none = missed[:, None] * 0.5 * (one + one[::-1])
+        ended = np.minimum(call, none)
+        go = np.full_like(ended, np.inf)
+        if later is not None:
+            go[:, 1:-1] = (0.5 * (one + one[::-1]) + null)[1:-1] + later[:, 2:] + later[:, :-2]
+        ends = (ended <= go)[:, width:]
+        calls = ends & (call < none)[:, width:]
+        own = (np.arange(width + 1) - unlike) % 2 == 0  # leads that so many unlike pairs can have
+        own &= np.arange(width + 1) <= unlike
+        there = calls & own
+        better[:, unlike - 1] = np.where(there.any(axis=1), there.argmax(axis=1), unlike + 2)
+        without = ends & ~calls & own
+        equal[:, unlike - 1] = np.where(without.any(axis=1), width - without[:, ::-1].argmax(axis=1), NEVER)
+        later = np.minimum(ended, go)
+    return better, equal
+
+
+def _ends(
+    better: npt.NDArray[np.int64], equal: npt.NDArray[np.int64], share: float
+) -> tuple[Numbers, Numbers, Numbers]:
+    """How probably each rule ends for the first and for the second, and the unlike pairs that it takes on average."""
+    rules, width = better.shape
+    lead = np.arange(-width, width + 1)
+    here: Numbers = np.zeros((rules, 2 * width + 1))
+    here[:, width] = 1
+    first, second, taken = np.zeros(rules), np.zeros(rules), np.zeros(rules)
+    for at in range(width):
+        taken += here.sum(axis=1)
+        there = np.zeros_like(here)
+        there[:, 1:] = here[:, :-1] * share
+        there[:, :-1] += here[:, 1:] * (1 - share)
+        called = np.abs(lead) >= better[:, at, None]
+        first += (there * (called & (lead > 0))).sum(axis=1)
+        second += (there * (called & (lead < 0))).sum(axis=1)
+        here = np.where(called | (np.abs(lead) <= equal[:, at, None]), 0.0, there)
+    return first, second, taken
+
+
+@dataclass(frozen=True)
+class Chances:
+    """How probably a comparison ends for the first or for the second, and the pairs that it takes on average."""
+
+    first: float
+    second: float
+    pairs: float
+
+
+def chances(rule: Sequential, first: float, second: float) -> Chances:
+    """Exact, for policies with these success rates, asked after every pair, the most pairs included."""
+    width = len(rule.better)
+    up, down = first * (1 - second), second * (1 - first)
+    lead = np.arange(-width, width + 1)
+    called = np.abs(lead) >= np.array([width + 2, *rule.better])[:, None]
+    over = called | (np.abs(lead) <= np.array([NEVER, *rule.equal])[:, None])
+    over[-1] = True
+    here = np.zeros((width + 1, 2 * width + 1))
+    here[0, width] = 1
+    ended, pairs = np.zeros(2), 0.0
+    for _ in range(rule.most):
+        pairs += float(here.sum())
+        there = here * (1 - up - down)
+        moved = np.zeros_like(here)
+        moved[1:, 1:] = here[:-1, :-1] * up
+        moved[1:, :-1] += here[:-1, 1:] * down
+        ended += [float((moved * (called & (lead > 0))).sum()), float((moved * (called & (lead < 0))).sum())]
+        here = there + np.where(over, 0.0, moved)
+    return Chances(float(ended[0]), float(ended[1]), pairs)
