@@ -24,8 +24,8 @@ FRACTION = re.compile(r"([0-9]{1,9})\s*/\s*([0-9]{1,9})")
 class Arm:
     """What is compared: `successes` of `trials`, at least one.
 
-    `name` and `settings` are of an evaluation's, empty for a plain result; `tried` are the trials that count, with
-    their conditions, of a policy that was compared with others in one evaluation.
+    `name`, `settings`, `tried` (the trials that count) and `void` (how many were called void, for whatever reason: a
+    stop, a fault, the operator's word) are of an evaluation's policy, empty for a plain result.
     """
 
     successes: int
@@ -34,6 +34,7 @@ class Arm:
     settings: Mapping[str, str] = field(default_factory=dict)
     tried: tuple[Trial, ...] = ()
     session: str = ""
+    void: int = 0
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -89,6 +90,10 @@ def of_evaluation(whole: Evaluation) -> list[Arm]:
             settings=settings(session, checkpoint),
             tried=tuple(t for s, t in whole.trials if t.counts and (t.checkpoint or s.checkpoint) == checkpoint),
             session=session.id,
+            void=sum(
+                t.verdict is Verdict.VOID and not t.practice and (t.checkpoint or s.checkpoint) == checkpoint
+                for s, t in whole.trials
+            ),
         )
         for checkpoint, (successes, trials) in sums.items()
         if trials

@@ -49,8 +49,8 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
 
     `arms` and `pooled` have successes, trials, estimate and wilson_95; `homogeneity` has freeman_halton_p, null where
     the tables are too many, and for three arms or more `pairs` with Boschloo's p after Holm; `comparison` of two arms
-    has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. `name`
-    and `settings` are of sessions; `different_settings` are the names of those that differ.
+    has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. `name`,
+    `settings` and `void` are of sessions; `different_settings` are the names of those that differ.
     """
     from sessions.statistics.exact import boschloo, mcnemar, pairs
 
@@ -85,7 +85,9 @@ def _counted(successes: int, trials: int) -> dict[str, object]:
 
 
 def _named(arm: Arm) -> dict[str, object]:
-    return {"name": arm.name, "session": arm.session, "settings": dict(arm.settings)} if arm.name else {}
+    if not arm.name:
+        return {}
+    return {"name": arm.name, "session": arm.session, "settings": dict(arm.settings), "void": arm.void}
 
 
 def pooled(arms: Sequence[Arm]) -> tuple[int, int]:
@@ -117,7 +119,7 @@ def lines(arms: Sequence[Arm]) -> list[str]:
         rows.append((f"{successes}/{trials}", _rate(successes, trials), "all together"))
     wide = [max(len(row[at]) for row in rows) for at in (0, 1)]
     said += [f"{counts:>{wide[0]}}  {rate:<{wide[1]}}  {name}".rstrip() for counts, rate, name in rows]
-    said.append("")
+    said += ["", *voids(arms)]
     if len(arms) == 1:
         return [*said, carries(*arms[0].counts)]
     return said + (two(*arms) if len(arms) == 2 else several(arms))
@@ -125,6 +127,23 @@ def lines(arms: Sequence[Arm]) -> list[str]:
 
 def _rate(successes: int, trials: int) -> str:
     return f"{share(successes, trials)} {bounds(successes, trials)}"
+
+
+def voids(arms: Sequence[Arm]) -> list[str]:
+    """What the trials that were called void may have done to the result, a sentence or two; nothing without any."""
+    from sessions.statistics.exact import boschloo
+
+    if not any(arm.void for arm in arms):
+        return []
+    shares = [(arm.void, arm.trials + arm.void) for arm in arms]
+    counted = " and ".join(f"{void} of {made}" for void, made in shares)
+    every = [(arm, arm.trials + arm.void) for arm in arms]
+    ends = " and ".join(f"from {share(a.successes, n)} to {share(a.successes + a.void, n)}" for a, n in every)
+    said = [f"Void: {counted} trials, left out. Counted as failures or as successes, they would make the rate {ends}."]
+    if len(arms) == 2 and (p := boschloo(*shares)) <= ALPHA:
+        more = "first" if shares[0][0] / shares[0][1] > shares[1][0] / shares[1][1] else "second"
+        said.append(f"More of the {more}'s trials were void (p = {p_value(p)}): look why before the two are compared.")
+    return said
 
 
 def two(first: Arm, second: Arm) -> list[str]:
@@ -213,10 +232,14 @@ def _percent(rate: float) -> str:
 def plan_json(
     first: float, second: float, alpha: float, power: float, pace: tuple[float, int] | None
 ) -> dict[str, object]:
-    """What `plan --json` prints: trials_per_arm and what it follows from; minutes are null before any evaluation."""
+    """What `plan --json` prints: trials_per_arm and what it follows from; minutes are null before any evaluation.
+
+    `early` is of the comparison in pairs that may end early, null where none is searched for.
+    """
     from sessions.statistics.planning import exact_power, trials_per_arm
 
     needed = trials_per_arm(first, second, alpha, power)
+    early = _early(first, second, alpha, power, needed)
     return {
         "rates": [first, second],
         "alpha": alpha,
@@ -226,6 +249,7 @@ def plan_json(
         "exact_power": exact_power(needed, first, second, alpha),
         "seconds_per_trial": pace[0] if pace else None,
         "minutes": 2 * needed * pace[0] / 60 if pace else None,
+        "early": dict(zip(("most_pairs", "mean_pairs", "mean_pairs_if_equal"), early, strict=True)) if early else None,
     }
 
 
@@ -247,7 +271,31 @@ def plan_lines(first: float, second: float, alpha: float, power: float, pace: tu
         )
     else:
         said.append("How long that takes is not known yet: no evaluation in real time has two trials.")
+    if (early := _early(first, second, alpha, power, needed)) is not None:
+        most, apart, equal = early
+        said.append(
+            f"In pairs, with the right to end early (fixed before the first trial): at most {most} of each, {apart:.0f} "
+            f"on average if the rates are these, {equal:.0f} if both are {_percent(max(first, second))} %."
+        )
     return [*said, at_most(5, alpha, power), *([at_most(needed, alpha, power)] if needed > 5 else [])]
+
+
+QUICK = 200
+"""The rule of a comparison that may end early is searched for plans of up to so many trials: within seconds."""
+
+
+def _early(first: float, second: float, alpha: float, power: float, needed: int) -> tuple[int, float, float] | None:
+    """Of the comparison in pairs: the most of them, and those on average if the rates are these, and if equal."""
+    from sessions.statistics.sequential import chances, plan
+
+    if needed > QUICK or min(first, second) == 0 or max(first, second) == 1:
+        return None
+    try:
+        rule = plan(first, second, alpha, power)
+    except ValueError:
+        return None
+    high = max(first, second)
+    return rule.most, chances(rule, first, second).pairs, chances(rule, high, high).pairs
 
 
 def at_most(trials: int, alpha: float = ALPHA, power: float = POWER) -> str:

@@ -90,6 +90,7 @@ def test_a_plan_says_the_trials(folder: DataFolder, capsys: pytest.CaptureFixtur
     assert lab(folder, "plan", "0.6", "0.8", "--json") == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["trials_per_arm"], made["minutes"]) == (81, None) and made["exact_power"] >= 0.8
+    assert made["early"]["mean_pairs"] < 0.8 * 81 < made["early"]["most_pairs"] == 122
     assert lab(folder, "plan", "0.2", "0.8", "--alpha", "0.01", "--power", "0.9") == 0
     assert "not known yet" in capsys.readouterr().out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.log.arms import Arm, different, of_evaluation, paired, pairs_of, seconds_a_trial
-from services.log.numbers import as_json, carries, lines, p_value, to_close
+from services.log.numbers import as_json, carries, lines, p_value, to_close, voids
 from services.refusal import Refusal
 from sessions.chains import Evaluation
 from sessions.document import Session
@@ -91,3 +91,32 @@ def test_p_values_as_they_are_read() -> None:
     assert [p_value(p) for p in (0.754, 0.0201, 0.00123, 0.00042, 1e-9)] == [
         "0.75", "0.020", "0.001", "0.00042", "below 0.0001",
     ]  # fmt: skip
+
+
+def test_what_voids_may_have_done_is_said_and_an_imbalance_is_pointed_out() -> None:
+    first, second = of_evaluation(Evaluation((BOTH,)))
+    assert (first.void, second.void) == (1, 0)
+    (said,) = voids([first, second])
+    assert "1 of 5 and 0 of 3 trials" in said and "from 60 % to 80 % and from 33 % to 33 %" in said
+    many = voids([Arm(8, 10, void=10), Arm(8, 20)])
+    assert many[1].startswith("More of the first's trials were void (p = ") and many[0] in lines(
+        [Arm(8, 10, void=10), Arm(8, 20)]
+    )
+    assert voids([Arm(1, 2), Arm(2, 2)]) == []
+
+
+@pytest.mark.parametrize(
+    ("arms", "said"),
+    [
+        (["4/5"], "80 % [38, 96]"),
+        (["1/5", "4/5", "1/5"], "6/15  40 % [20, 64]"),
+        (["4/5", "1/5"], "p = 0.11 (Boschloo"),
+        (["5/5"], "100 % [57, 100]"),
+        (["5/5", "4/5"], "p = 0.75 (Boschloo"),
+        (["1/3", "5/5"], "p = 0.093 (Boschloo"),
+        (["6/15", "5/5"], "p = 0.020 (Boschloo"),
+    ],
+)
+def test_every_evaluation_of_the_real_bench(arms: list[str], said: str) -> None:
+    made = [Arm(*map(int, arm.split("/"))) for arm in arms]
+    assert any(said in line for line in lines(made)), lines(made)
