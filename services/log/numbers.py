@@ -274,7 +274,7 @@ def plan_lines(first: float, second: float, alpha: float, power: float, pace: tu
     if (early := _early(first, second, alpha, power, needed)) is not None:
         most, apart, equal = early
         said.append(
-            f"In pairs, with the right to end early (fixed before the first trial): at most {most} of each, {apart:.0f} "
+            f"In pairs, with the right to end early by a rule fixed before: at most {most} of each, {apart:.0f} "
             f"on average if the rates are these, {equal:.0f} if both are {_percent(max(first, second))} %."
         )
     return [*said, at_most(5, alpha, power), *([at_most(needed, alpha, power)] if needed > 5 else [])]
