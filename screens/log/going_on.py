@@ -54,7 +54,7 @@ class GoingOnScreen(FollowingScreen, LabScreen):
     async def _go_on(self, session: Session) -> None:
         try:
             on = await asyncio.to_thread(_look, self.desk, session.id)
-        except (Refusal, LogbookProblem) as problem:
+        except (Refusal, LogbookProblem, OSError, ValueError) as problem:  # a log may come from elsewhere
             self.desk.refuse(clean(str(problem)))
             return
         warned = [f"{signs().warning} {clean(text)}." for text in on.changed]

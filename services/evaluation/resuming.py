@@ -159,7 +159,9 @@ def _same_weights(last: Session, asked: EvalRequest) -> Mapping[str, str]:
     try:
         now = weights_of(asked.checkpoints)
     except OSError as error:
-        raise Refusal(f"checkpoint {error.filename} cannot be read: {error.strerror or error}") from error
+        raise Refusal(f"checkpoint {clean(str(error.filename))} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a log from elsewhere may name what can be no path
+        raise Refusal(f"evaluation {last.id} cannot be resumed: its checkpoint has no path, {error}") from error
     for path, found in now.items():
         known = asked.weights.get(path)
         other = known != found if known else _written_since(path, last.started.at)

@@ -334,11 +334,9 @@ class WireView(msgspec.Struct, frozen=True, kw_only=True):
 class Telemetry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
     """The current state at 5 Hz; only the newest counts. Joints in degrees, gripper 0..100; times in s and ms.
 
-    `preflight`: bench, policy and data are looked at now.
-    `countdown` is how long the arm still waits before the policy moves it, 0 if it does not.
     `wires` has each arm's bus, by the arm's name (`follower`, `leader left`), if its packets can be counted.
-    In an evaluation, `infer_ms` is the duration of the last inference, `action_queue` the number of queued actions,
-    and `starved` the number of periods of this trial that had none.
+    In an evaluation: `preflight` while bench, policy and data are looked at, `countdown` seconds before the policy
+    moves the arm, `infer_ms` of the last inference, `action_queue` actions, `starved` periods without one in a trial.
     """
 
     at: float
@@ -390,8 +388,7 @@ def too_long(command: Command) -> str:
         return ""
     for name in command.__struct_fields__:
         value = getattr(command, name)
-        note = isinstance(command, AddNote) and name == "text"
-        limit = NOTE_LIMIT if note else TEXT_LIMIT
+        limit = NOTE_LIMIT if (note := isinstance(command, AddNote) and name == "text") else TEXT_LIMIT
         if isinstance(value, str) and len(value) > limit:
             what = "the note" if note else f"the {name.replace('_', ' ')}"
             return f"{what} has {len(value):,} characters, and a session takes {limit:,}: shorten it"

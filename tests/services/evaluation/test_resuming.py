@@ -187,6 +187,15 @@ def test_a_preflight_that_was_confirmed_then_is_not_confirmed_days_later_by_some
     assert resuming.look(folder, benches(), FIRST, operator="ben", confirm_preflight=True).request.confirm_preflight
 
 
+@pytest.mark.parametrize("path", ["/no\0where", f"/{'x' * 5000}", "", "~nobody-there/x", "sim-scripted@7"])
+def test_a_foreign_session_with_a_path_that_cannot_be_is_refused_in_a_sentence(tmp_path: Path, path: str) -> None:
+    folder, _, asked = begun(tmp_path, S)
+    ran(folder, msgspec.structs.replace(asked, checkpoint=path, weights={}), SECOND, S)
+    with pytest.raises(Refusal) as refusal:
+        resuming.look(folder, benches(), SECOND)
+    assert str(refusal.value).isprintable()
+
+
 def test_the_arm_is_reset_as_before_or_it_does_not_go_on(tmp_path: Path) -> None:
     folder, _, _ = begun(tmp_path, S, reset=Reset.LEADER)
     assert resuming.look(folder, benches(), FIRST).request.reset is Reset.LEADER

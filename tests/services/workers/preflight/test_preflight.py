@@ -191,7 +191,7 @@ def test_names_of_any_length_make_no_event_of_any_length() -> None:
     def look(parts: Any, *_: Any) -> None:
         parts[0].checks = (long,)
 
-    preflight._look = look  # type: ignore[method-assign]
+    preflight._look = look  # type: ignore[method-assign, assignment]
     assert max(len(check.name) + len(check.found) for check in last(preflight)) < 10_000
 
 
