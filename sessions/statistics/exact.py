@@ -39,7 +39,7 @@ def boschloo(first: Arm, second: Arm) -> float:
     Source: R. D. Boschloo, Raised conditional level of significance for the 2x2-table when testing the equality of two
     probabilities, Statistica Neerlandica 24 (1970). One-sided: the largest probability, over the common rate, of a
     table whose one-sided Fisher p is not above that of this one. Swapping the arms changes no bit of it. Same as
-    scipy.stats.boschloo_exact, whose search stops at an error of some 1e-4 and takes seconds.
+    scipy.stats.boschloo_exact, which takes a third of a second at 200 trials of each.
     Raises ValueError for an arm without trials, with more successes than trials or with more than MOST_TRIALS.
     """
     for successes, trials in (first, second):
