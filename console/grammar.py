@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     training_verbs.train(verbs)
     training_verbs.watch(verbs)
     _eval(verbs)
+    _preflight(verbs)
     _dataset(verbs)
     _sessions(verbs)
     _show(verbs)
@@ -169,6 +170,24 @@ def _eval(verbs: Verbs) -> None:
     add("--rtc", action="store_true", help="LeRobot's real-time chunking: each chunk continues the one before")
     add_cameras(evaluate)
     _calibration(evaluate)
+
+
+def _preflight(verbs: Verbs) -> None:
+    preflight = add_verb(
+        verbs,
+        "preflight",
+        "compare bench, policy and training data before an evaluation; nothing moves, torque stays as it is",
+        "lab-console preflight --checkpoint 20261124-213011-7f3a --task pick_place",
+        "lab-console preflight --checkpoint pick_place --task pick_place --json",
+    )
+    add = preflight.add_argument
+    checkpoint = "a folder, a training's name, or a training session's id (NAME@STEP or SESSION@STEP for an older one)"
+    add("--checkpoint", required=True, action=Joined, default="", metavar="CHECKPOINT", help=checkpoint)
+    add("--task", required=True, metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
+    add("--operator", metavar="NAME", help="who asks for it (default: the first of lab.toml)")
+    add("--json", action="store_true", help="print an object with session, result, brief, seconds and checks (name, "
+        "level, found, mends)")  # fmt: skip
+    add_cameras(preflight)
 
 
 def _dataset(verbs: Verbs) -> None:

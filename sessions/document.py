@@ -233,7 +233,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def reset(self) -> str:
         """What the arm did between trials; empty where that is not recorded."""
         request = self.request
-        return request.reset_words if isinstance(request, EvalRequest) and not self.started.imported else ""
+        if not isinstance(request, EvalRequest) or self.started.imported or request.looks_only:
+            return ""
+        return request.reset_words
 
     @property
     def target(self) -> int:

@@ -227,7 +227,8 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
 
     Between trials the arm does its `reset`; with `direct_reset` it goes home without passing its rest pose.
 
-    `confirm_preflight`: trials begin whatever the preflight finds, and that is logged.
+    `confirm_preflight`: trials begin whatever the preflight finds, and that is logged. `looks_only`: the session ends
+    with its preflight, without a trial, and nothing is written to a motor.
     """
 
     kind = SessionKind.EVAL
@@ -257,6 +258,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     reset: Reset = Reset.RETURN
     direct_reset: bool = False
     confirm_preflight: bool = False
+    looks_only: bool = False
 
     @property
     def reset_words(self) -> str:

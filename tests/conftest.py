@@ -66,8 +66,8 @@ WITH_SERIAL_PORTS = (
     "journeys/test_calibration.py", "journeys/test_servo_bench.py", "lerobot_seams/test_serial_bus.py",
     "services/sim/servos/", "services/sim/test_servo_arms.py",
     *(f"{WORKERS}/arm/test_{file}.py" for file in (
-        "absent_cameras", "bus_faults", "calibration_check", "camera_return", "packets", "readings", "refused_devices",
-        "remedies", "swapped", "torque", "two_arms", "wires",
+        "absent_cameras", "bus_faults", "calibration_check", "camera_return", "hands_off", "packets", "readings",
+        "refused_devices", "remedies", "swapped", "torque", "two_arms", "wires",
     )),
 )  # fmt: skip
 """One process has all of them: a pseudo-terminal's number is given out again, and answers have 50 ms."""

@@ -136,6 +136,15 @@ def plan(
     return request
 
 
+def plan_look(folder: DataFolder, profile: Profile, *, checkpoint: str, task: str, **others: str) -> EvalRequest:
+    """A checked request for a preflight alone, whose session moves nothing and has neither trials nor a dataset.
+
+    `others` are further arguments of `plan`. Raises Refusal with the reason.
+    """
+    request = plan(folder, profile, checkpoint=checkpoint, task=task, **others)  # type: ignore[arg-type]
+    return msgspec.structs.replace(request, looks_only=True, trials=0, dataset="")
+
+
 def find(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> Checkpoint:
     """The checkpoint that a path or a session's id refers to. Raises Refusal."""
     try:

@@ -57,6 +57,8 @@ def why_not(session: Session, log: tuple[Session, ...] = ()) -> str:
         return f"session {session.id} is no evaluation, but of kind {session.kind.value}"
     if session.started.imported:
         return f"session {session.id} was imported from elsewhere"
+    if session.request.looks_only:
+        return f"session {session.id} made a preflight only: there is no evaluation to go on with"
     whole = evaluation_of(session, log)
     running = next((s for s in whole.sessions if s.status is SessionStatus.RUNNING), None)
     if running is not None:

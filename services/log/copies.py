@@ -63,6 +63,10 @@ def command(session: Session) -> str:
             words += [word for key, value in request.settings.items() for word in ("--set", f"dataset.{key}={value}")]
         case TrainRequest():
             words = _train(request, session)
+        case EvalRequest(looks_only=True):
+            words = ["preflight", *_options(checkpoint=",".join(request.checkpoints), task=request.task)]
+            words += _options(operator=request.operator)
+            words += _options(no_cameras=",".join(request.wiring.without), map=write_map(request.wiring.given))
         case EvalRequest() if request.judge:
             words = ["eval", *_options(checkpoint=",".join(request.checkpoints), task=request.task)]
             words += _options(trials=request.trials, conditions=",".join(each.name for each in request.conditions))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from services.checkpoints.checkpoint import label
+from services.live.preflight_table import in_brief
+from services.live.preflights import newest
 from services.text import clean
 from services.units import duration, value
 from sessions import upgrade
@@ -80,9 +82,17 @@ def counts(session: Session) -> str:
         case SessionKind.TRAIN:
             return "  ".join(training_counts(session.training)) if session.training else ""
         case SessionKind.EVAL:
-            return verdict_counts({verdict: session.count(verdict) for verdict in Verdict}) if session.trials else ""
+            counted = verdict_counts({verdict: session.count(verdict) for verdict in Verdict}) if session.trials else ""
+            return counted or _looked(session)
         case _:
             return ""
+
+
+def _looked(session: Session) -> str:
+    """`preflight: 1 bad`, of a session that made only that."""
+    only = isinstance(session.request, EvalRequest) and session.request.looks_only
+    made = newest(session.preflights) if only else None
+    return f"preflight: {in_brief(made.checks)}" if made is not None else ""
 
 
 def _kept(session: Session) -> str:

@@ -11,6 +11,8 @@ from sessions.document import Session
 from sessions.facts import PreflightConfirmed, PreflightMade
 from sessions.preflight import Check, Level
 
+NAME = "preflight"
+"""Of every row: a check's own name is longer than a page's column of names."""
 TONES = {
     Level.GOOD: (Tone.SUCCESS, Symbol.YES),
     Level.WARNING: (Tone.WARNING, Symbol.WARNING),
@@ -25,8 +27,12 @@ def preflight_rows(session: Session) -> list[Row]:
         return []
     before = sum(isinstance(each, PreflightMade) for each in session.preflights) - 1
     head = [in_brief(made.checks), f"{made.seconds:.1f} s"]
-    rows = [row("result", *head, quiet(f"after {plural(before, 'other')}" if before else ""))]
-    rows += [row("confirmed", _confirmed(each)) for each in session.preflights if isinstance(each, PreflightConfirmed)]
+    rows = [row(NAME, *head, quiet(f"after {plural(before, 'other')}" if before else ""))]
+    rows += [
+        row(NAME, text(_confirmed(each), Tone.WARNING))
+        for each in session.preflights
+        if isinstance(each, PreflightConfirmed)
+    ]
     return rows + [_row(check) for check in made.checks]
 
 
@@ -37,5 +43,5 @@ def _confirmed(event: PreflightConfirmed) -> str:
 
 def _row(check: Check) -> Row:
     tone, symbol = TONES.get(check.level, (Tone.QUIET, Symbol.VOID))
-    level = text(SIGNS.get(check.level, check.level).lower(), tone, symbol)
-    return row(text(check.name).text, level, check.found, quiet(check.mends))
+    named = text(f"{check.name}: {SIGNS.get(check.level, check.level).lower()}", tone, symbol)
+    return row(NAME, named, check.found, quiet(check.mends))

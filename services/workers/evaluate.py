@@ -14,7 +14,7 @@ from services.checkpoints.wiring import wired
 from services.datasets.summary import QUARANTINE
 from services.evaluation.schedule import loading_order
 from services.live.requests import EvalRequest
-from services.workers.arm.run_arm import Make, run_armed
+from services.workers.arm.run_arm import Make, run_armed, run_hands_off
 from services.workers.evaluation.room import stay_loaded
 from services.workers.process.context import Context
 from services.workers.process.run_worker import CannotStart, End, run_worker
@@ -38,6 +38,8 @@ def body(context: Context, request: EvalRequest) -> End:
     except checkpoints.CheckpointProblem as problem:
         raise CannotStart(str(problem)) from problem
     _check_weights(request)
+    if request.looks_only:
+        return _look(context, request, found)
     lock = lock_to_record(root, context, request)
     policies = [_policy(checkpoint, request) for checkpoint in found]
     with lock:
@@ -54,6 +56,25 @@ def body(context: Context, request: EvalRequest) -> End:
                 policy.close()
             if is_new:
                 _remove_if_empty(root)
+
+
+def _look(context: Context, request: EvalRequest, found: Sequence[Checkpoint]) -> End:
+    """The preflight alone, without a dataset: nothing moves."""
+    policies = [_policy(checkpoint, request) for checkpoint in found]
+    stay = stay_loaded(found, served=bool(request.server))
+    try:
+        for policy in policies if stay else policies[:1]:
+            policy.start()
+
+        def look(devices: Devices) -> End:
+            from services.workers.evaluation import look_only
+
+            return look_only.look(context, request, policies, devices, stay=stay)
+
+        return run_hands_off(context, request, look=look, fits=_fits(policies, request))
+    finally:
+        for policy in policies:
+            policy.close()
 
 
 def _check_weights(request: EvalRequest) -> None:

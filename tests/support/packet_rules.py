@@ -19,7 +19,7 @@ from services.live.phases import Phase
 from services.sim.servos.emulator import JOINTS, RANGE
 from services.sim.servos.packets import READ, SYNC_READ, Said
 from services.sim.servos.registers import GOAL_POSITION, PRESENT_POSITION, TORQUE_ENABLE
-from services.workers.arm.control_loop import REST_WITHIN
+from services.workers.arm.motion import REST_WITHIN
 from services.workers.arm.stance import NEAR
 from sessions.bench import Motion, is_gripper
 

@@ -16,7 +16,7 @@ from services.live.phases import Phase
 from services.workers.arm.arm import Mode
 from services.workers.arm.commands import ArmCommands
 from services.workers.arm.context import ArmContext
-from services.workers.arm.motion import Pose, distance
+from services.workers.arm.motion import Pose, near_rest
 from services.workers.arm.pacing import Pacer
 from services.workers.arm.strategy import Strategy
 from services.workers.process.context import Context
@@ -28,8 +28,6 @@ from sessions.models import SessionStatus
 if TYPE_CHECKING:
     from services.workers.arm.devices import Devices
 
-REST_WITHIN = 10.0
-"""Torque may be cut if the measured pose is within this many degrees of the taught rest pose."""
 TRACE = "LAB_CONSOLE_TRACE"
 """Environment variable for benchmarks: if set, trace.txt in the run folder gets the start of every control period."""
 
@@ -107,8 +105,7 @@ class ControlLoop:
     @property
     def near_rest(self) -> bool:
         """Whether the arm was last measured at its rest pose, wherever it was told to go."""
-        pose, motion = self.context.pose, self.context.profile.motion
-        return bool(pose and motion.rest) and distance(pose, motion.rest, but=motion.gripper)[0] <= REST_WITHIN
+        return near_rest(self.context.pose, self.context.profile.motion)
 
     # --- one period -------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from services.workers.arm.connect_arm import (
     take_hold,
 )
 from services.workers.arm.device_problem import DeviceProblem, sentence
+from services.workers.arm.hands_off import keep_hands_off
 from services.workers.arm.motors import Motors, Torque
 from services.workers.arm.parts import Cameras, arms_of, buses_of, check_robot
 from services.workers.arm.remedies import shared_ports
@@ -118,6 +119,7 @@ def connect(
     locks: DeviceLocks | None = None,
     fits: Callable[[Devices], None] | None = None,
     wishes: Wishes = NO_WISHES,
+    hands_off: bool = False,
 ) -> Devices:
     """Build and connect. Afterwards the arm holds its pose; a camera that fails is listed in `absent`.
 
@@ -125,10 +127,11 @@ def connect(
     leader. What can be known before is refused before anything is connected; `check` looks at the robot then, and may
     raise what it likes, if no camera is absent. `fits` looks at robot and cameras once the cameras are connected and
     before an arm is, and may raise, too. `locks` hold each port wherever it is opened; `wishes` is what to do about a
-    calibration that does not fit. Torque is enabled last: a failure leaves it as it was found. Raises DeviceProblem if
-    the robot or the leader cannot be used.
+    calibration that does not fit. Torque is enabled last: a failure leaves it as it was found. With `hands_off` the
+    follower can only be read, and keeps the torque that it has. Raises DeviceProblem if the robot or the leader cannot
+    be used.
     """
-    robot, teleop, absent = _build(profile, arm_only=arm_only, leader=leader, check=check)
+    robot, teleop, absent = _build(profile, arm_only=arm_only, leader=leader, check=check, hands_off=hands_off)
     cameras = Cameras(robot)
     slow: list[str] = []
     connected = _connect_cameras(cameras, absent, slow, progress)
@@ -142,7 +145,8 @@ def connect(
         if teleop is not None:
             progress("connecting the leader")
             connect_arm(teleop, "leader", profile.teleop, locks, wishes)
-        take_hold(robot)
+        if not hands_off:
+            take_hold(robot)
     except DeviceProblem as problem:
         as_it_is = "" if isinstance(problem, Swapped) else as_found(robot, wishes)
         disconnect(Devices(robot, teleop), cut_torque=False)
@@ -154,7 +158,7 @@ def connect(
 
 
 def _build(
-    profile: Profile, *, arm_only: bool, leader: bool, check: Callable[[Robot], None] | None
+    profile: Profile, *, arm_only: bool, leader: bool, check: Callable[[Robot], None] | None, hands_off: bool
 ) -> tuple[Robot, Teleoperator | None, dict[str, str]]:
     """Robot, leader and absent cameras, after everything that can be refused before they are connected."""
     _load_plugins()
@@ -166,7 +170,10 @@ def _build(
         _check_match(robot, teleop)
     if check is not None and not absent:
         check(robot)
-    leave_torque_alone(robot)
+    if hands_off:
+        keep_hands_off(robot, simulated=profile.simulated)
+    else:
+        leave_torque_alone(robot)
     swapped = SwapCheck(profile, robot, teleop)
     for device in (robot, teleop):
         check_before_configuring(device, swapped)

@@ -12,6 +12,9 @@ from sessions.bench import is_gripper
 
 Pose = dict[str, float]
 
+REST_WITHIN = 10.0
+"""An arm lies at rest, and its torque may be cut, within this many degrees of the taught rest pose."""
+
 
 def speed_limits(motion: Motion, names: list[str], fps: int) -> Pose:
     """The largest step per control period of each motor, in its own unit."""
@@ -45,6 +48,11 @@ def distance(a: Pose, b: Pose, *, but: str = "") -> tuple[float, str]:
     """The largest difference between two poses and the motor that has it, the gripper `but` of each arm left out."""
     pairs = ((abs(a[n] - b[n]), n) for n in a if n in b and not is_gripper(n, but))
     return max(pairs, default=(0.0, ""))
+
+
+def near_rest(pose: Pose, motion: Motion) -> bool:
+    """Whether this is the taught rest pose, all but the gripper; False where none is taught or none was measured."""
+    return bool(pose and motion.rest) and distance(pose, motion.rest, but=motion.gripper)[0] <= REST_WITHIN
 
 
 def rest_path(measured: Pose, motion: Motion) -> list[Pose]:

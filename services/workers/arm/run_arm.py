@@ -67,6 +67,38 @@ def run_armed(
         return _run(context, request, profile, devices, make)
 
 
+def run_hands_off(
+    context: Context,
+    request: ArmRequest,
+    *,
+    look: Callable[[Devices], End],
+    fits: Callable[[Devices], None] | None = None,
+) -> End:
+    """Lock, connect follower and cameras, look, disconnect. Nothing is written to a motor: torque stays as it is.
+
+    `fits` is as in `run_armed`. Raises CannotStart if a device is held by another session or cannot be used.
+    """
+    with ExitStack() as stack:
+        locks = _lock(context, request, stack, arm_only=False, leader=False)
+        context.progress("loading LeRobot")
+        from services.workers.arm import devices as dev
+        from services.workers.arm.motion import near_rest
+
+        profile = request.profile
+        if profile.simulated:
+            profile, _ = _prepare_simulation(context, request)
+        connect = partial(dev.connect, profile, arm_only=False, leader=False, locks=locks, fits=fits, hands_off=True)
+        devices = _connect(connect, context, request)
+        context.journal.emit(devices.bench_connected)
+        try:
+            status, reason = look(devices)
+        finally:
+            at_rest = near_rest(dev.positions(devices.robot), profile.motion)
+            torque = dev.disconnect(devices, cut_torque=False)
+            context.journal.emit(ev.ArmLeft(torque=_one(torque), at_rest=at_rest))
+        return _end(status, reason, torque, cut=False)
+
+
 def _connect(connect: Callable[..., Devices], context: Context, request: ArmRequest) -> Devices:
     """The devices. Raises CannotStart, after reporting the calibrations that kept them from being connected."""
     from services.workers.arm.calibration_check import CalibrationProblem, Wishes

@@ -8,10 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from console.commands.preflight import preflight
+from console.exit import FAILED
+from console.grammar import parser
 from services.checkpoints.checkpoint import Provenance
 from services.evaluation.preflight.facts import Reference, Setting
 from services.live import events as ev
@@ -95,6 +99,18 @@ async def test_what_is_bad_refuses_trials_and_practice_until_somebody_confirms_i
         assert confirmed.by == "Ada" and "rate" in confirmed.bad
         await press(link, lambda: protocol.StartTrial(trial=1))
         await link.until(lambda s: s.phase in (Phase.ALIGNING, Phase.RUNNING), 30)
+
+
+def test_from_the_shell_what_is_bad_is_the_exit_status(
+    quick_rig: Rig, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--checkpoint", str(policy_of(quick_rig, data, fps=15)), "--task", "pick_place", "--bench", "small"]
+    asked = parser().parse_args(["--data-dir", str(quick_rig.folder.root), "preflight", *words])
+    with patch("console.commands.preflight.load_benches") as benches:
+        benches().pick.return_value = quick_rig.small()
+        assert preflight(asked) == FAILED
+    said = capsys.readouterr().out
+    assert "rate " in said and "BAD          15 Hz" in said
 
 
 @pytest.mark.parametrize("confirms", [False, True])
