@@ -46,12 +46,12 @@ class Looking:
         if made is not None:
             self._tell_of(made)
 
-    def delays(self, trial: int) -> bool:
-        """Whether trial `trial` waits for a preflight that runs."""
+    def delays(self) -> bool:
+        """Whether the next trial waits for a preflight that runs."""
         if not self._preflight.running or self._context.lockstep:
             return False
         if self._context.phase in WAITING:
-            self._context.enter(self._context.phase, f"trial {trial} starts once the preflight is through")
+            self._context.enter(self._context.phase, "the next trial starts once the preflight is through")
         return True
 
     def reasons(self, command: protocol.Command) -> Mapping[Code, str]:

@@ -11,6 +11,7 @@ from services.workers.evaluation.lineup import Lineup
 from sessions.resets import Reset
 
 FOLLOWS = "the follower follows the leader: drive it to where the next trial begins"
+HOMING = "the arm goes to where the demonstrations began"
 LEADER, POLICY = "the leader", "the policy"
 
 
@@ -25,14 +26,14 @@ class Resetting:
 
     def begin(self, trial: int) -> bool:
         """Move as the verdict on `trial` orders; False where the arm stays where it is."""
-        context, judged = self._context, f"trial {trial} is judged"
+        context = self._context
         match self._request.reset:
             case Reset.RETURN if context.arm.can_rest:
-                context.rest(f"{judged}: the arm goes to rest")
+                context.rest(f"trial {trial} is judged: the arm goes to rest")
             case Reset.HOME if path := self._way_home():
                 context.waiting = 0
                 context.arm.go(context.pose, path)
-                context.enter(Phase.RESTING, f"{judged}: the arm goes to where the demonstrations began")
+                context.enter(Phase.RESTING, HOMING)  # shown to people, who number trials without void ones
             case _:
                 return False
         return True

@@ -79,7 +79,7 @@ class Starting:
         """Once the previous trial is saved, set up the scene and start moving to the start pose; False before."""
         if self._takes.problem:  # the previous trial could not be saved: drop this start
             return True
-        if not self._recorder.free or self._looking.delays(number):
+        if not self._recorder.free or self._looking.delays():
             return False
         self._clear_alarm()
         self._course.begin()

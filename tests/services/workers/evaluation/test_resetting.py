@@ -266,6 +266,11 @@ def test_a_lost_driver_holds_every_reset(workers: Workers, reset: Reset, direct:
     assert_holds(desk)
 
 
+def test_what_is_shown_of_the_way_home_numbers_no_attempt_since_people_do_not_count_void_ones(workers: Workers) -> None:
+    desk = moving(workers, Reset.HOME, direct=True)
+    assert desk.loop.context.detail == "the arm goes to where the demonstrations began"
+
+
 @pytest.mark.parametrize("end", [Desk.stop, Desk.lose_driver])
 def test_a_stop_or_a_lost_driver_ends_following_the_leader(workers: Workers, end: Callable[[Desk], None]) -> None:
     desk = following(workers)
