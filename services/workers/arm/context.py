@@ -254,6 +254,7 @@ class ArmContext:
 
     def align(self) -> None:
         """Ramp to what the arm follows, then follow it. Raises TorqueProblem where torque does not come on."""
+        self.waiting = 0
         self._start(self.arm.align, self.arm.measure())
         self.enter(Phase.ALIGNING, "the follower moves to the leader: hold the leader still")
 

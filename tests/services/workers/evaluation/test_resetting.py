@@ -302,6 +302,17 @@ def test_an_orderly_end_goes_to_rest_from_every_reset(workers: Workers, reset: R
     assert desk.loop.may_cut_torque
 
 
+def test_a_start_that_waits_is_called_off_where_the_arm_is_to_follow_the_leader(workers: Workers) -> None:
+    desk = Desk(workers, Reset.LEADER)
+    desk.judge(AWAY)
+    desk.loop.context.waiting = 2  # a key asked for it, and the trial before is still being saved
+    desk.dispatch(protocol.Follow())
+    desk.run_until(Phase.RESET)
+    desk.loop.context.try_pending_start()
+    desk.tick(UNDER_WAY)
+    assert desk.phase is Phase.RESET, "nothing but the leader moves the arm now"
+
+
 def test_a_leader_that_jumps_is_approached_again_and_ends_no_trial(workers: Workers) -> None:
     desk = following(workers)
     sent = len(desk.arm.sent)
