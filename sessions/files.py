@@ -61,6 +61,17 @@ def open_to_read(path: Path, flags: int = 0) -> int:
     return descriptor
 
 
+def read_file(path: Path) -> bytes:
+    """A file's content. Raises OSError as `open_to_read`: a pipe is never waited for."""
+    with os.fdopen(open_to_read(path), "rb") as file:
+        return file.read()
+
+
+def check_file(path: Path) -> None:
+    """Raises OSError where a library that opens `path` by itself would fail, or wait for a pipe's writer."""
+    os.close(open_to_read(path))
+
+
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a temporary file, fsync, rename, fsync the folder: readers see the old or the new file, never a part.
 

@@ -24,7 +24,7 @@ from services.datasets.cameras import IMAGES, camera_name
 from services.folders import DataFolder, RunFolder
 from services.live.event_log import read_events
 from services.live.snapshots import replay
-from sessions.files import write_atomically
+from sessions.files import read_file, write_atomically
 from sessions.left_out import LeftOut
 from sessions.slots import PLAIN, How, Shaping, Wiring
 
@@ -305,7 +305,7 @@ def missing(checkpoint: Path) -> str:
 def _scheduled(checkpoint: Path) -> bool:
     """Whether the training had a scheduler, whose state is then required."""
     try:
-        return bool(json.loads((checkpoint / PRETRAINED / "train_config.json").read_bytes()).get("scheduler"))
+        return bool(json.loads(read_file(checkpoint / PRETRAINED / "train_config.json")).get("scheduler"))
     except (OSError, ValueError, AttributeError):
         return False
 
@@ -354,9 +354,9 @@ def _read(pretrained: Path, plugins: Collection[str]) -> Checkpoint:
     except ForeignCode as foreign:
         raise CheckpointProblem(f"checkpoint {pretrained} is not loaded: {foreign}") from foreign
     try:
-        text = (pretrained / CONFIG).read_bytes()
+        text = read_file(pretrained / CONFIG)
         config = msgspec.json.decode(text, type=_Config)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise CheckpointProblem(f"{pretrained / CONFIG} is not a LeRobot policy configuration: {error}") from error
     name, padded = pretrained.parent.name, config.max_state_dim
     return Checkpoint(
@@ -376,7 +376,7 @@ def _read(pretrained: Path, plugins: Collection[str]) -> Checkpoint:
 def read_provenance(pretrained: Path) -> Provenance:
     """The provenance that the console wrote beside the policy; empty for a policy from elsewhere."""
     try:
-        return msgspec.json.decode((pretrained / SIDECAR).read_bytes(), type=Provenance)
+        return msgspec.json.decode(read_file(pretrained / SIDECAR), type=Provenance)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return Provenance()
 

@@ -17,6 +17,8 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+from sessions.files import read_file
+
 OURS = "lerobot"
 _CLASS = re.compile(r"^class (\w+)(?:\[[^\]]*\])?\(([^)]*)\)", re.MULTILINE)
 _STEP = re.compile(r"\w*ProcessorStep\b")
@@ -71,7 +73,7 @@ def check_code(pretrained: Path, plugins: Collection[str] = ()) -> None:
     """
     for path in sorted(pretrained.glob("*.json")):
         try:
-            read = json.loads(path.read_text("utf-8"))
+            read = json.loads(read_file(path).decode())
         except (OSError, ValueError, RecursionError) as error:
             if path.name in _PROCESSORS:
                 raise ForeignCode(f"{path.name} cannot be read as JSON ({error})") from error

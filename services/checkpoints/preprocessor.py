@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from services.checkpoints.safetensors import shapes
+from sessions.files import read_file
 
 PREPROCESSOR, POSTPROCESSOR = "policy_preprocessor.json", "policy_postprocessor.json"
 RENAMES = "rename_observations_processor"
@@ -102,7 +103,7 @@ class _Normalizing(msgspec.Struct):
 def read_preprocessor(pretrained: Path) -> Preprocessor:
     """The preprocessor beside a policy; an empty one if it cannot be read, which the policy's process then reports."""
     try:
-        steps = msgspec.json.decode((pretrained / PREPROCESSOR).read_bytes(), type=_Pipeline).steps
+        steps = msgspec.json.decode(read_file(pretrained / PREPROCESSOR), type=_Pipeline).steps
         renamings = [msgspec.convert(s.config, _Renaming).rename_map for s in steps if s.registry_name == RENAMES]
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return Preprocessor()
@@ -132,7 +133,7 @@ def _resizing(steps: Iterable[_Step]) -> Iterator[_Resizing]:
 def read_unnormalizer(pretrained: Path) -> Normalizer:
     """What the postprocessor beside a policy turns back into the robot's units; empty if it cannot be read."""
     try:
-        steps = msgspec.json.decode((pretrained / POSTPROCESSOR).read_bytes(), type=_Pipeline).steps
+        steps = msgspec.json.decode(read_file(pretrained / POSTPROCESSOR), type=_Pipeline).steps
         return _normalizer(pretrained, steps)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return Normalizer()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sessions.files import check_file
+
 
 def whole(path: Path) -> bool:
     """Whether the file has a header and the length that its header states."""
@@ -20,6 +22,7 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]] | None:
     from safetensors import SafetensorError, safe_open
 
     try:
+        check_file(path)
         with safe_open(path, framework="np") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):

@@ -18,6 +18,7 @@ import orjson
 from services.datasets.cameras import camera_keys
 from services.datasets.marks import Marks, read_marks
 from services.datasets.matching import Matched, match
+from sessions.files import read_file
 
 QUARANTINE = "quarantine"
 INFO = "meta/info.json"
@@ -161,7 +162,7 @@ def _read_info(root: Path, name: str) -> tuple[_Info | None, str | None]:
 def _decode_info(path: Path) -> tuple[_Info | None, str]:
     """The file's fields, or what is wrong with it: one sentence for each kind of trouble."""
     try:
-        return msgspec.convert(orjson.loads(path.read_bytes()), _Info, strict=False), ""
+        return msgspec.convert(orjson.loads(read_file(path)), _Info, strict=False), ""
     except (FileNotFoundError, NotADirectoryError):
         return None, f"no {INFO}"
     except OSError as error:

@@ -5,7 +5,7 @@ Reads parquet (pyarrow), so import this only where a condition names an episode.
 
 from __future__ import annotations
 
-from math import atan2, degrees
+from math import atan2, degrees, isfinite
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,6 +41,8 @@ def observed_place(root: Path, episode: int) -> Place | None:
         rows = pads.dataset(root / "data", format="parquet").to_table(columns=[SCENE], filter=first).to_pylist()
         (seen,) = (dict(zip(map(str, names), map(float, row[SCENE]), strict=True)) for row in rows)
     except (OSError, pa.ArrowException, TypeError, ValueError):  # anybody's files
+        return None
+    if not all(map(isfinite, seen.values())):
         return None
     yaw = degrees(atan2(seen.get("cube.yaw_sin", 0.0), seen.get("cube.yaw_cos", 1.0)))
     return Place(_mm(seen["cube.x"]), _mm(seen["cube.y"]), round(yaw, 2) + 0.0)

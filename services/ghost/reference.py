@@ -14,7 +14,7 @@ from services.folders import DataFolder
 from services.log import logbook
 from services.refusal import Refusal
 from services.text import clean
-from sessions.conditions import LIKE
+from sessions.conditions import LIKE, NUMBER
 from sessions.models import SessionKind, Trial
 
 READ_WIDTH = 320
@@ -50,7 +50,7 @@ def episode_named(folder: DataFolder, text: str) -> Episode:
     Raises Refusal if it names none.
     """
     name, _, number = text.strip().rpartition(LIKE)
-    if not name or not number.strip().isdecimal():
+    if not name or not NUMBER.fullmatch(number.strip()) or "\0" in name:
         raise Refusal(f"{clean(text.strip())[:60] or 'nothing'!r} names no episode: write DATASET{LIKE}EPISODE, as in "
                       f"pick_place{LIKE}12")  # fmt: skip
     root = _root(folder, name.strip())
@@ -61,7 +61,12 @@ def _root(folder: DataFolder, name: str) -> Path:
     try:
         check_dataset_name(name)
     except ValueError:
-        return Path(name).expanduser().absolute()
+        try:
+            return Path(name).expanduser().absolute()
+        except RuntimeError:
+            raise Refusal(
+                f"there is no user {clean(name.split('/', maxsplit=1)[0])[:40]!r} whose home a folder could be in"
+            ) from None
     return folder.datasets / name
 
 

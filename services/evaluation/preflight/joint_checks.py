@@ -29,6 +29,8 @@ LEVEL = ("pan", "roll", "yaw")
 GRIP_OFFSET = 6.0
 MARGIN, SHARE = 5.0, 0.1
 """How far outside of the data's range a joint may be: degrees, and share of the range."""
+MOST_DEGREES = 720.0
+"""No joint of an arm goes farther: beyond, readings are an encoder's ticks."""
 AGAIN = "put the calibration file back that the data were recorded with, or record anew"
 
 
@@ -92,6 +94,9 @@ def _units(reference: Reference, live: Live) -> Check:
     if now == NORMALISED and wide:
         found = f"the bench reads {now}, and the data have {wide} from {_span(reference, wide)}: those are degrees"
         return Check(name=name, level=Level.BAD, found=found, mends=mends)
+    if wide and not then and max(abs(reference.low[wide]), abs(reference.high[wide])) > MOST_DEGREES:
+        found = f"the data have {wide} from {_span(reference, wide)}: neither degrees nor {NORMALISED}"
+        return Check(name=name, level=Level.WARNING, found=found, mends="see what the data's joints are measured in")
     if now and (now in then or (now == DEGREES and wide)):
         return Check(name=name, level=Level.GOOD, found=f"{now}, as in the data")
     found = f"the data do not say theirs; the bench reads {now}" if now else "the robot does not say its units"
@@ -102,7 +107,8 @@ def _units(reference: Reference, live: Live) -> Check:
 def _wide(reference: Reference, live: Live) -> str:
     """A joint that goes farther in the data than -100 to 100."""
     ends = ((j, max(abs(reference.low[j]), abs(reference.high[j]))) for j in reference.low if not live.is_gripper(j))
-    return next((joint for joint, end in ends if end > 101), "")
+    joint, end = max(ends, key=lambda each: each[1], default=("", 0.0))
+    return joint if end > 101 else ""
 
 
 # --- calibration ------------------------------------------------------------------------------------

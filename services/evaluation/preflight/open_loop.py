@@ -59,12 +59,16 @@ class Learnt:
 def learnt(joints: Sequence[str], episodes: Sequence[Values]) -> Learnt:
     """Of the actions of several episodes, each (frames, joints)."""
     steps = [float(np.abs(np.diff(actions, axis=0)).max()) for actions in episodes if len(actions) > 1]
-    return Learnt(joints, np.asarray(np.concatenate(episodes).std(axis=0), np.float32), max(steps, default=0.0))
+    spread = np.nan_to_num(np.concatenate(episodes).std(axis=0))
+    return Learnt(joints, np.asarray(spread, np.float32), max(steps, default=0.0))
 
 
 def open_loop_checks(asked: Sequence[Asked], data: Learnt, *, steps: int, fps: float) -> list[Check]:
     """Error, latency and seams; `steps` actions of each inference are used."""
     there = [each for each in asked if each.rows]
+    if there and not all(np.isfinite(e.recorded).all() and np.isfinite(e.before).all() for e in there):
+        found = "the recorded actions are no numbers in places: nothing to compare with"
+        return [Check(name=OWN_DATA, level=Level.UNCHECKED, found=found), _latency(there, steps, fps)]
     if not there:
         return [Check(name=OWN_DATA, level=Level.UNCHECKED, found="the policy gave no answer to a recorded frame")]
     return [_error(there, data), _latency(there, steps, fps), *_seams(there, data, steps)]
@@ -84,7 +88,7 @@ def _error(asked: Sequence[Asked], data: Learnt) -> Check:
         return Check(name=name, level=Level.BAD, found="it gives actions that are no numbers", mends=MENDS)
     by_joint = dict(zip(data.joints, errors.mean(axis=0).tolist(), strict=False))
     worst = sorted(by_joint, key=by_joint.__getitem__, reverse=True)[:3]
-    told = ", ".join(f"{joint} {by_joint[joint]:.1f}" for joint in worst)
+    told = ", ".join(f"{joint} {by_joint[joint]:.1f}" for joint in worst) or f"{errors.mean():.1f} a value"
     found = f"off by {share:.0%} of what the actions vary by ({told}); repeating the last action is by {standing:.0%}"
     if share > FAR_OFF:
         return Check(name=name, level=Level.BAD, found=found, mends=MENDS)

@@ -31,6 +31,7 @@ from services.datasets.fitting import marks_fit
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import SIDECAR, has_marks
 from services.datasets.summary import INFO, INFO_BACKUP, version_problem
+from sessions.files import read_file
 
 logger = logging.getLogger(__name__)
 
@@ -346,7 +347,7 @@ def read_info(root: Path) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file; None if it is missing, torn or something else."""
     try:
-        value = orjson.loads(path.read_bytes())
+        value = orjson.loads(read_file(path))
     except (OSError, orjson.JSONDecodeError):
         return None
     return value if isinstance(value, dict) else None

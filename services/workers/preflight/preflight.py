@@ -37,6 +37,8 @@ ASKING_S = 6.0
 """A slow policy is asked about fewer recorded frames."""
 OBSERVATION_S = 2.0
 """How long the first picture of every camera is waited for."""
+READING_S = 60.0
+"""Data on a disk or a network that does not answer are not checked: trials do not wait for them for ever."""
 ANSWER_S = 60.0
 LONGEST = 1000
 """Characters of what is said of one check."""
@@ -172,7 +174,10 @@ class Preflight:
         _be_nice()
         for part in parts:
             reading = part.reading
-            reading.join()
+            reading.join(READING_S)
+            if reading.is_alive():
+                late = f"its training data were not read within {READING_S:g} s: a disk or a network that is slow"
+                reading.reference = replace(reading.reference, problem=late)
             try:
                 pictures, dark = pictures_of(reading.checkpoint, reading.shown, observation)
                 now = live(self._request, reading.checkpoint, pose, self._setting)

@@ -17,7 +17,7 @@ from services.folders import DataFolder
 from services.live.requests import EvalRequest
 from services.workers.preflight.recorded_frames import Shown, cameras_of
 from services.workers.preflight.settings import settings_then
-from services.workers.preflight.training_data import TrainingData, Unreachable, read, root_of, why_unreadable
+from services.workers.preflight.training_data import TrainingData, Unreachable, learnt_of, read, root_of, why_unreadable
 
 DEAF = ("act", "diffusion", "vqbet", "tdmpc")
 """Policies of LeRobot that never see the task's text."""
@@ -31,16 +31,17 @@ def read_reference(
     `cameras` are its pictures: the values are their names in the training.
     """
     known, folder = checkpoint.provenance, DataFolder(Path(data_dir))
-    reference = Reference(dataset=known.dataset, fps=known.fps, tasks=known.tasks, episodes=len(known.episodes))
+    learnt = learnt_of(checkpoint)
+    reference = Reference(dataset=known.dataset, fps=known.fps, tasks=known.tasks, episodes=len(learnt))
     try:
         root = root_of(checkpoint, folder.datasets)
-        data = read(root, known.episodes, tuple(cameras.values()))
+        data = read(root, learnt, tuple(cameras.values()))
     except Unreachable as problem:
         settings = settings_then(None, (), known, folder)
         return replace(reference, problem=str(problem), settings=settings), None
     except Exception as error:  # anybody's files, and libraries that may raise anything
         return replace(reference, problem=why_unreadable(error)), None
-    return _with(reference, data, settings_then(root, known.episodes, known, folder)), data
+    return _with(reference, data, settings_then(root, learnt, known, folder)), data
 
 
 def _with(reference: Reference, data: TrainingData, settings: list[Setting]) -> Reference:
@@ -48,8 +49,12 @@ def _with(reference: Reference, data: TrainingData, settings: list[Setting]) -> 
     states = states[np.isfinite(states).all(axis=1)]  # a range that ends at no number would have every pose in it
     if len(joints) != (states.shape[1] if states.size else -1):
         joints = []
-    starts = [each.values[JOINTS][0].tolist() for each in data.episodes if JOINTS in each.values]
-    low, high = (np.quantile(states, end, axis=0).tolist() for end in (0.0, 1.0)) if joints else ([], [])
+    firsts = [each.values[JOINTS][0] for each in data.episodes if JOINTS in each.values]
+    starts = [first.tolist() for first in firsts if np.isfinite(first).all()]
+    read = states[np.isfinite(states).all(axis=1)] if joints else states
+    if not len(read):  # no joints, or no frame in which each is a number
+        joints = []
+    low, high = (read.min(axis=0).tolist(), read.max(axis=0).tolist()) if joints else ([], [])
     return replace(
         reference,
         dataset=reference.dataset or data.root.name,

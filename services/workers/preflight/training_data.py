@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ from numpy.typing import NDArray
 from services.checkpoints.checkpoint import ACTION, JOINTS, Checkpoint
 from services.datasets.cameras import COLOUR, camera_keys, channels
 from services.datasets.episode_view import ShowFrames
+from services.datasets.summary import INFO
 from services.error_text import whole_reason
 from services.evaluation.preflight.pictures import HEIGHT, WIDTH, Look, Slot, look
 from services.workers.dataset.survey import read_info
 from services.workers.training.checkpoints import value_names
-from services.workers.viewing.dataset_files import UNREADABLE, Datasets, Found, Unreadable
+from services.workers.viewing.dataset_files import UNREADABLE, Datasets, Found, Unreadable, unreadable
 from services.workers.viewing.opened import OpenedEpisode
+from sessions.files import check_file, read_file
 
 EPISODES, FRAMES = 8, 6
 """How many episodes are looked into, and how many pictures of each."""
@@ -93,17 +96,43 @@ def root_of(checkpoint: Checkpoint, datasets: Path) -> Path:
 
 
 def _elsewhere(checkpoint: Checkpoint) -> Iterator[Path]:
-    """As LeRobot's own training wrote it (train_config.json) and keeps it (HF_LEROBOT_HOME)."""
-    try:
-        dataset = json.loads((checkpoint.path / "train_config.json").read_bytes())["dataset"]
-        root, repo_id = dataset.get("root"), dataset.get("repo_id")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return
+    """As LeRobot's own training wrote it (train_config.json) and keeps it (HF_LEROBOT_HOME), or has downloaded it."""
+    dataset = _of_training(checkpoint)
+    root, repo_id, revision = (dataset.get(key) for key in ("root", "repo_id", "revision"))
     if isinstance(root, str) and root:
         yield Path(root)
     if isinstance(repo_id, str) and repo_id and ".." not in repo_id:
         cache = Path(os.environ.get("HF_HOME") or Path.home() / ".cache/huggingface") / "lerobot"
-        yield Path(os.environ.get("HF_LEROBOT_HOME") or cache) / repo_id
+        home = Path(os.environ.get("HF_LEROBOT_HOME") or cache)
+        yield home / repo_id
+        yield from _downloaded(home / "hub" / f"datasets--{repo_id.replace('/', '--')}", revision)
+
+
+def _downloaded(kept: Path, revision: object) -> Iterator[Path]:
+    """The snapshot of the revision that LeRobot asks for (0.6.1: datasets/dataset_metadata.py), else the only one."""
+    if isinstance(revision, str) and revision and ".." not in revision:
+        yield kept / "snapshots" / revision
+    with suppress(OSError, UnicodeDecodeError):
+        ref = revision if isinstance(revision, str) and revision and ".." not in revision else "v3.0"
+        yield kept / "snapshots" / read_file(kept / "refs" / ref).decode().strip()
+    found = list((kept / "snapshots").glob("*"))
+    if len(found) == 1:
+        yield found[0]
+
+
+def _of_training(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What LeRobot's own training wrote of its dataset; nothing where it did not."""
+    try:
+        dataset = json.loads(read_file(checkpoint.path / "train_config.json"))["dataset"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return dataset if isinstance(dataset, dict) else {}
+
+
+def learnt_of(checkpoint: Checkpoint) -> tuple[int, ...]:
+    """The episodes that it learnt from, as far as it says; none for all of them."""
+    told = checkpoint.provenance.episodes or _of_training(checkpoint).get("episodes")
+    return tuple(n for n in told if isinstance(n, int)) if isinstance(told, list | tuple) else ()
 
 
 def read(root: Path, learnt: Sequence[int], cameras: Sequence[str]) -> TrainingData:
@@ -112,24 +141,35 @@ def read(root: Path, learnt: Sequence[int], cameras: Sequence[str]) -> TrainingD
     `learnt` are the episodes that the policy learnt from, all if empty.
     """
     info = read_info(root)
+    if not info:
+        raise Unreachable(f"its training data in {root} cannot be read: {INFO} is missing, or no JSON")
     features: Mapping[str, Mapping[str, Any]] = info.get("features") or {}
     total = int(info.get("total_episodes") or 0)
     numbers = [number for number in learnt if number < total] or list(range(total))
     if not numbers or not features:
         raise Unreachable(f"its training data in {root} have no episodes")
-    episodes = list(_episodes(root, _spread(numbers, VALUES_FROM)))
+    problems: list[str] = []
+    episodes = list(_episodes(root, _spread(numbers, VALUES_FROM), problems))
     if not episodes:
-        raise Unreachable(f"its training data in {root} cannot be read")
+        raise Unreachable(f"its training data in {root} cannot be read: {problems[0]}")
     slots, unseen = _slots(_spread(episodes, EPISODES), features, cameras)
     return TrainingData(
         root=root,
         fps=float(info.get("fps") or 0),
         episodes=episodes,
-        names=value_names(dict(features)),
+        names=value_names({key: _named(feature) for key, feature in features.items()}),
         tasks=_tasks(root, episodes),
         slots=slots,
         unseen=unseen,
     )
+
+
+def _named(feature: Mapping[str, Any]) -> dict[str, Any]:
+    """The feature with its values' names in a list: other tools keep them in groups, as {"motors": [...]}."""
+    names = feature.get("names")
+    lists = list(names.values()) if isinstance(names, Mapping) else []
+    in_groups = bool(lists) and all(isinstance(each, list) for each in lists)
+    return {**feature, "names": [name for each in lists for name in each] if in_groups else names}
 
 
 def _spread[T](all_: Sequence[T], most: int) -> list[T]:
@@ -139,8 +179,8 @@ def _spread[T](all_: Sequence[T], most: int) -> list[T]:
     return [all_[round(at)] for at in np.linspace(0, len(all_) - 1, most)]
 
 
-def _episodes(root: Path, numbers: Sequence[int]) -> Iterator[Episode]:
-    """Each episode's values; one that cannot be read is left out."""
+def _episodes(root: Path, numbers: Sequence[int], problems: list[str]) -> Iterator[Episode]:
+    """Each episode's values; one that cannot be read is left out, and `problems` get the reason."""
     datasets, tables = Datasets(), dict[Path, pa.Table]()
     for number in numbers:
         try:
@@ -148,11 +188,14 @@ def _episodes(root: Path, numbers: Sequence[int]) -> Iterator[Episode]:
             if found.data not in tables:
                 tables[found.data] = _table(found)
             yield Episode(number, found, _values(tables[found.data], number, found))
-        except (Unreadable, *UNREADABLE):
-            continue
+        except Unreadable as error:
+            problems.append(str(error))
+        except UNREADABLE as error:
+            problems.append(str(unreadable(root, found.data, error)))
 
 
 def _table(found: Found) -> pa.Table:
+    check_file(found.data)
     with pq.ParquetFile(found.data) as file:
         names = [
             n for n in ("episode_index", "frame_index", JOINTS, ACTION, ENVIRONMENT) if n in file.schema_arrow.names
@@ -177,6 +220,7 @@ def _tasks(root: Path, episodes: Sequence[Episode]) -> list[str]:
     if said:
         return list(dict.fromkeys(said))
     try:
+        check_file(root / "meta/tasks.parquet")
         rows = pq.ParquetFile(root / "meta/tasks.parquet").read().to_pylist()
     except UNREADABLE:
         return []

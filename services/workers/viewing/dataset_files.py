@@ -21,6 +21,7 @@ from services.datasets.summary import INFO, version_problem
 from services.error_text import whole_reason
 from services.units import plural
 from services.workers.dataset.survey import DATA_PATH, VIDEO_PATH, read_info
+from sessions.files import check_file
 
 UNREADABLE = (OSError, pa.ArrowException, ValueError)
 
@@ -132,6 +133,7 @@ class Datasets:
         stamp = info.st_size, info.st_mtime_ns
         known = self._known.get(path)
         if known is None or known[0] != stamp:
+            check_file(path)
             with pq.ParquetFile(path) as file:
                 names = [name for name in file.schema_arrow.names if not name.startswith("stats/")]
                 rows = {int(row["episode_index"]): row for row in file.read(columns=names).to_pylist()}

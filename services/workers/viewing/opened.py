@@ -21,6 +21,7 @@ from services.error_text import whole_reason
 from services.workers.viewing.dataset_files import UNREADABLE, Found, Unreadable, short, unreadable
 from services.workers.viewing.traces import BOOKKEEPING, SHOWN, traces
 from services.workers.viewing.video import Video
+from sessions.files import check_file
 
 _DECODING = (*UNREADABLE, av.FFmpegError, EOFError)
 
@@ -42,6 +43,7 @@ class OpenedEpisode:
         """Raises Unreadable."""
         self._found = found
         try:
+            check_file(found.data)
             with pq.ParquetFile(found.data) as file:
                 table, self._rows = _read(file, found)
         except UNREADABLE as error:
@@ -184,6 +186,7 @@ def _tasks(found: Found, table: pa.Table) -> tuple[str, ...]:
         return ()
     numbers = set(table["task_index"].to_pylist())
     try:
+        check_file(found.root / "meta/tasks.parquet")
         rows = pq.ParquetFile(found.root / "meta/tasks.parquet").read().to_pylist()
     except UNREADABLE:
         return ()

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 
+from sessions.files import read_file
+
 
 class Stills:
     """A camera's pictures of one episode. Reads the row group of the frame that is looked at, and keeps it."""
@@ -46,5 +48,5 @@ class Stills:
         if isinstance(held.get("bytes"), bytes):
             return bytes(held["bytes"])
         if held.get("path"):
-            return (self._root / held["path"]).read_bytes()
+            return read_file(self._root / held["path"])
         raise ValueError("there is none in the data")

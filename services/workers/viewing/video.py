@@ -10,6 +10,8 @@ from typing import Any
 import av
 import numpy as np
 
+from sessions.files import check_file
+
 KEPT_BYTES = 24_000_000
 """Scaled pictures kept of the frames that were decoded on the way to another: steps back are then free."""
 APART_S = 2.0
@@ -25,6 +27,7 @@ class Video:
     def __init__(self, path: Path, fps: float) -> None:
         """Raises OSError, av.FFmpegError or ValueError if the file holds no video that can be decoded."""
         self._half = 0.5 / fps
+        check_file(path)
         self._container: Any = av.open(str(path))
         if not self._container.streams.video:
             self._container.close()

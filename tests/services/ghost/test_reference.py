@@ -11,6 +11,7 @@ from services.folders import DataFolder
 from services.ghost.reference import Episode, episode_named, paired, read
 from services.refusal import Refusal
 from services.workers.viewing.serve import Viewer
+from sessions.conditions import Condition
 from sessions.models import Trial
 from tests.support import painted
 from tests.support.plain_datasets import make as make_plain
@@ -103,3 +104,14 @@ async def test_a_video_that_cannot_be_decoded_is_a_problem_of_its_camera(recorde
         video.write_bytes(b"no video")
     found = await read(Episode(damaged, 0, "pick_place#0"), View())
     assert list(found.pictures) == ["overhead"] and "cannot be read" in found.problems["wrist"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["~nobody-of-this-name/x#1", "x#" + "9" * 5000, "a\0b#1", "x#99999999999999999999"],
+    ids=["user", "long", "null", "far"],
+)
+def test_what_can_name_no_episode_is_refused_in_words(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Refusal):
+        episode_named(DataFolder(tmp_path), text)
+    assert Condition(name="c", like=text).likeness in (None, ("~nobody-of-this-name/x", 1), ("a\0b", 1))
