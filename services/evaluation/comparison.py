@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -134,12 +135,16 @@ def _check_episode(datasets: Path, condition: Condition) -> None:
     if condition.likeness is None:
         return
     dataset, episode = condition.likeness
-    root = datasets / dataset
-    if not root.resolve().is_relative_to(datasets.resolve()) or not root.is_dir():
-        raise Refusal(f"condition {condition.name}: there is no dataset {clean(dataset[:60])!r} to look like")
+    root = Path(os.path.normpath(datasets / dataset))  # by its name alone: the folder may be a link to another disk
+    if not root.is_relative_to(os.path.normpath(datasets)) or not root.is_dir():
+        raise Refusal(
+            f"condition {clean(condition.name[:60])}: there is no dataset {clean(dataset[:60])!r} to look like"
+        )
     if episode >= (has := summarize(root).episodes):
         last = f"its last one is {has - 1}" if has else "it has none"
-        raise Refusal(f"condition {condition.name}: dataset {dataset} has no episode {episode}: {last}")
+        raise Refusal(
+            f"condition {clean(condition.name[:60])}: dataset {clean(dataset[:60])} has no episode {episode}: {last}"
+        )
 
 
 def in_order(request: EvalRequest, order: str, seed: int | None) -> EvalRequest:
