@@ -140,7 +140,9 @@ def _eval(verbs: Verbs) -> None:
         default="",
         metavar="CHECKPOINT",
         help="a folder, a training's name, or a training session's id (NAME@STEP or SESSION@STEP for an older one); "
-        "several, separated by commas or each with its own --checkpoint, are compared in blocks",
+        "or owner/name[@REVISION] of the Hub, once fetched; on the simulated bench also sim-scripted@0.8, a scripted "
+        "person who succeeds in that share; several, separated by commas or each with its own --checkpoint, are "
+        "compared in blocks",
     )
     add("--task", default="", metavar="TEXT", help="the instruction, or the short name of a task of lab.toml")
     add("--trials", type=whole, metavar="N", help="judged trials to make")

@@ -131,6 +131,8 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
             complain(hint)
         for hint in hints(state):
             complain(hint)
+        if state.trials and not state.running and not state.reached:
+            complain(f"`lab-console eval --resume {run.id}` goes on with it")
         return FAILED
     dataset = state.started.dataset if state.started else ""
     request = state.started.request if state.started else None

@@ -38,19 +38,21 @@ def lines(page: Page, width: int) -> list[Line]:
     drawn, previous = _flow([page.state], NAME_CELLS + room), ""
     for section in page.sections:
         if section.table:
-            drawn += _named(section.name, previous, _table(section, room))
+            drawn += _named(section.name, previous, _table(section, room), room)
             previous = section.name
             continue
         drawn.append([])
         for row in section.rows:
-            drawn += _named(row.name, previous, _row(row, room))
+            drawn += _named(row.name, previous, _row(row, room), room)
             previous = row.name
     return drawn
 
 
-def _named(name: str, previous: str, values: list[Line]) -> list[Line]:
-    """Put the name before the first line; rows that repeat the previous name omit it."""
+def _named(name: str, previous: str, values: list[Line], room: int) -> list[Line]:
+    """Put the name before the first line, or above it if it is long; rows that repeat the previous name omit it."""
     names = ["" if name == previous else name]
+    if cell_len(names[0]) >= NAME_CELLS:
+        return [*([(part, "$quiet")] for part in wrap(name, NAME_CELLS + room)), *_named("", "", values, room)]
     return [[(n.ljust(NAME_CELLS), "$quiet"), *line] for n, line in zip_longest(names, values, fillvalue="") if line]
 
 

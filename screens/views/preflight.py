@@ -15,6 +15,8 @@ from sessions.preflight import Check, Level
 TONES = {Level.GOOD: "$success", Level.WARNING: "$warning", Level.BAD: "bold $error", Level.UNCHECKED: "$quiet"}
 LONGEST = 400
 """Characters shown of what was found."""
+NAME, LONGEST_NAME = 24, 60
+"""Characters of a check's name: at least that, and at most, where a third of the width is more."""
 ONE_COLUMN = 56
 """Columns below which what was found begins under the check's name."""
 
@@ -57,13 +59,14 @@ def table(snapshot: Snapshot, width: int) -> list[Paragraph]:
         return [Paragraph(Content.styled("nothing was looked at yet", "$quiet"))]
     order = (Level.BAD, Level.WARNING, Level.UNCHECKED, Level.GOOD)
     every = sorted(made.checks, key=lambda check: order.index(check.level) if check.level in order else 0)
-    column = max(len(clean(check.name, 24)) for check in every) if every else 0
-    return [paragraph for check in every for paragraph in _rows(check, column, narrow=width < ONE_COLUMN)]
+    room = max(NAME, min(LONGEST_NAME, width // 3))
+    column = max(len(clean(check.name, room)) for check in every) if every else 0
+    return [paragraph for check in every for paragraph in _rows(check, column, room, narrow=width < ONE_COLUMN)]
 
 
-def _rows(check: Check, column: int, *, narrow: bool) -> list[Paragraph]:
+def _rows(check: Check, column: int, room: int, *, narrow: bool) -> list[Paragraph]:
     level = SIGNS.get(check.level, clean(check.level, 12))
-    name, style = clean(check.name, 24), TONES.get(check.level, "$quiet")
+    name, style = clean(check.name, LONGEST_NAME if narrow else room), TONES.get(check.level, "$quiet")
     found, mends = clean(check.found, LONGEST), clean(check.mends, LONGEST)
     if narrow:
         head = Content.assemble(_sign(check.level), (f" {name} ", "bold"), (level, style))

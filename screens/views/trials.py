@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from screens.views import keys
-from screens.views.signs import clean, signs
+from screens.views.signs import clean, fit, signs
 from screens.views.start_scene import to_come
 from services.checkpoints import scripted
 from services.live.protocol import Telemetry
@@ -109,17 +109,27 @@ def how_it_ended(trial: Trial) -> str:
 
 
 def modes_line(snapshot: Snapshot, width: int) -> Content:
-    """`how it failed:  1 grasps air  2 drops it  o other`: what the digits mean after a failure."""
+    """`how it failed:  1 grasps air  2 drops it  o other`: what the digits mean after a failure.
+
+    Where they have no room, all are cut to the same length, but for the one that was chosen; then `o other` goes.
+    """
+    lines = (_modes_line(snapshot, longest, other=other) for other in (True, False) for longest in range(40, 5, -1))
+    return next((line for line in lines if line.cell_length <= width), _modes_line(snapshot, 5, other=False))
+
+
+def _modes_line(snapshot: Snapshot, longest: int, *, other: bool) -> Content:
     last = snapshot.trial
     chosen_mode = last.failure_mode if last else ""
     parts: list[tuple[str, str]] = [("it failed:", "bold") if chosen_mode else ("how it failed:", "bold $warning")]
     for digit, mode in enumerate(modes(snapshot), 1):
         chosen = mode == chosen_mode
-        mark = signs().yes if chosen else ""
-        parts += [(f"  {digit} ", "bold $accent"), (f"{mark}{clean(mode, 40)}", "bold" if chosen else "")]
-    other = [(f"  {keys.NEW_MODE} ", "bold $accent"), ("other", "$quiet")]
-    whole = Content.assemble(*parts, *other)
-    return whole if whole.cell_length <= width else Content.assemble(*parts)
+        words = (
+            f"{signs().yes}{clean(mode, 40)}" if chosen else fit(clean(mode, 40), min(longest, len(clean(mode, 40))))
+        )
+        parts += [(f"  {digit} ", "bold $accent"), (words, "bold" if chosen else "")]
+    if other:
+        parts += [(f"  {keys.NEW_MODE} ", "bold $accent"), ("other", "$quiet")]
+    return Content.assemble(*parts)
 
 
 def stages_line(snapshot: Snapshot) -> Content | None:

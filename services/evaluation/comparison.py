@@ -79,6 +79,8 @@ def chosen(profile: Profile, folder: DataFolder, text: str) -> tuple[Condition, 
 def _found(profile: Profile, text: str) -> list[Condition]:
     """Raises Refusal, also for more than a person tries: what comes next is reckoned at every verdict."""
     words = [part.strip() for part in text.split(SEPARATOR) if part.strip()]
+    if text.strip() and not words:
+        raise Refusal(f"{clean(text.strip()[:40])!r} names no start condition: write names, or {NONE}")
     found = [each for word in words[: MOST_PLACES + 1] for each in _chosen(profile, word)]
     if (many := max(len(words), len(found))) > MOST_PLACES:
         raise Refusal(f"{many} start conditions are too many: choose {MOST_PLACES} at most")

@@ -12,7 +12,7 @@ from services.datasets.names import check_dataset_name
 from services.datasets.summary import INFO, DatasetSummary, summarize
 from services.films.request import FilmRequest, Shot
 from services.folders import DataFolder
-from services.log.lookup import find
+from services.log.lookup import NoSession, find
 from services.refusal import Refusal
 from services.text import clean
 from services.units import plural
@@ -128,7 +128,10 @@ def _left_out(count: int, one: str, many: str = "") -> str:
 
 
 def _session(folder: DataFolder, wanted: str) -> Session:
-    session = find(folder, wanted.strip()).session
+    try:
+        session = find(folder, wanted.strip()).session
+    except NoSession as nothing:
+        raise Refusal(f"there is no dataset {clean(wanted.strip())!r}, and {nothing}") from nothing
     if session.kind not in (SessionKind.RECORD, SessionKind.EVAL):
         what = "a training" if session.kind is SessionKind.TRAIN else "a bench session"
         raise Refusal(f"session {session.id} is {what}: it recorded no episodes")

@@ -16,6 +16,7 @@ from services.refusal import Refusal
 from services.text import clean
 from sessions.conditions import LIKE, NUMBER
 from sessions.models import SessionKind, Trial
+from sessions.trials import place
 
 READ_WIDTH = 320
 """Columns of a reference's pictures: more than any preview shows."""
@@ -75,8 +76,16 @@ def paired(trials: Iterable[Trial], condition: str, dataset_root: str) -> Episod
     root = Path(dataset_root)
     if not root.is_absolute():
         return None
-    saved = [(t.episode_index, t.index) for t in trials if t.condition == condition and t.episode_index is not None]
-    return Episode(root, saved[-1][0], f"trial {saved[-1][1]}") if saved else None
+    every = list(trials)
+    saved = [(t.episode_index, t) for t in every if t.condition == condition and t.episode_index is not None]
+    return Episode(root, saved[-1][0], _called(saved[-1][1], every)) if saved else None
+
+
+def _called(trial: Trial, trials: Iterable[Trial]) -> str:
+    """By its number among those that count, as the screen has it."""
+    if trial.counts:
+        return f"trial {place(trials, trial.index)}"
+    return "the practice trial" if trial.practice else f"attempt {trial.index}, which does not count"
 
 
 def paired_earlier(folder: DataFolder, condition: str, besides: str = "") -> Episode | None:

@@ -21,6 +21,10 @@ MOST_NAMED = 5
 """The most sessions that a message names."""
 
 
+class NoSession(Refusal):
+    """None is so called."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A session from the log; `message` reports problems with the log or with the session's events."""
@@ -60,7 +64,7 @@ def choose(wanted: str, ids: Collection[str], where: str) -> str:
     if wanted in matching or len(matching) == 1:
         return wanted if wanted in matching else matching[0]
     if not matching:
-        raise Refusal(f"no session of {where} begins with '{clean(wanted)}'; `lab-console sessions` lists them")
+        raise NoSession(f"no session of {where} begins with '{clean(wanted)}'; `lab-console sessions` lists them")
     named = ", ".join(matching[:MOST_NAMED]) + (", ..." if len(matching) > MOST_NAMED else "")
     raise Refusal(f"'{clean(wanted)}' fits {len(matching)} sessions ({named}): give more of the id")
 

@@ -56,7 +56,7 @@ def sections(request: AnyRequest | None, made: Sequence[Result]) -> list[Section
         by_policy = added(made, lambda result: result.checkpoint)
         tables.append(section("by policy", [_row(policy_name(c), by_policy.get(c)) for c in checkpoints], table=True))
     if len(conditions) > 1:
-        tables.append(section("by condition", _by_condition(request, made, checkpoints, conditions), table=True))
+        tables.append(section("conditions", _by_condition(request, made, checkpoints, conditions), table=True))
     return tables
 
 
@@ -103,10 +103,12 @@ def in_whole(request: AnyRequest | None, trials: Sequence[Trial]) -> tuple[Resul
 
 
 def checkpoint_rows(session: Session) -> list[Row]:
-    """Each policy's label and folder."""
+    """Each policy's label and folder; the scripted person has a label only."""
     every = session.request.checkpoints if isinstance(session.request, EvalRequest) else (session.checkpoint,)
-    both = ((row("checkpoint", text(label(each), strong=True)), row("checkpoint", quiet(each))) for each in every)
-    return [each for pair in both for each in pair]
+    both = ((text(label(each), strong=True), quiet(each)) for each in every)
+    return [
+        row("checkpoint", told) for name, path in both for told in ((name,) if name.text == path.text else (name, path))
+    ]
 
 
 def order_rows(session: Session) -> list[Row]:
@@ -115,7 +117,7 @@ def order_rows(session: Session) -> list[Row]:
     if not isinstance(request, EvalRequest) or request.pairs == 1:
         return []
     seed = f"seed {request.order_seed}" if request.order is Order.RANDOM else ""
-    return [row("order", f"{request.order.value}, in blocks of one trial each", quiet(seed))]
+    return [row("order", f"{request.order.value}, in blocks with one trial of each pair", quiet(seed))]
 
 
 def tally_rows(session: Session) -> list[Row]:

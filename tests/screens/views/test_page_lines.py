@@ -97,3 +97,12 @@ def test_no_text_makes_a_line_too_long_or_goes_missing(texts: list[str], width: 
         assert max(map(cell_len, drawn)) <= width
         together = "".join(line[12:] for line in drawn[1:]).replace(" ", "")
         assert all(text in together for text in texts)
+
+
+@pytest.mark.parametrize("width", [32, 74])
+def test_a_name_that_fills_its_column_stands_above_its_values(width: int) -> None:
+    rows = (Row("training data", (Value("not checked"),)), Row("act_v2 @ 020000: offsets of joints", (Value("good"),)))
+    drawn = shown(Page("x", Value("finished"), (Section("preflight", rows),)), width)
+    assert drawn[2:4] == ["training data", "            not checked"]
+    assert " ".join(drawn[4:-1]) == "act_v2 @ 020000: offsets of joints" and drawn[-1] == "            good"
+    assert max(map(cell_len, drawn)) <= width

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screens.views.trials import modes
+from screens.views.trials import modes, modes_line
 from services.evaluation import plan as evaluation
 from services.evaluation.failure_modes import LONGEST, learnt, offered, spelled, why_no_mode
 from services.live import events as ev
@@ -89,3 +89,13 @@ def test_a_digit_never_changes_its_meaning_while_a_session_runs(typed: list[str]
 def test_an_older_session_has_those_of_its_bench() -> None:
     profile = evaluated().started.request.profile  # type: ignore[union-attr]
     assert profile is not None and modes(evaluated()) == profile.failure_modes
+
+
+def test_every_mode_has_its_digit_where_the_line_is_too_short_for_all_words_and_the_chosen_one_is_whole() -> None:
+    named = ("grasps air", "drops it", "misses the bowl", "does not move")
+    state = evaluated(failure_modes=named)
+    state = advance(state, ev.TrialAnnotated(trial=1, failure_mode="rolls away", seq=state.last_seq + 1))
+    wide, narrow = (modes_line(state, width).plain for width in (200, 78))
+    assert wide.endswith("4 does not move  5 \u2713rolls away  o other")
+    assert len(narrow) <= 78 and "5 \u2713rolls away" in narrow and narrow.endswith("o other")
+    assert all(f"  {digit} {mode[:4]}" in narrow for digit, mode in enumerate(named, 1))

@@ -125,7 +125,7 @@ def test_two_evaluations_are_paired_by_condition_in_order(folder: DataFolder) ->
 @pytest.mark.parametrize(
     ("wanted", "options", "why"),
     [
-        ("nothing", {}, "no session of .* begins with 'nothing'"),
+        ("nothing", {}, "there is no dataset 'nothing', and no session of .* begins with 'nothing'"),
         ("dataset:nothing", {}, "there is no dataset at .*datasets/nothing: meta/info.json is missing"),
         ("./nothing", {}, "there is no dataset at nothing"),
         ("rollout", {"episodes": "7"}, "there is no episode 7 in dataset rollout"),

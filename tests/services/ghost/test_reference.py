@@ -12,7 +12,7 @@ from services.ghost.reference import Episode, episode_named, paired, read
 from services.refusal import Refusal
 from services.workers.viewing.serve import Viewer
 from sessions.conditions import Condition
-from sessions.models import Trial
+from sessions.models import Trial, Verdict
 from tests.support import painted
 from tests.support.plain_datasets import make as make_plain
 
@@ -68,10 +68,15 @@ def test_the_paired_trial_is_the_last_one_under_the_same_condition_whose_motion_
     trials = [
         Trial(index=1, episode_index=0, condition="left"),
         Trial(index=2, episode_index=1, condition="right"),
-        Trial(index=3, episode_index=2, condition="left"),
+        Trial(index=3, episode_index=2, condition="left", verdict=Verdict.FAILURE),
         Trial(index=4, episode_index=None, condition="left"),
     ]
-    assert paired(trials, "left", "/lab/datasets/rollout_a") == Episode(Path("/lab/datasets/rollout_a"), 2, "trial 3")
+    root = Path("/lab/datasets/rollout_a")
+    assert paired(trials, "left", str(root)) == Episode(root, 2, "trial 1")  # the screen counts no others
+    void = Trial(index=5, episode_index=3, condition="left", verdict=Verdict.VOID)
+    assert paired([*trials, void], "left", str(root)) == Episode(root, 3, "attempt 5, which does not count")
+    practice = Trial(index=5, episode_index=3, condition="left", verdict=Verdict.SUCCESS, practice=True)
+    assert paired([*trials, practice], "left", str(root)) == Episode(root, 3, "the practice trial")
     assert paired(trials, "front", "/lab/datasets/rollout_a") is None
     assert paired(trials, "left", "") is None
 

@@ -48,18 +48,20 @@ def test_the_page_has_a_table_by_policy_and_one_by_condition_with_intervals() ->
         ("act @ 020000", "2/3", Interval.of(2, 3)),
         ("pi @ 020000", "0/1", Interval.of(0, 1)),
     ]
-    assert [row.text for row in told["by condition"]] == [
+    assert [row.text for row in told["conditions"]] == [
         "1/2, 50 % [9, 91], act @ 020000 1/1, pi @ 020000 0/1, 270 mm ahead, 20.5 mm right, turned 15 degrees; at tape",
         "1/2, 50 % [9, 91], act @ 020000 1/2, pi @ 020000 0/0, one lamp",
     ]
     every = [row for section in made.sections for row in section.rows]
-    assert [row.text for row in every if row.name == "order"] == ["random, in blocks of one trial each, seed 7"]
+    assert [row.text for row in every if row.name == "order"] == [
+        "random, in blocks with one trial of each pair, seed 7"
+    ]
     assert [row.text for row in every if row.name == "checkpoint"] == ["act @ 020000", A, "pi @ 020000", B]
 
 
 def test_a_session_of_one_policy_without_conditions_has_no_such_tables() -> None:
     session = facts.session("s", kind=SessionKind.EVAL, trials=trials((A, "", WON), (A, "", LOST)), checkpoint=A)
-    assert not {"by policy", "by condition"} & {section.name for section in page(session, UTC).sections}
+    assert not {"by policy", "conditions"} & {section.name for section in page(session, UTC).sections}
     assert results.lines(session.request, session.trials) == []
 
 
