@@ -186,7 +186,7 @@ class EvaluateScreen(NewMode):
         compact = self.has_class("-compact") and self.shows_session
         stages = trials.stages_line(snapshot) if self.shows_session else None
         if annotatable:
-            line.show(trials.modes_line(snapshot, self.size.width - 2))
+            line.show(trials.modes_line(snapshot, line.size.width or self.size.width - 4))
         else:
             line.show(stages or (trial_tally.summary(snapshot) if compact else ""))
 

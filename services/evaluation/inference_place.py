@@ -75,9 +75,8 @@ def server(written: str) -> Server:
         shown = clean(name)[:60]
         raise Refusal(
             (
-                f"{shown}:{port} is not loopback, and LeRobot's server and clients unpickle what they receive: whoever "
-                f"answers there could run any code here; open a tunnel, `ssh -L {port}:localhost:{port} {shown}`, and "
-                "give ",
+                f"{shown}:{port} is not loopback, and LeRobot's server and clients unpickle what they receive, so that "
+                f"it could run code here: `ssh -L {port}:localhost:{port} {shown}`, then give ",
                 Option("server", f"localhost:{port}"),
             )
         )

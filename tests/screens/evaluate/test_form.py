@@ -113,7 +113,7 @@ async def test_where_the_policy_runs_is_one_field_which_says_what_is_refused_and
         assert value(console, "inference") == HERE
         for text, why in (
             ("gpu.lab:8080", "gpu.lab:8080 is not loopback, and LeRobot's server"),
-            ("10.0.0.7:80", "and give `inference`: localhost:80"),
+            ("10.0.0.7:80", "then give `inference`: localhost:80"),
             (REALTIME, "LeRobot has no real-time chunking for act"),
             ("::", "the server's address is HOST:PORT"),
         ):

@@ -43,7 +43,7 @@ def test_any_other_address_is_refused_with_the_reason_and_the_way(written: str) 
     said = str(refused.value)
     assert "is not loopback" in said and "unpickle what they receive" in said
     port = written.rpartition(":")[2]
-    assert f"`ssh -L {port}:localhost:{port} " in said and said.endswith(f"and give --server localhost:{port}")
+    assert f"`ssh -L {port}:localhost:{port} " in said and said.endswith(f", then give --server localhost:{port}")
 
 
 @pytest.mark.parametrize(
