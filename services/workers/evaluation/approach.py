@@ -60,6 +60,15 @@ class Approach:
         self.first: dict[str, Any] | None = None
         """The observation that the trial's first actions were made from."""
 
+    def withdraw(self) -> None:
+        """A start that was proposed is no longer: another policy's turn came, and the next key is no answer to it."""
+        self._proposed = {}
+
+    @property
+    def proposes(self) -> bool:
+        """Whether the next start confirms where the policy wants to begin."""
+        return bool(self._proposed)
+
     @property
     def reloads(self) -> bool:
         """Whether the policy is being loaded."""

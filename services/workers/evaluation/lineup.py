@@ -52,6 +52,8 @@ class Lineup:
         """
         if checkpoint == self.current.checkpoint:
             return False
+        if self.current.approach is not None:
+            self.current.approach.withdraw()
         chosen = {each.checkpoint: each for each in self.entrants}[checkpoint]
         if not self._stay:
             self.current.source.policy.set_aside()

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from services.bench.profiles import Motion
 from services.checkpoints.checkpoint import Checkpoint
 from services.evaluation import plan as evaluation
 from services.evaluation.likeness import evaluated_place, observed_place
@@ -19,6 +20,7 @@ from services.live import events as ev
 from services.live import intents, protocol
 from services.live.link import Link
 from services.live.requests import EvalRequest
+from services.workers.evaluation.approach import Approach
 from services.workers.evaluation.course import Course
 from services.workers.evaluation.lineup import Entrant, Lineup
 from services.workers.evaluation.room import CONTEXT, MARGIN, PROCESS, enough, stay_loaded
@@ -122,6 +124,16 @@ def test_policies_that_stay_are_not_loaded_again_and_others_when_their_trial_com
     lineup, told = lined_up(stay=False)
     assert [lineup.turn_to(BAD), lineup.turn_to(BAD)] == [True, False]
     assert told == [f"{GOOD} is set aside", f"{BAD} loads"]
+
+
+def test_a_start_that_a_policy_proposed_is_withdrawn_once_another_one_tries() -> None:
+    lineup, _ = lined_up(stay=True)
+    arm: Any = SimpleNamespace(can_rest=False)
+    approach = Approach(arm, lineup.current.source, Motion(), {"elbow_flex": 0.0}, trusting=False)
+    lineup.current.approach = approach
+    assert "wants to begin 80 degrees" in str(approach._propose({"elbow_flex": 80.0})) and approach.proposes
+    lineup.turn_to(BAD)
+    assert not approach.proposes
 
 
 def test_a_void_trial_practice_and_a_verdict_taken_back_keep_the_slot(tmp_path: Path) -> None:
