@@ -14,6 +14,7 @@ from services.refusal import Refusal
 from services.text import clean
 from sessions.chains import Evaluation, by_session
 from sessions.document import Session
+from sessions.files import check_file
 
 LAST = "last"
 """The newest session."""
@@ -86,7 +87,7 @@ def _runs(folder: DataFolder) -> list[str]:
 def _unreadable(run: RunFolder) -> str:
     """Why the events cannot be read; empty if they can, or do not exist."""
     try:
-        run.events.open("rb").close()
+        check_file(run.events)
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:

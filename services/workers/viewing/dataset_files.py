@@ -158,6 +158,9 @@ def _near(files: Sequence[Path], episode: int, rows: Any) -> list[Path]:
 def _none(root: Path, episode: int, total: int) -> str:
     if not total:
         return f"dataset {root.name} has no episodes yet"
+    if episode < total:
+        has = plural(total, "episode")
+        return f"dataset {root.name} says that it has {has}, but meta/episodes has no row of {episode}"
     return f"there is no episode {episode}: dataset {root.name} has {plural(total, 'episode')}, counted from 0"
 
 

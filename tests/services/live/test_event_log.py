@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -136,6 +137,13 @@ def test_a_damaged_line_in_the_middle_is_left_out(damage: bytes) -> None:
     lines = [ev.encode(event) for event in HISTORY]
     told = [e for e in parse(b"".join([lines[0], damage, b"\n", *lines[1:]])) if e.seq]
     assert told == HISTORY
+
+
+def test_an_integer_that_the_logs_document_could_not_carry_on_is_a_damaged_line() -> None:
+    begun, *others = [ev.encode(event) for event in HISTORY]
+    assert b'"pid":' in begun
+    far = re.sub(rb'"pid":[0-9]+', b'"pid":' + b"9" * 24, begun)
+    assert list(parse(far + b"".join(others))) == HISTORY[1:]
 
 
 json_values = st.recursive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_a_session_whose_events_never_could_be_read_is_a_problem_that_names_them
     folder = make_folder(tmp_path)
     write_run(folder, session_id(1))
     unreadable(folder, 2)
-    with pytest.raises(LogbookProblem, match=f"{session_id(2)} cannot be read .*events.jsonl: Is a directory"):
+    with pytest.raises(LogbookProblem, match=f"{session_id(2)} cannot be read .*events.jsonl: Not a file"):
         find(folder, "last")
     assert find(folder, session_id(1)).session.id == session_id(1), "the others are found"
 
@@ -113,3 +114,12 @@ def test_a_session_whose_run_is_gone_is_found_in_the_log(tmp_path: Path) -> None
     run.events.unlink()
     run.root.rmdir()
     assert find(folder, "last").session.id == session_id(1)
+
+
+def test_a_pipe_in_the_place_of_a_sessions_events_is_not_waited_for(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    run = folder.run(session_id(1))
+    run.events.parent.mkdir(parents=True)
+    os.mkfifo(run.events)
+    with pytest.raises(LogbookProblem, match="Not a file"):
+        find(folder, session_id(1))

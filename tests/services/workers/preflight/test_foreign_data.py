@@ -92,7 +92,7 @@ def cut(root: Path) -> None:
     ("spoil", "says"),
     [
         (cut, "Parquet magic bytes not found"),
-        (lambda root: shutil.rmtree(root / "meta/episodes"), "there is no episode 0"),
+        (lambda root: shutil.rmtree(root / "meta/episodes"), "meta/episodes has no row of 0"),
         (lambda root: (root / "meta/info.json").write_text("{"), "meta/info.json is missing, or no JSON"),
         (lambda root: edit_json(root / "meta/info.json", lambda i: i.update(codebase_version="v2.1")), "version 2.1"),
     ],
