@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from textual import work
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 
 from screens.desk.desk import Desk
 from screens.frame.dialogs import Choice, Question
@@ -22,7 +22,7 @@ from sessions.models import SessionKind, SessionStatus
 if TYPE_CHECKING:
     from services.evaluation.resuming import GoingOn
 
-GO_ON_KEY: BindingType = Binding(
+GO_ON_KEY = Binding(
     "C", "resume_evaluation", "go on", id="log.resume",
     tooltip="Go on with the chosen evaluation: a session of its own judges the trials that are left",
 )  # fmt: skip
@@ -44,7 +44,9 @@ class GoingOnScreen(FollowingScreen, LabScreen):
         session = self.chosen
         if session is None:
             return
-        if session.bench != self.desk.profile.name:
+        if self.desk.live:
+            self.desk.refuse("a session runs: end it first, then this key goes on with an evaluation")
+        elif session.bench != self.desk.profile.name:
             at = f"{keys.BENCH}, then {keys.CHOOSE_BENCH} chooses it"
             self.desk.refuse(f"this evaluation ran on bench {clean(session.bench)}: {at}")
         else:

@@ -30,7 +30,7 @@ from services.log.problem import LogbookProblem
 from services.units import plural
 from sessions.chains import by_session
 from sessions.document import Session
-from sessions.models import Episode, SessionStatus
+from sessions.models import Episode, SessionKind, SessionStatus
 
 if TYPE_CHECKING:
     from services.log.query import Texts
@@ -259,7 +259,7 @@ class LogScreen(GoingOnScreen):
             case "judge_late":
                 return self.unjudged is not None and may_type(self.desk)
             case "resume_evaluation":
-                return self.resumable
+                return self.chosen is not None and self.chosen.kind is SessionKind.EVAL
             case "open" | "follow" | "copy" | "order":
                 return self.chosen is not None
             case "return":
@@ -276,7 +276,8 @@ class LogScreen(GoingOnScreen):
         says = {"open": "list" if self.opened else "open"}
         if episode is not None and not episode.accepted:
             says["reject"] = "accept"
-        return [replace(key, label=says.get(key.label, key.label)) for key in super().footer_keys()]
+        shown = [key for key in super().footer_keys() if self.resumable or key.label != GO_ON_KEY.description]
+        return [replace(key, label=says.get(key.label, key.label)) for key in shown]
 
     def action_open(self) -> None:
         """Show the chosen session alone, or the list again."""

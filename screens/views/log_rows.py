@@ -170,7 +170,7 @@ def _result(entry: Entry) -> Parts:
         case SessionKind.TRAIN if session.training is not None:
             return [(loss_of(session.training), "")]
         case SessionKind.EVAL:
-            return [(rate(*_judged(session)), "")]
+            return [(rate(*_judged(session)) if session.trials else entry.head.counts, "")]
         case _ if session.status is SessionStatus.ABORTED and session.end_reason:
             return [(clean(session.end_reason), "$warning")]
         case _:

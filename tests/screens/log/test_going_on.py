@@ -67,6 +67,7 @@ async def test_one_that_is_done_offers_nothing_and_both_parts_show_the_sum(open_
         await console.sees("part 2 of 2, in all 10 of 10, 90 % [60, 98]")
         assert "C go on" not in console.keys
         await console.press("C")
+        await console.sees("all of its 10 trials are judged: a new evaluation is another measurement")
         assert not started
         await console.press("left")
         await console.sees("stopped before it")

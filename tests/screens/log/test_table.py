@@ -12,8 +12,12 @@ from screens.views.signs import ASCII, UNICODE, use_signs
 from services.live import events as ev
 from services.live.snapshots import replay
 from services.log.documents import document
+from sessions.bench import Profile
 from sessions.document import Session
+from sessions.facts import PreflightMade, SessionStarted
 from sessions.models import SessionKind, SessionStatus, Trial, Verdict
+from sessions.preflight import Check, Level
+from sessions.requests import EvalRequest
 from tests.support import facts
 from tests.support.runs import ended, numbered, saved, session_id, started
 
@@ -147,3 +151,19 @@ def test_rows_are_ordered_by_the_column_that_the_header_marks() -> None:
         "result": ["0001", "0003", "0002"],
         "took": ["0003", "0002", "0001"],
     }
+
+
+def test_a_preflight_on_its_own_says_its_result_in_the_list() -> None:
+    check = Check(name="known pose", level=Level.BAD, found="an offset")
+    request = EvalRequest(
+        data_dir="/data",
+        profile=Profile(robot={}),
+        checkpoint="sim-scripted@0.8",
+        task="t",
+        dataset="",
+        looks_only=True,
+    )
+    made = PreflightMade(preflight=1, checks=(check,))
+    begun = SessionStarted(id=session_id(1), pid=1, host="h", request=request)
+    (shown,) = plain([Session(started=begun, preflights=(made,))], 110)
+    assert "sim-scripted@0.8" in shown and "preflight: 1 bad" in shown
