@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.checkpoints.checkpoint import label
+from services.datasets.cameras import UnknownCamera, find_cameras
 from services.datasets.episode_ranges import numbers, parse
 from services.datasets.names import check_dataset_name
 from services.datasets.summary import INFO, DatasetSummary, summarize
@@ -68,12 +69,24 @@ def plan(
         chosen = _chosen(material, episodes)
         scenes, titles, name = tuple((material.shots[index],) for index in chosen), (), material.name
         notes = (material.left_out,) if material.left_out and not episodes.strip() else ()
+    camera = _camera(camera.strip(), scenes)
     target = _output(output, (here or Path.cwd()) / f"film-{name.replace('/', '-')}{SUFFIX}")
     request = FilmRequest(
-        output=str(target), scenes=scenes, titles=titles, camera=camera.strip(), traces=traces,
+        output=str(target), scenes=scenes, titles=titles, camera=camera, traces=traces,
         height=BESIDE_HEIGHT if beside else HEIGHT,
     )  # fmt: skip
     return Planned(request, notes)
+
+
+def _camera(wanted: str, scenes: Sequence[tuple[Shot, ...]]) -> str:
+    """The camera that the films' datasets, or some of them, call so. Raises Refusal if none does."""
+    roots = dict.fromkeys(shot.root for scene in scenes for shot in scene)
+    known = list(dict.fromkeys(name for root in roots for name in summarize(Path(root)).cameras))
+    try:
+        return find_cameras(known, [wanted])[0] if wanted else ""
+    except UnknownCamera as unknown:
+        there = f"there are {', '.join(map(clean, known))}" if known else "there is none"
+        raise Refusal(f"no camera {clean(wanted[:60])!r} to film: {there}") from unknown
 
 
 # -- one source --------------------------------------------------------------------------------------

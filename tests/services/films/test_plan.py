@@ -128,6 +128,7 @@ def test_two_evaluations_are_paired_by_condition_in_order(folder: DataFolder) ->
         ("nothing", {}, "there is no dataset 'nothing', and no session of .* begins with 'nothing'"),
         ("dataset:nothing", {}, "there is no dataset at .*datasets/nothing: meta/info.json is missing"),
         ("./nothing", {}, "there is no dataset at nothing"),
+        ("rollout", {"camera": "nope"}, "no camera 'nope' to film: there is none"),
         ("rollout", {"episodes": "7"}, "there is no episode 7 in dataset rollout"),
         ("rollout", {"episodes": "3-1"}, "the range runs backwards"),
         ("EVAL", {"beside": "EVAL"}, "cannot run beside itself"),
