@@ -7,7 +7,7 @@ from textual.content import Content
 from screens.views import keys
 from screens.views.sheet_rows import BLANK, Paragraph
 from screens.views.signs import clean, signs
-from services.live.preflight_table import SIGNS, in_brief
+from services.live.preflight_table import SIGNS, in_brief, worst_first
 from services.live.preflights import confirmation, newest
 from services.live.snapshots import Snapshot
 from sessions.preflight import Check, Level
@@ -22,12 +22,12 @@ ONE_COLUMN = 56
 
 
 def panel(snapshot: Snapshot) -> list[Content]:
-    """In the policy's panel: the result in brief, then each check that is not good."""
+    """In the policy's panel: the result in brief, then each check that is not good, the bad ones first."""
     made = newest(snapshot.preflights)
     if made is None:
         return []
     brief = Content.assemble(("preflight: ", "bold"), in_brief(made.checks), (f"  {keys.PREFLIGHT}", "bold $accent"))
-    return [brief, *(_named(check) for check in made.checks if check.level in (Level.WARNING, Level.BAD))]
+    return [brief, *(_named(check) for check in worst_first(made.checks) if check.level in (Level.WARNING, Level.BAD))]
 
 
 def _named(check: Check) -> Content:
@@ -57,8 +57,7 @@ def table(snapshot: Snapshot, width: int) -> list[Paragraph]:
     made = newest(snapshot.preflights)
     if made is None:
         return [Paragraph(Content.styled("nothing was looked at yet", "$quiet"))]
-    order = (Level.BAD, Level.WARNING, Level.UNCHECKED, Level.GOOD)
-    every = sorted(made.checks, key=lambda check: order.index(check.level) if check.level in order else 0)
+    every = worst_first(made.checks)
     room = max(NAME, min(LONGEST_NAME, width // 3))
     column = max(len(clean(check.name, room)) for check in every) if every else 0
     return [paragraph for check in every for paragraph in _rows(check, column, room, narrow=width < ONE_COLUMN)]

@@ -160,8 +160,9 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Pha
         return PhaseView("LOOKS", Tone.ACCENT, looks, *_trial(snapshot))
     if found := unconfirmed(snapshot.preflights):
         what = Part(clean(f"{found[0].name}: {found[0].found}", 120), 1)
+        more = (Part(f"and {len(found) - 1} more", 1),) if len(found) > 1 else ()
         shows = (press(keys.PREFLIGHT, "shows what mends it"),) if driving else ()
-        return PhaseView("PREFLIGHT BAD", Tone.DANGER, (what, *shows), *_trial(snapshot))
+        return PhaseView("PREFLIGHT BAD", Tone.DANGER, (what, *more, *shows), *_trial(snapshot))
     if snapshot.reached:
         reached = Part(rate(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)), 1)
         ends = (press(keys.FINISH, "finishes"), press(keys.TRIAL, "one more", rank=1)) if driving else ()

@@ -11,6 +11,12 @@ from sessions.preflight import Check, Level
 SIGNS = {Level.GOOD: "good", Level.WARNING: "warning", Level.BAD: "BAD", Level.UNCHECKED: "not checked"}
 
 
+def worst_first(checks: Iterable[Check]) -> list[Check]:
+    """The bad ones first, and a level that is not known here before them; else in their order."""
+    order = (Level.BAD, Level.WARNING, Level.UNCHECKED, Level.GOOD)
+    return sorted(checks, key=lambda check: order.index(check.level) if check.level in order else -1)
+
+
 def lines(checks: Iterable[Check]) -> list[str]:
     """A line for each: name, level, what was found; below one that is not good, what mends it."""
     every = tuple(checks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.live.preflight_table import SIGNS, in_brief
+from services.live.preflight_table import SIGNS, in_brief, worst_first
 from services.live.preflights import newest
 from services.log.sections import Row, Symbol, quiet, row, text
 from services.tone import Tone
@@ -21,7 +21,7 @@ TONES = {
 
 
 def preflight_rows(session: Session) -> list[Row]:
-    """The newest preflight in full; of those before it only how many there were."""
+    """The newest preflight in full, the bad first; of those before it only how many there were."""
     made = newest(session.preflights)
     if made is None:
         return []
@@ -33,7 +33,7 @@ def preflight_rows(session: Session) -> list[Row]:
         for each in session.preflights
         if isinstance(each, PreflightConfirmed)
     ]
-    return rows + [_row(check) for check in made.checks]
+    return rows + [_row(check) for check in worst_first(made.checks)]
 
 
 def _confirmed(event: PreflightConfirmed) -> str:
@@ -44,4 +44,4 @@ def _confirmed(event: PreflightConfirmed) -> str:
 def _row(check: Check) -> Row:
     tone, symbol = TONES.get(check.level, (Tone.QUIET, Symbol.VOID))
     named = text(f"{check.name}: {SIGNS.get(check.level, check.level).lower()}", tone, symbol)
-    return row(NAME, named, check.found, quiet(check.mends))
+    return row(NAME, named, check.found, quiet(f"mend: {check.mends}" if check.mends else ""))

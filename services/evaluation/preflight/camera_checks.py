@@ -86,24 +86,28 @@ def _light(seen: Look, slot: Slot) -> Iterator[Finding]:
     for which, colour in enumerate(("red", "blue")):
         own, tint = [each.tint[which] for each in slot.own], likeness.tint[which]
         if tint > max(own) * TINT_WARNS or tint < min(own) / TINT_WARNS:
-            words = f"{abs(tint - 1):.0%} {'more' if tint > 1 else 'less'} {colour} than in the data"
+            words = f"{100 * abs(tint - 1):.0f} % {'more' if tint > 1 else 'less'} {colour} than in the data"
             yield Level.WARNING, words, "set white balance and light as they were"
 
 
 def _sharpness(seen: Look, slot: Slot) -> Iterator[Finding]:
     least = min(each.sharpness for each in slot.looks)
     if seen.sharpness < BLURRED * least:
-        found = f"blurred: {seen.sharpness / least:.0%} of the least sharpness in the data"
+        found = f"blurred: {100 * seen.sharpness / least:.0f} % of the least sharpness in the data"
         yield Level.WARNING, found, "wipe the lens, set the focus"
 
 
 def _layout(seen: Look, slot: Slot) -> Iterator[Finding]:
     if not slot.tellable:
         share = slot.steady.mean()
-        yield Level.UNCHECKED, f"only {share:.0%} of the picture stays the same in the data: no layout to compare", ""
+        yield (
+            Level.UNCHECKED,
+            f"only {100 * share:.0f} % of the picture stays the same in the data: no layout to compare",
+            "",
+        )
         return
     agrees = slot.against(seen).agrees
-    found = f"{agrees:.0%} of what stays the same in the data looks alike ({slot.agrees:.0%} there)"
+    found = f"{100 * agrees:.0f} % of what stays the same in the data looks alike ({100 * slot.agrees:.0f} % there)"
     mends = "put the camera back where it was, and see whether something new is in view"
     if agrees < slot.agrees - LAYOUT_WARNS:
         yield (Level.BAD if agrees < slot.agrees - LAYOUT_BAD else Level.WARNING), found, mends

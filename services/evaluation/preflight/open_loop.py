@@ -89,7 +89,8 @@ def _error(asked: Sequence[Asked], data: Learnt) -> Check:
     by_joint = dict(zip(data.joints, errors.mean(axis=0).tolist(), strict=False))
     worst = sorted(by_joint, key=by_joint.__getitem__, reverse=True)[:3]
     told = ", ".join(f"{joint} {by_joint[joint]:.1f}" for joint in worst) or f"{errors.mean():.1f} a value"
-    found = f"off by {share:.0%} of what the actions vary by ({told}); repeating the last action is by {standing:.0%}"
+    found = f"off by {100 * share:.0f} % of what the actions vary by ({told})"
+    found += f"; repeating the last action is by {100 * standing:.0f} %"
     if share > FAR_OFF:
         return Check(name=name, level=Level.BAD, found=found, mends=MENDS)
     if share > OFF or (share > standing and share > 0.1):
