@@ -138,7 +138,7 @@ def _check_episode(datasets: Path, condition: Condition) -> None:
         return
     dataset, episode = condition.likeness
     root = Path(os.path.normpath(datasets / dataset))  # by its name alone: the folder may be a link to another disk
-    if not root.is_relative_to(os.path.normpath(datasets)) or not root.is_dir():
+    if not root.is_relative_to(os.path.normpath(datasets)) or not os.path.isdir(root):  # never raises
         raise Refusal(
             f"condition {clean(condition.name[:60])}: there is no dataset {clean(dataset[:60])!r} to look like"
         )

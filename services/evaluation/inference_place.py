@@ -85,7 +85,7 @@ def server(written: str) -> Server:
 
 def _parts(written: str) -> tuple[str, int]:
     """Host and port. Raises Refusal."""
-    found = re.fullmatch(r"\[([^\[\]]*)\](?::(\d{1,5}))?|([^:\s]+)(?::(\d{1,5}))?", written)
+    found = re.fullmatch(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?|([^:\s]+)(?::([0-9]{1,5}))?", written)
     host, port = (found[1] or found[3], int(found[2] or found[4] or DEFAULT_PORT)) if found else ("", 0)
     if not host or not 0 < port < 65536:
         raise Refusal(f"the server's address is HOST:PORT, as localhost:{DEFAULT_PORT}, not {clean(written)[:60]!r}")

@@ -77,7 +77,7 @@ def test_a_condition_may_be_as_an_episode_of_a_dataset(tmp_path: Path, monkeypat
         plan(tmp_path, conditions="cubes#5")
     with pytest.raises(Refusal, match="there is no dataset 'cups' to look like"):
         plan(tmp_path, conditions="cups#0")
-    for outside in ("../datasets/../..#0", "..#0", "/tmp#0"):
+    for outside in ("../datasets/../..#0", "..#0", "/tmp#0", "x" * 3000 + "#0", "a\0b#0"):
         with pytest.raises(Refusal, match="there is no dataset"):
             plan(tmp_path, conditions=outside)
     (tmp_path / "other disk").mkdir()

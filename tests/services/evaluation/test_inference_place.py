@@ -47,7 +47,7 @@ def test_any_other_address_is_refused_with_the_reason_and_the_way(written: str) 
 
 
 @pytest.mark.parametrize(
-    "written", ["", "localhost:", "localhost:0", "localhost:65536", "a b:1", "::1:80", "unix:/x", ":8"]
+    "written", ["", "localhost:", "localhost:0", "localhost:65536", "localhost:٣", "a b:1", "::1:80", "unix:/x", ":8"]
 )
 def test_what_is_no_address_is_said_so(written: str) -> None:
     with pytest.raises(Refusal, match=r"the server's address is HOST:PORT, as localhost:8080, not '"):

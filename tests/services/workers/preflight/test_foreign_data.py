@@ -8,6 +8,9 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +23,14 @@ from services.checkpoints.safetensors import shapes
 from services.evaluation.preflight.checks import checks
 from services.evaluation.preflight.facts import DEGREES, Live, Reference, Setting
 from services.evaluation.preflight.open_loop import Asked, learnt, open_loop_checks
+from services.workers.preflight import preflight
+from services.workers.preflight.preflight import DataReading
+from services.workers.preflight.recorded_frames import Shown
 from services.workers.preflight.reference import read_reference
 from services.workers.preflight.training_data import TrainingData
 from sessions.preflight import Check, Level
+from sessions.requests import EvalRequest
+from tests.support.evaluating import state_bench
 from tests.support.foreign import camera, edit_json, hashes, make, named_by_group, vector
 
 TOP = {"observation.images.top": "top"}
@@ -159,3 +167,23 @@ def test_a_policy_of_lerobots_own_training_is_compared_with_the_episodes_and_the
     assert not reference.problem and read is not None
     assert [episode.number for episode in read.episodes] == [1, 2]
     assert min(episode.values[ACTION].min() for episode in read.episodes) > 5, "episode 0 is not among them"
+
+
+class _Stalled(DataReading):
+    """On a disk that never answers."""
+
+    def run(self) -> None:
+        Event().wait()
+
+
+def test_data_on_a_disk_that_does_not_answer_are_not_checked_and_trials_wait_for_them_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "READING_S", 0.05)
+    stalled = _Stalled(Checkpoint(path=tmp_path, policy="act"), Shown({}, {}), str(tmp_path))
+    stalled.start()
+    source: Any = SimpleNamespace(policy=SimpleNamespace(loaded=None))
+    profile, root = state_bench(), str(tmp_path)
+    request = EvalRequest(data_dir=root, profile=profile, task="pick", checkpoint="x", fps=30, dataset="d", trials=1)
+    made = preflight.Preflight(request, [(source, stalled)], Setting()).run({}, {})
+    assert made.checks[0].level is Level.UNCHECKED and "not read within" in made.checks[0].found
