@@ -72,7 +72,10 @@ def _beyond(reference: Reference, live: Live) -> Iterator[tuple[str, float]]:
     for joint, low in reference.low.items():
         high = reference.high[joint]
         margin = max(MARGIN, SHARE * (high - low))
-        if joint in live.pose and (off := max(low - live.pose[joint], live.pose[joint] - high)) > margin:
+        if joint not in live.pose:
+            continue
+        off = max(low - live.pose[joint], live.pose[joint] - high)
+        if not off <= margin:  # a reading that is no number, too
             yield joint, off
 
 

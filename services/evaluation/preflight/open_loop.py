@@ -118,7 +118,7 @@ def _seams(asked: Sequence[Asked], data: Learnt, steps: int) -> list[Check]:
         for before, after in pairwise(ordered)
         if before.episode == after.episode and after.at == before.at + steps and len(before.predicted) >= steps
     ]
-    if not jumps:
+    if not jumps or not np.isfinite(jumps).all():  # no numbers: told with the error
         return []
     found = f"at most {max(jumps):.1f} degrees from one inference to the next, {data.step:.1f} a step in the data"
     if max(jumps) > max(SEAM_LEAST, SEAM_TIMES * data.step):

@@ -138,6 +138,15 @@ def test_recorded_actions_that_are_no_numbers_are_not_blamed_on_the_policy() -> 
     assert own.level is Level.UNCHECKED and "no numbers" in own.found
 
 
+def test_a_policy_that_gives_no_numbers_has_no_good_seams_and_a_reading_that_is_none_is_not_within_the_range() -> None:
+    none, zeros = np.full((4, 2), np.nan, np.float32), np.zeros((4, 2), np.float32)
+    asked = [Asked(0, at, none, zeros, zeros[0], 5.0) for at in (0, 4)]
+    found = open_loop_checks(asked, learnt(("a", "b"), [zeros]), steps=4, fps=30)
+    assert [check.level for check in found if check.name in ("own data", "seams")] == [Level.BAD]
+    data = Reference(low={"elbow_flex": -10.0}, high={"elbow_flex": 10.0})
+    assert of("pose", data, pose={"elbow_flex": float("nan")}).level is Level.WARNING
+
+
 def test_an_encoders_ticks_are_not_taken_for_degrees() -> None:
     ticks = Reference(low={"elbow_flex": 812.0}, high={"elbow_flex": 3100.0})
     assert of("units", ticks, setting=Setting(units=DEGREES)).level is Level.WARNING
