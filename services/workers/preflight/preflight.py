@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 
 class DataReading(threading.Thread):
-    """Reads what a policy learnt from, beside its loading."""
+    """Has what a policy learnt from read (`reading`: in another process), beside its loading."""
 
     def __init__(self, checkpoint: Checkpoint, shown: Shown, data_dir: str) -> None:
         """`shown` is what of the bench the policy is shown; nothing where it looks for itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from services.checkpoints.compatibility import taken
 from services.checkpoints.wiring import main_name
 from services.datasets.cameras import IMAGES, camera_name
 from services.workers.inference.protocol import Frame, Loaded
-from services.workers.preflight.training_data import Episode, TrainingData, Values, pictures
+from services.workers.preflight.reading import Wanted, show
+from services.workers.preflight.training_data import Episode, TrainingData, Unreachable, Values
 
+Images = Mapping[str, Sequence[NDArray[np.uint8]]]
 ASKED = 3
 """How many episodes the policy is asked about."""
 PAIRS = 2
@@ -54,14 +57,16 @@ def frames_to_ask(data: TrainingData, checkpoint: Checkpoint, shown: Shown, load
     """Observations of several episodes, as the bench would show them to the policy. Raises Differs."""
     episodes = [e for e in data.episodes if ACTION in e.values and JOINTS in e.values]
     chosen = [episodes[round(at)] for at in np.linspace(0, len(episodes) - 1, min(ASKED, len(episodes)))]
-    return [frame for episode in chosen for frame in _of_episode(data, episode, checkpoint, shown, loaded)]
+    places = [_places(episode.frames, loaded) for episode in chosen]
+    images = _images(
+        data.root, [(e, [at for at, _ in p]) for e, p in zip(chosen, places, strict=True)], checkpoint, shown
+    )
+    return [frame for each in zip(chosen, places, images, strict=True) for frame in _of_episode(data, *each, shown)]
 
 
 def _of_episode(
-    data: TrainingData, episode: Episode, checkpoint: Checkpoint, shown: Shown, loaded: Loaded
+    data: TrainingData, episode: Episode, places: Sequence[tuple[int, bool]], images: Images, shown: Shown
 ) -> Iterator[RecordedFrame]:
-    places = _places(episode.frames, loaded)
-    images = _images(episode, [at for at, _ in places], checkpoint, shown)
     actions = _ordered(data, episode.values[ACTION], ACTION, shown.features[ACTION])
     for n, (at, begins) in enumerate(places):
         frame: Frame = {}
@@ -103,20 +108,33 @@ def _ordered(data: TrainingData, values: Values, key: str, feature: Mapping[str,
 
 
 def _images(
-    episode: Episode, frames: Sequence[int], checkpoint: Checkpoint, shown: Shown
-) -> dict[str, list[NDArray[np.uint8]]]:
-    """The pictures of these frames by the bench's feature, in its size. Raises Differs."""
-    found: dict[str, list[NDArray[np.uint8]]] = {}
-    for name, theirs in cameras_of(checkpoint, shown).items():
-        height, width = shown.features[name]["shape"][:2]
-        found[name] = []
-        for _, picture in pictures(episode, frames, {theirs: (int(width), int(height))}):
-            if isinstance(picture, str):
-                raise Differs(f"camera {theirs}: {picture}")
-            found[name].append(picture)
-        if len(found[name]) != len(frames):
-            raise Differs(f"the data have no camera {theirs}")
-    return found
+    root: Path, chosen: Sequence[tuple[Episode, Sequence[int]]], checkpoint: Checkpoint, shown: Shown
+) -> list[Images]:
+    """The pictures of each episode's frames by the bench's feature, in its size. Raises Differs."""
+    cameras = cameras_of(checkpoint, shown)
+    if not cameras:
+        return [{} for _ in chosen]
+    wanted = [_wanted(episode, frames, camera, shown.features[name])
+              for episode, frames in chosen for name, camera in cameras.items()]  # fmt: skip
+    try:
+        found = [_whole(each, pictures) for each, pictures in zip(wanted, show(root, wanted), strict=True)]
+    except Unreachable as problem:
+        raise Differs(str(problem)) from problem
+    size = len(cameras)
+    return [dict(zip(cameras, found[n * size : (n + 1) * size], strict=True)) for n in range(len(chosen))]
+
+
+def _wanted(episode: Episode, frames: Sequence[int], camera: str, feature: Mapping[str, Any]) -> Wanted:
+    height, width = feature["shape"][:2]
+    return Wanted(episode=episode.number, camera=camera, width=int(width), height=int(height), frames=tuple(frames))
+
+
+def _whole(wanted: Wanted, pictures: list[NDArray[np.uint8]] | str) -> list[NDArray[np.uint8]]:
+    if isinstance(pictures, str):
+        raise Differs(f"camera {wanted.camera}: {pictures}")
+    if len(pictures) != len(wanted.frames):
+        raise Differs(f"the data have no camera {wanted.camera}")
+    return pictures
 
 
 def cameras_of(checkpoint: Checkpoint, shown: Shown) -> dict[str, str]:

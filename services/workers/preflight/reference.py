@@ -15,27 +15,28 @@ from services.evaluation.preflight.facts import Live, Reference, Setting
 from services.evaluation.preflight.pictures import Look, look
 from services.folders import DataFolder
 from services.live.requests import EvalRequest
+from services.workers.preflight.reading import Ask, read
 from services.workers.preflight.recorded_frames import Shown, cameras_of
 from services.workers.preflight.settings import settings_then
-from services.workers.preflight.training_data import TrainingData, Unreachable, learnt_of, read, root_of, why_unreadable
+from services.workers.preflight.training_data import TrainingData, Unreachable, learnt_of, root_of, why_unreadable
 
 DEAF = ("act", "diffusion", "vqbet", "tdmpc")
 """Policies of LeRobot that never see the task's text."""
 
 
 def read_reference(
-    checkpoint: Checkpoint, cameras: Mapping[str, str], data_dir: str
+    checkpoint: Checkpoint, cameras: Mapping[str, str], data_dir: str, ask: Ask | None = None
 ) -> tuple[Reference, TrainingData | None]:
     """Everything that is known of its training, and the data where they can be reached.
 
-    `cameras` are its pictures: the values are their names in the training.
+    `cameras` are its pictures: the values are their names in the training. `ask` has the data read.
     """
     known, folder = checkpoint.provenance, DataFolder(Path(data_dir))
     learnt = learnt_of(checkpoint)
     reference = Reference(dataset=known.dataset, fps=known.fps, tasks=known.tasks, episodes=len(learnt))
     try:
         root = root_of(checkpoint, folder.datasets)
-        data = read(root, learnt, tuple(cameras.values()))
+        data = read(root, learnt, tuple(cameras.values()), ask)
     except Unreachable as problem:
         settings = settings_then(None, (), known, folder)
         return replace(reference, problem=str(problem), settings=settings), None

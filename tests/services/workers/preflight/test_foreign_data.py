@@ -23,8 +23,19 @@ from services.checkpoints.safetensors import shapes
 from services.evaluation.preflight.checks import checks
 from services.evaluation.preflight.facts import DEGREES, Live, Reference, Setting
 from services.evaluation.preflight.open_loop import Asked, learnt, open_loop_checks
-from services.workers.preflight import preflight
+from services.workers.preflight import preflight, serve
 from services.workers.preflight.preflight import DataReading
+from services.workers.preflight.reading import (
+    Ask,
+    Reply,
+    Request,
+    Wanted,
+    decode_reply,
+    decode_request,
+    encode,
+    read,
+    show,
+)
 from services.workers.preflight.recorded_frames import Shown
 from services.workers.preflight.reference import read_reference
 from services.workers.preflight.training_data import TrainingData
@@ -48,15 +59,40 @@ def data(made: Path, tmp_path: Path) -> Iterator[Path]:
     yield Path(shutil.copytree(made, tmp_path / "other"))
 
 
+def in_this_process(request: Request, _limit_s: float) -> Reply:
+    """As the reading process would answer."""
+    return decode_reply(serve.answer(decode_request(encode(request))))
+
+
 def looked_at(path: Path, root: Path | None = None) -> tuple[Reference, TrainingData | None]:
     """What the preflight knows of a policy at `path`; fails where it waits for something."""
     known = Provenance(dataset_root=str(root)) if root else Provenance()
     checkpoint, found = Checkpoint(path=path, policy="act", provenance=known), list[object]()
-    reads = threading.Thread(target=lambda: found.append(read_reference(checkpoint, TOP, str(path))), daemon=True)
+    reads = threading.Thread(
+        target=lambda: found.append(read_reference(checkpoint, TOP, str(path), in_this_process)), daemon=True
+    )
     reads.start()
     reads.join(10)
     assert found, "it waits"
     return found[0]  # type: ignore[return-value]
+
+
+def test_the_process_that_reads_answers_what_this_one_would(data: Path) -> None:
+    def asked(ask: Ask | None) -> tuple[object, object]:
+        found = read(data, (), ("top",), ask)
+        values = {(e.number, key): v.tolist() for e in found.episodes for key, v in e.values.items()}
+        looks = {
+            name: [(each.fields.tolist(), each.sharpness) for each in slot.looks] for name, slot in found.slots.items()
+        }
+        return (found.fps, found.names, found.tasks, found.unseen, values), looks
+
+    assert asked(None) == asked(in_this_process)
+    wanted = [
+        Wanted(episode=n, camera=camera, width=32, height=24, frames=(0, 3)) for n in (0, 1) for camera in ("top", "no")
+    ]
+    top, other = show(data, wanted)[:2]
+    assert [picture.shape for picture in top] == [(24, 32, 3)] * 2  # type: ignore[union-attr]
+    assert other == []
 
 
 def of(name: str, reference: Reference, **live: object) -> Check:

@@ -193,10 +193,10 @@ def test_a_policy_that_still_infers_for_the_trial_before_is_asked_once_it_has_an
 
 
 def test_a_range_without_numbers_is_not_one_in_which_every_pose_is(tmp_path: Path) -> None:
-    broken = Episode(0, None, {"observation.state": np.full((4, 1), np.nan, np.float32)})  # type: ignore[arg-type]
+    broken = Episode(0, {"observation.state": np.full((4, 1), np.nan, np.float32)})
     data = TrainingData(tmp_path, 30.0, [broken], {"observation.state": ("pan.pos",)})
     assert not _with(Reference(), data, []).low
-    whole = Episode(1, None, {"observation.state": np.ones((4, 1), np.float32)})  # type: ignore[arg-type]
+    whole = Episode(1, {"observation.state": np.ones((4, 1), np.float32)})
     assert _with(Reference(), replace(data, episodes=[broken, whole]), []).low == {"pan": 1.0}
 
 
