@@ -36,13 +36,19 @@ def mode(digit: int, snapshot: Snapshot) -> str:
     return clean(named[digit - 1], 16) if digit <= len(named) else ""
 
 
+def _no_preflight(snapshot: Snapshot) -> str:
+    if snapshot.running:
+        return f"the preflight is not through yet: {keys.PREFLIGHT} shows it then"
+    return "there is no preflight to show"
+
+
 def why_not(name: str, snapshot: Snapshot) -> str:
     """Why a key of the evaluation does nothing now, and what to press instead."""
     match name:
         case "practice" if snapshot.phase is Phase.RUNNING:
             return "a trial runs: it counts or not from its start on"
         case "trial" | "practice" | "preflight":
-            return _no_trial(snapshot) if name != "preflight" else "there is no preflight to show yet"
+            return _no_preflight(snapshot) if name == "preflight" else _no_trial(snapshot)
         case "judge":
             return _no_verdict(snapshot)
         case "undo":

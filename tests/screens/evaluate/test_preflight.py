@@ -118,6 +118,10 @@ async def test_k_shows_the_table_k_looks_again_and_y_confirms(open_console, make
     async with open_console(size) as console:
         worker = await make_worker(kind=SessionKind.EVAL)
         await console.attach(worker, "evaluate")
+        worker.telemetry(preflight=True)
+        await console.until(lambda: console.word == "LOOKS")
+        await console.press("k")
+        await console.sees("the preflight is not through yet")
         worker.telemetry()
         worker.tell(ev.PreflightMade(preflight=1, checks=CHECKS, seconds=3.2))
         await console.until(lambda: console.word == "PREFLIGHT BAD")
