@@ -151,7 +151,7 @@ class LabConsole(PacedPainting):
 
     async def on_event(self, event: events.Event) -> None:
         """Process keys and pastes one at a time, once there is a screen; a held key judges and starts nothing."""
-        if isinstance(event, events.Key) and not event.is_forwarded and self._is_held(event):
+        if isinstance(event, events.Key) and not event.is_forwarded and (self._is_held(event) or self._is_word(event)):
             return
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self._type_ahead.take(event)
@@ -169,6 +169,12 @@ class LabConsole(PacedPainting):
         if self._held_keys.begins:
             self.desk.refuse(HELD)
         return True
+
+    def _is_word(self, event: events.Key) -> bool:
+        from screens.frame.bindings import BoundScreen
+
+        screen = self.screen if self.screen_stack else None
+        return isinstance(screen, BoundScreen) and screen.focused is None and screen.is_word(event)
 
     def _start_background_work(self) -> None:
         from console import furnish

@@ -277,6 +277,8 @@ def _no_note(desk: Desk) -> str:
     """A note takes the keys, so it waits until nothing moves: the words typed for it are keys until then."""
     if desk.snapshot.phase is Phase.RECORDING:
         return f"a take runs: {keys.MARK} marks this moment, {keys.NOTE} writes a note after it"
+    if desk.snapshot.phase is Phase.RUNNING:
+        return f"a trial runs: {keys.NOTE} writes a note once it is judged; the words typed for it now do nothing"
     return f"the arm moves: {keys.NOTE} writes a note once it stands"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -59,6 +60,10 @@ def _merged(frame: BindingsMap, own: BindingsMap) -> BindingsMap:
     return BindingsMap.from_keys(dict(sorted(whole.key_to_bindings.items(), key=lambda item: place[item[1][0].id])))
 
 
+WORDS_S = 0.8
+"""What is typed so soon after a note was refused, or after a word of it, is a part of that note."""
+
+
 @dataclass(frozen=True)
 class Action:
     """What a key does, for help and palette. `id`: its binding's; `keys`: all of its keys, for display."""
@@ -80,6 +85,7 @@ class BoundScreen(Screen[None]):
         super().__init__(id=entry.mode)
         self.desk, self.entry = desk, entry
         self.link_state = LinkState()
+        self._words_until = 0.0
         self._bindings = _merged(BindingsMap(frame_keys()), self._bindings)
 
     @property
@@ -107,8 +113,20 @@ class BoundScreen(Screen[None]):
             else:
                 self.explain(binding.action)
 
+    def is_word(self, event: events.Key) -> bool:
+        """Whether this key belongs to a note that was refused: what is typed for it must judge and start nothing."""
+        if not (event.is_printable and event.time < self._words_until):
+            return False
+        bound = self._bindings.key_to_bindings.get(event.key, ())
+        if any(binding.action == "stop" for binding in bound):
+            return False
+        self._words_until = event.time + WORDS_S
+        return True
+
     def explain(self, action: str) -> None:
         """Show why the key of `action` does nothing now, if that is worth a sentence."""
+        if action == "note":
+            self._words_until = time.monotonic() + WORDS_S
         if why := availability.why_not(action, self.desk):
             self.desk.refuse(why)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from screens.frame.bindings import WORDS_S
 from screens.frame.checked_entry import CheckedEntry
 from services.live import protocol
 from services.live.phases import Phase
@@ -47,6 +50,22 @@ async def test_a_typed_mode_is_kept_with_the_trial_and_gets_the_next_free_digit(
         await console.until(lambda: len(console.desk.snapshot.trials) == 2)
         await console.press("5")
         await console.until(lambda: given(worker) == ["slides [b]off"] * 2)
+
+
+async def test_the_words_of_a_note_that_is_refused_judge_and_start_nothing_but_a_stop_stops(open_console, make_eval):
+    async with open_console((120, 40)) as console:
+        worker = await make_eval()
+        await console.attach(worker, "evaluate")
+        worker.begin_trial(1)
+        await console.until(lambda: console.desk.snapshot.phase is Phase.RUNNING)
+        await console.press("n", *"slips off five")
+        await console.sees("a trial runs: n writes a note once it is judged")
+        assert not worker.heard_of(protocol.JudgeTrial) and not worker.heard_of(protocol.AssistTrial)
+        await console.press("x")
+        await console.until(lambda: bool(worker.heard_of(protocol.Stop)))
+        await asyncio.sleep(WORDS_S + 0.1)
+        await console.press("s")
+        await console.until(lambda: bool(worker.heard_of(protocol.JudgeTrial)))
 
 
 async def test_one_that_is_known_is_not_learnt_twice_and_one_for_a_trial_before_is_not_kept(open_console, make_eval):
