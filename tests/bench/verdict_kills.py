@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from services.folders import RunFolder
+from services.live.event_log import is_live
 from services.live.phases import Phase
 from sessions.models import Verdict
 from tests.bench.counting import Count, chance
@@ -46,6 +47,7 @@ def kept(desk: DemoDesk, run: RunFolder) -> bool:
 def waiting(desk: DemoDesk) -> tuple[Terminal, RunFolder]:
     """A console at an evaluation whose first trial waits for its verdict."""
     run = evaluating.evaluate(Rig(desk.folder.root), policy=SCRIPTED, trial_seconds=0.1)
+    _until(lambda: is_live(run))
     screen = desk.attach(run.id)
     screen.wait_until(lambda: desk.state(run).phase is Phase.IDLE, 60, "it does not get past starting")
     screen.wait_for("space", LOOK_S)
@@ -53,6 +55,13 @@ def waiting(desk: DemoDesk) -> tuple[Terminal, RunFolder]:
     screen.wait_until(lambda: desk.state(run).pending is not None, LOOK_S, "no trial ends")
     screen.wait_for("JUDGE IT", LOOK_S)
     return screen, run
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + LOOK_S
+    while not condition():
+        assert time.monotonic() < give_up, "no worker was started"
+        time.sleep(0.05)
 
 
 def press_and_kill(screen: Terminal, pid: int) -> None:

@@ -42,7 +42,8 @@ class Display:
     def __init__(self) -> None:
         read, write = os.pipe()
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", "64x64x8", "-nolisten", "tcp"], pass_fds=(write,),
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", "64x64x8", "-nolisten", "tcp", "-noreset"],
+            pass_fds=(write,),
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(write)

@@ -8,6 +8,7 @@ import pytest
 
 from screens.evaluate.form import EvaluateForm
 from screens.evaluate.screen import DROP_S
+from screens.frame.bindings import WORDS_S
 from screens.frame.dialogs import Question
 from screens.views import trial_tally
 from screens.views.signs import UNICODE, use_signs
@@ -155,6 +156,7 @@ async def test_keys_that_cannot_act_say_why(open_console, make_eval):
         worker.tell(ev.TrialJudged(trial=2, verdict=F))
         worker.phase(Phase.HELD, "holding")
         await console.until(lambda: console.word == "HELD")
+        await asyncio.sleep(WORDS_S)  # until then it belongs to the note
         await says("space", "g goes to rest, then space starts trial 3")
         assert not worker.heard_of(protocol.StartTrial) and not worker.heard_of(protocol.JudgeTrial)
         assert not worker.heard_of(protocol.Follow) and not worker.heard_of(protocol.Stop)

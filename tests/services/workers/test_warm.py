@@ -306,7 +306,7 @@ def test_it_tells_what_a_cold_one_tells(warm_session: Began, cold_session: Began
         )
         rows = [msgspec.to_builtins(event) for event in events[: ready + 1]]
         for row in rows:
-            for name in ("at", "pid", "id", "dataset_root", "request"):
+            for name in ("at", "pid", "id", "dataset_root", "request", "lay"):
                 row.pop(name, None)
         return rows
 
