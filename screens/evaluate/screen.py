@@ -17,6 +17,7 @@ from screens.arm_session.ghost import Proposal
 from screens.arm_session.screen import joints_box, phase_box, tally_box
 from screens.desk.messages import SnapshotArrived
 from screens.evaluate import ghosts
+from screens.evaluate.conclusions import Conclusions
 from screens.evaluate.form import EvaluateForm
 from screens.evaluate.new_mode import NEW_MODE_KEY, NewMode
 from screens.frame import availability
@@ -121,6 +122,7 @@ class EvaluateScreen(NewMode):
 
     def on_mount(self) -> None:
         self._fresh, self._fresh_until = 0, 0.0
+        self._conclusions = Conclusions(self.desk, self.redraw)
         self._failing: Answered | None = None
         self._refused_at = -DROP_S
         """When a verdict key did nothing, or its verdict was refused: a digit typed with it is for no earlier trial."""
@@ -219,7 +221,8 @@ class EvaluateScreen(NewMode):
 
     def tally(self) -> list[Content]:
         width = self.query_one("#tally-lines", Lines).size.width or 30
-        return trial_tally.tally(self.desk.snapshot, width, annotatable=availability.may("annotate", self.desk))
+        may, snapshot = availability.may("annotate", self.desk), self.desk.snapshot
+        return trial_tally.tally(snapshot, width, annotatable=may, worked_out=self._conclusions.of(snapshot))
 
     def loop_lines(self, telemetry: protocol.Telemetry) -> list[Content]:
         return [*trials.loop_lines(telemetry), *retried_lines(telemetry)]

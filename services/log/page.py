@@ -13,6 +13,7 @@ from services.bench import calibration
 from services.checkpoints.slots import lines
 from services.live.metrics import EVAL_LOSS
 from services.log import results
+from services.log.conclusion import conclusion, sentences
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
 from services.log.measured_words import over_trials
 from services.log.preflight_rows import preflight_rows
@@ -42,14 +43,21 @@ FILES_SHOWN = 20
 """Files named for a repair; the quarantine's reason.txt and `sessions --json` have all."""
 
 
-def page(session: Session, zone: tzinfo | None = None, whole: Evaluation | None = None) -> Page:
+def page(
+    session: Session,
+    zone: tzinfo | None = None,
+    whole: Evaluation | None = None,
+    says: Section | None = None,
+) -> Page:
     """Everything that the log knows of a session; times in `zone`, by default the machine's.
 
-    `whole` is the evaluation that it belongs to, if it is part of one that went over several sessions.
+    `whole` is the evaluation that it belongs to, if it is part of one that went over several sessions. `says` is what
+    its trials say, worked out elsewhere: without it tests are made here, which takes up to a second.
     """
     sections = [
         _session(session, zone),
         *whole_sections(session, whole),
+        conclusion(sentences(session, whole)) if says is None else says,
         *_work(session, zone),
         remarks(session, zone),
         _made_with(session),
