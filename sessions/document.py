@@ -232,8 +232,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reset(self) -> str:
         """What the arm did between trials; empty where that is not recorded."""
-        request = self.request
-        return request.reset_words if isinstance(request, EvalRequest) and not self.started.imported else ""
+        if self.started.imported:
+            return self.started.recorded.reset if self.started.recorded else ""
+        return self.request.reset_words if isinstance(self.request, EvalRequest) else ""
 
     @property
     def target(self) -> int:

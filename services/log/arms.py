@@ -10,6 +10,7 @@ from statistics import median
 
 from services.checkpoints.checkpoint import label
 from services.folders import DataFolder
+from services.log.headline import NOT_RECORDED
 from services.refusal import Refusal
 from services.text import clean
 from sessions.chains import Evaluation
@@ -35,6 +36,8 @@ class Arm:
     tried: tuple[Trial, ...] = ()
     session: str = ""
     void: int = 0
+    mixed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Of several that were put together: the settings that differ among them, as `different` has them."""
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -45,10 +48,42 @@ class Arm:
 def arms(words: Sequence[str], folder: DataFolder) -> list[Arm]:
     """The arms that the words name: `4/5`, or a session's id, its beginning, or `last`; one for each of its policies.
 
+    Words with `+` between them are put together to one arm.
+
     Raises Refusal for a word that is neither, for what cannot be, and for an evaluation without a trial that counts;
     LogbookProblem.
     """
-    return [arm for word in words for arm in _arms(word, folder)]
+    return [arm for word in words for arm in (_together(word, folder) if "+" in word else _arms(word, folder))]
+
+
+def _together(word: str, folder: DataFolder) -> list[Arm]:
+    """`1/5+4/5`: their successes and trials as one arm, of which it is known what differs within it."""
+    parts = [arm for each in word.split("+") for arm in _arms(each, folder)]
+    ids = [arm.session for arm in parts if arm.session]
+    if len(ids) > len(set(zip(ids, (arm.name for arm in parts if arm.session), strict=True))):
+        raise Refusal(f"{clean(word[:80])}: a session is named twice: its trials count once")
+    mixed = different(parts)
+    names = dict.fromkeys(name for arm in parts for name in arm.settings)
+    shared = {name: " and ".join(dict.fromkeys(arm.settings.get(name, "") for arm in parts)) for name in names}
+    return [
+        Arm(
+            sum(arm.successes for arm in parts),
+            sum(arm.trials for arm in parts),
+            name=_joined_name(parts),
+            settings=shared if all(arm.settings for arm in parts) else {},
+            tried=tuple(trial for arm in parts for trial in arm.tried),
+            void=sum(arm.void for arm in parts),
+            mixed=tuple((name, tuple(dict.fromkeys(values))) for name, values in mixed),
+        )
+    ]
+
+
+def _joined_name(parts: Sequence[Arm]) -> str:
+    """`act @ 020000 in A + B` of one policy, else the names."""
+    policies = {arm.settings.get("policy", "") for arm in parts}
+    if len(policies) == 1 and "" not in policies:
+        return f"{policies.pop()} in {' + '.join(arm.session for arm in parts)}"
+    return " + ".join(arm.name for arm in parts if arm.name)
 
 
 def _arms(word: str, folder: DataFolder) -> list[Arm]:
@@ -119,6 +154,14 @@ def settings(session: Session, checkpoint: str) -> dict[str, str]:
             "inference": f"at {request.server}" if request.server else "here",
             "chunks": "real-time chunking" if request.rtc else "one after the other",
         }
+    if (recorded := session.started.recorded) is not None:
+        known |= {
+            "cameras": NOT_RECORDED if recorded.cameras is None else ", ".join(sorted(recorded.cameras)),
+            "reset": recorded.reset or NOT_RECORDED,
+            "rate": f"{recorded.fps:g} Hz" if recorded.fps else NOT_RECORDED,
+            "trial": f"{recorded.trial_s:g} s" if recorded.trial_s else NOT_RECORDED,
+            **dict.fromkeys(("judge", "inference", "chunks"), NOT_RECORDED),
+        }
     if isinstance(request, EvalRequest):
         known["condition"] = request.condition
     return {name: clean(value) for name, value in known.items()}
@@ -161,11 +204,21 @@ def pairs_of(first: Iterable[Trial], second: Iterable[Trial]) -> list[tuple[bool
 def seconds_a_trial(sessions: Iterable[Session]) -> tuple[float, int] | None:
     """The median time of a trial at the bench, with the reset after it, and the number of evaluations it is from.
 
-    None without an evaluation in real time of two trials whose times are known.
+    None without an evaluation in real time of two trials whose times are known, or an imported one whose length is.
     """
     found = []
     for session in sessions:
         began = [trial.began for trial in session.trials if trial.began]
-        if session.kind is SessionKind.EVAL and not session.request.lockstep and len(began) > 1:
+        if session.kind is not SessionKind.EVAL or session.request.lockstep:
+            continue
+        if len(began) > 1:
             found.append((max(began) - min(began)) / (len(began) - 1))
+        elif session.started.recorded and session.ended and session.ended.took_s and session.trials:
+            found.append(session.ended.took_s / len(session.trials))
     return (median(found), len(found)) if found else None
+
+
+def least_seconds_a_trial(sessions: Iterable[Session]) -> tuple[float, int] | None:
+    """The median of the most seconds that imported evaluations gave a trial, without its reset, and 0; None: none."""
+    found = [s.started.recorded.trial_s for s in sessions if s.started.recorded and s.started.recorded.trial_s]
+    return (median(found), 0) if found else None

@@ -219,6 +219,8 @@ def _marks(session: Session) -> Iterable[str]:
         yield f"on {clean(session.trained_on.place)}"
     if session.training is not None and session.training.started.excluded_cameras:
         yield clean(f"without {', '.join(session.training.started.excluded_cameras)}")
+    if session.started.recorded is not None and session.started.recorded.cameras_left_out:
+        yield clean(f"without {', '.join(session.started.recorded.cameras_left_out)}")
     if session.reset:
         yield clean(f"reset: {session.reset}")
     if session.alarms:

@@ -107,9 +107,9 @@ def homogeneous(arms: Sequence[Arm]) -> float | None:
 
 def lines(arms: Sequence[Arm]) -> list[str]:
     """What `stats` prints: the settings that differ first, the rates, then what can be concluded and what not."""
-    said = [
-        f"Different settings, {name}: {'; '.join(v or 'not said' for v in values)}." for name, values in different(arms)
-    ]
+    within = [difference for arm in arms for difference in arm.mixed]
+    said = [f"Put together under different settings, {_values(*each)}." for each in within]
+    said += [f"Different settings, {_values(*each)}." for each in different(arms) if each not in within]
     if said:
         said += ["What differs in the results may come from that.", ""]
     names = [arm.name for arm in arms]
@@ -123,6 +123,10 @@ def lines(arms: Sequence[Arm]) -> list[str]:
     if len(arms) == 1:
         return [*said, carries(*arms[0].counts)]
     return said + (two(*arms) if len(arms) == 2 else several(arms))
+
+
+def _values(name: str, values: Sequence[str]) -> str:
+    return f"{name}: {'; '.join(value or 'not said' for value in values)}"
 
 
 def _rate(successes: int, trials: int) -> str:
@@ -247,14 +251,17 @@ def plan_json(
         "test": "boschloo_two_sided",
         "trials_per_arm": needed,
         "exact_power": exact_power(needed, first, second, alpha),
-        "seconds_per_trial": pace[0] if pace else None,
-        "minutes": 2 * needed * pace[0] / 60 if pace else None,
+        "seconds_per_trial": pace[0] if pace and pace[1] else None,
+        "minutes": 2 * needed * pace[0] / 60 if pace and pace[1] else None,
         "early": dict(zip(("most_pairs", "mean_pairs", "mean_pairs_if_equal"), early, strict=True)) if early else None,
     }
 
 
 def plan_lines(first: float, second: float, alpha: float, power: float, pace: tuple[float, int] | None) -> list[str]:
-    """What `plan` prints: the trials, the time that they take, and what few trials can tell at most."""
+    """What `plan` prints: the trials, the time that they take, and what few trials can tell at most.
+
+    A `pace` of 0 evaluations is of a trial without its reset, as imported ones have it.
+    """
     from sessions.statistics.planning import exact_power, trials_per_arm
 
     needed = trials_per_arm(first, second, alpha, power)
@@ -263,11 +270,16 @@ def plan_lines(first: float, second: float, alpha: float, power: float, pace: tu
         f"{needed} {_trials(needed)} of each tell {_percent(first)} from {_percent(second)} % in "
         f"{100 * reached:.0f} of 100 comparisons (Boschloo's test, two-sided, at {_percent(alpha)} %)."
     ]
-    if pace:
+    if pace and pace[1]:
         one = "the one evaluation" if pace[1] == 1 else f"{pace[1]} evaluations"
         said.append(
             f"At {pace[0]:.0f} s a trial with its reset, as in {one} so far, both arms take "
             f"{duration(2 * needed * pace[0])} at the bench."
+        )
+    elif pace:
+        said.append(
+            f"Both arms take {duration(2 * needed * pace[0])} at the bench and the resets: a trial had {pace[0]:g} s "
+            "in the evaluations that were imported; how long a reset took is not recorded there."
         )
     else:
         said.append("How long that takes is not known yet: no evaluation in real time has two trials.")

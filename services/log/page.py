@@ -17,7 +17,14 @@ from services.log.conclusion import conclusion, sentences
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
 from services.log.measured_words import over_trials
 from services.log.preflight_rows import preflight_rows
-from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, step_seconds
+from services.log.recorded_rows import (
+    decoded,
+    in_order,
+    parts_of_a_step,
+    recorded_rows,
+    recorded_settings,
+    step_seconds,
+)
 from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
 from services.log.sections import Page, Row, Section, Symbol, Value, quiet, row, section, text
@@ -146,7 +153,7 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
         case SessionKind.EVAL:
             tables = results.sections(session.request, session.results)
             looked = section("preflight", preflight_rows(session))
-            return [*tables, section("trials", trials(session), table=True), looked]
+            return [*tables, section("trials", trials(session) if in_order(session) else [], table=True), looked]
         case _:
             return []
 
@@ -344,13 +351,14 @@ def _checkpoint(checkpoint: CheckpointSaved, zone: tzinfo | None, *, best: bool)
 
 
 def _evaluation_rows(session: Session) -> list[Row]:
+    not_recorded = quiet(NOT_RECORDED if session.started.recorded else "")
     return [
         *results.checkpoint_rows(session),
         row("trained in", f"session {session.trained_in}" if session.trained_in else "not told"),
         *_loaded(session),
-        row("task", f'"{session.task}"' if session.task else ""),
-        row("condition", *_conditions(session)),
-        row("reset", session.reset),
+        row("task", f'"{session.task}"' if session.task else not_recorded),
+        row("condition", *_conditions(session), *([not_recorded] if not any(_conditions(session)) else [])),
+        *(recorded_settings(session) or [row("reset", session.reset)]),
         *results.order_rows(session),
         *results.tally_rows(session),
         *results.failure_rows(session),

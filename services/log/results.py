@@ -105,7 +105,11 @@ def in_whole(request: AnyRequest | None, trials: Sequence[Trial]) -> tuple[Resul
 def checkpoint_rows(session: Session) -> list[Row]:
     """Each policy's label and folder."""
     every = session.request.checkpoints if isinstance(session.request, EvalRequest) else (session.checkpoint,)
-    both = ((row("checkpoint", text(label(each), strong=True)), row("checkpoint", quiet(each))) for each in every)
+    names = {each: label(each) for each in every}
+    both = (
+        (row("checkpoint", text(name, strong=True)), row("checkpoint", quiet(folder if folder != name else "")))
+        for folder, name in names.items()
+    )
     return [each for pair in both for each in pair]
 
 

@@ -52,10 +52,12 @@ def _how(trial: Trial) -> tuple[str, ...]:
 def trial_row(trial: Trial, number: int, policy: str, condition: str) -> Row:
     """A trial by its number among those that count, as on the screen during the session; columns may be empty."""
     tone, mark = VERDICTS[trial.verdict] if trial.verdict else (Tone.WARNING, Symbol.OPEN)
-    episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved"
+    ended = bool(trial.ended_by)  # not so of an imported one
+    episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved" if ended else ""
+    took = f"{trial.seconds:.1f} s" if trial.frames or ended else ""
     ended_by = ENDED_BY.get(trial.ended_by, str(trial.ended_by))
     columns = [
-        text("", tone, mark, strong=True), text(f"{trial.seconds:.1f} s"), quiet(ended_by), quiet(episode),
+        text("", tone, mark, strong=True), text(took), quiet(ended_by), quiet(episode),
         text(policy), text(condition),
         text(", ".join(words for words in (trial.failure_mode, trial.why, *_how(trial)) if words)),
         quiet(", ".join(of_trial(trial.measured))),
