@@ -13,7 +13,7 @@ from sessions.bench import Profile
 from sessions.calibration import CalibrationAct, CalibrationFault, JointCalibration, JointDifference
 from sessions.left_out import LeftOut
 from sessions.machine import Hardware, MachineLoad
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import Measured, SessionKind, SessionStatus
 from sessions.preflight import Check
 from sessions.recorded import RecordedEvaluation, RecordedTraining
 from sessions.requests import AnyRequest
@@ -290,6 +290,23 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     start_pose: dict[str, float] = {}
     notes: tuple[str, ...] = ()
     slots: tuple[Slot, ...] = ()
+
+
+class Unblinded(Event, frozen=True, kw_only=True, tag=True):
+    """What the codes of a blinded evaluation stand for: `checkpoints` in their order, with what was not told of them.
+
+    `by` is who asked; `reason` is why before its end. `trained_in`, `weights` and `server_path` are of the request,
+    `loaded` the policies as loaded, `measured` what was measured of the trials, by number.
+    """
+
+    by: str = ""
+    reason: str = ""
+    checkpoints: tuple[str, ...] = ()
+    trained_in: tuple[str, ...] = ()
+    weights: dict[str, str] = {}
+    server_path: str = ""
+    loaded: tuple[PolicyLoaded, ...] = ()
+    measured: dict[int, Measured] = {}
 
 
 class PreflightMade(Event, frozen=True, kw_only=True, tag=True):

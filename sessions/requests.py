@@ -227,6 +227,9 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
 
     Between trials the arm does its `reset`; with `direct_reset` it goes home without passing its rest pose.
 
+    `blinded`: the order of the checkpoints was drawn, and until the session is unblinded it tells them by code
+    (sessions.blinding).
+
     `confirm_preflight`: trials begin whatever the preflight finds, and that is logged.
     """
 
@@ -257,6 +260,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     reset: Reset = Reset.RETURN
     direct_reset: bool = False
     confirm_preflight: bool = False
+    blinded: bool = False
 
     @property
     def reset_words(self) -> str:

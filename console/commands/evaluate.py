@@ -73,6 +73,7 @@ def evaluate(options: argparse.Namespace) -> int:
         conditions=options.conditions,
         order=options.order,
         order_seed=options.order_seed,
+        blinded=options.blind,
         seed=options.seed,
         lockstep=options.lockstep,
         dataset=options.dataset,

@@ -271,6 +271,7 @@ class EvaluateForm(Form):
             condition=entries["condition"],
             conditions=entries["conditions"],
             order=entries["order"],
+            blinded=entries["blinded"] == condition_fields.BLINDED,
             operator=entries["operator"],
             judge=judge,
             reset=reset,

@@ -20,6 +20,7 @@ from screens.evaluate import ghosts
 from screens.evaluate.conclusions import Conclusions
 from screens.evaluate.form import EvaluateForm
 from screens.evaluate.new_mode import NEW_MODE_KEY, NewMode
+from screens.evaluate.unblinding import UNBLIND_KEY, Unblinding
 from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.bindings import Action
@@ -54,7 +55,7 @@ MODE_KEYS: list[BindingType] = [
 ]  # fmt: skip
 
 
-class EvaluateScreen(NewMode):
+class EvaluateScreen(NewMode, Unblinding):
     """A session with a policy and trials."""
 
     KIND = SessionKind.EVAL
@@ -83,6 +84,7 @@ class EvaluateScreen(NewMode):
         Binding("u", "undo", "undo", id="evaluate.undo", tooltip="Take the last verdict back, before the next trial"),
         *MODE_KEYS,
         NEW_MODE_KEY,
+        UNBLIND_KEY,
         Binding(
             "full_stop",
             "stage(1)",

@@ -14,6 +14,7 @@ from services.live.snapshots import Snapshot
 from services.log.measured_words import of_trial
 from services.units import plural
 from sessions.before import Before
+from sessions.blinding import is_code
 from sessions.models import EndedBy, Trial, Verdict
 from sessions.trials import place
 
@@ -146,7 +147,7 @@ def stages_line(snapshot: Snapshot) -> Content | None:
 def cameras_used(snapshot: Snapshot, cameras: tuple[str, ...]) -> str:
     """The cameras that the policy uses, of the bench's `cameras`: `wrist only`, `overhead, wrist`, `no camera`."""
     policy = snapshot.policy
-    if policy is None:
+    if policy is None or is_code(policy.checkpoint):
         return ""
     if not policy.cameras:
         return "no camera"
@@ -159,6 +160,8 @@ def policy_text(snapshot: Snapshot) -> Content:
     policy = snapshot.policy
     if policy is None:
         return Content("the policy is being loaded" if snapshot.running else "no policy was loaded")
+    if is_code(policy.checkpoint):
+        return Content(f"policy {policy.checkpoint}: blinded, {keys.UNBLIND} tells which one it is")
     if policy.policy == scripted.NAME:
         return Content("the simulated bench's scripted person, not a policy that was trained")
     dot = f" {signs().dot} "

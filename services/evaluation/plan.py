@@ -22,7 +22,7 @@ from services.datasets.place import check_writable
 from services.datasets.summary import summarize
 from services.evaluation import resets
 from services.evaluation.cameras import arrange
-from services.evaluation.comparison import check_unlike, chosen, in_order, names, usual_trials
+from services.evaluation.comparison import check_unlike, chosen, drawn, in_order, names, usual_trials
 from services.evaluation.failure_modes import learnt, offered
 from services.evaluation.inference_place import check_place
 from services.evaluation.schedule import schedule_of
@@ -83,6 +83,7 @@ def plan(
     reset: Reset = Reset.RETURN,
     direct_reset: bool = False,
     confirm_preflight: bool = False,
+    blinded: bool = False,
     checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from `usual_trials` and the profile.
@@ -93,6 +94,8 @@ def plan(
     """
     checks = checks or Checks()
     every = checks.run("checkpoint", find_all, folder, checkpoint, profile) or ()
+    if blinded and every:
+        every = checks.run("blinded", drawn, every, order.strip()) or every
     found = every[0] if every else None
     profile, wiring = arrange(profile, every, camera_map=camera_map, left_out=left_out_cameras, checks=checks)
     request = EvalRequest(
@@ -100,7 +103,7 @@ def plan(
         profile=profile,
         checkpoint=str(found.path) if found else "",
         task=profile.task_text(task),
-        dataset=dataset.strip() or (rollout_name(folder, *every) if found else ""),
+        dataset=dataset.strip() or (rollout_name(folder, *every, blinded=blinded) if found else ""),
         trained_in=found.provenance.session if found else "",
         further_checkpoints=tuple(str(each.path) for each in every[1:]),
         further_trained_in=tuple(each.provenance.session for each in every[1:]),
@@ -121,6 +124,7 @@ def plan(
         reset=reset,
         direct_reset=direct_reset,
         confirm_preflight=confirm_preflight,
+        blinded=blinded,
     )
     for each in every or (None,):
         check_place(request, each, checks)
@@ -183,10 +187,14 @@ def _fit(checkpoint: Checkpoint, profile: Profile) -> Fit:
     return fit_known(checkpoint, pictures, values, fps=pace(checkpoint, profile))
 
 
-def rollout_name(folder: DataFolder, checkpoint: Checkpoint, *further: Checkpoint) -> str:
-    """`rollout_<run>_<step>`, with a number appended if that name exists already; `_and_2` for two further ones."""
+def rollout_name(folder: DataFolder, checkpoint: Checkpoint, *further: Checkpoint, blinded: bool = False) -> str:
+    """`rollout_<run>_<step>`, with a number appended if that name exists already; `_and_2` for two further ones.
+
+    A blinded evaluation's name has none of them.
+    """
     name = ROLLOUT + (re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.label).strip("._") or "policy")
     name += f"_and_{len(further)}" if further else ""
+    name = f"{ROLLOUT}blinded" if blinded else name
     name = re.sub(r"\.{2,}", ".", name)[: LONGEST_NAME - 5].rstrip("._")
     number, unique = 1, name
     while (folder.datasets / unique).exists():
@@ -287,6 +295,11 @@ def look_again(link: Link) -> Answered | None:
 def confirm_preflight(link: Link, by: str) -> Answered | None:
     """Let trials begin although the preflight is bad; None if it is not."""
     return send(link, intents.confirm_preflight(link.snapshot, by))
+
+
+def unblind(link: Link, by: str, reason: str = "") -> Answered | None:
+    """Tell what the codes of a blinded evaluation stand for; None where nothing is hidden, or a trial runs."""
+    return send(link, intents.unblind(link.snapshot, by, reason))
 
 
 def judge(link: Link, verdict: Verdict, judge: str) -> Answered | None:

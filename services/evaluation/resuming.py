@@ -23,9 +23,11 @@ from services.folders import DataFolder
 from services.live.crashes import close_crashed
 from services.live.requests import EvalRequest
 from services.log import logbook
+from services.log.unblinding import request_of
 from services.refusal import Refusal
 from services.text import clean
 from services.units import plural
+from sessions import blinding
 from sessions.chains import Evaluation, evaluation_of
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
@@ -93,13 +95,19 @@ def look(
     last = whole.last
     asked = last.request
     assert isinstance(asked, EvalRequest)
+    so_far = whole.so_far
+    if blinding.blind(asked):
+        asked = request_of(folder, last.id)
+        so_far = blinding.renamed(so_far, {code: path for path, code in blinding.codes(asked.checkpoints).items()})
+    elif asked.blinded:  # it was unblinded: what comes now is not blinded
+        asked = msgspec.structs.replace(asked, blinded=False)
     profile = _profile(benches, last, bench)
     weights = _same_weights(last, asked)
     checked = _checked(folder, profile, asked, whole.wanted, dataset)  # fewer may be left than each pair needs
     request = msgspec.structs.replace(
         asked,
         data_dir=str(folder.root), profile=checked.profile, calibration={}, operator=operator or asked.operator,
-        trials=whole.left, dataset=checked.dataset, fps=checked.fps, resumes=last.id, before=whole.so_far,
+        trials=whole.left, dataset=checked.dataset, fps=checked.fps, resumes=last.id, before=so_far,
         weights=weights, confirm_preflight=confirm_preflight,
     )  # fmt: skip
     differ = changes(asked.profile, checked.profile, fps=(asked.fps, request.fps), task=request.task)
@@ -147,7 +155,7 @@ def _checked(folder: DataFolder, profile: Profile, asked: EvalRequest, trials: i
         trial_seconds=asked.trial_seconds, countdown=asked.countdown, judge=asked.judge, condition=asked.condition,
         seed=asked.seed, lockstep=asked.lockstep, server=asked.server, server_path=asked.server_path, rtc=asked.rtc,
         camera_map=write_map(asked.wiring.given), left_out_cameras=",".join(asked.wiring.without),
-        reset=asked.reset, direct_reset=asked.direct_reset,
+        reset=asked.reset, direct_reset=asked.direct_reset, blinded=asked.blinded,
     )  # fmt: skip
 
 

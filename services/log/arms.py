@@ -13,6 +13,7 @@ from services.folders import DataFolder
 from services.log.headline import NOT_RECORDED
 from services.refusal import Refusal
 from services.text import clean
+from sessions.blinding import is_code
 from sessions.chains import Evaluation
 from sessions.document import Session
 from sessions.models import SessionKind, Trial, Verdict
@@ -141,7 +142,8 @@ def of_evaluation(whole: Evaluation) -> list[Arm]:
 def settings(session: Session, checkpoint: str) -> dict[str, str]:
     """What an evaluation was made under, by name, the policy first; only what is known."""
     request = session.request
-    known = {"policy": label(checkpoint) if checkpoint else "", "task": session.task, "bench": session.bench}
+    policy = f"{checkpoint} of {session.id}" if is_code(checkpoint) else label(checkpoint) if checkpoint else ""
+    known = {"policy": policy, "task": session.task, "bench": session.bench}
     if isinstance(request, EvalRequest) and not session.started.imported:
         known |= {
             "cameras": ", ".join(sorted(request.profile.cameras)),

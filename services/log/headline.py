@@ -12,6 +12,7 @@ from services.checkpoints.checkpoint import label
 from services.text import clean
 from services.units import duration, value
 from sessions import upgrade
+from sessions.blinding import CODES, blind
 from sessions.document import Session, Training
 from sessions.models import AlarmCount, SessionKind, SessionStatus, Verdict
 from sessions.requests import EvalRequest, TrainRequest
@@ -51,6 +52,8 @@ def subject(session: Session) -> str:
         return clean(_run_name(session))
     if session.kind is SessionKind.EVAL and session.checkpoint:
         others = len(session.request.further_checkpoints) if isinstance(session.request, EvalRequest) else 0
+        if blind(session.request):
+            return f"policies {session.checkpoint} to {CODES[others]}, blinded"
         return clean(label(session.checkpoint)) + (f" and {others} more" if others else "")
     return clean(session.dataset or session.task or session.bench)
 

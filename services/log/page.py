@@ -33,6 +33,7 @@ from services.log.whole_rows import whole_sections
 from services.text import clean
 from services.tone import Tone
 from services.units import dimensions, number, plural, size, value
+from sessions.blinding import blind
 from sessions.chains import Evaluation
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
@@ -354,7 +355,7 @@ def _evaluation_rows(session: Session) -> list[Row]:
     not_recorded = quiet(NOT_RECORDED if session.started.recorded else "")
     return [
         *results.checkpoint_rows(session),
-        row("trained in", f"session {session.trained_in}" if session.trained_in else "not told"),
+        row("trained in", _trained_in(session)),
         *_loaded(session),
         row("task", f'"{session.task}"' if session.task else not_recorded),
         row("condition", *_conditions(session), *([not_recorded] if not any(_conditions(session)) else [])),
@@ -369,9 +370,15 @@ def _evaluation_rows(session: Session) -> list[Row]:
     ]
 
 
+def _trained_in(session: Session) -> str:
+    if blind(session.request):
+        return ""
+    return f"session {session.trained_in}" if session.trained_in else "not told"
+
+
 def _loaded(session: Session) -> list[Row]:
     """The policy as loaded, and notes on harmless differences between it and the bench."""
-    if session.policy is None:
+    if session.policy is None or blind(session.request):
         return []
     cameras = ", ".join(session.policy.cameras) or "no camera"
     notes = (row("policy", quiet(note)) for note in session.policy.notes)

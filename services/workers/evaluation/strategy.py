@@ -19,7 +19,7 @@ from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance, step_towards
 from services.workers.arm.strategy import Strategy
 from services.workers.evaluation.approach import Approach
-from services.workers.evaluation.course import Course
+from services.workers.evaluation.course import Course, timing
 from services.workers.evaluation.lineup import Lineup
 from services.workers.evaluation.looking import Looking
 from services.workers.evaluation.measures import Measures
@@ -118,6 +118,8 @@ class EvaluateStrategy(Strategy):
                 return {Code.WRONG_PHASE: f"the arm is {self._context.phase.value}: a trial starts when it rests"}
             case protocol.ReachStage() if not self._verdicts.stages:
                 return {Code.NO_STAGES: "the task has no stages: lab.toml gives them, `stages` under its [[tasks]]"}
+            case protocol.Unblind():
+                return self._course.why_blind
             case protocol.UndoVerdict():
                 return {Code.WRONG_PHASE: f"trial {self.trials.next} has begun: the verdict before it stays"}
             case protocol.GoToRest() | protocol.Release() if (
@@ -146,6 +148,8 @@ class EvaluateStrategy(Strategy):
                 self._judge(trial, verdict, judge or self._request.operator, reply.accept)
             case protocol.UndoVerdict(trial=trial):
                 self._undo(trial, reply.accept)
+            case protocol.Unblind(by=by, reason=reason):
+                self._course.unblind(by or self._request.operator, reason, reply.accept)
             case _:
                 noted = self._verdicts.note(command, reply.accept) or self._looking.command(command, reply.accept)
                 return not noted and super().command(command, reply)
@@ -340,11 +344,8 @@ class EvaluateStrategy(Strategy):
 
     def telemetry(self) -> dict[str, Any]:
         """Trial time, policy timing and encoder queue."""
-        queue = self._action_source.queue
         return self._recorder.telemetry() | {
-            "infer_ms": self._action_source.policy.infer_ms,
-            "action_queue": len(queue),
-            "starved": queue.starved,
+            **({} if self._course.blind else timing(self._action_source)),
             "preflight": self._preflight.running,
             "countdown": self._starting.countdown if self._context.phase is Phase.ALIGNING else 0.0,
         }

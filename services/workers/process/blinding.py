@@ -1,0 +1,145 @@
+"""What a blinded evaluation tells: everything that leaves its worker passes here, until it is unblinded."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from services.checkpoints.checkpoint import PRETRAINED, CheckpointProblem, label, read
+from services.live import events as ev
+from services.live.requests import EvalRequest
+from services.workers.process.replies import Received
+from sessions import blinding
+from sessions.models import Measured
+from sessions.preflight import Check, Level
+
+SAID = ("answer", "detail", "found", "mends", "name", "reason", "text", "why")
+"""Fields in which events say something in words."""
+SHORTEST = 3
+"""Characters of a name that is looked for in words; a shorter one is part of too many."""
+SEVERAL = "a policy"
+"""What is said for a name that several of the policies have."""
+NO_CHECK = "looked at"
+
+
+class Blinding:
+    """Hides which policy is which. May be used on any thread; `over` once it was unblinded."""
+
+    def __init__(self, request: EvalRequest) -> None:
+        self._request, self.over = request, False
+        self._codes = blinding.codes(request.checkpoints)
+        self._loaded: dict[str, ev.PolicyLoaded] = {}
+        self._measured: dict[int, Measured] = {}
+        self._names = secrets(request)
+        told = sorted(self._names, key=len, reverse=True)
+        self._found = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in told) or r"(?!)")
+
+    def words(self, said: str) -> str:
+        """A text without a name of a policy."""
+        return said if self.over else self._found.sub(lambda found: self._names[found[0]], said)
+
+    def event(self, event: ev.Event) -> ev.Event:
+        """What is written of `event`."""
+        if self.over:
+            return event
+        match event:
+            case ev.SessionStarted():
+                return msgspec.structs.replace(event, request=blinding.hidden(self._request))
+            case ev.Unblinded():
+                return self._unblind(event)
+            case ev.PolicyLoaded():
+                self._loaded[event.checkpoint] = event
+                return ev.PolicyLoaded(
+                    checkpoint=self._codes.get(event.checkpoint, SEVERAL), policy="", device="", parameters=0,
+                    cameras=tuple(sorted(self._request.profile.cameras)), at=event.at,
+                )  # fmt: skip
+            case ev.TrialStarted():
+                return msgspec.structs.replace(event, checkpoint=self._codes.get(event.checkpoint, SEVERAL))
+            case ev.TrialEnded(measured=measured) if measured is not None:
+                self._measured[event.trial] = measured
+                unlike = {"infer_ms": 0.0, "infer_ms_most": 0.0, "inferences": 0, "starved": 0, "seam": 0.0}
+                return self._said(msgspec.structs.replace(event, measured=msgspec.structs.replace(measured, **unlike)))
+            case ev.PreflightMade():
+                return msgspec.structs.replace(event, checks=tuple(map(self._check, event.checks)))
+            case ev.NoteAdded() | ev.NoteEdited() | ev.TagAdded():  # a person's words
+                return event
+            case _:
+                return self._said(event)
+
+    def received(self, receive: Callable[[Received], None]) -> Callable[[Received], None]:
+        """`receive`, with answers in words without names."""
+
+        def hiding(received: Received) -> None:
+            answer = received.answer
+            receive(Received(received.command, lambda code, said: answer(code, self.words(said))))
+
+        return hiding
+
+    def _said(self, event: ev.Event) -> ev.Event:
+        told = {name: getattr(event, name) for name in event.__struct_fields__ if name in SAID}
+        changed = {name: self.words(text) for name, text in told.items() if type(text) is str}
+        return msgspec.structs.replace(event, **changed) if changed else event
+
+    def _check(self, check: Check) -> Check:
+        """One of the preflight: its words say what the policy learnt from, so only those to act on are told."""
+        found = NO_CHECK if check.level is Level.GOOD else self.words(check.found)
+        return msgspec.structs.replace(check, name=self.words(check.name), found=found, mends=self.words(check.mends))
+
+    def _unblind(self, event: ev.Unblinded) -> ev.Unblinded:
+        self.over = True
+        return blinding.told(event, self._request, self._loaded.values(), self._measured)
+
+
+def secrets(request: EvalRequest) -> dict[str, str]:
+    """What tells a policy, with what is said instead: its paths, its label, its run, its training, its data."""
+    known: dict[str, set[str]] = {}
+    trained_in = (request.trained_in, *request.further_trained_in)
+    for at, (path, code) in enumerate(blinding.codes(request.checkpoints).items()):
+        folder = Path(path).parent if Path(path).name == PRETRAINED else Path(path)
+        names = {path, str(folder), label(path), request.weights.get(path, ""), *trained_in[at : at + 1]}
+        if Path(path).is_absolute():
+            names |= {label(path).partition(" @ ")[0], str(folder.parent.parent)}
+            with suppress(CheckpointProblem, OSError):
+                found = read(Path(path), request.profile.plugins).provenance
+                names |= {found.session, getattr(found, "dataset", "") or ""}
+        for name in names:
+            if len(name) >= SHORTEST:
+                known.setdefault(name, set()).add(code)
+    all_of_them = len(request.checkpoints)  # what all have tells none
+    told = {name: whose for name, whose in known.items() if len(whose) < all_of_them}
+    return {name: next(iter(whose)) if len(whose) == 1 else SEVERAL for name, whose in told.items()}
+
+
+def hide_output(words: Callable[[str], str]) -> Callable[[], None]:
+    """From here on what this process and its children write to standard error has no names; returns how to end that.
+
+    A crash in native code is written by faulthandler, which must be given the descriptor from before.
+    """
+    log, (reading, writing) = os.dup(2), os.pipe()
+    os.dup2(writing, 2)
+    os.close(writing)
+
+    def copy() -> None:
+        with os.fdopen(reading, "rb", 0) as source:
+            rest = b""
+            while piece := source.read(1 << 16):
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    os.write(log, words(line.decode(errors="replace")).encode() + b"\n")
+            if rest:
+                os.write(log, words(rest.decode(errors="replace")).encode())
+
+    thread = threading.Thread(target=copy, name="log", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        os.dup2(log, 2)
+        thread.join(1.0)
+
+    return end
