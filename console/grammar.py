@@ -152,7 +152,7 @@ def _eval(verbs: Verbs) -> None:
     add("--order", default="", metavar="random|listed", help="order of the trials in each block (default: random)")
     add("--order-seed", type=whole, metavar="N", help="seed of that order, stored (default: a new one)")
     add("--blind", action="store_true", help="with several checkpoints: codes in the place of their names, until "
-        "`lab-console unblind`")  # fmt: skip
+        "they are unblinded (`unblind`)")  # fmt: skip
     add("--seed", type=whole, metavar="N", help="seed of the simulated bench and of the policy")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     how = "between trials: return (to rest; default), home (to where the demonstrations began) or leader"

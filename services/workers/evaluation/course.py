@@ -46,6 +46,7 @@ class Course:
     def turn(self) -> None:
         """Once a verdict is given or taken back: turn to the next slot, and to its policy, if a trial is to come."""
         if not self._trials.reached:
+            self._lineup.wait_alike()
             self.begin()
 
     def begin(self) -> None:

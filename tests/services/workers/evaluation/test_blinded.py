@@ -6,31 +6,23 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
-import pytest
 
-from services.evaluation import plan as evaluation
 from services.folders import RunFolder
-from services.live import events as ev
 from services.live import intents, protocol
 from services.live.link import Link
 from services.live.requests import EvalRequest, read_request
-from services.live.snapshots import Snapshot, replay
+from services.live.snapshots import Snapshot
 from services.log import logbook
 from services.log.arms import arms
 from services.log.copies import copies
 from services.log.headline import headline
 from services.log.listing import as_json
 from services.log.page import page
-from services.log.unblinding import unblind
-from services.refusal import Refusal
-from sessions import blinding
 from sessions.models import Verdict
 from tests.support.evaluating import evaluate, state_bench
 from tests.support.rig import Rig, finish, gone, press, wait_until
-from tests.support.runs import make_folder
 
 GOOD, BAD = "sim-scripted@1", "sim-scripted@0"
 NAME = "sim-scripted"

@@ -124,6 +124,24 @@ def test_policies_that_stay_are_not_loaded_again_and_others_when_their_trial_com
     assert told == [f"{GOOD} is set aside", f"{BAD} loads"]
 
 
+def test_a_blinded_trial_waits_as_long_as_the_slowest_policy_loads_whichever_comes(monkeypatch: Any) -> None:
+    now = [100.0]
+    monkeypatch.setattr("services.workers.evaluation.lineup.time", SimpleNamespace(monotonic=lambda: now[0]))
+    entrants = list(lined_up(stay=False)[0].entrants)
+    entrants[0].took, entrants[1].took = 8.0, 2.0
+    for comes in (GOOD, BAD):  # the one that is on, and the other one
+        lineup = Lineup(entrants, stay=False, alike=True)
+        assert not lineup.waits, "before the first trial all were loaded"
+        lineup.wait_alike()
+        lineup.turn_to(comes)
+        for later, waits in ((0.0, True), (9.9, True), (0.2, False)):
+            now[0] += later
+            assert lineup.waits is waits
+    for usual in (Lineup(entrants, stay=True, alike=True), Lineup(entrants, stay=False)):
+        usual.wait_alike()
+        assert not usual.waits
+
+
 def test_a_void_trial_practice_and_a_verdict_taken_back_keep_the_slot(tmp_path: Path) -> None:
     request = evaluation.plan(
         make_folder(tmp_path),
