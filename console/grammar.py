@@ -153,6 +153,9 @@ def _eval(verbs: Verbs) -> None:
     add("--order-seed", type=whole, metavar="N", help="seed of that order, stored (default: a new one)")
     add("--blind", action="store_true", help="with several checkpoints: codes in the place of their names, until "
         "they are unblinded (`unblind`)")  # fmt: skip
+    add("--sequential", default="", metavar="RATES", help="of two checkpoints: end by a rule that is fixed before and "
+        "tells these success rates apart, such as '0.6 0.8', then perhaps 'level 0.05 power 0.8 most 120' (pairs); "
+        "instead of --trials")  # fmt: skip
     add("--seed", type=whole, metavar="N", help="seed of the simulated bench and of the policy")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     how = "between trials: return (to rest; default), home (to where the demonstrations began) or leader"

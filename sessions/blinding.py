@@ -14,7 +14,7 @@ import msgspec
 from sessions.before import Before
 from sessions.facts import PolicyLoaded, Unblinded
 from sessions.models import Measured, Trial
-from sessions.requests import AnyRequest, EvalRequest
+from sessions.requests import AnyRequest, Counted, EvalRequest
 
 CODES = ascii_uppercase
 MOST = len(CODES)
@@ -43,6 +43,7 @@ def hidden(request: EvalRequest) -> EvalRequest:
     return msgspec.structs.replace(
         request, checkpoint=first, further_checkpoints=tuple(further), trained_in="", further_trained_in=(), weights={},
         server_path="", before=renamed(request.before, code),
+        counted_before=recounted(request.counted_before, code),
     )  # fmt: skip
 
 
@@ -50,6 +51,11 @@ def renamed(before: Before, names: Mapping[str, str]) -> Before:
     """With other names for the policies."""
     tried = (msgspec.structs.replace(t, checkpoint=names.get(t.checkpoint, t.checkpoint)) for t in before.tried)
     return msgspec.structs.replace(before, tried=tuple(tried))
+
+
+def recounted(counted: Iterable[Counted], names: Mapping[str, str]) -> tuple[Counted, ...]:
+    """The same of trials that count."""
+    return tuple(msgspec.structs.replace(t, checkpoint=names.get(t.checkpoint, t.checkpoint)) for t in counted)
 
 
 # -- once it is unblinded ------------------------------------------------------------------------------
@@ -82,7 +88,7 @@ def revealed(request: AnyRequest, event: Unblinded) -> AnyRequest:
     return msgspec.structs.replace(
         request, checkpoint=first, further_checkpoints=tuple(further), trained_in=trained_in[0],
         further_trained_in=tuple(event.trained_in[1:]), weights=event.weights, server_path=event.server_path,
-        before=renamed(request.before, names(event)),
+        before=renamed(request.before, names(event)), counted_before=recounted(request.counted_before, names(event)),
     )  # fmt: skip
 
 

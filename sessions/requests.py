@@ -16,6 +16,7 @@ from sessions.conditions import Condition, Order
 from sessions.models import SessionKind
 from sessions.resets import Reset
 from sessions.slots import PLAIN, Wiring
+from sessions.statistics.rule import Sequential
 from sessions.target import Target
 
 ORACLE = "oracle"
@@ -202,6 +203,14 @@ class TrainRequest(Request, frozen=True, kw_only=True, tag="train"):
         return self.steps
 
 
+class Counted(msgspec.Struct, frozen=True):
+    """A trial that counts, of the policy in `checkpoint` under the condition of that name."""
+
+    checkpoint: str
+    condition: str = ""
+    success: bool = False
+
+
 class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     """Let the policy in `checkpoint` (a pretrained_model folder) try `task`, until `trials` trials are judged.
 
@@ -231,6 +240,9 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     (sessions.blinding).
 
     `confirm_preflight`: trials begin whatever the preflight finds, and that is logged.
+
+    `sequential` is the rule that may end a comparison of two before `trials` are judged, of which `counted_before` are
+    those of the sessions before, in order.
     """
 
     kind = SessionKind.EVAL
@@ -261,6 +273,8 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     direct_reset: bool = False
     confirm_preflight: bool = False
     blinded: bool = False
+    sequential: Sequential | None = None
+    counted_before: tuple[Counted, ...] = ()
 
     @property
     def reset_words(self) -> str:

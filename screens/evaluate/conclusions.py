@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from screens.desk.desk import Desk
-from screens.views.trial_says import compares
+from screens.views.trial_says import compares, ruled
 from services.live.snapshots import Snapshot
 
 
@@ -21,7 +21,7 @@ class Conclusions:
 
     def of(self, snapshot: Snapshot) -> tuple[str, ...] | None:
         """What is worked out of these trials; None while it is not, or where nothing is compared yet."""
-        if snapshot.started is None or not snapshot.reached or not compares(snapshot):
+        if snapshot.started is None or not snapshot.reached or not compares(snapshot) or ruled(snapshot):
             return None
         asked = (snapshot.started.id, tuple((t.index, t.verdict) for t in snapshot.trials))
         if asked != self._asked:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 
 from screens.desk.desk import Desk
-from screens.evaluate import camera_fields, condition_fields
+from screens.evaluate import camera_fields, condition_fields, early_fields
 from screens.frame.entries import Entries
 from screens.frame.field import Field, FieldKind
 from screens.frame.form import PAUSE_S, Form
@@ -21,8 +21,8 @@ from screens.views.measured import Part
 from screens.views.signs import clean
 from services.checkpoints import hub
 from services.checkpoints.checkpoint import newest
+from services.evaluation import early, resets
 from services.evaluation import plan as evaluation
-from services.evaluation import resets
 from services.evaluation.comparison import pairs, usual_trials
 from services.evaluation.inference_place import HERE, REALTIME, USUAL, place
 from services.evaluation.plan import Inspection
@@ -88,6 +88,7 @@ class EvaluateForm(Form):
             placeholder="leave empty for none",
         ),
         *condition_fields.FIELDS,
+        *early_fields.FIELDS,
         Field(
             "operator", "operator", "Who judges and watches the arm; the log names you.", FieldKind.PICKER, free=True
         ),
@@ -113,6 +114,8 @@ class EvaluateForm(Form):
         self._look = Inspection()
         """What is known of the checkpoint in the field."""
         self._looked_at: tuple[str, ...] = ()
+        self._rule = ("", "")
+        """What the field of an early end asks for, and that rule in words, once it is made."""
         if desk.chosen_checkpoint:  # one chosen on Train takes precedence over the last values
             last = desk.forms.setdefault(self._values_key, {})
             last.update({"checkpoint": desk.chosen_checkpoint, "task": ""})
@@ -134,6 +137,7 @@ class EvaluateForm(Form):
             "judge": BY_KEYS,
             "inference": HERE,
             **condition_fields.DEFAULTS,
+            **early_fields.DEFAULTS,
             camera_fields.MAP: self._last_map(),
         }
 
@@ -175,6 +179,18 @@ class EvaluateForm(Form):
         if asked != self._looked_at:
             self._looked_at = asked
             self._inspect(*asked)
+        if (rule := self.value(early_fields.NAME)) != self._rule[0]:
+            self._rule = (rule, "")
+            self._find_rule(rule)
+
+    @work(exclusive=True, group="rule")
+    async def _find_rule(self, text: str) -> None:
+        """Making a rule takes seconds; it is then kept for the start."""
+        await asyncio.sleep(PAUSE_S)
+        said = await asyncio.to_thread(early.words, text)
+        if self.has_fields and self._rule[0] == text:
+            self._rule = (text, said)
+            self.refresh_defaults()
 
     @work(exclusive=True, group="inspect")
     async def _inspect(self, text: str, camera_map: str, left_out: str) -> None:
@@ -205,6 +221,8 @@ class EvaluateForm(Form):
             return [Choice(BY_KEYS), *([Choice(ORACLE, "the simulated bench judges")] if profile.simulated else [])]
         if name in condition_fields.DEFAULTS:
             return condition_fields.choices(name, profile)
+        if name == early_fields.NAME:
+            return early_fields.choices()
         if name == "inference":
             chunking = "LeRobot's, each chunk continues the one before: SmolVLA, pi0, pi0.5"
             return [Choice(HERE), Choice(REALTIME, chunking), Choice(USUAL, "LeRobot's inference server")]
@@ -247,7 +265,9 @@ class EvaluateForm(Form):
         return [first, slots, evaluate_section(self._look.opened or self.desk.profile, plan), *log]
 
     def help(self, field: Field) -> str:
-        """Of the camera map also what it comes to."""
+        """Of the camera map also what it comes to; of an early end, the rule."""
+        if field.id == early_fields.NAME and self._rule[1]:
+            return self._rule[1]
         return camera_fields.help_of(field, self._look)
 
     def brief(self, entries: Entries) -> Sequence[Part]:
@@ -272,6 +292,7 @@ class EvaluateForm(Form):
             conditions=entries["conditions"],
             order=entries["order"],
             blinded=entries["blinded"] == condition_fields.BLINDED,
+            sequential=entries[early_fields.NAME],
             operator=entries["operator"],
             judge=judge,
             reset=reset,

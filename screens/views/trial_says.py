@@ -8,15 +8,19 @@ from functools import lru_cache
 from textual.content import Content
 
 from screens.views.page_lines import wrap
+from screens.views.signs import clean, signs
 from screens.views.start_scene import request_of
 from screens.views.table_map import Written, table_of
 from screens.views.trials import before, in_all, judged_in_all, target
 from services.live.snapshots import Snapshot
-from services.log.conclusion import WAITING, not_yet
+from services.log.conclusion import WAITING, by_rule, not_yet
 from services.log.numbers import to_close
+from services.log.results import policy_name
 from services.units import plural
 from sessions.conditions import Condition
+from sessions.early import standing_of
 from sessions.models import Verdict
+from sessions.statistics.rule import Decision, Standing
 
 MAP_ROWS = 6
 MAP_LEAST, MAP_MOST = 20, 48
@@ -29,6 +33,12 @@ def compares(snapshot: Snapshot) -> bool:
     return request is not None and len(request.checkpoints) > 1
 
 
+def ruled(snapshot: Snapshot) -> bool:
+    """Whether a rule may end the comparison early: then it alone says what follows."""
+    request = request_of(snapshot)
+    return request is not None and request.sequential is not None
+
+
 def says(snapshot: Snapshot, width: int, worked_out: Sequence[str] | None = None) -> list[Content]:
     """What can be concluded, and how many more trials would tell; nothing before the first trial that counts.
 
@@ -36,6 +46,10 @@ def says(snapshot: Snapshot, width: int, worked_out: Sequence[str] | None = None
     """
     if not judged_in_all(snapshot):
         return []
+    request = request_of(snapshot)
+    if request is not None and (now := standing_of(request, snapshot.trials)) is not None:
+        told = [Content(line) for line in wrap(by_rule(request, now)[-1], max(12, width))]
+        return [evidence_bar(now, width, *map(policy_name, request.checkpoints[:2])), *told]
     if not compares(snapshot):
         words = [_closer(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot))]
     elif not snapshot.reached:
@@ -43,6 +57,21 @@ def says(snapshot: Snapshot, width: int, worked_out: Sequence[str] | None = None
     else:
         words = [WAITING] if worked_out is None else list(worked_out)
     return [Content(line) for each in words if each for line in wrap(each, max(12, width))]
+
+
+def evidence_bar(now: Standing, width: int, first: str, second: str) -> Content:
+    """`act ├────●─┼──────┤ pi`: how far the lead is from the line of either policy; no line can be reached: no bar."""
+    line = now.line or (abs(now.lead) if now.decision in (Decision.FIRST, Decision.SECOND) else 0)
+    s, name = signs(), max(3, min(14, (width - 14) // 2))
+    left, right = clean(first, name), clean(second, name)
+    half = max(2, (width - len(left) - len(right) - 5) // 2)
+    if not line:
+        return Content("")
+    track = [(s.track, "$edge")] * (2 * half + 1)
+    track[half] = ("|", "$quiet")
+    track[half - round(now.lead / line * half)] = (s.live, "bold $accent")
+    begins, ends = ((f"{left} ", "$quiet"), (s.left, "$edge")), ((s.right, "$edge"), (f" {right}", "$quiet"))
+    return Content.assemble(*begins, *track, *ends)
 
 
 @lru_cache(maxsize=64)

@@ -20,7 +20,7 @@ from services.checkpoints.wiring import wired
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rollout_name
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
-from services.evaluation import resets
+from services.evaluation import early, resets
 from services.evaluation.cameras import arrange
 from services.evaluation.comparison import check_unlike, chosen, drawn, in_order, names, usual_trials
 from services.evaluation.failure_modes import learnt, offered
@@ -84,13 +84,15 @@ def plan(
     direct_reset: bool = False,
     confirm_preflight: bool = False,
     blinded: bool = False,
+    sequential: str = "",
     checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from `usual_trials` and the profile.
 
     Raises Refusal with the reason. `checks` that collect let a form know everything that would be refused; the request
     is then only looked at. `camera_map` and `left_out_cameras` are as services/evaluation/cameras reads them,
-    `conditions` and `order` as services/evaluation/comparison does; `checkpoint` may name several, with commas.
+    `conditions` and `order` as services/evaluation/comparison does, `sequential` as services/evaluation/early;
+    `checkpoint` may name several, with commas.
     """
     checks = checks or Checks()
     every = checks.run("checkpoint", find_all, folder, checkpoint, profile) or ()
@@ -125,6 +127,7 @@ def plan(
         direct_reset=direct_reset,
         confirm_preflight=confirm_preflight,
         blinded=blinded,
+        sequential=checks.run("sequential", early.asked, sequential),
     )
     for each in every or (None,):
         check_place(request, each, checks)
@@ -219,6 +222,7 @@ def _check(request: EvalRequest, checks: Checks) -> None:
     checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
     checks.run("judge", _check_judge, request)
     checks.run("reset", resets.check, request)
+    checks.run("sequential", early.check, request)
     checks.run("", _check_lockstep, request)
 
 
@@ -255,7 +259,11 @@ def _check_dataset(datasets: Path, name: str) -> None:
 
 
 def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
-    """Start the evaluation worker. Raises FolderProblem if the data folder cannot be written."""
+    """Start the evaluation worker. Raises FolderProblem if the data folder cannot be written, Refusal for a rule.
+
+    Not on an event loop: the rule of a comparison that may end early is made here.
+    """
+    request = early.fixed(request)
     folder.create()
     if not request.weights:
         with suppress(OSError):  # the worker says what cannot be read

@@ -20,6 +20,7 @@ from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from services.live.trial_events import TrialEvent
 from sessions import blinding, upgrade
 from sessions.document import Training
+from sessions.early import decided
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.times import utc
 from sessions.trials import count
@@ -125,11 +126,13 @@ class Snapshot(Alarms):
 
     @property
     def reached(self) -> bool:
-        """Whether the accepted episodes, or the judged trials, of this session reach the target."""
+        """Whether the accepted episodes, or the judged trials, of this session reach the target, or a rule ends it."""
         started = self.started
         if started is None or started.kind not in (SessionKind.RECORD, SessionKind.EVAL):
             return False
-        return 0 < started.target <= (self.judged if started.kind is SessionKind.EVAL else self.accepted)
+        if started.kind is SessionKind.EVAL:
+            return 0 < started.target <= self.judged or decided(started.request, self.trials)
+        return 0 < started.target <= self.accepted
 
     def count(self, verdict: Verdict) -> int:
         """Trials of this session with this verdict, without practice."""

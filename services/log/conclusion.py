@@ -11,14 +11,19 @@ from collections.abc import Sequence
 from services.checkpoints.checkpoint import label
 from services.log.arms import Arm, different, of_evaluation, settings
 from services.log.numbers import carries, several, two, voids
+from services.log.results import policy_name
 from services.log.sections import Section, row, section, text
+from services.log.standings import rule_words, standing_words
 from services.refusal import Refusal
 from services.text import clean
 from services.tone import Tone
 from services.units import plural
 from sessions.chains import Evaluation
 from sessions.document import Session
+from sessions.early import standing_in_all
 from sessions.models import SessionKind, SessionStatus
+from sessions.requests import EvalRequest
+from sessions.statistics.rule import Standing
 
 NAME = "says"
 WAITING = "What the comparison says is being worked out."
@@ -37,7 +42,7 @@ def takes_long(session: Session, whole: Evaluation | None = None) -> bool:
     if session.kind is not SessionKind.EVAL:
         return False
     whole = whole or Evaluation((session,))
-    return len(policies(whole)) > 1 and why_not_yet(whole) == ""
+    return len(policies(whole)) > 1 and why_not_yet(whole) == "" and standing_in_all(whole.sessions) is None
 
 
 def why_not_yet(whole: Evaluation) -> str:
@@ -74,9 +79,18 @@ def sentences(session: Session, whole: Evaluation | None = None) -> list[str]:
         return []
     if len(compared) < 2:
         return [*voids(arms), carries(*arms[0].counts)]
+    if (rule := standing_in_all(whole.sessions)) is not None:
+        return [*voids(arms), *by_rule(*rule)]
     if why := why_not_yet(whole):
         return [why]
     return [*_ended_early(whole), *_untried(whole, arms, compared), *said(arms)]
+
+
+def by_rule(request: EvalRequest, now: Standing) -> list[str]:
+    """What the rule says that was fixed before the first trial: no other test is made."""
+    assert request.sequential is not None
+    first, second = map(policy_name, request.checkpoints[:2])
+    return [rule_words(request.sequential), standing_words(request.sequential, now, first, second)]
 
 
 def said(arms: Sequence[Arm]) -> list[str]:

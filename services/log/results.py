@@ -149,7 +149,8 @@ def tally_rows(session: Session) -> list[Row]:
     """How many trials were judged, by whom, and the success rate with its interval."""
     success, failure = session.count(Verdict.SUCCESS), session.count(Verdict.FAILURE)
     judged = success + failure
-    target = f" of {session.target}" if session.target else ""
+    early = isinstance(session.request, EvalRequest) and session.request.sequential is not None
+    target = f" of {'at most ' if early else ''}{session.target}" if session.target else ""
     counts = [text(f"{session.count(verdict)} {verdict.value}", *VERDICTS[verdict]) for verdict in Verdict]
     practices = sum(trial.practice for trial in session.trials)
     if practices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sessions.statistics.sequential import Decision, Sequential, Standing
+from sessions.statistics.rule import Decision, Sequential, Standing
 
 
 def rule_words(rule: Sequential) -> str:

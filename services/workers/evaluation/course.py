@@ -17,7 +17,9 @@ from services.workers.evaluation.trials import Trials
 from services.workers.inference.source import Source
 from services.workers.process.mailbox import Refused
 from sessions.conditions import Place
+from sessions.early import standing_of
 from sessions.models import Trial
+from sessions.statistics.rule import Decision
 
 MM = 1000.0
 
@@ -45,9 +47,16 @@ class Course:
 
     def turn(self) -> None:
         """Once a verdict is given or taken back: turn to the next slot, and to its policy, if a trial is to come."""
-        if not self._trials.reached:
+        if not self.end:
             self._lineup.wait_alike()
             self.begin()
+
+    @property
+    def end(self) -> str:
+        """Why no trial has to come, in words that name no policy; empty while one has to."""
+        if (now := standing_of(self._request, self._filled())) and now.decision is not Decision.GO_ON:
+            return f"the rule ends the comparison after {plural(now.pairs, 'pair')}"
+        return f"{self._trials.judged} trials are judged" if self._trials.reached else ""
 
     def begin(self) -> None:
         """At first, and as a trial starts: the same, whether or not enough are judged."""
@@ -77,7 +86,7 @@ class Course:
 
     def unblind(self, by: str, reason: str, done: Callable[[], None]) -> None:
         """Tell which policy is which. Raises Refused without a reason before enough trials are judged."""
-        if not reason.strip() and not self._trials.reached:
+        if not reason.strip() and not self.end:
             left = plural(self._trials.target - self._trials.judged, "trial")
             raise Refused(f"{left} are still to be judged: say why it is unblinded before its end", Code.REASON)
         self.blind = False

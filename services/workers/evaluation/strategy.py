@@ -184,8 +184,8 @@ class EvaluateStrategy(Strategy):
             return Phase.RESET, FOLLOWS
         if self.trials.pending:
             detail = f"trial {self.trials.pending} waits for its verdict"
-        elif self.trials.reached:
-            return Phase.DONE, f"{self.trials.judged} trials are judged"
+        elif end := self._course.end:
+            return Phase.DONE, end
         else:
             detail = f"trial {self.trials.next} comes next"
         return Phase.RESTED if self._context.arm.at_rest else Phase.IDLE, detail

@@ -14,9 +14,11 @@ from screens.views.trial_tally import tally
 from services.live.snapshots import Snapshot, replay
 from sessions.conditions import Condition
 from sessions.models import Verdict
+from sessions.statistics.sequential import plan
 from tests.screens.views.test_start_scene import A, B, evaluation, judged
 
 WON, LOST = Verdict.SUCCESS, Verdict.FAILURE
+RULE = plan(0.2, 0.9)
 BACK, LEFT = Condition(name="back", x=270, y=0), Condition(name="x180 y90", x=180, y=90)
 DIM = Condition(name="dim")
 
@@ -113,3 +115,22 @@ def test_places_that_would_overlap_are_left_to_the_list() -> None:
     lines = [row.plain for row in tally(made(*told, conditions=(BACK, near, LEFT)), 40)]
     assert any(line.startswith("near") for line in lines) and any(line.startswith("back") for line in lines)
     assert not any(line.startswith("x180") for line in lines), "its place says it"
+
+
+def ruled(*told: tuple[bool, bool]) -> Snapshot:
+    verdicts = [(WON if won else LOST, who, "") for pair in told for won, who in zip(pair, (A, B), strict=True)]
+    return made(*verdicts, target=200, sequential=RULE)
+
+
+def test_a_rule_alone_says_what_follows_and_how_far_the_line_is() -> None:
+    one, both = (True, False), (True, True)
+    going = ruled(both, one)
+    assert not going.reached
+    bar, *said = [row.plain for row in says(going, 40)]
+    assert " ".join(said).startswith("Nothing is decided after 2 pairs, 1 of them unlike. act @ 020000 leads by 1;")
+    assert bar == "act @ 020000 ├─────●|──────┤ pi @ 020000"
+    over = ruled(*[one] * 12)
+    assert over.reached, "the rule has decided long before 200 trials"
+    assert "act @ 020000 is better than pi @ 020000" in words(over)
+    assert Conclusions(Desk(), lambda: None).of(over) is None  # type: ignore[arg-type]
+    assert "better" not in words(ruled(both, both))
