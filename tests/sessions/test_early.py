@@ -7,7 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from sessions.blinding import hidden, revealed
+from sessions.blinding import told as unblinding
 from sessions.early import counted, decided, pairs, standing_in_all, standing_of
+from sessions.facts import Unblinded
 from sessions.models import SessionKind, Trial, Verdict
 from sessions.requests import Counted, EvalRequest
 from sessions.statistics.rule import Decision
@@ -74,3 +77,14 @@ def test_the_rule_is_stored_with_the_request_and_older_files_have_none() -> None
            if key not in ("sequential", "counted_before")}  # fmt: skip
     read = msgspec.json.decode(msgspec.json.encode(old), type=EvalRequest)
     assert read.sequential is None and read.counted_before == ()
+
+
+def test_a_blinded_session_tells_the_trials_before_by_code_and_its_rule_sees_the_same() -> None:
+    request = asked(blinded=True, counted_before=(Counted(A, "", True), Counted(B)))
+    told = hidden(request)
+    assert told.counted_before == (Counted("A", "", True), Counted("B"))
+    assert standing_of(told, trials(("A", WON, ""), ("B", LOST, ""))) == standing_of(
+        request, trials((A, WON, ""), (B, LOST, ""))
+    )
+    event = unblinding(Unblinded(), request)
+    assert revealed(told, event) == request
