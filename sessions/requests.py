@@ -239,6 +239,9 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     `blinded`: the order of the checkpoints was drawn, and until the session is unblinded it tells them by code
     (sessions.blinding).
 
+    `second_judge` tells his opinion after each verdict and never decides: `oracle~0.1` is the oracle, wrong in a tenth
+    of the trials; empty for none.
+
     `confirm_preflight`: trials begin whatever the preflight finds, and that is logged.
 
     `sequential` is the rule that may end a comparison of two before `trials` are judged, of which `counted_before` are
@@ -275,6 +278,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     blinded: bool = False
     sequential: Sequential | None = None
     counted_before: tuple[Counted, ...] = ()
+    second_judge: str = ""
 
     @property
     def reset_words(self) -> str:

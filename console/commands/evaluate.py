@@ -77,6 +77,7 @@ def evaluate(options: argparse.Namespace) -> int:
         trial_seconds=options.trial_seconds,
         operator=options.operator or next(iter(profile.operators), ""),
         judge=options.judge,
+        second_judge=options.second_judge,
         condition=options.condition,
         conditions=options.conditions,
         order=options.order,

@@ -26,6 +26,7 @@ from services.evaluation import plan as evaluation
 from services.evaluation.comparison import pairs, usual_trials
 from services.evaluation.inference_place import HERE, REALTIME, USUAL, place
 from services.evaluation.plan import Inspection
+from services.evaluation.second_judge import CHOICES as SECOND_JUDGES
 from services.live.requests import ORACLE, EvalRequest
 from services.units import number
 
@@ -99,6 +100,13 @@ class EvaluateForm(Form):
             FieldKind.PICKER,
         ),
         Field(
+            "second-judge",
+            "second judge",
+            "Tells his opinion after each verdict and never decides; the log then says how often you err.",
+            FieldKind.PICKER,
+            free=True,
+        ),
+        Field(
             "inference",
             "inference",
             "Where the policy runs: here, or in LeRobot's server, as localhost:8080, then perhaps the path there.",
@@ -135,6 +143,7 @@ class EvaluateForm(Form):
             "reset": next(iter(resets.CHOICES)),
             "operator": self.desk.operator,
             "judge": BY_KEYS,
+            "second-judge": "",
             "inference": HERE,
             **condition_fields.DEFAULTS,
             **early_fields.DEFAULTS,
@@ -219,6 +228,8 @@ class EvaluateForm(Form):
         profile = self.desk.profile
         if name == "judge":
             return [Choice(BY_KEYS), *([Choice(ORACLE, "the simulated bench judges")] if profile.simulated else [])]
+        if name == "second-judge":
+            return [Choice(text, note) for text, note in SECOND_JUDGES.items()] if profile.simulated else []
         if name in condition_fields.DEFAULTS:
             return condition_fields.choices(name, profile)
         if name == early_fields.NAME:
@@ -295,6 +306,7 @@ class EvaluateForm(Form):
             sequential=entries[early_fields.NAME],
             operator=entries["operator"],
             judge=judge,
+            second_judge=entries["second-judge"],
             reset=reset,
             direct_reset=direct,
             server=where.server,

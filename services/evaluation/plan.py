@@ -26,6 +26,7 @@ from services.evaluation.comparison import check_unlike, chosen, drawn, in_order
 from services.evaluation.failure_modes import learnt, offered
 from services.evaluation.inference_place import check_place
 from services.evaluation.schedule import schedule_of
+from services.evaluation.second_judge import check_second
 from services.folders import DataFolder, RunFolder
 from services.live import intents
 from services.live.launch import launch
@@ -68,6 +69,7 @@ def plan(
     countdown: float | None = None,
     operator: str = "",
     judge: str = "",
+    second_judge: str = "",
     condition: str = "",
     seed: int | None = None,
     lockstep: bool = False,
@@ -116,6 +118,7 @@ def plan(
         operator=operator,
         fps=pace(found, profile) if found else profile.recording.fps,
         judge=judge.strip(),
+        second_judge=second_judge.strip(),
         condition=condition.strip(),
         seed=seed,
         lockstep=lockstep,
@@ -221,6 +224,7 @@ def _check(request: EvalRequest, checks: Checks) -> None:
     checks.run("countdown", check_number, "countdown", request.countdown, 0, LONGEST_COUNTDOWN_S)
     checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
     checks.run("judge", _check_judge, request)
+    checks.run("second_judge", check_second, request)
     checks.run("reset", resets.check, request)
     checks.run("sequential", early.check, request)
     checks.run("", _check_lockstep, request)

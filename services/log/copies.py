@@ -70,6 +70,7 @@ def command(session: Session) -> str:
             words += _options(order=request.order) if request.pairs > 1 else []
             words += _options(order_seed=request.order_seed) if request.order is Order.RANDOM else []
             words += _options(trial_seconds=request.trial_seconds, judge=request.judge, condition=request.condition)
+            words += _options(second_judge=request.second_judge)
             words += _options(seed=request.seed, operator=request.operator)
             words += _options(no_cameras=",".join(request.wiring.without), map=write_map(request.wiring.given))
             words += _options(reset=request.reset if request.reset is not Reset.RETURN else None)

@@ -17,16 +17,10 @@ from services.log.conclusion import conclusion, sentences
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
 from services.log.measured_words import over_trials
 from services.log.preflight_rows import preflight_rows
-from services.log.recorded_rows import (
-    decoded,
-    in_order,
-    parts_of_a_step,
-    recorded_rows,
-    recorded_settings,
-    step_seconds,
-)
+from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, recorded_settings, step_seconds
 from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
+from services.log.second_judge_rows import second_judge_sections
 from services.log.sections import Page, Row, Section, Symbol, Value, quiet, row, section, text
 from services.log.trial_rows import trials
 from services.log.whole_rows import whole_sections
@@ -152,9 +146,9 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
             rows = (_checkpoint(c, zone, best=c is best) for c in session.training.checkpoints)
             return [section("checkpoints", rows, table=True)]
         case SessionKind.EVAL:
-            tables = results.sections(session.request, session.results)
+            tables = (*results.sections(session.request, session.results), *second_judge_sections(session))
             looked = section("preflight", preflight_rows(session))
-            return [*tables, section("trials", trials(session) if in_order(session) else [], table=True), looked]
+            return [*tables, section("trials", trials(session), table=True), looked]
         case _:
             return []
 

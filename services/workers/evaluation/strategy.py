@@ -25,6 +25,7 @@ from services.workers.evaluation.looking import Looking
 from services.workers.evaluation.measures import Measures
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.resetting import FOLLOWS, Resetting
+from services.workers.evaluation.second import Second
 from services.workers.evaluation.starting import Starting
 from services.workers.evaluation.trials import Trials
 from services.workers.evaluation.verdicts import Verdicts
@@ -74,6 +75,7 @@ class EvaluateStrategy(Strategy):
         context.takes_before = self._request.attempt(0)
         trusting = self._oracle is not None
         motion, stages = context.profile.motion, context.profile.stages(self._request.task)
+        self._second = Second(self._request, context.emit)
         self._verdicts = Verdicts(self.trials, self._takes, context.emit, stages)
         self._measures = Measures(context.fps, motion.gripper)
         self._resetting = Resetting(self._request, context, self._lineup)
@@ -161,6 +163,7 @@ class EvaluateStrategy(Strategy):
             self._context.hold()
             self._end_take(EndedBy.VERDICT)
         self._verdicts.give(trial, verdict, judge, done)
+        self._second.speak(trial, verdict)
         if self._context.ending is not None:
             return
         self._course.turn()
@@ -217,6 +220,7 @@ class EvaluateStrategy(Strategy):
         self._recorder.start(trial, started, accepted=False)  # accepted only once judged a success
         if self._oracle is not None:
             self._oracle.begin()
+        self._second.begin()
         self._context.arm.follow()
         self._context.enter(Phase.RUNNING, f"trial {trial}")
 
@@ -251,6 +255,7 @@ class EvaluateStrategy(Strategy):
             first = self._starting.first()
             self._recorder.add(observation if first is None else first, action)
             self._measures.add(action, self._action_source.queue, self._action_source.policy.infer_ms)
+            self._second.step()
             self._check_end()
 
     def _check_end(self) -> None:
@@ -294,6 +299,7 @@ class EvaluateStrategy(Strategy):
         ended = ev.TrialEnded(
             trial=self.trials.running, frames=self._takes.frames, reason=reason, why=why, measured=measured
         )
+        self._second.end(self.trials.running)
         self.trials.running = 0
         self._recorder.end(reason, ended)
 
@@ -354,5 +360,6 @@ class EvaluateStrategy(Strategy):
         """End a running trial, wait until it is saved, and close the dataset and the oracle."""
         self._end_take(EndedBy.ENDED)
         self._takes.close()
+        self._second.close()
         if self._oracle is not None:
             self._oracle.close()
