@@ -13,8 +13,12 @@ from sessions.document import Session
 from sessions.models import Trial, Verdict
 from sessions.requests import EvalRequest
 from sessions.second_judge import agreement, disagreed, known, seen_by_both
+from sessions.statistics import wilson
 from sessions.statistics.judging import Judge, Worthless, corrected, operator
 from sessions.trials import place
+
+FEW = 2.0
+"""Trials of either kind: from fewer nothing is told of the judge's errors."""
 
 
 def second_judge_sections(session: Session) -> list[Section]:
@@ -23,9 +27,9 @@ def second_judge_sections(session: Session) -> list[Section]:
     if not isinstance(request, EvalRequest) or not request.second_judge:
         return []
     second, trials = known(request.second_judge), seen_by_both(session.trials)
-    rows = [row("second judge", second_words(request.second_judge))]
+    rows = [row("opinion", second_words(request.second_judge))]
     if not trials:
-        return [section("second judge", [*rows, row("opinions", quiet("none yet: each comes after a verdict"))])]
+        return [section("second judge", [*rows, row("opinion", quiet("none yet: each comes after a verdict"))])]
     counted = agreement(trials)
     agreed = counted.trials - counted.disagreed
     rows.append(row("agrees", f"with {agreed} of {plural(counted.trials, 'verdict')}", quiet("as first given")))
@@ -57,16 +61,24 @@ def _errors(session: Session, trials: Sequence[Trial], second: Judge) -> list[Ro
         judge = operator(agreement(trials), second)
     except Worthless as why:
         return [row("errors", quiet(str(why)))]
-    if judge is None:
-        return [row("errors", quiet("cannot be told yet: it takes trials that succeeded and trials that failed"))]
-    rows = [row("errors", _missed(judge.finds_success, "successes"), _missed(judge.finds_failure, "failures"),
-                quiet(f"estimated from {plural(len(trials), 'trial')}"))]  # fmt: skip
+    seen = (0.0, 0.0) if judge is None else (judge.successes_seen or 0.0, judge.failures_seen or 0.0)
+    if judge is None or min(seen) < FEW:
+        few = "it takes more that succeeded, and more that failed"
+        return [row("errors", quiet(f"of the verdicts cannot be told from {plural(len(trials), 'trial')}: {few}"))]
+    rows = [
+        row("errors", _missed(judge.finds_success, seen[0], "successes")),
+        row("errors", _missed(judge.finds_failure, seen[1], "failures")),
+    ]
     policies = dict.fromkeys(trial.checkpoint for trial in trials)
     return rows + [_corrected(c, [t for t in trials if t.checkpoint == c], judge, len(policies) > 1) for c in policies]
 
 
-def _missed(finds: float, kind: str) -> Value:
-    return text(f"{100 * (1 - finds):.0f} % of {kind} judged wrong")
+def _missed(finds: float, seen: float, kind: str) -> Value:
+    """`5 % [1, 20] of successes judged wrong`; `seen` are the trials that tell as much as these do."""
+    trials = round(seen)
+    low, high = wilson(round((1 - finds) * trials), trials)
+    about = f"{100 * (1 - finds):.0f} % [{100 * min(low, 1 - finds):.0f}, {100 * max(high, 1 - finds):.0f}]"
+    return text(f"{about} of {kind} judged wrong")
 
 
 def _corrected(checkpoint: str, trials: Sequence[Trial], judge: Judge, several: bool) -> Row:

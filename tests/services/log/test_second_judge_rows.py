@@ -56,7 +56,7 @@ def test_a_verdict_that_was_mended_after_the_opinion_counts_as_it_was_given_firs
 
 def test_where_no_errors_can_be_told_that_is_said() -> None:
     assert "none yet: each comes after a verdict" in shown(session((S, None, None)))
-    assert "cannot be told yet" in shown(session((S, S, S), second="oracle"))
+    assert "cannot be told from 1 trial" in shown(session((S, S, S), second="oracle"))
 
 
 @pytest.mark.parametrize(
