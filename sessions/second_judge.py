@@ -30,8 +30,9 @@ def known(second: str) -> Judge | None:
 
 
 def seen_by_both(trials: Iterable[Trial]) -> list[Trial]:
-    """Those that both judged: no practice, and not void."""
-    return [trial for trial in trials if trial.second is not None and trial.judged_first is not None and trial.counts]
+    """Those that both judged: no practice, not void, and nobody helped, which the second judge does not see."""
+    both = (trial for trial in trials if trial.second is not None and trial.judged_first is not None)
+    return [trial for trial in both if trial.counts and not trial.assisted]
 
 
 def agreement(trials: Iterable[Trial]) -> Agreement:

@@ -102,7 +102,7 @@ class EvaluateForm(Form):
         Field(
             "second-judge",
             "second judge",
-            "Tells his opinion after each verdict and never decides; the log then says how often you err.",
+            "The simulated bench's oracle says what it thinks after each verdict; the log then says how often you err.",
             FieldKind.PICKER,
             free=True,
         ),

@@ -27,7 +27,7 @@ def second_judge_sections(session: Session) -> list[Section]:
     if not isinstance(request, EvalRequest) or not request.second_judge:
         return []
     second, trials = known(request.second_judge), seen_by_both(session.trials)
-    rows = [row("opinion", second_words(request.second_judge))]
+    rows = [row("opinion", f"of a second judge: {second_words(request.second_judge)}")]
     if not trials:
         return [section("second judge", [*rows, row("opinion", quiet("none yet: each comes after a verdict"))])]
     counted = agreement(trials)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.log.page import page
-from services.log.second_judge_rows import second_judge_sections
+from services.log.second_judge_rows import opinion_words, second_judge_sections
 from services.refusal import Refusal
 from sessions.document import Session
 from sessions.models import SessionKind, Trial, Verdict
@@ -46,6 +46,11 @@ def test_disagreement_is_flagged_and_the_judges_errors_follow() -> None:
     assert ("for 50 % as judged" in said and "errors: 1" in said) or "errors: 0" in said
     (table,) = (each for each in page(made).sections if each.name == "trials")
     assert ["the second judge says" in row.text for row in table.rows] == [False] * 16 + [True, True, False]
+
+
+def test_a_trial_in_which_a_person_helped_is_no_disagreement() -> None:
+    helped = Trial(index=1, verdict=F, second=S, judged_first=F, assisted=True)
+    assert agreement([helped]) == Agreement() and not opinion_words(helped)
 
 
 def test_a_verdict_that_was_mended_after_the_opinion_counts_as_it_was_given_first() -> None:
