@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,8 +24,8 @@ SAID = ("answer", "detail", "found", "mends", "name", "reason", "text", "why")
 """Fields in which events say something in words."""
 SHORTEST = 3
 """Characters of a name that is looked for in words; a shorter one is part of too many."""
-SEVERAL = "a policy"
-"""What is said for a name that several of the policies have."""
+SOME = "a policy"
+"""What is said in the place of a name: with its code, words about one could tell which it is."""
 NO_CHECK = "looked at"
 
 
@@ -36,13 +37,12 @@ class Blinding:
         self._codes = blinding.codes(request.checkpoints)
         self._loaded: dict[str, ev.PolicyLoaded] = {}
         self._measured: dict[int, Measured] = {}
-        self._names = secrets(request)
-        told = sorted(self._names, key=len, reverse=True)
+        told = sorted(secrets(request), key=len, reverse=True)
         self._found = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in told) or r"(?!)")
 
     def words(self, said: str) -> str:
         """A text without a name of a policy."""
-        return said if self.over else self._found.sub(lambda found: self._names[found[0]], said)
+        return said if self.over else self._found.sub(SOME, said)
 
     def event(self, event: ev.Event) -> ev.Event:
         """What is written of `event`."""
@@ -56,17 +56,17 @@ class Blinding:
             case ev.PolicyLoaded():
                 self._loaded[event.checkpoint] = event
                 return ev.PolicyLoaded(
-                    checkpoint=self._codes.get(event.checkpoint, SEVERAL), policy="", device="", parameters=0,
+                    checkpoint=self._codes.get(event.checkpoint, SOME), policy="", device="", parameters=0,
                     cameras=tuple(sorted(self._request.profile.cameras)), at=event.at,
                 )  # fmt: skip
             case ev.TrialStarted():
-                return msgspec.structs.replace(event, checkpoint=self._codes.get(event.checkpoint, SEVERAL))
+                return msgspec.structs.replace(event, checkpoint=self._codes.get(event.checkpoint, SOME))
             case ev.TrialEnded(measured=measured) if measured is not None:
                 self._measured[event.trial] = measured
                 unlike = {"infer_ms": 0.0, "infer_ms_most": 0.0, "inferences": 0, "starved": 0, "seam": 0.0}
                 return self._said(msgspec.structs.replace(event, measured=msgspec.structs.replace(measured, **unlike)))
             case ev.PreflightMade():
-                return msgspec.structs.replace(event, checks=tuple(map(self._check, event.checks)))
+                return msgspec.structs.replace(event, checks=self._checks(event.checks))
             case ev.NoteAdded() | ev.NoteEdited() | ev.TagAdded():  # a person's words
                 return event
             case _:
@@ -86,34 +86,38 @@ class Blinding:
         changed = {name: self.words(text) for name, text in told.items() if type(text) is str}
         return msgspec.structs.replace(event, **changed) if changed else event
 
-    def _check(self, check: Check) -> Check:
-        """One of the preflight: its words say what the policy learnt from, so only those to act on are told."""
-        found = NO_CHECK if check.level is Level.GOOD else self.words(check.found)
-        return msgspec.structs.replace(check, name=self.words(check.name), found=found, mends=self.words(check.mends))
+    def _checks(self, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        """Those of the preflight, without whose they are, and what is good without its words, which would tell."""
+        told = {
+            Check(
+                name=self.words(check.name),
+                level=check.level,
+                found=NO_CHECK if check.level is Level.GOOD else self.words(check.found),
+                mends=self.words(check.mends),
+            )
+            for check in checks
+        }
+        return tuple(sorted(told, key=lambda check: (check.name, check.level, check.found)))
 
     def _unblind(self, event: ev.Unblinded) -> ev.Unblinded:
         self.over = True
         return blinding.told(event, self._request, self._loaded.values(), self._measured)
 
 
-def secrets(request: EvalRequest) -> dict[str, str]:
-    """What tells a policy, with what is said instead: its paths, its label, its run, its training, its data."""
-    known: dict[str, set[str]] = {}
+def secrets(request: EvalRequest) -> set[str]:
+    """What tells a policy: its paths, its label, its run, its training, its data; not what all of them have."""
+    known = Counter[str]()
     trained_in = (request.trained_in, *request.further_trained_in)
-    for at, (path, code) in enumerate(blinding.codes(request.checkpoints).items()):
+    for at, path in enumerate(request.checkpoints):
         folder = Path(path).parent if Path(path).name == PRETRAINED else Path(path)
         names = {path, str(folder), label(path), request.weights.get(path, ""), *trained_in[at : at + 1]}
         if Path(path).is_absolute():
             names |= {label(path).partition(" @ ")[0], str(folder.parent.parent)}
             with suppress(CheckpointProblem, OSError):
                 found = read(Path(path), request.profile.plugins).provenance
-                names |= {found.session, getattr(found, "dataset", "") or ""}
-        for name in names:
-            if len(name) >= SHORTEST:
-                known.setdefault(name, set()).add(code)
-    all_of_them = len(request.checkpoints)  # what all have tells none
-    told = {name: whose for name, whose in known.items() if len(whose) < all_of_them}
-    return {name: next(iter(whose)) if len(whose) == 1 else SEVERAL for name, whose in told.items()}
+                names |= {found.session, found.dataset}
+        known.update(names)
+    return {name for name, times in known.items() if times < len(request.checkpoints) and len(name) >= SHORTEST}
 
 
 def hide_output(words: Callable[[str], str]) -> Callable[[], None]:
