@@ -9,7 +9,7 @@ from screens.frame.checked_entry import CheckedEntry
 from services.evaluation import plan as evaluation
 
 UNBLIND_KEY: BindingType = Binding(
-    "B", "unblind", "unblind", show=False, id="evaluate.unblind",
+    "W", "unblind", "unblind", show=False, id="evaluate.unblind",
     tooltip="Tell which policy is which code, for good; before all trials are judged it asks why",
 )  # fmt: skip
 DONE = "the policies have their names"

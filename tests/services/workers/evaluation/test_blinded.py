@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
+from services.bench.profiles import load_benches
 from services.evaluation import plan as evaluation
-from services.folders import RunFolder
+from services.evaluation.resuming import look
 from services.live import events as ev
-from services.live import intents, protocol
+from services.live import protocol
 from services.live.event_log import EventLog
-from services.live.link import Link
 from services.live.requests import EvalRequest, read_request, write_request
-from services.live.snapshots import Snapshot
 from services.log import logbook
-from services.log.arms import arms
-from services.log.copies import copies
-from services.log.headline import headline
-from services.log.listing import as_json
 from services.log.page import page
 from services.log.unblinding import unblind
 from services.refusal import Refusal
@@ -30,72 +22,41 @@ from services.workers.process.blinding import Blinding
 from sessions import blinding
 from sessions.models import Verdict
 from sessions.preflight import Check, Level
-from tests.support.evaluating import evaluate, state_bench
-from tests.support.rig import Rig, finish, gone, press, wait_until
+from tests.support.blinded import telling, told
+from tests.support.evaluating import checkpoint, evaluate, state_bench, trial
+from tests.support.rig import Rig, finish, gone, wait_until
 from tests.support.runs import make_folder
 
 GOOD, BAD = "sim-scripted@1", "sim-scripted@0"
-NAME = "sim-scripted"
+NAMES = ("alphonse", "bertrand")
+"""Runs of real policies: the journey has two that are scripted."""
 
 
-async def play(link: Link) -> None:
-    """The next trial, judged by the oracle."""
-    number = intents.next_trial(link.snapshot)
-    await press(link, lambda: protocol.StartTrial(trial=number))
-    await link.until(lambda s: len(s.trials) == number and s.judged == number and len(s.episodes) == number, 60.0)
-
-
-def seen(rig: Rig, run: RunFolder, link: Link | None, state: Snapshot) -> Iterator[tuple[str, str]]:
-    """All that an operator comes across, by where: files and their names, the log, what a console gets, processes."""
-    for path in sorted(rig.folder.root.rglob("*")):
-        yield "file name", str(path.relative_to(rig.folder.root))
-        if path.is_file() and path != run.request:
-            yield str(path), path.read_bytes().decode(errors="replace")
-    session = next(s for s in logbook.sessions(rig.folder).sessions if s.id == run.id)
-    yield "page", repr(page(session))
-    yield "line", repr(headline(session))
-    yield "copies", repr(copies(session, {}))
-    yield "listing", json.dumps(as_json([session]))
-    yield "snapshot", repr(state)
-    if link is not None:
-        yield "telemetry", repr(link.telemetry)
-    for process in psutil.process_iter(["cmdline", "name"]):
-        if str(rig.folder.root) in " ".join(process.info["cmdline"] or ()):
-            yield "process", f"{process.info['name']} {process.info['cmdline']}"
-    if state.judged:
-        yield "arms", repr(arms([run.id], rig.folder))
-
-
-def tells(places: Iterator[tuple[str, str]]) -> list[str]:
-    return [where for where, text in places if NAME in text]
-
-
-async def test_nothing_tells_which_policy_is_which_before_it_is_unblinded(rig: Rig) -> None:
-    run = evaluate(
-        rig, state_bench(), policy=Path(f"{GOOD}, {BAD}"), blinded=True, judge="oracle", trials=2, trial_seconds=6.5,
-        seed=4,
-    )  # fmt: skip
+async def test_nothing_tells_which_policy_is_which_before_it_is_unblinded(quick_rig: Rig) -> None:
+    rig = quick_rig
+    policies = [str(checkpoint(rig, name, seed=seed)) for seed, name in enumerate(NAMES)]
+    run = evaluate(rig, policy=Path(", ".join(policies)), blinded=True, trials=2, trial_seconds=0.7)
     async with rig.attached(run) as link:
-        await play(link)
+        await trial(link, Verdict.SUCCESS)
         answer = await link.ask(protocol.Unblind(by="tester"))
         assert not answer.ok and "say why" in answer.error
-        assert tells(seen(rig, run, link, link.snapshot)) == []
-        await play(link)
-        assert tells(seen(rig, run, link, link.snapshot)) == []
-        codes = {t.checkpoint for t in link.snapshot.trials}
-        assert codes == {"A", "B"}
-        verdicts = {t.checkpoint: t.verdict for t in link.snapshot.trials}
+        await trial(link, Verdict.FAILURE)
+        blinded = link.snapshot
+        assert telling(told(rig.folder, run, blinded, link.telemetry), NAMES) == set()
+        assert {t.checkpoint: t.verdict for t in blinded.trials}.keys() == {"A", "B"}
+        assert not any(t.measured and t.measured.infer_ms for t in blinded.trials), "its speed may tell a policy"
+        assert link.telemetry is not None and not link.telemetry.infer_ms
         assert (await link.ask(protocol.Unblind(by="tester"))).ok
         state = await finish(link)
     wait_until(gone(run))
     request = read_request(run)
-    assert isinstance(request, EvalRequest)
+    assert isinstance(request, EvalRequest) and set(request.checkpoints) == set(policies)
     real = dict(zip("AB", request.checkpoints, strict=True))
-    assert {real[code]: verdict for code, verdict in verdicts.items()} == {
-        GOOD: Verdict.SUCCESS, BAD: Verdict.FAILURE,
-    }  # fmt: skip
-    assert {t.checkpoint: t.verdict for t in state.trials} == {GOOD: Verdict.SUCCESS, BAD: Verdict.FAILURE}
-    assert {"page", "line", "copies", "snapshot", "arms"} <= set(tells(seen(rig, run, None, state)))
+    assert [t.checkpoint for t in state.trials] == [real[t.checkpoint] for t in blinded.trials]
+    assert all(t.measured and t.measured.infer_ms for t in state.trials)
+    assert state.policy is not None and state.policy.parameters > 0
+    where = telling(told(rig.folder, run, state), NAMES)
+    assert {"page", "line", "copies", "listing", "snapshot", "arms", "file events.jsonl"} <= where
 
 
 def request_for(tmp_path: Path, **options: Any) -> EvalRequest:
@@ -157,6 +118,10 @@ def test_a_session_that_ended_blinded_is_unblinded_in_the_log_with_a_reason(tmp_
             log.append(hides.event(event))
     session = logbook.sessions(folder).sessions[0]
     assert blinding.blind(session.request) and session.trials[0].checkpoint in ("A", "B")
+    on = look(folder, load_benches(built_in=True), run.id).request
+    assert (on.checkpoints, on.blinded, on.dataset) == (request.checkpoints, True, "rollout_blinded")
+    assert [(t.checkpoint, t.success) for t in on.before.tried] == [(GOOD, 1)]
+    assert [(t.checkpoint, t.success) for t in blinding.hidden(on).before.tried] == [(session.trials[0].checkpoint, 1)]
     with pytest.raises(Refusal, match="still to be judged"):
         unblind(folder, "last", by="tester")
     assert [each.id for each in unblind(folder, "last", by="tester", reason="the arm broke")] == [run.id]
@@ -164,5 +129,7 @@ def test_a_session_that_ended_blinded_is_unblinded_in_the_log_with_a_reason(tmp_
     assert session.trials[0].checkpoint == GOOD and set(session.request.checkpoints) == {GOOD, BAD}
     assert session.unblinded is not None and session.unblinded.reason == "the arm broke"
     assert "before its end: the arm broke" in repr(page(session))
+    on = look(folder, load_benches(built_in=True), run.id).request
+    assert set(on.checkpoints) == {GOOD, BAD} and not on.blinded, "what comes after it was unblinded is not blinded"
     with pytest.raises(Refusal, match="hides no policy"):
         unblind(folder, "last", by="tester", reason="again")
