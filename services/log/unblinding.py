@@ -16,6 +16,8 @@ from services.units import plural
 from sessions import blinding
 from sessions.chains import Evaluation
 from sessions.document import Session
+from sessions.early import standing_in_all
+from sessions.statistics.rule import Decision
 
 
 def unblind(folder: DataFolder, wanted: str, *, by: str, reason: str = "") -> list[Session]:
@@ -29,7 +31,9 @@ def unblind(folder: DataFolder, wanted: str, *, by: str, reason: str = "") -> li
     hidden = [each for each in whole.sessions if blinding.blind(each.request)]
     if not hidden:
         raise Refusal(f"session {found.session.id} hides no policy")
-    if whole.left and not reason.strip():
+    early = standing_in_all(whole.sessions)
+    over = early is not None and early[1].decision is not Decision.GO_ON
+    if whole.left and not over and not reason.strip():
         left = plural(whole.left, "trial")
         raise Refusal(f"{left} are still to be judged: say with --because why it is unblinded before its end")
     requests = {each.id: request_of(folder, each.id) for each in hidden}  # all, before the first is written

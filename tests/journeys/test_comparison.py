@@ -89,7 +89,6 @@ def test_a_blinded_comparison_of_40_and_80_percent_ends_with_the_right_conclusio
     time.sleep(0.7)
     screen.press("space")
     screen.wait_until(lambda: demo.state(run).phase is Phase.DONE, 60, "the last trial does not end")
-    screen.wait_for(f"{TRIALS} ", 20)
     screen.press("F7")
     screen.wait_for("blinded", 30)
     screen.press("F5")

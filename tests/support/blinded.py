@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 import psutil
 
@@ -27,8 +28,9 @@ def told(folder: DataFolder, run: RunFolder, state: Snapshot, *more: object) -> 
         if path.is_relative_to(folder.outputs):
             continue
         yield "file name", str(path.relative_to(folder.root))
-        if path.is_file() and path != run.request:
-            yield f"file {path.name}", path.read_bytes().decode(errors="replace")
+        with suppress(FileNotFoundError):  # a file of a moment
+            if path.is_file() and path != run.request:
+                yield f"file {path.name}", path.read_bytes().decode(errors="replace")
     session = next(s for s in logbook.sessions(folder).sessions if s.id == run.id)
     yield "page", repr(page(session))
     yield "line", repr(headline(session))

@@ -121,10 +121,7 @@ def secrets(request: EvalRequest) -> set[str]:
 
 
 def hide_output(words: Callable[[str], str]) -> Callable[[], None]:
-    """From here on what this process and its children write to standard error has no names; returns how to end that.
-
-    A crash in native code is written by faulthandler, which must be given the descriptor from before.
-    """
+    """From here on what this process and its children write to standard error has no names; returns how to end that."""
     log, (reading, writing) = os.dup(2), os.pipe()
     os.dup2(writing, 2)
     os.close(writing)
