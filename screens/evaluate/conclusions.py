@@ -23,7 +23,7 @@ class Conclusions:
         """What is worked out of these trials; None while it is not, or where nothing is compared yet."""
         if snapshot.started is None or not snapshot.reached or not compares(snapshot) or ruled(snapshot):
             return None
-        asked = (snapshot.started.id, tuple((t.index, t.verdict) for t in snapshot.trials))
+        asked = (snapshot.started.id, tuple((t.index, t.checkpoint, t.verdict) for t in snapshot.trials))
         if asked != self._asked:
             self._asked, self._said = asked, None
             self._desk.spawn(self._work_out(asked, snapshot))

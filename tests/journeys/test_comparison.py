@@ -96,8 +96,7 @@ def test_a_blinded_comparison_of_40_and_80_percent_ends_with_the_right_conclusio
     everything = told(demo.folder, run, demo.state(run), bytes(screen.raw))
     assert telling(everything, ["sim-scripted"]) == set()
     screen.press("W")
-    for rate in RATES:
-        screen.wait_for(rate, 20)
+    screen.wait_until(lambda: all(rate in screen.text for rate in RATES), 20, "the policies have no names")
     time.sleep(0.7)
     screen.press("F")
     screen.wait_until(lambda: not is_live(run), 60, "it does not end")
