@@ -21,10 +21,9 @@ from services.live.link import LinkLost
 from services.live.phases import Phase
 from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
-from services.log.conclusion import by_rule
 from services.log.headline import verdict_counts
 from services.log.results import lines as result_lines
-from services.log.standings import rule_words
+from services.log.standings import by_rule, rule_words
 from services.refusal import Option, flag
 from services.text import clean
 from sessions.early import standing_of

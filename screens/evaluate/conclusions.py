@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from screens.desk.desk import Desk
-from screens.views.trial_says import compares, ruled
+from screens.views.trial_says import compares
+from screens.views.trials import ruled
 from services.live.snapshots import Snapshot
 
 

@@ -270,6 +270,7 @@ class EvaluateForm(Form):
             judge=entries["judge"],
             policies=1 + len(self._look.further),
             pairs=self._pairs,
+            early=self._rule[1] if self._rule[0] == entries[early_fields.NAME] else "",
         )
         log = [unread(self._found.past)] if self._found else []
         slots = slot_section(self._look, self.desk.profile)

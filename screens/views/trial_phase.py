@@ -24,7 +24,7 @@ from screens.views.phase_view import (
 from screens.views.second_opinion import second_parts
 from screens.views.signs import clean, signs
 from screens.views.start_scene import scene_parts
-from screens.views.trials import by_oracle, how_it_ended, in_all, judged_in_all, target, upcoming
+from screens.views.trials import by_oracle, how_it_ended, in_all, judged_in_all, ruled, target, upcoming
 from services.live.phases import Phase, offered
 from services.live.preflights import unconfirmed
 from services.live.protocol import GoToRest, StartTrial, Telemetry
@@ -79,7 +79,8 @@ def _count(snapshot: Snapshot, counted: int, words: str) -> tuple[str, str]:
     wanted = target(snapshot)
     if counted > wanted:
         return str(counted), f"{words} {counted}, {wanted} wanted"
-    return f"{counted}/{wanted}" if wanted < 100 else str(counted), f"{words} {counted} of {wanted}"
+    of = "of at most" if ruled(snapshot) else "of"
+    return f"{counted}/{wanted}" if wanted < 100 else str(counted), f"{words} {counted} {of} {wanted}"
 
 
 def _trial(snapshot: Snapshot) -> tuple[str, str]:

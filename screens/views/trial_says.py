@@ -13,9 +13,10 @@ from screens.views.start_scene import request_of
 from screens.views.table_map import Written, table_of
 from screens.views.trials import before, in_all, judged_in_all, target
 from services.live.snapshots import Snapshot
-from services.log.conclusion import WAITING, by_rule, not_yet
+from services.log.conclusion import WAITING
 from services.log.numbers import to_close
 from services.log.results import policy_name
+from services.log.standings import by_rule, not_yet
 from services.units import plural
 from sessions.conditions import Condition
 from sessions.early import standing_of
@@ -31,12 +32,6 @@ def compares(snapshot: Snapshot) -> bool:
     """Whether the evaluation has more than one policy."""
     request = request_of(snapshot)
     return request is not None and len(request.checkpoints) > 1
-
-
-def ruled(snapshot: Snapshot) -> bool:
-    """Whether a rule may end the comparison early: then it alone says what follows."""
-    request = request_of(snapshot)
-    return request is not None and request.sequential is not None
 
 
 def says(snapshot: Snapshot, width: int, worked_out: Sequence[str] | None = None) -> list[Content]:

@@ -46,6 +46,12 @@ def target(snapshot: Snapshot) -> int:
     return snapshot.started.target if snapshot.started else 0
 
 
+def ruled(snapshot: Snapshot) -> bool:
+    """Whether a rule may end the comparison early: then it alone says what follows, and `target` are the most."""
+    request = snapshot.started.request if snapshot.started else None
+    return isinstance(request, EvalRequest) and request.sequential is not None
+
+
 def modes(snapshot: Snapshot) -> tuple[str, ...]:
     """The failure modes of the keys 1 to 9: those that the session began with, then those typed in it.
 

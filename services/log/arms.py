@@ -11,6 +11,7 @@ from statistics import median
 from services.checkpoints.checkpoint import label
 from services.folders import DataFolder
 from services.log.headline import NOT_RECORDED
+from services.log.standings import instead
 from services.refusal import Refusal
 from services.text import clean
 from sessions.blinding import is_code
@@ -39,6 +40,9 @@ class Arm:
     void: int = 0
     mixed: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of several that were put together: the settings that differ among them, as `different` has them."""
+
+    instead: tuple[str, ...] = ()
+    """What is said of its evaluation in the place of tests, as `standings.instead` has it."""
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -112,7 +116,7 @@ def _arms(word: str, folder: DataFolder) -> list[Arm]:
 
 def of_evaluation(whole: Evaluation) -> list[Arm]:
     """One arm for each policy of an evaluation, all its sessions together. Raises Refusal if no trial counts."""
-    session = whole.last
+    session, said = whole.last, instead(whole)
     sums: dict[str, list[int]] = {}
     for each in whole.tried:
         counted = sums.setdefault(each.checkpoint, [0, 0])
@@ -130,6 +134,7 @@ def of_evaluation(whole: Evaluation) -> list[Arm]:
                 t.verdict is Verdict.VOID and not t.practice and (t.checkpoint or s.checkpoint) == checkpoint
                 for s, t in whole.trials
             ),
+            instead=said,
         )
         for checkpoint, (successes, trials) in sums.items()
         if trials
@@ -175,6 +180,12 @@ def different(compared: Sequence[Arm]) -> list[tuple[str, tuple[str, ...]]]:
     found = [(name, tuple(arm.settings.get(name, "") for arm in compared)) for name in names]
     known = [arm for arm in compared if arm.settings]
     return [each for each in found if len(known) == len(compared) and len(set(each[1])) > 1]
+
+
+def untested(compared: Sequence[Arm]) -> tuple[str, ...]:
+    """What is said in the place of tests; empty where they hold: of plain results, and between evaluations."""
+    same = len({arm.session for arm in compared}) == 1 and len(compared) > 1
+    return compared[0].instead if same else ()
 
 
 def paired(first: Arm, second: Arm) -> tuple[int, int] | None:

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from services.checkpoints.checkpoint import label
 from services.log.arms import Arm, different, of_evaluation, settings
 from services.log.numbers import carries, several, two, voids
-from services.log.results import policy_name
 from services.log.sections import Section, row, section, text
-from services.log.standings import rule_words, standing_words
+from services.log.standings import by_rule, why_not_yet
 from services.refusal import Refusal
 from services.text import clean
 from services.tone import Tone
@@ -21,9 +20,7 @@ from services.units import plural
 from sessions.chains import Evaluation
 from sessions.document import Session
 from sessions.early import standing_in_all
-from sessions.models import SessionKind, SessionStatus
-from sessions.requests import EvalRequest
-from sessions.statistics.rule import Standing
+from sessions.models import SessionKind
 
 NAME = "says"
 WAITING = "What the comparison says is being worked out."
@@ -43,22 +40,6 @@ def takes_long(session: Session, whole: Evaluation | None = None) -> bool:
         return False
     whole = whole or Evaluation((session,))
     return len(policies(whole)) > 1 and why_not_yet(whole) == "" and standing_in_all(whole.sessions) is None
-
-
-def why_not_yet(whole: Evaluation) -> str:
-    """Why a comparison is not read yet: it runs, and not all of its trials are judged. Empty where it is."""
-    wanted, judged = whole.wanted, whole.judged
-    if whole.last.status is not SessionStatus.RUNNING or judged >= wanted:
-        return ""
-    return not_yet(judged, wanted)
-
-
-def not_yet(judged: int, wanted: int) -> str:
-    """What is said of a comparison while it goes on."""
-    return (
-        f"The policies are compared once all {plural(wanted, 'trial')} are judged ({judged} are): looked at before, "
-        "chance alone shows a difference sooner or later."
-    )
 
 
 def sentences(session: Session, whole: Evaluation | None = None) -> list[str]:
@@ -84,13 +65,6 @@ def sentences(session: Session, whole: Evaluation | None = None) -> list[str]:
     if why := why_not_yet(whole):
         return [why]
     return [*_ended_early(whole), *_untried(whole, arms, compared), *said(arms)]
-
-
-def by_rule(request: EvalRequest, now: Standing) -> list[str]:
-    """What the rule says that was fixed before the first trial: no other test is made."""
-    assert request.sequential is not None
-    first, second = map(policy_name, request.checkpoints[:2])
-    return [rule_words(request.sequential), standing_words(request.sequential, now, first, second)]
 
 
 def said(arms: Sequence[Arm]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.log.arms import Arm, different, paired
+from services.log.arms import Arm, different, paired, untested
 from services.log.headline import bounds, share
 from services.units import duration
 from sessions.statistics import newcombe, wilson
@@ -50,7 +50,8 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
     `arms` and `pooled` have successes, trials, estimate and wilson_95; `homogeneity` has freeman_halton_p, null where
     the tables are too many, and for three arms or more `pairs` with Boschloo's p after Holm; `comparison` of two arms
     has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. `name`,
-    `settings` and `void` are of sessions; `different_settings` are the names of those that differ.
+    `settings` and `void` are of sessions; `different_settings` are the names of those that differ. `instead_of_tests`
+    are sentences on an evaluation whose rule decides or that goes on: it has no homogeneity and no comparison.
     """
     from sessions.statistics.exact import boschloo, mcnemar, pairs
 
@@ -58,7 +59,10 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
         "arms": [_counted(*arm.counts) | _named(arm) for arm in arms],
         "pooled": _counted(*pooled(arms)),
     }
-    if len(arms) > 1:
+    if instead := untested(arms):
+        made["instead_of_tests"] = list(instead)
+        made["different_settings"] = [name for name, _ in different(arms)]
+    elif len(arms) > 1:
         homogeneity: dict[str, object] = {"freeman_halton_p": homogeneous(arms)}
         if len(arms) > 2:
             homogeneity["pairs"] = [
@@ -66,7 +70,7 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
             ]
         made["homogeneity"] = homogeneity
         made["different_settings"] = [name for name, _ in different(arms)]
-    if len(arms) == 2:
+    if len(arms) == 2 and not instead:
         first, second = arms
         comparison: dict[str, object] = {
             "difference": first.successes / first.trials - second.successes / second.trials,
@@ -122,6 +126,8 @@ def lines(arms: Sequence[Arm]) -> list[str]:
     said += ["", *voids(arms)]
     if len(arms) == 1:
         return [*said, carries(*arms[0].counts)]
+    if instead := untested(arms):
+        return [*said, *instead]
     return said + (two(*arms) if len(arms) == 2 else several(arms))
 
 

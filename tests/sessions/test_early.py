@@ -64,6 +64,16 @@ def test_the_rule_decides_at_its_line_and_not_before() -> None:
     assert now is not None and now.decision is Decision.FIRST
 
 
+def test_asked_again_for_the_same_trials_it_says_the_same_and_for_others_what_they_say() -> None:
+    request, told = asked(), tuple(trials((A, WON, ""), (B, LOST, "")))
+    first = standing_of(request, told)
+    assert first is not None and first.lead == 1
+    assert standing_of(request, told) is first
+    other = standing_of(request, (*told, *trials((A, WON, ""), (B, LOST, ""))))
+    assert other is not None and other.lead == 2
+    assert standing_of(asked(sequential=None), told) is None
+
+
 @pytest.mark.parametrize("more", [{"sequential": None}, {"sequential": msgspec.structs.replace(RULE, better=())},
                                   {"further_checkpoints": ()}])  # fmt: skip
 def test_without_a_rule_for_two_nothing_is_decided(more: dict[str, Any]) -> None:

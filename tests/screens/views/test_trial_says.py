@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from screens.evaluate.conclusions import Conclusions
+from screens.views.phase import phase_view
 from screens.views.signs import UNICODE, use_signs
 from screens.views.trial_says import says, success_map
 from screens.views.trial_tally import tally
@@ -129,7 +130,9 @@ def test_a_rule_alone_says_what_follows_and_how_far_the_line_is() -> None:
     bar, *said = [row.plain for row in says(going, 40)]
     assert " ".join(said).startswith("Nothing is decided after 2 pairs, 1 of them unlike. act @ 020000 leads by 1;")
     assert bar == "act @ 020000 ├─────●|──────┤ pi @ 020000"
+    assert phase_view(going, None, driving=True, now=0.0).left_label == "trial 5 of at most 200"
     over = ruled(*[one] * 12)
+    assert phase_view(over, None, driving=True, now=0.0).word == "DONE"
     assert over.reached, "the rule has decided long before 200 trials"
     assert "act @ 020000 is better than pi @ 020000" in words(over)
     assert Conclusions(Desk(), lambda: None).of(over) is None  # type: ignore[arg-type]

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from services.log.arms import Arm, of_evaluation
 from services.log.conclusion import sentences, takes_long
+from services.log.numbers import as_json, lines
 from services.log.page import page
 from sessions.before import Before, Tried
 from sessions.chains import Evaluation
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Trial, Verdict
+from sessions.statistics.sequential import plan
 from tests.support import facts
 
 A, B, C = (f"/data/outputs/train/{name}/checkpoints/020000/pretrained_model" for name in ("act", "pi", "dp"))
@@ -96,3 +99,37 @@ def test_the_sessions_before_count_too() -> None:
 def test_without_a_trial_that_counts_nothing_is_said(told: tuple[tuple[str, Verdict], ...]) -> None:
     assert sentences(evaluation(*told, target=3)) == []
     assert sentences(facts.session("s")) == [], "nor of a recording"
+
+
+def ruled(*told: tuple[str, Verdict], **more: Any) -> Session:
+    return evaluation(*told, target=24, sequential=plan(0.2, 0.9), **more)
+
+
+@pytest.mark.parametrize("status", [SessionStatus.RUNNING, SessionStatus.FINISHED])
+def test_where_a_rule_was_fixed_it_alone_says_what_is_better_also_while_it_runs(status: SessionStatus) -> None:
+    pair = ((A, WON), (B, LOST))
+    going = ruled(*pair, status=status)
+    rule, standing = sentences(going)
+    assert "20 and 90 % in at least 80" in rule
+    assert standing.startswith("Nothing is decided after 1 pair, 1 of them unlike. act @ 020000 leads by 1; ")
+    assert "better" not in standing and not takes_long(going)
+    over = ruled(*pair * 10, status=status)
+    assert sentences(over)[1].startswith("act @ 020000 is better than pi @ 020000: it leads by ")
+    every = [row for section in page(over, UTC).sections for row in section.rows]
+    assert [row.values[0].text for row in every if row.name == "judged"] == ["20 of at most 24"]
+    unblinded = ruled(("A", WON), ("B", LOST), of=("A", "B"), blinded=True)
+    assert "policy A leads by 1" in sentences(unblinded)[1], "codes until it is unblinded"
+
+
+def test_stats_offers_no_test_of_an_evaluation_whose_rule_decides_or_that_goes_on() -> None:
+    pair = ((A, WON), (B, LOST))
+    for session in (ruled(*pair * 10), evaluation(*pair * 10, target=40, status=SessionStatus.RUNNING)):
+        arms = of_evaluation(Evaluation((session,)))
+        said, told = lines(arms), as_json(arms)
+        assert said[-1] == sentences(session)[-1] and "Boschloo" not in " ".join(said)
+        assert told["instead_of_tests"] == list(arms[0].instead)
+        assert "comparison" not in told and "homogeneity" not in told
+    over = of_evaluation(Evaluation((evaluation(*pair * 10),)))
+    assert "comparison" in as_json(over) and "instead_of_tests" not in as_json(over)
+    plain = [over[0], Arm(1, 5)]
+    assert "comparison" in as_json(plain)
