@@ -135,7 +135,7 @@ def test_a_comparison_that_may_end_early_goes_on_with_its_rule_and_the_pairs_so_
     now = standing_of(on, (Trial(index=1, checkpoint=bad, verdict=F),))
     assert now is not None and (now.pairs, now.lead) == (2, 2)
     ran(folder, on, SECOND, *[F, S] * 8, tried=[bad, good] * 8, at=BEGAN + 1000)
-    with pytest.raises(Refusal, match="its rule has ended it after . pairs: a new evaluation is another measurement"):
+    with pytest.raises(Refusal, match=r"its rule has ended it after . pairs: a new evaluation is another measurement"):
         resuming.look(folder, benches(), FIRST)
     whole = find(folder, SECOND).whole
     assert whole is not None
