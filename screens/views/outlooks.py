@@ -338,7 +338,8 @@ def evaluate_section(profile: Profile, plan: Evaluation) -> Section:
     """What the trials take."""
     facts = []
     if plan.early:
-        facts.append(Fact("trials", plan.early))
+        when, _, how_sure = plan.early.partition(": ")
+        facts += [Fact("trials", when), *([Fact("its errors", how_sure)] if how_sure else [])]
     elif lasts := plan.trials * plan.trial_seconds:
         most = f"{plan.trials:,} x {number(plan.trial_seconds)} s = {duration(lasts)} at most"
         at_bench = duration(lasts + plan.trials * profile.recording.reset_seconds)
