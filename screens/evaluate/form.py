@@ -105,6 +105,7 @@ class EvaluateForm(Form):
             "The simulated bench's oracle says what it thinks after each verdict; the log then says how often you err.",
             FieldKind.PICKER,
             free=True,
+            placeholder="leave empty for none",
         ),
         Field(
             "inference",
