@@ -102,7 +102,7 @@ VERBS = {
     "compare": "compare.compare", "import": "bring_in.bring_in", "accept": "marks.mark", "reject": "marks.mark",
     "show": "show.show", "sessions": "sessions.sessions", "there": "there.there",
     "send": "send.send", "fetch": "fetch.fetch", "film": "film.film", "preflight": "preflight.preflight",
-    "stats": "numbers.stats", "plan": "numbers.plan",
+    "unblind": "marks.unblind", "stats": "numbers.stats", "plan": "numbers.plan",
 }  # fmt: skip
 """The function in console.commands that runs a verb."""
 

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     number_verbs.stats(verbs)
     number_verbs.plan(verbs)
     training_verbs.bring_in(verbs)
+    _unblind(verbs)
     _mark(verbs, "accept", "count an episode again that was rejected", "lab-console accept last 3")
     _mark(verbs, "reject", "leave an episode out of trainings", 'lab-console reject last 3 --because "a hand in view"')
     add_verb(verbs, "attach", "open a running session again, here", "lab-console attach").add_argument(
@@ -148,11 +149,18 @@ def _eval(verbs: Verbs) -> None:
     add("--trials", type=whole, metavar="N", help="judged trials to make")
     add("--trial-seconds", type=number, metavar="S", help="longest trial (default: the bench's length of a take)")
     add("--judge", default="", metavar="oracle", help="who judges: the oracle of a simulated bench")
+    second = "who tells an opinion after each verdict and never decides: oracle~0.1, wrong in a tenth of the trials"
+    add("--second-judge", default="", metavar="oracle~ERROR", help=second)
     add("--condition", default="", metavar="TEXT", help="what its trials are tried under: the light, the object, ...")
     add("--conditions", default="", metavar="NAMES", help="start conditions, separated by commas: names of lab.toml, "
         "all, grid, DATASET#EPISODE, or places such as 'x180 y-60' (mm)")  # fmt: skip
     add("--order", default="", metavar="random|listed", help="order of the trials in each block (default: random)")
     add("--order-seed", type=whole, metavar="N", help="seed of that order, stored (default: a new one)")
+    add("--blind", action="store_true", help="with several checkpoints: codes in the place of their names, until "
+        "they are unblinded (`unblind`)")  # fmt: skip
+    add("--sequential", default="", metavar="RATES", help="of two checkpoints: end by a rule that is fixed before and "
+        "tells these success rates apart, such as '0.6 0.8', then perhaps 'level 0.05 power 0.8 most 120' (pairs); "
+        "instead of --trials")  # fmt: skip
     add("--seed", type=whole, metavar="N", help="seed of the simulated bench and of the policy")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     how = "between trials: return (to rest; default), home (to where the demonstrations began) or leader"
@@ -241,6 +249,15 @@ def _mark(verbs: Verbs, name: str, what: str, example: str) -> None:
     mark.add_argument("episode", metavar="EPISODE", type=whole, help="the episode's number in the dataset, as shown")
     mark.add_argument("--because", default="", metavar="TEXT", help="the reason, kept with the mark")
     mark.add_argument("--operator", metavar="NAME", help="who says so (default: the first of lab.toml)")
+
+
+def _unblind(verbs: Verbs) -> None:
+    unblind = add_verb(
+        verbs, "unblind", "tell what the codes of a blinded evaluation stand for, for good", "lab-console unblind last"
+    )
+    unblind.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    unblind.add_argument("--because", default="", metavar="TEXT", help="why, where trials are still to be judged")
+    unblind.add_argument("--operator", metavar="NAME", help="who says so (default: the first of lab.toml)")
 
 
 def _show(verbs: Verbs) -> None:

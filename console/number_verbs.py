@@ -13,12 +13,14 @@ def stats(verbs: Verbs) -> None:
         "say what numbers of trials carry: rates with their intervals, differences, exact tests",
         "lab-console stats 1/5 4/5 1/5",
         "lab-console stats 20261124-2130 last --json",
+        "lab-console stats 1/5+4/5+1/5 5/5",
     )
     verb.add_argument(
         "arms",
         nargs="+",
         metavar="K/N|SESSION",
-        help="successes and trials, or an evaluation: its id, the beginning of it, or `last`",
+        help="successes and trials, or an evaluation: its id, the beginning of it, or `last`; with + between them "
+        "several count as one",
     )
     verb.add_argument(
         "--json",

@@ -208,12 +208,12 @@ def bring_in(verbs: Verbs) -> None:
     bring_in = add_verb(
         verbs,
         "import",
-        "add trainings of an older bench to the log, from a file of what was written down of them",
+        "add trainings and evaluations of an older bench to the log, from a file of what was written down of them",
         "lab-console import bench_history.toml",
     )
     bring_in.add_argument(
         "file",
         metavar="FILE",
-        help="TOML with [[dataset]] and [[training]] tables; importing it again adds nothing twice, and a value that "
-        "was mended in it is corrected in the log",
+        help="TOML with [[dataset]], [[training]] and [[evaluation]] tables; importing it again adds nothing twice, "
+        "and a value that was mended in it is corrected in the log",
     )

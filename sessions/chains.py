@@ -11,8 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
+from sessions import blinding
 from sessions.before import Before, Tried
 from sessions.document import Session
+from sessions.facts import Unblinded
 from sessions.models import SessionKind, Trial, Verdict
 from sessions.requests import EvalRequest
 
@@ -111,7 +115,7 @@ def evaluations(log: Iterable[Session]) -> list[Evaluation]:
     for session_id, session in known.items():
         together.setdefault(first[session_id], []).append(session)
     found = [
-        Evaluation(tuple(sorted(members, key=_began)), "" if begins in known else begins)
+        Evaluation(_named_alike(sorted(members, key=_began)), "" if begins in known else begins)
         for begins, members in together.items()
     ]
     return sorted(found, key=lambda evaluation: _began(evaluation.last))
@@ -126,6 +130,23 @@ def evaluation_of(session: Session, log: Iterable[Session]) -> Evaluation:
 def by_session(log: Iterable[Session]) -> dict[str, Evaluation]:
     """The evaluation that each session of the log belongs to, by the session's id; without other kinds."""
     return {session.id: found for found in evaluations(log) for session in found.sessions}
+
+
+def _named_alike(sessions: Iterable[Session]) -> tuple[Session, ...]:
+    """What one of them told when it was unblinded holds for the others, which have the same codes."""
+    sessions = tuple(sessions)
+    told = next((session.unblinded for session in sessions if session.unblinded is not None), None)
+    if told is None:
+        return sessions
+    names = msgspec.structs.replace(told, measured={})
+    return tuple(_named(session, names) for session in sessions)
+
+
+def _named(session: Session, names: Unblinded) -> Session:
+    if not blinding.blind(session.request):
+        return session
+    started = msgspec.structs.replace(session.started, request=blinding.revealed(session.request, names))
+    return msgspec.structs.replace(session, started=started, trials=blinding.revealed_trials(session.trials, names))
 
 
 def _began(session: Session) -> tuple[float, str]:

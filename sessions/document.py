@@ -19,6 +19,7 @@ from sessions.facts import (
     TrainingProgressed,
     TrainingResumed,
     TrainingStarted,
+    Unblinded,
 )
 from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.requests import AnyRequest, EvalRequest, TrainRequest
@@ -118,7 +119,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     `connected` is null if the bench never answered, and for a training; `calibrations` are those that did not fit their
     motors, and those that were written because of that; `repairs` are those of its dataset before it was opened;
     `lost` are takes that could not be saved; `policy` is the policy of an evaluation, `preflights` what was compared
-    before its trials and who confirmed what was bad; `alarms` are the texts of the
+    before its trials and who confirmed what was bad, `unblinded` what the codes of a blinded one stood for; `alarms`
+    are the texts of the
     last alarms, `alarm_counts` the same folded by text (empty in older files); `last_seq` is the newest event included.
     """
 
@@ -133,6 +135,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     policy: PolicyLoaded | None = None
     preflights: tuple[PreflightMade | PreflightConfirmed, ...] = ()
     trials: tuple[Trial, ...] = ()
+    unblinded: Unblinded | None = None
     alarms: tuple[str, ...] = ()
     alarm_counts: tuple[AlarmCount, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -232,10 +235,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reset(self) -> str:
         """What the arm did between trials; empty where that is not recorded."""
+        if self.started.imported:
+            return self.started.recorded.reset if self.started.recorded else ""
         request = self.request
-        if not isinstance(request, EvalRequest) or self.started.imported or request.looks_only:
-            return ""
-        return request.reset_words
+        return "" if not isinstance(request, EvalRequest) or request.looks_only else request.reset_words
 
     @property
     def target(self) -> int:

@@ -13,9 +13,9 @@ from sessions.bench import Profile
 from sessions.calibration import CalibrationAct, CalibrationFault, JointCalibration, JointDifference
 from sessions.left_out import LeftOut
 from sessions.machine import Hardware, MachineLoad
-from sessions.models import SessionKind, SessionStatus
+from sessions.models import Measured, SessionKind, SessionStatus
 from sessions.preflight import Check
-from sessions.recorded import RecordedTraining
+from sessions.recorded import RecordedEvaluation, RecordedTraining
 from sessions.requests import AnyRequest
 from sessions.slots import Slot
 
@@ -32,7 +32,8 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
 
     `imported` is where the session comes from if this console did not make it (a file, a log), else empty;
     `import_key` is what it is called there: importing it again makes no second session. The `at` of an imported one is
-    0 if it is not recorded, and the day's midnight (UTC) if only the day is (`day_only`).
+    0 if it is not recorded, and the day's midnight (UTC) if only the day is (`day_only`). `recorded` is what was
+    written down of an imported evaluation.
     """
 
     id: str
@@ -44,6 +45,7 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
     imported: str = ""
     import_key: str = ""
     day_only: bool = False
+    recorded: RecordedEvaluation | None = None
 
     @property
     def kind(self) -> SessionKind:
@@ -288,6 +290,23 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     start_pose: dict[str, float] = {}
     notes: tuple[str, ...] = ()
     slots: tuple[Slot, ...] = ()
+
+
+class Unblinded(Event, frozen=True, kw_only=True, tag=True):
+    """What the codes of a blinded evaluation stand for: `checkpoints` in their order, with what was not told of them.
+
+    `by` is who asked; `reason` is why before its end. `trained_in`, `weights` and `server_path` are of the request,
+    `loaded` the policies as loaded, `measured` what was measured of the trials, by number.
+    """
+
+    by: str = ""
+    reason: str = ""
+    checkpoints: tuple[str, ...] = ()
+    trained_in: tuple[str, ...] = ()
+    weights: dict[str, str] = {}
+    server_path: str = ""
+    loaded: tuple[PolicyLoaded, ...] = ()
+    measured: dict[int, Measured] = {}
 
 
 class PreflightMade(Event, frozen=True, kw_only=True, tag=True):

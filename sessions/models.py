@@ -113,7 +113,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     motion was not saved. `checkpoint` is the policy that was run, `condition` the operator's name for the conditions of
     the trial. A `practice` one never counts, whatever its verdict. `stages` are the task's that it reached; an
     `assisted` one, in which a person helped, is no success. `measured` is None in older files, and while it runs.
-    `began` and `judged_at` are Unix times, 0 where they are not known.
+    `began` and `judged_at` are Unix times, 0 where they are not known. `second` is what a second judge thinks of it,
+    `judged_first` the verdict that was given before that was told; None without one.
     """
 
     index: int
@@ -133,6 +134,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     measured: Measured | None = None
     began: float = 0.0
     judged_at: float = 0.0
+    second: Verdict | None = None
+    judged_first: Verdict | None = None
 
     @property
     def counts(self) -> bool:

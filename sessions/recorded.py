@@ -1,4 +1,4 @@
-"""What was written down of a training that this console did not run."""
+"""What was written down of a training, or an evaluation, that this console did not run."""
 
 from __future__ import annotations
 
@@ -20,3 +20,20 @@ class RecordedTraining(msgspec.Struct, frozen=True, kw_only=True):
     step_s: tuple[float, ...] = ()
     hardware: str = ""
     resumed_at: tuple[int, ...] = ()
+
+
+class RecordedEvaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of an imported evaluation that its request would otherwise hold.
+
+    None, an empty text or 0: not recorded; an empty tuple of `cameras` says that the policy had none. `trial_s` is the
+    most seconds of a trial, `countdown_s` what the arm waited before one, `fps` the commands per second. `ordered`:
+    the trials stand in the order in which they were made; else only their counts are known.
+    """
+
+    cameras: tuple[str, ...] | None = None
+    cameras_left_out: tuple[str, ...] = ()
+    reset: str = ""
+    trial_s: float = 0.0
+    countdown_s: float | None = None
+    fps: float = 0.0
+    ordered: bool = False

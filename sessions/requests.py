@@ -16,6 +16,7 @@ from sessions.conditions import Condition, Order
 from sessions.models import SessionKind
 from sessions.resets import Reset
 from sessions.slots import PLAIN, Wiring
+from sessions.statistics.rule import Sequential
 from sessions.target import Target
 
 ORACLE = "oracle"
@@ -202,6 +203,14 @@ class TrainRequest(Request, frozen=True, kw_only=True, tag="train"):
         return self.steps
 
 
+class Counted(msgspec.Struct, frozen=True):
+    """A trial that counts, of the policy in `checkpoint` under the condition of that name."""
+
+    checkpoint: str
+    condition: str = ""
+    success: bool = False
+
+
 class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     """Let the policy in `checkpoint` (a pretrained_model folder) try `task`, until `trials` trials are judged.
 
@@ -227,8 +236,17 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
 
     Between trials the arm does its `reset`; with `direct_reset` it goes home without passing its rest pose.
 
+    `blinded`: the order of the checkpoints was drawn, and until the session is unblinded it tells them by code
+    (sessions.blinding).
+
+    `second_judge` tells his opinion after each verdict and never decides: `oracle~0.1` is the oracle, wrong in a tenth
+    of the trials; empty for none.
+
     `confirm_preflight`: trials begin whatever the preflight finds, and that is logged. `looks_only`: the session ends
     with its preflight, without a trial, and nothing is written to a motor.
+
+    `sequential` is the rule that may end a comparison of two before `trials` are judged, of which `counted_before` are
+    those of the sessions before, in order.
     """
 
     kind = SessionKind.EVAL
@@ -259,6 +277,10 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     direct_reset: bool = False
     confirm_preflight: bool = False
     looks_only: bool = False
+    blinded: bool = False
+    sequential: Sequential | None = None
+    counted_before: tuple[Counted, ...] = ()
+    second_judge: str = ""
 
     @property
     def reset_words(self) -> str:

@@ -132,6 +132,7 @@ KEYS: dict[SessionKind, dict[str, Callable[[Any], object]]] = {
         "look_again": evaluation.look_again,
         "confirm_preflight": lambda link: evaluation.confirm_preflight(link, "a"),
         "assist": evaluation.assist,
+        "unblind": lambda link: evaluation.unblind(link, "a", "a look"),
         "stage(1)": lambda link: evaluation.stage(link, 1),
         "annotate(1)": lambda link: evaluation.annotate(link, "drops it"),
     },

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.exit import BAD_USAGE, OK, complain
 from services.folders import data_folder
-from services.log import import_file, import_training, importing
+from services.log import import_evaluation, import_file, import_training, importing
 from services.refusal import Refusal
 from services.text import clean
 
@@ -16,7 +16,8 @@ def bring_in(options: argparse.Namespace) -> int:
     """Import the file; each thing that is wrong with it is a line, and then nothing is written."""
     try:
         file = import_file.read(Path(options.file).expanduser().absolute())
-        made = importing.add(data_folder(options.data_dir).create(), import_training.imports(file))
+        wanted = [*import_training.imports(file), *import_evaluation.imports(file)]
+        made = importing.add(data_folder(options.data_dir).create(), wanted)
     except Refusal as refusal:
         for line in str(refusal).splitlines():
             complain(line)
@@ -25,7 +26,8 @@ def bring_in(options: argparse.Namespace) -> int:
     for what, sessions in (("added", made.added), ("corrected", made.corrected)):
         for name in sessions:
             print(f"{what}: session {name}")
-    print(clean(f"{import_training.summary(file)}: {_counted(made)}"))
+    what_for = ", ".join(filter(None, (import_training.summary(file), import_evaluation.summary(file))))
+    print(clean(f"{what_for}: {_counted(made)}"))
     return OK
 
 

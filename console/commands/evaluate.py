@@ -12,6 +12,7 @@ from console.commands.interrupts import Interrupts
 from console.exit import BAD_USAGE, FAILED, OK, complain
 from console.grammar import parser
 from services.bench.profiles import load_benches
+from services.evaluation import early
 from services.evaluation import plan as evaluation
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live import intents
@@ -22,8 +23,10 @@ from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
 from services.log.headline import verdict_counts
 from services.log.results import lines as result_lines
+from services.log.standings import by_rule, rule_words
 from services.refusal import Option, flag
 from services.text import clean
+from sessions.early import standing_of
 from sessions.models import Verdict
 from sessions.resets import Reset
 from sessions.trials import place
@@ -44,7 +47,11 @@ def evaluate(options: argparse.Namespace) -> int:
     """Evaluate without a screen, judged by the oracle; with `--resume`, go on with what was begun."""
     if options.resume:
         return _resume(options)
-    if lack := [flag(Option(name)) for name in NEEDED if getattr(options, name) in (None, "")]:
+    if options.sequential and options.trials is not None:
+        complain("--sequential says how many trials are made: leave out --trials, or write 'most N' (pairs) with it")
+        return BAD_USAGE
+    needed = [name for name in NEEDED if name != "trials" or not options.sequential]
+    if lack := [flag(Option(name)) for name in needed if getattr(options, name) in (None, "")]:
         complain(f"required: {', '.join(lack)}; or --resume SESSION to go on with an evaluation")
         return BAD_USAGE
     if not options.judge:
@@ -69,10 +76,12 @@ def evaluate(options: argparse.Namespace) -> int:
         trial_seconds=options.trial_seconds,
         operator=options.operator or next(iter(profile.operators), ""),
         judge=options.judge,
+        second_judge=options.second_judge,
         condition=options.condition,
         conditions=options.conditions,
         order=options.order,
         order_seed=options.order_seed,
+        blinded=options.blind,
         seed=options.seed,
         lockstep=options.lockstep,
         dataset=options.dataset,
@@ -83,7 +92,11 @@ def evaluate(options: argparse.Namespace) -> int:
         rtc=options.rtc,
         **asked_cameras(folder, profile, options),
         confirm_preflight=options.confirm_preflight,
+        sequential=options.sequential,
     )
+    request = early.fixed(request)
+    if request.sequential is not None:
+        print(rule_words(request.sequential), flush=True)
     print_table(request, profile)
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))
 
@@ -140,6 +153,8 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
     print(f"session {run.id} finished: {tally}{_with_before(state)}; the motion is in dataset {dataset}{reset}")
     for line in result_lines(request, state.trials):
         print(line)
+    if isinstance(request, EvalRequest) and (now := standing_of(request, state.trials)) is not None:
+        print(by_rule(request, now)[-1])
     return OK
 
 

@@ -1,4 +1,4 @@
-"""`lab-console accept` and `reject`: an episode's mark, given after its session."""
+"""`lab-console accept`, `reject` and `unblind`: what is said of a session after it."""
 
 from __future__ import annotations
 
@@ -22,4 +22,19 @@ def mark(options: argparse.Namespace) -> int:
     why = f": {options.because}" if options.because else ""
     word = "accepted" if accepted else "rejected"
     print(clean(f"episode {options.episode} of {session.dataset} ({session.id}) is {word}{why}"))
+    return OK
+
+
+def unblind(options: argparse.Namespace) -> int:
+    """Tell what the codes of a blinded evaluation stand for."""
+    from services.checkpoints.checkpoint import label
+    from services.log.unblinding import request_of
+    from services.log.unblinding import unblind as tell
+    from sessions.blinding import codes
+
+    folder = data_folder(options.data_dir)
+    by = options.operator or next(iter(load_benches().pick(options.bench).operators), "")
+    first, *_ = tell(folder, options.session, by=by, reason=options.because)
+    for checkpoint, code in codes(request_of(folder, first.id).checkpoints).items():
+        print(clean(f"{code} is {label(checkpoint)}"))
     return OK

@@ -9,6 +9,7 @@ from services.live.preflight_table import in_brief
 from services.live.preflight_table import lines as table
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
+from services.log.second_judge_rows import opinion_words
 from services.units import duration, size, value
 from sessions.facts import CalibrationWritten, CheckpointSaved, PreflightMade, TakeLost
 from sessions.models import Episode, SessionKind, Trial, Verdict
@@ -23,6 +24,7 @@ class News:
         self._preflights = 0
         self._alarms: tuple[str, ...] = ()
         self._verdicts: dict[int, tuple[Verdict | None, str]] = {}
+        self._second: set[int] = set()
 
     def of(self, state: Snapshot) -> list[str]:
         """The lines for what was not reported yet."""
@@ -34,6 +36,7 @@ class News:
         lines += [f"the dataset was repaired: {repair.summary}" for repair in state.repairs[self._repairs :]]
         lines += [_episode(e) for e in state.episodes[self._episodes :] if not evaluates]
         lines += [line for trial in state.trials if (line := self._verdict(trial, place(state.trials, trial.index)))]
+        lines += [line for trial in state.trials if (line := self._opinion(trial, place(state.trials, trial.index)))]
         lines += [_lost(e, state.trials if evaluates else None) for e in state.lost[self._lost :]]
         checkpoints = state.training.checkpoints if state.training else ()
         lines += [_checkpoint(c) for c in checkpoints[self._checkpoints :]]
@@ -64,6 +67,14 @@ class News:
             return f"trial {number}: its verdict is taken back"
         how = ", ".join(word for word in (trial.judge, f"{trial.seconds:.1f} s", trial.failure_mode) if word)
         return f"trial {number}: {trial.verdict.value} ({how})"
+
+    def _opinion(self, trial: Trial, number: int) -> str:
+        """A line where a second judge disagrees, once."""
+        words = opinion_words(trial)
+        if not words or trial.index in self._second:
+            return ""
+        self._second.add(trial.index)
+        return f"trial {number}: {words}: look at it again"
 
 
 def _lost(lost: TakeLost, trials: tuple[Trial, ...] | None) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from console.exit import OK
 from services.folders import DataFolder, data_folder
 from services.log import numbers
-from services.log.arms import arms, seconds_a_trial
+from services.log.arms import arms, least_seconds_a_trial, seconds_a_trial
 from services.refusal import Refusal
 from services.text import clean, escape_json
+from sessions.document import Session
 
 
 def stats(options: argparse.Namespace) -> int:
@@ -25,7 +27,8 @@ def stats(options: argparse.Namespace) -> int:
 def plan(options: argparse.Namespace) -> int:
     """Print how many trials of each arm tell two rates apart, in words or as JSON."""
     rates = _rate(options.first), _rate(options.second)
-    pace = _pace(data_folder(options.data_dir))
+    log = _log(data_folder(options.data_dir))
+    pace = seconds_a_trial(log) or least_seconds_a_trial(log)
     made = numbers.plan_json if options.json else numbers.plan_lines
     try:
         _print(made(*rates, options.alpha, options.power, pace))
@@ -41,10 +44,10 @@ def _rate(text: str) -> float:
         raise Refusal(f"plan: a success rate is a number from 0 to 1 such as 0.8, not '{clean(text[:40])}'") from None
 
 
-def _pace(folder: DataFolder) -> tuple[float, int] | None:
+def _log(folder: DataFolder) -> Sequence[Session]:
     from services.log import logbook
 
-    return seconds_a_trial(logbook.sessions(folder).sessions) if folder.root.exists() else None
+    return logbook.sessions(folder).sessions if folder.root.exists() else ()
 
 
 def _print(made: dict[str, object] | list[str]) -> None:

@@ -27,12 +27,21 @@ FIELDS = (
         "In blocks of one trial for each policy and condition: shuffled by a stored seed, or as listed.",
         FieldKind.PICKER,
     ),
+    Field(
+        "blinded",
+        "blinded",
+        "Whether policies have codes until you unblind: at the end, or with a reason before.",
+        FieldKind.PICKER,
+    ),
 )
-DEFAULTS = {"conditions": NONE, "order": Order.RANDOM.value}
+OPEN, BLINDED = "no", "yes"
+DEFAULTS = {"conditions": NONE, "order": Order.RANDOM.value, "blinded": OPEN}
 
 
 def choices(name: str, profile: Profile) -> Sequence[Choice]:
     """The conditions of lab.toml, or the orders."""
+    if name == "blinded":
+        return [Choice(OPEN, "policies have their names"), Choice(BLINDED, "for two or more, in the checkpoint field")]
     if name == "order":
         return [Choice(Order.RANDOM.value, "each block shuffled"), Choice(Order.LISTED.value, "each block as written")]
     listed, grid = profile.conditions, profile.conditions_grid

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import work
 
 from screens.desk.desk import Desk
-from screens.evaluate import camera_fields, condition_fields
+from screens.evaluate import camera_fields, condition_fields, early_fields
 from screens.frame.entries import Entries
 from screens.frame.field import Field, FieldKind
 from screens.frame.form import PAUSE_S, Form
@@ -21,11 +21,12 @@ from screens.views.measured import Part
 from screens.views.signs import clean
 from services.checkpoints import hub
 from services.checkpoints.checkpoint import newest
+from services.evaluation import early, resets
 from services.evaluation import plan as evaluation
-from services.evaluation import resets
 from services.evaluation.comparison import pairs, usual_trials
 from services.evaluation.inference_place import HERE, REALTIME, USUAL, place
 from services.evaluation.plan import Inspection
+from services.evaluation.second_judge import CHOICES as SECOND_JUDGES
 from services.live.requests import ORACLE, EvalRequest
 from services.units import number
 
@@ -88,6 +89,7 @@ class EvaluateForm(Form):
             placeholder="leave empty for none",
         ),
         *condition_fields.FIELDS,
+        *early_fields.FIELDS,
         Field(
             "operator", "operator", "Who judges and watches the arm; the log names you.", FieldKind.PICKER, free=True
         ),
@@ -96,6 +98,14 @@ class EvaluateForm(Form):
             "judged by",
             "You judge by key; the oracle of the simulated bench looks where the cube is.",
             FieldKind.PICKER,
+        ),
+        Field(
+            "second-judge",
+            "second judge",
+            "The simulated bench's oracle says what it thinks after each verdict; the log then says how often you err.",
+            FieldKind.PICKER,
+            free=True,
+            placeholder="leave empty for none",
         ),
         Field(
             "inference",
@@ -113,6 +123,8 @@ class EvaluateForm(Form):
         self._look = Inspection()
         """What is known of the checkpoint in the field."""
         self._looked_at: tuple[str, ...] = ()
+        self._rule = ("", "")
+        """What the field of an early end asks for, and that rule in words, once it is made."""
         if desk.chosen_checkpoint:  # one chosen on Train takes precedence over the last values
             last = desk.forms.setdefault(self._values_key, {})
             last.update({"checkpoint": desk.chosen_checkpoint, "task": ""})
@@ -132,8 +144,10 @@ class EvaluateForm(Form):
             "reset": next(iter(resets.CHOICES)),
             "operator": self.desk.operator,
             "judge": BY_KEYS,
+            "second-judge": "",
             "inference": HERE,
             **condition_fields.DEFAULTS,
+            **early_fields.DEFAULTS,
             camera_fields.MAP: self._last_map(),
         }
 
@@ -175,6 +189,18 @@ class EvaluateForm(Form):
         if asked != self._looked_at:
             self._looked_at = asked
             self._inspect(*asked)
+        if (rule := self.value(early_fields.NAME)) != self._rule[0]:
+            self._rule = (rule, "")
+            self._find_rule(rule)
+
+    @work(exclusive=True, group="rule")
+    async def _find_rule(self, text: str) -> None:
+        """Making a rule takes seconds; it is then kept for the start."""
+        await asyncio.sleep(PAUSE_S)
+        said = await asyncio.to_thread(early.words, text)
+        if self.has_fields and self._rule[0] == text:
+            self._rule = (text, said)
+            self.refresh_defaults()
 
     @work(exclusive=True, group="inspect")
     async def _inspect(self, text: str, camera_map: str, left_out: str) -> None:
@@ -203,8 +229,12 @@ class EvaluateForm(Form):
         profile = self.desk.profile
         if name == "judge":
             return [Choice(BY_KEYS), *([Choice(ORACLE, "the simulated bench judges")] if profile.simulated else [])]
+        if name == "second-judge":
+            return [Choice(text, note) for text, note in SECOND_JUDGES.items()] if profile.simulated else []
         if name in condition_fields.DEFAULTS:
             return condition_fields.choices(name, profile)
+        if name == early_fields.NAME:
+            return early_fields.choices()
         if name == "inference":
             chunking = "LeRobot's, each chunk continues the one before: SmolVLA, pi0, pi0.5"
             return [Choice(HERE), Choice(REALTIME, chunking), Choice(USUAL, "LeRobot's inference server")]
@@ -241,13 +271,16 @@ class EvaluateForm(Form):
             judge=entries["judge"],
             policies=1 + len(self._look.further),
             pairs=self._pairs,
+            early=self._rule[1] if self._rule[0] == entries[early_fields.NAME] else "",
         )
         log = [unread(self._found.past)] if self._found else []
         slots = slot_section(self._look, self.desk.profile)
         return [first, slots, evaluate_section(self._look.opened or self.desk.profile, plan), *log]
 
     def help(self, field: Field) -> str:
-        """Of the camera map also what it comes to."""
+        """Of the camera map also what it comes to; of an early end, the rule."""
+        if field.id == early_fields.NAME and self._rule[1]:
+            return self._rule[1]
         return camera_fields.help_of(field, self._look)
 
     def brief(self, entries: Entries) -> Sequence[Part]:
@@ -271,8 +304,11 @@ class EvaluateForm(Form):
             condition=entries["condition"],
             conditions=entries["conditions"],
             order=entries["order"],
+            blinded=entries["blinded"] == condition_fields.BLINDED,
+            sequential=entries[early_fields.NAME],
             operator=entries["operator"],
             judge=judge,
+            second_judge=entries["second-judge"],
             reset=reset,
             direct_reset=direct,
             server=where.server,

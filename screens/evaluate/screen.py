@@ -17,8 +17,10 @@ from screens.arm_session.ghost import Proposal
 from screens.arm_session.screen import joints_box, phase_box, tally_box
 from screens.desk.messages import SnapshotArrived
 from screens.evaluate import ghosts
+from screens.evaluate.conclusions import Conclusions
 from screens.evaluate.form import EvaluateForm
 from screens.evaluate.new_mode import NEW_MODE_KEY, NewMode
+from screens.evaluate.unblinding import UNBLIND_KEY, Unblinding
 from screens.frame import availability
 from screens.frame.arm_actions import ARM_SESSION_KEYS, NOTE_KEY
 from screens.frame.bindings import Action
@@ -53,7 +55,7 @@ MODE_KEYS: list[BindingType] = [
 ]  # fmt: skip
 
 
-class EvaluateScreen(NewMode):
+class EvaluateScreen(NewMode, Unblinding):
     """A session with a policy and trials."""
 
     KIND = SessionKind.EVAL
@@ -82,6 +84,7 @@ class EvaluateScreen(NewMode):
         Binding("u", "undo", "undo", id="evaluate.undo", tooltip="Take the last verdict back, before the next trial"),
         *MODE_KEYS,
         NEW_MODE_KEY,
+        UNBLIND_KEY,
         Binding(
             "full_stop",
             "stage(1)",
@@ -121,6 +124,7 @@ class EvaluateScreen(NewMode):
 
     def on_mount(self) -> None:
         self._fresh, self._fresh_until = 0, 0.0
+        self._conclusions = Conclusions(self.desk, self.redraw)
         self._failing: Answered | None = None
         self._refused_at = -DROP_S
         """When a verdict key did nothing, or its verdict was refused: a digit typed with it is for no earlier trial."""
@@ -219,7 +223,8 @@ class EvaluateScreen(NewMode):
 
     def tally(self) -> list[Content]:
         width = self.query_one("#tally-lines", Lines).size.width or 30
-        return trial_tally.tally(self.desk.snapshot, width, annotatable=availability.may("annotate", self.desk))
+        may, snapshot = availability.may("annotate", self.desk), self.desk.snapshot
+        return trial_tally.tally(snapshot, width, annotatable=may, worked_out=self._conclusions.of(snapshot))
 
     def loop_lines(self, telemetry: protocol.Telemetry) -> list[Content]:
         return [*trials.loop_lines(telemetry), *retried_lines(telemetry)]

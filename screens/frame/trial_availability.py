@@ -52,13 +52,11 @@ def why_not(name: str, snapshot: Snapshot) -> str:
         case "judge":
             return _no_verdict(snapshot)
         case "undo":
-            if snapshot.trial is None:
-                return "nothing to undo: no trial has been judged yet"
-            if why_refused(snapshot, protocol.UndoVerdict) is Code.WRONG_PHASE:
-                return "the next trial has begun: the verdict before it stays"
-            return "nothing to undo: the verdict is not given yet"
+            return _no_undo(snapshot)
         case "annotate" | "new_mode":
             return _no_mode(snapshot)
+        case "unblind":
+            return _no_unblinding(snapshot)
         case "stage" if why_refused(snapshot, protocol.ReachStage) is Code.NO_STAGES:
             return "this task has no stages: `stages` under its [[tasks]] in lab.toml names them"
         case "stage" | "assist":
@@ -69,6 +67,22 @@ def why_not(name: str, snapshot: Snapshot) -> str:
             return _no_lead(snapshot)
         case _:
             return ""
+
+
+def _no_undo(snapshot: Snapshot) -> str:
+    if snapshot.trial is None:
+        return "nothing to undo: no trial has been judged yet"
+    if why_refused(snapshot, protocol.UndoVerdict) is Code.WRONG_PHASE:
+        return "the next trial has begun: the verdict before it stays"
+    return "nothing to undo: the verdict is not given yet"
+
+
+def _no_unblinding(snapshot: Snapshot) -> str:
+    if why_refused(snapshot, protocol.Unblind) is Code.NOT_BLINDED:
+        return "no policy is hidden here"
+    if snapshot.pending is not None:
+        return _judge_first(snapshot.pending, snapshot)
+    return "a trial runs: which policy is which can be told after it"
 
 
 def _no_mode(snapshot: Snapshot) -> str:

@@ -188,9 +188,9 @@ def _does(request: AnyRequest) -> str:
         case RecordRequest():
             return f"records {clean(request.dataset, 60)}"
         case EvalRequest():
-            from services.checkpoints.checkpoint import label
+            from services.log.results import policy_name
 
-            return f"evaluates {clean(label(request.checkpoint), 60)}"
+            return f"evaluates {clean(policy_name(request.checkpoint), 60)}"
         case BenchRequest():
             return f"has the arm ({clean(request.purpose.value) or 'bench'})"
         case _:
@@ -228,9 +228,9 @@ def _after(session: Session) -> str:
         case RecordRequest(dataset=dataset):
             return f"recording {clean(dataset, 60)}{who}"
         case EvalRequest(checkpoint=checkpoint):
-            from services.checkpoints.checkpoint import label
+            from services.log.results import policy_name
 
-            return f"evaluating {clean(label(checkpoint), 60)}{who}"
+            return f"evaluating {clean(policy_name(checkpoint), 60)}{who}"
         case BenchRequest(purpose=purpose):
             return f"a bench session ({clean(purpose.value) or 'hold'}){who}"
         case _:

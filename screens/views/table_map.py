@@ -52,6 +52,41 @@ def table_map(conditions: Iterable[Condition], to_come: str, width: int, height:
     return [Content.assemble(*row) for row in rows]
 
 
+@dataclass(frozen=True)
+class Written:
+    """What stands at a place."""
+
+    text: str
+    style: str
+
+
+def table_of(
+    written: Sequence[tuple[Condition, Written]], width: int, height: int
+) -> tuple[list[Content], tuple[str, ...]]:
+    """The places alone, `height` rows with a text at each and the arm's side below, and the conditions shown.
+
+    Either direction fills its room, so it is not true to scale: it has room for texts. One that finds none is left out.
+    """
+    placed = [(each, each.place, what) for each, what in written if each.place is not None]
+    widest = max((len(what.text) for _, _, what in placed), default=0)
+    xs, ys = [place.x for _, place, _ in placed], [place.y for _, place, _ in placed]
+    rows = [[(" ", "")] * width for _ in range(height)]
+    shown = []
+    for condition, place, what in placed:
+        row = round(_share(max(xs) - place.x, max(xs) - min(xs)) * (height - 2))
+        middle = 1 + widest / 2 + _share(max(ys) - place.y, max(ys) - min(ys)) * (width - widest - 2)
+        start = round(middle - len(what.text) / 2)
+        if _is_free(rows, row, start - 1, len(what.text) + 2):
+            _write(rows, row, start, what.text, what.style)
+            shown.append(condition.name)
+    _write(rows, height - 1, width // 2, ARM, "$quiet", centred=True)
+    return [Content.assemble(*row) for row in rows], tuple(shown)
+
+
+def _share(of: float, whole: float) -> float:
+    return of / whole if whole else 0.5
+
+
 def _is_free(rows: list[list[tuple[str, str]]], row: int, start: int, length: int) -> bool:
     cells = rows[row][start : start + length] if 0 <= row < len(rows) and start >= 0 else []
     return len(cells) == length and all(letter == " " for letter, _ in cells)

@@ -21,9 +21,10 @@ from screens.views.phase_view import (
     press,
     word,
 )
+from screens.views.second_opinion import second_parts
 from screens.views.signs import clean, signs
 from screens.views.start_scene import scene_parts
-from screens.views.trials import by_oracle, how_it_ended, in_all, judged_in_all, target, upcoming
+from screens.views.trials import by_oracle, how_it_ended, in_all, judged_in_all, ruled, target, upcoming
 from services.live.phases import Phase, offered
 from services.live.preflights import unconfirmed
 from services.live.protocol import GoToRest, StartTrial, Telemetry
@@ -78,7 +79,8 @@ def _count(snapshot: Snapshot, counted: int, words: str) -> tuple[str, str]:
     wanted = target(snapshot)
     if counted > wanted:
         return str(counted), f"{words} {counted}, {wanted} wanted"
-    return f"{counted}/{wanted}" if wanted < 100 else str(counted), f"{words} {counted} of {wanted}"
+    of = "of at most" if ruled(snapshot) else "of"
+    return f"{counted}/{wanted}" if wanted < 100 else str(counted), f"{words} {counted} {of} {wanted}"
 
 
 def _trial(snapshot: Snapshot) -> tuple[str, str]:
@@ -103,7 +105,8 @@ def _given(snapshot: Snapshot, judged: Trial) -> PhaseView:
     name, tone = FRESH[verdict]
     sign = {Verdict.SUCCESS: signs().yes, Verdict.FAILURE: signs().no, Verdict.VOID: signs().void}[verdict]
     after = "it is repeated" if verdict is Verdict.VOID else "saved"
-    parts = (Part(f"{sign} {name}"), Part(f"trial {place(snapshot.trials, judged.index)}"), Part(after))
+    number_of = place(snapshot.trials, judged.index)
+    parts = (Part(f"{sign} {name}"), Part(f"trial {number_of}"), Part(after), *second_parts(snapshot))
     return PhaseView(name, tone, parts, *_judged(snapshot))
 
 
@@ -166,13 +169,15 @@ def _next(snapshot: Snapshot, telemetry: Telemetry | None, driving: bool) -> Pha
     if snapshot.reached:
         reached = Part(rate(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)), 1)
         ends = (press(keys.FINISH, "finishes"), press(keys.TRIAL, "one more", rank=1)) if driving else ()
-        return PhaseView(state(snapshot), Tone.SUCCESS, (reached, *ends), *_judged(snapshot), progress=1.0)
+        parts = (reached, *ends, *second_parts(snapshot))
+        return PhaseView(state(snapshot), Tone.SUCCESS, parts, *_judged(snapshot), progress=1.0)
     starts = press(keys.TRIAL, f"starts trial {comes}") if driving else Part(f"trial {comes} comes next")
     scene = scene_parts(snapshot) or (Part("put the scene back" if snapshot.trials else "put the scene in place", 1),)
     holds_where = snapshot.phase is Phase.IDLE and snapshot.trials
     arm = (Part("the arm holds where it is", 2),) if holds_where else ()
     leads = resets.offered_lead(snapshot) if driving and snapshot.trials else ()
-    return PhaseView(state(snapshot), Tone.ACCENT, (*arm, *scene, *leads, starts), *_trial(snapshot))
+    parts = (*arm, *scene, *leads, starts, *second_parts(snapshot))
+    return PhaseView(state(snapshot), Tone.ACCENT, parts, *_trial(snapshot))
 
 
 def _other(snapshot: Snapshot, driving: bool) -> PhaseView:
@@ -195,6 +200,7 @@ def _standing(snapshot: Snapshot, driving: bool) -> Iterator[Part]:
         yield resets.on_the_way(snapshot)
         yield from scene_parts(snapshot)
         yield Part(f"then {keys.TRIAL} starts trial {comes}" if driving else f"then comes trial {comes}")
+        yield from second_parts(snapshot)
         return
     if phase is Phase.ALIGNING:
         detail = detail or "the arm moves to where the trial begins"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from screens.views.interval import interval_bar
 from screens.views.resets import reset_words
 from screens.views.signs import bar, clean, fit
 from screens.views.start_scene import request_of
+from screens.views.trial_says import says, success_map
 from screens.views.trials import before, in_all, judged_in_all, modes, verdict_mark
+from services.bench.conditions import PLACE
 from services.live.snapshots import Snapshot
 from services.log.headline import bounds, rate, share
 from services.log.results import in_whole, named, policy_name
@@ -22,13 +26,19 @@ def interval(successes: int, judged: int, width: int) -> Content:
     return Content.assemble(*interval_bar(Interval.of(successes, judged), width))
 
 
-def tally(snapshot: Snapshot, width: int, *, annotatable: bool = False) -> list[Content]:
-    """Verdicts, rate with interval, failure modes; `annotatable`: the digits of the modes act now."""
+def tally(
+    snapshot: Snapshot, width: int, *, annotatable: bool = False, worked_out: Sequence[str] | None = None
+) -> list[Content]:
+    """Verdicts, rate with interval, what that says, failure modes; `annotatable`: the digits of the modes act now.
+
+    `worked_out` is as `says` has it.
+    """
     successes, judged = in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)
     rows = [_count(snapshot, verdict) for verdict in Verdict]
     if earlier := before(snapshot).judged:
         rows.append(Content.styled(f"{snapshot.judged} here, {earlier} before", "$quiet"))
-    rows += [Content(""), _rate(successes, judged), interval(successes, judged, width), Content("")]
+    rows += [Content(""), _rate(successes, judged), interval(successes, judged, width)]
+    rows += [*says(snapshot, width, worked_out), Content("")]
     rows += _failures(snapshot, width, annotatable=annotatable)
     if reset := reset_words(snapshot):
         rows.append(Content.styled(reset, "$quiet"))
@@ -88,13 +98,15 @@ def _compared(snapshot: Snapshot, width: int) -> list[Content]:
     request = request_of(snapshot)
     made = in_whole(request, snapshot.trials)
     policies, conditions = named(request, made)
-    rows = []
-    for names, sums in (
-        ([(policy_name(each), each) for each in policies], added(made, lambda result: result.checkpoint)),
-        ([(each or "not said", each) for each in conditions], added(made, lambda result: result.condition)),
-    ):
-        if len(names) > 1:
-            rows += [Content(""), *(_counted(name, sums.get(each, (0, 0)), width) for name, each in names)]
+    rows: list[Content] = []
+    if len(policies) > 1:
+        sums = added(made, lambda result: result.checkpoint)
+        rows += [Content(""), *(_counted(policy_name(each), sums.get(each, (0, 0)), width) for each in policies)]
+    if len(conditions) > 1:
+        sums = added(made, lambda result: result.condition)
+        drawn, on_map = success_map(request.conditions if request else (), sums, width)
+        left = [each for each in conditions if each not in on_map or not PLACE.fullmatch(each)]
+        rows += [Content(""), *drawn, *(_counted(each or "not said", sums.get(each, (0, 0)), width) for each in left)]
     return rows
 
 

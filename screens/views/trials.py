@@ -14,6 +14,7 @@ from services.live.snapshots import Snapshot
 from services.log.measured_words import of_trial
 from services.units import plural
 from sessions.before import Before
+from sessions.blinding import is_code
 from sessions.models import EndedBy, Trial, Verdict
 from sessions.trials import place
 
@@ -43,6 +44,12 @@ def upcoming(snapshot: Snapshot) -> int:
 def target(snapshot: Snapshot) -> int:
     """How many judged trials are wanted."""
     return snapshot.started.target if snapshot.started else 0
+
+
+def ruled(snapshot: Snapshot) -> bool:
+    """Whether a rule may end the comparison early: then it alone says what follows, and `target` are the most."""
+    request = snapshot.started.request if snapshot.started else None
+    return isinstance(request, EvalRequest) and request.sequential is not None
 
 
 def modes(snapshot: Snapshot) -> tuple[str, ...]:
@@ -156,7 +163,7 @@ def stages_line(snapshot: Snapshot) -> Content | None:
 def cameras_used(snapshot: Snapshot, cameras: tuple[str, ...]) -> str:
     """The cameras that the policy uses, of the bench's `cameras`: `wrist only`, `overhead, wrist`, `no camera`."""
     policy = snapshot.policy
-    if policy is None:
+    if policy is None or is_code(policy.checkpoint):
         return ""
     if not policy.cameras:
         return "no camera"
@@ -169,6 +176,8 @@ def policy_text(snapshot: Snapshot) -> Content:
     policy = snapshot.policy
     if policy is None:
         return Content("the policy is being loaded" if snapshot.running else "no policy was loaded")
+    if is_code(policy.checkpoint):
+        return Content(f"policy {policy.checkpoint}: blinded, {keys.UNBLIND} tells which one it is")
     if policy.policy == scripted.NAME:
         return Content("the simulated bench's scripted person, not a policy that was trained")
     dot = f" {signs().dot} "

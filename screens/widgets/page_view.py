@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -9,6 +12,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from screens.views.session_page import session_page
+from services.log.sections import Section
 from sessions.chains import Evaluation
 from sessions.document import Session
 
@@ -54,11 +58,33 @@ class PageText(WidthText):
         self._page: Session | str = ""
         self._attempts = True
         self._whole: Evaluation | None = None
+        self._says: Section | None = None
+        """What the trials of the session say, where that is worked out beside the page."""
 
     def show(self, page: Session | str, *, attempts: bool = True, whole: Evaluation | None = None) -> None:
         """Show a session's page, or plain text; cheap if it has not changed."""
         if (page, attempts, whole) != (self._page, self._attempts, self._whole):
+            if (page, whole) != (self._page, self._whole):
+                self._conclude(page, whole)
             self._page, self._attempts, self._whole = page, attempts, whole
+            self.change()
+
+    def _conclude(self, page: Session | str, whole: Evaluation | None) -> None:
+        """Tests of a comparison are made in a thread, the others as the page is laid out."""
+        from services.log.conclusion import takes_long, waiting
+
+        self._says = None
+        if isinstance(page, Session) and takes_long(page, whole):
+            self._says = waiting()
+            self._work_out(page, whole)
+
+    @work(exclusive=True)
+    async def _work_out(self, session: Session, whole: Evaluation | None) -> None:
+        from services.log.conclusion import conclusion, sentences
+
+        said = await asyncio.to_thread(sentences, session, whole)
+        if (session, whole) == (self._page, self._whole):
+            self._says = conclusion(said)
             self.change()
 
     def lay_out(self, width: int) -> Content:
@@ -66,7 +92,7 @@ class PageText(WidthText):
         page = self._page
         if isinstance(page, str):
             return Content(page)
-        return session_page(page, width, attempts=self._attempts, whole=self._whole)
+        return session_page(page, width, attempts=self._attempts, whole=self._whole, says=self._says)
 
 
 class PageView(VerticalScroll):

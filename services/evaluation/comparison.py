@@ -17,6 +17,7 @@ from services.folders import DataFolder
 from services.near import did_you_mean
 from services.refusal import MOST_SEED, Refusal
 from services.text import clean
+from sessions.blinding import MOST
 from sessions.conditions import LIKE, Condition, Order, Place
 from sessions.requests import EvalRequest
 
@@ -45,6 +46,15 @@ def check_unlike(checkpoints: Sequence[Checkpoint], pace: Callable[[Checkpoint],
                 f"{first.label} runs at {pace(first)} Hz and {each.label} at {pace(each)} Hz: policies of one rate can "
                 "be compared in one evaluation, these need one each"
             )
+
+
+def drawn(checkpoints: Sequence[Checkpoint], order: str) -> tuple[Checkpoint, ...]:
+    """The checkpoints of a blinded evaluation in an order that nobody knows: their codes follow it. Raises Refusal."""
+    if not 1 < len(checkpoints) <= MOST:
+        raise Refusal(f"a blinded evaluation compares 2 to {MOST} policies, not {len(checkpoints)}", "blinded")
+    if order == Order.LISTED.value:
+        raise Refusal("a blinded evaluation shuffles its trials: leave out the listed order", "order")
+    return tuple(secrets.SystemRandom().sample(checkpoints, len(checkpoints)))
 
 
 def pairs(profile: Profile, checkpoints: int, conditions: str) -> int:

@@ -20,12 +20,13 @@ from services.checkpoints.wiring import wired
 from services.datasets.names import LONGEST_NAME, ROLLOUT, check_path, check_rollout_name
 from services.datasets.place import check_writable
 from services.datasets.summary import summarize
-from services.evaluation import resets
+from services.evaluation import early, resets
 from services.evaluation.cameras import arrange
-from services.evaluation.comparison import check_unlike, chosen, in_order, names, usual_trials
+from services.evaluation.comparison import check_unlike, chosen, drawn, in_order, names, usual_trials
 from services.evaluation.failure_modes import learnt, offered
 from services.evaluation.inference_place import check_place
 from services.evaluation.schedule import schedule_of
+from services.evaluation.second_judge import check_second
 from services.folders import DataFolder, RunFolder
 from services.live import intents
 from services.live.launch import launch
@@ -68,6 +69,7 @@ def plan(
     countdown: float | None = None,
     operator: str = "",
     judge: str = "",
+    second_judge: str = "",
     condition: str = "",
     seed: int | None = None,
     lockstep: bool = False,
@@ -83,16 +85,21 @@ def plan(
     reset: Reset = Reset.RETURN,
     direct_reset: bool = False,
     confirm_preflight: bool = False,
+    blinded: bool = False,
+    sequential: str = "",
     checks: Checks | None = None,
 ) -> EvalRequest:
     """A checked request; arguments that are None take defaults from `usual_trials` and the profile.
 
     Raises Refusal with the reason. `checks` that collect let a form know everything that would be refused; the request
     is then only looked at. `camera_map` and `left_out_cameras` are as services/evaluation/cameras reads them,
-    `conditions` and `order` as services/evaluation/comparison does; `checkpoint` may name several, with commas.
+    `conditions` and `order` as services/evaluation/comparison does, `sequential` as services/evaluation/early;
+    `checkpoint` may name several, with commas.
     """
     checks = checks or Checks()
     every = checks.run("checkpoint", find_all, folder, checkpoint, profile) or ()
+    if blinded and every:
+        every = checks.run("blinded", drawn, every, order.strip()) or every
     found = every[0] if every else None
     profile, wiring = arrange(profile, every, camera_map=camera_map, left_out=left_out_cameras, checks=checks)
     request = EvalRequest(
@@ -100,7 +107,7 @@ def plan(
         profile=profile,
         checkpoint=str(found.path) if found else "",
         task=profile.task_text(task),
-        dataset=dataset.strip() or (rollout_name(folder, *every) if found else ""),
+        dataset=dataset.strip() or (rollout_name(folder, *every, blinded=blinded) if found else ""),
         trained_in=found.provenance.session if found else "",
         further_checkpoints=tuple(str(each.path) for each in every[1:]),
         further_trained_in=tuple(each.provenance.session for each in every[1:]),
@@ -111,6 +118,7 @@ def plan(
         operator=operator,
         fps=pace(found, profile) if found else profile.recording.fps,
         judge=judge.strip(),
+        second_judge=second_judge.strip(),
         condition=condition.strip(),
         seed=seed,
         lockstep=lockstep,
@@ -121,6 +129,8 @@ def plan(
         reset=reset,
         direct_reset=direct_reset,
         confirm_preflight=confirm_preflight,
+        blinded=blinded,
+        sequential=checks.run("sequential", early.asked, sequential),
     )
     for each in every or (None,):
         check_place(request, each, checks)
@@ -192,10 +202,14 @@ def _fit(checkpoint: Checkpoint, profile: Profile) -> Fit:
     return fit_known(checkpoint, pictures, values, fps=pace(checkpoint, profile))
 
 
-def rollout_name(folder: DataFolder, checkpoint: Checkpoint, *further: Checkpoint) -> str:
-    """`rollout_<run>_<step>`, with a number appended if that name exists already; `_and_2` for two further ones."""
+def rollout_name(folder: DataFolder, checkpoint: Checkpoint, *further: Checkpoint, blinded: bool = False) -> str:
+    """`rollout_<run>_<step>`, with a number appended if that name exists already; `_and_2` for two further ones.
+
+    A blinded evaluation's name has none of them.
+    """
     name = ROLLOUT + (re.sub(r"[^A-Za-z0-9._]+", "_", checkpoint.label).strip("._") or "policy")
     name += f"_and_{len(further)}" if further else ""
+    name = f"{ROLLOUT}blinded" if blinded else name
     name = re.sub(r"\.{2,}", ".", name)[: LONGEST_NAME - 5].rstrip("._")
     number, unique = 1, name
     while (folder.datasets / unique).exists():
@@ -219,7 +233,9 @@ def _check(request: EvalRequest, checks: Checks) -> None:
     checks.run("countdown", check_number, "countdown", request.countdown, 0, LONGEST_COUNTDOWN_S)
     checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
     checks.run("judge", _check_judge, request)
+    checks.run("second_judge", check_second, request)
     checks.run("reset", resets.check, request)
+    checks.run("sequential", early.check, request)
     checks.run("", _check_lockstep, request)
 
 
@@ -256,7 +272,11 @@ def _check_dataset(datasets: Path, name: str) -> None:
 
 
 def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
-    """Start the evaluation worker. Raises FolderProblem if the data folder cannot be written."""
+    """Start the evaluation worker. Raises FolderProblem if the data folder cannot be written, Refusal for a rule.
+
+    Not on an event loop: the rule of a comparison that may end early is made here.
+    """
+    request = early.fixed(request)
     folder.create()
     if not request.weights:
         with suppress(OSError):  # the worker says what cannot be read
@@ -296,6 +316,11 @@ def look_again(link: Link) -> Answered | None:
 def confirm_preflight(link: Link, by: str) -> Answered | None:
     """Let trials begin although the preflight is bad; None if it is not."""
     return send(link, intents.confirm_preflight(link.snapshot, by))
+
+
+def unblind(link: Link, by: str, reason: str = "") -> Answered | None:
+    """Tell what the codes of a blinded evaluation stand for; None where nothing is hidden, or a trial runs."""
+    return send(link, intents.unblind(link.snapshot, by, reason))
 
 
 def judge(link: Link, verdict: Verdict, judge: str) -> Answered | None:

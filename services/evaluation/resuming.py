@@ -23,12 +23,17 @@ from services.folders import DataFolder
 from services.live.crashes import close_crashed
 from services.live.requests import EvalRequest
 from services.log import logbook
+from services.log.unblinding import request_of
 from services.refusal import Refusal
 from services.text import clean
 from services.units import plural
+from sessions import blinding
 from sessions.chains import Evaluation, evaluation_of
 from sessions.document import Session
+from sessions.early import counted, standing_in_all
 from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.requests import Counted
+from sessions.statistics.rule import Decision
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ def why_not(session: Session, log: tuple[Session, ...] = ()) -> str:
         return f"session {running.id} is still running: `lab-console attach {running.id}` opens it"
     if not whole.wanted:
         return f"session {session.id} does not say how many trials it wanted"
+    if (rule := standing_in_all(whole.sessions)) and rule[1].decision is not Decision.GO_ON:
+        return f"its rule has ended it after {plural(rule[1].pairs, 'pair')}: a new evaluation is another measurement"
     if not whole.left:
         return f"all of its {plural(whole.wanted, 'trial')} are judged: a new evaluation is another measurement"
     return ""
@@ -95,19 +102,35 @@ def look(
     last = whole.last
     asked = last.request
     assert isinstance(asked, EvalRequest)
+    so_far, seen = whole.so_far, _counted(whole)
+    if blinding.blind(asked):
+        asked = request_of(folder, last.id)
+        known = {code: path for path, code in blinding.codes(asked.checkpoints).items()}
+        so_far, seen = blinding.renamed(so_far, known), blinding.recounted(seen, known)
+    elif asked.blinded:  # it was unblinded: what comes now is not blinded
+        asked = msgspec.structs.replace(asked, blinded=False)
     profile = _profile(benches, last, bench)
     weights = _same_weights(last, asked)
     checked = _checked(folder, profile, asked, whole.wanted, dataset)  # fewer may be left than each pair needs
     request = msgspec.structs.replace(
         asked,
         data_dir=str(folder.root), profile=checked.profile, calibration={}, operator=operator or asked.operator,
-        trials=whole.left, dataset=checked.dataset, fps=checked.fps, resumes=last.id, before=whole.so_far,
+        trials=whole.left, dataset=checked.dataset, fps=checked.fps, resumes=last.id, before=so_far,
         weights=weights, confirm_preflight=confirm_preflight,
+        counted_before=seen if asked.sequential else (),
     )  # fmt: skip
     differ = changes(asked.profile, checked.profile, fps=(asked.fps, request.fps), task=request.task)
     then = last.connected.calibration if last.connected else {}
     differ += recalibrated(then, last_calibration(profile.name, log))
     return GoingOn(request, whole, tuple(differ), tuple(_notes(session, whole, asked)))
+
+
+def _counted(whole: Evaluation) -> tuple[Counted, ...]:
+    """The trials that the rule of a comparison has seen, in order."""
+    first = whole.sessions[0].request
+    before = first.counted_before if isinstance(first, EvalRequest) else ()
+    return (*before, *(each for s in whole.sessions if isinstance(s.request, EvalRequest)
+                       for each in counted(s.trials, s.request)))  # fmt: skip
 
 
 def _log(folder: DataFolder, session_id: str) -> tuple[Session, ...]:
@@ -149,7 +172,7 @@ def _checked(folder: DataFolder, profile: Profile, asked: EvalRequest, trials: i
         trial_seconds=asked.trial_seconds, countdown=asked.countdown, judge=asked.judge, condition=asked.condition,
         seed=asked.seed, lockstep=asked.lockstep, server=asked.server, server_path=asked.server_path, rtc=asked.rtc,
         camera_map=write_map(asked.wiring.given), left_out_cameras=",".join(asked.wiring.without),
-        reset=asked.reset, direct_reset=asked.direct_reset,
+        reset=asked.reset, direct_reset=asked.direct_reset, blinded=asked.blinded,
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.checkpoints.checkpoint import label
 from services.datasets.cameras import UnknownCamera, find_cameras
 from services.datasets.episode_ranges import numbers, parse
 from services.datasets.names import check_dataset_name
@@ -14,6 +13,7 @@ from services.datasets.summary import INFO, DatasetSummary, summarize
 from services.films.request import FilmRequest, Shot
 from services.folders import DataFolder
 from services.log.lookup import NoSession, find
+from services.log.results import policy_name
 from services.refusal import Refusal
 from services.text import clean
 from services.units import plural
@@ -247,7 +247,7 @@ def _side_by_side(
 
 def _titles(sessions: Sequence[Session]) -> list[str]:
     """What tells the columns apart: the checkpoints, or the sessions of the same one."""
-    policies = [clean(label(session.checkpoint)) for session in sessions]
+    policies = [clean(policy_name(session.checkpoint)) for session in sessions]
     return policies if len(set(policies)) == len(policies) else [session.id for session in sessions]
 
 

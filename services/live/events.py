@@ -121,6 +121,15 @@ class TrialJudged(Event, frozen=True, kw_only=True, tag=True):
     judge: str = ""
 
 
+class SecondOpinionGiven(Event, frozen=True, kw_only=True, tag=True):
+    """A second judge, `by`, told what he thinks of a trial after its `verdict` was given, which stands as it is."""
+
+    trial: int
+    opinion: Verdict
+    verdict: Verdict
+    by: str = ""
+
+
 class VerdictUndone(Event, frozen=True, kw_only=True, tag=True):
     """The trial's verdict was undone: the trial awaits another one."""
 

@@ -129,6 +129,11 @@ def confirm_preflight(snapshot: Snapshot, by: str) -> Command | None:
     return _offer(snapshot, protocol.ConfirmPreflight(preflight=made.preflight if made else 0, by=by))
 
 
+def unblind(snapshot: Snapshot, by: str, reason: str = "") -> Command | None:
+    """Tell what the codes stand for."""
+    return _offer(snapshot, protocol.Unblind(by=by, reason=reason))
+
+
 def judge(snapshot: Snapshot, verdict: Verdict, judge: str) -> protocol.JudgeTrial | None:
     """Judge the running trial, which ends it, or the one that awaits its verdict."""
     return _offer(snapshot, protocol.JudgeTrial(trial=_last_trial(snapshot), verdict=verdict, judge=judge))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from services.live import protocol
 from services.live.preflights import unconfirmed
 from services.live.protocol import Code, Command
+from sessions.blinding import blind
 from sessions.models import SessionKind, Verdict
 from sessions.requests import BenchRequest, EvalRequest, Purpose
 from sessions.resets import Reset
@@ -157,6 +158,7 @@ TABLE: Mapping[SessionKind, Rules] = {
         ),
         protocol.MakePreflight: (Rule(STILL | {Phase.DONE, Phase.RELEASED}, unless=(Code.ENDING,)),),
         protocol.ConfirmPreflight: (Rule(OPEN, unless=(Code.NO_PREFLIGHT,)),),
+        protocol.Unblind: (Rule(_LAST_TRIAL, unless=(Code.NOT_BLINDED, Code.PENDING_VERDICT)),),
         protocol.EndTrial: (Rule(frozenset({Phase.RUNNING})),),
         protocol.JudgeTrial: (Rule(OPEN, unless=(Code.NO_TRIAL,)),),
         protocol.UndoVerdict: (Rule(_LAST_TRIAL, unless=(Code.NO_VERDICT,)),),
@@ -214,6 +216,7 @@ def obstacles(snapshot: Snapshot) -> frozenset[Code]:
         Code.PENDING_VERDICT: snapshot.pending is not None,
         Code.PREFLIGHT: bool(unconfirmed(snapshot.preflights)),
         Code.NO_PREFLIGHT: not unconfirmed(snapshot.preflights),
+        Code.NOT_BLINDED: started is None or not blind(started.request),
         Code.NO_TRIAL: last is None or verdict is not None,
         Code.NO_STAGES: profile is None or started is None or not profile.stages(started.task),
         Code.NO_VERDICT: verdict is None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from services.health.checks import LIT
+from services.live.codes import Code as Code  # noqa: PLC0414  (exported: codes are part of the protocol)
 from services.live.events import AnyEvent, Event
 from services.live.reasons import StopCause
 from sessions.models import Verdict
-from sessions.open_enum import OpenEnum
 
 LINE_LIMIT = 1024 * 1024
 """Maximum bytes of a line, in both directions; a longer one ends the connection.
@@ -122,6 +122,13 @@ class ConfirmPreflight(Command, frozen=True, kw_only=True, tag=True):
     by: str = ""
 
 
+class Unblind(Command, frozen=True, kw_only=True, tag=True):
+    """Tell what the codes of a blinded evaluation stand for; before enough trials are judged, `reason` says why."""
+
+    by: str = ""
+    reason: str = ""
+
+
 class EndTrial(Command, frozen=True, kw_only=True, tag=True):
     """End trial number `trial` without a verdict: the arm holds, the verdict is pending."""
 
@@ -214,6 +221,7 @@ AnyCommand = (
     | StartTrial
     | MakePreflight
     | ConfirmPreflight
+    | Unblind
     | EndTrial
     | JudgeTrial
     | UndoVerdict
@@ -227,64 +235,6 @@ AnyCommand = (
     | AddNote
     | SetTag
 )
-
-
-class Code(OpenEnum):
-    """The outcome of a command, for its sender."""
-
-    OK = "ok"
-    UNSPECIFIED = ""
-    """From an older worker, which sends no code."""
-
-    MALFORMED = "malformed"
-    TOO_LONG = "too_long"
-    """A text in it is longer than a session takes."""
-    NOT_DRIVING = "not_driving"
-    """Another console drives, or none."""
-    NOT_READY = "not_ready"
-    """The session is still starting, or ending: nothing was done."""
-    MEANINGLESS = "meaningless"
-    """Sessions of this kind have no such command."""
-    WRONG_PHASE = "wrong_phase"
-    WRONG_NUMBER = "wrong_number"
-    """The take or trial that it names is not the next one, or not the running one."""
-    TOO_SOON = "too_soon"
-    """Too soon after a stop or another key: send it again a little later."""
-    UNCONFIRMED = "unconfirmed"
-    WAITS = "waits"
-    """A start is already waiting for the previous take or trial to be saved."""
-    TROUBLE = "trouble"
-    """A device or the dataset does not work."""
-    FAILED = "failed"
-    """It was started and failed."""
-
-    ENDING = "ending"
-    """The session is ending."""
-    NO_LEADER = "no_leader"
-    NO_REST_POSE = "no_rest_pose"
-    REST_FIRST = "rest_first"
-    """A rest pose is taught, so the arm must go there before the next trial."""
-    NO_TAKE = "no_take"
-    """There is no such take to mark."""
-    PENDING_VERDICT = "pending_verdict"
-    """A trial awaits its verdict."""
-    PREFLIGHT = "preflight"
-    """The preflight found something bad that nobody has confirmed."""
-    NO_PREFLIGHT = "no_preflight"
-    """There is no such preflight to confirm."""
-    NO_TRIAL = "no_trial"
-    """There is no such trial to judge."""
-    ASSISTED = "assisted"
-    """A person helped in that trial: it is no success."""
-    NO_STAGES = "no_stages"
-    """The task has no stages, or not so many."""
-    NO_VERDICT = "no_verdict"
-    """The trial has no verdict to undo."""
-    NO_FAILURE = "no_failure"
-    """The trial is not judged a failure."""
-
-    NO_ANSWER = "no_answer"
-    """Set by the console itself: the worker is silent or gone."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):

@@ -16,8 +16,9 @@ from services.bench.profiles import Profile
 from services.folders import DataFolder, RunFolder
 from services.live import metrics
 from services.live.event_log import is_live, read_events
-from services.live.requests import AnyRequest, TrainRequest, read_request
+from services.live.requests import AnyRequest, EvalRequest, TrainRequest, read_request
 from services.live.snapshots import Snapshot, advance, replay
+from sessions.blinding import hidden
 from sessions.locks import is_held
 from sessions.models import SessionKind
 
@@ -121,6 +122,7 @@ def _running(run: RunFolder, data_dir: Path) -> Running:
         request = read_request(run)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         request = None
+    request = hidden(request) if isinstance(request, EvalRequest) and request.blinded else request
     profile = _profile(snapshot, request)
     return Running(run, snapshot, request, arm_keys(profile.robot, data_dir) if profile else frozenset())
 

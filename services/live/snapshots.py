@@ -18,8 +18,9 @@ from services.live.parts import resumed
 from services.live.phases import Phase
 from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from services.live.trial_events import TrialEvent
-from sessions import upgrade
+from sessions import blinding, upgrade
 from sessions.document import Training
+from sessions.early import decided
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.times import utc
 from sessions.trials import count
@@ -53,6 +54,7 @@ class Snapshot(Alarms):
     policy: ev.PolicyLoaded | None = None
     preflights: tuple[ev.PreflightMade | ev.PreflightConfirmed, ...] = ()
     trials: tuple[Trial, ...] = ()
+    unblinded: ev.Unblinded | None = None
     typed_modes: tuple[str, ...] = ()
     """Failure modes that were given in this session, each once, in the order in which they came up."""
     held: str = ""
@@ -124,11 +126,13 @@ class Snapshot(Alarms):
 
     @property
     def reached(self) -> bool:
-        """Whether the accepted episodes, or the judged trials, of this session reach the target."""
+        """Whether the accepted episodes, or the judged trials, of this session reach the target, or a rule ends it."""
         started = self.started
         if started is None or started.kind not in (SessionKind.RECORD, SessionKind.EVAL):
             return False
-        return 0 < started.target <= (self.judged if started.kind is SessionKind.EVAL else self.accepted)
+        if started.kind is SessionKind.EVAL:
+            return 0 < started.target <= self.judged or decided(started.request, self.trials)
+        return 0 < started.target <= self.accepted
 
     def count(self, verdict: Verdict) -> int:
         """Trials of this session with this verdict, without practice."""
@@ -166,7 +170,7 @@ def replay(events: Iterable[ev.Event], start: Snapshot | None = None) -> Snapsho
 def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
     match event:
         case ev.SessionStarted():
-            return replace(s, started=event, phase_since=event.at)
+            return replace(s, started=event, phase_since=event.at, trials=())  # of an import that is corrected: anew
         case ev.BenchConnected() | ev.ArmLeft() | ev.CalibrationRefused() | ev.CalibrationWritten():
             return _connect(s, event)
         case ev.PhaseChanged():
@@ -191,7 +195,7 @@ def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
             return _end(s, event)
         case ev.TrainingStarted() | ev.TrainingResumed() | ev.TrainingProgressed() | ev.CheckpointSaved():
             return _train(s, event)
-        case ev.PolicyLoaded() | ev.PreflightMade() | ev.PreflightConfirmed():
+        case ev.PolicyLoaded() | ev.PreflightMade() | ev.PreflightConfirmed() | ev.Unblinded():
             return _prepare(s, event)
         case _ if isinstance(event, TrialEvent):
             return _on_trial(s, event)
@@ -270,11 +274,22 @@ def _on_trial(s: Snapshot, event: TrialEvent) -> Snapshot:
     return replace(s, unsaved_take=unsaved, trials=trial_events.after(s.trials, event, fps), typed_modes=modes)
 
 
-def _prepare(s: Snapshot, event: ev.PolicyLoaded | ev.PreflightMade | ev.PreflightConfirmed) -> Snapshot:
-    """What comes before an evaluation's trials."""
+def _prepare(s: Snapshot, event: ev.PolicyLoaded | ev.PreflightMade | ev.PreflightConfirmed | ev.Unblinded) -> Snapshot:
+    """What comes before an evaluation's trials, and which policies they are of."""
+    if isinstance(event, ev.Unblinded):
+        return _unblind(s, event)
     if isinstance(event, ev.PolicyLoaded):
         return replace(s, policy=event)
     return replace(s, preflights=(*s.preflights, event))
+
+
+def _unblind(s: Snapshot, event: ev.Unblinded) -> Snapshot:
+    """From here on, and in all that it told before, policies have their names."""
+    if s.started is None or s.unblinded is not None or not blinding.blind(s.started.request):
+        return s
+    started = msgspec.structs.replace(s.started, request=blinding.revealed(s.started.request, event))
+    policy, trials = blinding.revealed_policy(s.policy, event), blinding.revealed_trials(s.trials, event)
+    return replace(s, started=started, policy=policy, trials=trials, unblinded=event)
 
 
 def _evaluates(s: Snapshot) -> bool:

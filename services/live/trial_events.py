@@ -12,6 +12,7 @@ TrialEvent = (
     ev.TrialStarted
     | ev.TrialEnded
     | ev.TrialJudged
+    | ev.SecondOpinionGiven
     | ev.VerdictUndone
     | ev.TrialAnnotated
     | ev.TrialAssisted
@@ -32,6 +33,8 @@ def after(trials: Trials, event: TrialEvent, fps: int) -> Trials:
         case ev.TrialJudged():
             told = {"verdict": event.verdict, "judge": event.judge, "failure_mode": ""}
             return changed(trials, event.trial, judged_at=event.at, **told)
+        case ev.SecondOpinionGiven():
+            return changed(trials, event.trial, second=event.opinion, judged_first=event.verdict)
         case ev.VerdictUndone():
             return changed(trials, event.trial, verdict=None, judge="", judged_at=0.0, failure_mode="")
         case ev.TrialAnnotated():

@@ -10,8 +10,11 @@ from statistics import median
 
 from services.checkpoints.checkpoint import label
 from services.folders import DataFolder
+from services.log.headline import NOT_RECORDED
+from services.log.standings import instead
 from services.refusal import Refusal
 from services.text import clean
+from sessions.blinding import is_code
 from sessions.chains import Evaluation
 from sessions.document import Session
 from sessions.models import SessionKind, Trial, Verdict
@@ -35,6 +38,11 @@ class Arm:
     tried: tuple[Trial, ...] = ()
     session: str = ""
     void: int = 0
+    mixed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Of several that were put together: the settings that differ among them, as `different` has them."""
+
+    instead: tuple[str, ...] = ()
+    """What is said of its evaluation in the place of tests, as `standings.instead` has it."""
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -45,10 +53,42 @@ class Arm:
 def arms(words: Sequence[str], folder: DataFolder) -> list[Arm]:
     """The arms that the words name: `4/5`, or a session's id, its beginning, or `last`; one for each of its policies.
 
+    Words with `+` between them are put together to one arm.
+
     Raises Refusal for a word that is neither, for what cannot be, and for an evaluation without a trial that counts;
     LogbookProblem.
     """
-    return [arm for word in words for arm in _arms(word, folder)]
+    return [arm for word in words for arm in (_together(word, folder) if "+" in word else _arms(word, folder))]
+
+
+def _together(word: str, folder: DataFolder) -> list[Arm]:
+    """`1/5+4/5`: their successes and trials as one arm, of which it is known what differs within it."""
+    parts = [arm for each in word.split("+") for arm in _arms(each, folder)]
+    ids = [arm.session for arm in parts if arm.session]
+    if len(ids) > len(set(zip(ids, (arm.name for arm in parts if arm.session), strict=True))):
+        raise Refusal(f"{clean(word[:80])}: a session is named twice: its trials count once")
+    mixed = different(parts)
+    names = dict.fromkeys(name for arm in parts for name in arm.settings)
+    shared = {name: " and ".join(dict.fromkeys(arm.settings.get(name, "") for arm in parts)) for name in names}
+    return [
+        Arm(
+            sum(arm.successes for arm in parts),
+            sum(arm.trials for arm in parts),
+            name=_joined_name(parts),
+            settings=shared if all(arm.settings for arm in parts) else {},
+            tried=tuple(trial for arm in parts for trial in arm.tried),
+            void=sum(arm.void for arm in parts),
+            mixed=tuple((name, tuple(dict.fromkeys(values))) for name, values in mixed),
+        )
+    ]
+
+
+def _joined_name(parts: Sequence[Arm]) -> str:
+    """`act @ 020000 in A + B` of one policy, else the names."""
+    policies = {arm.settings.get("policy", "") for arm in parts}
+    if len(policies) == 1 and "" not in policies:
+        return f"{policies.pop()} in {' + '.join(arm.session for arm in parts)}"
+    return " + ".join(arm.name for arm in parts if arm.name)
 
 
 def _arms(word: str, folder: DataFolder) -> list[Arm]:
@@ -76,7 +116,7 @@ def _arms(word: str, folder: DataFolder) -> list[Arm]:
 
 def of_evaluation(whole: Evaluation) -> list[Arm]:
     """One arm for each policy of an evaluation, all its sessions together. Raises Refusal if no trial counts."""
-    session = whole.last
+    session, said = whole.last, instead(whole)
     sums: dict[str, list[int]] = {}
     for each in whole.tried:
         counted = sums.setdefault(each.checkpoint, [0, 0])
@@ -94,6 +134,7 @@ def of_evaluation(whole: Evaluation) -> list[Arm]:
                 t.verdict is Verdict.VOID and not t.practice and (t.checkpoint or s.checkpoint) == checkpoint
                 for s, t in whole.trials
             ),
+            instead=said,
         )
         for checkpoint, (successes, trials) in sums.items()
         if trials
@@ -106,7 +147,8 @@ def of_evaluation(whole: Evaluation) -> list[Arm]:
 def settings(session: Session, checkpoint: str) -> dict[str, str]:
     """What an evaluation was made under, by name, the policy first; only what is known."""
     request = session.request
-    known = {"policy": label(checkpoint) if checkpoint else "", "task": session.task, "bench": session.bench}
+    policy = f"{checkpoint} of {session.id}" if is_code(checkpoint) else label(checkpoint) if checkpoint else ""
+    known = {"policy": policy, "task": session.task, "bench": session.bench}
     if isinstance(request, EvalRequest) and not session.started.imported:
         known |= {
             "cameras": ", ".join(sorted(request.profile.cameras)),
@@ -119,6 +161,14 @@ def settings(session: Session, checkpoint: str) -> dict[str, str]:
             "inference": f"at {request.server}" if request.server else "here",
             "chunks": "real-time chunking" if request.rtc else "one after the other",
         }
+    if (recorded := session.started.recorded) is not None:
+        known |= {
+            "cameras": NOT_RECORDED if recorded.cameras is None else ", ".join(sorted(recorded.cameras)),
+            "reset": recorded.reset or NOT_RECORDED,
+            "rate": f"{recorded.fps:g} Hz" if recorded.fps else NOT_RECORDED,
+            "trial": f"{recorded.trial_s:g} s" if recorded.trial_s else NOT_RECORDED,
+            **dict.fromkeys(("judge", "inference", "chunks"), NOT_RECORDED),
+        }
     if isinstance(request, EvalRequest):
         known["condition"] = request.condition
     return {name: clean(value) for name, value in known.items()}
@@ -130,6 +180,12 @@ def different(compared: Sequence[Arm]) -> list[tuple[str, tuple[str, ...]]]:
     found = [(name, tuple(arm.settings.get(name, "") for arm in compared)) for name in names]
     known = [arm for arm in compared if arm.settings]
     return [each for each in found if len(known) == len(compared) and len(set(each[1])) > 1]
+
+
+def untested(compared: Sequence[Arm]) -> tuple[str, ...]:
+    """What is said in the place of tests; empty where they hold: of plain results, and between evaluations."""
+    same = len({arm.session for arm in compared}) == 1 and len(compared) > 1
+    return compared[0].instead if same else ()
 
 
 def paired(first: Arm, second: Arm) -> tuple[int, int] | None:
@@ -161,11 +217,21 @@ def pairs_of(first: Iterable[Trial], second: Iterable[Trial]) -> list[tuple[bool
 def seconds_a_trial(sessions: Iterable[Session]) -> tuple[float, int] | None:
     """The median time of a trial at the bench, with the reset after it, and the number of evaluations it is from.
 
-    None without an evaluation in real time of two trials whose times are known.
+    None without an evaluation in real time of two trials whose times are known, or an imported one whose length is.
     """
     found = []
     for session in sessions:
         began = [trial.began for trial in session.trials if trial.began]
-        if session.kind is SessionKind.EVAL and not session.request.lockstep and len(began) > 1:
+        if session.kind is not SessionKind.EVAL or session.request.lockstep:
+            continue
+        if len(began) > 1:
             found.append((max(began) - min(began)) / (len(began) - 1))
+        elif session.started.recorded and session.ended and session.ended.took_s and session.trials:
+            found.append(session.ended.took_s / len(session.trials))
     return (median(found), len(found)) if found else None
+
+
+def least_seconds_a_trial(sessions: Iterable[Session]) -> tuple[float, int] | None:
+    """The median of the most seconds that imported evaluations gave a trial, without its reset, and 0; None: none."""
+    found = [s.started.recorded.trial_s for s in sessions if s.started.recorded and s.started.recorded.trial_s]
+    return (median(found), 0) if found else None

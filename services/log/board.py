@@ -13,8 +13,8 @@ from services.live.running import Runs, find_runs
 from services.log.last_seen import LastSeen, last_seen
 from services.log.problem import LogbookProblem
 from sessions.document import Session
-from sessions.models import SessionKind, Verdict
-from sessions.requests import RecordRequest
+from sessions.models import SessionKind
+from sessions.requests import EvalRequest, RecordRequest
 
 if TYPE_CHECKING:  # read after the first paint
     from services.datasets.summary import DatasetSummary
@@ -178,22 +178,30 @@ def best(run: Session, evaluations: Sequence[Session]) -> Tried | None:
 
     tried: dict[int, Tried] = {}
     for session in evaluations:
-        step = _step_of(session, run)
-        if step is None:
-            continue
-        before = tried.get(step, Tried(step, 0, 0))
-        success = session.count(Verdict.SUCCESS)
-        judged = success + session.count(Verdict.FAILURE)
-        tried[step] = Tried(step, before.successes + success, before.judged + judged)
+        trained_in = _trained_in(session)
+        for result in session.results:
+            checkpoint = result.checkpoint or session.checkpoint
+            step = _step_of(checkpoint, trained_in.get(checkpoint, ""), run)
+            if step is not None:
+                before = tried.get(step, Tried(step, 0, 0))
+                tried[step] = Tried(step, before.successes + result.successes, before.judged + result.judged)
     judged_ones = [one for one in tried.values() if one.judged]
     return max(judged_ones, key=lambda one: (wilson(one.successes, one.judged)[0], one.step), default=None)
 
 
-def _step_of(evaluation: Session, run: Session) -> int | None:
+def _trained_in(evaluation: Session) -> dict[str, str]:
+    """The session that trained each of its checkpoints, as far as known."""
+    request = evaluation.request
+    if not isinstance(request, EvalRequest):
+        return {evaluation.checkpoint: evaluation.trained_in}
+    return dict(zip(request.checkpoints, (request.trained_in, *request.further_trained_in), strict=False))
+
+
+def _step_of(checkpoint: str, trained_in: str, run: Session) -> int | None:
     """The step of the evaluated checkpoint if `run` made it."""
-    path = Path(evaluation.checkpoint)
+    path = Path(checkpoint)
     made = {Path(saved.path).name for saved in run.training.checkpoints} if run.training else set()
-    here = evaluation.trained_in == run.id
+    here = trained_in == run.id
     if run.training is not None and run.training.started.output_dir:
         here = here or Path(run.training.started.output_dir) in path.parents
     names = [name for name in (path.name, path.parent.name) if name.isdecimal()]

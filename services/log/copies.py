@@ -10,6 +10,7 @@ from services.checkpoints.wiring import write_map
 from services.text import clean
 from services.units import dimensions
 from sessions.bench import Profile
+from sessions.blinding import blind
 from sessions.conditions import Order
 from sessions.document import Session
 from sessions.left_out import as_ranges
@@ -41,7 +42,7 @@ def _texts(session: Session, benches: Mapping[str, Profile]) -> Iterator[tuple[s
         saved = session.training.checkpoints
         yield "checkpoint path", f"{saved[-1].path}/pretrained_model" if saved and saved[-1].path else ""
         yield "output path", session.training.started.output_dir
-    yield "checkpoint path", session.checkpoint
+    yield "checkpoint path", "" if blind(session.request) else session.checkpoint
     profile = session.started.profile
     same = profile is None or benches.get(session.bench) == profile
     yield REPEATS if same else OTHER_SETTINGS, command(session)
@@ -53,7 +54,7 @@ def command(session: Session) -> str:
     An option that only the screens have (a bench's settings, a judge who is a person) is not in it. An imported
     session's settings are not known well enough.
     """
-    if session.started.imported:
+    if session.started.imported or blind(session.request):  # what it would try is not told
         return ""
     match request := session.request:
         case RecordRequest():
@@ -73,12 +74,14 @@ def command(session: Session) -> str:
             words += _options(order=request.order) if request.pairs > 1 else []
             words += _options(order_seed=request.order_seed) if request.order is Order.RANDOM else []
             words += _options(trial_seconds=request.trial_seconds, judge=request.judge, condition=request.condition)
+            words += _options(second_judge=request.second_judge)
             words += _options(seed=request.seed, operator=request.operator)
             words += _options(no_cameras=",".join(request.wiring.without), map=write_map(request.wiring.given))
             words += _options(reset=request.reset if request.reset is not Reset.RETURN else None)
             words += ["--direct-reset"] if request.direct_reset else []
             words += _options(server=request.server, server_path=request.server_path)
             words += ["--rtc"] if request.rtc else []
+            words += ["--blind"] if request.blinded else []
         case BenchRequest(purpose=Purpose.HOLD | Purpose.REST | Purpose.RELEASE):
             words = [request.purpose.value]
         case _:  # people judge on the screen, and teleoperate there

@@ -14,6 +14,7 @@ from services.live.preflights import newest
 from services.text import clean
 from services.units import duration, value
 from sessions import upgrade
+from sessions.blinding import CODES, blind
 from sessions.document import Session, Training
 from sessions.models import AlarmCount, SessionKind, SessionStatus, Verdict
 from sessions.requests import EvalRequest, TrainRequest
@@ -53,6 +54,8 @@ def subject(session: Session) -> str:
         return clean(_run_name(session))
     if session.kind is SessionKind.EVAL and session.checkpoint:
         others = len(session.request.further_checkpoints) if isinstance(session.request, EvalRequest) else 0
+        if blind(session.request):
+            return f"policies {session.checkpoint} to {CODES[others]}, blinded"
         return clean(label(session.checkpoint)) + (f" and {others} more" if others else "")
     return clean(session.dataset or session.task or session.bench)
 
@@ -229,6 +232,8 @@ def _marks(session: Session) -> Iterable[str]:
         yield f"on {clean(session.trained_on.place)}"
     if session.training is not None and session.training.started.excluded_cameras:
         yield clean(f"without {', '.join(session.training.started.excluded_cameras)}")
+    if session.started.recorded is not None and session.started.recorded.cameras_left_out:
+        yield clean(f"without {', '.join(session.started.recorded.cameras_left_out)}")
     if session.reset:
         yield clean(f"reset: {session.reset}")
     if session.alarms:

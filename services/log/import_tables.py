@@ -11,6 +11,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from services.near import did_you_mean
+from sessions.models import Verdict
+
 Key = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=10_000)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
@@ -105,8 +108,7 @@ class TrainingTable(Table, frozen=True, kw_only=True):
     notes: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.date is not None and not (isinstance(self.date, date) and FIRST_YEAR <= self.date.year <= LAST_YEAR):
-            raise ValueError(f"date is {self.date!r}: write a day such as 2026-02-17, without quotes, or leave it out")
+        _check_date(self.date)
         steps = [point.step for point in self.points]
         if steps != sorted(set(steps)):
             raise ValueError("points must be in the order of their steps, each step once")
@@ -118,11 +120,8 @@ class TrainingTable(Table, frozen=True, kw_only=True):
         took = self.step_s if isinstance(self.step_s, tuple) else () if self.step_s is None else (self.step_s,)
         if not all(0 < each < LONGEST_S for each in took) or len(took) > 2:
             raise ValueError(f"step_s is {self.step_s}: write seconds above 0, or the least and the most of them")
-        if self.hours is not None and self.minutes is not None:
-            raise ValueError("give hours or minutes, not both: they are one time")
-        both = [camera for camera in self.cameras_left_out if camera in (self.cameras or ())]
-        if both:
-            raise ValueError(f"camera {both[0]} is in cameras and in cameras_left_out: it was one of them")
+        _check_time(self.hours, self.minutes)
+        _check_cameras(self.cameras, self.cameras_left_out)
         if self.left_out_cameras_decoded is not None and not self.cameras_left_out:
             raise ValueError("left_out_cameras_decoded needs cameras_left_out: no camera was left out")
         for name in ("grad_norm", "lr_start", "lr_end"):
@@ -131,5 +130,148 @@ class TrainingTable(Table, frozen=True, kw_only=True):
                 raise ValueError(f"{name} is {value}: write a number that is not below 0, or leave it out")
 
 
-TABLES: dict[str, type[DatasetTable | TrainingTable]] = {"dataset": DatasetTable, "training": TrainingTable}
+def _check_date(day: Any) -> None:
+    if day is not None and not (isinstance(day, date) and FIRST_YEAR <= day.year <= LAST_YEAR):
+        raise ValueError(f"date is {day!r}: write a day such as 2026-02-17, without quotes, or leave it out")
+
+
+def _check_time(hours: float | None, minutes: float | None) -> None:
+    if hours is not None and minutes is not None:
+        raise ValueError("give hours or minutes, not both: they are one time")
+
+
+def _check_cameras(used: tuple[str, ...] | None, left_out: tuple[str, ...]) -> None:
+    both = [camera for camera in left_out if camera in (used or ())]
+    if both:
+        raise ValueError(f"camera {both[0]} is in cameras and in cameras_left_out: it was one of them")
+
+
+# -- evaluations --------------------------------------------------------------------------------------
+
+MOST_TRIALS = 10_000
+"""Of one evaluation: each becomes a trial of its session."""
+Tries = Annotated[int, msgspec.Meta(ge=1, le=MOST_TRIALS)]
+NoTries = Annotated[int, msgspec.Meta(ge=0, le=MOST_TRIALS)]
+Modes = dict[str, Tries]
+
+
+class ConditionTable(Table, frozen=True, kw_only=True):
+    """`by_condition = [{ condition = "front", successes = 0, trials = 2 }]`: the result under one condition."""
+
+    condition: Name
+    trials: Tries
+    successes: NoTries
+    failure_modes: Modes = {}
+
+    def __post_init__(self) -> None:
+        _check_counts(self.successes, self.trials, self.failure_modes)
+
+
+class VerdictTable(Table, frozen=True, kw_only=True):
+    """`verdicts = [{ verdict = "failure", failure_mode = "grasps air" }]`: one trial; a word alone is its verdict."""
+
+    verdict: str
+    condition: Text = ""
+    failure_mode: Text = ""
+    assisted: bool = False
+
+    def __post_init__(self) -> None:
+        if self.verdict not in tuple(Verdict):
+            known = f"write {', '.join(Verdict)}{did_you_mean(self.verdict, Verdict)}"
+            raise ValueError(f"'{self.verdict}' is no verdict: {known}")
+        if self.verdict == Verdict.SUCCESS and (self.failure_mode or self.assisted):
+            raise ValueError("a success has no failure_mode, and one in which a person helped is none")
+
+
+class EvaluationTable(Table, frozen=True, kw_only=True):
+    """`[[evaluation]]`: one evaluation of one policy. `key` makes it the same one when it is imported again.
+
+    The policy is that of a `training` of this file, by its key, after `step` steps, or else a `checkpoint`, by whatever
+    name it has. The result is told in one of three ways: `successes` of `trials` (those that count, not the `void`
+    ones), the same `by_condition`, or `verdicts` in their order. `failure_modes` are how often each occurred. The time
+    (`hours` or `minutes`) is all of it at the bench, with the resets; `trial_s` is the most seconds of a trial.
+    """
+
+    key: Key
+    training: Key = ""
+    step: Some | None = None
+    checkpoint: Text = ""
+    date: Any = None
+    """A day or a time of TOML."""
+    operator: Text = ""
+    task: Text = ""
+    cameras: tuple[Name, ...] | None = None
+    cameras_left_out: tuple[Name, ...] = ()
+    reset: Text = ""
+    trial_s: Seconds | None = None
+    countdown_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_S)] | None = None
+    fps: Seconds | None = None
+    condition: Text = ""
+    successes: NoTries | None = None
+    trials: Tries | None = None
+    void: NoTries = 0
+    failure_modes: Modes = {}
+    by_condition: tuple[ConditionTable, ...] = ()
+    verdicts: tuple[str | VerdictTable, ...] = ()
+    hours: Seconds | None = None
+    minutes: Seconds | None = None
+    notes: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_date(self.date)
+        _check_time(self.hours, self.minutes)
+        _check_cameras(self.cameras, self.cameras_left_out)
+        if bool(self.training) == bool(self.checkpoint):
+            raise ValueError("give training, the key of one in this file, or checkpoint: it tried one policy")
+        if self.step is not None and not self.training:
+            raise ValueError("step needs training: a checkpoint has its own name")
+        counted = self.successes is not None or self.trials is not None
+        if counted + bool(self.by_condition) + bool(self.verdicts) != 1:
+            raise ValueError("give successes and trials, or by_condition, or verdicts: one of them tells the result")
+        if counted and self.successes is None:
+            raise ValueError("successes is missing: how many of the trials succeeded")
+        if counted and self.trials is None:
+            raise ValueError("trials is missing: of how many the successes are")
+        if counted:
+            _check_counts(self.successes or 0, self.trials or 0, self.failure_modes)
+        elif self.failure_modes:
+            raise ValueError("failure_modes belong to successes and trials: by_condition and verdicts have their own")
+        if self.verdicts and self.void:
+            raise ValueError("void belongs to successes and trials, or to by_condition: verdicts have their own")
+        if self.condition and self.by_condition:
+            raise ValueError("give condition or by_condition, not both")
+        if self.count > MOST_TRIALS:
+            raise ValueError(f"{self.count:,} trials are more than an evaluation has: at most {MOST_TRIALS:,}")
+        names = [each.condition for each in self.by_condition]
+        if len(names) > len(set(names)):
+            raise ValueError("by_condition names one condition twice: put its trials together")
+        _ = self.told
+
+    @property
+    def count(self) -> int:
+        """Its trials, void ones too."""
+        counted = (self.trials or 0) + sum(each.trials for each in self.by_condition)
+        return counted + self.void + len(self.verdicts)
+
+    @property
+    def told(self) -> tuple[VerdictTable, ...]:
+        """`verdicts`, a word as a table. Raises ValueError for a word that is no verdict."""
+        return tuple(VerdictTable(verdict=each) if isinstance(each, str) else each for each in self.verdicts)
+
+
+def _check_counts(successes: int, trials: int, modes: Modes) -> None:
+    if successes > trials:
+        raise ValueError(f"{successes} of {trials} cannot have succeeded: successes is more than trials")
+    if sum(modes.values()) > trials - successes:
+        failures = f"{trials - successes} of {trials} trials failed"
+        raise ValueError(f"failure_modes are of {sum(modes.values())} trials, but {failures}")
+
+
+TABLES: dict[str, type[DatasetTable | TrainingTable | EvaluationTable]] = {
+    "dataset": DatasetTable,
+    "training": TrainingTable,
+    "evaluation": EvaluationTable,
+}
 """The kinds of tables by name, in the order in which they are read: a table names those before it."""
+PARTS: dict[str, type[Table]] = {"points": PointTable, "by_condition": ConditionTable, "verdicts": VerdictTable}
+"""Tables inside of them, by the key that they stand under."""

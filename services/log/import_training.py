@@ -26,13 +26,18 @@ def imports(file: ImportFile) -> list[Import]:
     return [_import(file, table, file.datasets[table.dataset]) for table in file.trainings]
 
 
+def run_name(table: TrainingTable) -> str:
+    """What its run is called."""
+    return table.name or table.key
+
+
 def _import(file: ImportFile, table: TrainingTable, dataset: DatasetTable) -> Import:
-    at, day_only = _when(table.date)
+    at, day_only = when(table.date)
     took = 3600.0 * table.hours if table.hours else 60.0 * (table.minutes or 0.0)
     ended = at + took if at and took and not day_only else 0.0
     request = TrainRequest(
         data_dir="", operator=clean(table.operator), dataset=dataset.name, policy=table.policy,
-        name=table.name or table.key, steps=table.steps_wanted or table.steps, batch_size=table.batch_size or 0,
+        name=run_name(table), steps=table.steps_wanted or table.steps, batch_size=table.batch_size or 0,
         log_freq=0, save_freq=0, exclude_cameras=table.cameras_left_out,
     )  # fmt: skip
     origin = ev.SessionStarted(
@@ -51,7 +56,7 @@ def _import(file: ImportFile, table: TrainingTable, dataset: DatasetTable) -> Im
     return Import(events, b"".join(_line(table, dataset, point) for point in table.points))
 
 
-def _when(written: date | None) -> tuple[float, bool]:
+def when(written: date | None) -> tuple[float, bool]:
     """(Unix time, whether only the day is known); 0 if it is not recorded. A time without a zone is this machine's."""
     if isinstance(written, datetime):
         return written.timestamp(), False
@@ -135,7 +140,7 @@ def _line(table: TrainingTable, dataset: DatasetTable, point: PointTable) -> byt
 
 
 def summary(file: ImportFile) -> str:
-    """`7 trainings (B1 to D4)`."""
+    """`7 trainings (B1 to D4)`; empty for none."""
     keys = [clean(table.key) for table in file.trainings]
     named = ", ".join(keys) if len(keys) <= 10 else f"{keys[0]} to {keys[-1]}"
-    return f"{plural(len(keys), 'training')} ({named})"
+    return f"{plural(len(keys), 'training')} ({named})" if keys else ""

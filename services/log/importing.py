@@ -6,10 +6,11 @@ Such a session is a run folder like any other: its events, and a training's curv
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,14 +34,24 @@ MOST = 0xFFFF
 """The last number of an id."""
 
 
+class Identity(NamedTuple):
+    """What makes an imported session the same one: its kind, its key where it comes from, and its run's name."""
+
+    kind: str
+    key: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Import:
     """A session to add. Its events begin with SessionStarted (its `id` is given here; `imported` and `import_key` say
     where it comes from) and end with SessionEnded; an `at` of 0 stays. `metrics` is a training's metrics.jsonl.
+    `trained_by` is the training among the imports that made an evaluation's checkpoint: it gets that session's id.
     """
 
     events: tuple[ev.Event, ...]
     metrics: bytes = b""
+    trained_by: Identity | None = None
 
     @property
     def started(self) -> ev.SessionStarted:
@@ -79,17 +90,19 @@ def add(folder: DataFolder, imports: Sequence[Import]) -> Outcome:
         fold(folder)
 
 
-def identity(started: ev.SessionStarted) -> tuple[str, str, str]:
-    """What makes an imported session the same one: its kind, its key where it comes from, and its run's name."""
-    return started.kind.value, started.import_key, str(getattr(started.request, "name", ""))
+def identity(started: ev.SessionStarted) -> Identity:
+    """What makes an imported session the same one."""
+    return Identity(started.kind.value, started.import_key, str(getattr(started.request, "name", "")))
 
 
-def _add(folder: DataFolder, imports: Sequence[Import], known: dict[tuple[str, str, str], Session]) -> Outcome:
+def _add(folder: DataFolder, imports: Sequence[Import], known: dict[Identity, Session]) -> Outcome:
     there = [(one, known.get(identity(one.started))) for one in imports]
     new = [one for one, session in there if session is None]
     ids = _new_ids(folder, new)
-    named = [_named(one, session_id) for one, session_id in zip(new, ids, strict=True)]
-    again = [(_named(one, session.id), folder.run(session.id)) for one, session in there if session is not None]
+    known_ids = {name: session.id for name, session in known.items()}
+    every = known_ids | {identity(one.started): session_id for one, session_id in zip(new, ids, strict=True)}
+    named = [_named(one, session_id, every) for one, session_id in zip(new, ids, strict=True)]
+    again = [(_named(one, session.id, every), folder.run(session.id)) for one, session in there if session is not None]
     other = [(one, run, events) for one, run in again if (events := _correction(one, run))]
     _write_all([(one, folder.run(one.started.id)) for one in named])
     for one, run, events in other:
@@ -119,9 +132,12 @@ def _time(started: ev.SessionStarted) -> str:
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(started.at)) if started.at > 0 else NO_TIME
 
 
-def _named(one: Import, session_id: str) -> Import:
-    """The import with its id, and with its events numbered."""
+def _named(one: Import, session_id: str, every: Mapping[Identity, str]) -> Import:
+    """The import with its id and that of its training among `every` one, and with its events numbered."""
     started = msgspec.structs.replace(one.started, id=session_id)
+    if one.trained_by is not None:
+        request = msgspec.structs.replace(started.request, trained_in=every.get(one.trained_by, ""))
+        started = msgspec.structs.replace(started, request=request)
     events = (started, *one.events[1:])
     return replace(one, events=tuple(msgspec.structs.replace(e, seq=n) for n, e in enumerate(events, 1)))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from services.checkpoints.checkpoint import label
 from services.log.headline import policy_of
 from services.text import clean
+from sessions.blinding import blind
 from sessions.chains import resumes
 from sessions.document import Session
 from sessions.models import SessionKind
@@ -30,6 +31,8 @@ def origins(session: Session, log: Sequence[Session]) -> list[Relation]:
     match session.kind:
         case SessionKind.TRAIN:
             return [*_data_of(session, log), *_pretrained(session, log)]
+        case SessionKind.EVAL if blind(session.request):
+            return _resumed(session, log)
         case SessionKind.EVAL:
             tried = [_trained(checkpoint, trained_in, log) for checkpoint, trained_in in _tried(session)]
             return [*tried, *_resumed(session, log)]
@@ -108,6 +111,8 @@ def _evaluations(session: Session, log: Iterable[Session]) -> list[Relation]:
 def _tried(session: Session) -> list[tuple[str, str]]:
     """The checkpoints that an evaluation tried, each with the session that trained it, if known."""
     request = session.request
+    if blind(request):
+        return []
     if not isinstance(request, EvalRequest):
         return [(session.checkpoint, session.trained_in)]
     trained_in = (request.trained_in, *request.further_trained_in)

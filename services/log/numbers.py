@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.log.arms import Arm, different, paired
+from services.log.arms import Arm, different, paired, untested
 from services.log.headline import bounds, share
 from services.units import duration
 from sessions.statistics import newcombe, wilson
@@ -50,7 +50,8 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
     `arms` and `pooled` have successes, trials, estimate and wilson_95; `homogeneity` has freeman_halton_p, null where
     the tables are too many, and for three arms or more `pairs` with Boschloo's p after Holm; `comparison` of two arms
     has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. `name`,
-    `settings` and `void` are of sessions; `different_settings` are the names of those that differ.
+    `settings` and `void` are of sessions; `different_settings` are the names of those that differ. `instead_of_tests`
+    are sentences on an evaluation whose rule decides or that goes on: it has no homogeneity and no comparison.
     """
     from sessions.statistics.exact import boschloo, mcnemar, pairs
 
@@ -58,7 +59,10 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
         "arms": [_counted(*arm.counts) | _named(arm) for arm in arms],
         "pooled": _counted(*pooled(arms)),
     }
-    if len(arms) > 1:
+    if instead := untested(arms):
+        made["instead_of_tests"] = list(instead)
+        made["different_settings"] = [name for name, _ in different(arms)]
+    elif len(arms) > 1:
         homogeneity: dict[str, object] = {"freeman_halton_p": homogeneous(arms)}
         if len(arms) > 2:
             homogeneity["pairs"] = [
@@ -66,7 +70,7 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
             ]
         made["homogeneity"] = homogeneity
         made["different_settings"] = [name for name, _ in different(arms)]
-    if len(arms) == 2:
+    if len(arms) == 2 and not instead:
         first, second = arms
         comparison: dict[str, object] = {
             "difference": first.successes / first.trials - second.successes / second.trials,
@@ -107,9 +111,9 @@ def homogeneous(arms: Sequence[Arm]) -> float | None:
 
 def lines(arms: Sequence[Arm]) -> list[str]:
     """What `stats` prints: the settings that differ first, the rates, then what can be concluded and what not."""
-    said = [
-        f"Different settings, {name}: {'; '.join(v or 'not said' for v in values)}." for name, values in different(arms)
-    ]
+    within = [difference for arm in arms for difference in arm.mixed]
+    said = [f"Put together under different settings, {_values(*each)}." for each in within]
+    said += [f"Different settings, {_values(*each)}." for each in different(arms) if each not in within]
     if said:
         said += ["What differs in the results may come from that.", ""]
     names = [arm.name for arm in arms]
@@ -122,7 +126,13 @@ def lines(arms: Sequence[Arm]) -> list[str]:
     said += ["", *voids(arms)]
     if len(arms) == 1:
         return [*said, carries(*arms[0].counts)]
+    if instead := untested(arms):
+        return [*said, *instead]
     return said + (two(*arms) if len(arms) == 2 else several(arms))
+
+
+def _values(name: str, values: Sequence[str]) -> str:
+    return f"{name}: {'; '.join(value or 'not said' for value in values)}"
 
 
 def _rate(successes: int, trials: int) -> str:
@@ -247,14 +257,17 @@ def plan_json(
         "test": "boschloo_two_sided",
         "trials_per_arm": needed,
         "exact_power": exact_power(needed, first, second, alpha),
-        "seconds_per_trial": pace[0] if pace else None,
-        "minutes": 2 * needed * pace[0] / 60 if pace else None,
+        "seconds_per_trial": pace[0] if pace and pace[1] else None,
+        "minutes": 2 * needed * pace[0] / 60 if pace and pace[1] else None,
         "early": dict(zip(("most_pairs", "mean_pairs", "mean_pairs_if_equal"), early, strict=True)) if early else None,
     }
 
 
 def plan_lines(first: float, second: float, alpha: float, power: float, pace: tuple[float, int] | None) -> list[str]:
-    """What `plan` prints: the trials, the time that they take, and what few trials can tell at most."""
+    """What `plan` prints: the trials, the time that they take, and what few trials can tell at most.
+
+    A `pace` of 0 evaluations is of a trial without its reset, as imported ones have it.
+    """
     from sessions.statistics.planning import exact_power, trials_per_arm
 
     needed = trials_per_arm(first, second, alpha, power)
@@ -263,11 +276,16 @@ def plan_lines(first: float, second: float, alpha: float, power: float, pace: tu
         f"{needed} {_trials(needed)} of each tell {_percent(first)} from {_percent(second)} % in "
         f"{100 * reached:.0f} of 100 comparisons (Boschloo's test, two-sided, at {_percent(alpha)} %)."
     ]
-    if pace:
+    if pace and pace[1]:
         one = "the one evaluation" if pace[1] == 1 else f"{pace[1]} evaluations"
         said.append(
             f"At {pace[0]:.0f} s a trial with its reset, as in {one} so far, both arms take "
             f"{duration(2 * needed * pace[0])} at the bench."
+        )
+    elif pace:
+        said.append(
+            f"Both arms take {duration(2 * needed * pace[0])} at the bench and the resets: a trial had {pace[0]:g} s "
+            "in the evaluations that were imported; how long a reset took is not recorded there."
         )
     else:
         said.append("How long that takes is not known yet: no evaluation in real time has two trials.")

@@ -13,18 +13,21 @@ from services.bench import calibration
 from services.checkpoints.slots import lines
 from services.live.metrics import EVAL_LOSS
 from services.log import results
+from services.log.conclusion import conclusion, sentences
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
 from services.log.measured_words import over_trials
 from services.log.preflight_rows import preflight_rows
-from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, step_seconds
+from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, recorded_settings, step_seconds
 from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
+from services.log.second_judge_rows import second_judge_sections
 from services.log.sections import Page, Row, Section, Symbol, Value, quiet, row, section, text
 from services.log.trial_rows import trials
 from services.log.whole_rows import whole_sections
 from services.text import clean
 from services.tone import Tone
 from services.units import dimensions, number, plural, size, value
+from sessions.blinding import blind
 from sessions.chains import Evaluation
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
@@ -42,14 +45,21 @@ FILES_SHOWN = 20
 """Files named for a repair; the quarantine's reason.txt and `sessions --json` have all."""
 
 
-def page(session: Session, zone: tzinfo | None = None, whole: Evaluation | None = None) -> Page:
+def page(
+    session: Session,
+    zone: tzinfo | None = None,
+    whole: Evaluation | None = None,
+    says: Section | None = None,
+) -> Page:
     """Everything that the log knows of a session; times in `zone`, by default the machine's.
 
-    `whole` is the evaluation that it belongs to, if it is part of one that went over several sessions.
+    `whole` is the evaluation that it belongs to, if it is part of one that went over several sessions. `says` is what
+    its trials say, worked out elsewhere: without it tests are made here, which takes up to a second.
     """
     sections = [
         _session(session, zone),
         *whole_sections(session, whole),
+        conclusion(sentences(session, whole)) if says is None else says,
         *_work(session, zone),
         remarks(session, zone),
         _made_with(session),
@@ -136,7 +146,7 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
             rows = (_checkpoint(c, zone, best=c is best) for c in session.training.checkpoints)
             return [section("checkpoints", rows, table=True)]
         case SessionKind.EVAL:
-            tables = results.sections(session.request, session.results)
+            tables = (*results.sections(session.request, session.results), *second_judge_sections(session))
             looked = section("preflight", preflight_rows(session))
             return [*tables, section("trials", trials(session), table=True), looked]
         case _:
@@ -336,13 +346,14 @@ def _checkpoint(checkpoint: CheckpointSaved, zone: tzinfo | None, *, best: bool)
 
 
 def _evaluation_rows(session: Session) -> list[Row]:
+    not_recorded = quiet(NOT_RECORDED if session.started.recorded else "")
     return [
         *results.checkpoint_rows(session),
-        row("trained in", f"session {session.trained_in}" if session.trained_in else "not told"),
+        row("trained in", _trained_in(session)),
         *_loaded(session),
-        row("task", f'"{session.task}"' if session.task else ""),
-        row("condition", *_conditions(session)),
-        row("reset", session.reset),
+        row("task", f'"{session.task}"' if session.task else not_recorded),
+        row("condition", *_conditions(session), *([not_recorded] if not any(_conditions(session)) else [])),
+        *(recorded_settings(session) or [row("reset", session.reset)]),
         *results.order_rows(session),
         *_tally(session),
         *results.failure_rows(session),
@@ -359,9 +370,15 @@ def _tally(session: Session) -> list[Row]:
     return results.tally_rows(session)
 
 
+def _trained_in(session: Session) -> str:
+    if blind(session.request):
+        return ""
+    return f"session {session.trained_in}" if session.trained_in else "not told"
+
+
 def _loaded(session: Session) -> list[Row]:
     """The policy as loaded, and notes on harmless differences between it and the bench."""
-    if session.policy is None:
+    if session.policy is None or blind(session.request):
         return []
     cameras = ", ".join(session.policy.cameras) or "no camera"
     notes = (row("policy", quiet(note)) for note in session.policy.notes)

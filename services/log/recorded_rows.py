@@ -1,4 +1,4 @@
-"""The rows of an imported training's page: what was written down of it."""
+"""The rows of the page of an imported training or evaluation: what was written down of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from services.log.headline import NOT_RECORDED, figure
 from services.log.sections import Row, Value, quiet, row, text
 from services.tone import Tone
 from services.units import value
-from sessions.document import Training
+from sessions.document import Session, Training
 from sessions.facts import TrainingStarted
 from sessions.recorded import RecordedTraining
 
@@ -54,3 +54,25 @@ def parts_of_a_step(training: Training) -> str:
     return " + ".join(
         f"{figure(training, training.metrics[key])} {word}" for key, word in parts if key in training.metrics
     )
+
+
+def recorded_settings(session: Session) -> list[Row]:
+    """The settings of an imported evaluation; none of another."""
+    known = session.started.recorded
+    if known is None:
+        return []
+    without = ", ".join(known.cameras_left_out)
+    used = NOT_RECORDED if known.cameras is None else ", ".join(known.cameras) or "none"
+    return [
+        row("cameras", used, text(f"without {without}" if without else "", Tone.WARNING)),
+        row("a trial", f"at most {known.trial_s:g} s" if known.trial_s else quiet(NOT_RECORDED)),
+        row("countdown", quiet(NOT_RECORDED) if known.countdown_s is None else f"{known.countdown_s:g} s"),
+        row("rate", f"{known.fps:g} Hz" if known.fps else quiet(NOT_RECORDED)),
+        row("reset", session.reset or quiet(NOT_RECORDED)),
+        row("order", quiet("" if known.ordered else NOT_RECORDED)),
+    ]
+
+
+def in_order(session: Session) -> bool:
+    """Whether the order is known in which the trials were made: else no list of them is shown."""
+    return session.started.recorded is None or session.started.recorded.ordered

@@ -8,17 +8,21 @@ from collections.abc import Iterator, Sequence
 from services.checkpoints.checkpoint import label
 from services.live.requests import AnyRequest, EvalRequest
 from services.log.headline import rate
-from services.log.sections import Interval, Row, Section, quiet, row, section, text
+from services.log.sections import Interval, Row, Section, Value, quiet, row, section, text
 from services.log.trial_rows import VERDICTS
 from services.tone import Tone
+from sessions.blinding import blind, codes, is_code
 from sessions.conditions import Condition, Order, Place
 from sessions.document import Session
+from sessions.facts import Unblinded
 from sessions.models import Trial, Verdict
 from sessions.trials import Result, added, results
 
 
 def policy_name(checkpoint: str) -> str:
     """What a policy is called beside its results."""
+    if is_code(checkpoint):
+        return f"policy {checkpoint}"
     return label(checkpoint) if checkpoint else "the policy"
 
 
@@ -105,6 +109,26 @@ def in_whole(request: AnyRequest | None, trials: Sequence[Trial]) -> tuple[Resul
 def checkpoint_rows(session: Session) -> list[Row]:
     """Each policy's label and folder; the scripted person has a label only."""
     every = session.request.checkpoints if isinstance(session.request, EvalRequest) else (session.checkpoint,)
+    if blind(session.request):
+        return [row("checkpoint", text(BLINDED, strong=True), quiet(", ".join(map(policy_name, every))))]
+    if session.unblinded is not None:
+        return [row("unblinded", *_unblinded(session.unblinded)), *_checkpoint_rows(every)]
+    return _checkpoint_rows(every)
+
+
+BLINDED = "blinded"
+"""What a session's page and line say while it hides its policies."""
+
+
+def _unblinded(event: Unblinded) -> Iterator[Value]:
+    """Which code stood for what, who asked, and why before the end."""
+    yield text(", ".join(f"{code} was {label(each)}" for each, code in codes(event.checkpoints).items()))
+    yield quiet(f"by {event.by}" if event.by else "")
+    yield quiet(f"before its end: {event.reason}" if event.reason else "")
+
+
+def _checkpoint_rows(every: Sequence[str]) -> list[Row]:
+    """Each policy's label and folder; the scripted person has a label only."""
     both = ((text(label(each), strong=True), quiet(each)) for each in every)
     return [
         row("checkpoint", told) for name, path in both for told in ((name,) if name.text == path.text else (name, path))
@@ -124,7 +148,8 @@ def tally_rows(session: Session) -> list[Row]:
     """How many trials were judged, by whom, and the success rate with its interval."""
     success, failure = session.count(Verdict.SUCCESS), session.count(Verdict.FAILURE)
     judged = success + failure
-    target = f" of {session.target}" if session.target else ""
+    early = isinstance(session.request, EvalRequest) and session.request.sequential is not None
+    target = f" of {'at most ' if early else ''}{session.target}" if session.target else ""
     counts = [text(f"{session.count(verdict)} {verdict.value}", *VERDICTS[verdict]) for verdict in Verdict]
     practices = sum(trial.practice for trial in session.trials)
     if practices:

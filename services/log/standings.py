@@ -1,8 +1,14 @@
-"""How a sequential comparison stands, in words. Codes or names of the policies are the caller's: it may be blinded."""
+"""How a comparison stands that is not read by a test: its rule decides, or it still goes on. In words."""
 
 from __future__ import annotations
 
-from sessions.statistics.sequential import Decision, Sequential, Standing
+from services.log.results import policy_name
+from services.units import plural
+from sessions.chains import Evaluation
+from sessions.early import standing_in_all
+from sessions.models import SessionStatus
+from sessions.requests import EvalRequest
+from sessions.statistics.rule import Decision, Sequential, Standing
 
 
 def rule_words(rule: Sequential) -> str:
@@ -20,7 +26,7 @@ def standing_words(rule: Sequential, now: Standing, first: str, second: str) -> 
 
     `first` and `second` are what the operator may see of the policies.
     """
-    after = f"after {now.pairs} pairs, {now.unlike} of them unlike"
+    after = f"after {plural(now.pairs, 'pair')}, {now.unlike} of them unlike"
     match now.decision:
         case Decision.FIRST | Decision.SECOND:
             better, worse = (first, second) if now.decision is Decision.FIRST else (second, first)
@@ -44,3 +50,34 @@ def _to_the_line(now: Standing, first: str, second: str) -> str:
     wins = "pair" if now.wins_to_line == 1 else "pairs in a row"
     whose = "it alone wins" if now.lead else "one alone wins"
     return f"{leads}; {now.wins_to_line} more {wins} that {whose} would decide."
+
+
+def by_rule(request: EvalRequest, now: Standing) -> list[str]:
+    """What the rule says that was fixed before the first trial: no other test is made."""
+    assert request.sequential is not None
+    first, second = map(policy_name, request.checkpoints[:2])
+    return [rule_words(request.sequential), standing_words(request.sequential, now, first, second)]
+
+
+def why_not_yet(whole: Evaluation) -> str:
+    """Why a comparison is not read yet: it runs, and not all of its trials are judged. Empty where it is."""
+    wanted, judged = whole.wanted, whole.judged
+    if whole.last.status is not SessionStatus.RUNNING or judged >= wanted:
+        return ""
+    return not_yet(judged, wanted)
+
+
+def not_yet(judged: int, wanted: int) -> str:
+    """What is said of a comparison while it goes on."""
+    return (
+        f"The policies are compared once all {plural(wanted, 'trial')} are judged ({judged} are): looked at before, "
+        "chance alone shows a difference sooner or later."
+    )
+
+
+def instead(whole: Evaluation) -> tuple[str, ...]:
+    """What is said of an evaluation in the place of tests: by its rule, or that it goes on; empty where tests hold."""
+    if (ruled := standing_in_all(whole.sessions)) is not None:
+        return tuple(by_rule(*ruled))
+    why = why_not_yet(whole)
+    return (why,) if why else ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from services.checkpoints.checkpoint import label
 from services.log.measured_words import of_trial
+from services.log.recorded_rows import in_order
+from services.log.second_judge_rows import opinion_words
 from services.log.sections import Row, Symbol, quiet, text
 from services.tone import Tone
 from sessions.document import Session
@@ -29,7 +31,9 @@ ENDED_BY = {
 
 
 def trials(session: Session) -> list[Row]:
-    """Every attempt; with policy and condition if they differ between trials."""
+    """Every attempt; with policy and condition if they differ between trials. None of an import without their order."""
+    if not in_order(session):
+        return []
     policies = len({trial.checkpoint for trial in session.trials}) > 1
     conditions = len({trial.condition for trial in session.trials}) > 1
     return [
@@ -52,12 +56,14 @@ def _how(trial: Trial) -> tuple[str, ...]:
 def trial_row(trial: Trial, number: int, policy: str, condition: str) -> Row:
     """A trial by its number among those that count, as on the screen during the session; columns may be empty."""
     tone, mark = VERDICTS[trial.verdict] if trial.verdict else (Tone.WARNING, Symbol.OPEN)
-    episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved"
+    ended = bool(trial.ended_by)  # not so of an imported one
+    episode = f"episode {trial.episode_index}" if trial.episode_index is not None else "not saved" if ended else ""
+    took = f"{trial.seconds:.1f} s" if trial.frames or ended else ""
     ended_by = ENDED_BY.get(trial.ended_by, str(trial.ended_by))
     columns = [
-        text("", tone, mark, strong=True), text(f"{trial.seconds:.1f} s"), quiet(ended_by), quiet(episode),
+        text("", tone, mark, strong=True), text(took), quiet(ended_by), quiet(episode),
         text(policy), text(condition),
-        text(", ".join(words for words in (trial.failure_mode, trial.why, *_how(trial)) if words)),
+        text(", ".join(filter(None, (trial.failure_mode, trial.why, *_how(trial), opinion_words(trial))))),
         quiet(", ".join(of_trial(trial.measured))),
     ]  # fmt: skip
     return Row("practice" if trial.practice else str(number), tuple(columns))

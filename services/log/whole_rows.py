@@ -11,6 +11,7 @@ from services.units import plural
 from sessions.chains import Evaluation, resumes
 from sessions.document import Session
 from sessions.models import Verdict
+from sessions.requests import EvalRequest
 
 
 def part(session: Session, whole: Evaluation | None) -> str:
@@ -18,7 +19,7 @@ def part(session: Session, whole: Evaluation | None) -> str:
     if whole is None or not whole.several:
         return ""
     success, judged = whole.count(Verdict.SUCCESS), whole.judged
-    words = (f"in all {judged} of {whole.wanted}", rate(success, judged))
+    words = (f"in all {judged} of {_wanted(whole)}", rate(success, judged))
     return ", ".join(filter(None, (f"part {_place(session, whole)} of {_parts(whole)}", *words)))
 
 
@@ -31,12 +32,18 @@ def whole_sections(session: Session, whole: Evaluation | None) -> list[Section]:
     rows = [
         *_before(session, whole),
         *(row("resumed in", f"session {other.id}") for other in whole.sessions if resumes(other) == session.id),
-        row("in all", f"{judged} of {whole.wanted}", *counts, quiet(f"in {plural(_parts(whole), 'session')}")),
+        row("in all", f"{judged} of {_wanted(whole)}", *counts, quiet(f"in {plural(_parts(whole), 'session')}")),
     ]
     if judged:
         words = text(rate(success, judged), strong=True)
         rows.append(row("success", words, quiet("95 % interval"), interval=Interval.of(success, judged)))
     return [section("the whole evaluation", rows)]
+
+
+def _wanted(whole: Evaluation) -> str:
+    request = whole.last.request
+    early = isinstance(request, EvalRequest) and request.sequential is not None
+    return f"{'at most ' if early else ''}{whole.wanted}"
 
 
 def _before(session: Session, whole: Evaluation) -> list[Row]:

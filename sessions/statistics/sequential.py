@@ -15,136 +15,19 @@ tests/bench/sequential_table.py compares it with others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
-from math import ceil, exp, inf, log, sqrt
+from math import ceil, inf, log, sqrt
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from sessions.statistics.planning import check_plan, trials_per_arm
+from sessions.statistics.rule import NEVER, Sequential, share_of, unlike_of
 
-RULE = "sequential sign test of pairs"
 MOST_PAIRS = 600
 """No rule is made for more pairs: no bench makes them, and the search would take minutes."""
-NEVER = -1
-"""A lead that ends nothing, in `equal`."""
-
 type Numbers = npt.NDArray[np.float64]
-
-
-class Sequential(msgspec.Struct, frozen=True, kw_only=True):
-    """The rule of one comparison, fixed before its first trial and stored with it.
-
-    `least` are the two success rates that are to be told apart with this `power`; a smaller difference may end without
-    one. `most` is the largest number of pairs. After m unlike pairs (m from 1; as many as `better` has are the most) a
-    lead of `better[m - 1]` or more ends it for the policy that leads, one of `equal[m - 1]` or less without a
-    difference (NEVER: not there). `alpha` is the probability that equal policies end with either called better.
-    """
-
-    rule: str = RULE
-    alpha: float
-    power: float
-    least: tuple[float, float]
-    most: int
-    better: tuple[int, ...]
-    equal: tuple[int, ...]
-
-
-class Decision(StrEnum):
-    """What the rule says."""
-
-    GO_ON = "go on"
-    FIRST = "first better"
-    SECOND = "second better"
-    NONE = "no difference"
-    """It ended without one: the policies may be equal, or differ by less than the least effect."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a comparison stands after `pairs`, of which `unlike` were won by one alone; `lead` is of the first.
-
-    Once decided, it stays as it was then. `line` is the lead that ends it soonest for the policy that leads, None once
-    it is over, or where it cannot be reached any more. `wins_to_line` is how many unlike pairs in a row would end it
-    for the policy that leads (for either if none does), None like `line`. `odds` are how many times likelier the lead
-    seen is if the policy that leads is better by the least effect than if both are equal. `at_most`: it ended because
-    the pairs were used up.
-    """
-
-    decision: Decision
-    pairs: int
-    unlike: int
-    lead: int
-    line: int | None
-    wins_to_line: int | None
-    odds: float
-    at_most: bool = False
-
-
-def standing(rule: Sequential, pairs: Iterable[tuple[bool, bool]]) -> Standing:
-    """What the rule says of these pairs, in the order in which they were complete: success of the first, of the second.
-
-    The first line that is crossed decides; what comes later changes nothing. So it may be asked after every trial.
-    """
-    made = unlike = lead = 0
-    decision, used_up = Decision.GO_ON, False
-    for first, second in pairs:
-        made, unlike, lead = made + 1, unlike + (first != second), lead + first - second
-        decision = _decided(rule, unlike, lead)
-        used_up = decision is Decision.GO_ON and made >= rule.most
-        if used_up:
-            decision = Decision.NONE
-        if decision is not Decision.GO_ON:
-            break
-    wins = _wins_to_line(rule, unlike, abs(lead)) if decision is Decision.GO_ON else None
-    return Standing(
-        decision=decision,
-        pairs=made,
-        unlike=unlike,
-        lead=lead,
-        line=None if wins is None else abs(lead) + wins,
-        wins_to_line=wins,
-        odds=_odds(rule, unlike, abs(lead)),
-        at_most=used_up,
-    )
-
-
-def _decided(rule: Sequential, unlike: int, lead: int) -> Decision:
-    if not unlike:
-        return Decision.GO_ON
-    at = min(unlike, len(rule.better)) - 1
-    if abs(lead) >= rule.better[at]:
-        return Decision.FIRST if lead > 0 else Decision.SECOND
-    over = abs(lead) <= rule.equal[at] or unlike >= len(rule.better)
-    return Decision.NONE if over else Decision.GO_ON
-
-
-def _wins_to_line(rule: Sequential, unlike: int, lead: int) -> int | None:
-    for more in range(1, len(rule.better) - unlike + 1):
-        if lead + more >= rule.better[unlike + more - 1]:
-            return more
-    return None
-
-
-def _odds(rule: Sequential, unlike: int, lead: int) -> float:
-    share = share_of(*rule.least)
-    won, lost = (unlike + lead) // 2, (unlike - lead) // 2
-    return exp(won * log(2 * share) + lost * log(2 * (1 - share)))
-
-
-def unlike_of(first: float, second: float) -> float:
-    """The probability that a pair is unlike."""
-    return first * (1 - second) + second * (1 - first)
-
-
-def share_of(first: float, second: float) -> float:
-    """The probability that the better policy wins an unlike pair."""
-    one, other = max(first, second), min(first, second)
-    return one * (1 - other) / unlike_of(first, second)
 
 
 # -- making the rule ----------------------------------------------------------------------------------

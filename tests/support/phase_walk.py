@@ -46,6 +46,7 @@ COMMANDS: tuple[protocol.Command, ...] = (
     protocol.StartTrial(trial=0),
     protocol.MakePreflight(),
     protocol.ConfirmPreflight(preflight=1),
+    protocol.Unblind(by="a", reason="a look"),
     protocol.EndTrial(trial=0),
     protocol.JudgeTrial(trial=0, verdict=Verdict.SUCCESS),
     protocol.UndoVerdict(trial=0),

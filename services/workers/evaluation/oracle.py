@@ -29,6 +29,11 @@ class Oracle:
         self._steady = self._steady + 1 if self._world.state().cube_in_bowl else 0
         return self._steady >= self._needed
 
+    @property
+    def in_bowl(self) -> bool:
+        """Whether the cube was in the bowl in the last period."""
+        return self._steady > 0
+
     def close(self) -> None:
         """Disconnect from the bench."""
         if self._world is not None:

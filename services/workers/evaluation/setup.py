@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,10 +60,11 @@ def line_up(
             entrants[-1].source.policy.set_aside()
             policy.start()
         reading = begin_reading(policy, features, request)
+        began = time.monotonic()
         source = load_policy(context, request, policy, features, devices.robot.robot_type)
         loaded = policy_loaded(policy.checkpoint, policy, features, notes)
-        entrants.append(Entrant(checkpoint, source, loaded, reading=reading))
-    lineup = Lineup(entrants, stay=stay)
+        entrants.append(Entrant(checkpoint, source, loaded, reading=reading, took=time.monotonic() - began))
+    lineup = Lineup(entrants, stay=stay, alike=request.blinded)
     context.journal.emit(lineup.current.loaded)
     return features, lineup
 

@@ -13,7 +13,7 @@ from services.workers.arm.context import ArmContext
 from services.workers.evaluation.approach import Approach, Stranded
 from services.workers.evaluation.course import Course
 from services.workers.evaluation.lineup import Lineup
-from services.workers.evaluation.looking import Looking
+from services.workers.evaluation.looking import WAITING, Looking
 from services.workers.process.mailbox import Refused
 from services.workers.recording.recorder import Recorder
 from services.workers.recording.takes import Takes
@@ -79,7 +79,7 @@ class Starting:
         """Once the previous trial is saved, set up the scene and start moving to the start pose; False before."""
         if self._takes.problem:  # the previous trial could not be saved: drop this start
             return True
-        if not self._recorder.free or self._looking.delays():
+        if not self._recorder.free or self._looking.delays() or self._loads():
             return False
         self._clear_alarm()
         self._course.begin()
@@ -92,6 +92,13 @@ class Starting:
             self._approach.begin(measured, None if seed is None else seed + self._request.attempt(number))
             self._announce()
         return True
+
+    def _loads(self) -> bool:
+        """Whether a blinded trial waits as long as any policy takes to load."""
+        waits = self._lineup.waits
+        if waits and self._context.phase in WAITING:
+            self._context.enter(self._context.phase, "the next trial starts once its policy is loaded")
+        return waits
 
     def step(self, observation: dict[str, Any]) -> bool | None:
         """Advance one period. None until the trial can begin; then whether it must begin ramped."""

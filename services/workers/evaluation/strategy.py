@@ -19,12 +19,13 @@ from services.workers.arm.context import ArmContext
 from services.workers.arm.motion import Pose, distance, step_towards
 from services.workers.arm.strategy import Strategy
 from services.workers.evaluation.approach import Approach
-from services.workers.evaluation.course import Course
+from services.workers.evaluation.course import Course, timing
 from services.workers.evaluation.lineup import Lineup
 from services.workers.evaluation.looking import Looking
 from services.workers.evaluation.measures import Measures
 from services.workers.evaluation.oracle import Oracle
 from services.workers.evaluation.resetting import FOLLOWS, Resetting
+from services.workers.evaluation.second import Second
 from services.workers.evaluation.starting import Starting
 from services.workers.evaluation.trials import Trials
 from services.workers.evaluation.verdicts import Verdicts
@@ -74,6 +75,7 @@ class EvaluateStrategy(Strategy):
         context.takes_before = self._request.attempt(0)
         trusting = self._oracle is not None
         motion, stages = context.profile.motion, context.profile.stages(self._request.task)
+        self._second = Second(self._request, context.emit)
         self._verdicts = Verdicts(self.trials, self._takes, context.emit, stages)
         self._measures = Measures(context.fps, motion.gripper)
         self._resetting = Resetting(self._request, context, self._lineup)
@@ -118,6 +120,8 @@ class EvaluateStrategy(Strategy):
                 return {Code.WRONG_PHASE: f"the arm is {self._context.phase.value}: a trial starts when it rests"}
             case protocol.ReachStage() if not self._verdicts.stages:
                 return {Code.NO_STAGES: "the task has no stages: lab.toml gives them, `stages` under its [[tasks]]"}
+            case protocol.Unblind():
+                return self._course.why_blind
             case protocol.UndoVerdict():
                 return {Code.WRONG_PHASE: f"trial {self.trials.next} has begun: the verdict before it stays"}
             case protocol.GoToRest() | protocol.Release() if (
@@ -146,6 +150,8 @@ class EvaluateStrategy(Strategy):
                 self._judge(trial, verdict, judge or self._request.operator, reply.accept)
             case protocol.UndoVerdict(trial=trial):
                 self._undo(trial, reply.accept)
+            case protocol.Unblind(by=by, reason=reason):
+                self._course.unblind(by or self._request.operator, reason, reply.accept)
             case _:
                 noted = self._verdicts.note(command, reply.accept) or self._looking.command(command, reply.accept)
                 return not noted and super().command(command, reply)
@@ -157,6 +163,7 @@ class EvaluateStrategy(Strategy):
             self._context.hold()
             self._end_take(EndedBy.VERDICT)
         self._verdicts.give(trial, verdict, judge, done)
+        self._second.speak(trial, verdict)
         if self._context.ending is not None:
             return
         self._course.turn()
@@ -180,8 +187,8 @@ class EvaluateStrategy(Strategy):
             return Phase.RESET, FOLLOWS
         if self.trials.pending:
             detail = f"trial {self.trials.pending} waits for its verdict"
-        elif self.trials.reached:
-            return Phase.DONE, f"{self.trials.judged} trials are judged"
+        elif end := self._course.end:
+            return Phase.DONE, end
         else:
             detail = f"trial {self.trials.next} comes next"
         return Phase.RESTED if self._context.arm.at_rest else Phase.IDLE, detail
@@ -213,6 +220,7 @@ class EvaluateStrategy(Strategy):
         self._recorder.start(trial, started, accepted=False)  # accepted only once judged a success
         if self._oracle is not None:
             self._oracle.begin()
+        self._second.begin()
         self._context.arm.follow()
         self._context.enter(Phase.RUNNING, f"trial {trial}")
 
@@ -247,6 +255,7 @@ class EvaluateStrategy(Strategy):
             first = self._starting.first()
             self._recorder.add(observation if first is None else first, action)
             self._measures.add(action, self._action_source.queue, self._action_source.policy.infer_ms)
+            self._second.step()
             self._check_end()
 
     def _check_end(self) -> None:
@@ -290,6 +299,7 @@ class EvaluateStrategy(Strategy):
         ended = ev.TrialEnded(
             trial=self.trials.running, frames=self._takes.frames, reason=reason, why=why, measured=measured
         )
+        self._second.end(self.trials.running)
         self.trials.running = 0
         self._recorder.end(reason, ended)
 
@@ -340,11 +350,8 @@ class EvaluateStrategy(Strategy):
 
     def telemetry(self) -> dict[str, Any]:
         """Trial time, policy timing and encoder queue."""
-        queue = self._action_source.queue
         return self._recorder.telemetry() | {
-            "infer_ms": self._action_source.policy.infer_ms,
-            "action_queue": len(queue),
-            "starved": queue.starved,
+            **({} if self._course.blind else timing(self._action_source)),
             "preflight": self._preflight.running,
             "countdown": self._starting.countdown if self._context.phase is Phase.ALIGNING else 0.0,
         }
@@ -353,5 +360,6 @@ class EvaluateStrategy(Strategy):
         """End a running trial, wait until it is saved, and close the dataset and the oracle."""
         self._end_take(EndedBy.ENDED)
         self._takes.close()
+        self._second.close()
         if self._oracle is not None:
             self._oracle.close()

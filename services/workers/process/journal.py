@@ -45,9 +45,17 @@ class Journal:
     """Whether events could not be written, and the session ends without them."""
 
     def __init__(
-        self, log: EventLog, publish: Callable[[ev.Event], None], make_room: Callable[[], bool] = lambda: False
+        self,
+        log: EventLog,
+        publish: Callable[[ev.Event], None],
+        make_room: Callable[[], bool] = lambda: False,
+        said: Callable[[ev.Event], ev.Event] = lambda event: event,
     ) -> None:
-        """`make_room` frees what was kept for the last events of a session; whether there was anything."""
+        """`make_room` frees what was kept for the last events of a session; whether there was anything.
+
+        `said` is what is written of an event.
+        """
+        self._said = said
         self._log, self._publish, self._make_room = log, publish, make_room
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._give_up_at = float("inf")
@@ -67,7 +75,7 @@ class Journal:
         self._give_up_at = min(self._give_up_at, time.monotonic() + seconds)
 
     def _put(self, event: ev.Event, then: Callable[[], None] | None = None) -> _Entry:
-        entry = _Entry(msgspec.structs.replace(event, at=event.at or time.time()), then)
+        entry = _Entry(msgspec.structs.replace(self._said(event), at=event.at or time.time()), then)
         self._queue.put(entry)
         return entry
 

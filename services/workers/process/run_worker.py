@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
@@ -13,14 +14,14 @@ from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.error_text import crash_reason
 from services.folders import FolderProblem, RunFolder
 from services.live import events as ev
 from services.live import reserve
 from services.live.event_log import EventLog, LogBusy
-from services.live.requests import AnyRequest, read_request
+from services.live.requests import AnyRequest, EvalRequest, read_request
 from services.live.snapshots import replay
 from services.workers.process.context import Context
 from services.workers.process.environment import prepare
@@ -29,6 +30,9 @@ from services.workers.process.mailbox import Mailbox
 from services.workers.process.server import Server
 from services.workers.process.temporary import temporary_folder
 from sessions.models import SessionStatus
+
+if TYPE_CHECKING:
+    from services.workers.process.blinding import Blinding
 
 GIT_PATIENCE_S = 2.0
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -60,9 +64,12 @@ def run_worker(argv: list[str], body: Callable[[Context, Any], End], first: str 
         print(busy, file=sys.stderr)
         return 1
     mailbox = Mailbox()
-    server = Server(run, receive=mailbox.receive, driver_lost=mailbox.lose_driver)
+    blinding = _blinding(request)
+    receive = blinding.received(mailbox.receive) if blinding else mailbox.receive
+    server = Server(run, receive=receive, driver_lost=mailbox.lose_driver)
     reserve.keep(run)
-    journal = Journal(log, server.publish, make_room=partial(reserve.free, run))
+    said = {"said": blinding.event} if blinding else {}
+    journal = Journal(log, server.publish, make_room=partial(reserve.free, run), **said)
 
     def end(*_: object) -> None:
         mailbox.request_end()
@@ -97,6 +104,17 @@ def _run(body: Callable[[Context, Any], End], context: Context, request: AnyRequ
     except Exception as error:  # the session must report how it ended, whatever the error
         logger.exception("the worker failed")
         return SessionStatus.CRASHED, crash_reason(error)
+
+
+def _blinding(request: AnyRequest) -> Blinding | None:
+    """What hides a blinded evaluation's policies, also in what this process writes; None for any other session."""
+    if not isinstance(request, EvalRequest) or not request.blinded:
+        return None
+    from services.workers.process.blinding import Blinding, hide_output
+
+    blinding = Blinding(request)
+    atexit.register(hide_output(blinding.words))
+    return blinding
 
 
 def _open(server: Server) -> None:

@@ -240,3 +240,21 @@ async def test_several_checkpoints_and_conditions_make_one_evaluation_of_pairs(o
         assert (made.trials, made.order.value) == (12, "random")
         put(console, conditions="bakc")
         await console.until(lambda: "there is no condition 'bakc'" in problem(console, "conditions"))
+
+
+async def test_an_early_end_says_its_rule_which_is_made_beside_the_screen_and_refused_for_one_policy(open_console):
+    async with open_console() as console:
+        await open_form(console)
+        assert value(console, "sequential") == "off"
+        put(console, checkpoint="sim-scripted@0.9, sim-scripted@0.2", sequential="0.2 0.9")
+        await console.until(lambda: "20 and 90 % in at least 80" in meaning(console))
+        assert "at the bench with resets" not in meaning(console), "how many trials it takes is not known"
+        made = form(console).plan(form(console).entries, Checks())
+        assert made.sequential is not None and made.sequential.least == (0.2, 0.9)
+        assert not made.sequential.better, "made in the thread that begins the evaluation"
+        put(console, sequential="0.9")
+        await console.until(lambda: "does not say when a comparison may end early" in problem(console, "sequential"))
+        put(console, checkpoint="sim-scripted@0.9", sequential="0.2 0.9")
+        await console.until(lambda: "of two checkpoints, and this is of one policy" in problem(console, "sequential"))
+        put(console, sequential="off")
+        await console.until(lambda: problem(console, "sequential") == "")

@@ -12,14 +12,15 @@ import pytest
 from console.__main__ import main
 from services.bench.profiles import Benches, Profile, apply_settings, load_benches
 from services.checkpoints.weights import weights_of
+from services.evaluation import early, resuming
 from services.evaluation import plan as evaluation
-from services.evaluation import resuming
 from services.evaluation.bench_changes import changes
 from services.evaluation.schedule import schedule_of
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live.event_log import EventLog
 from services.log import logbook
+from services.log.conclusion import sentences
 from services.log.listing import as_json
 from services.log.lookup import find
 from services.log.page import page
@@ -27,8 +28,9 @@ from services.refusal import Refusal
 from sessions.before import Tried
 from sessions.bench import Task
 from sessions.chains import evaluation_of
-from sessions.models import SessionStatus, Verdict
-from sessions.requests import EvalRequest
+from sessions.early import standing_of
+from sessions.models import SessionStatus, Trial, Verdict
+from sessions.requests import Counted, EvalRequest
 from sessions.resets import Reset
 from tests.services.evaluation.test_plan import bench, write_policy
 from tests.support.runs import BEGAN, make_folder, session_id, write_run
@@ -42,9 +44,10 @@ def ran(folder: DataFolder, request: EvalRequest, run: str, *verdicts: Verdict |
     """A session as its worker leaves it; the verdict None is a trial that has none."""
     told: list[ev.Event] = [ev.SessionStarted(id=run, pid=1, host="h", request=request, at=more.pop("at", BEGAN))]
     told.append(ev.BenchConnected(robot="sim", calibration=more.pop("calibration", CALIBRATED)))
-    for number, verdict in enumerate(verdicts, 1):
+    tried = more.pop("tried", [request.checkpoint] * len(verdicts))
+    for number, (checkpoint, verdict) in enumerate(zip(tried, verdicts, strict=True), 1):
         told += [
-            ev.TrialStarted(trial=number, checkpoint=request.checkpoint, condition=request.condition),
+            ev.TrialStarted(trial=number, checkpoint=checkpoint, condition=request.condition),
             ev.TrialEnded(trial=number, frames=30, reason="key"),
         ]
         told += [ev.TrialJudged(trial=number, verdict=verdict, judge="anna")] if verdict else []
@@ -116,6 +119,27 @@ def test_a_chain_goes_on_from_its_newest_session_and_adds_up_on_page_list_and_js
     assert rows[0]["resumes"] == FIRST and rows[0]["evaluation"] == {
         "sessions": (FIRST, SECOND), "missing": "", "wanted": 10, "success": 2, "failure": 1, "void": 0,
     }  # fmt: skip
+
+
+def test_a_comparison_that_may_end_early_goes_on_with_its_rule_and_the_pairs_so_far(tmp_path: Path) -> None:
+    folder, (good, bad) = make_folder(tmp_path), ("sim-scripted@1", "sim-scripted@0")
+    asked = evaluation.plan(
+        folder, bench("sim-state"), checkpoint=f"{good},{bad}", task="x", sequential="0.2 0.9", operator="anna"
+    )
+    request = early.fixed(asked)
+    assert request.sequential is not None and request.trials == 2 * request.sequential.most
+    ran(folder, request, FIRST, S, F, V, S, tried=[good, bad, bad, good])
+    on = resuming.look(folder, benches(), FIRST).request
+    assert on.sequential == request.sequential and on.trials == request.trials - 3
+    assert on.counted_before == (Counted(good, "", True), Counted(bad, "", False), Counted(good, "", True))
+    now = standing_of(on, (Trial(index=1, checkpoint=bad, verdict=F),))
+    assert now is not None and (now.pairs, now.lead) == (2, 2)
+    ran(folder, on, SECOND, *[F, S] * 8, tried=[bad, good] * 8, at=BEGAN + 1000)
+    with pytest.raises(Refusal, match=r"its rule has ended it after . pairs: a new evaluation is another measurement"):
+        resuming.look(folder, benches(), FIRST)
+    whole = find(folder, SECOND).whole
+    assert whole is not None
+    assert sentences(whole.last, whole)[-1].startswith(f"{good} is better than {bad}: it leads by ")
 
 
 def test_the_list_of_the_shell_says_which_part_a_session_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

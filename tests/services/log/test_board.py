@@ -131,6 +131,23 @@ def test_the_best_checkpoint_is_the_one_that_is_surest_to_be_good(folder: DataFo
     assert [s.id for s in board(folder).evaluations] == [session_id(n) for n in (4, 3, 2)]
 
 
+def test_a_comparison_counts_for_each_of_its_checkpoints_and_a_blinded_one_for_none(folder: DataFolder) -> None:
+    output = trained(folder, 1, 100, 200)
+    one, other = (f"{output}/checkpoints/{step}/pretrained_model" for step in ("000100", "000200"))
+    for number, names in ((2, (one, other)), (3, ("A", "B"))):
+        judged = [
+            event
+            for trial, (name, verdict) in enumerate(zip(names, (Verdict.SUCCESS, Verdict.FAILURE), strict=True), 1)
+            for event in (ev.TrialStarted(trial=trial, checkpoint=name), ev.TrialJudged(trial=trial, verdict=verdict))
+        ]
+        begun = started(
+            session_id(number), kind=SessionKind.EVAL, dataset="rollout_a", checkpoint=names[0],
+            further_checkpoints=names[1:], blinded=number == 3, trials=2,
+        )  # fmt: skip
+        write_run(folder, session_id(number), begun, *judged, ended())
+    assert board(folder).trainings[0].best == Tried(100, 1, 1)
+
+
 # --- how the arm was left ---------------------------------------------------------------------------
 
 

@@ -10,13 +10,14 @@ import pytest
 from console.__main__ import main
 from services.folders import DataFolder
 from services.live import events as ev
-from services.log import import_file, import_training, logbook
+from services.log import import_evaluation, import_file, import_training, logbook
 from services.log.import_tables import TABLES
 from services.log.page import page
 from services.refusal import Refusal
 from services.training.curves import Curves, Metric
 from services.training.history import list_runs, open_run
 from sessions.document import Session, Training
+from sessions.models import SessionKind
 
 HISTORY = Path(__file__).parents[2] / "bench_history.toml"
 SMALLEST = '[[dataset]]\nkey = "A"\nname = "cubes"\ncameras = ["wrist"]\nepisodes = 3\n[[training]]\n'
@@ -29,7 +30,7 @@ def text_of(session: Session) -> str:
 
 def brought_in(folder: DataFolder, file: Path = HISTORY) -> dict[str, Session]:
     assert main(["--data-dir", str(folder.root), "import", str(file)]) == 0
-    return {s.started.import_key: s for s in logbook.sessions(folder).sessions}
+    return {s.started.import_key: s for s in logbook.sessions(folder).sessions if s.kind is SessionKind.TRAIN}
 
 
 def trained(session: Session) -> Training:
@@ -42,7 +43,8 @@ def test_seven_trainings_of_a_bench_come_in_with_every_figure(
 ) -> None:
     folder = DataFolder(tmp_path)
     found = brought_in(folder)
-    assert "7 trainings (B1, B2, C1, D1, D2, D3, D4): 7 added" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "7 trainings (B1, B2, C1, D1, D2, D3, D4), 8 evaluations (" in said and "): 15 added" in said
     shown = {key: text_of(session) for key, session in found.items()}
     assert list(found) == ["D4", "D3", "D2", "D1", "C1", "B2", "B1"]
     seconds = {key: session.ended.took_s for key, session in found.items() if session.ended}
@@ -90,10 +92,10 @@ def test_importing_again_adds_nothing_and_a_mended_value_is_corrected(
     file.write_text(HISTORY.read_text())
     brought_in(folder, file)
     brought_in(folder, file)
-    assert "7 in the log already" in capsys.readouterr().out
+    assert "15 in the log already" in capsys.readouterr().out
     file.write_text(HISTORY.read_text().replace("minutes = 338", "minutes = 340"))
     found = brought_in(folder, file)
-    assert "1 corrected, 6 in the log already" in capsys.readouterr().out
+    assert "1 corrected, 14 in the log already" in capsys.readouterr().out
     assert len(found) == 7 and found["D4"].ended is not None and found["D4"].ended.took_s == 340 * 60
     assert [note.text for note in found["B2"].notes] == ["about 12 hours", "batch 64 ran out of 24 GB: 602 tokens"]
 
@@ -119,7 +121,10 @@ def test_importing_again_adds_nothing_and_a_mended_value_is_corrected(
         ('[[training]]\nkey = "A2"\nsteps = 5\ndataset = "A"', "training A2: policy is missing"),
         ('[[training]]\nkey = "A2"\npolicy = "x"\nsteps = 5\ndataset = "B"', "no [[dataset]] with key 'B'"),
         ('[[trainings]]\nkey = "A2"', "'trainings' is not known"),
-        ('[other]\nkey = "A2"', "'other' is not known: an import file has [[dataset]] and [[training]] tables"),
+        (
+            '[other]\nkey = "A2"',
+            "'other' is not known: an import file has [[dataset]], [[training]], [[evaluation]]",
+        ),
         ("x = [", "is no TOML"),
     ],
 )
@@ -160,14 +165,17 @@ VALUES = (
 def test_no_value_of_any_key_does_worse_than_be_refused(tmp_path: Path, kind: str) -> None:
     file, taken = tmp_path / "h.toml", 0
     dataset = {"key": '"A"', "name": '"cubes"', "cameras": '["wrist"]', "episodes": "3"}
-    plain = {"dataset": dataset, "training": {"key": '"A1"', "policy": '"act"', "dataset": '"A"', "steps": "100"}}
+    training = {"key": '"A1"', "policy": '"act"', "dataset": '"A"', "steps": "100"}
+    evaluation = {"key": '"E1"', "training": '"A1"', "successes": "1", "trials": "3"}
+    plain = {"dataset": dataset, "training": training, "evaluation": evaluation}
     keys = TABLES[kind].__struct_fields__
     for key, value in product(keys, VALUES):
         tables = plain | {kind: plain[kind] | {key: value}}
         lines = [f"[[{name}]]\n" + "".join(f"{k} = {v}\n" for k, v in table.items()) for name, table in tables.items()]
         file.write_text("".join(lines))
         try:
-            made = import_training.imports(import_file.read(file))
+            read = import_file.read(file)
+            made = [*import_training.imports(read), *import_evaluation.imports(read)]
         except Refusal as refusal:
             assert "h.toml" in str(refusal) and "\x1b" not in str(refusal)
             continue

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.log.standings import rule_words, standing_words
-from sessions.statistics.sequential import plan, standing
+from sessions.statistics.rule import standing
+from sessions.statistics.sequential import plan
 
 RULE = plan(0.4, 0.8)
 ONE, OTHER, BOTH = (True, False), (False, True), (True, True)

@@ -10,7 +10,8 @@ import pytest
 
 from sessions.statistics.exact import boschloo
 from sessions.statistics.planning import trials_per_arm
-from sessions.statistics.sequential import Decision, Sequential, chances, plan, standing
+from sessions.statistics.rule import Decision, Sequential, standing
+from sessions.statistics.sequential import chances, plan
 
 RULE = plan(0.76, 0.9)
 RUNS = 20_000

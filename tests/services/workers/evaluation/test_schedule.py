@@ -13,6 +13,7 @@ import pytest
 
 from services.bench.profiles import Motion
 from services.checkpoints.checkpoint import Checkpoint
+from services.evaluation import early
 from services.evaluation import plan as evaluation
 from services.evaluation.likeness import evaluated_place, observed_place
 from services.evaluation.schedule import Slot, schedule_of
@@ -136,6 +137,24 @@ def test_a_start_that_a_policy_proposed_is_withdrawn_once_another_one_tries() ->
     assert not approach.proposes
 
 
+def test_a_blinded_trial_waits_as_long_as_the_slowest_policy_loads_whichever_comes(monkeypatch: Any) -> None:
+    now = [100.0]
+    monkeypatch.setattr("services.workers.evaluation.lineup.time", SimpleNamespace(monotonic=lambda: now[0]))
+    entrants = list(lined_up(stay=False)[0].entrants)
+    entrants[0].took, entrants[1].took = 8.0, 2.0
+    for comes in (GOOD, BAD):  # the one that is on, and the other one
+        lineup = Lineup(entrants, stay=False, alike=True)
+        assert not lineup.waits, "before the first trial all were loaded"
+        lineup.wait_alike()
+        lineup.turn_to(comes)
+        for later, waits in ((0.0, True), (9.9, True), (0.2, False)):
+            now[0] += later
+            assert lineup.waits is waits
+    for usual in (Lineup(entrants, stay=True, alike=True), Lineup(entrants, stay=False)):
+        usual.wait_alike()
+        assert not usual.waits
+
+
 def test_a_void_trial_practice_and_a_verdict_taken_back_keep_the_slot(tmp_path: Path) -> None:
     request = evaluation.plan(
         make_folder(tmp_path),
@@ -187,3 +206,28 @@ def test_policies_behind_lerobots_server_are_loaded_one_at_a_time_since_it_holds
     one, other = (Checkpoint(path=tmp_path / name, policy="act") for name in ("a", "b"))
     assert stay_loaded([one, other]) and not stay_loaded([one, other], served=True)
     assert stay_loaded([one], served=True)
+
+
+def test_a_rule_ends_a_comparison_before_all_trials_are_made_and_a_verdict_taken_back_opens_it(tmp_path: Path) -> None:
+    request = evaluation.plan(
+        make_folder(tmp_path), state_bench(), checkpoint=f"{GOOD},{BAD}", task="x", sequential="0.2 0.9", order="listed"
+    )
+    assert request.sequential is not None and not request.sequential.better, "it is made when the evaluation begins"
+    request = early.fixed(request)
+    trials, (lineup, _) = Trials(request.trials), lined_up(stay=True)
+    context: Any = SimpleNamespace(emit=[].append)
+    course = Course(request, context, trials, lineup)
+    while not course.end and trials.started < request.trials:
+        number = trials.begin()
+        course.begun(number)
+        trials.running = 0
+        trials.verdicts[number] = Verdict.SUCCESS if course.slot.checkpoint == GOOD else Verdict.FAILURE
+        course.turn()
+    pairs = trials.judged // 2
+    assert course.end == f"the rule ends the comparison after {pairs} pairs" and trials.judged == 2 * pairs
+    assert trials.judged < request.trials and not trials.reached
+    at = course.slot
+    course.turn()
+    assert course.slot is at, "no trial comes"
+    del trials.verdicts[trials.started]
+    assert not course.end

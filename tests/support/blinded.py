@@ -1,0 +1,51 @@
+"""What an operator comes across of a blinded evaluation, to be searched for what tells which policy is which."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+
+import psutil
+
+from services.folders import DataFolder, RunFolder
+from services.live.snapshots import Snapshot
+from services.log import logbook
+from services.log.arms import arms
+from services.log.conclusion import sentences
+from services.log.copies import copies
+from services.log.headline import headline
+from services.log.listing import as_json
+from services.log.page import page
+
+
+def told(folder: DataFolder, run: RunFolder, state: Snapshot, *more: object) -> Iterator[tuple[str, str]]:
+    """(where, text): files and their names, the log, what consoles get, processes, and `more`.
+
+    Not the policies themselves, nor the run's request, which is the worker's.
+    """
+    for path in sorted(folder.root.rglob("*")):
+        if path.is_relative_to(folder.outputs):
+            continue
+        yield "file name", str(path.relative_to(folder.root))
+        with suppress(FileNotFoundError):  # a file of a moment
+            if path.is_file() and path != run.request:
+                yield f"file {path.name}", path.read_bytes().decode(errors="replace")
+    session = next(s for s in logbook.sessions(folder).sessions if s.id == run.id)
+    yield "page", repr(page(session))
+    yield "line", repr(headline(session))
+    yield "copies", repr(copies(session, {}))
+    yield "listing", json.dumps(as_json([session]))
+    yield "says", repr(sentences(session))
+    yield "snapshot", repr(state)
+    yield "arms", repr(arms([run.id], folder)) if state.judged else ""
+    for process in psutil.process_iter(["cmdline", "name"]):
+        if str(folder.root) in (words := " ".join(process.info["cmdline"] or ())) or "policy_server" in words:
+            yield "process", f"{process.info['name']} {words}"
+    for each in more:
+        yield type(each).__name__, repr(each)
+
+
+def telling(places: Iterator[tuple[str, str]], names: Collection[str]) -> set[str]:
+    """Where one of the names stands."""
+    return {where for where, text in places if any(name in text for name in names)}
