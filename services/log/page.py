@@ -355,19 +355,13 @@ def _evaluation_rows(session: Session) -> list[Row]:
         row("condition", *_conditions(session), *([not_recorded] if not any(_conditions(session)) else [])),
         *(recorded_settings(session) or [row("reset", session.reset)]),
         *results.order_rows(session),
-        *_tally(session),
+        *results.tally_rows(session),
         *results.failure_rows(session),
         *over_trials(session),
         *_lost(session),
         *_flagged(session),
         *_motion(session),
     ]
-
-
-def _tally(session: Session) -> list[Row]:
-    if isinstance(session.request, EvalRequest) and session.request.looks_only:
-        return [row("trials", "none: it made a preflight only, and moved nothing")]
-    return results.tally_rows(session)
 
 
 def _trained_in(session: Session) -> str:

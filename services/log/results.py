@@ -146,6 +146,8 @@ def order_rows(session: Session) -> list[Row]:
 
 def tally_rows(session: Session) -> list[Row]:
     """How many trials were judged, by whom, and the success rate with its interval."""
+    if isinstance(session.request, EvalRequest) and session.request.looks_only:
+        return [row("trials", "none: it made a preflight only, and moved nothing")]
     success, failure = session.count(Verdict.SUCCESS), session.count(Verdict.FAILURE)
     judged = success + failure
     early = isinstance(session.request, EvalRequest) and session.request.sequential is not None

@@ -148,7 +148,7 @@ def test_results_by_condition(tmp_path: Path) -> None:
     front = '{ condition = "front", successes = 0, trials = 3 }'
     file.write_text(f"{EVALUATION}by_condition = [{back}, {front}]\n")
     (session,) = brought_in(folder, file).values()
-    (table,) = (each for each in page(session).sections if each.name == "by condition")
+    (table,) = (each for each in page(session).sections if each.name == "conditions")
     assert [(row.name, row.values[0].text) for row in table.rows] == [("back", "4/5"), ("front", "0/3")]
     assert "failures: not said 3, grasps air 1" in text_of(session)
 
