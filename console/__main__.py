@@ -100,6 +100,7 @@ VERBS = {
     "record": "record.record", "train": "train.train", "watch": "watch.watch", "eval": "evaluate.evaluate",
     "hold": "arm.hold", "rest": "arm.rest", "release": "arm.release", "dataset": "dataset.dataset",
     "compare": "compare.compare", "import": "bring_in.bring_in", "accept": "marks.mark", "reject": "marks.mark",
+    "note": "marks.note",
     "show": "show.show", "sessions": "sessions.sessions", "there": "there.there",
     "send": "send.send", "fetch": "fetch.fetch", "film": "film.film", "preflight": "preflight.preflight",
     "unblind": "marks.unblind", "stats": "numbers.stats", "plan": "numbers.plan",

@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     _unblind(verbs)
     _mark(verbs, "accept", "count an episode again that was rejected", "lab-console accept last 3")
     _mark(verbs, "reject", "leave an episode out of trainings", 'lab-console reject last 3 --because "a hand in view"')
+    _note(verbs)
     add_verb(verbs, "attach", "open a running session again, here", "lab-console attach").add_argument(
         "session", nargs="?", metavar="SESSION", help="its id, or the beginning of it (default: the newest running)"
     )
@@ -249,6 +250,22 @@ def _mark(verbs: Verbs, name: str, what: str, example: str) -> None:
     mark.add_argument("episode", metavar="EPISODE", type=whole, help="the episode's number in the dataset, as shown")
     mark.add_argument("--because", default="", metavar="TEXT", help="the reason, kept with the mark")
     mark.add_argument("--operator", metavar="NAME", help="who says so (default: the first of lab.toml)")
+
+
+def _note(verbs: Verbs) -> None:
+    note = add_verb(
+        verbs,
+        "note",
+        "write a note to a session: a remark, a possible cause or a lesson",
+        'lab-console note last "lamp on from trial 9"',
+        'lab-console note 20261124-2130 "the tilt trick confuses the policy" --hypothesis',
+    )
+    note.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    note.add_argument("text", metavar="TEXT", help="what is noted; it is kept whole")
+    kind = note.add_mutually_exclusive_group()
+    for flag, what in (("hypothesis", "a possible cause of what was seen"), ("lesson", "what to do from now on")):
+        kind.add_argument(f"--{flag}", action="store_const", const=flag, dest="kind", default="note", help=what)
+    note.add_argument("--operator", metavar="NAME", help="who says so (default: the first of lab.toml)")
 
 
 def _unblind(verbs: Verbs) -> None:

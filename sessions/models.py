@@ -161,6 +161,21 @@ class AlarmCount(msgspec.Struct, frozen=True, kw_only=True):
     camera: str | None = None
 
 
+class NoteKind(OpenEnum):
+    """What a note is."""
+
+    NOTE = "note"
+    HYPOTHESIS = "hypothesis"
+    """A possible cause."""
+    LESSON = "lesson"
+    """What is to be done from now on."""
+
+    @property
+    def words(self) -> str:
+        """As people read it: `possible cause`."""
+        return "possible cause" if self is NoteKind.HYPOTHESIS else self.value
+
+
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """A remark by a person, at a UTC time in ISO 8601.
 
@@ -175,3 +190,4 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     edited_utc: str = ""
     edited_by: str = ""
     edits: int = 0
+    kind: NoteKind = NoteKind.NOTE

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from console.exit import BAD_USAGE, OK, complain
 from services.folders import data_folder
-from services.log import import_evaluation, import_file, import_training, importing
+from services.log.importing import adding, history
+from services.log.importing.file import read
 from services.refusal import Refusal
 from services.text import clean
 
@@ -15,9 +16,8 @@ from services.text import clean
 def bring_in(options: argparse.Namespace) -> int:
     """Import the file; each thing that is wrong with it is a line, and then nothing is written."""
     try:
-        file = import_file.read(Path(options.file).expanduser().absolute())
-        wanted = [*import_training.imports(file), *import_evaluation.imports(file)]
-        made = importing.add(data_folder(options.data_dir).create(), wanted)
+        file = read(Path(options.file).expanduser().absolute())
+        made = adding.add(data_folder(options.data_dir).create(), history.imports(file))
     except Refusal as refusal:
         for line in str(refusal).splitlines():
             complain(line)
@@ -26,12 +26,11 @@ def bring_in(options: argparse.Namespace) -> int:
     for what, sessions in (("added", made.added), ("corrected", made.corrected)):
         for name in sessions:
             print(f"{what}: session {name}")
-    what_for = ", ".join(filter(None, (import_training.summary(file), import_evaluation.summary(file))))
-    print(clean(f"{what_for}: {_counted(made)}"))
+    print(clean(f"{history.summary(file)}: {_counted(made)}"))
     return OK
 
 
-def _counted(made: importing.Outcome) -> str:
+def _counted(made: adding.Outcome) -> str:
     """`5 added, 2 in the log already`."""
     counts = [
         f"{len(made.added)} added" if made.added else "",

@@ -1,4 +1,4 @@
-"""`lab-console accept`, `reject` and `unblind`: what is said of a session after it."""
+"""`lab-console accept`, `reject`, `note` and `unblind`: what is said of a session after it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ def mark(options: argparse.Namespace) -> int:
     why = f": {options.because}" if options.because else ""
     word = "accepted" if accepted else "rejected"
     print(clean(f"episode {options.episode} of {session.dataset} ({session.id}) is {word}{why}"))
+    return OK
+
+
+def note(options: argparse.Namespace) -> int:
+    """Write a note to the session: a remark, a possible cause or a lesson."""
+    from services.log.logbook import add_note
+    from sessions.models import NoteKind
+
+    folder = data_folder(options.data_dir)
+    by = options.operator or next(iter(load_benches().pick(options.bench).operators), "")
+    session = find(folder, options.session).session
+    kind = NoteKind(options.kind)
+    add_note(folder, session.id, options.text, by, kind)
+    print(clean(f"{kind.words} noted on session {session.id}"))
     return OK
 
 

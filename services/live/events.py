@@ -13,7 +13,7 @@ from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from sessions import upgrade
 from sessions.facts import *  # noqa: F403  (embedded events are events like the others)
 from sessions.facts import Event, SessionStarted
-from sessions.models import EndedBy, Measured, Verdict
+from sessions.models import EndedBy, Measured, NoteKind, Verdict
 
 
 class DatasetOpened(Event, frozen=True, kw_only=True, tag=True):
@@ -217,14 +217,19 @@ class NoteAdded(Event, frozen=True, kw_only=True, tag=True):
 
     text: str
     author: str = ""
+    kind: NoteKind = NoteKind.NOTE
 
 
 class NoteEdited(Event, frozen=True, kw_only=True, tag=True):
-    """A person rewrote the session's note number `note`, counted from 1; the text before stays in its event."""
+    """A person rewrote the session's note number `note`, counted from 1; the text before stays in its event.
+
+    Its `kind` stays where none is given, as in older files.
+    """
 
     note: int
     text: str
     author: str = ""
+    kind: NoteKind | None = None
 
 
 class TagAdded(Event, frozen=True, kw_only=True, tag=True):

@@ -8,7 +8,7 @@ from services.health.checks import LIT
 from services.live.codes import Code as Code  # noqa: PLC0414  (exported: codes are part of the protocol)
 from services.live.events import AnyEvent, Event
 from services.live.reasons import StopCause
-from sessions.models import Verdict
+from sessions.models import NoteKind, Verdict
 
 LINE_LIMIT = 1024 * 1024
 """Maximum bytes of a line, in both directions; a longer one ends the connection.
@@ -193,11 +193,15 @@ class SetPreviews(Command, frozen=True, kw_only=True, tag=True):
 
 
 class AddNote(Command, frozen=True, kw_only=True, tag=True):
-    """Append a remark to the session; with `note`, rewrite the one of that number, counted from 1."""
+    """Append a remark to the session; with `note`, rewrite the one of that number, counted from 1.
+
+    Without a `kind` a rewritten one keeps its own.
+    """
 
     text: str
     author: str = ""
     note: int = 0
+    kind: NoteKind | None = None
 
 
 class SetTag(Command, frozen=True, kw_only=True, tag=True):

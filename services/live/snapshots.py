@@ -328,7 +328,7 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
             return s.cleared(source, event.at)
         case ev.NoteAdded():
             trial = s.trial.index if s.trial is not None and s.running else 0
-            note = Note(text=event.text, author=event.author, at_utc=utc(event.at), trial=trial)
+            note = Note(text=event.text, author=event.author, at_utc=utc(event.at), trial=trial, kind=event.kind)
             return replace(s, notes=(*s.notes, note))
         case ev.NoteEdited():
             edited = (_edited(note, event) if at == event.note else note for at, note in enumerate(s.notes, 1))
@@ -353,8 +353,9 @@ def _of_camera(s: Snapshot, event: ev.CameraAlarmed) -> Alarm:
 
 def _edited(note: Note, edit: ev.NoteEdited) -> Note:
     return msgspec.structs.replace(
-        note, text=edit.text, edited_utc=utc(edit.at), edited_by=edit.author, edits=note.edits + 1
-    )
+        note, text=edit.text, edited_utc=utc(edit.at), edited_by=edit.author, edits=note.edits + 1,
+        kind=note.kind if edit.kind is None else edit.kind,
+    )  # fmt: skip
 
 
 def _enter(s: Snapshot, event: ev.PhaseChanged) -> Snapshot:

@@ -22,6 +22,7 @@ from services.log.problem import LogbookProblem
 from services.log.scribe import Scribe, fold
 from services.text import clean
 from sessions.document import Session
+from sessions.models import NoteKind
 from sessions.store import StoreProblem
 
 ANSWER_S = 2.0
@@ -60,22 +61,28 @@ def sessions(folder: DataFolder) -> Logbook:
 # -- annotate ---------------------------------------------------------------------------------------
 
 
-def add_note(folder: DataFolder, session_id: str, text: str, author: str = "") -> None:
+def add_note(folder: DataFolder, session_id: str, text: str, author: str = "", kind: NoteKind = NoteKind.NOTE) -> None:
     """Add a remark, durably. Raises LogbookProblem."""
     text = _checked_note(text)
     run, _ = find_run(folder, session_id)
-    record_event(run, protocol.AddNote(text=text, author=author), ev.NoteAdded(text=text, author=author))
+    command = protocol.AddNote(text=text, author=author, kind=kind)
+    record_event(run, command, ev.NoteAdded(text=text, author=author, kind=kind))
     fold(folder)
 
 
-def edit_note(folder: DataFolder, session_id: str, note: int, text: str, author: str = "") -> None:
-    """Rewrite note number `note` (from 1), durably; the text before stays in the events. Raises LogbookProblem."""
+def edit_note(
+    folder: DataFolder, session_id: str, note: int, text: str, author: str = "", *, kind: NoteKind | None = None
+) -> None:
+    """Rewrite note number `note` (from 1), durably; the text before stays in the events. Raises LogbookProblem.
+
+    Without a `kind` it keeps its own.
+    """
     text = _checked_note(text)
     run, snapshot = find_run(folder, session_id)
     if not 1 <= note <= len(snapshot.notes):
         raise LogbookProblem(f"session {run.id} has no note {note}: it has {len(snapshot.notes)}")
-    command = protocol.AddNote(text=text, author=author, note=note)
-    record_event(run, command, ev.NoteEdited(note=note, text=text, author=author))
+    command = protocol.AddNote(text=text, author=author, note=note, kind=kind)
+    record_event(run, command, ev.NoteEdited(note=note, text=text, author=author, kind=kind))
     fold(folder)
 
 

@@ -7,10 +7,11 @@ from datetime import tzinfo
 
 from services.log.headline import alarm_counts, clock, local
 from services.log.sections import Row, Section, Symbol, Value, quiet, row, section, text
+from services.text import clean
 from services.tone import Tone
 from services.units import plural
 from sessions.document import Session
-from sessions.models import AlarmCount, Note
+from sessions.models import AlarmCount, Note, NoteKind
 
 
 def remarks(session: Session, zone: tzinfo | None) -> Section:
@@ -23,16 +24,20 @@ def remarks(session: Session, zone: tzinfo | None) -> Section:
 
 
 def _note(note: Note, zone: tzinfo | None) -> Iterable[Row]:
-    """A row for each line of the note; who wrote it and when, and that it was edited, behind the last."""
+    """A row for each line of the note; who wrote it and when, and that it was edited, behind the last.
+
+    They are called notes, or by its kind: `possible cause`.
+    """
+    name = "notes" if note.kind is NoteKind.NOTE else clean(note.kind.words)
     *lines, last = note.text.strip().splitlines() or [""]
     for line in lines:
-        yield row("notes", line if line.strip() else BLANK)
+        yield row(name, line if line.strip() else BLANK)
     edited = ""
     if note.edits:
         by = f" by {note.edited_by}" if note.edited_by and note.edited_by != note.author else ""
         often = f"{plural(note.edits, 'time')}, last" if note.edits > 1 else ""
         edited = " ".join(filter(None, [f"edited{by}", often, local(note.edited_utc, zone)]))
-    yield row("notes", last, quiet(f"{note.author or 'unsigned'}, {local(note.at_utc, zone)}"), quiet(edited))
+    yield row(name, last, quiet(f"{note.author or 'unsigned'}, {local(note.at_utc, zone)}"), quiet(edited))
 
 
 BLANK = Value(" ")

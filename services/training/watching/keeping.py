@@ -11,7 +11,7 @@ from typing import Any
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live.metrics import encode_point
-from services.log.importing import Import, Outcome, add
+from services.log.importing.adding import Import, Outcome, add
 from services.refusal import Refusal
 from services.text import clean
 from services.training.watching.points import End, Facts, LoggedRun, Point

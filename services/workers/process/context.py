@@ -12,6 +12,7 @@ from services.live.snapshots import Snapshot
 from services.workers.process.journal import Journal
 from services.workers.process.mailbox import Mailbox
 from services.workers.process.server import Server
+from sessions.models import NoteKind
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,6 @@ def remark(command: protocol.AddNote | protocol.SetTag) -> ev.Event:
     """The event of a note or tag, in any kind of session."""
     if isinstance(command, protocol.AddNote):
         if command.note:
-            return ev.NoteEdited(note=command.note, text=command.text, author=command.author)
-        return ev.NoteAdded(text=command.text, author=command.author)
+            return ev.NoteEdited(note=command.note, text=command.text, author=command.author, kind=command.kind)
+        return ev.NoteAdded(text=command.text, author=command.author, kind=command.kind or NoteKind.NOTE)
     return ev.TagAdded(tag=command.tag) if command.present else ev.TagRemoved(tag=command.tag)

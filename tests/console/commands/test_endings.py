@@ -88,6 +88,20 @@ def test_an_empty_list_after_the_demo_says_where_the_demos_sessions_are(
     assert "demo" not in capsys.readouterr().out
 
 
+def test_a_possible_cause_is_noted_from_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_folder(tmp_path)
+    write_run(folder, ID, started(ID), ended())
+    where = ["--data-dir", str(folder.root)]
+    assert main(["note", "last", "the tilt trick", "--hypothesis", "--operator", "anna", *where]) == OK
+    assert main(["note", ID, "[b]lamp\x1b[2J", "--operator", "anna", *where]) == OK
+    assert f"possible cause noted on session {ID}" in capsys.readouterr().out
+    assert main(["show", ID, *where]) == OK
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "possible cause the tilt trick" in shown and "notes [b]lamp" in shown and "\x1b" not in shown
+    assert main(["note", "last", "  ", *where]) == FAILED
+    assert "the note is empty" in capsys.readouterr().err
+
+
 def test_an_episode_is_rejected_and_accepted_from_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_folder(tmp_path)
     write_run(folder, ID, started(ID, data_dir=str(folder.root)), saved(0), saved(1), ended())

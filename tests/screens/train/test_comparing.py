@@ -9,7 +9,8 @@ from screens.train.compare_view import ComparisonText
 from screens.train.lists import RunsPanel
 from screens.widgets.line import Line
 from screens.widgets.plot import Plot
-from services.log import import_file, import_training, importing
+from services.log.importing import adding, training
+from services.log.importing.file import read
 from tests.support.fake_desk import empty_folder
 
 HISTORY = Path(__file__).parents[2] / "bench_history.toml"
@@ -56,7 +57,7 @@ async def compared(console) -> None:
 
 async def test_overlaid_runs_are_compared_at_any_size(open_console, tmp_path, monkeypatch):
     folder = empty_folder(tmp_path / "lab")
-    importing.add(folder, import_training.imports(import_file.read(HISTORY)))
+    adding.add(folder, training.imports(read(HISTORY)))
     async with open_console((200, 60)) as console:
         copied: list[str] = []
         monkeypatch.setattr(console.app, "copy_to_clipboard", copied.append)
@@ -83,7 +84,7 @@ async def test_overlaid_runs_are_compared_at_any_size(open_console, tmp_path, mo
 
 async def test_a_small_terminal_shows_the_table_or_the_curves(open_console, tmp_path):
     folder = empty_folder(tmp_path / "lab")
-    importing.add(folder, import_training.imports(import_file.read(HISTORY)))
+    adding.add(folder, training.imports(read(HISTORY)))
     async with open_console((80, 24)) as console:
         await compared(console)
         page, plot = console.screen.query_one("#compare-page"), console.screen.query_one("#compare-loss", Plot)
@@ -112,7 +113,7 @@ async def test_a_small_terminal_shows_the_table_or_the_curves(open_console, tmp_
 
 async def test_one_run_is_no_comparison_and_says_how_to_get_one(open_console, tmp_path):
     folder = empty_folder(tmp_path / "lab")
-    importing.add(folder, import_training.imports(import_file.read(HISTORY))[:1])
+    adding.add(folder, training.imports(read(HISTORY))[:1])
     async with open_console((80, 24)) as console:
         await console.press("f4")
         await console.until(lambda: console.desk.runs.shown.curves is not None)

@@ -14,7 +14,7 @@ from services.live.phases import Phase
 from services.live.reasons import STOP_KEYS, Advice, AlarmSource, Step
 from services.live.snapshots import Snapshot, advance, replay, utc
 from services.log.documents import document
-from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Verdict
+from sessions.models import AlarmCount, Episode, Note, NoteKind, SessionKind, SessionStatus, Verdict
 from tests.support.runs import BEGAN, ended, numbered, saved, session_id, started
 
 ID = session_id(1)
@@ -253,6 +253,19 @@ def test_the_end_clears_the_alarms_and_notes_may_follow() -> None:
     assert (state.phase, state.status, state.alarms) == (Phase.ENDED, SessionStatus.ABORTED, ())
     assert state.notes == (Note(text="belt slipped", author="anna", at_utc=utc(BEGAN + 3)),)
     assert state.tags == ("night",)
+
+
+def test_a_note_has_a_kind_which_an_edit_keeps_unless_it_gives_another() -> None:
+    noted = (started(ID), ended(), ev.NoteAdded(text="tilt trick", kind=NoteKind.HYPOTHESIS))
+    kept = (*noted, ev.NoteEdited(note=1, text="the tilt trick"))
+    told = [(n.text, n.kind) for n in state_after(*kept).notes]
+    assert told == [("the tilt trick", NoteKind.HYPOTHESIS)]
+    (lesson,) = state_after(*kept, ev.NoteEdited(note=1, text="never nudge", kind=NoteKind.LESSON)).notes
+    assert (lesson.kind, lesson.edits) == (NoteKind.LESSON, 2)
+    old = ev.decode(b'{"type":"NoteAdded","seq":3,"at":1.0,"text":"x"}\n')
+    new = ev.decode(b'{"type":"NoteAdded","seq":3,"at":1.0,"text":"x","kind":"measurement"}\n')
+    kinds = [note.kind for event in (old, new) for note in state_after(started(ID), event).notes]
+    assert kinds == ["note", "measurement"], "old files are read, and a kind of a newer console is kept"
 
 
 def test_the_target_is_reached_by_accepted_episodes_only() -> None:

@@ -20,7 +20,7 @@ from services.log.sections import Interval, Page, Row, Symbol, Value, as_json
 from services.tone import Tone
 from sessions.calibration import CalibrationFault, JointCalibration, JointDifference
 from sessions.document import Session
-from sessions.models import AlarmCount, Episode, Note, SessionKind, SessionStatus, Trial, Verdict
+from sessions.models import AlarmCount, Episode, Note, NoteKind, SessionKind, SessionStatus, Trial, Verdict
 from sessions.slots import Slot
 from sessions.statistics import wilson
 from sessions.times import unix
@@ -189,6 +189,12 @@ def test_a_long_note_is_whole_and_signed() -> None:
     note = Note(text=text, author="", at_utc="2026-02-17T14:31:00Z")
     said = rows(page(a_session(SessionKind.BENCH, notes=(note,)), UTC), "notes")[0]
     assert said.values == (Value(text.strip()), Value("unsigned, 2026-02-17 14:31", Tone.QUIET))
+
+
+def test_a_possible_cause_and_a_lesson_are_called_so() -> None:
+    notes = [Note(text=f"{kind} text", author="anna", at_utc="", kind=NoteKind(kind)) for kind in (*NoteKind, "[b]x")]
+    told = section(page(a_session(SessionKind.BENCH, notes=tuple(notes)), UTC), "remarks")
+    assert [row.name for row in told][:4] == ["notes", "possible cause", "lesson", "[b]x"]
 
 
 def test_a_checkpoint_says_when_it_was_saved_on_the_operators_clock() -> None:

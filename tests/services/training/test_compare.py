@@ -11,7 +11,8 @@ import pytest
 from console.__main__ import main
 from screens.views.comparison import lines
 from services.folders import DataFolder
-from services.log import import_file, import_training, importing
+from services.log.importing import adding, training
+from services.log.importing.file import read
 from services.refusal import Refusal
 from services.training.compare import Comparison, compare
 from services.training.compare_causes import About, Cause, Change
@@ -30,7 +31,7 @@ HISTORY = Path(__file__).parents[2] / "bench_history.toml"
 def bench(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
     """The log of the bench whose history was imported."""
     folder = DataFolder(tmp_path_factory.mktemp("bench")).create()
-    importing.add(folder, import_training.imports(import_file.read(HISTORY)))
+    adding.add(folder, training.imports(read(HISTORY)))
     return folder
 
 

@@ -8,9 +8,9 @@ from math import isfinite
 
 from services.live import events as ev
 from services.live.metrics import encode_point
-from services.log.import_file import ImportFile
-from services.log.import_tables import DatasetTable, PointTable, TrainingTable
-from services.log.importing import Import
+from services.log.importing.adding import Import
+from services.log.importing.file import ImportFile
+from services.log.importing.tables import DatasetTable, PointTable, TrainingTable
 from services.text import clean
 from services.units import plural
 from sessions.models import SessionStatus

@@ -14,7 +14,7 @@ from services.log.links import origins
 from services.log.page import page
 from sessions.document import Session
 from sessions.models import SessionKind, Verdict
-from tests.services.log.test_import_file import HISTORY, SMALLEST, text_of
+from tests.services.log.importing.test_file import HISTORY, SMALLEST, text_of
 
 RATES = {
     "B1 in February": "80 % [38, 96]",

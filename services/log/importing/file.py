@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from services.log.import_between import between
-from services.log.import_lines import Lines
-from services.log.import_tables import PARTS, TABLES, DatasetTable, EvaluationTable, TrainingTable
+from services.log.importing.between import between
+from services.log.importing.lines import Lines
+from services.log.importing.tables import PARTS, TABLES, DatasetTable, EvaluationTable, TrainingTable
 from services.near import did_you_mean
 from services.refusal import Refusal
 from services.text import clean

@@ -10,8 +10,10 @@ import pytest
 from console.__main__ import main
 from services.folders import DataFolder
 from services.live import events as ev
-from services.log import import_evaluation, import_file, import_training, logbook
-from services.log.import_tables import TABLES
+from services.log import logbook
+from services.log.importing import history
+from services.log.importing.file import read
+from services.log.importing.tables import TABLES
 from services.log.page import page
 from services.refusal import Refusal
 from services.training.curves import Curves, Metric
@@ -19,7 +21,7 @@ from services.training.history import list_runs, open_run
 from sessions.document import Session, Training
 from sessions.models import SessionKind
 
-HISTORY = Path(__file__).parents[2] / "bench_history.toml"
+HISTORY = Path(__file__).parents[3] / "bench_history.toml"
 SMALLEST = '[[dataset]]\nkey = "A"\nname = "cubes"\ncameras = ["wrist"]\nepisodes = 3\n[[training]]\n'
 SMALLEST += 'key = "A1"\npolicy = "act"\ndataset = "A"\nsteps = 100\n'
 
@@ -170,12 +172,12 @@ def test_no_value_of_any_key_does_worse_than_be_refused(tmp_path: Path, kind: st
     plain = {"dataset": dataset, "training": training, "evaluation": evaluation}
     keys = TABLES[kind].__struct_fields__
     for key, value in product(keys, VALUES):
-        tables = plain | {kind: plain[kind] | {key: value}}
-        lines = [f"[[{name}]]\n" + "".join(f"{k} = {v}\n" for k, v in table.items()) for name, table in tables.items()]
+        written = plain | {kind: plain[kind] | {key: value}}
+        lines = [f"[[{name}]]\n" + "".join(f"{k} = {v}\n" for k, v in of.items()) for name, of in written.items()]
         file.write_text("".join(lines))
         try:
-            read = import_file.read(file)
-            made = [*import_training.imports(read), *import_evaluation.imports(read)]
+            found = read(file)
+            made = history.imports(found)
         except Refusal as refusal:
             assert "h.toml" in str(refusal) and "\x1b" not in str(refusal)
             continue
@@ -187,8 +189,8 @@ def test_no_value_of_any_key_does_worse_than_be_refused(tmp_path: Path, kind: st
 def test_only_what_is_written_is_known_and_markup_stays_text(tmp_path: Path) -> None:
     file, folder = tmp_path / "h.toml", DataFolder(tmp_path / "lab")
     file.write_text(SMALLEST + 'name = "[red]x[/]\\u001b[2J"\nhours = "not recorded"\ndate = 2026-02-19\n')
-    read = import_file.read(file)
-    assert read.trainings[0].hours is None
+    found = read(file)
+    assert found.trainings[0].hours is None
     (session,) = brought_in(folder, file).values()
     assert session.started_utc == "2026-02-19" and session.id.startswith("20260219-000000-")
     shown = text_of(session)

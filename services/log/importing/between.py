@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from services.log.import_tables import DatasetTable, EvaluationTable, TrainingTable
+from services.log.importing.tables import DatasetTable, EvaluationTable, TrainingTable
 from services.near import did_you_mean
 from services.text import clean
 

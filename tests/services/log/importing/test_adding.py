@@ -12,10 +12,11 @@ from screens.views.log_rows import log_rows
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live.event_log import read_events
-from services.log import importing, logbook
+from services.log import logbook
 from services.log.copies import command
 from services.log.headline import headline
-from services.log.importing import Import, add
+from services.log.importing import adding
+from services.log.importing.adding import Import, add
 from services.log.page import page
 from services.log.query import matching
 from services.refusal import Refusal
@@ -81,11 +82,11 @@ def test_imported_sessions_say_so_and_what_is_not_recorded(folder: DataFolder) -
 def test_the_same_import_makes_no_second_session_and_another_value_corrects_it(folder: DataFolder) -> None:
     first = add(folder, [training("B1"), training("C1")])
     logbook.add_note(folder, first.added[0], "the wrist camera was dying", "tg")
-    assert add(folder, [training("B1"), training("C1")]) == importing.Outcome((), (), first.added)
+    assert add(folder, [training("B1"), training("C1")]) == adding.Outcome((), (), first.added)
     assert len(listed(folder)) == 2
     before = folder.run(first.added[0]).events.read_bytes()
     again = add(folder, [training("B1", loss=0.007), training("C1")])
-    assert again == importing.Outcome((), first.added[:1], first.added[1:])
+    assert again == adding.Outcome((), first.added[:1], first.added[1:])
     b1 = next(s for s in listed(folder) if s.id == first.added[0])
     assert b1.training is not None and b1.training.loss == 0.007 and len(b1.training.checkpoints) == 2
     assert [note.text for note in b1.notes] == ["the wrist camera was dying"]
@@ -96,7 +97,7 @@ def test_the_same_import_makes_no_second_session_and_another_value_corrects_it(f
 
 
 def test_an_import_comes_in_whole_or_not_at_all(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, written = importing.write_atomically, []
+    write, written = adding.write_atomically, []
 
     def full(path: Path, data: bytes) -> None:
         written.append(path)
@@ -104,7 +105,7 @@ def test_an_import_comes_in_whole_or_not_at_all(folder: DataFolder, monkeypatch:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         write(path, data)
 
-    monkeypatch.setattr(importing, "write_atomically", full)
+    monkeypatch.setattr(adding, "write_atomically", full)
     with pytest.raises(Refusal, match=r"nothing was imported: .*the disk is full"):
         add(folder, [training("B1"), training("C1")])
     assert listed(folder) == [] and list(folder.runs.iterdir()) == []

@@ -6,10 +6,10 @@ import time as clock
 from collections.abc import Iterator
 
 from services.live import events as ev
-from services.log.import_file import ImportFile
-from services.log.import_tables import EvaluationTable, Modes, TrainingTable, VerdictTable
-from services.log.import_training import run_name, when
-from services.log.importing import Identity, Import
+from services.log.importing.adding import Identity, Import
+from services.log.importing.file import ImportFile
+from services.log.importing.tables import EvaluationTable, Modes, TrainingTable, VerdictTable
+from services.log.importing.training import run_name, when
 from services.text import clean
 from services.units import plural
 from sessions.bench import Profile
