@@ -34,7 +34,7 @@ class Texts:
         """The text of this session, one of its parts a line."""
         known = self._known.get(session.id)
         if known is None or known[0] is not session:
-            known = self._known[session.id] = session, "\n".join(_texts(session)).casefold()
+            known = self._known[session.id] = session, searchable(session)
         return known[1]
 
     def prepare(self, listed: Iterable[Session]) -> None:
@@ -175,6 +175,11 @@ def _midnight(day: date) -> float:
 
 
 # -- text -------------------------------------------------------------------------------------------
+
+
+def searchable(session: Session) -> str:
+    """All text of this session that a filter searches, case-folded, one of its parts a line."""
+    return "\n".join(_texts(session)).casefold()
 
 
 def _texts(session: Session) -> list[str]:

@@ -1,0 +1,76 @@
+"""The light entries of the log: one per session, made anew only where something changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.folders import DataFolder
+from services.live import events as ev
+from services.log.index import Index
+from services.log.logbook import add_note, append, set_tag
+from sessions.models import EndedBy, SessionKind, Verdict
+from tests.support.runs import ended, make_folder, saved, session_id, started, write_run
+
+IDS = [session_id(n) for n in (1, 2, 3)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    made = make_folder(tmp_path)
+    for n, name in enumerate(IDS):
+        write_run(made, name, started(name, at=1_771_338_000.0 + n, task=f"task {n}"), saved(1), saved(2), ended())
+    return made
+
+
+def test_every_session_has_an_entry_newest_first(folder: DataFolder) -> None:
+    index = Index(folder)
+    assert index.refresh().changed == set(IDS) and [each.id for each in index.entries] == IDS[::-1]
+    entry = index[IDS[0]]
+    assert (entry.kind, entry.accepted, entry.task) == (SessionKind.RECORD, 2, "task 0")
+    assert entry.head.what and "task 0" in entry.text
+
+
+def test_a_second_reading_names_what_changed_and_keeps_the_other_entries(folder: DataFolder) -> None:
+    index = Index(folder)
+    index.refresh()
+    before = dict(zip(IDS, [index[name] for name in IDS], strict=True))
+    assert not index.refresh()
+    add_note(folder, IDS[1], "The cube was WET", "anna")
+    set_tag(folder, IDS[2], "night")
+    changes = index.refresh()
+    assert changes.changed == {IDS[1], IDS[2]} and not changes.gone
+    assert index[IDS[0]] is before[IDS[0]]
+    assert "the cube was wet" in index[IDS[1]].text and index[IDS[2]].tags == ("night",)
+    session = index.session(IDS[1])
+    assert session is not None and session.notes[0].text == "The cube was WET"
+
+
+def test_a_session_that_left_the_log_is_named(folder: DataFolder) -> None:
+    index = Index(folder)
+    index.refresh()
+    (folder.run(IDS[0]).events).unlink()
+    folder.run(IDS[0]).root.rmdir()
+    folder.sessions_file.unlink()
+    assert index.refresh().gone == {IDS[0]} and index.get(IDS[0]) is None and index.session(IDS[0]) is None
+
+
+def test_an_evaluation_over_two_sessions_says_so_in_both_and_one_verdict_changes_both(folder: DataFolder) -> None:
+    first, second = session_id(7), session_id(8)
+    judged = [
+        ev.TrialStarted(trial=1),
+        ev.TrialEnded(trial=1, frames=9, reason=EndedBy.KEY),
+        ev.TrialJudged(trial=1, verdict=Verdict.SUCCESS),
+    ]
+    for n, (name, resumes) in enumerate(((first, ""), (second, first))):
+        begin = started(name, kind=SessionKind.EVAL, at=1_771_339_000.0 + n, trials=3, resumes=resumes)
+        write_run(folder, name, begin, *judged, ended())
+    index = Index(folder)
+    index.refresh()
+    assert "part 1 of 2" in index[first].part and "part 2 of 2" in index[second].part
+    assert index[second].success == 1 and index[second].resumes == first
+    append(folder.run(second), ev.VerdictUndone(trial=1))
+    assert index.refresh().changed == {first, second} and index[second].success == 0
+    whole = index.evaluation(first)
+    assert whole is not None and whole.judged == 1
