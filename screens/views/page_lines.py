@@ -183,6 +183,11 @@ def _length(line: Line) -> int:
 # -- one value ---------------------------------------------------------------------------------------
 
 
+def drawn_value(value: Value) -> Span:
+    """A value with its sign, and its style."""
+    return f"{_sign(value.mark)} {value.text}".strip(), _style(value)
+
+
 def _style(value: Value) -> str:
     tone = "" if value.tone is Tone.PLAIN else STYLES[value.tone]
     return f"bold {tone}".strip() if value.strong else tone
