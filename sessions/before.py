@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sessions.models import Verdict
+from sessions.trials import Result
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -16,9 +17,10 @@ class Tried(msgspec.Struct, frozen=True):
     failure: int = 0
 
     @property
-    def judged(self) -> int:
-        """How many they are."""
-        return max(0, self.success) + max(0, self.failure)
+    def result(self) -> Result:
+        """The same in numbers that a log from elsewhere cannot make negative."""
+        success, failure = max(0, self.success), max(0, self.failure)
+        return Result(checkpoint=self.checkpoint, condition=self.condition, successes=success, judged=success + failure)
 
 
 class Before(msgspec.Struct, frozen=True, kw_only=True):

@@ -107,6 +107,11 @@ def resumes(session: Session) -> str:
     return session.request.resumes if isinstance(session.request, EvalRequest) else ""
 
 
+def alone(session: Session) -> Evaluation:
+    """The evaluation of a session whose others are not at hand: what they came to is known from its request."""
+    return Evaluation((session,), missing=resumes(session))
+
+
 def evaluations(log: Iterable[Session]) -> list[Evaluation]:
     """Every evaluation of the log, those of one session too, in the order of their last sessions, newest last."""
     known = {session.id: session for session in log if session.kind is SessionKind.EVAL}

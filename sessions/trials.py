@@ -44,6 +44,22 @@ def results(trials: Iterable[Trial]) -> tuple[Result, ...]:
     )
 
 
+def summed(results: Iterable[Result]) -> tuple[Result, ...]:
+    """One for each pair of checkpoint and condition, which several sessions may have tried."""
+    found: dict[tuple[str, str], Result] = {}
+    for each in results:
+        pair = each.checkpoint, each.condition
+        known = found.get(pair)
+        found[pair] = (
+            each
+            if known is None
+            else msgspec.structs.replace(
+                each, successes=known.successes + each.successes, judged=known.judged + each.judged
+            )
+        )
+    return tuple(found.values())
+
+
 def added(results: Iterable[Result], key: Callable[[Result], str]) -> dict[str, tuple[int, int]]:
     """Successes and judged trials by `key`, such as the condition."""
     sums: dict[str, tuple[int, int]] = {}

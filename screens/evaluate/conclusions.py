@@ -40,7 +40,5 @@ class Conclusions:
 def _sentences(snapshot: Snapshot) -> tuple[str, ...]:
     from services.log.conclusion import sentences
     from services.log.documents import document
-    from sessions.chains import Evaluation, resumes
 
-    session = document(snapshot)
-    return tuple(sentences(session, Evaluation((session,), missing=resumes(session))))
+    return tuple(sentences(document(snapshot)))

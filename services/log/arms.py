@@ -19,6 +19,7 @@ from sessions.chains import Evaluation
 from sessions.document import Session
 from sessions.models import SessionKind, Trial, Verdict
 from sessions.requests import EvalRequest
+from sessions.trials import added
 
 FRACTION = re.compile(r"([0-9]{1,9})\s*/\s*([0-9]{1,9})")
 
@@ -117,11 +118,7 @@ def _arms(word: str, folder: DataFolder) -> list[Arm]:
 def of_evaluation(whole: Evaluation) -> list[Arm]:
     """One arm for each policy of an evaluation, all its sessions together. Raises Refusal if no trial counts."""
     session, said = whole.last, instead(whole)
-    sums: dict[str, list[int]] = {}
-    for each in whole.tried:
-        counted = sums.setdefault(each.checkpoint, [0, 0])
-        counted[0] += max(0, each.success)
-        counted[1] += each.judged
+    sums = added((each.result for each in whole.tried), lambda result: result.checkpoint)
     made = [
         Arm(
             successes,

@@ -17,7 +17,7 @@ from services.refusal import Refusal
 from services.text import clean
 from services.tone import Tone
 from services.units import plural
-from sessions.chains import Evaluation
+from sessions.chains import Evaluation, alone
 from sessions.document import Session
 from sessions.early import standing_in_all
 from sessions.models import SessionKind
@@ -31,15 +31,14 @@ MORE_TOGETHER = 12
 def policies(whole: Evaluation) -> list[str]:
     """The checkpoints that an evaluation compares, as requested, then those that were tried besides."""
     asked = getattr(whole.last.request, "checkpoints", ())
-    return list(dict.fromkeys([*asked, *(each.checkpoint for each in whole.tried if each.judged)]))
+    return list(dict.fromkeys([*asked, *(each.checkpoint for each in whole.tried if each.result.judged)]))
 
 
 def takes_long(session: Session, whole: Evaluation | None = None) -> bool:
-    """Whether `sentences` calls for tests, which take up to a second at first: then not on an event loop."""
+    """Whether `sentences` may call for tests, which take up to a second at first: then not on an event loop."""
     if session.kind is not SessionKind.EVAL:
         return False
-    whole = whole or Evaluation((session,))
-    return len(policies(whole)) > 1 and why_not_yet(whole) == "" and standing_in_all(whole.sessions) is None
+    return len(policies(whole or alone(session))) > 1
 
 
 def sentences(session: Session, whole: Evaluation | None = None) -> list[str]:
@@ -50,7 +49,7 @@ def sentences(session: Session, whole: Evaluation | None = None) -> list[str]:
     """
     if session.kind is not SessionKind.EVAL:
         return []
-    whole = whole or Evaluation((session,))
+    whole = whole or alone(session)
     if not whole.judged:
         return []
     compared = policies(whole)

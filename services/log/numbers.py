@@ -141,10 +141,10 @@ def _rate(successes: int, trials: int) -> str:
 
 def voids(arms: Sequence[Arm]) -> list[str]:
     """What the trials that were called void may have done to the result, a sentence or two; nothing without any."""
-    from sessions.statistics.exact import boschloo
-
     if not any(arm.void for arm in arms):
         return []
+    from sessions.statistics.exact import boschloo  # loads numpy
+
     shares = [(arm.void, arm.trials + arm.void) for arm in arms]
     counted = " and ".join(f"{void} of {made}" for void, made in shares)
     every = [(arm, arm.trials + arm.void) for arm in arms]

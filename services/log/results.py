@@ -16,7 +16,7 @@ from sessions.conditions import Condition, Order, Place
 from sessions.document import Session
 from sessions.facts import Unblinded
 from sessions.models import Trial, Verdict
-from sessions.trials import Result, added, results
+from sessions.trials import Result, added, results, summed
 
 
 def policy_name(checkpoint: str) -> str:
@@ -99,11 +99,7 @@ def lines(request: AnyRequest | None, trials: Sequence[Trial]) -> list[str]:
 def in_whole(request: AnyRequest | None, trials: Sequence[Trial]) -> tuple[Result, ...]:
     """The results of the whole evaluation: of the sessions that this one goes on with, too."""
     before = request.before.tried if isinstance(request, EvalRequest) else ()
-    earlier = (
-        Result(checkpoint=b.checkpoint, condition=b.condition, successes=max(0, b.success), judged=b.judged)
-        for b in before
-    )
-    return (*earlier, *results(trials))
+    return summed((*(each.result for each in before), *results(trials)))
 
 
 def checkpoint_rows(session: Session) -> list[Row]:

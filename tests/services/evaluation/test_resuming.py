@@ -264,7 +264,8 @@ def test_several_policies_under_conditions_go_on_at_the_slot_where_they_stopped(
     assert (request.order, request.order_seed, request.conditions) == (asked.order, 3, asked.conditions)
     assert request.checkpoints == tuple(paths) and request.trials == 4
     assert schedule_of(request).following(()) == first[1], "the void one is made up for first"
-    assert schedule_of(request).planned == whole.planned
+    assert schedule_of(request).trials == whole.trials
+    assert [schedule_of(request).block(number) for number in (1, 2, 3)] == [whole.block(number) for number in (1, 2, 3)]
     told = [event for event in told if not isinstance(event, ev.TrialJudged) or event.trial != 2]
     for number, slot in enumerate((first[1], *first[5:7]), 6):
         told += [

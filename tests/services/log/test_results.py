@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC
 
+import msgspec
+
 from services.log import results
 from services.log.copies import command
 from services.log.headline import subject
@@ -11,6 +13,7 @@ from services.log.links import origins
 from services.log.listing import as_json
 from services.log.page import page
 from services.log.sections import Interval
+from sessions.before import Before, Tried
 from sessions.conditions import Condition, Order
 from sessions.document import Session
 from sessions.models import SessionKind, Trial, Verdict
@@ -63,6 +66,14 @@ def test_a_session_of_one_policy_without_conditions_has_no_such_tables() -> None
     session = facts.session("s", kind=SessionKind.EVAL, trials=trials((A, "", WON), (A, "", LOST)), checkpoint=A)
     assert not {"by policy", "conditions"} & {section.name for section in page(session, UTC).sections}
     assert results.lines(session.request, session.trials) == []
+
+
+def test_what_a_session_goes_on_with_is_added_up_by_policy_and_by_condition() -> None:
+    before = Before(sessions=1, attempts=4, tried=(Tried(A, "back", 3, 1), Tried(B, "back", 2, 1)))
+    session = compared(BACK, DIM)
+    request = msgspec.structs.replace(session.request, before=before)
+    told = " ".join(results.lines(request, session.trials))
+    assert "act @ 020000 4/5  pi @ 020000 2/4" in told, told
 
 
 def test_the_end_of_an_evaluation_in_the_shell_says_them_in_lines() -> None:
