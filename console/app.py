@@ -77,7 +77,7 @@ class LabConsole(PacedPainting):
         self._furnished = asyncio.Event()
         self.farewell = ""
         """What the shell is told once the console is left."""
-        self._type_ahead = TypeAhead(self, super().on_event)
+        self._type_ahead = TypeAhead(self, self._obey)
         self._held_keys = HeldKeys()
         self.register_theme(LAB_DARK)
         self.set_reactive(App.theme, LAB_DARK.name)  # without its watcher, which would parse all styles anew
@@ -150,12 +150,15 @@ class LabConsole(PacedPainting):
         await self.switch_mode(first)
 
     async def on_event(self, event: events.Event) -> None:
-        """Process keys and pastes one at a time, once there is a screen; a held key judges and starts nothing."""
-        if isinstance(event, events.Key) and not event.is_forwarded and (self._is_held(event) or self._is_word(event)):
-            return
+        """Process keys and pastes one at a time, once there is a screen."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self._type_ahead.take(event)
         else:
+            await super().on_event(event)
+
+    async def _obey(self, event: events.Key | events.Paste) -> None:
+        """In its turn: a held key judges and starts nothing, nor does a word of a note that was refused."""
+        if not (isinstance(event, events.Key) and (self._is_held(event) or self._is_word(event))):
             await super().on_event(event)
 
     def _is_held(self, event: events.Key) -> bool:

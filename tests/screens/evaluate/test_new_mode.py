@@ -11,6 +11,7 @@ from screens.frame.checked_entry import CheckedEntry
 from services.live import protocol
 from services.live.phases import Phase
 from sessions.models import SessionKind, Verdict
+from tests.screens.frame.test_type_ahead import at_once
 
 
 @pytest.fixture
@@ -60,6 +61,10 @@ async def test_the_words_of_a_note_that_is_refused_judge_and_start_nothing_but_a
         await console.until(lambda: console.desk.snapshot.phase is Phase.RUNNING)
         await console.press("n", *"slips off five")
         await console.sees("a trial runs: n writes a note once it is judged")
+        assert not worker.heard_of(protocol.JudgeTrial) and not worker.heard_of(protocol.AssistTrial)
+        await asyncio.sleep(WORDS_S + 0.1)
+        at_once(console, "n", *"fails so soon")  # as a slow link delivers it
+        await asyncio.sleep(WORDS_S + 1.5)
         assert not worker.heard_of(protocol.JudgeTrial) and not worker.heard_of(protocol.AssistTrial)
         await console.press("x")
         await console.until(lambda: bool(worker.heard_of(protocol.Stop)))
