@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from sessions.document import Session
 from sessions.models import Trial, Verdict
 from sessions.requests import Counted, EvalRequest
-from sessions.statistics.rule import Decision, Standing, standing
+from sessions.statistics.rule import Standing, standing
 
 
 def counted(trials: Iterable[Trial], request: EvalRequest) -> tuple[Counted, ...]:
@@ -40,32 +40,13 @@ def pairs(request: EvalRequest, trials: Iterable[Trial]) -> Iterator[tuple[bool,
             yield queue.popleft(), each.success
 
 
-_newest: list[tuple[object, object, Standing | None]] = [(None, None, None)]
-"""What was asked last, and what came of it: a screen asks many times for the trials of one snapshot."""
-
-
 def standing_of(request: object, trials: Iterable[Trial]) -> Standing | None:
     """What the rule says of these trials; None for an evaluation without one, or another session's request."""
-    before, same, known = _newest[0]
-    if request is before and trials is same and isinstance(trials, tuple):
-        return known
-    now = _standing_of(request, trials)
-    _newest[0] = (request, trials, now)
-    return now
-
-
-def _standing_of(request: object, trials: Iterable[Trial]) -> Standing | None:
     if not isinstance(request, EvalRequest) or request.sequential is None or not request.sequential.better:
         return None
     if len(request.checkpoints) != 2:
         return None  # written by another program
     return standing(request.sequential, pairs(request, trials))
-
-
-def decided(request: object, trials: Iterable[Trial]) -> bool:
-    """Whether the rule has ended the comparison."""
-    now = standing_of(request, trials)
-    return now is not None and now.decision is not Decision.GO_ON
 
 
 def standing_in_all(sessions: Iterable[Session]) -> tuple[EvalRequest, Standing] | None:

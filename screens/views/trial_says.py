@@ -19,7 +19,6 @@ from services.log.results import policy_name
 from services.log.standings import by_rule, not_yet
 from services.units import plural
 from sessions.conditions import Condition
-from sessions.early import standing_of
 from sessions.models import Verdict
 from sessions.statistics.rule import Decision, Standing
 
@@ -42,7 +41,7 @@ def says(snapshot: Snapshot, width: int, worked_out: Sequence[str] | None = None
     if not judged_in_all(snapshot):
         return []
     request = request_of(snapshot)
-    if request is not None and (now := standing_of(request, snapshot.trials)) is not None:
+    if request is not None and (now := snapshot.standing) is not None:
         told = [Content(line) for line in wrap(by_rule(request, now)[-1], max(12, width))]
         return [evidence_bar(now, width, *map(policy_name, request.checkpoints[:2])), *told]
     if not compares(snapshot):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import count, islice
+from itertools import count
 
 from sessions.before import Before
 from sessions.conditions import Condition, Order
@@ -78,24 +78,13 @@ class Schedule:
         """
         done = Counter((trial.checkpoint, self._name(trial.condition)) for trial in trials if trial.counts)
         for each in self.before.tried:
-            done[each.checkpoint, self._name(each.condition)] += each.judged
-        for slot in self.slots():
-            if not done[slot.checkpoint, slot.name]:
-                return slot
-            done[slot.checkpoint, slot.name] -= 1
-        raise AssertionError("slots have no end")
+            done[each.checkpoint, self._name(each.condition)] += each.result.judged
+        fewest = min(done[checkpoint, each.name if each else ""] for checkpoint, each in self.pairs)
+        return next(slot for slot in self.block(fewest + 1) if done[slot.checkpoint, slot.name] <= fewest)
 
     def _name(self, condition: str) -> str:
         """The condition of a slot: the operator's own words for all trials name none."""
         return condition if self.conditions else ""
-
-    @property
-    def planned(self) -> dict[tuple[str, str], int]:
-        """How many of the `trials` each pair gets, by checkpoint and condition's name, as listed."""
-        wanted = Counter((slot.checkpoint, slot.name) for slot in islice(self.slots(), self.trials))
-        return {
-            (checkpoint, c.name if c else ""): wanted[checkpoint, c.name if c else ""] for checkpoint, c in self.pairs
-        }
 
 
 def loading_order(request: EvalRequest) -> tuple[str, ...]:

@@ -206,7 +206,7 @@ def obstacles(snapshot: Snapshot) -> frozenset[Code]:
     profile = started.profile if started else None
     rests = profile is not None and bool(profile.motion.rest)
     guided = profile is not None and bool(profile.teleop) and not arm_only(snapshot) and _led(snapshot)
-    verdict = last.verdict if last else None
+    verdict, unfit = last.verdict if last else None, bool(unconfirmed(snapshot.preflights))
     found = {
         Code.ENDING: snapshot.ending,
         Code.NO_LEADER: not guided,
@@ -214,8 +214,8 @@ def obstacles(snapshot: Snapshot) -> frozenset[Code]:
         Code.REST_FIRST: rests,
         Code.NO_TAKE: not snapshot.take or any(lost.take == snapshot.take for lost in snapshot.lost),
         Code.PENDING_VERDICT: snapshot.pending is not None,
-        Code.PREFLIGHT: bool(unconfirmed(snapshot.preflights)),
-        Code.NO_PREFLIGHT: not unconfirmed(snapshot.preflights),
+        Code.PREFLIGHT: unfit,
+        Code.NO_PREFLIGHT: not unfit,
         Code.NOT_BLINDED: started is None or not blind(started.request),
         Code.NO_TRIAL: last is None or verdict is not None,
         Code.NO_STAGES: profile is None or started is None or not profile.stages(started.task),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import msgspec
 
@@ -20,8 +20,9 @@ from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from services.live.trial_events import TrialEvent
 from sessions import blinding, upgrade
 from sessions.document import Training
-from sessions.early import decided
+from sessions.early import standing_of
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
+from sessions.statistics.rule import Decision, Standing
 from sessions.times import utc
 from sessions.trials import count
 
@@ -131,8 +132,14 @@ class Snapshot(Alarms):
         if started is None or started.kind not in (SessionKind.RECORD, SessionKind.EVAL):
             return False
         if started.kind is SessionKind.EVAL:
-            return 0 < started.target <= self.judged or decided(started.request, self.trials)
+            ruled = self.standing is not None and self.standing.decision is not Decision.GO_ON
+            return 0 < started.target <= self.judged or ruled
         return 0 < started.target <= self.accepted
+
+    @cached_property
+    def standing(self) -> Standing | None:
+        """What the rule says that may end the comparison early; None without one."""
+        return standing_of(self.started.request, self.trials) if self.started else None
 
     def count(self, verdict: Verdict) -> int:
         """Trials of this session with this verdict, without practice."""

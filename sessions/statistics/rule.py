@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from math import exp, log
 
 import msgspec
 
@@ -50,21 +49,22 @@ class Decision(StrEnum):
 class Standing:
     """How a comparison stands after `pairs`, of which `unlike` were won by one alone; `lead` is of the first.
 
-    Once decided, it stays as it was then. `line` is the lead that ends it soonest for the policy that leads, None once
-    it is over, or where it cannot be reached any more. `wins_to_line` is how many unlike pairs in a row would end it
-    for the policy that leads (for either if none does), None like `line`. `odds` are how many times likelier the lead
-    seen is if the policy that leads is better by the least effect than if both are equal. `at_most`: it ended because
-    the pairs were used up.
+    Once decided, it stays as it was then. `wins_to_line` is how many unlike pairs in a row would end it for the policy
+    that leads (for either if none does), None once it is over, or where the line cannot be reached any more. `at_most`:
+    it ended because the pairs were used up.
     """
 
     decision: Decision
     pairs: int
     unlike: int
     lead: int
-    line: int | None
     wins_to_line: int | None
-    odds: float
     at_most: bool = False
+
+    @property
+    def line(self) -> int | None:
+        """The lead that ends it soonest for the policy that leads."""
+        return None if self.wins_to_line is None else abs(self.lead) + self.wins_to_line
 
 
 def standing(rule: Sequential, pairs: Iterable[tuple[bool, bool]]) -> Standing:
@@ -88,9 +88,7 @@ def standing(rule: Sequential, pairs: Iterable[tuple[bool, bool]]) -> Standing:
         pairs=made,
         unlike=unlike,
         lead=lead,
-        line=None if wins is None else abs(lead) + wins,
         wins_to_line=wins,
-        odds=_odds(rule, unlike, abs(lead)),
         at_most=used_up,
     )
 
@@ -110,12 +108,6 @@ def _wins_to_line(rule: Sequential, unlike: int, lead: int) -> int | None:
         if lead + more >= rule.better[unlike + more - 1]:
             return more
     return None
-
-
-def _odds(rule: Sequential, unlike: int, lead: int) -> float:
-    share = share_of(*rule.least)
-    won, lost = (unlike + lead) // 2, (unlike - lead) // 2
-    return exp(won * log(2 * share) + lost * log(2 * (1 - share)))
 
 
 def unlike_of(first: float, second: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from sessions.blinding import hidden, revealed
 from sessions.blinding import told as unblinding
-from sessions.early import counted, decided, pairs, standing_in_all, standing_of
+from sessions.early import counted, pairs, standing_in_all, standing_of
 from sessions.facts import Unblinded
 from sessions.models import SessionKind, Trial, Verdict
 from sessions.requests import Counted, EvalRequest
@@ -59,19 +59,9 @@ def test_the_sessions_before_count_as_if_they_were_this_one() -> None:
 def test_the_rule_decides_at_its_line_and_not_before() -> None:
     wins = next(n for n, line in enumerate(RULE.better, 1) if line <= n)
     told = trials(*[(A, WON, ""), (B, LOST, "")] * wins)
-    assert decided(asked(), told) and not decided(asked(), told[:-1])
-    now = standing_of(asked(), told)
+    now, before = standing_of(asked(), told), standing_of(asked(), told[:-1])
     assert now is not None and now.decision is Decision.FIRST
-
-
-def test_asked_again_for_the_same_trials_it_says_the_same_and_for_others_what_they_say() -> None:
-    request, told = asked(), tuple(trials((A, WON, ""), (B, LOST, "")))
-    first = standing_of(request, told)
-    assert first is not None and first.lead == 1
-    assert standing_of(request, told) is first
-    other = standing_of(request, (*told, *trials((A, WON, ""), (B, LOST, ""))))
-    assert other is not None and other.lead == 2
-    assert standing_of(asked(sequential=None), told) is None
+    assert before is not None and before.decision is Decision.GO_ON
 
 
 @pytest.mark.parametrize("more", [{"sequential": None}, {"sequential": msgspec.structs.replace(RULE, better=())},

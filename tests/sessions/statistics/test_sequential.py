@@ -95,7 +95,7 @@ ONE, OTHER, BOTH, NEITHER = (True, False), (False, True), (True, True), (False, 
 
 def test_what_it_says_and_how_far_the_line_is() -> None:
     start = standing(RULE, [])
-    assert (start.decision, start.pairs, start.lead, start.odds) == (Decision.GO_ON, 0, 0, 1.0)
+    assert (start.decision, start.pairs, start.lead) == (Decision.GO_ON, 0, 0)
     assert start.line == start.wins_to_line
     assert start.wins_to_line is not None
     some = standing(RULE, [ONE, BOTH, NEITHER, ONE, OTHER])
