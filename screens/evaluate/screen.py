@@ -35,6 +35,7 @@ from screens.views.trial_strip import trial_strip
 from screens.widgets.ascii import fitting
 from screens.widgets.line import Line, Lines
 from screens.widgets.place_map import PlaceMap
+from screens.widgets.titles import set_subtitle
 from services.evaluation import plan as evaluation
 from services.live import events as ev
 from services.live import intents, protocol
@@ -184,7 +185,7 @@ class EvaluateScreen(NewMode, Unblinding):
         snapshot, line = self.desk.snapshot, self.query_one("#modes", Line)
         condition = trials.condition(snapshot) if self.shows_session else ""
         box = self.query_one("#phase-box")
-        box.border_subtitle = fitting(box, Content(clean(f"condition: {condition}") if condition else ""))
+        set_subtitle(box, fitting(box, Content(clean(f"condition: {condition}") if condition else "")))
         self._draw_place()
         annotatable = self.shows_session and availability.may("annotate", self.desk) and bool(trials.modes(snapshot))
         compact = self.has_class("-compact") and self.shows_session
@@ -198,7 +199,7 @@ class EvaluateScreen(NewMode, Unblinding):
         """Between trials, where the object goes for the next one."""
         request, slot = request_of(self.desk.snapshot), to_come(self.desk.snapshot) if self.shows_session else None
         placed = request is not None and slot is not None and slot.condition is not None and slot.condition.place
-        self.set_class(bool(placed), "-placing")
+        self.query_one("#middle").set_class(bool(placed), "-placing")  # on the screen it would restyle everything
         if placed and request is not None and slot is not None:
             self.query_one(PlaceMap).draw_places(request.conditions, slot.name)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
 
 from screens.views.signs import clean, signs
 from services.datasets.cameras import same_shape
 from services.ghost.nearness import Reading, Trend
-from services.ghost.reference import Reference
+
+if TYPE_CHECKING:
+    from services.ghost.reference import Reference
 
 ARM_OFF = 5.0
 """Degrees of a joint by which the arm stands elsewhere."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.cells import cell_len
 from textual.content import Content
 
 from screens.views import keys
@@ -120,23 +123,34 @@ def modes_line(snapshot: Snapshot, width: int) -> Content:
 
     Where they have no room, all are cut to the same length, but for the one that was chosen; then `o other` goes.
     """
-    lines = (_modes_line(snapshot, longest, other=other) for other in (True, False) for longest in range(40, 5, -1))
-    return next((line for line in lines if line.cell_length <= width), _modes_line(snapshot, 5, other=False))
-
-
-def _modes_line(snapshot: Snapshot, longest: int, *, other: bool) -> Content:
     last = snapshot.trial
-    chosen_mode = last.failure_mode if last else ""
-    parts: list[tuple[str, str]] = [("it failed:", "bold") if chosen_mode else ("how it failed:", "bold $warning")]
-    for digit, mode in enumerate(modes(snapshot), 1):
-        chosen = mode == chosen_mode
-        words = (
-            f"{signs().yes}{clean(mode, 40)}" if chosen else fit(clean(mode, 40), min(longest, len(clean(mode, 40))))
-        )
-        parts += [(f"  {digit} ", "bold $accent"), (words, "bold" if chosen else "")]
-    if other:
-        parts += [(f"  {keys.NEW_MODE} ", "bold $accent"), ("other", "$quiet")]
-    return Content.assemble(*parts)
+    chosen = last.failure_mode if last else ""
+    named = [(clean(mode, 40), mode == chosen) for mode in modes(snapshot)]
+    heading = ("it failed:", "bold") if chosen else ("how it failed:", "bold $warning")
+    other = [(f"  {keys.NEW_MODE} ", "bold $accent"), ("other", "$quiet")]
+    longest = _longest(named, width - _cells(heading, *other))
+    if not longest:
+        other, longest = [], _longest(named, width - _cells(heading)) or 5
+    told = [heading]
+    for digit, (name, is_it) in enumerate(named, 1):
+        told += [(f"  {digit} ", "bold $accent"), (_mode(name, longest, is_it), "bold" if is_it else "")]
+    return Content.assemble(*told, *other)
+
+
+def _cells(*parts: tuple[str, str]) -> int:
+    return sum(cell_len(text) for text, _ in parts)
+
+
+def _longest(named: Sequence[tuple[str, bool]], room: int) -> int:
+    """The length that all names are cut to for this room, each with its digit before it; 0 if it is less than 6."""
+    room -= 4 * len(named)
+    fits = (n for n in range(40, 5, -1) if sum(cell_len(_mode(name, n, is_it)) for name, is_it in named) <= room)
+    return next(fits, 0)
+
+
+def _mode(name: str, longest: int, chosen: bool) -> str:
+    """What a digit means: whole where it was chosen, else cut to `longest`."""
+    return f"{signs().yes}{name}" if chosen else fit(name, min(longest, len(name)))
 
 
 def stages_line(snapshot: Snapshot) -> Content | None:

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from services.ghost.difference import Compared, size_for
 from services.ghost.nearness import Nearness, Reading
 from services.ghost.pictures import blended, picture, resized
-from services.ghost.reference import Reference
 from services.live.protocol import CameraView
 
 if TYPE_CHECKING:
     from services.ghost.pictures import Rgb
+    from services.ghost.reference import Reference
 
 Size = tuple[int, int]
 SHARE = 0.5
