@@ -32,8 +32,9 @@ _ORDER = (Level.GOOD, Level.UNCHECKED, Level.WARNING, Level.BAD)
 
 
 def worst(levels: Iterable[Level]) -> Level:
-    """The worst of several: what was not checked is better than a warning and worse than good."""
-    return max(levels, key=lambda level: _ORDER.index(level) if level in _ORDER else 0, default=Level.GOOD)
+    """The worst of several: what was not checked, or has a level not known here, is between good and a warning."""
+    unchecked = _ORDER.index(Level.UNCHECKED)
+    return max(levels, key=lambda level: _ORDER.index(level) if level in _ORDER else unchecked, default=Level.GOOD)
 
 
 def bad(checks: Iterable[Check]) -> tuple[Check, ...]:

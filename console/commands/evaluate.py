@@ -26,7 +26,6 @@ from services.log.results import lines as result_lines
 from services.log.standings import by_rule, rule_words
 from services.refusal import Option, flag
 from services.text import clean
-from sessions.early import standing_of
 from sessions.models import Verdict
 from sessions.resets import Reset
 from sessions.trials import place
@@ -153,7 +152,7 @@ async def _evaluate(folder: DataFolder, run: RunFolder) -> int:
     print(f"session {run.id} finished: {tally}{_with_before(state)}; the motion is in dataset {dataset}{reset}")
     for line in result_lines(request, state.trials):
         print(line)
-    if isinstance(request, EvalRequest) and (now := standing_of(request, state.trials)) is not None:
+    if isinstance(request, EvalRequest) and (now := state.standing) is not None:
         print(by_rule(request, now)[-1])
     return OK
 

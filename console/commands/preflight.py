@@ -46,7 +46,7 @@ def preflight(options: argparse.Namespace) -> int:
 def _made(options: argparse.Namespace) -> Snapshot:
     """The state in which its session ended. Raises Refusal."""
     folder, profile = data_folder(options.data_dir), load_benches().pick(options.bench)
-    request = evaluation.plan_look(
+    request = evaluation.plan(
         folder,
         profile,
         checkpoint=options.checkpoint,
@@ -54,6 +54,7 @@ def _made(options: argparse.Namespace) -> Snapshot:
         operator=options.operator or next(iter(profile.operators), ""),
         **asked_cameras(folder, profile, options),
     )
+    request = evaluation.look_only(request)
     print_table(request, profile)
     ended: list[Snapshot] = []
     run_to_end(_look(folder, evaluation.begin(folder, request), ended))

@@ -16,7 +16,7 @@ from services.error_text import whole_reason
 from services.folders import DataFolder
 from services.refusal import Option, Refusal
 from services.text import clean
-from sessions.files import sync_folder, sync_tree, why_unwritable
+from sessions.files import read_file, sync_folder, sync_tree, why_unwritable
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 WEIGHTS = ["*.json", "*.safetensors", "*.md"]
@@ -69,8 +69,8 @@ def policies() -> list[str]:
 
     found = set()
     for config in Path(constants.HF_HUB_CACHE).glob("models--*--*/snapshots/*/config.json"):
-        with suppress(OSError, ValueError):
-            told = json.loads(config.read_bytes())
+        with suppress(OSError, ValueError, RecursionError):
+            told = json.loads(read_file(config))
             if isinstance(told, dict) and {"type", "input_features"} <= told.keys():
                 found.add("/".join(config.parents[2].name.split("--")[1:]))
     return sorted(filter(is_id, found))

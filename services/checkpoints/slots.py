@@ -84,14 +84,6 @@ def _preprocessed(checkpoint: Checkpoint, key: str) -> Iterator[Shaping]:
 # -- for people -------------------------------------------------------------------------------------
 
 
-def seen(slot: Slot) -> Size | None:
-    """The size of what the policy's network sees; None if unknown."""
-    size = slot.gives or slot.learnt
-    for step in slot.steps:
-        size = step.size
-    return size
-
-
 def becomes(slot: Slot) -> str:
     """What becomes of its pictures: `as they are`, `scaled to 512x384, padded to 512x512`."""
     size, told = slot.gives, list[str]()

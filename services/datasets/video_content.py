@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from services.datasets.cameras import camera_name
 from services.datasets.summary import INFO
+from sessions.files import read_file
 
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 """LeRobot's own template, for an info.json that names none (`datasets/utils.py`)."""
@@ -41,7 +42,7 @@ def videos_of(root: Path, episodes: Collection[int], without: Collection[str] = 
     """
     found: dict[str, dict[int, str]] = {}
     with suppress(*_UNREADABLE):
-        info = orjson.loads((root / INFO).read_bytes())
+        info = orjson.loads(read_file(root / INFO))
         videos = [key for key, feature in info["features"].items() if feature.get("dtype") == "video"]
         for key in videos:
             if camera_name(key) not in without:

@@ -17,6 +17,7 @@ from services.checkpoints.checkpoint import CONFIG, Checkpoint
 from services.live.requests import EvalRequest
 from services.refusal import Checks, Option, Refusal
 from services.text import clean
+from sessions.files import read_file
 
 HERE, REALTIME = "here", "here, real-time chunking"
 """How a form says where the policy runs; any other text is a server's address, and perhaps a path there."""
@@ -167,7 +168,7 @@ def check_served(checkpoint: Checkpoint) -> None:
 
 def _config(checkpoint: Checkpoint) -> dict[str, object]:
     try:
-        read = json.loads((checkpoint.path / CONFIG).read_bytes())
-    except (OSError, ValueError):
+        read = json.loads(read_file(checkpoint.path / CONFIG))
+    except (OSError, ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}

@@ -25,7 +25,6 @@ from services.evaluation.cameras import arrange
 from services.evaluation.comparison import check_unlike, chosen, drawn, in_order, names, usual_trials
 from services.evaluation.failure_modes import learnt, offered
 from services.evaluation.inference_place import check_place
-from services.evaluation.schedule import schedule_of
 from services.evaluation.second_judge import check_second
 from services.folders import DataFolder, RunFolder
 from services.live import intents
@@ -135,7 +134,7 @@ def plan(
     for each in every or (None,):
         check_place(request, each, checks)
     if trials is None:
-        request = msgspec.structs.replace(request, trials=usual_trials(len(schedule_of(request).pairs)))
+        request = msgspec.structs.replace(request, trials=usual_trials(request.pairs))
     request = checks.run("order", in_order, request, order.strip(), order_seed) or request
     for each in every:
         checks.run("checkpoint", _check_fit, request, wired(each, wiring))
@@ -146,12 +145,8 @@ def plan(
     return request
 
 
-def plan_look(folder: DataFolder, profile: Profile, *, checkpoint: str, task: str, **others: str) -> EvalRequest:
-    """A checked request for a preflight alone, whose session moves nothing and has neither trials nor a dataset.
-
-    `others` are further arguments of `plan`. Raises Refusal with the reason.
-    """
-    request = plan(folder, profile, checkpoint=checkpoint, task=task, **others)  # type: ignore[arg-type]
+def look_only(request: EvalRequest) -> EvalRequest:
+    """The same for a preflight alone, whose session moves nothing and has neither trials nor a dataset."""
     return msgspec.structs.replace(request, looks_only=True, trials=0, dataset="")
 
 

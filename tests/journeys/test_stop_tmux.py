@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +100,15 @@ class Seat:
     def wait_for(self, fact: str, seconds: float = 10.0) -> float:
         self.terminal.wait_until(lambda: fact in self.facts(), seconds, f"{self.kind.name}: never {fact}")
         return self.facts()[fact]
+
+    def leave(self) -> None:
+        """Press q until the app has left: on a busy machine the first may still come together with an Esc before it."""
+        for _ in range(5):
+            self.press(b"q")
+            with suppress(AssertionError):
+                self.wait_for("left", 3.0)
+                return
+        self.wait_for("left", 3.0)
 
     def press(self, *keys: bytes, gap: float = 0.0) -> float:
         """Press keys `gap` seconds apart; when the first was pressed."""
@@ -218,8 +228,7 @@ def test_other_keys_stop_nothing_and_a_stuck_loop_delays_nothing(kind: Kind, sea
         dialog.worker.forget()
         dialog.press(b"x", b"\x1b")
         time.sleep(kind.wait_s + 0.15)
-        dialog.press(b"q")
-        dialog.wait_for("left")
+        dialog.leave()
         assert dialog.worker.stop_within(0.0) is None
 
     with ThreadPoolExecutor(4) as pool:

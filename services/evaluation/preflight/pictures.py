@@ -45,11 +45,6 @@ class Look:
     fields: Array
     sharpness: float
 
-    @property
-    def brightness(self) -> float:
-        """0 to 255."""
-        return float((self.fields @ _LUMA).mean())
-
     def turned(self, turn: Callable[[Array], Array]) -> Look:
         """The same picture mirrored or upside down."""
         return Look(np.ascontiguousarray(turn(self.fields)), self.sharpness)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 from services.checkpoints.checkpoint import ADAPTER, WEIGHTS, Checkpoint
+from services.workers.training import host_memory
+from services.workers.training.machine import Gpu
 
 PROCESS = 900 << 20
 """Bytes of a policy's process without its weights (README: about 850 MB)."""
@@ -34,7 +32,7 @@ def stay_loaded(checkpoints: Iterable[Checkpoint], *, served: bool = False) -> b
         return False
     if os.environ.get(KEEP) == "0":
         return False
-    return enough(sizes, int(psutil.virtual_memory().available), gpu_free())
+    return enough(sizes, host_memory.available(), gpu_free())
 
 
 def enough(sizes: list[int], free: int, on_gpu: int | None) -> bool:
@@ -52,12 +50,6 @@ def weights(pretrained: Path) -> int:
 
 
 def gpu_free() -> int | None:
-    """Free bytes of the first GPU as its driver says; None where there is none, or nobody can say."""
-    asked = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
-    if shutil.which(asked[0]) is None:
-        return None
-    try:
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True).stdout
-        return int(said.split()[0]) << 20
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None
+    """Free bytes of the GPU that policies are loaded on; None where there is none, or nobody can say."""
+    memory = Gpu("cuda").ask("GetMemoryInfo")
+    return int(memory.free) if memory else None

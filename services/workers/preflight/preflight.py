@@ -265,6 +265,7 @@ class Preflight:
             for part in self._parts
             for check in (*_of_the_policy(part, self._request.fps), *part.checks)
         ]
+        self._parts = []  # their pictures
         took = round(time.monotonic() - self._began, 2)
         self.made = ev.PreflightMade(preflight=self._number, checks=tuple(found), seconds=took)
         return self.made
