@@ -78,6 +78,10 @@ class Index:
         """The whole document of this session as it was read last; None if the log has none."""
         return self._sessions.get(session_id)
 
+    def sessions(self) -> tuple[Session, ...]:
+        """The documents of all sessions, newest first: for links and trees, which need the whole log. In a thread."""
+        return tuple(self._sessions.values())
+
     def evaluation(self, session_id: str) -> Evaluation | None:
         """The evaluation that this session belongs to; None for another kind."""
         return self._wholes.get(session_id)

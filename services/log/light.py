@@ -24,8 +24,8 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
     `at` is when it started (Unix seconds, 0 if not recorded), `seconds` how long it took, `head` its headline without
     `part`, which is what evaluation it belongs to if that went over several sessions. `flagged` counts episodes,
     `notes` and `checkpoints` how many there are; `alarm` is the text of the last one of `alarms` different ones.
-    `policy` is what was trained, `step` and `loss` the training's last. `text` is all that a filter searches,
-    case-folded.
+    `policy` is what was trained, `step` and `loss` the training's last, `step_s` the seconds of a step (0 if unknown).
+    `text` is all that a filter searches, case-folded.
     """
 
     id: str
@@ -67,6 +67,10 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
     imported: bool = False
     resumes: str = ""
+    dataset_root: str = ""
+    conditions: tuple[str, ...] = ()
+    step_s: float = 0.0
+    cut_short: bool = False
     text: str = ""
 
 
@@ -113,5 +117,9 @@ def light(session: Session) -> Light:
         outcome=outcome(session),
         imported=bool(session.started.imported),
         resumes=resumes(session),
+        dataset_root=session.dataset_root,
+        conditions=tuple(dict.fromkeys(trial.condition for trial in session.trials if trial.condition)),
+        step_s=training.step_seconds if training else 0.0,
+        cut_short=session.cut_short,
         text=searchable(session),
     )
