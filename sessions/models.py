@@ -114,7 +114,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     the trial. A `practice` one never counts, whatever its verdict. `stages` are the task's that it reached; an
     `assisted` one, in which a person helped, is no success. `measured` is None in older files, and while it runs.
     `began` and `judged_at` are Unix times, 0 where they are not known. `second` is what a second judge thinks of it,
-    `judged_first` the verdict that was given before that was told; None without one.
+    `judged_first` the verdict that was given before that was told; None without one. `no_opinion` is why there is none
+    of a trained one.
     """
 
     index: int
@@ -136,6 +137,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     judged_at: float = 0.0
     second: Verdict | None = None
     judged_first: Verdict | None = None
+    no_opinion: str = ""
 
     @property
     def counts(self) -> bool:

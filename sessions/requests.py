@@ -18,6 +18,7 @@ from sessions.resets import Reset
 from sessions.slots import PLAIN, Wiring
 from sessions.statistics.rule import Sequential
 from sessions.target import Target
+from sessions.trained_judge import TrainedJudge
 
 ORACLE = "oracle"
 """Name of the simulated bench's judge, which checks whether the cube is in the bowl."""
@@ -240,7 +241,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     (sessions.blinding).
 
     `second_judge` tells his opinion after each verdict and never decides: `oracle~0.1` is the oracle, wrong in a tenth
-    of the trials; empty for none.
+    of the trials; empty for none. Another name is that of one who was trained on judged trials, `trained_judge`.
 
     `confirm_preflight`: trials begin whatever the preflight finds, and that is logged. `looks_only`: the session ends
     with its preflight, without a trial, and nothing is written to a motor.
@@ -281,6 +282,7 @@ class EvalRequest(ArmRequest, frozen=True, kw_only=True, tag="eval"):
     sequential: Sequential | None = None
     counted_before: tuple[Counted, ...] = ()
     second_judge: str = ""
+    trained_judge: TrainedJudge | None = None
 
     @property
     def reset_words(self) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from sessions.models import Trial, Verdict
+from sessions.requests import EvalRequest
 from sessions.statistics.judging import Agreement, Judge
 
 NAME = "oracle"
@@ -23,9 +24,14 @@ def error_of(second: str) -> float | None:
     return error if error <= MOST_ERROR else None
 
 
-def known(second: str) -> Judge | None:
-    """How well this judge judges, which is exact; None for what is no judge."""
-    error = error_of(second)
+def known(request: EvalRequest) -> Judge | None:
+    """How well its second judge judges: chosen, so exact, or as he did where he was trained; None for what is none."""
+    if (trained := request.trained_judge) is not None:
+        if min(trained.successes, trained.failures) < 1:  # a file from elsewhere
+            return None
+        finds = trained.successes_found / trained.successes, trained.failures_found / trained.failures
+        return Judge(*finds, trained.successes, trained.failures)
+    error = error_of(request.second_judge)
     return None if error is None else Judge(1 - error, 1 - error)
 
 

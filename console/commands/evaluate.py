@@ -96,6 +96,8 @@ def evaluate(options: argparse.Namespace) -> int:
     request = early.fixed(request)
     if request.sequential is not None:
         print(rule_words(request.sequential), flush=True)
+    if request.pairs == 1 and (options.order or options.order_seed is not None):
+        print("note: one policy under one condition has no order: --order and --order-seed change nothing", flush=True)
     print_table(request, profile)
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))
 

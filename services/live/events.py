@@ -130,6 +130,14 @@ class SecondOpinionGiven(Event, frozen=True, kw_only=True, tag=True):
     by: str = ""
 
 
+class NoSecondOpinion(Event, frozen=True, kw_only=True, tag=True):
+    """A second judge, `by`, has no opinion of a trial, in a few words `why`."""
+
+    trial: int
+    why: str
+    by: str = ""
+
+
 class VerdictUndone(Event, frozen=True, kw_only=True, tag=True):
     """The trial's verdict was undone: the trial awaits another one."""
 

@@ -13,6 +13,7 @@ TrialEvent = (
     | ev.TrialEnded
     | ev.TrialJudged
     | ev.SecondOpinionGiven
+    | ev.NoSecondOpinion
     | ev.VerdictUndone
     | ev.TrialAnnotated
     | ev.TrialAssisted
@@ -35,6 +36,8 @@ def after(trials: Trials, event: TrialEvent, fps: int) -> Trials:
             return changed(trials, event.trial, judged_at=event.at, **told)
         case ev.SecondOpinionGiven():
             return changed(trials, event.trial, second=event.opinion, judged_first=event.verdict)
+        case ev.NoSecondOpinion():
+            return changed(trials, event.trial, no_opinion=event.why)
         case ev.VerdictUndone():
             return changed(trials, event.trial, verdict=None, judge="", judged_at=0.0, failure_mode="")
         case ev.TrialAnnotated():

@@ -10,11 +10,13 @@ from services.log.sections import Interval, Row, Section, Symbol, Value, quiet, 
 from services.tone import Tone
 from services.units import plural
 from sessions.document import Session
-from sessions.models import Trial, Verdict
+from sessions.models import Trial
 from sessions.requests import EvalRequest
 from sessions.second_judge import agreement, disagreed, known, seen_by_both
 from sessions.statistics import wilson
-from sessions.statistics.judging import Judge, Worthless, corrected, operator
+from sessions.statistics.judging import TOO_ALIKE, Agreement, Judge, Worthless
+from sessions.statistics.second_opinions import Share, doubted, told
+from sessions.trained_judge import TrainedJudge
 from sessions.trials import place
 
 FEW = 2.0
@@ -26,8 +28,8 @@ def second_judge_sections(session: Session) -> list[Section]:
     request = session.request
     if not isinstance(request, EvalRequest) or not request.second_judge:
         return []
-    second, trials = known(request.second_judge), seen_by_both(session.trials)
-    rows = [row("opinion", f"of a second judge: {second_words(request.second_judge)}")]
+    second, trials = known(request), seen_by_both(session.trials)
+    rows = [row("opinion", f"of a second judge: {second_words(request)}"), *_silence(session.trials)]
     if not trials:
         return [section("second judge", [*rows, row("opinion", quiet("none yet: each comes after a verdict"))])]
     counted = agreement(trials)
@@ -39,15 +41,48 @@ def second_judge_sections(session: Session) -> list[Section]:
         rows.append(row("disagrees", which, quiet("the verdicts stand: look again")))
     if second is None:
         return [section("second judge", rows)]
-    return [section("second judge", [*rows, *_errors(session, trials, second)])]
+    return [section("second judge", [*rows, *_errors(trials, second, request.trained_judge is not None)])]
 
 
-def second_words(second: str) -> str:
+def second_words(request: EvalRequest) -> str:
     """`oracle, wrong in 10 % of trials by choice`; what is no judge of this console is named as it is."""
-    judge = known(second)
+    judge = known(request)
     if judge is None:
-        return second
+        return request.second_judge
+    if request.trained_judge is not None:
+        return f"{request.second_judge}, {errs_words(request.trained_judge)}"
     return f"oracle, wrong in {100 * (1 - judge.finds_success):g} % of trials by choice"
+
+
+def errs_words(trained: TrainedJudge) -> str:
+    """`wrong in 2 of 40 successes, 5 % [1, 17], and 3 of 30 failures, 10 % [3, 26], of trials not trained on`."""
+    kinds = (
+        (trained.successes - trained.successes_found, trained.successes, "successes"),
+        (trained.failures - trained.failures_found, trained.failures, "failures"),
+    )
+    told = (f"{wrong} of {every} {kind}, {interval_text(wrong, every)}" for wrong, every, kind in kinds)
+    return f"wrong in {' and '.join(told)}, among trials that he was not trained on"
+
+
+def interval_text(wrong: int, every: int) -> str:
+    """`5 % [1, 17]`, with Wilson's interval; `unknown` of none."""
+    try:
+        low, high = wilson(wrong, every)
+    except ValueError:
+        return "unknown"
+    return f"{100 * wrong / every:.0f} % [{100 * low:.0f}, {100 * high:.0f}]" if every else "unknown"
+
+
+def _silence(trials: Sequence[Trial]) -> list[Row]:
+    """The trials of which he had no opinion, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for trial in trials:
+        if trial.no_opinion:
+            reasons.setdefault(trial.no_opinion, []).append(str(place(trials, trial.index)))
+    return [
+        row("no opinion", f"of trial{'' if len(which) == 1 else 's'} {', '.join(which)}", quiet(why))
+        for why, which in reasons.items()
+    ]
 
 
 def opinion_words(trial: Trial) -> str:
@@ -55,39 +90,38 @@ def opinion_words(trial: Trial) -> str:
     return f"the second judge says {trial.second}" if trial.second and disagreed([trial]) else ""
 
 
-def _errors(session: Session, trials: Sequence[Trial], second: Judge) -> list[Row]:
+def _errors(trials: Sequence[Trial], second: Judge, trained: bool) -> list[Row]:
     """The judge's errors as the second one tells them, and each policy's rate corrected for them."""
+    policies = list(dict.fromkeys(trial.checkpoint for trial in trials))
+    tables = [agreement(trial for trial in trials if trial.checkpoint == each) for each in policies]
     try:
-        judge = operator(agreement(trials), second)
+        found = (doubted if trained else told)(tables, second)
     except Worthless as why:
         return [row("errors", quiet(str(why)))]
-    seen = (0.0, 0.0) if judge is None else (judge.successes_seen or 0.0, judge.failures_seen or 0.0)
-    if judge is None or min(seen) < FEW:
+    if found is None or min(found.successes_seen, found.failures_seen) < FEW:
         few = "it takes more that succeeded, and more that failed"
         return [row("errors", quiet(f"of the verdicts cannot be told from {plural(len(trials), 'trial')}: {few}"))]
     rows = [
-        row("errors", _missed(judge.finds_success, seen[0], "successes")),
-        row("errors", _missed(judge.finds_failure, seen[1], "failures")),
+        row("errors", _missed(found.finds_success, "successes")),
+        row("errors", _missed(found.finds_failure, "failures")),
     ]
-    policies = dict.fromkeys(trial.checkpoint for trial in trials)
-    return rows + [_corrected(c, [t for t in trials if t.checkpoint == c], judge, len(policies) > 1) for c in policies]
+    for each, table, rate in zip(policies, tables, found.rates, strict=True):
+        rows.append(_corrected(label(each) if len(policies) > 1 and each else "", table, rate))
+    if trained:
+        rows.append(row("allows for", quiet("errors in the verdicts that the second judge was trained on")))
+    return rows
 
 
-def _missed(finds: float, seen: float, kind: str) -> Value:
-    """`5 % [1, 20] of successes judged wrong`; `seen` are the trials that tell as much as these do."""
-    trials = round(seen)
-    low, high = wilson(round((1 - finds) * trials), trials)
-    about = f"{100 * (1 - finds):.0f} % [{100 * min(low, 1 - finds):.0f}, {100 * max(high, 1 - finds):.0f}]"
-    return text(f"{about} of {kind} judged wrong")
+def _missed(finds: Share, kind: str) -> Value:
+    """`5 % [1, 20] of successes judged wrong`."""
+    ends = f"[{100 * (1 - finds.high):.0f}, {100 * (1 - finds.low):.0f}]"
+    return text(f"{100 * (1 - finds.value):.0f} % {ends} of {kind} judged wrong")
 
 
-def _corrected(checkpoint: str, trials: Sequence[Trial], judge: Judge, several: bool) -> Row:
-    name = label(checkpoint) if several and checkpoint else ""
-    successes = sum(trial.judged_first is Verdict.SUCCESS for trial in trials)
-    try:
-        rate, low, high = corrected(successes, len(trials), judge)
-    except Worthless as why:
-        return row("corrected", name, quiet(str(why)))
-    words = f"{100 * rate:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
-    judged = quiet(f"95 % interval, for {share(successes, len(trials))} as judged")
-    return row("corrected", name, text(words, strong=True), judged, interval=Interval(low, rate, high))
+def _corrected(name: str, table: Agreement, rate: Share | None) -> Row:
+    if rate is None:
+        return row("corrected", name, quiet(TOO_ALIKE))
+    words = f"{100 * rate.value:.0f} % [{100 * rate.low:.0f}, {100 * rate.high:.0f}]"
+    judged = quiet(f"95 % interval, for {share(table.both + table.operator_only, table.trials)} as judged")
+    interval = Interval(rate.low, rate.value, rate.high)
+    return row("corrected", name, text(words, strong=True), judged, interval=interval)

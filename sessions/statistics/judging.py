@@ -30,6 +30,9 @@ class Judge:
         return self.finds_success + self.finds_failure - 1
 
 
+TOO_ALIKE = "this judge's successes and failures are too much alike to tell a rate from them"
+
+
 class Worthless(ValueError):
     """A judge's word carries nothing: no rate can be told from it."""
 
@@ -48,7 +51,7 @@ def corrected(successes: int, trials: int, judge: Judge, confidence: float = 0.9
         if not 0 <= share <= 1:
             raise ValueError(f"a share of trials lies between 0 and 1, not at {share:g}")
     if judge.worth <= 0.05:
-        raise Worthless("this judge's successes and failures are too much alike to tell a rate from them")
+        raise Worthless(TOO_ALIKE)
 
     def turned(rate: float) -> float:
         return min(1.0, max(0.0, (rate + judge.finds_failure - 1) / judge.worth))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import msgspec
 import pytest
 
 from services.log.page import page
@@ -10,19 +13,29 @@ from services.refusal import Refusal
 from sessions.document import Session
 from sessions.models import SessionKind, Trial, Verdict
 from sessions.second_judge import agreement, error_of, known
-from sessions.statistics.judging import Agreement, corrected, operator
+from sessions.statistics.judging import Agreement, Judge
+from sessions.statistics.second_opinions import told
+from sessions.trained_judge import Seen, TrainedJudge
 from tests.support import facts
 
 S, F, V = Verdict.SUCCESS, Verdict.FAILURE, Verdict.VOID
 
 
-def session(*told: tuple[Verdict, Verdict | None, Verdict | None], second: str = "oracle~0.1") -> Session:
+TRAINED = TrainedJudge(
+    fingerprint="f", bench="sim", task="t", cameras=(Seen(camera="wrist", width=64, height=48),),
+    successes=40, successes_found=38, failures=30, failures_found=27,
+)  # fmt: skip
+
+
+def session(
+    *judged: tuple[Verdict, Verdict | None, Verdict | None], second: str = "oracle~0.1", **asked: object
+) -> Session:
     """Trials as (verdict as it stands, second judge's opinion, verdict before that was told)."""
     trials = tuple(
         Trial(index=n, verdict=verdict, second=opinion, judged_first=first)
-        for n, (verdict, opinion, first) in enumerate(told, 1)
+        for n, (verdict, opinion, first) in enumerate(judged, 1)
     )
-    return facts.session("s1", kind=SessionKind.EVAL, trials=trials, second_judge=second)
+    return facts.session("s1", kind=SessionKind.EVAL, trials=trials, second_judge=second, **asked)
 
 
 def shown(of: Session) -> str:
@@ -34,16 +47,15 @@ def test_without_a_second_judge_there_is_nothing() -> None:
 
 
 def test_disagreement_is_flagged_and_the_judges_errors_follow() -> None:
-    told = [(S, S, S)] * 8 + [(F, F, F)] * 8 + [(S, F, S), (F, S, F), (V, None, None)]
-    made = session(*told)
+    judged = [(S, S, S)] * 8 + [(F, F, F)] * 8 + [(S, F, S), (F, S, F), (V, None, None)]
+    made = session(*judged)
     said = shown(made)
     assert "oracle, wrong in 10 % of trials by choice" in said and "agrees: with 16 of 18 verdicts" in said
     assert "disagrees: trials 17, 18" in said
-    judge = operator(Agreement(8, 1, 1, 8), known("oracle~0.1") or pytest.fail())
-    assert judge is not None
-    rate, low, high = corrected(9, 18, judge)
-    assert f"corrected: {100 * rate:.0f} % [{100 * low:.0f}, {100 * high:.0f}]" in said
-    assert ("for 50 % as judged" in said and "errors: 1" in said) or "errors: 0" in said
+    found = told([Agreement(8, 1, 1, 8)], Judge(0.9, 0.9))
+    assert found and (rate := found.rates[0])
+    assert f"corrected: {100 * rate.value:.0f} % [{100 * rate.low:.0f}, {100 * rate.high:.0f}]" in said
+    assert "for 50 % as judged" in said and ("errors: 1" in said or "errors: 0" in said)
     (table,) = (each for each in page(made).sections if each.name == "trials")
     assert ["the second judge says" in row.text for row in table.rows] == [False] * 16 + [True, True, False]
 
@@ -62,6 +74,21 @@ def test_a_verdict_that_was_mended_after_the_opinion_counts_as_it_was_given_firs
 def test_where_no_errors_can_be_told_that_is_said() -> None:
     assert "none yet: each comes after a verdict" in shown(session((S, None, None)))
     assert "cannot be told from 1 trial" in shown(session((S, S, S), second="oracle"))
+
+
+def test_of_a_trained_one_it_says_how_he_errs_and_of_which_trials_he_had_no_opinion() -> None:
+    told_of = [(S, S, S)] * 20 + [(F, F, F)] * 20 + [(S, F, S)]
+    made = session(*told_of, second="mine", trained_judge=TRAINED)
+    silent = Trial(index=42, verdict=S, no_opinion="camera wrist shows nothing")
+    said = shown(msgspec.structs.replace(made, trials=(*made.trials, silent)))
+    assert "mine, wrong in 2 of 40 successes, 5 % [1, 17] and 3 of 30 failures, 10 % [3, 26], among trials" in said
+    assert "no opinion: of trial 42" in said and "camera wrist shows nothing" in said
+    assert "allows for: errors in the verdicts that the second judge was trained on" in said
+    exact = shown(session(*told_of, second="oracle"))
+    widths = [re.search(r"corrected: \d+ % \[(\d+), (\d+)\]", each) for each in (said, exact)]
+    trained, oracle = (int(each[2]) - int(each[1]) for each in widths if each)
+    assert trained > oracle, "what is not known of a trained judge widens the interval"
+    assert known(facts.request(SessionKind.EVAL, trained_judge=TRAINED)) == Judge(0.95, 0.9, 40, 30)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
