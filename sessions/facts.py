@@ -12,6 +12,7 @@ import msgspec
 from sessions.bench import Profile
 from sessions.calibration import CalibrationAct, CalibrationFault, JointCalibration, JointDifference
 from sessions.left_out import LeftOut
+from sessions.lineage import Lineage
 from sessions.machine import Hardware, MachineLoad
 from sessions.models import Measured, SessionKind, SessionStatus
 from sessions.preflight import Check
@@ -183,7 +184,7 @@ class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
     decoded all the same; None in files from before it was avoided (LeRobot 0.6.1 does decode them), and if it is not
     recorded of an imported training, whose other facts are in `recorded`. `left_out` are the episodes that are not
     learnt from, and why; it is empty, and `hardware` is None, in older files. `batch_size` is what each of the
-    `processes` takes.
+    `processes` takes. `lineage` tells data, configuration and calibration by content.
     """
 
     policy: str
@@ -206,6 +207,7 @@ class TrainingStarted(Event, frozen=True, kw_only=True, tag=True):
     recorded: RecordedTraining | None = None
     hardware: Hardware | None = None
     processes: int = 1
+    lineage: Lineage = Lineage()
 
     @property
     def samples_per_step(self) -> int:
@@ -264,6 +266,7 @@ class CheckpointSaved(Event, frozen=True, kw_only=True, tag=True):
     """A checkpoint is complete and durable; `path` holds pretrained_model/ and training_state/.
 
     `loss` is the last that was logged; `eval_loss` that of the held-out episodes, if it was measured at this step.
+    `weights` is the fingerprint of its policy (services.checkpoints.weights), empty in older files.
     """
 
     step: int
@@ -272,13 +275,15 @@ class CheckpointSaved(Event, frozen=True, kw_only=True, tag=True):
     seconds: float
     loss: float | None = None
     eval_loss: float | None = None
+    weights: str = ""
 
 
 class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     """The policy fits the bench and is ready. `start_pose` is the start pose of its trials in degrees, if known.
 
     `notes` describe harmless differences (a camera that the policy does not use, ...). `slots` are its cameras, empty
-    in older files.
+    in older files. `weights` is its fingerprint (services.checkpoints.weights), empty in older files, and where a
+    server loaded it from a path of its own.
     """
 
     checkpoint: str
@@ -290,6 +295,7 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, tag=True):
     start_pose: dict[str, float] = {}
     notes: tuple[str, ...] = ()
     slots: tuple[Slot, ...] = ()
+    weights: str = ""
 
 
 class Unblinded(Event, frozen=True, kw_only=True, tag=True):

@@ -26,6 +26,7 @@ from services.live.event_log import read_events
 from services.live.snapshots import replay
 from sessions.files import read_file, write_atomically
 from sessions.left_out import LeftOut
+from sessions.lineage import Lineage
 from sessions.slots import PLAIN, How, Shaping, Wiring
 
 CHECKPOINTS, PRETRAINED, STATE = "checkpoints", "pretrained_model", "training_state"
@@ -49,7 +50,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     of each arm's calibration file. `left_out` are the dataset's episodes that it has not learnt from, and why.
     `camera_sizes` are the (width, height) of the dataset's pictures, before any resize.
     `contents` are the digests (services.datasets.content) of the episodes that it learnt from or that were held out,
-    and `videos`, by camera, those of their pictures (services.datasets.video_content), empty where there was none.
+    `rows` those of all their numbers (services.datasets.revision), and `videos`, by camera, those of their pictures
+    (services.datasets.video_content), empty where there was none. `lineage` is of the episodes that it learnt from,
+    `weights` the fingerprint of the policy beside (services.checkpoints.weights). Older files have no `rows` or these.
     """
 
     session: str = ""
@@ -69,6 +72,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     calibrations: dict[str, dict[str, str]] = {}
     contents: dict[int, str] = {}
     videos: dict[str, dict[int, str]] = {}
+    rows: dict[int, str] = {}
+    lineage: Lineage = Lineage()
+    weights: str = ""
 
 
 class PolicyFeature(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ _LENGTH = 32
 """Hexadecimal digits of a digest."""
 _MOST_KNOWN = 50_000
 _Stamp = tuple[int, int, int, int, int]
-_known: dict[Path, tuple[_Stamp, Mapping[int, str]]] = {}
-"""What each file held, and its stamp before it was read."""
+_Choose = Callable[[pa.Schema], list[str]]
+_known: dict[tuple[Path, _Choose], tuple[_Stamp, Mapping[int, str]]] = {}
+"""What each file held of the chosen columns, and its stamp before it was read."""
 
 
 def contents(files: Iterable[Path]) -> dict[int, str]:
@@ -36,7 +37,7 @@ def contents(files: Iterable[Path]) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     for path in sorted(set(files)):
-        found |= _of_file(path)
+        found |= _of_file(path, _telling)
     return found
 
 
@@ -45,11 +46,20 @@ def contents_of(root: Path, episodes: int) -> dict[int, str]:
 
     A file that cannot be read matters only if it may hold one of them. Raises OSError.
     """
+    return _of_all(root, episodes, _telling)
+
+
+def values_of(root: Path, episodes: int) -> dict[int, str]:
+    """The same of all numbers that were recorded, actions among them: whatever of them is edited, it is another."""
+    return _of_all(root, episodes, _numeric)
+
+
+def _of_all(root: Path, episodes: int, choose: _Choose) -> dict[int, str]:
     found: dict[int, str] = {}
     unreadable: list[str] = []
     for path in data_files(root):
         try:
-            found |= _of_file(path)
+            found |= _of_file(path, choose)
         except _Foreign as foreign:
             unreadable.append(str(foreign).removeprefix(f"{root}/"))
         except (OSError, pa.ArrowException):
@@ -70,21 +80,21 @@ def content_of(root: Path, episode: int) -> str:
 
     try:
         data = pads.dataset([str(path) for path in data_files(root)], format="parquet")
-        columns = _columns(data.schema)
+        columns = _telling(data.schema)
         table = data.to_table(columns=[EPISODE, *columns], filter=pads.field(EPISODE) == episode)
     except (OSError, pa.ArrowException):
         return ""
     return _digest(table, columns) if table.num_rows else ""
 
 
-def _of_file(path: Path) -> Mapping[int, str]:
+def _of_file(path: Path, choose: _Choose) -> Mapping[int, str]:
     info = path.stat()
     stamp = info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
-    known = _known.get(path)
+    known = _known.get((path, choose))
     if known is None or known[0] != stamp:
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
-        known = _known[path] = stamp, _read(path)
+        known = _known[path, choose] = stamp, _read(path, choose)
     return known[1]
 
 
@@ -92,13 +102,13 @@ class _Foreign(OSError):
     """A data file of another layout; the message names it and says what it lacks."""
 
 
-def _read(path: Path) -> dict[int, str]:
+def _read(path: Path, choose: _Choose) -> dict[int, str]:
     """The digest of each episode in the file. Raises OSError or pyarrow.ArrowException if it cannot be read."""
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         if EPISODE not in schema.names or not pa.types.is_integer(schema.field(EPISODE).type):
             raise _Foreign(f"{path} has no column {EPISODE} of whole numbers")
-        columns = _columns(schema)
+        columns = choose(schema)
         table = file.read(columns=[EPISODE, *columns])
     if table[EPISODE].null_count:
         raise _Foreign(f"{path} has rows without {EPISODE}")
@@ -110,14 +120,17 @@ def _read(path: Path) -> dict[int, str]:
     }
 
 
-def _columns(schema: pa.Schema) -> list[str]:
-    """The columns to digest: the first telling one, else every numeric one that is no numbering."""
+def _telling(schema: pa.Schema) -> list[str]:
+    """The first telling column, else every numeric one that is no numbering."""
     telling = next(
         (name for name in _TELLING if name in schema.names and _holds_numbers(schema.field(name).type)), None
     )
-    if telling:
-        return [telling]
-    return sorted(f.name for f in schema if f.name not in _NUMBERING and _is_numeric(f.type))
+    return [telling] if telling else sorted(f.name for f in schema if f.name not in _NUMBERING and _is_numeric(f.type))
+
+
+def _numeric(schema: pa.Schema) -> list[str]:
+    """Every numeric column that is no numbering."""
+    return sorted(f.name for f in schema if f.name not in _NUMBERING and _holds_numbers(f.type))
 
 
 def _holds_numbers(kind: Any) -> bool:

@@ -15,6 +15,7 @@ from services.live.metrics import EVAL_LOSS
 from services.log import results
 from services.log.conclusion import conclusion, sentences
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
+from services.log.lineage_rows import lineage_rows
 from services.log.measured_words import over_trials
 from services.log.preflight_rows import preflight_rows
 from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, recorded_settings, step_seconds
@@ -32,14 +33,11 @@ from sessions.chains import Evaluation
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
 from sessions.left_out import ABOUT_BEST, LeftOut, Why, explained, measured_only
+from sessions.lineage import SHOWN
 from sessions.models import Episode, SessionKind, SessionStatus
 from sessions.requests import BenchRequest, EvalRequest, TrainRequest
 from sessions.times import utc
 from sessions.trials import place
-
-FINGERPRINT = 12
-"""Hexadecimal digits shown of a calibration's fingerprint; `sessions --json` has all 64."""
-
 
 FILES_SHOWN = 20
 """Files named for a repair; the quarantine's reason.txt and `sessions --json` have all."""
@@ -113,7 +111,7 @@ def _host(session: Session) -> list[Value]:
 def _calibration(session: Session) -> list[str]:
     """Each arm with the start of its fingerprint, enough to tell two apart."""
     fingerprints = session.connected.calibration if session.connected else {}
-    return [f"{arm} {fingerprint[:FINGERPRINT]}" for arm, fingerprint in fingerprints.items()]
+    return [f"{arm} {fingerprint[:SHOWN]}" for arm, fingerprint in fingerprints.items()]
 
 
 def _changed_calibration(event: CalibrationRefused | CalibrationWritten, session: Session) -> Row:
@@ -262,6 +260,7 @@ def _training_rows(session: Session, zone: tzinfo | None) -> list[Row]:
         *resumed_rows(training, zone),
         *settings,
         row("output", training.started.output_dir),
+        *lineage_rows(session),
     ]
     return rows if training.checkpoints else [*rows, row("checkpoints", quiet("none"))]
 
@@ -351,6 +350,7 @@ def _evaluation_rows(session: Session) -> list[Row]:
         *results.checkpoint_rows(session),
         row("trained in", _trained_in(session)),
         *_loaded(session),
+        *lineage_rows(session),
         row("task", f'"{session.task}"' if session.task else not_recorded),
         row("condition", *_conditions(session), *([not_recorded] if not any(_conditions(session)) else [])),
         *(recorded_settings(session) or [row("reset", session.reset)]),

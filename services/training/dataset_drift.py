@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.checkpoints.checkpoint import Provenance
 from services.datasets.content import contents_of
+from services.datasets.revision import rows_of
 from services.datasets.summary import summarize
 from services.datasets.video_content import videos_of
 from services.folders import DataFolder
@@ -46,10 +47,11 @@ def drift(folder: DataFolder, name: str, kept: Provenance, started: TrainingStar
             "put a copy back as it was, or start a new training"
         )
     try:
-        contents = contents_of(summary.root, summary.episodes)
+        known = kept.rows or kept.contents  # older checkpoints have no digests of all numbers
+        contents = (rows_of if kept.rows else contents_of)(summary.root, summary.episodes)
     except OSError as error:
         raise Refusal(f"dataset {name} cannot be read: {error}") from error
-    others = [index for index in used if (was := kept.contents.get(index)) and contents.get(index) != was]
+    others = [index for index in used if (was := known.get(index)) and contents.get(index) != was]
     marks = summary.matched.marks
     rejected = [index for index in used if index in marks and not marks[index].accepted]
     changed, notes = [], []

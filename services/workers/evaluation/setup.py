@@ -6,9 +6,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from services.checkpoints.checkpoint import Checkpoint
 from services.checkpoints.compatibility import fit, shown_as, taken
 from services.checkpoints.slots import fill
+from services.checkpoints.weights import fingerprint
 from services.checkpoints.wiring import blamed
 from services.datasets.cameras import IMAGES, camera_name
 from services.datasets.lock import DatasetProblem
@@ -63,6 +66,7 @@ def line_up(
         began = time.monotonic()
         source = load_policy(context, request, policy, features, devices.robot.robot_type)
         loaded = policy_loaded(policy.checkpoint, policy, features, notes)
+        loaded = msgspec.structs.replace(loaded, weights=weights_loaded(request, checkpoint, policy.checkpoint))
         entrants.append(Entrant(checkpoint, source, loaded, reading=reading, took=time.monotonic() - began))
     lineup = Lineup(entrants, stay=stay, alike=request.blinded)
     context.journal.emit(lineup.current.loaded)
@@ -128,6 +132,19 @@ def policy_loaded(checkpoint: Checkpoint, policy: Model, features: Features, not
         start_pose=start_pose(checkpoint),
         notes=notes,
     )
+
+
+def weights_loaded(request: EvalRequest, asked: str, checkpoint: Checkpoint) -> str:
+    """The fingerprint of a policy that was loaded here; empty where a server has its own path, or it cannot be read.
+
+    The worker has compared it with the request's before it was loaded.
+    """
+    if request.server_path:
+        return ""
+    try:
+        return request.weights.get(asked) or fingerprint(checkpoint.path)
+    except OSError:
+        return ""
 
 
 def start_pose(checkpoint: Checkpoint) -> dict[str, float]:

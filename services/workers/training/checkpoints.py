@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from services.checkpoints.checkpoint import JOINTS, PRETRAINED, Provenance, missing, write_provenance
+from services.checkpoints.weights import fingerprint
 from services.datasets.content import data_files
 from services.workers.training.partial_checkpoints import partial_path
 from sessions.files import sync_folder, sync_tree
@@ -34,7 +36,8 @@ def save_whole(write: Callable[[Path], None], checkpoint: Path, provenance: Prov
     shutil.rmtree(partial, ignore_errors=True)
     try:
         write(partial)
-        write_provenance(partial / PRETRAINED, provenance)
+        weights = fingerprint(partial / PRETRAINED)
+        write_provenance(partial / PRETRAINED, msgspec.structs.replace(provenance, weights=weights))
         size = sync_tree(partial)
         _rename(partial, checkpoint)
     except BaseException:

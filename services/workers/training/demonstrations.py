@@ -10,10 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from services.checkpoints.checkpoint import ACTION, JOINTS, PRETRAINED, Provenance, read_provenance
+from services.checkpoints.settings import calibration, configuration
 from services.datasets.cameras import camera_name, picture_size
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import has_marks, read_calibrations, read_marks
 from services.datasets.matching import Matched, match, why_doubtful
+from services.datasets.revision import revision, rows_of
 from services.datasets.summary import dataset_folders
 from services.datasets.video_content import videos_of
 from services.folders import RunFolder
@@ -24,6 +26,7 @@ from services.workers.training.channel import Channel
 from services.workers.training.checkpoints import start_pose, value_names
 from sessions.document import Training
 from sessions.left_out import LeftOut, Why
+from sessions.lineage import Lineage
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Demonstrations:
     `names` are the values of each numeric feature, in order. `start_pose` is the median pose (degrees) in which they
     begin, empty if the dataset does not have it; `calibrations` are the arms' calibrations while recording, by session
     and arm, as far as known. `notes` say what the operator should know of the marks. `contents` are the digests of the
-    dataset's episodes, `videos` those of their pictures, by camera that is not left out.
+    dataset's episodes, `rows` those of all their numbers, `videos` those of their pictures, by camera that is not left
+    out.
     """
 
     root: Path
@@ -45,6 +49,7 @@ class Demonstrations:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     contents: Mapping[int, str] = field(default_factory=dict)
+    rows: Mapping[int, str] = field(default_factory=dict)
     videos: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
 
@@ -65,6 +70,7 @@ def read_demonstrations(request: TrainRequest, channel: Channel, resumed: Traini
         pose = start_pose(root, episodes, names.get(JOINTS, ()))
         recorders = {matched.marks[index].session for index in episodes if index in matched.marks}
         calibrations = {session: arms for session, arms in read_calibrations(root).items() if session in recorders}
+        rows = rows_of(root, survey.episodes)
     except (OSError, pa.ArrowException) as error:
         raise _cannot_be_read(request, error) from error
     notes = _notes(matched, root, request)
@@ -78,6 +84,7 @@ def read_demonstrations(request: TrainRequest, channel: Channel, resumed: Traini
         left_out=chosen.left_out,
         notes=notes,
         contents=survey.contents,
+        rows=rows,
         videos=videos_of(root, episodes, request.exclude_cameras),
     )
 
@@ -87,7 +94,7 @@ def _again(request: TrainRequest, resumed: Training) -> Demonstrations:
     started = resumed.started
     try:
         survey = _readable(Path(request.dataset_root), request.dataset, started.excluded_cameras)
-        contents = survey.contents
+        contents, rows = survey.contents, rows_of(survey.root, survey.episodes)
     except (OSError, pa.ArrowException) as error:
         raise _cannot_be_read(request, error) from error
     kept = read_provenance(Path(resumed.resumed[-1].checkpoint) / PRETRAINED)
@@ -101,6 +108,7 @@ def _again(request: TrainRequest, resumed: Training) -> Demonstrations:
         left_out=tuple(group for group in started.left_out if group.why is not Why.HELD_OUT),
         notes=started.notes,
         contents=contents,
+        rows=rows,
         videos=videos_of(survey.root, kept.contents or range(survey.episodes), started.excluded_cameras),
     )
 
@@ -205,9 +213,19 @@ def provenance(
         start_pose=demonstrations.start_pose,
         calibrations=demonstrations.calibrations,
         contents={index: demonstrations.contents.get(index, "") for index in used},
+        rows={index: demonstrations.rows.get(index, "") for index in used},
         videos={
             camera: {index: digests.get(index, "") for index in used}
             for camera, digests in demonstrations.videos.items()
             if camera not in left_out
         },
+    )
+
+
+def lineage_of(kept: Provenance, config: Mapping[str, Any]) -> Lineage:
+    """The fingerprints of what a training begins with; `config` is LeRobot's, as it was resolved."""
+    return Lineage(
+        data=revision(kept.rows, kept.videos, kept.fps, kept.episodes),
+        configuration=configuration(config),
+        calibration=calibration(kept.calibrations),
     )

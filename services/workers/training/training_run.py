@@ -10,11 +10,12 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 from lerobot.datasets.io_utils import load_info
 from lerobot.scripts import lerobot_train
 
-from services.checkpoints.checkpoint import Provenance, label
+from services.checkpoints.checkpoint import PRETRAINED, Provenance, label, read_provenance
 from services.datasets.cameras import camera_name
 from services.error_text import whole_reason
 from services.folders import DataFolder, RunFolder
@@ -29,7 +30,7 @@ from services.workers.training import checkpoints as train_checkpoints
 from services.workers.training import config as train_config
 from services.workers.training import left_out_cameras, normalization, resize, resumed_config
 from services.workers.training.channel import Channel
-from services.workers.training.demonstrations import Demonstrations, provenance
+from services.workers.training.demonstrations import Demonstrations, lineage_of, provenance
 from services.workers.training.errors import cannot_write
 from services.workers.training.lerobot_hooks import hooked
 from services.workers.training.loading import LoadingClock, measure
@@ -183,6 +184,8 @@ class TrainingRun:
             resolved = resumed_config.resolved(resolved, self.resumed)
         del resolved["dataset"]["episodes"]  # `episodes` has them, and a line's length is limited
         self.begun = True
+        lineage = lineage_of(self._provenance, resolved)
+        self._provenance = msgspec.structs.replace(self._provenance, lineage=lineage)
         self.channel.send(
             ev.TrainingStarted(
                 policy=config.policy.type,
@@ -203,6 +206,7 @@ class TrainingRun:
                 save_freq=config.save_freq,
                 config=resolved,
                 processes=self._ranks.count,
+                lineage=lineage,
             )
         )
         self._enter_phase(Phase.TRAINING)
@@ -248,6 +252,7 @@ class TrainingRun:
             ev.CheckpointSaved(
                 step=self.step, path=str(checkpoint), bytes=size, seconds=seconds, loss=self._loss,
                 eval_loss=measured if at == self.step and isfinite(measured) else None,
+                weights=read_provenance(checkpoint / PRETRAINED).weights,
             )
         )  # fmt: skip
         self._enter_phase(Phase.TRAINING)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.bench.profiles import load_benches
+from services.checkpoints.weights import weights_of
 from services.evaluation import plan as evaluation
 from services.evaluation.resuming import look
 from services.live import events as ev
@@ -36,13 +37,14 @@ async def test_nothing_tells_which_policy_is_which_before_it_is_unblinded(quick_
     rig = quick_rig
     policies = [str(checkpoint(rig, name, seed=seed)) for seed, name in enumerate(NAMES)]
     run = evaluate(rig, policy=Path(", ".join(policies)), blinded=True, trials=2, trial_seconds=0.7)
+    weights = weights_of(policies)
     async with rig.attached(run) as link:
         await trial(link, Verdict.SUCCESS)
         answer = await link.ask(protocol.Unblind(by="tester"))
         assert not answer.ok and "say why" in answer.error
         await trial(link, Verdict.FAILURE)
         blinded = link.snapshot
-        assert telling(told(rig.folder, run, blinded, link.telemetry), NAMES) == set()
+        assert telling(told(rig.folder, run, blinded, link.telemetry), (*NAMES, *weights.values())) == set()
         assert {t.checkpoint: t.verdict for t in blinded.trials}.keys() == {"A", "B"}
         assert not any(t.measured and t.measured.infer_ms for t in blinded.trials), "its speed may tell a policy"
         assert link.telemetry is not None and not link.telemetry.infer_ms
@@ -55,6 +57,7 @@ async def test_nothing_tells_which_policy_is_which_before_it_is_unblinded(quick_
     assert [t.checkpoint for t in state.trials] == [real[t.checkpoint] for t in blinded.trials]
     assert all(t.measured and t.measured.infer_ms for t in state.trials)
     assert state.policy is not None and state.policy.parameters > 0
+    assert state.policy.weights == weights[state.policy.checkpoint], "what was loaded is known by content"
     where = telling(told(rig.folder, run, state), NAMES)
     assert {"page", "line", "copies", "listing", "snapshot", "arms", "file events.jsonl"} <= where
 

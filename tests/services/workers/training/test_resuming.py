@@ -133,7 +133,8 @@ def test_a_stopped_training_goes_on_as_if_it_had_never_stopped(lab: Rig, capsys:
     assert seconds(row.session) == pytest.approx(state.ended_at - state.started.at - part.pause, abs=2)
     kept = checkpoints.read_provenance(checkpoints.complete(lab.folder.trainings / "parts")[-1] / "pretrained_model")
     first = checkpoints.read_provenance(checkpoints.complete(lab.folder.trainings / "whole")[-1] / "pretrained_model")
-    assert msgspec.structs.replace(kept, session="") == msgspec.structs.replace(first, session="")
+    same_but = {"session": "", "weights": ""}  # LeRobot writes its configuration a little otherwise after a resumption
+    assert msgspec.structs.replace(kept, **same_but) == msgspec.structs.replace(first, **same_but)
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_again_and_again_and_for_more_steps(lab: Rig) -> None:
@@ -196,9 +197,10 @@ def test_a_finished_training_goes_on_for_more_steps_unless_its_dataset_is_anothe
     checkpoints.write_provenance(sidecar.parent, msgspec.structs.replace(kept, session="20270101-000000-abcd"))
     with pytest.raises(Refusal, match="are of session 20270101-000000-abcd"):
         resuming.look(lab.folder, run.id)
-    checkpoints.write_provenance(sidecar.parent, msgspec.structs.replace(kept, contents=kept.contents | {2: "other"}))
-    other = resuming.look(lab.folder, run.id)
-    assert other.changed == ("1 episode is another than it has learnt from: 2",)
+    for others in ({"rows": kept.rows | {2: "other"}}, {"rows": {}, "contents": kept.contents | {2: "other"}}):
+        checkpoints.write_provenance(sidecar.parent, msgspec.structs.replace(kept, **others))
+        other = resuming.look(lab.folder, run.id)
+        assert other.changed == ("1 episode is another than it has learnt from: 2",)
     with pytest.raises(Refusal, match=r"the dataset of act_cubes has changed: 1 episode is another .*--anyway"):
         resuming.plan(other, steps=6)
     checkpoints.write_provenance(sidecar.parent, msgspec.structs.replace(kept, contents={}))

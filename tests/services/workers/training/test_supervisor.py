@@ -22,9 +22,13 @@ import services.live.launch
 from console.__main__ import main
 from services.checkpoints import checkpoint as checkpoints
 from services.checkpoints.compatibility import Fit, fit_known
+from services.checkpoints.settings import calibration, configuration
+from services.checkpoints.weights import fingerprint
 from services.datasets import care
 from services.datasets.lock import dataset_lock
 from services.datasets.marks import Mark, keep_calibration, write_mark
+from services.datasets.revision import revision, rows_of
+from services.datasets.video_content import videos_of
 from services.folders import RunFolder
 from services.live import events as ev
 from services.live import protocol
@@ -262,6 +266,21 @@ def test_a_checkpoint_says_where_it_comes_from(trained: tuple[Rig, RunFolder]) -
     assert origin.calibrations == {"one": {"follower": CALIBRATED["one"]}}, "two's only episode is rejected"
     assert origin.left_out == LEFT_OUT
     assert origin.start_pose == {f"joint_{i}": 2.0 if i == 0 else 0.0 for i in range(6)}  # median of 0, 2 and 4
+
+
+def test_log_and_checkpoint_know_by_content_what_it_was_made_of(trained: tuple[Rig, RunFolder]) -> None:
+    rig, run = trained
+    state = rig.snapshot(run).training
+    assert state is not None
+    saved, kept = state.checkpoints[-1], state.started.lineage
+    pretrained = Path(saved.path) / "pretrained_model"
+    beside, root = checkpoints.read_provenance(pretrained), rig.folder.datasets / "cubes"
+    rows, videos = rows_of(root, 6), videos_of(root, range(6), without=("front",))
+    assert kept == beside.lineage and kept.data == revision(rows, videos, 30, (0, 2))
+    assert beside.rows == {index: rows[index] for index in (0, 2, 4)}, "the held-out one among them"
+    assert kept.configuration == configuration(json.loads((pretrained / "train_config.json").read_bytes()))
+    assert kept.calibration == calibration({"any": {"follower": CALIBRATED["one"]}})
+    assert saved.weights == beside.weights == fingerprint(pretrained) != state.checkpoints[0].weights
 
 
 def test_the_logs_document_holds_the_training(trained: tuple[Rig, RunFolder]) -> None:
