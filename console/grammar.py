@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console import log_verbs, number_verbs, training_verbs
+from console import log_verbs, number_verbs, sharing_verbs, training_verbs
 from console.camera_flags import add_cameras
 from console.making_verbs import Help, Joined, Parser, Verbs, add_settings, add_verb, number, whole
 
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     number_verbs.stats(verbs)
     number_verbs.plan(verbs)
     training_verbs.bring_in(verbs)
+    sharing_verbs.export(verbs)
     _unblind(verbs)
     _mark(verbs, "accept", "count an episode again that was rejected", "lab-console accept last 3")
     _mark(verbs, "reject", "leave an episode out of trainings", 'lab-console reject last 3 --because "a hand in view"')

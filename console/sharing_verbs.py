@@ -1,0 +1,56 @@
+"""The verbs of the command line by which sessions leave the log and come into it from other benches."""
+
+from __future__ import annotations
+
+import argparse
+
+from console.making_verbs import Verbs, add_verb
+
+FORMATS = ("json", "csv", "orbit", "tensorboard", "wandb", "trackio")
+
+
+def export(verbs: Verbs) -> None:
+    """The log for other tools."""
+    verb = add_verb(
+        verbs,
+        "export",
+        "write sessions for other tools: JSON, CSV tables, trials for orbit-eval, or metrics for a tracker",
+        "lab-console export --as csv --to tables",
+        "lab-console export --where 'kind:eval dataset:cubes' --as orbit --to evals",
+        "lab-console export 20261124-2130 last --as json --to out",
+        "lab-console export last --as tensorboard --to board",
+    )
+    verb.formatter_class = argparse.RawDescriptionHelpFormatter
+    verb.description = f"{verb.description}\n\n{WHAT}"
+    add = verb.add_argument
+    add("sessions", nargs="*", metavar="SESSION", help="their ids, the beginning of each, or `last` (default: all)")
+    add("--as", required=True, choices=FORMATS, dest="kind", help="the format, see above")
+    add("--to", required=True, metavar="DIR", help="the folder, made if it is not there")
+    add("--where", default="", metavar="FILTER", help="only those that fit this filter of the Log: "
+        "'kind:eval dataset:cubes after:2026-11 #night'")  # fmt: skip
+    add("--overwrite", action="store_true", help="replace files of the same names (default: refuse)")
+
+
+WHAT = """\
+formats:
+  json         lab-log.json: sessions as `sessions --json` prints them, and curves; lab-log.schema.json describes it
+  csv          one tidy table each, joined by `session`; datapackage.json has each column's type and meaning.
+               pandas.read_csv(FILE, keep_default_na=False, na_values=[""], dtype_backend="numpy_nullable",
+                               float_precision="round_trip")
+  orbit        trials.csv, as `orbit check` reads it: version, skill, episode, success, reason, block, started_utc;
+               void trials, practice and blinded comparisons are left out
+  tensorboard, wandb (offline), trackio: the metrics of trainings, where that library is installed
+
+tables of csv (texts that begin with = + - @ have a ' before them, so that no spreadsheet runs them):
+  sessions.csv: session, kind, status, started_utc, ended_utc, seconds, operator, host, bench, task, dataset,
+    dataset_root, checkpoint, trained_in, policy, subject, blinded, imported, target, accepted, rejected, success,
+    failure, void, step, checkpoints, points, loss, end_reason, tags
+  episodes.csv: session, dataset, episode, take, frames, seconds, accepted, flags, why, marked_by, moments
+  trials.csv: session, dataset, trial, checkpoint, condition, verdict, counts, practice, assisted, failure_mode,
+    stages, judge, ended_by, why, began_utc, judged_utc, seconds, seconds_to_verdict, frames, episode, second,
+    judged_first, infer_ms, infer_ms_most, inferences, starved, late, jerk, seam
+  checkpoints.csv: session, step, saved_utc, path, bytes, seconds, loss, eval_loss
+  metrics.csv: session, step, at_utc, samples, metric, value
+  alarms.csv: session, first_utc, times, camera, text
+  notes.csv: session, note, kind, at_utc, author, trial, text, edits, edited_utc, edited_by
+"""

@@ -1,0 +1,1 @@
+"""Sessions that go to other benches and come from them: archives of one, logs of many."""
