@@ -247,13 +247,21 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def accepted(self) -> int:
-        """Number of accepted episodes."""
-        return sum(e.accepted for e in self.episodes)
+        """Number of accepted episodes; where an imported recording does not know single ones, those kept."""
+        known = None if self.episodes else self.started.recording
+        return sum(e.accepted for e in self.episodes) if known is None else known.kept or 0
 
     @property
     def rejected(self) -> int:
-        """Number of rejected episodes."""
-        return len(self.episodes) - self.accepted
+        """Number of rejected episodes; of such a recording, those removed."""
+        known = None if self.episodes else self.started.recording
+        made = len(self.episodes) if known is None else known.recorded or self.accepted
+        return max(0, made - self.accepted)
+
+    @property
+    def wrote_data(self) -> bool:
+        """Whether it wrote episodes of its dataset, or an imported recording, none of which may be known."""
+        return bool(self.episodes) or self.started.recording is not None
 
     @property
     def results(self) -> tuple[Result, ...]:

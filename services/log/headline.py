@@ -99,6 +99,8 @@ def _looked(session: Session) -> str:
 
 
 def _kept(session: Session) -> str:
+    if not session.episodes and session.started.recording is not None:
+        return session.started.recording.kept_words
     target = f" of {session.target}" if session.target else ""
     flagged = sum(bool(episode.flags) for episode in session.episodes)
     extra = [f"{number} {word}" for number, word in ((session.rejected, "rejected"), (flagged, "flagged")) if number]

@@ -38,7 +38,7 @@ class Kin:
         for session in ordered:
             if session.kind is SessionKind.TRAIN:
                 self._learnt[session.dataset].append(session)
-            elif session.kind in (SessionKind.RECORD, SessionKind.EVAL) and session.episodes:
+            elif session.kind in (SessionKind.RECORD, SessionKind.EVAL) and session.wrote_data:
                 self._wrote[session.dataset].append(session)
         self._tried: dict[str, dict[str, list[Evaluation]]] = defaultdict(dict)
         self._went_on: dict[str, dict[str, list[Session]]] = defaultdict(dict)

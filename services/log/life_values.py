@@ -42,9 +42,8 @@ def _state(session: Session) -> Value:
 
 def of_dataset(wrote: Sequence[Session], learnt: Sequence[Session], root: str) -> tuple[Value, ...]:
     """How much the log knows of it: accepted episodes, their time, and how many sessions made and used it."""
-    episodes = [episode for session in wrote for episode in session.episodes if episode.accepted]
-    took = sum(episode.seconds for episode in episodes)
-    kept = plural(len(episodes), "accepted episode") if wrote else ""
+    took = sum(episode.seconds for session in wrote for episode in session.episodes if episode.accepted)
+    kept = plural(sum(session.accepted for session in wrote), "accepted episode") if wrote else ""
     known = max((s.training.started.episodes_total for s in learnt if s.training), default=0)
     return _kept(
         text(kept or (plural(known, "episode") if known else ""), strong=True),
@@ -56,7 +55,11 @@ def of_dataset(wrote: Sequence[Session], learnt: Sequence[Session], root: str) -
 def recorded(session: Session) -> str:
     """What it is called: when it began."""
     word = "tried and recorded" if session.kind is SessionKind.EVAL else "recorded"
-    return f"{word} {began(session)}"
+    return (
+        f"{word} {began(session)}"
+        if session.started_utc
+        else f"{word}, imported as {clean(session.started.import_key)}"
+    )
 
 
 def of_recording(

@@ -45,7 +45,7 @@ def results(session: Session, log: Sequence[Session]) -> list[Relation]:
     """The sessions that used what this one made, newest first: its data, or its checkpoints."""
     match session.kind:
         case SessionKind.RECORD | SessionKind.EVAL:
-            later = (other for other in log if other.started.at > session.started.at)
+            later = (other for other in log if _may_follow(other, session))
             used = [o for o in later if o.kind is SessionKind.TRAIN and _same_dataset(o, session)]
             went_on = [Relation("went on with it", other) for other in log if _goes_on_with(other, session)]
             return [*went_on, *(Relation(f"trained on {clean(session.dataset)}", other) for other in used)]
@@ -58,13 +58,19 @@ def results(session: Session, log: Sequence[Session]) -> list[Relation]:
 def _data_of(session: Session, log: Iterable[Session]) -> list[Relation]:
     """The recordings, or evaluations, into the dataset that a training used."""
     name = clean(session.dataset)
-    before = (other for other in log if other.started.at < session.started.at and _wrote_episodes(other))
+    before = (other for other in log if _may_follow(session, other) and _wrote_episodes(other))
     found = [Relation(f"recorded {name}", other) for other in before if _same_dataset(other, session)]
     return found or [Relation(f"no session of this log recorded dataset {name}: it came from elsewhere")]
 
 
 def _wrote_episodes(session: Session) -> bool:
-    return session.kind in (SessionKind.RECORD, SessionKind.EVAL) and bool(session.episodes)
+    return session.kind in (SessionKind.RECORD, SessionKind.EVAL) and session.wrote_data
+
+
+def _may_follow(session: Session, other: Session) -> bool:
+    """Whether a session may have begun after the other: where one's time is not recorded, nothing says that not."""
+    times = (other.started.at, session.started.at)
+    return not all(times) or times[0] < times[1]
 
 
 def _pretrained(session: Session, log: Sequence[Session]) -> list[Relation]:

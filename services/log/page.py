@@ -19,6 +19,7 @@ from services.log.lineage_rows import lineage_rows
 from services.log.measured_words import over_trials
 from services.log.preflight_rows import preflight_rows
 from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, recorded_settings, step_seconds
+from services.log.recording_rows import episode_row, flagged, lost, recording_rows
 from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
 from services.log.second_judge_rows import second_judge_sections
@@ -27,17 +28,16 @@ from services.log.trial_rows import trials
 from services.log.whole_rows import whole_sections
 from services.text import clean
 from services.tone import Tone
-from services.units import dimensions, number, plural, size, value
+from services.units import dimensions, plural, size, value
 from sessions.blinding import blind
 from sessions.chains import Evaluation
 from sessions.document import Session, Training
 from sessions.facts import CalibrationRefused, CalibrationWritten, CheckpointSaved
 from sessions.left_out import ABOUT_BEST, LeftOut, Why, explained, measured_only
 from sessions.lineage import SHOWN
-from sessions.models import Episode, SessionKind, SessionStatus
+from sessions.models import SessionKind, SessionStatus
 from sessions.requests import BenchRequest, EvalRequest, TrainRequest
 from sessions.times import utc
-from sessions.trials import place
 
 FILES_SHOWN = 20
 """Files named for a repair; the quarantine's reason.txt and `sessions --json` have all."""
@@ -125,7 +125,7 @@ def _changed_calibration(event: CalibrationRefused | CalibrationWritten, session
 def _rows_of_kind(session: Session, zone: tzinfo | None) -> list[Row]:
     match session.kind:
         case SessionKind.RECORD:
-            return _recording_rows(session)
+            return recording_rows(session)
         case SessionKind.TRAIN:
             return _training_rows(session, zone)
         case SessionKind.EVAL:
@@ -138,7 +138,7 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
     """A table of the session's episodes, checkpoints or trials."""
     match session.kind:
         case SessionKind.RECORD:
-            return [section("episodes", map(_episode, session.episodes), table=True)]
+            return [section("episodes", map(episode_row, session.episodes), table=True)]
         case SessionKind.TRAIN if session.training is not None:
             best = session.training.best
             rows = (_checkpoint(c, zone, best=c is best) for c in session.training.checkpoints)
@@ -154,17 +154,6 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
 def _made_with(session: Session) -> Section:
     versions = ", ".join(f"{name} {version}" for name, version in session.started.versions.items())
     return section("versions", [row("versions", versions), row("commit", session.started.git_commit or "")])
-
-
-def _lost(session: Session) -> list[Row]:
-    """Takes, or motions of trials, that were not saved as episodes."""
-    rows = []
-    for lost in session.lost:
-        trial = session.kind is SessionKind.EVAL
-        name = f"motion of trial {place(session.trials, lost.take)}" if trial else f"take {lost.take}"
-        why = text(f"{name}: {lost.reason}", Tone.WARNING, Symbol.WARNING)
-        rows.append(row("lost", why, quiet(f"what there is of it: {lost.where}" if lost.where else "")))
-    return rows
 
 
 def _repairs(session: Session) -> list[Row]:
@@ -188,53 +177,6 @@ def _files(done: str, files: tuple[str, ...], where: str) -> list[Value]:
 def _bench_rows(session: Session) -> list[Row]:
     request = session.request
     return [row("purpose", request.purpose.value if isinstance(request, BenchRequest) else "")]
-
-
-# -- a recording -------------------------------------------------------------------------------------
-
-
-def _recording_rows(session: Session) -> list[Row]:
-    target = f" of {session.target}" if session.target else ""
-    return [
-        row("dataset", text(session.dataset, strong=True)),
-        row("dataset", quiet(session.dataset_root)),
-        row("task", f'"{session.task}"' if session.task else ""),
-        *_lost(session),
-        *_flagged(session),
-        row("episodes", f"{session.accepted}{target} accepted, {session.rejected} rejected"),
-    ]
-
-
-def _flagged(session: Session) -> list[Row]:
-    """What is wrong with each episode, or with each trial's motion."""
-    rows = []
-    for episode in session.episodes:
-        if episode.flags:
-            trial = session.kind is SessionKind.EVAL
-            take = f"take {episode.take:02}" if episode.take else f"episode {episode.index}"
-            name = f"trial {place(session.trials, episode.take)}" if trial else take
-            rows.append(row("flagged", text(f"{name}: {', '.join(episode.flags)}", Tone.WARNING, Symbol.WARNING)))
-    return rows
-
-
-def _episode(episode: Episode) -> Row:
-    """An episode by its take, as the strip has it, with its length and its number in the dataset."""
-    tone, mark = (Tone.SUCCESS, Symbol.YES) if episode.accepted else (Tone.DANGER, Symbol.NO)
-    if episode.accepted and episode.flags:
-        tone, mark = Tone.WARNING, Symbol.WARNING
-    retried = ", ".join(f"{arm} {count}" for arm, count in episode.retried.items())
-    by = f" by {episode.marked_by}" if episode.marked_by else ""
-    word = "accepted" if episode.accepted else "rejected"
-    marked = f"{word}{by}{f': {episode.why}' if episode.why else ''}" if by or episode.why else ""
-    return row(
-        f"take {episode.take:02}" if episode.take else f"episode {episode.index}",
-        text("", tone, mark, strong=True),
-        quiet(f"{number(round(episode.seconds, 1))} s"),
-        quiet(f"retried: {retried}" if retried else ""),
-        text(f"marked at {episode.moment_times}" if episode.moments else "", Tone.ACCENT),
-        text(marked),
-        quiet(f"episode {episode.index}" if episode.take else ""),
-    )
 
 
 # -- a training --------------------------------------------------------------------------------------
@@ -358,8 +300,8 @@ def _evaluation_rows(session: Session) -> list[Row]:
         *results.tally_rows(session),
         *results.failure_rows(session),
         *over_trials(session),
-        *_lost(session),
-        *_flagged(session),
+        *lost(session),
+        *flagged(session),
         *_motion(session),
     ]
 

@@ -28,7 +28,8 @@ def recorded_rows(training: Training) -> list[Row]:
         row("resumed", text(f"stopped and resumed at step {resumed}" if resumed else "", Tone.WARNING)),
         row("loss is", known.loss or quiet(NOT_RECORDED)),
         row("schedule", _schedule(known, training.metrics.get("lr"))),
-        row("images", known.images or quiet(NOT_RECORDED)),
+        row("images", known.images or quiet(NOT_RECORDED), known.resized),
+        row("flags", known.flags),
         row("hardware", known.hardware or quiet(NOT_RECORDED)),
     ]
 
@@ -69,6 +70,8 @@ def recorded_settings(session: Session) -> list[Row]:
         row("countdown", quiet(NOT_RECORDED) if known.countdown_s is None else f"{known.countdown_s:g} s"),
         row("rate", f"{known.fps:g} Hz" if known.fps else quiet(NOT_RECORDED)),
         row("reset", session.reset or quiet(NOT_RECORDED)),
+        row("flags", known.flags),
+        *(row("failures", text(words, Tone.WARNING)) for words in known.failures),
         row("order", quiet("" if known.ordered else NOT_RECORDED)),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from services.log.importing.between_recording import of_recording
 from services.log.importing.tables import DatasetTable, EvaluationTable, TrainingTable
 from services.near import did_you_mean
 from services.text import clean
@@ -21,6 +22,9 @@ def between(tables: Mapping[str, list[Any]], datasets: Mapping[str, DatasetTable
             second = [at for at, each in enumerate(keys, 1) if each == key][1]
             each = f"this key occurs {keys.count(key)} times; each {kind} needs one of its own"
             yield (kind, second, "key"), f"{kind} {clean(key)}: {each}"
+    for number, recording in enumerate(tables["recording"], 1):
+        for key, text in of_recording(recording, datasets):
+            yield ("recording", number, key), f"recording {clean(recording.key)}: {key}: {text}"
     for number, training in enumerate(tables["training"], 1):
         for key, text in _of_training(training, datasets):
             yield ("training", number, key), f"training {clean(training.key)}: {key}: {text}"

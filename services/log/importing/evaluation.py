@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Iterator
 
 from services.live import events as ev
 from services.log.importing.adding import Identity, Import
 from services.log.importing.file import ImportFile
+from services.log.importing.remarks import remarks
 from services.log.importing.tables import EvaluationTable, Modes, TrainingTable, VerdictTable
 from services.log.importing.training import run_name, when
 from services.text import clean
@@ -45,6 +45,7 @@ def _import(file: ImportFile, table: EvaluationTable, training: TrainingTable | 
     recorded = RecordedEvaluation(
         cameras=table.cameras, cameras_left_out=table.cameras_left_out, reset=clean(table.reset),
         trial_s=table.trial_s or 0.0, countdown_s=table.countdown_s, fps=table.fps or 0.0, ordered=bool(table.verdicts),
+        failures=tuple(map(clean, table.failures)), flags=clean(table.flags),
     )  # fmt: skip
     origin = ev.SessionStarted(
         at=at, id="", pid=0, host="", request=request, imported=str(file.path), import_key=table.key,
@@ -55,10 +56,8 @@ def _import(file: ImportFile, table: EvaluationTable, training: TrainingTable | 
         reason=f"{plural(counted, 'trial')} judged", took_s=took,
     )  # fmt: skip
     judged = [event for n, each in enumerate(trials, 1) for event in _events(n, each, checkpoint, request.operator)]
-    now = clock.time()
-    notes = [ev.NoteAdded(at=now, text=note, author="imported") for note in table.notes if note.strip()]
     made_by = Identity(SessionKind.TRAIN.value, training.key, run_name(training)) if training else None
-    return Import((origin, *judged, ended, *notes), trained_by=made_by)
+    return Import((origin, *judged, ended, *remarks(table)), trained_by=made_by)
 
 
 def _checkpoint(table: EvaluationTable, training: TrainingTable | None) -> str:

@@ -1,4 +1,4 @@
-"""Reads an import file, TOML: `[[dataset]]`, `[[training]]`, `[[evaluation]]`.
+"""Reads an import file, TOML: `[[dataset]]`, `[[recording]]`, `[[training]]`, `[[evaluation]]`.
 
 Every sentence about it names file, line, table and key.
 """
@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 
 from services.log.importing.between import between
+from services.log.importing.kinds import PARTS, TABLES
 from services.log.importing.lines import Lines
-from services.log.importing.tables import PARTS, TABLES, DatasetTable, EvaluationTable, TrainingTable
+from services.log.importing.recording_tables import RecordingTable
+from services.log.importing.tables import DatasetTable, EvaluationTable, Table, TrainingTable
 from services.near import did_you_mean
 from services.refusal import Refusal
 from services.text import clean
@@ -42,6 +44,7 @@ class ImportFile:
     datasets: Mapping[str, DatasetTable]
     trainings: tuple[TrainingTable, ...]
     evaluations: tuple[EvaluationTable, ...] = ()
+    recordings: tuple[RecordingTable, ...] = ()
 
 
 def read(path: Path) -> ImportFile:
@@ -64,9 +67,11 @@ def read(path: Path) -> ImportFile:
         problems = [f"{clean(path.name)}{lines.of(*at)}: {text}" for at, text in between(read_tables, datasets)]
     if problems:
         raise Refusal("\n".join(problems))
-    if not trainings and not evaluations:
-        raise Refusal(f"{clean(path.name)} has no [[training]] and no [[evaluation]] table: nothing is in it to import")
-    return ImportFile(path, datasets, tuple(trainings), tuple(evaluations))
+    recordings: list[RecordingTable] = read_tables["recording"]
+    if not (recordings or trainings or evaluations):
+        without = "no [[recording]], no [[training]] and no [[evaluation]] table"
+        raise Refusal(f"{clean(path.name)} has {without}: nothing is in it to import")
+    return ImportFile(path, datasets, tuple(trainings), tuple(evaluations), tuple(recordings))
 
 
 def _tables(path: Path) -> tuple[Mapping[str, list[dict[str, Any]]], Lines]:
@@ -105,12 +110,12 @@ def _recorded(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if value != "not recorded"}
 
 
-def _sentence(error: str, table: type[msgspec.Struct]) -> tuple[str, str]:
+def _sentence(error: str, table: type[Table]) -> tuple[str, str]:
     """(key, sentence) of an error of msgspec, with the nearest of the keys that there are."""
     place = _PLACE.fullmatch(error)
     why, key = (place["why"], place["key"] or "") if place else (error, "")
     outer = re.split(r"[.\[]", key)[0]
-    inner = PARTS.get(outer, table)
+    inner = PARTS.get((table, outer), table)
     within = f"{clean(key)}: " if key else ""
     if unknown := _UNKNOWN.fullmatch(why):
         name = unknown["key"]

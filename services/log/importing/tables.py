@@ -32,10 +32,14 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class DatasetTable(Table, frozen=True, kw_only=True):
-    """`[[dataset]]`: `key` is what the other tables call it. `episodes` are those that were kept of `recorded`."""
+    """`[[dataset]]`: `key` is what the other tables call it. `episodes` are those that were kept of `recorded`.
+
+    `repo_id` is its name on the Hub, `owner/name`. Notes are its recording's, if it has one here.
+    """
 
     key: Key
     name: Name
+    repo_id: Text = ""
     recorded: Count | None = None
     episodes: Some | None = None
     frames: Some | None = None
@@ -103,12 +107,16 @@ class TrainingTable(Table, frozen=True, kw_only=True):
     minutes: Seconds | None = None
     checkpoint_steps: tuple[Some, ...] = ()
     checkpoint_bytes: Some | None = None
+    image_resize: Text = ""
     output_dir: Text = ""
     hardware: Text = ""
+    flags: Text = ""
     notes: tuple[Text, ...] = ()
+    hypotheses: tuple[Text, ...] = ()
+    lessons: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_date(self.date)
+        check_date(self.date)
         steps = [point.step for point in self.points]
         if steps != sorted(set(steps)):
             raise ValueError("points must be in the order of their steps, each step once")
@@ -120,7 +128,7 @@ class TrainingTable(Table, frozen=True, kw_only=True):
         took = self.step_s if isinstance(self.step_s, tuple) else () if self.step_s is None else (self.step_s,)
         if not all(0 < each < LONGEST_S for each in took) or len(took) > 2:
             raise ValueError(f"step_s is {self.step_s}: write seconds above 0, or the least and the most of them")
-        _check_time(self.hours, self.minutes)
+        check_time(self.hours, self.minutes)
         _check_cameras(self.cameras, self.cameras_left_out)
         if self.left_out_cameras_decoded is not None and not self.cameras_left_out:
             raise ValueError("left_out_cameras_decoded needs cameras_left_out: no camera was left out")
@@ -130,12 +138,14 @@ class TrainingTable(Table, frozen=True, kw_only=True):
                 raise ValueError(f"{name} is {value}: write a number that is not below 0, or leave it out")
 
 
-def _check_date(day: Any) -> None:
+def check_date(day: Any) -> None:
+    """Raise ValueError for what is no day, or one that no clock has."""
     if day is not None and not (isinstance(day, date) and FIRST_YEAR <= day.year <= LAST_YEAR):
         raise ValueError(f"date is {day!r}: write a day such as 2026-02-17, without quotes, or leave it out")
 
 
-def _check_time(hours: float | None, minutes: float | None) -> None:
+def check_time(hours: float | None, minutes: float | None) -> None:
+    """Raise ValueError where both are given."""
     if hours is not None and minutes is not None:
         raise ValueError("give hours or minutes, not both: they are one time")
 
@@ -215,11 +225,16 @@ class EvaluationTable(Table, frozen=True, kw_only=True):
     verdicts: tuple[str | VerdictTable, ...] = ()
     hours: Seconds | None = None
     minutes: Seconds | None = None
+    failures: tuple[Text, ...] = ()
+    """How trials failed, in words, where it is not known how many did so."""
+    flags: Text = ""
     notes: tuple[Text, ...] = ()
+    hypotheses: tuple[Text, ...] = ()
+    lessons: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_date(self.date)
-        _check_time(self.hours, self.minutes)
+        check_date(self.date)
+        check_time(self.hours, self.minutes)
         _check_cameras(self.cameras, self.cameras_left_out)
         if bool(self.training) == bool(self.checkpoint):
             raise ValueError("give training, the key of one in this file, or checkpoint: it tried one policy")
@@ -265,13 +280,3 @@ def _check_counts(successes: int, trials: int, modes: Modes) -> None:
     if sum(modes.values()) > trials - successes:
         failures = f"{trials - successes} of {trials} trials failed"
         raise ValueError(f"failure_modes are of {sum(modes.values())} trials, but {failures}")
-
-
-TABLES: dict[str, type[DatasetTable | TrainingTable | EvaluationTable]] = {
-    "dataset": DatasetTable,
-    "training": TrainingTable,
-    "evaluation": EvaluationTable,
-}
-"""The kinds of tables by name, in the order in which they are read: a table names those before it."""
-PARTS: dict[str, type[Table]] = {"points": PointTable, "by_condition": ConditionTable, "verdicts": VerdictTable}
-"""Tables inside of them, by the key that they stand under."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from datetime import UTC, date, datetime, time
 from math import isfinite
 
@@ -10,6 +9,7 @@ from services.live import events as ev
 from services.live.metrics import encode_point
 from services.log.importing.adding import Import
 from services.log.importing.file import ImportFile
+from services.log.importing.remarks import remarks
 from services.log.importing.tables import DatasetTable, PointTable, TrainingTable
 from services.text import clean
 from services.units import plural
@@ -43,15 +43,13 @@ def _import(file: ImportFile, table: TrainingTable, dataset: DatasetTable) -> Im
     origin = ev.SessionStarted(
         at=at, id="", pid=0, host="", request=request, imported=str(file.path), import_key=table.key, day_only=day_only
     )
-    now = clock.time()
-    notes = [ev.NoteAdded(at=now, text=note, author="imported") for note in table.notes if note.strip()]
     events = (
         origin,
         _started(table, dataset, at),
         *_checkpoints(table),
         _progress(table, dataset, ended),
         ev.SessionEnded(at=ended, status=SessionStatus.FINISHED, reason=_reason(table), took_s=took),
-        *notes,
+        *remarks(table),
     )
     return Import(events, b"".join(_line(table, dataset, point) for point in table.points))
 
@@ -77,6 +75,7 @@ def _started(table: TrainingTable, dataset: DatasetTable, at: float) -> ev.Train
         recorded=RecordedTraining(
             images="x".join(map(str, table.image_px or ())), loss=table.loss, schedule=table.lr_schedule,
             lr_start=table.lr_start, step_s=step_s, hardware=table.hardware, resumed_at=table.resumed_at_steps,
+            resized=clean(table.image_resize), flags=clean(table.flags),
         ),
     )  # fmt: skip
 

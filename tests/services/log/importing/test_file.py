@@ -13,7 +13,7 @@ from services.live import events as ev
 from services.log import logbook
 from services.log.importing import history
 from services.log.importing.file import read
-from services.log.importing.tables import TABLES
+from services.log.importing.kinds import TABLES
 from services.log.page import page
 from services.refusal import Refusal
 from services.training.curves import Curves, Metric
@@ -46,7 +46,8 @@ def test_seven_trainings_of_a_bench_come_in_with_every_figure(
     folder = DataFolder(tmp_path)
     found = brought_in(folder)
     said = capsys.readouterr().out
-    assert "7 trainings (B1, B2, C1, D1, D2, D3, D4), 8 evaluations (" in said and "): 15 added" in said
+    assert "7 trainings (B1, B2, C1, D1, D2, D3, D4), 8 evaluations (" in said and "): 21 added" in said
+    assert "6 recordings (A recorded, B recorded, C recorded, D recorded, Dw copied, E recorded)" in said
     shown = {key: text_of(session) for key, session in found.items()}
     assert list(found) == ["D4", "D3", "D2", "D1", "C1", "B2", "B1"]
     seconds = {key: session.ended.took_s for key, session in found.items() if session.ended}
@@ -64,7 +65,12 @@ def test_seven_trainings_of_a_bench_come_in_with_every_figure(
     assert "step time: 1.73 s, 1.19 update + 0.53 data" in shown["B1"]
     assert "step time: 1.7 s, 0.95 data" in shown["D3"] and "step time: 1.2 s\n" in shown["D2"]
     assert "schedule: cosine, learning rate from 1e-4 to 2.7e-5" in shown["B1"]
-    assert "images: 224x224" in shown["D2"] and "images: not recorded" in shown["D3"]
+    assert "images: 512x512, resize_with_pad: aspect ratio preserved, padded" in shown["C1"]
+    assert (
+        "flags: --exclude-cameras overhead" in shown["C1"]
+        and "images: 224x224" in shown["D2"]
+        and "images: not recorded" in shown["D3"]
+    )
     assert "learnt from: 81 of 81 episodes, 24,252 frames" in shown["C1"] and "RTX 3090" in shown["C1"]
     assert found["B2"].cut_short and found["B2"].end_reason == "stopped at step 40000 of 50000"
     assert "resumed at step 10,000" in shown["D1"] and "notes: about 12 hours" in shown["B2"]
@@ -94,10 +100,10 @@ def test_importing_again_adds_nothing_and_a_mended_value_is_corrected(
     file.write_text(HISTORY.read_text())
     brought_in(folder, file)
     brought_in(folder, file)
-    assert "15 in the log already" in capsys.readouterr().out
+    assert "21 in the log already" in capsys.readouterr().out
     file.write_text(HISTORY.read_text().replace("minutes = 338", "minutes = 340"))
     found = brought_in(folder, file)
-    assert "1 corrected, 14 in the log already" in capsys.readouterr().out
+    assert "1 corrected, 20 in the log already" in capsys.readouterr().out
     assert len(found) == 7 and found["D4"].ended is not None and found["D4"].ended.took_s == 340 * 60
     assert [note.text for note in found["B2"].notes] == ["about 12 hours", "batch 64 ran out of 24 GB: 602 tokens"]
 
@@ -125,7 +131,7 @@ def test_importing_again_adds_nothing_and_a_mended_value_is_corrected(
         ('[[trainings]]\nkey = "A2"', "'trainings' is not known"),
         (
             '[other]\nkey = "A2"',
-            "'other' is not known: an import file has [[dataset]], [[training]], [[evaluation]]",
+            "'other' is not known: an import file has [[dataset]], [[recording]], [[training]], [[evaluation]]",
         ),
         ("x = [", "is no TOML"),
     ],
@@ -148,7 +154,7 @@ def test_files_that_are_none_are_refused(tmp_path: Path, capsys: pytest.CaptureF
         ("missing", "No such file"),
         (".", "directory"),
         ("bytes", "UTF-8"),
-        ("empty", "no [[training]"),
+        ("empty", "no [[recording]], no [[training]"),
     ):
         assert main(["--data-dir", str(tmp_path / "lab"), "import", str(tmp_path / name)]) == 2
         assert said in capsys.readouterr().err
@@ -157,7 +163,9 @@ def test_files_that_are_none_are_refused(tmp_path: Path, capsys: pytest.CaptureF
 VALUES = (
     "0", "1", "-1", "7", "1.5", "-0.0", "nan", "-inf", "1e300", "9223372036854775807", "99999999999999999999999",
     "true", '""', '"x"', '"\\u001b[2J"', "[]", "[1]", "[1, 2]", "[1.5, 2.5, 3.5]", '["wrist"]', "[[1]]", "{}",
-    "{ step = 1 }",
+    "{ step = 1 }", "{ wrist = 90.5 }", '[{ name = "wrist" }]', '[{ name = "wrist", fault_from = 1 }]',
+    "[{ episodes = [1, 1] }]", "[{ count = 2 }]", "[{ episodes = 2 }]", '[{ light = "x", episodes = 9 }]',
+    '[{ what = "\\u001b[2J" }]',
     "[{ step = 1, loss = nan }]", "[{ step = 1, loss = inf, lr = 1 }]", "2026-02-30", "2026-02-17", "0001-01-01",
     "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "07:32:00", '"not recorded"',
 )  # fmt: skip
@@ -169,7 +177,8 @@ def test_no_value_of_any_key_does_worse_than_be_refused(tmp_path: Path, kind: st
     dataset = {"key": '"A"', "name": '"cubes"', "cameras": '["wrist"]', "episodes": "3"}
     training = {"key": '"A1"', "policy": '"act"', "dataset": '"A"', "steps": "100"}
     evaluation = {"key": '"E1"', "training": '"A1"', "successes": "1", "trials": "3"}
-    plain = {"dataset": dataset, "training": training, "evaluation": evaluation}
+    recording = {"key": '"R1"', "dataset": '"A"'}
+    plain = {"dataset": dataset, "recording": recording, "training": training, "evaluation": evaluation}
     keys = TABLES[kind].__struct_fields__
     for key, value in product(keys, VALUES):
         written = plain | {kind: plain[kind] | {key: value}}
