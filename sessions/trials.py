@@ -18,6 +18,15 @@ def place(trials: Iterable[Trial], index: int) -> int:
     return 1 + sum(t.counts for t in trials if t.index < index)
 
 
+def places(trials: Iterable[Trial]) -> dict[int, int]:
+    """The number of each attempt among the trials that count, as `place` has it, by its index; in one go."""
+    found, number = dict[int, int](), 1
+    for trial in sorted(trials, key=lambda trial: trial.index):
+        found[trial.index] = found.get(trial.index, number)
+        number += trial.counts
+    return found
+
+
 def count(trials: Iterable[Trial], verdict: Verdict) -> int:
     """How many have this verdict, without practice."""
     return sum(t.verdict is verdict and not t.practice for t in trials)

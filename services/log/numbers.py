@@ -11,6 +11,7 @@ from sessions.statistics import newcombe, wilson
 
 ALPHA, POWER = 0.05, 0.8
 """The usual level and power of a plan."""
+UNTESTED = "no exact test is made of so many trials of one arm"
 CLOSE = 0.1
 """How far the ends of an interval are to lie from its rate, for a rate that is known well enough to plan with."""
 
@@ -49,11 +50,12 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
 
     `arms` and `pooled` have successes, trials, estimate and wilson_95; `homogeneity` has freeman_halton_p, null where
     the tables are too many, and for three arms or more `pairs` with Boschloo's p after Holm; `comparison` of two arms
-    has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. `name`,
+    has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. Where an
+    arm has more trials than an exact test takes, that p is null and there are no pairs. `name`,
     `settings` and `void` are of sessions; `different_settings` are the names of those that differ. `instead_of_tests`
     are sentences on an evaluation whose rule decides or that goes on: it has no homogeneity and no comparison.
     """
-    from sessions.statistics.exact import boschloo, mcnemar, pairs
+    from sessions.statistics.exact import mcnemar
 
     made: dict[str, object] = {
         "arms": [_counted(*arm.counts) | _named(arm) for arm in arms],
@@ -66,7 +68,7 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
         homogeneity: dict[str, object] = {"freeman_halton_p": homogeneous(arms)}
         if len(arms) > 2:
             homogeneity["pairs"] = [
-                {"first": a, "second": b, "boschloo_p_holm": p} for a, b, p in pairs([arm.counts for arm in arms])
+                {"first": a, "second": b, "boschloo_p_holm": p} for a, b, p in compared_pairs(arms) or ()
             ]
         made["homogeneity"] = homogeneity
         made["different_settings"] = [name for name, _ in different(arms)]
@@ -75,7 +77,7 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
         comparison: dict[str, object] = {
             "difference": first.successes / first.trials - second.successes / second.trials,
             "newcombe_95": list(newcombe(first.counts, second.counts)),
-            "boschloo_p_two_sided": boschloo(first.counts, second.counts),
+            "boschloo_p_two_sided": tested(first.counts, second.counts),
         }
         if (only := paired(first, second)) is not None:
             comparison |= {"only_first": only[0], "only_second": only[1], "mcnemar_p": mcnemar(*only)}
@@ -105,6 +107,26 @@ def homogeneous(arms: Sequence[Arm]) -> float | None:
 
     try:
         return freeman_halton([arm.counts for arm in arms])
+    except TooMany:
+        return None
+
+
+def tested(first: tuple[int, int], second: tuple[int, int]) -> float | None:
+    """Boschloo's p; None where an arm has too many trials for it."""
+    from sessions.statistics.exact import TooMany, boschloo
+
+    try:
+        return boschloo(first, second)
+    except TooMany:
+        return None
+
+
+def compared_pairs(arms: Sequence[Arm]) -> list[tuple[int, int, float]] | None:
+    """Each two arms with Boschloo's p after Holm; None where an arm has too many trials for it."""
+    from sessions.statistics.exact import TooMany, pairs
+
+    try:
+        return pairs([arm.counts for arm in arms])
     except TooMany:
         return None
 
@@ -150,7 +172,7 @@ def voids(arms: Sequence[Arm]) -> list[str]:
     every = [(arm, arm.trials + arm.void) for arm in arms]
     ends = " and ".join(f"from {share(a.successes, n)} to {share(a.successes + a.void, n)}" for a, n in every)
     said = [f"Void: {counted} trials, left out. Counted as failures or as successes, they would make the rate {ends}."]
-    if len(arms) == 2 and (p := boschloo(*shares)) <= ALPHA:
+    if len(arms) == 2 and (p := tested(*shares)) is not None and p <= ALPHA:
         more = "first" if shares[0][0] / shares[0][1] > shares[1][0] / shares[1][1] else "second"
         said.append(f"More of the {more}'s trials were void (p = {p_value(p)}): look why before the two are compared.")
     return said
@@ -158,20 +180,23 @@ def voids(arms: Sequence[Arm]) -> list[str]:
 
 def two(first: Arm, second: Arm) -> list[str]:
     """What two arms say of their difference, first minus second, and what would tell more; a sentence each."""
-    from sessions.statistics.exact import boschloo, mcnemar
+    from sessions.statistics.exact import mcnemar
 
     difference = first.successes / first.trials - second.successes / second.trials
     low, high = newcombe(first.counts, second.counts)
-    p = boschloo(first.counts, second.counts)
+    p = tested(first.counts, second.counts)
+    apart = f"equal rates would look as different with p = {p_value(p)} (Boschloo, two-sided)" if p is not None else ""
     said = [
         f"First minus second: {100 * difference:+.0f} points, 95 % interval [{100 * low:+.0f}, {100 * high:+.0f}] "
-        f"(Newcombe); equal rates would look as different with p = {p_value(p)} (Boschloo, two-sided)."
+        f"(Newcombe); {apart or UNTESTED}."
     ]
     if (only := paired(first, second)) is not None:
         said.append(
             f"In pairs of trials under the same condition: {only[0]} with success of the first alone, {only[1]} of the "
             f"second alone, p = {p_value(mcnemar(*only))} (McNemar, exact)."
         )
+    if p is None:
+        return said
     if p <= ALPHA:
         which = "first" if difference > 0 else "second"
         return [
@@ -182,8 +207,8 @@ def two(first: Arm, second: Arm) -> list[str]:
     return [*said, "No difference is shown; that the rates are equal is not shown either.", more_for(first, second)]
 
 
-def more_for(first: Arm, second: Arm) -> str:
-    """How many more trials would tell the two apart, if their rates were as they look now."""
+def more_for(first: Arm, second: Arm, alpha: float = ALPHA) -> str:
+    """How many more trials would tell the two apart at this level, if their rates were as they look now."""
     from sessions.statistics.planning import TooClose, trials_per_arm
 
     p, q = first.successes / first.trials, second.successes / second.trials
@@ -193,7 +218,7 @@ def more_for(first: Arm, second: Arm) -> str:
     else:
         if_so = f"Were {_percent(p)} and {_percent(q)} % the true rates"
     try:
-        needed = trials_per_arm(p, q, ALPHA, POWER)
+        needed = trials_per_arm(p, q, alpha, POWER)
     except TooClose:
         return f"{if_so}, more than 1,000 trials of each would be needed to tell them apart."
     return (
@@ -208,20 +233,21 @@ def _more(first: int, second: int) -> str:
 
 def several(arms: Sequence[Arm]) -> list[str]:
     """What several arms say of each other; a sentence each."""
-    from sessions.statistics.exact import pairs
-
-    p = homogeneous(arms)
+    p, each_two = homogeneous(arms), compared_pairs(arms)
+    if each_two is None:
+        return [f"The arms are not compared: {UNTESTED}."]
     if p is None:
         said = ["There are too many tables to test all arms together exactly."]
     else:
         shown = "they are not all equal" if p <= ALPHA else "no difference among them is shown"
         said = [f"That all have one rate: p = {p_value(p)} (Freeman-Halton, exact): {shown}."]
-    holding = [(a, b, q) for a, b, q in pairs([arm.counts for arm in arms]) if q <= ALPHA]
+    holding = [(a, b, q) for a, b, q in each_two if q <= ALPHA]
     said += [f"Arm {a + 1} and arm {b + 1} differ: p = {p_value(q)} (Boschloo, after Holm)." for a, b, q in holding]
     if not holding:
         said.append("No two of them are told apart (Boschloo, after Holm).")
         rates = sorted(arms, key=lambda arm: arm.successes / arm.trials)
-        said.append(f"The lowest and the highest: {more_for(rates[0], rates[-1])}")
+        level = ALPHA / len(each_two)  # the strictest that Holm asks: of the largest of so many differences
+        said.append(f"The lowest and the highest: {more_for(rates[0], rates[-1], level)}")
     return said
 
 

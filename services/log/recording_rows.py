@@ -9,7 +9,7 @@ from services.tone import Tone
 from services.units import number
 from sessions.document import Session
 from sessions.models import Episode, SessionKind
-from sessions.trials import place
+from sessions.trials import place, places
 
 
 def recording_rows(session: Session) -> list[Row]:
@@ -33,12 +33,11 @@ def recording_rows(session: Session) -> list[Row]:
 
 def flagged(session: Session) -> list[Row]:
     """What is wrong with each episode, or with each trial's motion."""
-    rows = []
+    rows, numbers = [], places(session.trials)
     for episode in session.episodes:
         if episode.flags:
-            trial = session.kind is SessionKind.EVAL
             take = f"take {episode.take:02}" if episode.take else f"episode {episode.index}"
-            name = f"trial {place(session.trials, episode.take)}" if trial else take
+            name = f"trial {numbers[episode.take]}" if episode.take in numbers else take
             rows.append(row("flagged", text(f"{name}: {', '.join(episode.flags)}", Tone.WARNING, Symbol.WARNING)))
     return rows
 

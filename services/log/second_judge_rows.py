@@ -17,7 +17,7 @@ from sessions.statistics import wilson
 from sessions.statistics.judging import TOO_ALIKE, Agreement, Judge, Worthless
 from sessions.statistics.second_opinions import Share, doubted, told
 from sessions.trained_judge import TrainedJudge
-from sessions.trials import place
+from sessions.trials import places
 
 FEW = 2.0
 """Trials of either kind: from fewer nothing is told of the judge's errors."""
@@ -36,7 +36,8 @@ def second_judge_sections(session: Session) -> list[Section]:
     agreed = counted.trials - counted.disagreed
     rows.append(row("agrees", f"with {agreed} of {plural(counted.trials, 'verdict')}", quiet("as first given")))
     if again := disagreed(trials):
-        numbers = ", ".join(str(place(session.trials, trial.index)) for trial in again)
+        every = places(session.trials)
+        numbers = ", ".join(str(every[trial.index]) for trial in again)
         which = text(f"trial{'' if len(again) == 1 else 's'} {numbers}", Tone.WARNING, Symbol.WARNING)
         rows.append(row("disagrees", which, quiet("the verdicts stand: look again")))
     if second is None:

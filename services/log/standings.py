@@ -70,7 +70,7 @@ def why_not_yet(whole: Evaluation) -> str:
 def not_yet(judged: int, wanted: int) -> str:
     """What is said of a comparison while it goes on."""
     return (
-        f"The policies are compared once all {plural(wanted, 'trial')} are judged ({judged} are): looked at before, "
+        f"The policies are compared once all {plural(wanted, 'trial')} are judged ({judged} {'is' if judged == 1 else 'are'}): looked at before, "
         "chance alone shows a difference sooner or later."
     )
 

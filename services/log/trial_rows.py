@@ -10,7 +10,7 @@ from services.log.sections import Row, Symbol, quiet, text
 from services.tone import Tone
 from sessions.document import Session
 from sessions.models import EndedBy, Trial, Verdict
-from sessions.trials import place
+from sessions.trials import places
 
 VERDICTS = {
     Verdict.SUCCESS: (Tone.SUCCESS, Symbol.YES),
@@ -36,10 +36,11 @@ def trials(session: Session) -> list[Row]:
         return []
     policies = len({trial.checkpoint for trial in session.trials}) > 1
     conditions = len({trial.condition for trial in session.trials}) > 1
+    numbers = places(session.trials)
     return [
         trial_row(
             trial,
-            place(session.trials, trial.index),
+            numbers[trial.index],
             label(trial.checkpoint) if policies and trial.checkpoint else "",
             trial.condition if conditions else "",
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
-from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -157,7 +156,11 @@ def mcnemar(only_first: int, only_second: int) -> float:
     if min(only_first, only_second) < 0:
         raise ValueError(f"numbers of pairs are not negative: {only_first}, {only_second}")
     n, fewer = only_first + only_second, min(only_first, only_second)
-    return min(1.0, sum(comb(n, k) for k in range(fewer + 1)) / 2 ** (n - 1)) if n else 1.0
+    tail = choices = 1
+    for k in range(fewer):
+        choices = choices * (n - k) // (k + 1)  # C(n, k + 1) from C(n, k)
+        tail += choices
+    return min(1.0, tail / 2 ** (n - 1)) if n else 1.0
 
 
 # -- several arms: Freeman-Halton, Holm ---------------------------------------------------------------

@@ -12,6 +12,7 @@ from sessions.document import Session
 from sessions.models import SessionKind, Trial, Verdict
 from sessions.statistics import wilson
 from sessions.statistics.exact import mcnemar
+from sessions.statistics.planning import trials_per_arm
 from tests.support import facts
 
 A, B = (f"/data/outputs/train/{name}/checkpoints/020000/pretrained_model" for name in ("act", "pi"))
@@ -120,3 +121,21 @@ def test_what_voids_may_have_done_is_said_and_an_imbalance_is_pointed_out() -> N
 def test_every_evaluation_of_the_real_bench(arms: list[str], said: str) -> None:
     made = [Arm(*map(int, arm.split("/"))) for arm in arms]
     assert any(said in line for line in lines(made)), lines(made)
+
+
+def test_more_trials_than_an_exact_test_takes_get_intervals_and_no_test() -> None:
+    many, few = Arm(9_000, 10_000), Arm(8_000, 10_000, void=9_000)
+    said = " ".join(lines([many, few]))
+    assert "First minus second: +10 points, 95 % interval [+9, +11] (Newcombe); no exact test is made of so" in said
+    assert "succeeds more often" not in said and "No difference is shown" not in said
+    comparison = as_json([many, few])["comparison"]
+    assert isinstance(comparison, dict) and comparison["boschloo_p_two_sided"] is None
+    assert lines([many, few, few])[-1] == "The arms are not compared: no exact test is made of so many trials of one arm."
+    assert as_json([many, few, few])["homogeneity"] == {"freeman_halton_p": None, "pairs": []}
+
+
+def test_the_trials_that_would_tell_two_of_several_apart_are_those_that_it_takes_after_holm() -> None:
+    one = lines([Arm(1, 5), Arm(4, 5)])[-1]
+    three = lines([Arm(1, 5), Arm(4, 5), Arm(1, 5)])[-1]
+    assert "Were 20 and 80 % the true rates, 10 trials of each would tell them apart" in one
+    assert f"{trials_per_arm(0.2, 0.8, 0.05 / 3, 0.8)} trials of each would tell them apart" in three
