@@ -38,7 +38,8 @@ class Conclusions:
 
 
 def _sentences(snapshot: Snapshot) -> tuple[str, ...]:
-    from services.log.conclusion import sentences
+    from services.log.brief import brief
     from services.log.documents import document
+    from sessions.chains import alone
 
-    return tuple(sentences(document(snapshot)))
+    return tuple(brief(alone(document(snapshot))))

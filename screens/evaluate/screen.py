@@ -223,9 +223,11 @@ class EvaluateScreen(NewMode, Unblinding):
         return trial_strip(self.desk.snapshot, self.size.width)
 
     def tally(self) -> list[Content]:
-        width = self.query_one("#tally-lines", Lines).size.width or 30
+        room, said = self.query_one("#tally-lines", Lines).size, self._conclusions.of(self.desk.snapshot)
         may, snapshot = availability.may("annotate", self.desk), self.desk.snapshot
-        return trial_tally.tally(snapshot, width, annotatable=may, worked_out=self._conclusions.of(snapshot))
+        return trial_tally.tally(
+            snapshot, room.width or 30, annotatable=may, worked_out=said, height=room.height or 1000
+        )
 
     def loop_lines(self, telemetry: protocol.Telemetry) -> list[Content]:
         return [*trials.loop_lines(telemetry), *retried_lines(telemetry)]

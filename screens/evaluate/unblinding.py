@@ -13,6 +13,7 @@ UNBLIND_KEY: BindingType = Binding(
     tooltip="Tell which policy is which code, for good; before all trials are judged it asks why",
 )  # fmt: skip
 DONE = "the policies have their names"
+WHY = "without a reason the codes stay: say why, or Esc"
 
 
 class Unblinding(ArmSessionScreen):
@@ -26,7 +27,7 @@ class Unblinding(ArmSessionScreen):
             desk.order(evaluation.unblind(link, desk.operator), done=DONE)
             return
         title = "Not all trials are judged: why is it unblinded now?"
-        self.app.push_screen(CheckedEntry(desk, title, "reason", lambda text: ""), self._because)
+        self.app.push_screen(CheckedEntry(desk, title, "reason", lambda text: "", needed=WHY), self._because)
 
     def _because(self, reason: str | None) -> None:
         if reason and self.desk.link is not None:

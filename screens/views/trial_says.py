@@ -16,7 +16,7 @@ from services.live.snapshots import Snapshot
 from services.log.conclusion import WAITING
 from services.log.numbers import to_close
 from services.log.results import policy_name
-from services.log.standings import by_rule, not_yet
+from services.log.standings import by_rule
 from services.units import plural
 from sessions.conditions import Condition
 from sessions.models import Verdict
@@ -47,7 +47,8 @@ def says(snapshot: Snapshot, width: int, worked_out: Sequence[str] | None = None
     if not compares(snapshot):
         words = [_closer(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot))]
     elif not snapshot.reached:
-        words = [not_yet(judged_in_all(snapshot), before(snapshot).judged + target(snapshot))]
+        wanted = before(snapshot).judged + target(snapshot)
+        words = [f"The policies are compared once all {plural(wanted, 'trial')} are judged."]
     else:
         words = [WAITING] if worked_out is None else list(worked_out)
     return [Content(line) for each in words if each for line in wrap(each, max(12, width))]
@@ -90,5 +91,6 @@ def success_map(
         successes, judged = sums.get(each.name, (0, 0))
         tone = "$quiet" if not judged else "bold $success" if 2 * successes >= judged else "bold $error"
         written.append((each, Written(f"{successes}/{judged}", tone)))
-    rows, shown = table_of(written, min(width, MAP_MOST), MAP_ROWS)
+    lines = len({round(each.place.x) for each in placed if each.place is not None})
+    rows, shown = table_of(written, min(width, MAP_MOST), min(MAP_ROWS, max(3, 2 * lines)))
     return rows, frozenset(shown)

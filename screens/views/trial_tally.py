@@ -27,11 +27,16 @@ def interval(successes: int, judged: int, width: int) -> Content:
 
 
 def tally(
-    snapshot: Snapshot, width: int, *, annotatable: bool = False, worked_out: Sequence[str] | None = None
+    snapshot: Snapshot,
+    width: int,
+    *,
+    annotatable: bool = False,
+    worked_out: Sequence[str] | None = None,
+    height: int = 1000,
 ) -> list[Content]:
     """Verdicts, rate with interval, what that says, failure modes; `annotatable`: the digits of the modes act now.
 
-    `worked_out` is as `says` has it.
+    `worked_out` is as `says` has it. Where fewer than `height` rows are left for the map, places are listed.
     """
     successes, judged = in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)
     rows = [_count(snapshot, verdict) for verdict in Verdict]
@@ -42,7 +47,7 @@ def tally(
     rows += _failures(snapshot, width, annotatable=annotatable)
     if reset := reset_words(snapshot):
         rows.append(Content.styled(reset, "$quiet"))
-    rows += _compared(snapshot, width)
+    rows += _compared(snapshot, width, height - len(rows))
     if practices := sum(t.practice for t in snapshot.trials):
         rows.append(Content.styled(f"{practices} for practice, not counted", "$quiet"))
     if snapshot.lost:
@@ -93,7 +98,7 @@ def _failures(snapshot: Snapshot, width: int, *, annotatable: bool) -> list[Cont
     return [*rows, _mode(" ", "not said", unnamed, width, annotatable=False)] if unnamed else rows
 
 
-def _compared(snapshot: Snapshot, width: int) -> list[Content]:
+def _compared(snapshot: Snapshot, width: int, height: int) -> list[Content]:
     """A row per policy and one per condition with successes of judged trials, each where there are several."""
     request = request_of(snapshot)
     made = in_whole(request, snapshot.trials)
@@ -105,6 +110,8 @@ def _compared(snapshot: Snapshot, width: int) -> list[Content]:
     if len(conditions) > 1:
         sums = added(made, lambda result: result.condition)
         drawn, on_map = success_map(request.conditions if request else (), sums, width)
+        if len(rows) + 1 + len(drawn) > height:
+            drawn, on_map = [], frozenset()  # a map without its last rows tells something else
         left = [each for each in conditions if each not in on_map or not PLACE.fullmatch(each)]
         rows += [Content(""), *drawn, *(_counted(each or "not said", sums.get(each, (0, 0)), width) for each in left)]
     return rows

@@ -116,7 +116,10 @@ def _arms(word: str, folder: DataFolder) -> list[Arm]:
 
 
 def of_evaluation(whole: Evaluation) -> list[Arm]:
-    """One arm for each policy of an evaluation, all its sessions together. Raises Refusal if no trial counts."""
+    """One arm for each policy of an evaluation, as requested, all its sessions together.
+
+    Raises Refusal if no trial counts.
+    """
     session, said = whole.last, instead(whole)
     sums = added((each.result for each in whole.tried), lambda result: result.checkpoint)
     made = [
@@ -133,12 +136,18 @@ def of_evaluation(whole: Evaluation) -> list[Arm]:
             ),
             instead=said,
         )
-        for checkpoint, (successes, trials) in sums.items()
+        for checkpoint, (successes, trials) in sorted(sums.items(), key=lambda each: _place(session, each[0]))
         if trials
     ]
     if not made:
         raise Refusal(f"evaluation {session.id} has no trial that counts: judge one, or name another")
     return made
+
+
+def _place(session: Session, checkpoint: str) -> int:
+    """Where it stands in the request; behind those that do not."""
+    asked = session.request.checkpoints if isinstance(session.request, EvalRequest) else ()
+    return asked.index(checkpoint) if checkpoint in asked else len(asked)
 
 
 def settings(session: Session, checkpoint: str) -> dict[str, str]:

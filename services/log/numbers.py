@@ -50,10 +50,10 @@ def as_json(arms: Sequence[Arm]) -> dict[str, object]:
 
     `arms` and `pooled` have successes, trials, estimate and wilson_95; `homogeneity` has freeman_halton_p, null where
     the tables are too many, and for three arms or more `pairs` with Boschloo's p after Holm; `comparison` of two arms
-    has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. Where an
-    arm has more trials than an exact test takes, that p is null and there are no pairs. `name`,
-    `settings` and `void` are of sessions; `different_settings` are the names of those that differ. `instead_of_tests`
-    are sentences on an evaluation whose rule decides or that goes on: it has no homogeneity and no comparison.
+    has difference (first minus second), newcombe_95 and boschloo_p_two_sided, and mcnemar_p of trials in pairs. Where
+    an arm has more trials than an exact test takes, that p is null and there are no pairs. `name`, `settings` and
+    `void` are of sessions; `different_settings` are the names of those that differ. `instead_of_tests` are sentences on
+    an evaluation whose rule decides or that goes on: it has no homogeneity and no comparison.
     """
     from sessions.statistics.exact import mcnemar
 
@@ -135,7 +135,8 @@ def lines(arms: Sequence[Arm]) -> list[str]:
     """What `stats` prints: the settings that differ first, the rates, then what can be concluded and what not."""
     within = [difference for arm in arms for difference in arm.mixed]
     said = [f"Put together under different settings, {_values(*each)}." for each in within]
-    said += [f"Different settings, {_values(*each)}." for each in different(arms) if each not in within]
+    others = [each for each in different(arms) if each[0] != "policy"]  # which is what is compared: its row names it
+    said += [f"Different settings, {_values(*each)}." for each in others if each not in within]
     if said:
         said += ["What differs in the results may come from that.", ""]
     names = [arm.name for arm in arms]
@@ -172,10 +173,19 @@ def voids(arms: Sequence[Arm]) -> list[str]:
     every = [(arm, arm.trials + arm.void) for arm in arms]
     ends = " and ".join(f"from {share(a.successes, n)} to {share(a.successes + a.void, n)}" for a, n in every)
     said = [f"Void: {counted} trials, left out. Counted as failures or as successes, they would make the rate {ends}."]
-    if len(arms) == 2 and (p := tested(*shares)) is not None and p <= ALPHA:
-        more = "first" if shares[0][0] / shares[0][1] > shares[1][0] / shares[1][1] else "second"
-        said.append(f"More of the {more}'s trials were void (p = {p_value(p)}): look why before the two are compared.")
+    if len(arms) == 2 and (most := void_imbalance(*arms)) is not None:
+        more, p = "first" if most is arms[0] else "second", tested(*shares)
+        said.append(
+            f"More of the {more}'s trials were void (p = {p_value(p or 0)}): look why before the two are compared."
+        )
     return said
+
+
+def void_imbalance(first: Arm, second: Arm) -> Arm | None:
+    """The arm of which more trials were void than chance explains; None of neither."""
+    (few, of), (other, out_of) = ((arm.void, arm.trials + arm.void) for arm in (first, second))
+    p = tested((few, of), (other, out_of))
+    return None if p is None or p > ALPHA else first if few / of > other / out_of else second
 
 
 def two(first: Arm, second: Arm) -> list[str]:

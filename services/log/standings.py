@@ -69,8 +69,9 @@ def why_not_yet(whole: Evaluation) -> str:
 
 def not_yet(judged: int, wanted: int) -> str:
     """What is said of a comparison while it goes on."""
+    so_far = f"{judged} is" if judged == 1 else f"{judged} are"
     return (
-        f"The policies are compared once all {plural(wanted, 'trial')} are judged ({judged} {'is' if judged == 1 else 'are'}): looked at before, "
+        f"The policies are compared once all {plural(wanted, 'trial')} are judged ({so_far}): looked at before, "
         "chance alone shows a difference sooner or later."
     )
 

@@ -51,7 +51,7 @@ def test_of_one_policy_how_many_more_trials_tell() -> None:
 
 def test_a_comparison_is_not_read_before_its_end() -> None:
     running = made(*[(WON, A, ""), (LOST, B, "")] * 3, target=8)
-    assert words(running).startswith("The policies are compared once all 8 trials are judged (6 are)")
+    assert words(running) == "The policies are compared once all 8 trials are judged."
     assert words(running, ("The first succeeds more often.",)).count("succeeds") == 0
     over = made(*[(WON, A, ""), (LOST, B, "")] * 4, target=8)
     assert words(over) == "What the comparison says is being worked out."
@@ -69,12 +69,10 @@ class Desk:
 
 
 async def test_the_tests_of_a_comparison_are_made_in_a_thread_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.log import conclusion
+    from services.log import brief
 
-    threads, real = [], conclusion.sentences
-    monkeypatch.setattr(
-        conclusion, "sentences", lambda *told: (threads.append(threading.current_thread()), real(*told))[1]
-    )
+    threads, real = [], brief.brief
+    monkeypatch.setattr(brief, "brief", lambda *told: (threads.append(threading.current_thread()), real(*told))[1])
     desk, drawn = Desk(), []
     conclusions = Conclusions(desk, lambda: drawn.append(1))  # type: ignore[arg-type]
     assert conclusions.of(made((WON, A, ""), target=8)) is None and not desk.works
@@ -82,7 +80,10 @@ async def test_the_tests_of_a_comparison_are_made_in_a_thread_once(monkeypatch: 
     assert conclusions.of(over) is conclusions.of(over) is None and len(desk.works) == 1
     await desk.works.pop()
     said = conclusions.of(over)
-    assert said is not None and said[0] == "First is act @ 020000, second is pi @ 020000."
+    assert (
+        said is not None
+        and said[0] == "act @ 020000 succeeds more often (p = 0.008), if when it ends was fixed before."
+    )
     assert drawn == [1] and not desk.works and threads != [threading.main_thread()]
     undone = made(*[(WON, A, ""), (LOST, B, "")] * 3, target=8)
     assert conclusions.of(undone) is None
@@ -106,6 +107,16 @@ def test_a_grid_of_places_stands_in_rows_and_columns() -> None:
         ["8/9", "7/9", "6/9"], ["5/9", "4/9", "3/9"], ["2/9", "1/9", "0/9"], ["arm"]
     ]  # fmt: skip
     assert len(shown) == len(places)
+
+
+def test_a_map_that_finds_no_room_leaves_its_places_to_the_list_rather_than_lose_its_last_rows() -> None:
+    places = tuple(Condition(name=f"x{x} y{y}", x=x, y=y) for x in (180, 240) for y in (-60, 60))
+    now = made((WON, A, places[0].name), conditions=places)
+    whole = [row.plain for row in tally(now, 28)]
+    assert [row.split() for row in whole[-4:]] == [["0/0", "0/0"], [], ["0/0", "1/1"], ["arm"]], "no row for nothing"
+    assert [row.plain for row in tally(now, 28, height=len(whole))] == whole
+    short = [row.plain for row in tally(now, 28, height=len(whole) - 1)]
+    assert short[-4].split() == ["x180", "y-60", "1/1"] and "arm" not in " ".join(short)
 
 
 def test_places_that_would_overlap_are_left_to_the_list() -> None:

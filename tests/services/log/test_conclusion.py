@@ -50,6 +50,16 @@ def test_the_authors_high_variance_of_two_arms_is_no_difference() -> None:
     assert "McNemar" in words, "the policies were tried in one evaluation"
 
 
+def test_the_first_policy_is_the_one_that_was_named_first_whichever_was_tried_first() -> None:
+    assert "First is act @ 020000, second is pi @ 020000." in said(evaluation((B, WON), (A, WON)))
+
+
+def test_more_trials_than_an_exact_test_takes_leave_a_page_with_what_there_is() -> None:
+    many = evaluation(*[(A, WON)] * 2001, (B, LOST))
+    assert "no exact test is made of so many trials" in said(many) and "succeeds more often" not in said(many)
+    assert any(each.name == "conclusion" for each in page(many, UTC).sections)
+
+
 def test_a_difference_that_holds_is_said_with_what_it_rests_on() -> None:
     words = said(evaluation(*[(A, WON)] * 10, *[(B, LOST)] * 10))
     assert "The first succeeds more often, if this comparison, and when it ends, was fixed before" in words

@@ -40,6 +40,7 @@ def test_each_policy_of_an_evaluation_is_an_arm() -> None:
     assert (first.counts, second.counts) == ((3, 4), (1, 3))
     assert first.name == "act @ 020000 in 20260217-142001-0001"
     assert different([first, second]) == [("policy", ("act @ 020000", "pi @ 020000"))]
+    assert not any("settings" in line for line in lines([first, second])), "which policy is no setting"
 
 
 def test_the_nth_trials_under_a_condition_are_a_pair() -> None:
@@ -130,7 +131,9 @@ def test_more_trials_than_an_exact_test_takes_get_intervals_and_no_test() -> Non
     assert "succeeds more often" not in said and "No difference is shown" not in said
     comparison = as_json([many, few])["comparison"]
     assert isinstance(comparison, dict) and comparison["boschloo_p_two_sided"] is None
-    assert lines([many, few, few])[-1] == "The arms are not compared: no exact test is made of so many trials of one arm."
+    assert (
+        lines([many, few, few])[-1] == "The arms are not compared: no exact test is made of so many trials of one arm."
+    )
     assert as_json([many, few, few])["homogeneity"] == {"freeman_halton_p": None, "pairs": []}
 
 
