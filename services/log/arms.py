@@ -197,11 +197,13 @@ def untested(compared: Sequence[Arm]) -> tuple[str, ...]:
 def paired(first: Arm, second: Arm) -> tuple[int, int] | None:
     """In how many pairs only the first succeeded, and only the second.
 
-    None unless both were tried in one evaluation. The n-th trial of either under a condition are a pair.
+    None unless both were tried in one evaluation and there is a pair: the n-th trial of either under a condition.
     """
     if not first.session or first.session != second.session:
         return None
-    both = list(pairs_of(first.tried, second.tried))
+    both = pairs_of(first.tried, second.tried)
+    if not both:
+        return None
     return sum(a and not b for a, b in both), sum(b and not a for a, b in both)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.log.arms import Arm, different, paired, untested
+from services.log.arms import Arm, different, paired, pairs_of, untested
 from services.log.headline import bounds, share
-from services.units import duration
+from services.units import duration, plural
 from sessions.statistics import newcombe, wilson
 
 ALPHA, POWER = 0.05, 0.8
@@ -166,8 +166,6 @@ def voids(arms: Sequence[Arm]) -> list[str]:
     """What the trials that were called void may have done to the result, a sentence or two; nothing without any."""
     if not any(arm.void for arm in arms):
         return []
-    from sessions.statistics.exact import boschloo  # loads numpy
-
     shares = [(arm.void, arm.trials + arm.void) for arm in arms]
     counted = " and ".join(f"{void} of {made}" for void, made in shares)
     every = [(arm, arm.trials + arm.void) for arm in arms]
@@ -202,7 +200,8 @@ def two(first: Arm, second: Arm) -> list[str]:
     ]
     if (only := paired(first, second)) is not None:
         said.append(
-            f"In pairs of trials under the same condition: {only[0]} with success of the first alone, {only[1]} of the "
+            f"In {plural(len(pairs_of(first.tried, second.tried)), 'pair')} of trials under the same condition: "
+            f"{only[0]} with success of the first alone, {only[1]} of the "
             f"second alone, p = {p_value(mcnemar(*only))} (McNemar, exact)."
         )
     if p is None:

@@ -76,10 +76,10 @@ def interval_text(wrong: int, every: int) -> str:
 
 def _silence(trials: Sequence[Trial]) -> list[Row]:
     """The trials of which he had no opinion, by reason."""
-    reasons: dict[str, list[str]] = {}
+    reasons, every = dict[str, list[str]](), places(trials)
     for trial in trials:
         if trial.no_opinion:
-            reasons.setdefault(trial.no_opinion, []).append(str(place(trials, trial.index)))
+            reasons.setdefault(trial.no_opinion, []).append(str(every[trial.index]))
     return [
         row("no opinion", f"of trial{'' if len(which) == 1 else 's'} {', '.join(which)}", quiet(why))
         for why, which in reasons.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.log.arms import Arm, different, of_evaluation, paired, pairs_of, seconds_a_trial
@@ -49,7 +51,8 @@ def test_the_nth_trials_under_a_condition_are_a_pair() -> None:
     assert paired(first, second) == (2, 1)
     comparison = as_json([first, second])["comparison"]
     assert isinstance(comparison, dict) and comparison["mcnemar_p"] == mcnemar(2, 1)
-    assert any("In pairs of trials" in line for line in lines([first, second]))
+    assert any("In 3 pairs of trials" in line for line in lines([first, second]))
+    assert paired(replace(first, tried=first.tried[1:2]), replace(second, tried=second.tried[:1])) is None, "no pair"
     assert paired(first, Arm(1, 2)) is None and "mcnemar_p" not in str(as_json([first, Arm(1, 2)]))
 
 
