@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from screens.log.chooser import Chooser
 from screens.views.log_rows import entry
 from screens.views.signs import clean
 from services.tone import Tone
-from sessions.chains import Evaluation
 from sessions.document import Session
 
 if TYPE_CHECKING:
@@ -25,25 +25,23 @@ class FollowingScreen(AnnotationScreen):
     """Left goes to where a session's data or policy came from, Right to what came of it, Backspace back."""
 
     def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
+        from services.log.index import Index
+
         super().__init__(desk, entry)
-        self._all: tuple[Session, ...] = ()
+        self.index = Index(desk.folder)
         self._trail: list[str] = []
         """The sessions that links were followed from."""
-        self._wholes: dict[str, Evaluation] = {}
-        """The evaluation that each session of the log belongs to, by the session's id."""
 
     def open_session(self, session_id: str) -> None:
         """Show the session of this id, alone."""
 
-    def action_follow(self, where: str) -> None:
+    async def action_follow(self, where: str) -> None:
         """Follow a link; of several the operator chooses one. A missing end is said."""
-        from services.log import links
-
         session = self.chosen
         if session is None:
             return
         back = where == "origin"
-        found = links.origins(session, self._all) if back else links.results(session, self._all)
+        found = await asyncio.to_thread(self._linked, session, back)
         ends = [relation for relation in found if relation.session is not None]
         if not ends:
             nothing = "it came from no other session" if back else "no session of this log used what it made"
@@ -56,6 +54,13 @@ class FollowingScreen(AnnotationScreen):
                 Chooser(self.desk, title, list(map(_relation_row, found)), "opens it"),
                 lambda at: self._follow(session, found, at),
             )
+
+    def _linked(self, session: Session, back: bool) -> list[Relation]:
+        """The sessions at the other ends. Looks through the whole log, in a thread."""
+        from services.log import links
+
+        log = self.index.sessions()
+        return links.origins(session, log) if back else links.results(session, log)
 
     def _follow(self, session: Session, relations: Sequence[Relation], at: int | None) -> None:
         if at is None:

@@ -37,7 +37,7 @@ class GoingOnScreen(FollowingScreen, LabScreen):
         session = self.chosen
         if session is None or session.kind is not SessionKind.EVAL or session.status is SessionStatus.RUNNING:
             return False
-        whole = self._wholes.get(session.id)
+        whole = self.index.evaluation(session.id)
         return not self.desk.live and whole is not None and whole.left > 0
 
     def action_resume_evaluation(self) -> None:

@@ -18,7 +18,8 @@ from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
 from screens.log.attempt_list import AttemptList
 from screens.log.filter_line import FilterLine
-from screens.log.going_on import GO_ON_KEY, GoingOnScreen
+from screens.log.going_on import GO_ON_KEY
+from screens.log.listing import ListingScreen
 from screens.log.session_list import SessionList
 from screens.views import keys
 from screens.views.signs import clean, signs
@@ -28,12 +29,11 @@ from screens.widgets.page_view import PageView
 from screens.widgets.rows import RowList
 from services.log.problem import LogbookProblem
 from services.units import plural
-from sessions.chains import by_session
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, SessionStatus
 
 if TYPE_CHECKING:
-    from services.log.query import Texts
+    pass
 
 LATE_VERDICTS = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
 BESIDE = 120
@@ -42,7 +42,7 @@ NARROW = 100
 """Columns of a terminal below which an opened session's episodes stand below its page, not beside it."""
 
 
-class LogScreen(GoingOnScreen):
+class LogScreen(ListingScreen):
     """A table with the chosen session beside it; opened, the session alone, with a cursor over its episodes."""
 
     CSS_PATH = "log.tcss"
@@ -94,12 +94,6 @@ class LogScreen(GoingOnScreen):
                 yield AttemptList()
 
     def on_mount(self) -> None:
-        self._matches = 0
-        self._query = ""
-        self._query_problem = ""
-        self._texts: Texts | None = None
-        self._problem = ""
-        self._loaded = False
         self.read()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -119,52 +113,12 @@ class LogScreen(GoingOnScreen):
         """Whether a session is shown alone."""
         return self.has_class("-open")
 
-    # --- reading --------------------------------------------------------------------------------
-
-    def read(self, *, newest: bool = False) -> None:
-        """Read the log again, in a thread."""
-        self._fold(newest)
-
-    @work(group="log", exclusive=True)
-    async def _fold(self, newest: bool) -> None:
-        from services.log import damage, logbook, query
-
-        self._texts = self._texts or query.Texts()
-        try:
-            book = await asyncio.to_thread(logbook.sessions, self.desk.folder)
-            await asyncio.to_thread(self._texts.prepare, book.sessions)
-            self._all, self._problem = book.sessions, book.message or ""
-            self._wholes = by_session(book.sessions)
-        except LogbookProblem as problem:
-            self._problem = str(problem)
-        self._loaded = True
-        if wanted := self.desk.opened:
-            self.desk.opened = ""
-            self.open_session(wanted)
-        else:
-            self._filter("" if newest or self.chosen is None else self.chosen.id)
-        if self._problem and self.is_current:
-            await asyncio.to_thread(damage.mark_shown, self.desk.folder)
-
-    def _filter(self, chosen: str) -> None:
-        """List the sessions that match, with the cursor on the one of this id, else on the first."""
-        from services.log import query
-
-        asked = query.parse(self._query)
-        matching = asked.of(self._all, self._texts)
-        self._matches, self._query_problem = len(matching), asked.problem
-        self.query_one(SessionList).list_sessions(matching, chosen, self._wholes)
-        self.redraw()
-
     def open_session(self, session_id: str) -> None:
         """Show the session of this id alone; a filter that hides it is taken away."""
-        from services.log import query
-
-        if session_id not in [session.id for session in query.parse(self._query).of(self._all, self._texts)]:
-            self._query = ""
-        self._filter(session_id)
-        if self.chosen is not None and self.chosen.id == session_id:
+        if self.choose(session_id):
             self._open()
+        else:
+            self.redraw()
 
     def _open(self) -> None:
         self.query_one(FilterLine).close()
@@ -189,7 +143,7 @@ class LogScreen(GoingOnScreen):
     @property
     def chosen(self) -> Session | None:
         """The session under the cursor."""
-        return self.query_one(SessionList).chosen
+        return self.document(self.query_one(SessionList).chosen)
 
     @property
     def episode(self) -> Episode | None:
@@ -203,7 +157,7 @@ class LogScreen(GoingOnScreen):
         line = self.query_one(FilterLine)
         if line.typing and not may_type(self.desk):
             line.close()
-        total = plural(len(self._all), "session")
+        total = plural(len(self.index.entries), "session")
         dot = f" {signs().dot} "
         count = f"{self._matches} of {total}{dot}filter: {clean(self._query)}" if self._query else total
         self.query_one("#list").border_title = Content(count if self._loaded else "reading the log")
@@ -243,7 +197,7 @@ class LogScreen(GoingOnScreen):
         self.query_one("#attempts").border_title = Content(attempts.title)
         view = self.query_one(PageView)
         view.border_title = Content(f"session {clean(session.id)}")
-        view.show(session, attempts=not alone, whole=self._wholes.get(session.id))
+        view.show(session, attempts=not alone, whole=self.index.evaluation(session.id))
 
     # --- keys -----------------------------------------------------------------------------------
 
@@ -296,7 +250,7 @@ class LogScreen(GoingOnScreen):
         elif line.typing or self._query:
             line.close()
             self._query = ""
-            self._filter(self.chosen.id if self.chosen else "")
+            self.filter(self.chosen.id if self.chosen else "")
 
     def action_move(self, by: int) -> None:
         """Move the cursor over sessions, or over the opened session's episodes; or scroll its page."""
@@ -338,11 +292,6 @@ class LogScreen(GoingOnScreen):
         self.remove_class("-open")
         self.query_one(FilterLine).open(self._query)
         self.redraw()
-
-    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
-        message.stop()
-        self._query = message.query
-        self._filter(self.chosen.id if self.chosen else "")
 
     def action_look_at(self) -> None:
         """Look at the chosen episode, over this screen."""

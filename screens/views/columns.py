@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -48,6 +48,31 @@ class Column[T]:
     narrow: Callable[[T], Parts] | None = None
 
 
+class Widths[T]:
+    """How wide the cells of items are, drawn once for each: a long list is laid out anew at every key of a filter.
+
+    `key` tells items apart; one that is another object than before is measured anew.
+    """
+
+    def __init__(self, columns: Sequence[Column[T]], key: Callable[[T], str]) -> None:
+        self.columns = columns
+        self._key = key
+        self._known: dict[str, tuple[T, tuple[int, ...]]] = {}
+
+    def measure(self, items: Iterable[T]) -> None:
+        """Measure those that are not known yet."""
+        for item in items:
+            known = self._known.get(key := self._key(item))
+            if known is None or known[0] is not item:
+                self._known[key] = item, tuple(length(column.draw(item)) for column in self.columns)
+
+    def widest(self, items: Iterable[T]) -> list[int]:
+        """The widest cell of each column, of the items that were measured."""
+        known, key = self._known, self._key
+        found = [known[name][1] for item in items if (name := key(item)) in known]
+        return [max(each) for each in zip(*found, strict=True)] if found else [0] * len(self.columns)
+
+
 class Table[T]:
     """The rows of `items` in `room` cells; a row is laid out when it is asked for."""
 
@@ -59,15 +84,17 @@ class Table[T]:
         marks: Mapping[str, str] | None = None,
         *,
         extra: int = EXTRA,
+        widest: Sequence[int] | None = None,
     ) -> None:
-        """`marks` are signs behind the header of a column, by its name: the order of the rows."""
+        """`marks` are signs behind the header of a column, by its name: the order of the rows.
+
+        `widest` are the cells of the widest cell of each column, where they are known already.
+        """
         self.items, self.room, self._marks, self._extra = items, room, marks or {}, extra
-        cells = [[column.draw(item) for item in items] for column in columns]
-        wide = [max((length(cell) for cell in column), default=0) for column in cells]
-        shown = [n for n, cells_ in enumerate(wide) if cells_]
-        self._columns = [columns[n] for n in shown]
-        self._cells = [cells[n] for n in shown]
-        self._natural = [self._limit(columns[n], wide[n]) for n in shown]
+        wide = widest or [max((length(each.draw(item)) for item in items), default=0) for each in columns]
+        shown = [(column, cells) for column, cells in zip(columns, wide, strict=True) if cells]
+        self._columns = [column for column, _ in shown]
+        self._natural = [self._limit(column, cells) for column, cells in shown]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -116,8 +143,9 @@ class Table[T]:
         return [self.row(number) for number in range(len(self))]
 
     def _cell(self, n: int, number: int) -> Parts:
-        column, cell = self._columns[n], self._cells[n][number]
-        return column.narrow(self.items[number]) if column.narrow and length(cell) > self.widths[n] else cell
+        column, item = self._columns[n], self.items[number]
+        cell = column.draw(item)
+        return column.narrow(item) if column.narrow and length(cell) > self.widths[n] else cell
 
     def _line(self, cell: Callable[[int], Parts]) -> Content:
         parts: list[tuple[str, str]] = []

@@ -11,6 +11,7 @@ from screens.views import keys
 from screens.views.signs import clean, fit, signs
 from services.live.running import Running
 from services.live.snapshots import Snapshot
+from services.log.light import Light
 from sessions.document import Session, Training
 from sessions.models import SessionStatus
 from sessions.requests import BenchRequest, EvalRequest, RecordRequest, TrainRequest
@@ -68,7 +69,7 @@ STATUS = {
 }
 
 
-def session_sign(session: Session) -> tuple[str, str]:
+def session_sign(session: Session | Light) -> tuple[str, str]:
     """The sign and tone for a session's status; a training that was stopped before its last step is not finished."""
     name, tone = STATUS[SessionStatus.ABORTED if session.cut_short else session.status]
     return getattr(signs(), name), tone

@@ -36,7 +36,7 @@ def chosen(folder: DataFolder, wanted: Sequence[str], query: str) -> Chosen:
     terms = parse(query)
     if terms.problem:
         raise Refusal(("", Option("where"), f": {terms.problem}"))
-    fitting = terms.of([session for session in book.sessions if session.id in named])
+    fitting = terms.sessions(session for session in book.sessions if session.id in named)
     if not fitting:
         raise Refusal(("no session fits ", Option("where", f"'{query}'"), ": `lab-console sessions` lists them"))
     oldest_first = sorted(fitting, key=lambda session: (session.started.at, session.id))

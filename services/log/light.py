@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from services.log.headline import Headline, alarm_counts, headline, outcome, policy_of, seconds
-from services.log.query import searchable
+from services.log.headline import Headline, alarm_counts, headline, loss_of, outcome, policy_of, seconds
+from services.log.searchable import searchable
 from sessions.chains import resumes
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
@@ -23,7 +23,8 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
 
     `at` is when it started (Unix seconds, 0 if not recorded), `seconds` how long it took, `head` its headline without
     `part`, which is what evaluation it belongs to if that went over several sessions. `flagged` counts episodes,
-    `notes` and `checkpoints` how many there are; `alarm` is the text of the last one of `alarms` different ones.
+    `notes` and `checkpoints` how many there are; `alarm` is the text of the last one of `alarms` different ones,
+    `trials` counts attempts.
     `policy` is what was trained, `step` and `loss` the training's last, `step_s` the seconds of a step (0 if unknown).
     `text` is all that a filter searches, case-folded.
     """
@@ -68,6 +69,8 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
     imported: bool = False
     resumes: str = ""
     dataset_root: str = ""
+    trials: int = 0
+    loss_words: str = ""
     conditions: tuple[str, ...] = ()
     step_s: float = 0.0
     cut_short: bool = False
@@ -118,6 +121,8 @@ def light(session: Session) -> Light:
         imported=bool(session.started.imported),
         resumes=resumes(session),
         dataset_root=session.dataset_root,
+        trials=len(session.trials),
+        loss_words=loss_of(training) if training else "",
         conditions=tuple(dict.fromkeys(trial.condition for trial in session.trials if trial.condition)),
         step_s=training.step_seconds if training else 0.0,
         cut_short=session.cut_short,

@@ -8,39 +8,26 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 
-from services.log.headline import counts, policy_of, subject
+from services.log.light import Light, light
+from services.log.searchable import FIELDS
 from services.text import clean
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus
 
 _TERM = re.compile(r'(?P<open>\w+):(?=\s|$)|(?:(?P<key>\w+):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))')
-_FIELDS = ("bench", "checkpoint", "dataset", "host", "id", "kind", "operator", "status", "task")
 _DATES = ("after", "before", "on")
 _DAYS = {"today": 0, "yesterday": 1}
 FIRST_YEAR, LAST_YEAR = 1971, 2999
 """Years that every clock of a computer has."""
-KEYS = frozenset({*_FIELDS, *_DATES, "policy", "tag"})
-_WORDS = {"kind": [kind.value for kind in SessionKind], "status": [status.value for status in SessionStatus]}
+KEYS = frozenset({*FIELDS, *_DATES, "policy", "tag", "verdict"})
+VERDICTS = ("success", "failure", "void", "accepted", "rejected", "flagged")
+"""What trials and episodes were found to be; a Light counts each."""
+_WORDS = {
+    "kind": [kind.value for kind in SessionKind],
+    "status": [status.value for status in SessionStatus],
+    "verdict": list(VERDICTS),
+}
 """The values of the keys that have few."""
-
-
-class Texts:
-    """All searchable text of each session, case-folded and made once: a filter is applied at every key."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[Session, str]] = {}
-
-    def of(self, session: Session) -> str:
-        """The text of this session, one of its parts a line."""
-        known = self._known.get(session.id)
-        if known is None or known[0] is not session:
-            known = self._known[session.id] = session, searchable(session)
-        return known[1]
-
-    def prepare(self, listed: Iterable[Session]) -> None:
-        """Make the texts of these sessions, in a thread."""
-        for session in listed:
-            self.of(session)
 
 
 @dataclass(frozen=True)
@@ -55,19 +42,21 @@ class Term:
     begin: float = 0.0
     end: float = float("inf")
 
-    def fits(self, session: Session, texts: Texts) -> bool:
+    def fits(self, session: Light) -> bool:
         """Whether the session matches."""
         match self.key:
             case "":
-                return self.part in texts.of(session)
+                return self.part in session.text
             case "tag":
                 return any(self.part in tag.casefold() for tag in session.tags) or not self.part
             case "policy":
-                return self.part in policy_of(session).casefold()
+                return self.part in session.policy.casefold() or self.part in _evaluated(session)
+            case "verdict":
+                return any(getattr(session, word) for word in VERDICTS if self.part in word) or not self.part
             case "kind":
-                return self.part in session.kind or self.part.startswith(session.kind)  # also `evaluation`
+                return _is_kind(self.part, session.kind)
             case key if key in _DATES:
-                return bool(session.started_utc) and self.begin <= session.started.at < self.end
+                return bool(session.started_utc) and self.begin <= session.at < self.end
             case key:
                 return self.part in str(getattr(session, key)).casefold()
 
@@ -79,18 +68,30 @@ class Query:
     terms: tuple[Term, ...] = ()
     problem: str = ""
 
-    def of(self, listed: Iterable[Session], texts: Texts | None = None) -> list[Session]:
-        """The sessions that fit, in their order. `texts` keeps what was made for the query before."""
-        made = Texts() if texts is None else texts
-        return [session for session in listed if all(term.fits(session, made) for term in self.terms)]
+    def of(self, listed: Iterable[Light]) -> list[Light]:
+        """The sessions that fit, in their order."""
+        terms = sorted(self.terms, key=lambda term: not term.key)  # text is what takes time
+        return [session for session in listed if all(term.fits(session) for term in terms)]
+
+    def sessions(self, listed: Iterable[Session]) -> list[Session]:
+        """The same of whole documents."""
+        return [session for session in listed if self.of([light(session)])]
+
+    @property
+    def kind(self) -> SessionKind | None:
+        """The kind of session that is asked for; None without one, or where several fit."""
+        asked = [term for term in self.terms if term.key == "kind" and term.part]
+        fitting = [kind for kind in SessionKind if asked and all(_is_kind(term.part, kind) for term in asked)]
+        return fitting[0] if len(fitting) == 1 else None
 
 
 def parse(query: str, today: date | None = None) -> Query:
     """What was typed into the filter; a term that is wrong is said and left out, or is text.
 
-    A term is `key:part` (kind, status, dataset, operator, bench, task, host, checkpoint, policy, tag, id), `#tag`, a
-    date (`after:2026-11-01`, `before:`, `on:`, `today`, `yesterday`), or text that may occur anywhere in the session.
-    Dates are local; `after` includes its day. Case is ignored, quotes enclose a term with spaces, and a term with an
+    A term is `key:part` (kind, status, dataset, operator, bench, task, host, checkpoint, policy, verdict, tag, id),
+    `#tag`, a date (`after:2026-11-01`, `before:`, `on:`, `today`, `yesterday`), or text that may occur anywhere in the
+    session. `verdict:failure` are sessions with such a trial, `verdict:rejected` those with such an episode. Dates are
+    local; `after` includes its day. Case is ignored, quotes enclose a term with spaces, and a term with an
     unknown key is text.
     """
     terms: list[Term] = []
@@ -106,7 +107,16 @@ def parse(query: str, today: date | None = None) -> Query:
 
 def matching(listed: Iterable[Session], query: str) -> list[Session]:
     """The sessions that match every term of `query`, in their order."""
-    return parse(query).of(listed)
+    return parse(query).sessions(listed)
+
+
+def _is_kind(part: str, kind: SessionKind) -> bool:
+    return part in kind or part.startswith(kind)  # also `evaluation`
+
+
+def _evaluated(session: Light) -> str:
+    """What an evaluation tried, as its row says."""
+    return session.head.what.casefold() if session.kind is SessionKind.EVAL else ""
 
 
 def _term(found: re.Match[str], today: date) -> Term:
@@ -172,33 +182,3 @@ def _days(part: str, today: date) -> tuple[date, date]:
 def _midnight(day: date) -> float:
     """The Unix time of the day's beginning on this machine."""
     return datetime.combine(day, time()).astimezone().timestamp()
-
-
-# -- text -------------------------------------------------------------------------------------------
-
-
-def searchable(session: Session) -> str:
-    """All text of this session that a filter searches, case-folded, one of its parts a line."""
-    return "\n".join(_texts(session)).casefold()
-
-
-def _texts(session: Session) -> list[str]:
-    """All of a session's searchable text."""
-    plain = [str(getattr(session, key)) for key in _FIELDS]
-    flags = {text for episode in session.episodes for text in (*episode.flags, episode.why)}
-    notes = [text for note in session.notes for text in (note.text, note.author)]
-    words = [subject(session), counts(session), session.trained_in, session.end_reason]
-    modes = {trial.failure_mode for trial in session.trials}
-    tags = [f"#{tag}" for tag in session.tags]
-    origin = f"imported from {session.started.imported}" if session.started.imported else ""
-    return [*plain, *words, origin, *_training_texts(session), *tags, *session.alarms, *notes, *flags, *modes]
-
-
-def _training_texts(session: Session) -> list[str]:
-    """A training's searchable text."""
-    training = session.training
-    if training is None:
-        return [policy_of(session)]
-    facts = training.started
-    without = [f"without {camera}" for camera in facts.excluded_cameras]
-    return [facts.policy, facts.output_dir, *facts.cameras, *without]

@@ -20,6 +20,26 @@ def a_recording(folder: DataFolder, number: int, **more: Any) -> None:
     write_run(folder, run, begun, saved(0), ev.TagAdded(tag="under-the-lamp-of-the-night"), ended())
 
 
+async def test_a_long_log_is_filtered_in_slices_and_the_last_key_counts(open_console: Any, monkeypatch: Any) -> None:
+    from screens.log import listing
+
+    monkeypatch.setattr(listing, "AT_ONCE", 2)
+    monkeypatch.setattr(listing, "FIRST", 1)
+    async with open_console(size=(120, 40)) as console:
+        for number in range(1, 6):
+            write_run(
+                console.folder, session_id(number), started(session_id(number), dataset=f"cubes_{number}"), ended()
+            )
+        await console.press("f7")
+        await console.until(lambda: len(rows(console)) == 5)
+        await console.press("slash", *"cubes_4")
+        await console.until(lambda: len(rows(console)) == 1 and "cubes_4" in rows(console)[0])
+        await console.press("backspace", "backspace", "backspace")
+        await console.until(lambda: len(rows(console)) == 5)
+        await console.press(*" kind:record", "enter")
+        await console.sees("5 of 5 sessions")
+
+
 def rows(console: Any) -> list[str]:
     return console.screen.query_one(RowList).lines
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from screens.views.columns import Align, Column, Table
-from screens.views.log_rows import ORDERS, entry, log_rows, session_table
+from screens.views.log_rows import ORDERS, LogTable, entry, log_rows, session_table
 from screens.views.signs import ASCII, UNICODE, use_signs
 from services.live import events as ev
 from services.live.snapshots import replay
@@ -15,7 +16,7 @@ from services.log.documents import document
 from sessions.bench import Profile
 from sessions.document import Session
 from sessions.facts import PreflightMade, SessionStarted
-from sessions.models import SessionKind, SessionStatus, Trial, Verdict
+from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
 from sessions.preflight import Check, Level
 from sessions.requests import EvalRequest
 from tests.support import facts
@@ -126,6 +127,44 @@ def test_what_is_short_is_not_cut(room: int) -> None:
     assert all(part in row for part in ("cubes", "1 of 50", "1✗", "1⚠", "#night", "4 s"))
 
 
+def of_kind(kind: SessionKind, *sessions: Session, room: int = 150) -> list[str]:
+    entries = [entry(session) for session in sessions]
+    table = LogTable()
+    table.measure(entries)
+    made = table.of(entries, room, ORDERS[3], kind, THIS_YEAR)
+    return [made.header.plain, *(row.plain for row in made.rows)]
+
+
+def test_sessions_of_one_kind_have_the_columns_of_that_kind() -> None:
+    header, row = of_kind(SessionKind.EVAL, evaluation())
+    assert header.split()[:5] == ["started", "policy", "k/n", "rate▲", "reset"] and "12/20  60 % [39, 78]" in row
+    lit = Trial(index=1, verdict=Verdict.SUCCESS, condition="lamp off")
+    dark = msgspec.structs.replace(evaluation(), trials=(lit,))
+    assert "condition" in of_kind(SessionKind.EVAL, dark)[0] and "lamp off" in of_kind(SessionKind.EVAL, dark)[1]
+    header, row = of_kind(SessionKind.TRAIN, training())
+    assert header.split()[1:7] == ["run", "policy", "steps", "loss▲", "dataset", "took"] and "0.00612" in row
+    episodes = tuple(Episode(index=n, take=n + 1, frames=9, seconds=1.0, accepted=n > 0) for n in range(4))
+    header, row = of_kind(SessionKind.RECORD, facts.session(session_id(1), episodes=episodes, target=5))
+    assert header.split()[:4] == ["started", "dataset", "accepted▲", "rejected"] and "3/5" in row and "1✗" in row
+
+
+@pytest.mark.parametrize("room", [55, 75, 115, 195])
+@pytest.mark.parametrize("kind", [SessionKind.EVAL, SessionKind.TRAIN])
+def test_the_columns_of_a_kind_fit_their_room_and_keep_what_counts(room: int, kind: SessionKind) -> None:
+    lines = of_kind(kind, evaluation() if kind is SessionKind.EVAL else training(), room=room)
+    assert max(map(len, lines)) <= room
+    assert ("12/20" if kind is SessionKind.EVAL else "0.00612") in lines[1]
+
+
+def test_what_was_not_measured_yet_is_listed_all_the_same() -> None:
+    entries = [entry(evaluation()), entry(training())]
+    table = LogTable()
+    table.measure(entries[:1])
+    assert len(table.of(entries, 100, today=THIS_YEAR).rows) == 2
+    table.measure(entries)
+    assert table.of(entries, 100, today=THIS_YEAR).rows[1].plain == plain([evaluation(), training()], 100)[1]
+
+
 def test_without_utf8_the_sign_of_the_order_stands_apart_from_the_name() -> None:
     use_signs(ASCII)
     try:
@@ -143,7 +182,7 @@ def test_rows_are_ordered_by_the_column_that_the_header_marks() -> None:
     for order in ORDERS:
         header = session_table(entries, 150, order, THIS_YEAR).header.plain
         assert f"{order.column}{'▲' if order.up else '▼'}" in header
-        orders[order.column] = [each.session.id[-4:] for each in order.sorted(entries)]
+        orders[order.column] = [each.id[-4:] for each in order.sorted(entries)]
     assert orders == {
         "started": ["0003", "0002", "0001"],
         "kind": ["0003", "0001", "0002"],

@@ -25,6 +25,7 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog, read_events
 from services.log import damage, logbook, scribe
+from services.log.light import light
 from services.log.logbook import add_note, edit_note, set_tag
 from services.log.marking import judge_trial, mark_episode, reconcile
 from services.log.page import page
@@ -217,6 +218,10 @@ def test_every_term_must_fit(query: str, found: list[Session]) -> None:
         (session_id(4), [LEARNT, TRIED]),
         ("first", [REFUSED]),
         ("policy:", [LEARNT, TRIED, REFUSED]),
+        ("policy:act_v2", [TRIED]),
+        ("verdict:failure", [TRIED]),
+        ("verdict:void", []),
+        ("verdict:", [LEARNT, TRIED, REFUSED]),
     ],
 )
 def test_trainings_and_evaluations_are_found_by_what_they_are_about(query: str, found: list[Session]) -> None:
@@ -263,7 +268,8 @@ TODAY = date(2026, 11, 26)
 )
 def test_dates_are_days_of_this_machine(query: str, found: list[Session]) -> None:
     asked = parse(query, TODAY)
-    assert (asked.of(DAYS), asked.problem) == (found, "")
+    rows = {light(session).id: session for session in DAYS}
+    assert ([rows[row.id] for row in asked.of(map(light, DAYS))], asked.problem) == (found, "")
 
 
 @pytest.mark.parametrize(
@@ -273,6 +279,7 @@ def test_dates_are_days_of_this_machine(query: str, found: list[Session]) -> Non
         ("on:soon", "'soon' is no date"),
         ("before:9999-12-31", "is no date"),
         ("kind:teleop", "no kind is 'teleop': record, train, eval, bench"),
+        ("verdict:good", "no verdict is 'good': success, failure, void, accepted, rejected, flagged"),
         ("status:done", "no status is 'done': running, finished, aborted, crashed"),
         ("dateset:cubes", "'dateset:' is searched as text: did you mean dataset:?"),
         ("kind:evaluation", ""),
