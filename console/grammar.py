@@ -111,6 +111,7 @@ def _record(verbs: Verbs) -> None:
     add("--reset-seconds", type=number, metavar="S", help="time to put the scene back (default: the bench's)")
     add("--fps", type=whole, metavar="HZ", help="frames and control periods per second (default: the bench's, 30)")
     add("--operator", metavar="NAME", help="who demonstrates (default: the first of lab.toml)")
+    add("--strategy", default="", metavar="NAME", help="how the task is done, such as roll: kept with each episode")
     add("--seed", type=whole, metavar="N", help="seed of the simulated bench")
     add("--lockstep", action="store_true", help="simulated bench only: step as fast as it goes, not in real time")
     add("--resume", action="store_true", help="append to an existing dataset")

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from sessions.conditions import Place
 from sessions.open_enum import OpenEnum
 
 
@@ -40,7 +41,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
     `retried` is how often each arm was asked again because an answer was lost. `why` and `marked_by` are the reason and
     the person of the last mark given afterwards, if any. `moments` are the frames (from 0) that a person marked while
-    the take ran.
+    the take ran. `strategy` is how the operator said that they do the task, `light` the mean brightness of each
+    camera's pictures (0 to 255), `grasp` where the arm grasped first; older files have none of these.
     """
 
     index: int
@@ -53,6 +55,9 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     marked_by: str = ""
     moments: tuple[int, ...] = ()
+    strategy: str = ""
+    light: dict[str, int] = {}
+    grasp: Place | None = None
 
     @property
     def moment_times(self) -> str:

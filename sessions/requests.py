@@ -126,10 +126,12 @@ class ArmRequest(Request, frozen=True, kw_only=True):
 class RecordRequest(ArmRequest, frozen=True, kw_only=True, tag="record"):
     """Record demonstrations of `task` into `dataset` (a name below `datasets/`), until `episodes` are accepted.
 
-    `settings` are the `dataset.*` keys that the operator set.
+    `strategy` is how the operator says that they do the task ("roll"); empty: not said. `settings` are the `dataset.*`
+    keys that the operator set.
     """
 
     kind = SessionKind.RECORD
+    strategy: str = ""
     dataset: str
     task: str
     episodes: int = 1

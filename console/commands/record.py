@@ -38,6 +38,7 @@ def record(options: argparse.Namespace) -> int:
         dataset=options.dataset,
         task=options.task,
         operator=options.operator or next(iter(profile.operators), ""),
+        strategy=options.strategy,
         episodes=options.episodes,
         episode_seconds=options.episode_seconds,
         reset_seconds=options.reset_seconds,

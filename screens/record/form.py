@@ -63,6 +63,14 @@ class RecordForm(Form):
             "To put the scene back between takes; then a bell rings. Space starts the next take.",
             FieldKind.NUMBER,
         ),
+        Field(
+            "strategy",
+            "strategy",
+            "How you do the task, such as roll: kept with each episode. Empty: not said.",
+            FieldKind.PICKER,
+            placeholder="leave empty for none",
+            free=True,
+        ),
     )
 
     def __init__(self, desk: Desk) -> None:
@@ -108,7 +116,7 @@ class RecordForm(Form):
         """Datasets that can be recorded into, tasks, and operators."""
         if self._found is None:
             return ()
-        from screens.views.people import operator_choices, task_choices
+        from screens.views.people import operator_choices, strategy_choices, task_choices
 
         past, profile = self._found.past, self.desk.profile
         match name:
@@ -116,6 +124,8 @@ class RecordForm(Form):
                 return dataset_choices([d for d in past.datasets if is_recordable(d.name)], self.now())
             case "task":
                 return task_choices(profile, past.sessions)
+            case "strategy":
+                return strategy_choices(past.sessions)
             case _:
                 return operator_choices(profile, past.sessions, self.now())
 
@@ -147,6 +157,7 @@ class RecordForm(Form):
             dataset=name,
             task=entries["task"],
             operator=entries["operator"],
+            strategy=entries["strategy"],
             episodes=checks.run("episodes", entries.whole, "episodes"),
             episode_seconds=checks.run("episode_seconds", entries.number, "episode-seconds"),
             reset_seconds=checks.run("reset_seconds", entries.number, "reset-seconds"),

@@ -1,4 +1,4 @@
-"""Choices of tasks and operators, with what the log has of them. Pure."""
+"""Choices of tasks, strategies and operators, with what the log has of them. Pure."""
 
 from __future__ import annotations
 
@@ -27,6 +27,16 @@ def task_choices(profile: Profile, sessions: Sequence[Session]) -> list[Choice]:
 def _task(value: str, text: str, episodes: int) -> Choice:
     note = plural(episodes, "accepted episode") if episodes else "not recorded yet"
     return Choice(clean(value), note, facts=(Fact("sentence", f'"{text}"'), Fact("recorded", note)))
+
+
+def strategy_choices(sessions: Sequence[Session]) -> list[Choice]:
+    """The strategies that were recorded with, each with its episodes."""
+    counts: dict[str, int] = {}
+    for session in sessions:  # newest first
+        for episode in session.episodes if session.kind is SessionKind.RECORD else ():
+            if episode.strategy:
+                counts[episode.strategy] = counts.get(episode.strategy, 0) + 1
+    return [Choice(clean(name), plural(count, "episode")) for name, count in counts.items()]
 
 
 def operator_choices(profile: Profile, sessions: Sequence[Session], now: float) -> list[Choice]:

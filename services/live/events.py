@@ -11,6 +11,7 @@ import msgspec
 
 from services.live.reasons import Advice, AlarmSource, Step, StopCause
 from sessions import upgrade
+from sessions.conditions import Place
 from sessions.facts import *  # noqa: F403  (embedded events are events like the others)
 from sessions.facts import Event, SessionStarted
 from sessions.models import EndedBy, Measured, NoteKind, Verdict
@@ -51,7 +52,7 @@ class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
     """A take, or in an evaluation the motion of the trial with that number, was saved as an episode.
 
     `save_ms` is the time from the end of the take to this event, `retried` how often each arm was asked again for an
-    answer; older files have none.
+    answer; `strategy`, `light` and `grasp` are as in Episode. Older files have none.
     """
 
     take: int
@@ -62,6 +63,9 @@ class EpisodeSaved(Event, frozen=True, kw_only=True, tag=True):
     save_ms: float
     flags: tuple[str, ...] = ()
     retried: dict[str, int] = msgspec.field(default_factory=dict)
+    strategy: str = ""
+    light: dict[str, int] = msgspec.field(default_factory=dict)
+    grasp: Place | None = None
 
 
 class EpisodeMarked(Event, frozen=True, kw_only=True, tag=True):

@@ -393,6 +393,9 @@ def _close_take(s: Snapshot, event: ev.EpisodeSaved | ev.TakeLost) -> Snapshot:
         flags=event.flags,
         retried=event.retried,
         moments=s.moments.get(event.take, ()),
+        strategy=event.strategy,
+        light=event.light,
+        grasp=event.grasp,
     )
     trials = trial_events.changed(s.trials, event.take, episode_index=event.index)
     return replace(s, unsaved_take=unsaved, episodes=(*s.episodes, episode), trials=trials)

@@ -22,6 +22,7 @@ from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, 
 from services.log.recording_rows import episode_row, flagged, lost, recording_rows
 from services.log.remark_rows import remarks
 from services.log.resumed_rows import resumed_rows
+from services.log.scene_rows import grasp_sections
 from services.log.second_judge_rows import second_judge_sections
 from services.log.sections import Page, Row, Section, Symbol, Value, quiet, row, section, text
 from services.log.trial_rows import trials
@@ -138,7 +139,8 @@ def _work(session: Session, zone: tzinfo | None) -> list[Section]:
     """A table of the session's episodes, checkpoints or trials."""
     match session.kind:
         case SessionKind.RECORD:
-            return [section("episodes", map(episode_row, session.episodes), table=True)]
+            episodes = section("episodes", map(episode_row, session.episodes), table=True)
+            return [*grasp_sections(session), episodes]
         case SessionKind.TRAIN if session.training is not None:
             best = session.training.best
             rows = (_checkpoint(c, zone, best=c is best) for c in session.training.checkpoints)

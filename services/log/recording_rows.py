@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.log.headline import NOT_RECORDED
 from services.log.imported_recording import imported_rows
+from services.log.scene_rows import scene_rows
 from services.log.sections import Row, Symbol, quiet, row, text
 from services.tone import Tone
 from services.units import number
@@ -27,6 +28,7 @@ def recording_rows(session: Session) -> list[Row]:
             if known is None or session.episodes
             else []
         ),
+        *scene_rows(session),
         *imported_rows(session),
     ]
 

@@ -19,6 +19,7 @@ from services.refusal import MOST_SEED, Checks, Refusal, check_number
 
 DATASET_KEYS = ("rgb_encoder", "encoder_threads", "encoder_queue_maxsize")
 """Keys of LeRobot's DatasetRecordConfig (configs/dataset.py) that `--set dataset.*` may set."""
+LONGEST_STRATEGY = 40
 
 
 def plan(
@@ -28,6 +29,7 @@ def plan(
     dataset: str,
     task: str,
     operator: str = "",
+    strategy: str = "",
     episodes: int | None = None,
     episode_seconds: float | None = None,
     reset_seconds: float | None = None,
@@ -49,6 +51,7 @@ def plan(
         dataset=dataset.strip(),
         task=profile.task_text(task),
         operator=operator,
+        strategy=" ".join(strategy.split()),
         episodes=defaults.episodes if episodes is None else episodes,
         episode_seconds=defaults.episode_seconds if episode_seconds is None else episode_seconds,
         reset_seconds=defaults.reset_seconds if reset_seconds is None else reset_seconds,
@@ -71,6 +74,7 @@ def _check(folder: DataFolder, request: RecordRequest, checks: Checks) -> None:
     checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
     checks.run("settings", _check_settings, request)
     checks.run("task", _check_task, request.task)
+    checks.run("strategy", _check_strategy, request.strategy)
     checks.run("", _check_bench, request)
     if named:
         checks.run("dataset", _check_dataset, folder, request)
@@ -98,6 +102,13 @@ def _check_settings(request: RecordRequest) -> None:
 def _check_task(task: str) -> None:
     if not task:
         raise Refusal("a task is needed: the instruction text that goes into the dataset with every frame")
+
+
+def _check_strategy(strategy: str) -> None:
+    if len(strategy) > LONGEST_STRATEGY:
+        raise Refusal(
+            f"the strategy has {len(strategy)} characters, at most {LONGEST_STRATEGY}: name it, and add a note"
+        )
 
 
 def _check_bench(request: RecordRequest) -> None:

@@ -63,12 +63,13 @@ class TakeNotSaved(Exception):
 
 @dataclass(frozen=True)
 class SavedEpisode:
-    """An episode that is durably on disk. `seconds` is its length."""
+    """An episode that is durably on disk. `seconds` is its length, `light` each camera's mean brightness (0 to 255)."""
 
     index: int
     frames: int
     seconds: float
     flags: tuple[str, ...]
+    light: dict[str, int]
 
 
 class DurableDataset:
@@ -201,6 +202,7 @@ class DurableDataset:
         try:
             self._claim.renew()
             self._encode(rows)
+            light = lerobot_hooks.light(self._dataset)
             noted = self._flags(flags, time.perf_counter() - started)
             mark = Mark(accepted=accepted, flags=noted, session=session, take=take, strategy=strategy, moments=moments)
             self._commit(index, mark)
@@ -215,7 +217,7 @@ class DurableDataset:
         finally:
             self._saving = False
         self._episodes, self._rows = index + 1, 0
-        return SavedEpisode(index, rows, rows / self._fps, noted)
+        return SavedEpisode(index, rows, rows / self._fps, noted, light)
 
     def discard(self) -> None:
         """Drop the running take and its frames."""

@@ -32,11 +32,14 @@ from lerobot.datasets.dataset_writer import DatasetWriter
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.datasets.utils import EPISODES_DIR
 from lerobot.datasets.video_utils import StreamingVideoEncoder, _CameraEncoderThread
+from lerobot.utils.constants import OBS_IMAGES
 
 from services.workers.dataset.encoder_thread import ColourEncoderThread
 
 logger = logging.getLogger(__name__)
 
+COLOURS = 3
+"""Channels of a picture that is no depth map."""
 STALLED_S = 30.0
 """An encoder that encodes no frame for this long hangs."""
 
@@ -304,6 +307,21 @@ def embed_only_images() -> None:
 def close_data(dataset: LeRobotDataset) -> None:
     """Write the footer of the data parquet file (`datasets/dataset_writer.py`, DatasetWriter)."""
     dataset.writer.close_writer()
+
+
+def light(dataset: LeRobotDataset) -> dict[str, int]:
+    """The mean brightness (0 to 255) of each colour camera in the last episode, by name, as its statistics say.
+
+    Before `commit_metadata` (`datasets/compute_stats.py`: pictures' means are 0 to 1, by channel). Statistics of
+    another form tell nothing: no take is lost for them.
+    """
+    row, found = dataset.meta.latest_episode or {}, {}
+    for key in dataset.meta.camera_keys:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            mean = np.asarray(row[f"stats/{key}/mean"], dtype=float)
+            if mean.size == COLOURS:
+                found[key.removeprefix(f"{OBS_IMAGES}.")] = round(255 * float(mean.mean()))
+    return found
 
 
 def commit_metadata(dataset: LeRobotDataset) -> None:

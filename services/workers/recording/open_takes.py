@@ -12,6 +12,7 @@ from services.datasets.marks import keep_calibration, read_marks
 from services.datasets.matching import match
 from services.live import events as ev
 from services.live.requests import EvalRequest, RecordRequest
+from services.recording import grasp
 from services.workers.arm.features import Features
 from services.workers.dataset.durable import DurableDataset
 from services.workers.dataset.encoder_settings import EncoderSettings
@@ -49,7 +50,16 @@ def open_takes(
     opened = ev.DatasetOpened(episodes=dataset.episodes, accepted=accepted, resumed=dataset.episodes > 0)
     worker.journal.emit(opened)
     journal, session = worker.journal, worker.run.id
-    return Takes(dataset, journal, features=features, task=request.task, session=session, fps=request.fps)
+    return Takes(
+        dataset,
+        journal,
+        features=features,
+        task=request.task,
+        session=session,
+        fps=request.fps,
+        strategy=getattr(request, "strategy", ""),
+        grasps=grasp.known(request.profile.robot),
+    )
 
 
 def encoder_of(recording: Recording, settings: Mapping[str, Any] | None = None) -> EncoderSettings:

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,9 +19,11 @@ from services.datasets.marks import Mark, counts_as_demonstration, read_marks, w
 from services.live import events as ev
 from services.live.protocol import Code
 from services.live.reasons import AlarmSource
+from services.recording.grasp import Grasp
 from services.workers.dataset.durable import DurableDataset, TakeNotSaved
 from services.workers.process.journal import Journal
 from services.workers.process.replies import NoReply, Reply
+from sessions.conditions import Place
 from sessions.models import EndedBy, Verdict
 
 SPOILED = (EndedBy.STOPPED, EndedBy.FAILED, EndedBy.DRIVER, EndedBy.SHORT)
@@ -30,6 +33,18 @@ CLAIM_S = 60.0
 """How often the claim on the dataset is renewed between takes."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _EndedTake:
+    """A take that is to be saved; it ended `at` this time of time.perf_counter."""
+
+    take: int
+    frames: int
+    flags: tuple[str, ...]
+    at: float
+    retried: dict[str, int]
+    grasp: Place | None
 
 
 class Takes:
@@ -47,9 +62,14 @@ class Takes:
         task: str,
         session: str,
         fps: int,
+        strategy: str = "",
+        grasps: bool = False,
     ) -> None:
+        """`strategy` is how the operator does the task; `grasps`: the arm is one whose fingers' place is known."""
         self._dataset, self._journal = dataset, journal
         self._features, self._task, self._session, self._fps = features, task, session, fps
+        self._strategy, self._grasps = strategy, grasps
+        self._grasp: Grasp | None = None
         self._saved: dict[int, int] = {}
         self._marks: dict[int, bool] = {}
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -71,6 +91,7 @@ class Takes:
     def start(self, take: int, started: ev.Event, *, accepted: bool = True) -> None:
         """Begin take number `take`; `accepted` is its mark until `mark` changes it. The previous take must be saved."""
         self.running, self.frames, self._flags = take, 0, set()
+        self._grasp = Grasp(self._fps) if self._grasps else None
         if not accepted:
             self._marks[take] = False
         self._journal.emit(started)
@@ -81,6 +102,8 @@ class Takes:
         frame |= build_dataset_frame(self._features, action, prefix=ACTION)
         self._dataset.add_frame(frame, self._task)
         self.frames += 1
+        if self._grasp is not None:
+            self._grasp.add(observation, action)
 
     def flag(self, flag: str) -> None:
         """Put a quality flag on the running take."""
@@ -97,7 +120,9 @@ class Takes:
         self.running, at = 0, time.perf_counter()
         self._journal.emit(ended)
         self.saving = take
-        self._jobs.put(lambda: self._save(take, frames, flags, at, dict(retried or {})))
+        grasp = self._grasp.place if self._grasp is not None else None
+        ended_take = _EndedTake(take, frames, flags, at, dict(retried or {}), grasp)
+        self._jobs.put(lambda: self._save(ended_take))
 
     def has(self, take: int) -> bool:
         """Whether take `take` is running, being saved or saved."""
@@ -177,18 +202,22 @@ class Takes:
             self._alarmed = True
             self._journal.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=lost, answer="no take would be saved"))
 
-    def _save(
-        self, take: int, frames: int, flags: tuple[str, ...], ended: float, retried: dict[str, int] | None = None
-    ) -> None:
+    def _save(self, ended: _EndedTake) -> None:
+        take, flags = ended.take, ended.flags
         try:
-            if not frames:
+            if not ended.frames:
                 self._dataset.discard()
                 self._journal.commit(ev.TakeLost(take=take, reason="it had no frame"))
                 return
             accepted = self._marks.get(take, True)
             moments = self._moments.pop(take, ())
             saved = self._dataset.save(
-                accepted=accepted, flags=flags, session=self._session, take=take, moments=moments
+                accepted=accepted,
+                flags=flags,
+                session=self._session,
+                take=take,
+                strategy=self._strategy or None,
+                moments=moments,
             )
             self._saved[take] = saved.index
             self._journal.commit(
@@ -198,9 +227,12 @@ class Takes:
                     frames=saved.frames,
                     seconds=saved.frames / self._fps,
                     accepted=accepted,
-                    save_ms=1000 * (time.perf_counter() - ended),
+                    save_ms=1000 * (time.perf_counter() - ended.at),
                     flags=saved.flags,
-                    retried=retried or {},
+                    retried=ended.retried,
+                    strategy=self._strategy,
+                    light=saved.light,
+                    grasp=ended.grasp,
                 )
             )
             self._clear_alarm()

@@ -63,7 +63,7 @@ async def test_start_begins_and_attaches_and_the_values_are_remembered(open_cons
         await open_form(console)
         assert console.app.focused.id == "dataset"
         await console.press(*"pick_place")
-        for _ in range(6):
+        for _ in RecordForm.FIELDS:
             await console.press("enter")
             await console.pilot.pause()
         await console.until(lambda: console.word == "HOLDING")

@@ -38,6 +38,8 @@ async def test_takes_become_episodes_with_exactly_their_frames(quick_rig: Rig) -
         (1, 2, 15, True),
         (2, 3, 15, True),
     ]
+    cameras = state.episodes[0].light
+    assert cameras.keys() == {"wrist", "overhead"} and all(20 < level < 250 for level in cameras.values())
     wait_until(gone(run))
 
 
