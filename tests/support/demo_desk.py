@@ -55,8 +55,8 @@ class DemoDesk:
         terminal.wait_for("lab console", 30)
         terminal.press("F3")
         terminal.wait_for("new recording", 20)
-        values = {"dataset": "first", "task": "", "operator": "", "episodes": "", "seconds": "", "reset": "", **fields}
-        for value in values.values():
+        names = ("dataset", "task", "operator", "episodes", "seconds", "reset", "strategy")
+        for value in [{"dataset": "first", **fields}.get(name, "") for name in names]:
             if value:
                 terminal.press("ctrl+u")
                 terminal.type(value)

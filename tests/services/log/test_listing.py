@@ -61,7 +61,7 @@ def test_what_scripts_ask_most_comes_flat_and_everything_that_was_told_follows(
     assert (row["accepted"], row["rejected"], row["dataset_root"]) == (1, 1, "/data/datasets/cubes")
     assert row["episodes"][0] == {
         "index": 0, "take": 1, "frames": 200, "seconds": 6.7, "accepted": True, "flags": ["late"], "retried": {},
-        "why": "", "marked_by": "", "moments": [],
+        "why": "", "marked_by": "", "moments": [], "strategy": "", "light": {}, "grasp": None,
     }  # fmt: skip
     assert row["lost"][0]["where"] == "/q"
     assert row["notes"][0]["text"] == "belt slipped" and row["started"]["versions"] == {"lerobot": "0.6.1"}
