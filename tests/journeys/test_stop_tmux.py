@@ -189,6 +189,7 @@ def test_esc_stops_in_time_whatever_key_follows_and_when(kind: Kind, seats: list
     assert {case: delay for case, delay in delays.items() if delay is not None and delay > limit} == {}
 
 
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[-1]], indirect=True, ids=lambda kind: kind.name)
 def test_other_keys_stop_nothing_and_a_stuck_loop_delays_nothing(kind: Kind, seats: list[Seat]) -> None:
     harmless, asleep, burning, dialog = (seat.ready() for seat in seats)
     limit = kind.wait_s + GRACE_S
