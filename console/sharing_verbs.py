@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console.making_verbs import Verbs, add_verb
+from console.making_verbs import Help, Parser, Verbs, add_verb
 
 FORMATS = ("json", "csv", "orbit", "tensorboard", "wandb", "trackio")
 
@@ -29,6 +29,23 @@ def export(verbs: Verbs) -> None:
     add("--where", default="", metavar="FILTER", help="only those that fit this filter of the Log: "
         "'kind:eval dataset:cubes after:2026-11 #night'")  # fmt: skip
     add("--overwrite", action="store_true", help="replace files of the same names (default: refuse)")
+
+
+def merge(own: Verbs) -> Parser:
+    """Other benches' logs, a verb of `log`."""
+    what = "bring the sessions of other benches' logs into this one, each once"
+    verb = own.add_parser(
+        "merge",
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}: of one that is there already the longer copy counts, with the notes "
+        "of both. Events, metrics and requests are copied, datasets and checkpoints are not (`fetch`, `pack`). The "
+        "other logs are only read.",
+        epilog="examples:\n  lab-console log merge /mnt/bench2/lab-console\n  lab-console log merge old/sessions.json",
+        formatter_class=Help,
+    )
+    where = "another bench's data folder, or a sessions.json"
+    verb.add_argument("places", nargs="+", metavar="FOLDER|FILE", help=where)
+    return verb
 
 
 WHAT = """\

@@ -6,6 +6,7 @@ import msgspec
 
 from sessions.facts import (
     BenchConnected,
+    BroughtIn,
     CalibrationRefused,
     CalibrationWritten,
     CheckpointSaved,
@@ -121,7 +122,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     `lost` are takes that could not be saved; `policy` is the policy of an evaluation, `preflights` what was compared
     before its trials and who confirmed what was bad, `unblinded` what the codes of a blinded one stood for; `alarms`
     are the texts of the
-    last alarms, `alarm_counts` the same folded by text (empty in older files); `last_seq` is the newest event included.
+    last alarms, `alarm_counts` the same folded by text (empty in older files); `brought_in` is from where another
+    bench's came into this log, if it did; `last_seq` is the newest event included.
     """
 
     started: SessionStarted
@@ -140,6 +142,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     alarm_counts: tuple[AlarmCount, ...] = ()
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
+    brought_in: BroughtIn | None = None
     last_seq: int = 0
 
     # -- derived values ---------------------------------------------------------------------------

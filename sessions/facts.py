@@ -91,7 +91,7 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
 
 
 class SessionEnded(Event, frozen=True, kw_only=True, tag=True):
-    """The session is over; nothing but notes, tags, marks and TrainingResumed may follow.
+    """The session is over; nothing but notes, tags, marks, BroughtIn and TrainingResumed may follow.
 
     `took_s` is how long it took if that is recorded of an imported one, whose times may not be; else 0. `not_resumed`
     is why a training that had ended so could not go on when that was last tried.
@@ -106,6 +106,16 @@ class SessionEnded(Event, frozen=True, kw_only=True, tag=True):
     def whole_reason(self) -> str:
         """Why it ended and, if that was tried, why it did not go on."""
         return f"{self.reason}; resuming it failed: {self.not_resumed}" if self.not_resumed else self.reason
+
+
+class BroughtIn(Event, frozen=True, kw_only=True, tag=True):
+    """The session came into this log from another bench's, or from an archive: `place` is that folder or file.
+
+    `known_as` is its id there, if this log calls it otherwise.
+    """
+
+    place: str
+    known_as: str = ""
 
 
 class BenchConnected(Event, frozen=True, kw_only=True, tag=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -52,12 +52,7 @@ class Line:
     @property
     def local(self) -> bool:
         """Whether it says how the session came into this log, which is no part of the session."""
-        return self.event["type"] == BROUGHT_IN
-
-    @property
-    def order(self) -> tuple[float, bytes]:
-        """Where it stands among those that people added."""
-        return float(self.event.get("at", 0.0)), self.key
+        return bool(self.event.get("type") == BROUGHT_IN)
 
 
 @dataclass(frozen=True)
@@ -101,12 +96,19 @@ class Version:
 def read(data: bytes) -> Version:
     """A copy from the content of its events.jsonl; a torn last line is left out. Raises Damaged."""
     whole = data[: data.rfind(b"\n") + 1].splitlines()
-    events = [(raw, msgspec.json.decode(raw, type=dict[str, Any])) for raw in whole if _is_event(raw)]
+    try:
+        events = [(raw, msgspec.json.decode(raw, type=dict[str, Any])) for raw in whole if _is_event(raw)]
+        return _version(events, len(whole) - len(events))
+    except RecursionError:
+        raise Damaged("an event in it is nested too deeply") from None
+
+
+def _version(events: Sequence[tuple[bytes, Plain]], damaged: int) -> Version:
     if not events:
         raise Damaged("no event in it can be read")
     if events[0][1].get("type") != STARTED:
         raise Damaged("its first event is not that a session started")
-    return Version(tuple(_lines(events)), damaged=len(whole) - len(events))
+    return Version(tuple(_lines(events)), damaged)
 
 
 def _is_event(raw: bytes) -> bool:
@@ -133,13 +135,8 @@ def _lines(events: Iterable[tuple[bytes, Plain]]) -> Iterator[Line]:
 def _key(event: Mapping[str, Any], edited: bytes) -> bytes:
     """What an event says, without its number, the ids of sessions, and where an imported file lay."""
     left_out = {"seq", "imported"} | ({"note"} if edited else set())
-    plain = {name: without_ids(value) for name, value in event.items() if name not in left_out}
+    plain = {name: renamed(value, None) for name, value in event.items() if name not in left_out}
     return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) + (b"@" + edited if edited else b"")
-
-
-def without_ids(value: Any) -> Any:
-    """The value with every session's id masked."""
-    return renamed(value, None)
 
 
 def renamed(value: Any, names: Mapping[str, str] | None) -> Any:
@@ -169,12 +166,18 @@ def joined(ours: Version, theirs: Version) -> Version:
     marks = marks if base is theirs else []
     if not extra and not marks:
         return Version(tuple(lines), base.damaged)
-    last = max(at for at, line in enumerate(lines) if not line.added and not line.local)
-    tail = [*(line for line in lines[last + 1 :] if line.added), *extra]
-    kept = [line for line in lines[last + 1 :] if line.local] + marks
-    return Version(
-        tuple(_numbered([*lines[: last + 1], *kept, *sorted(tail, key=lambda line: line.order)])), base.damaged
-    )
+    first = next((at for at, line in enumerate(lines) if line.event.get("type") == ENDED), len(lines))
+    here = [line for line in lines[first:] if line.added]
+    together = sorted([*here, *extra], key=_order)
+    if together[: len(here)] == here:
+        return Version(tuple(_numbered([*lines, *together[len(here) :], *marks])), base.damaged)
+    rest = [line for line in lines[first:] if not line.added]
+    return Version(tuple(_numbered([*lines[:first], *rest, *marks, *together])), base.damaged)
+
+
+def _order(line: Line) -> tuple[float, bytes]:
+    """Where it stands among those that people added."""
+    return float(line.event.get("at", 0.0)), line.key
 
 
 def with_names(version: Version, names: Mapping[str, str]) -> Version:

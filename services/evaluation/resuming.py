@@ -62,6 +62,8 @@ def why_not(session: Session, log: tuple[Session, ...] = ()) -> str:
         return f"session {session.id} is no evaluation, but of kind {session.kind.value}"
     if session.started.imported:
         return f"session {session.id} was imported from elsewhere"
+    if session.brought_in is not None:
+        return f"session {session.id} came from another log, {session.brought_in.place}: it can go on at its bench"
     if session.request.looks_only:
         return f"session {session.id} made a preflight only: there is no evaluation to go on with"
     whole = evaluation_of(session, log)

@@ -63,6 +63,10 @@ class EventLog:
         self._write(b"".join(map(ev.encode, numbered)), sync=True)
         self.last_seq += len(numbered)
 
+    def add_lines(self, lines: bytes) -> None:
+        """Write events as they are, whole lines that have their numbers, all of them or none. Raises OSError."""
+        self._write(lines, sync=True)
+
     def _write(self, lines: bytes, *, sync: bool) -> None:
         start = os.lseek(self.descriptor, 0, os.SEEK_END)
         try:

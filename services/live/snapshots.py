@@ -12,7 +12,7 @@ from functools import cached_property, reduce
 import msgspec
 
 from services.live import events as ev
-from services.live import trial_events
+from services.live import notes, trial_events
 from services.live.alarms import Alarm, Alarms
 from services.live.parts import resumed
 from services.live.phases import Phase
@@ -23,7 +23,6 @@ from sessions.document import Training
 from sessions.early import standing_of
 from sessions.models import Episode, Note, SessionKind, SessionStatus, Trial, Verdict
 from sessions.statistics.rule import Decision, Standing
-from sessions.times import utc
 from sessions.trials import count
 
 
@@ -62,6 +61,7 @@ class Snapshot(Alarms):
     held_by: StopCause | None = None
     notes: tuple[Note, ...] = ()
     tags: tuple[str, ...] = ()
+    brought_in: ev.BroughtIn | None = None
     left: ev.ArmLeft | None = None
     ended: ev.SessionEnded | None = None
     ended_in: Phase | None = None
@@ -335,15 +335,15 @@ def _remark(s: Snapshot, event: ev.Event) -> Snapshot:
             return s.cleared(source, event.at)
         case ev.NoteAdded():
             trial = s.trial.index if s.trial is not None and s.running else 0
-            note = Note(text=event.text, author=event.author, at_utc=utc(event.at), trial=trial, kind=event.kind)
-            return replace(s, notes=(*s.notes, note))
+            return replace(s, notes=notes.added(s.notes, event, trial))
         case ev.NoteEdited():
-            edited = (_edited(note, event) if at == event.note else note for at, note in enumerate(s.notes, 1))
-            return replace(s, notes=tuple(edited))
+            return replace(s, notes=notes.edited(s.notes, event))
         case ev.TagAdded():
             return s if event.tag in s.tags else replace(s, tags=(*s.tags, event.tag))
         case ev.TagRemoved():
             return replace(s, tags=tuple(t for t in s.tags if t != event.tag))
+        case ev.BroughtIn():
+            return replace(s, brought_in=event)
         case _:
             return s
 
@@ -355,13 +355,6 @@ def _of_camera(s: Snapshot, event: ev.CameraAlarmed) -> Alarm:
     return Alarm(
         AlarmSource(event.camera), text, event.since, advice=advice, take=event.take, camera=event.camera,
         state=event.state,
-    )  # fmt: skip
-
-
-def _edited(note: Note, edit: ev.NoteEdited) -> Note:
-    return msgspec.structs.replace(
-        note, text=edit.text, edited_utc=utc(edit.at), edited_by=edit.author, edits=note.edits + 1,
-        kind=note.kind if edit.kind is None else edit.kind,
     )  # fmt: skip
 
 

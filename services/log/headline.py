@@ -226,6 +226,8 @@ def outcome(session: Session) -> str:
 def _marks(session: Session) -> Iterable[str]:
     if session.started.imported:
         yield "imported"
+    if session.brought_in is not None:
+        yield clean(f"from {session.bench or 'elsewhere'}{f' on {session.host}' if session.host else ''}")
     if session.status is not SessionStatus.FINISHED:
         yield session.status.value
     if session.training is not None and session.training.resumed:

@@ -20,7 +20,7 @@ from services.log.measured_words import over_trials
 from services.log.preflight_rows import preflight_rows
 from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, recorded_settings, step_seconds
 from services.log.recording_rows import episode_row, flagged, lost, recording_rows
-from services.log.remark_rows import remarks
+from services.log.remark_rows import brought_in, remarks
 from services.log.resumed_rows import resumed_rows
 from services.log.scene_rows import grasp_sections
 from services.log.second_judge_rows import second_judge_sections
@@ -91,6 +91,7 @@ def _session(session: Session, zone: tzinfo | None) -> Section:
     rows = [
         row("kind", head.kind),
         row("imported", f"from {imported}" if imported else "", quiet(f"there {key}" if key else "")),
+        *brought_in(session),
         row("started", head.when + (f", took {head.duration}" if head.duration else "")),
         row("operator", session.operator or (NOT_RECORDED if imported else "not told")),
         row("bench", f"{session.bench} on {session.host}") if session.bench else row("host", *_host(session)),

@@ -23,6 +23,14 @@ def remarks(session: Session, zone: tzinfo | None) -> Section:
     return section("remarks", [*rows, *(_alarm(count, zone) for count in alarm_counts(session))])
 
 
+def brought_in(session: Session) -> list[Row]:
+    """From where another bench's session came into this log; no row for one of its own."""
+    came = session.brought_in
+    if came is None:
+        return []
+    return [row("from elsewhere", came.place, quiet(f"there {came.known_as}" if came.known_as else ""))]
+
+
 def _note(note: Note, zone: tzinfo | None) -> Iterable[Row]:
     """A row for each line of the note; who wrote it and when, and that it was edited, behind the last.
 

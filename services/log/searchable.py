@@ -24,7 +24,20 @@ def _texts(session: Session) -> list[str]:
     modes = {text for trial in session.trials for text in (trial.failure_mode, trial.condition)}
     tags = [f"#{tag}" for tag in session.tags]
     origin = f"imported from {session.started.imported}" if session.started.imported else ""
-    return [*plain, *words, origin, *_training_texts(session), *tags, *session.alarms, *notes, *flags, *modes]
+    came = session.brought_in
+    elsewhere = f"from elsewhere {came.place} {came.known_as}" if came else ""
+    return [
+        *plain,
+        *words,
+        origin,
+        elsewhere,
+        *_training_texts(session),
+        *tags,
+        *session.alarms,
+        *notes,
+        *flags,
+        *modes,
+    ]
 
 
 def _kind_of(note: Note) -> str:

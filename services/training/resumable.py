@@ -29,6 +29,8 @@ def why_not(snapshot: Snapshot, *, foreign: bool = False) -> str:
         return f"session {started.id} is no training"
     if started.imported:
         return f"it was imported from {clean(Path(started.imported).name)}: its checkpoints are not here"
+    if snapshot.brought_in is not None:
+        return f"it came from another log, {clean(snapshot.brought_in.place)}: it can go on where it ran"
     if snapshot.running:
         return "it is running"
     if isinstance(started.request, TrainRequest) and (target := started.request.on):

@@ -12,9 +12,10 @@ from services.live import events as ev
 from services.live.alarms import ALARMS_KEPT, Alarm
 from services.live.phases import Phase
 from services.live.reasons import STOP_KEYS, Advice, AlarmSource, Step
-from services.live.snapshots import Snapshot, advance, replay, utc
+from services.live.snapshots import Snapshot, advance, replay
 from services.log.documents import document
 from sessions.models import AlarmCount, Episode, Note, NoteKind, SessionKind, SessionStatus, Verdict
+from sessions.times import utc
 from tests.support.runs import BEGAN, ended, numbered, saved, session_id, started
 
 ID = session_id(1)
