@@ -105,7 +105,7 @@ VERBS = {
     "send": "send.send", "fetch": "fetch.fetch", "film": "film.film", "preflight": "preflight.preflight",
     "unblind": "marks.unblind", "stats": "numbers.stats", "plan": "numbers.plan",
     "log": "log.log",
-    "export": "export.export",
+    "export": "export.export", "report": "report.report",
 }  # fmt: skip
 """The function in console.commands that runs a verb."""
 

@@ -68,20 +68,23 @@ def _together(word: str, folder: DataFolder) -> list[Arm]:
     ids = [arm.session for arm in parts if arm.session]
     if len(ids) > len(set(zip(ids, (arm.name for arm in parts if arm.session), strict=True))):
         raise Refusal(f"{clean(word[:80])}: a session is named twice: its trials count once")
+    return [joined(parts)]
+
+
+def joined(parts: Sequence[Arm]) -> Arm:
+    """All trials of these arms as one, of which it is known what differs within it."""
     mixed = different(parts)
     names = dict.fromkeys(name for arm in parts for name in arm.settings)
     shared = {name: " and ".join(dict.fromkeys(arm.settings.get(name, "") for arm in parts)) for name in names}
-    return [
-        Arm(
-            sum(arm.successes for arm in parts),
-            sum(arm.trials for arm in parts),
-            name=_joined_name(parts),
-            settings=shared if all(arm.settings for arm in parts) else {},
-            tried=tuple(trial for arm in parts for trial in arm.tried),
-            void=sum(arm.void for arm in parts),
-            mixed=tuple((name, tuple(dict.fromkeys(values))) for name, values in mixed),
-        )
-    ]
+    return Arm(
+        sum(arm.successes for arm in parts),
+        sum(arm.trials for arm in parts),
+        name=_joined_name(parts),
+        settings=shared if all(arm.settings for arm in parts) else {},
+        tried=tuple(trial for arm in parts for trial in arm.tried),
+        void=sum(arm.void for arm in parts),
+        mixed=tuple((name, tuple(dict.fromkeys(values))) for name, values in mixed),
+    )
 
 
 def _joined_name(parts: Sequence[Arm]) -> str:

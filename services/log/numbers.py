@@ -186,8 +186,11 @@ def void_imbalance(first: Arm, second: Arm) -> Arm | None:
     return None if p is None or p > ALPHA else first if few / of > other / out_of else second
 
 
-def two(first: Arm, second: Arm) -> list[str]:
-    """What two arms say of their difference, first minus second, and what would tell more; a sentence each."""
+def two(first: Arm, second: Arm, *, plan: bool = True) -> list[str]:
+    """What two arms say of their difference, first minus second; a sentence each.
+
+    With `plan` also how many trials would tell more, which takes seconds for rates that are close.
+    """
     from sessions.statistics.exact import mcnemar
 
     difference = first.successes / first.trials - second.successes / second.trials
@@ -213,7 +216,8 @@ def two(first: Arm, second: Arm) -> list[str]:
             f"The {which} succeeds more often, if this comparison, and when it ends, was fixed before its first trial: "
             "looked at again and again, chance alone shows such a difference sooner or later.",
         ]
-    return [*said, "No difference is shown; that the rates are equal is not shown either.", more_for(first, second)]
+    said.append("No difference is shown; that the rates are equal is not shown either.")
+    return [*said, more_for(first, second)] if plan else said
 
 
 def more_for(first: Arm, second: Arm, alpha: float = ALPHA) -> str:

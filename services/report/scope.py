@@ -1,0 +1,130 @@
+"""Which sessions a report is about: those named, or a dataset's, with what they came from and what came of them.
+
+A training brings the recordings of its dataset and the evaluations of its checkpoints, an evaluation the trainings of
+its policies. What a blinded evaluation hides is never followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.log import links
+from services.log.lookup import NoSession, choose, nothing_in
+from services.near import did_you_mean
+from services.refusal import Refusal
+from services.text import clean
+from sessions.blinding import blind
+from sessions.chains import Evaluation, by_session
+from sessions.document import Session
+from sessions.models import SessionKind
+
+MOST = 200
+"""Sessions of one report: beyond, nobody reads it."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the report is about, each in the order in which it began, and the whole log."""
+
+    name: str
+    """The dataset, or the one session, that it is of; empty for several sessions."""
+    recordings: tuple[Session, ...]
+    trainings: tuple[Session, ...]
+    evaluations: tuple[Evaluation, ...]
+    log: tuple[Session, ...]
+    dataset: str = ""
+    """The dataset that was asked for."""
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """All of them."""
+        tried = (session for each in self.evaluations for session in each.sessions)
+        return (*self.recordings, *self.trainings, *tried)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets that were recorded or trained on, each once."""
+        names = [session.dataset for session in (*self.recordings, *self.trainings) if session.dataset]
+        return tuple(dict.fromkeys([*filter(None, [self.dataset]), *names]))
+
+
+def order(session: Session) -> tuple[float, str]:
+    """When it began; imported ones without a date come first, in the order of their file."""
+    return session.started.at, session.id
+
+
+def of_dataset(log: Sequence[Session], dataset: str) -> Scope:
+    """Everything of the dataset of that name. Raises Refusal if no session has it."""
+    ours = [session for session in log if session.dataset == dataset and session.kind is not SessionKind.BENCH]
+    if not ours:
+        known = dict.fromkeys(clean(session.dataset) for session in log if session.dataset)
+        near = did_you_mean(clean(dataset), known)
+        there = f"; there are {', '.join(sorted(known)[:12])}" if known and not near else ""
+        raise Refusal(f"no session of this log recorded or trained on dataset '{clean(dataset)}'{near}{there}")
+    return _scope(log, ours, clean(dataset), dataset)
+
+
+def of_sessions(log: Sequence[Session], wanted: Sequence[str], where: str) -> Scope:
+    """The sessions of these names, with what belongs to them. Raises Refusal."""
+    if not log:
+        raise Refusal(f"{nothing_in(where)}; `lab-console` opens the console to start one")
+    named = [named_session(log, each, where) for each in dict.fromkeys(wanted)]
+    if bench := [session.id for session in named if session.kind is SessionKind.BENCH]:
+        raise Refusal(f"session {bench[0]} only moved the arm: there is nothing to report of it")
+    return _scope(log, named, clean(links_name(named[0])) if len(named) == 1 else "")
+
+
+def links_name(session: Session) -> str:
+    """What a report of one session is called after: the dataset, or the subject of the log's line."""
+    from services.log.headline import subject
+
+    return subject(session)
+
+
+def named_session(log: Sequence[Session], wanted: str, where: str) -> Session:
+    """By its id, the beginning of it, or `last`; or its key in the file that it was imported from. Raises Refusal."""
+    known = {session.id: session for session in log}
+    by_key = [session for session in log if wanted and session.started.import_key == wanted]
+    try:
+        return known[choose(wanted, known, where)]
+    except NoSession:
+        if len(by_key) == 1:
+            return by_key[0]
+        raise
+
+
+def _scope(log: Sequence[Session], chosen: Iterable[Session], name: str, dataset: str = "") -> Scope:
+    wholes = by_session(log)
+    found = {session.id: session for session in _with_kin(chosen, log, wholes)}
+    if len(found) > MOST:
+        raise Refusal(f"{len(found):,} sessions belong to this report, and {MOST} are the most: name some of them")
+    every = sorted(found.values(), key=order)
+    evaluations = {id(wholes[s.id]): wholes[s.id] for s in every if s.kind is SessionKind.EVAL}
+    return Scope(
+        name=name,
+        recordings=tuple(s for s in every if s.kind is SessionKind.RECORD),
+        trainings=tuple(s for s in every if s.kind is SessionKind.TRAIN),
+        evaluations=tuple(evaluations.values()),
+        log=tuple(sorted(log, key=order)),
+        dataset=dataset,
+    )
+
+
+def _with_kin(chosen: Iterable[Session], log: Sequence[Session], wholes: Mapping[str, Evaluation]) -> Iterator[Session]:
+    for session in chosen:
+        yield session
+        if session.kind is SessionKind.TRAIN:
+            yield from _linked(links.origins(session, log), SessionKind.RECORD)
+            tried = list(_linked(links.results(session, log), SessionKind.EVAL))
+            yield from (other for each in tried for other in wholes[each.id].sessions)
+        elif session.kind is SessionKind.EVAL:
+            yield from wholes[session.id].sessions
+            if not blind(session.request):
+                yield from _linked(links.origins(session, log), SessionKind.TRAIN)
+
+
+def _linked(found: Iterable[links.Relation], kind: SessionKind) -> Iterator[Session]:
+    for relation in found:
+        if relation.session is not None and relation.session.kind is kind:
+            yield relation.session
