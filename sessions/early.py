@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from sessions.document import Session
 from sessions.models import Trial, Verdict
 from sessions.requests import Counted, EvalRequest
-from sessions.statistics.rule import Standing, standing
+from sessions.statistics.rule import Standing, sound, standing
 
 
 def counted(trials: Iterable[Trial], request: EvalRequest) -> tuple[Counted, ...]:
@@ -42,7 +42,7 @@ def pairs(request: EvalRequest, trials: Iterable[Trial]) -> Iterator[tuple[bool,
 
 def standing_of(request: object, trials: Iterable[Trial]) -> Standing | None:
     """What the rule says of these trials; None for an evaluation without one, or another session's request."""
-    if not isinstance(request, EvalRequest) or request.sequential is None or not request.sequential.better:
+    if not isinstance(request, EvalRequest) or request.sequential is None or not sound(request.sequential):
         return None
     if len(request.checkpoints) != 2:
         return None  # written by another program

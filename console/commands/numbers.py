@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 
 from console.exit import OK
@@ -12,6 +13,9 @@ from services.log.arms import arms, least_seconds_a_trial, seconds_a_trial
 from services.refusal import Refusal
 from services.text import clean, escape_json
 from sessions.document import Session
+
+RATE = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
+"""Plain digits, where float() also takes those of other scripts, `1_0` and `nan`."""
 
 
 def stats(options: argparse.Namespace) -> int:
@@ -38,10 +42,9 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def _rate(text: str) -> float:
-    try:
+    if RATE.fullmatch(text):
         return float(text)
-    except ValueError:
-        raise Refusal(f"plan: a success rate is a number from 0 to 1 such as 0.8, not '{clean(text[:40])}'") from None
+    raise Refusal(f"plan: a success rate is a number from 0 to 1 such as 0.8, not '{clean(text[:40])}'")
 
 
 def _log(folder: DataFolder) -> Sequence[Session]:

@@ -10,6 +10,10 @@ from sessions.models import SessionStatus
 from sessions.requests import EvalRequest
 from sessions.statistics.rule import Decision, Sequential, Standing
 
+UNFOLLOWED = (
+    "A rule was to end it early, and what its session keeps of the rule cannot be followed: nothing is called better."
+)
+
 
 def rule_words(rule: Sequential) -> str:
     """The rule as it was fixed before the first trial."""
@@ -60,7 +64,9 @@ def by_rule(request: EvalRequest, now: Standing) -> list[str]:
 
 
 def why_not_yet(whole: Evaluation) -> str:
-    """Why a comparison is not read yet: it runs, and not all of its trials are judged. Empty where it is."""
+    """Why a comparison is not read, or not yet: it runs, and not all of its trials are judged. Empty where it is."""
+    if any(isinstance(each.request, EvalRequest) and each.request.sequential for each in whole.sessions):
+        return UNFOLLOWED  # its rule would have been asked first
     wanted, judged = whole.wanted, whole.judged
     if whole.last.status is not SessionStatus.RUNNING or judged >= wanted:
         return ""

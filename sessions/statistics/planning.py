@@ -32,9 +32,35 @@ def trials_per_arm(first: float, second: float, alpha: float = 0.05, power: floa
         raise TooClose(_too_close(first, second))
     start = max(1, int(0.85 * about) - 8)
     for trials in range(start, MOST_PER_ARM + 1):
+        if _too_few(trials, first, second, alpha, power):
+            continue
         if exact_power(trials, first, second, alpha) >= power:
             return trials
     raise TooClose(_too_close(first, second))
+
+
+WIDER = (0.65, 0.75, 0.9)
+"""Shares of alpha tried as Fisher's limit, to reject more than the test does, whose own is mostly 0.5 to 0.7."""
+LOOKED_AT = np.linspace(0.02, 0.98, 25)
+"""Common rates at which a wider region may be rejected too often."""
+
+
+def _too_few(trials: int, first: float, second: float, alpha: float, power: float) -> bool:
+    """Whether even a region that holds all that the test rejects has too little power: found without the test's own.
+
+    The regions of Fisher's limits lie within each other, so one that is rejected too often at any common rate holds
+    the test's. False says nothing.
+    """
+    fisher = fisher_greater(trials, trials)
+    for share in WIDER:
+        steps = staircase(fisher, share * alpha)
+        if sum(_mass(steps, *rates) for rates in ((first, second), (second, first))) >= power:
+            return False  # and so have those that are wider still
+        counts = binomial(LOOKED_AT, trials)
+        sums = np.concatenate((np.zeros((len(LOOKED_AT), 1)), np.cumsum(counts, axis=1)), axis=1)
+        if 2 * np.einsum("ij,ij->i", counts, sums[:, steps]).max() > alpha * 1.000001:
+            return True
+    return False
 
 
 def _too_close(first: float, second: float) -> str:
@@ -58,7 +84,7 @@ def _normal(first: float, second: float, alpha: float, power: float) -> float:
     """The usual approximation. Source: J. L. Fleiss, Statistical methods for rates and proportions (1981), ch. 3."""
     from statistics import NormalDist
 
-    z, y, mean = NormalDist().inv_cdf(1 - alpha / 2), NormalDist().inv_cdf(power), (first + second) / 2
+    z, y, mean = -NormalDist().inv_cdf(alpha / 2), NormalDist().inv_cdf(power), (first + second) / 2
     spread = z * sqrt(2 * mean * (1 - mean)) + y * sqrt(first * (1 - first) + second * (1 - second))
     return ceil((spread / (first - second)) ** 2)
 

@@ -35,6 +35,18 @@ class Sequential(msgspec.Struct, frozen=True, kw_only=True):
     equal: tuple[int, ...] = ()
 
 
+def sound(rule: Sequential) -> bool:
+    """Whether this rule can be followed: none that is still to be made, nor what a hand or a fault wrote."""
+    one, other = rule.least
+    return (
+        0 < len(rule.better) == len(rule.equal)
+        and all(0 < line > equal >= NEVER for line, equal in zip(rule.better, rule.equal, strict=True))
+        and rule.most > 0
+        and all(0 < share < 1 for share in (rule.alpha, rule.power, one, other))
+        and one != other
+    )
+
+
 class Decision(StrEnum):
     """What the rule says."""
 

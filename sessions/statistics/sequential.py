@@ -55,9 +55,9 @@ def plan(first: float, second: float, alpha: float = 0.05, power: float = 0.8, m
         steps = [np.linspace(at - reach, at + reach, 13) for at in centre]
         prices = np.stack([grid.ravel() for grid in np.meshgrid(*steps, indexing="ij")])
         better, equal = _lines(share, width, *np.exp(prices))
-        wrong = sum(_ends(better, equal, 0.5)[:2])
+        to_one, to_other, alike = _ends(better, equal, 0.5)
         right, _, pairs = _ends(better, equal, share)
-        cost = pairs + _ends(better, equal, 0.5)[2]
+        wrong, cost = to_one + to_other, pairs + alike
         fits = np.flatnonzero((wrong <= alpha) & (right >= power))
         for at in fits[np.argsort(cost[fits])][:8]:
             made = Sequential(
@@ -146,22 +146,34 @@ class Chances:
 
 
 def chances(rule: Sequential, first: float, second: float) -> Chances:
-    """Exact, for policies with these success rates, asked after every pair, the most pairs included."""
-    width = len(rule.better)
-    up, down = first * (1 - second), second * (1 - first)
+    """Exact, for policies with these success rates, asked after every pair, the most pairs included.
+
+    Who wins an unlike pair does not depend on how many pairs it takes to see one: the lead after each unlike pair is
+    followed by itself, then how probably there are as many unlike pairs among the first t.
+    """
+    up, unlike = first * (1 - second), unlike_of(first, second)
+    if not unlike:
+        return Chances(0.0, 0.0, float(rule.most))
+    width, share = len(rule.better), up / unlike
     lead = np.arange(-width, width + 1)
-    called = np.abs(lead) >= np.array([width + 2, *rule.better])[:, None]
-    over = called | (np.abs(lead) <= np.array([NEVER, *rule.equal])[:, None])
-    over[-1] = True
-    here = np.zeros((width + 1, 2 * width + 1))
-    here[0, width] = 1
-    ended, pairs = np.zeros(2), 0.0
+    here: Numbers = np.zeros(2 * width + 1)
+    here[width] = 1
+    ended: Numbers = np.zeros((width, 3))  # after each unlike pair: for the first, for the second, in all
+    for at in range(width):
+        there = np.zeros_like(here)
+        there[1:] = here[:-1] * share
+        there[:-1] += here[1:] * (1 - share)
+        called = np.abs(lead) >= rule.better[at]
+        over = called | (np.abs(lead) <= rule.equal[at]) | (at == width - 1)
+        ended[at] = there[called & (lead > 0)].sum(), there[called & (lead < 0)].sum(), there[over].sum()
+        here = np.where(over, 0.0, there)
+    seen: Numbers = np.zeros(width)  # the probability of 0, 1, ... unlike pairs among the first t
+    seen[0] = 1
+    taken: Numbers = np.zeros(width)
     for _ in range(rule.most):
-        pairs += float(here.sum())
-        there = here * (1 - up - down)
-        moved = np.zeros_like(here)
-        moved[1:, 1:] = here[:-1, :-1] * up
-        moved[1:, :-1] += here[:-1, 1:] * down
-        ended += [float((moved * (called & (lead > 0))).sum()), float((moved * (called & (lead < 0))).sum())]
-        here = there + np.where(over, 0.0, moved)
-    return Chances(float(ended[0]), float(ended[1]), pairs)
+        taken += np.cumsum(seen)  # fewer than 1, 2, ... of them: the comparison goes on
+        more = seen * unlike
+        seen = seen - more
+        seen[1:] += more[:-1]
+    in_time = 1 - np.cumsum(seen)
+    return Chances(float(ended[:, 0] @ in_time), float(ended[:, 1] @ in_time), float(ended[:, 2] @ taken))

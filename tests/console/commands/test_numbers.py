@@ -97,14 +97,24 @@ def test_a_plan_says_the_trials(folder: DataFolder, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     "words",
-    [["0.6", "0.6"], ["60", "80"], ["a", "0.5"], ["0.5", "0.501"], ["0.1", "0.9", "--alpha", "2"], ["nan", "0.5"]],
+    [
+        ["0.6", "0.6"],
+        ["60", "80"],
+        ["a", "0.5"],
+        ["0.5", "0.501"],
+        ["0.1", "0.9", "--alpha", "2"],
+        ["nan", "0.5"],
+        ["٠.٦", "0.8"],
+        ["0_6", "1"],
+        ["0.6", "0.8", "--alpha", "1e-300"],
+    ],
 )
 def test_what_is_no_plan_is_refused_in_a_sentence(
     folder: DataFolder, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     assert lab(folder, "plan", *words) == BAD_USAGE
     out, err = capsys.readouterr()
-    assert not out and len(err.splitlines()) == 1
+    assert not out and len(err.splitlines()) == 1 and "p must be" not in err
 
 
 def judged(index: int, verdict: Verdict) -> tuple[ev.Event, ...]:

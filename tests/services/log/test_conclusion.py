@@ -6,11 +6,13 @@ from datetime import UTC
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.log.arms import Arm, of_evaluation
 from services.log.conclusion import sentences, takes_long
 from services.log.numbers import as_json, lines
 from services.log.page import page
+from services.log.standings import UNFOLLOWED
 from sessions.before import Before, Tried
 from sessions.chains import Evaluation
 from sessions.document import Session
@@ -129,6 +131,17 @@ def test_where_a_rule_was_fixed_it_alone_says_what_is_better_also_while_it_runs(
     assert [row.values[0].text for row in every if row.name == "judged"] == ["20 of at most 24"]
     unblinded = ruled(("A", WON), ("B", LOST), of=("A", "B"), blinded=True)
     assert "policy A leads by 1" in sentences(unblinded)[1], "codes until it is unblinded"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{"better": (3,), "equal": ()}, {"better": (-1, 2), "equal": (-1, -1)}, {"better": (1, 2), "equal": (5, 0)},
+     {"most": -5}, {"least": (0.0, 0.0)}, {"least": (1e308, -1e308)}, {"alpha": float("inf")}, {"better": ()}],
+)  # fmt: skip
+def test_what_a_hand_made_of_a_rule_calls_nothing_better_and_is_no_reason_for_tests(written: dict[str, Any]) -> None:
+    session = evaluation(*((A, WON), (B, LOST)) * 10, sequential=replace(plan(0.2, 0.9), **written))
+    assert sentences(session) == list(of_evaluation(Evaluation((session,)))[0].instead) == [UNFOLLOWED]
+    assert page(session, UTC).sections
 
 
 def test_stats_offers_no_test_of_an_evaluation_whose_rule_decides_or_that_goes_on() -> None:

@@ -36,6 +36,15 @@ def test_the_plan_is_the_first_number_that_is_enough(first: float, second: float
     assert all(exact_power(trials, first, second) < 0.8 for trials in (*below, needed - 1) if trials)
 
 
+@pytest.mark.parametrize("shift", [0.2, 0.35])
+@pytest.mark.parametrize(("alpha", "power"), [(0.05, 0.8), (0.01, 0.9)])
+def test_no_number_is_passed_over_that_is_enough(shift: float, alpha: float, power: float) -> None:
+    for low in (0.02, 0.5):
+        needed = trials_per_arm(low, low + shift, alpha, power)
+        before = range(max(1, needed - 12), needed)
+        assert all(exact_power(trials, low, low + shift, alpha) < power for trials in before)
+
+
 def test_what_few_trials_tell_at_most() -> None:
     five = reach(5)
     assert five.apart_from_all == 1
