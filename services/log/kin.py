@@ -1,7 +1,7 @@
 """Which sessions of a log are linked, looked up in tables that are made once: a log may have 10,000 of them. Pure.
 
-Data is the same by its folder where both sessions know it, else by its name. A checkpoint was made by the session that
-its user names, else by the training whose output folder holds it.
+Data is the same by its folder where both sessions know it, else by its name. A checkpoint was made by the training that
+saved what it holds, else by the session that its user names, else by the training whose output folder holds it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import os.path
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import zip_longest
 from pathlib import PurePath
 
 from services.checkpoints.checkpoint import PRETRAINED, label
 from services.log.headline import policy_of
-from sessions.blinding import blind
+from services.log.tried import Tried, may_be_of, saved_by, tried
 from sessions.chains import Evaluation, evaluations
 from sessions.document import Session
 from sessions.facts import CheckpointSaved
@@ -33,6 +32,7 @@ class Kin:
         self._by_id = {session.id: session for session in ordered}
         trainings = [session for session in ordered if session.kind is SessionKind.TRAIN]
         self._by_folder = {_normal(s.training.started.output_dir): s for s in trainings if _folder(s) and s.training}
+        self._by_weights = {saved.weights: (saved, s) for s in trainings for saved in saved_by(s) if saved.weights}
         self._wrote: dict[str, list[Session]] = defaultdict(list)
         self._learnt: dict[str, list[Session]] = defaultdict(list)
         for session in ordered:
@@ -44,12 +44,15 @@ class Kin:
         self._went_on: dict[str, dict[str, list[Session]]] = defaultdict(dict)
         self._parents: dict[str, Session] = {}
         for evaluation in evaluations(ordered):
-            for path, trained_in in _checkpoints_of(evaluation):
-                if (made := self._made(path, trained_in)) is not None:
-                    self._tried[made.id].setdefault(path, []).append(evaluation)
+            for each in _checkpoints_of(evaluation):
+                path, made = self._placed(each)
+                if made is not None:
+                    listed = self._tried[made.id].setdefault(path, [])
+                    if evaluation not in listed[-1:]:  # of two sessions of it one may not know the fingerprint
+                        listed.append(evaluation)
         for session in trainings:
             path = self.began_with(session)
-            made = self._made(path, "") if path else None
+            made = self._made(Tried(path)) if path else None
             if made is not None and made.id != session.id:
                 self._parents[session.id] = made
                 self._went_on[made.id].setdefault(path, []).append(session)
@@ -76,7 +79,7 @@ class Kin:
         if session.kind is not SessionKind.EVAL:
             return []
         alone = Evaluation((session,))
-        return [(path, self._made(path, trained_in)) for path, trained_in in _checkpoints_of(alone)]
+        return [self._placed(each) for each in _checkpoints_of(alone)]
 
     def used(self, session: Session) -> dict[str, None]:
         """The paths of a training's checkpoints that something used, in order."""
@@ -90,11 +93,19 @@ class Kin:
         """The trainings that began with it."""
         return self._went_on.get(session.id, {}).get(path, [])
 
-    def _made(self, path: str, trained_in: str) -> Session | None:
-        """The training that made the checkpoint at `path`."""
-        if trained_in:
-            return self._by_id.get(trained_in)
-        pure = PurePath(_normal(path)) if path else PurePath()
+    def _placed(self, used: Tried) -> tuple[str, Session | None]:
+        """Where it was saved, wherever it lies now, and the training that made it."""
+        if (known := self._by_weights.get(used.weights)) is not None:
+            saved, training = known
+            return (used.path if same_checkpoint(saved, used.path) else saved.path), training
+        made = self._made(used)
+        return used.path, made if made is not None and may_be_of(made, used.weights) else None
+
+    def _made(self, used: Tried) -> Session | None:
+        """The training that is said to have made it."""
+        if used.trained_in:
+            return self._by_id.get(used.trained_in)
+        pure = PurePath(_normal(used.path)) if used.path else PurePath()
         if not pure.is_absolute():
             return None
         return next((made for at in pure.parents if (made := self._by_folder.get(str(at))) is not None), None)
@@ -117,18 +128,13 @@ def step_in(path: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _checkpoints_of(evaluation: Evaluation) -> dict[tuple[str, str], None]:
-    """(path, the session that trained it) of each policy that an evaluation tried; none of a blinded one."""
-    found: dict[tuple[str, str], None] = {}
+def _checkpoints_of(evaluation: Evaluation) -> dict[Tried, None]:
+    """Each policy that an evaluation tried; none of a blinded one."""
+    found: dict[Tried, None] = {}
     for session in evaluation.sessions:
         request = session.request
-        if blind(request) or (isinstance(request, EvalRequest) and request.looks_only):
-            continue
-        if not isinstance(request, EvalRequest):
-            found[session.checkpoint, session.trained_in] = None
-            continue
-        made = (request.trained_in, *request.further_trained_in)[: len(request.checkpoints)]
-        found |= dict.fromkeys(zip_longest(request.checkpoints, made, fillvalue=""))
+        if not (isinstance(request, EvalRequest) and request.looks_only):
+            found |= dict.fromkeys(tried(session))
     return found
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from services.checkpoints.checkpoint import label
 from services.log.headline import policy_of
+from services.log.tried import Tried, may_be_of, saved_as, tried
 from services.text import clean
 from sessions.blinding import blind
 from sessions.chains import resumes
 from sessions.document import Session
-from sessions.facts import CheckpointSaved
 from sessions.models import SessionKind
-from sessions.requests import EvalRequest
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ def origins(session: Session, log: Sequence[Session]) -> list[Relation]:
         case SessionKind.EVAL if blind(session.request):
             return _resumed(session, log)
         case SessionKind.EVAL:
-            tried = [_trained(each, log) for each in _tried(session)]
-            return [*tried, *_resumed(session, log)]
+            made = [_trained(each, log) for each in tried(session)]
+            return [*made, *_resumed(session, log)]
         case _:
             return []
 
@@ -78,7 +76,7 @@ def _pretrained(session: Session, log: Sequence[Session]) -> list[Relation]:
     path = policy_of(session)
     if not Path(path).is_absolute():
         return []
-    return [_trained(_Tried(path), log)]
+    return [_trained(Tried(path), log)]
 
 
 def _goes_on_with(session: Session, other: Session) -> bool:
@@ -94,75 +92,40 @@ def _resumed(session: Session, log: Iterable[Session]) -> list[Relation]:
     return found or [Relation(f"it went on with session {clean(earlier)}, which this log does not have")]
 
 
-@dataclass(frozen=True)
-class _Tried:
-    """A checkpoint that was used: its folder, the session that it names, its fingerprint; empty where not known."""
-
-    path: str
-    trained_in: str = ""
-    weights: str = ""
-
-
-def _trained(tried: _Tried, log: Sequence[Session]) -> Relation:
+def _trained(checkpoint: Tried, log: Sequence[Session]) -> Relation:
     """The training that made a checkpoint: by what it holds, else by the session that it names, or where it lies."""
-    name = clean(label(tried.path)) if tried.path else "its policy"
-    for other in log if tried.weights else ():
-        if any(saved.weights == tried.weights for saved in _saved(other)):
-            moved = "" if _made(other, tried.path) else ", as what it holds tells"
+    path, weights, trained_in = checkpoint.path, checkpoint.weights, checkpoint.trained_in
+    name = clean(label(path)) if path else "its policy"
+    for other in log if weights else ():
+        if saved_as(other, weights):
+            moved = "" if _made(other, path) else ", as what it holds tells"
             return Relation(f"trained {name}{moved}", other)
     for other in log:
-        if other.id == tried.trained_in or (not tried.trained_in and _made(other, tried.path)):
-            return Relation(f"trained {name}" if _may_be(other, tried) else f"saved other weights than {name}", other)
-    if tried.trained_in:
-        return Relation(f"{name} was trained in session {clean(tried.trained_in)}, which this log does not have")
+        if other.id == trained_in or (not trained_in and _made(other, path)):
+            return Relation(
+                f"trained {name}" if may_be_of(other, weights) else f"saved other weights than {name}", other
+            )
+    if trained_in:
+        return Relation(f"{name} was trained in session {clean(trained_in)}, which this log does not have")
     return Relation(f"no training of this log made {name}: it came from elsewhere")
-
-
-def _saved(session: Session) -> Sequence[CheckpointSaved]:
-    return session.training.checkpoints if session.training else ()
-
-
-def _may_be(training: Session, tried: _Tried) -> bool:
-    """Whether it may hold what the training saved: not if the fingerprints of all that it saved are others."""
-    known = {saved.weights for saved in _saved(training)}
-    return not tried.weights or not known or "" in known or tried.weights in known
 
 
 def _evaluations(session: Session, log: Iterable[Session]) -> list[Relation]:
     return [
-        Relation(f"tried {clean(label(tried.path))}", other)
+        Relation(f"tried {clean(label(checkpoint.path))}", other)
         for other in log
         if other.kind is SessionKind.EVAL
-        for tried in _tried(other)
-        if _came_from(session, tried)
+        for checkpoint in tried(other)
+        if _came_from(session, checkpoint)
     ]
 
 
-def _came_from(session: Session, tried: _Tried) -> bool:
+def _came_from(session: Session, checkpoint: Tried) -> bool:
     """Whether a checkpoint that was tried is of this training: by what it holds where both know it."""
-    if tried.weights and any(saved.weights == tried.weights for saved in _saved(session)):
+    if saved_as(session, checkpoint.weights):
         return True
-    return (tried.trained_in == session.id or _made(session, tried.path)) and _may_be(session, tried)
-
-
-def _tried(session: Session) -> list[_Tried]:
-    """The checkpoints that an evaluation tried."""
-    request = session.request
-    if blind(request):
-        return []
-    if not isinstance(request, EvalRequest):
-        return [_Tried(session.checkpoint, session.trained_in)]
-    trained_in = (request.trained_in, *request.further_trained_in)
-    named = zip_longest(request.checkpoints, trained_in[: len(request.checkpoints)], fillvalue="")
-    return [_Tried(path, trainer, _weights(session, path)) for path, trainer in named]
-
-
-def _weights(session: Session, path: str) -> str:
-    """The fingerprint of what was tried: as it was loaded, else as it was asked for."""
-    if session.policy is not None and session.policy.checkpoint == path and session.policy.weights:
-        return session.policy.weights
-    asked = session.request.weights if isinstance(session.request, EvalRequest) else {}
-    return asked.get(path, "")
+    named = checkpoint.trained_in == session.id or _made(session, checkpoint.path)
+    return named and may_be_of(session, checkpoint.weights)
 
 
 def _fine_tuned(session: Session, log: Iterable[Session]) -> list[Relation]:

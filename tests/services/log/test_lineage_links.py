@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from services.log.kin import Kin
 from services.log.links import origins, results
 from services.log.page import page
 from sessions.blinding import hidden
@@ -46,6 +47,18 @@ def test_a_path_that_holds_other_weights_by_now_is_not_the_same() -> None:
     (found,) = origins(tried(weights="dd", trained_in=OLD), [made])
     assert (found.session, found.what) == (made, "saved other weights than act_v2 @ 020000")
     assert results(made, [tried(weights="dd", trained_in=OLD)]) == []
+
+
+def test_the_tree_has_an_evaluation_below_the_checkpoint_that_it_holds_wherever_that_lies_now() -> None:
+    made = trained(OLD, "aa", "bb")
+    assert made.training is not None
+    first, second = (saved.path for saved in made.training.checkpoints)
+    moved, other = tried(ELSEWHERE, "bb"), tried(first, "zz", trained_in=OLD)
+    kin = Kin([made, moved])
+    assert [each.last for each in kin.tried(made, second)] == [moved] and kin.tried(made, first) == []
+    assert kin.movers(moved) == [(second, made)]
+    kin = Kin([made, other])
+    assert kin.movers(other) == [(first, None)] and not kin.used(made)
 
 
 def test_where_a_log_knows_no_fingerprint_the_path_tells_as_before() -> None:

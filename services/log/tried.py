@@ -1,0 +1,57 @@
+"""Which checkpoints an evaluation tried, and whether a training may have made them: by what they hold. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from sessions.blinding import blind
+from sessions.document import Session
+from sessions.facts import CheckpointSaved
+from sessions.requests import EvalRequest
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A checkpoint that was used: its folder, the session that it names, its fingerprint; empty where not known."""
+
+    path: str
+    trained_in: str = ""
+    weights: str = ""
+
+
+def tried(session: Session) -> list[Tried]:
+    """The checkpoints that an evaluation tried; none of a blinded one."""
+    request = session.request
+    if blind(request):
+        return []
+    if not isinstance(request, EvalRequest):
+        return [Tried(session.checkpoint, session.trained_in)]
+    trained_in = (request.trained_in, *request.further_trained_in)
+    named = zip_longest(request.checkpoints, trained_in[: len(request.checkpoints)], fillvalue="")
+    return [Tried(path, trainer, _weights(session, path)) for path, trainer in named]
+
+
+def _weights(session: Session, path: str) -> str:
+    """The fingerprint of what was tried: as it was loaded, else as it was asked for."""
+    if session.policy is not None and session.policy.checkpoint == path and session.policy.weights:
+        return session.policy.weights
+    asked = session.request.weights if isinstance(session.request, EvalRequest) else {}
+    return asked.get(path, "")
+
+
+def saved_by(training: Session) -> Sequence[CheckpointSaved]:
+    """The checkpoints of a training."""
+    return training.training.checkpoints if training.training else ()
+
+
+def saved_as(training: Session, weights: str) -> CheckpointSaved | None:
+    """The checkpoint of a training that has this fingerprint; None for none, and where it is not known."""
+    return next((saved for saved in saved_by(training) if weights and saved.weights == weights), None)
+
+
+def may_be_of(training: Session, weights: str) -> bool:
+    """Whether it may hold what the training saved: not if the fingerprints of all that it saved are others."""
+    known = {saved.weights for saved in saved_by(training)}
+    return not weights or not known or "" in known or weights in known
