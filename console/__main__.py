@@ -104,7 +104,7 @@ VERBS = {
     "show": "show.show", "sessions": "sessions.sessions", "there": "there.there",
     "send": "send.send", "fetch": "fetch.fetch", "film": "film.film", "preflight": "preflight.preflight",
     "unblind": "marks.unblind", "stats": "numbers.stats", "plan": "numbers.plan",
-    "log": "log.log",
+    "log": "log.log", "verify": "verify.verify",
     "export": "export.export", "report": "report.report",
 }  # fmt: skip
 """The function in console.commands that runs a verb."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console import log_verbs, number_verbs, report_verbs, sharing_verbs, training_verbs
+from console import log_verbs, number_verbs, report_verbs, sharing_verbs, training_verbs, verify_verbs
 from console.camera_flags import add_cameras
 from console.making_verbs import Help, Joined, Parser, Verbs, add_settings, add_verb, number, whole
 
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     _show(verbs)
     log_verbs.log(verbs, _place)
     report_verbs.report(verbs)
+    verify_verbs.verify(verbs)
     _film(verbs)
     training_verbs.compare(verbs)
     number_verbs.stats(verbs)

@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sessions.files import check_file
+
 EPISODE = "episode_index"
 _TELLING = ("observation.state", "action")
 """The first of these that a dataset has is digested: states are edited least."""
@@ -104,6 +106,7 @@ class _Foreign(OSError):
 
 def _read(path: Path, choose: _Choose) -> dict[int, str]:
     """The digest of each episode in the file. Raises OSError or pyarrow.ArrowException if it cannot be read."""
+    check_file(path)
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         if EPISODE not in schema.names or not pa.types.is_integer(schema.field(EPISODE).type):

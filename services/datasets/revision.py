@@ -22,13 +22,13 @@ _LENGTH = 32
 def rows_of(root: Path, episodes: int) -> dict[int, str]:
     """The digest of all numbers, and of the task, of each of the dataset's first `episodes` episodes.
 
-    Empty for an episode without rows. A file that cannot be read matters only if it may hold one of them.
-    Raises OSError.
+    Empty for an episode without rows, or of which `meta/episodes` says nothing. A data file that cannot be read
+    matters only if it may hold one of them. Raises OSError.
     """
-    tasks = read_rows(root).tasks
+    told = read_rows(root, strict=True)
     return {
-        index: hashlib.sha256(f"{values}\0{tasks.get(index, '')}".encode(errors="replace")).hexdigest()[:_LENGTH]
-        if values
+        index: hashlib.sha256(f"{values}\0{told.tasks.get(index, '')}".encode(errors="replace")).hexdigest()[:_LENGTH]
+        if values and index in told.lengths
         else ""
         for index, values in values_of(root, episodes).items()
     }

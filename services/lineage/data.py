@@ -50,8 +50,9 @@ def kept_beside(kept: Provenance) -> Kept:
     """What a checkpoint keeps beside its policy."""
     return Kept(
         name=kept.dataset, root=kept.dataset_root, episodes=kept.episodes, held_out=_held_out(kept.left_out),
-        cameras=kept.cameras, without=kept.excluded_cameras, fps=kept.fps, fingerprint=kept.lineage.data, rows=kept.rows or None,
-        contents=kept.contents or None, videos=kept.videos or None, calibrations=kept.calibrations or None,
+        cameras=kept.cameras, without=kept.excluded_cameras, fps=kept.fps, fingerprint=kept.lineage.data,
+        rows=kept.rows or None, contents=kept.contents or None, videos=kept.videos or None,
+        calibrations=kept.calibrations or None,
     )  # fmt: skip
 
 
@@ -104,8 +105,8 @@ def _episodes(what: str, kept: Kept, dataset: Dataset) -> Iterator[Finding]:
         yield _as_a_whole(what, kept, dataset)
         return
     at = _places(known, now)
-    others = [index for index, place in at.items() if place is None and index in now]
-    away = [index for index, place in at.items() if place is None and index not in now]
+    others = [index for index, place in at.items() if place is None and now.get(index)]
+    away = [index for index, place in at.items() if place is None and not now.get(index)]
     if others or away:
         said = [f"{plural(len(others), 'episode holds', 'episodes hold')} other values: {_numbers(others)}"] * bool(
             others
@@ -156,6 +157,8 @@ def _as_it_was(kept: Kept, at: Mapping[int, int | None], dataset: Dataset) -> st
 def _pictures(camera: str, digests: Mapping[int, str], at: Mapping[int, int | None], dataset: Dataset) -> Finding:
     what, videos = f"pictures of {camera}", dataset.videos.get(camera)
     known = {index: place for index, place in at.items() if place is not None and digests.get(index)}
+    if not known and any(digests.values()):
+        return gone(what, "its episodes are others, or gone")
     if not known:
         return unknown(what, "no fingerprint of them is kept")
     if videos is None:

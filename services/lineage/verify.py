@@ -43,8 +43,9 @@ def _named(name: str, log: Sequence[Session], shelf: Shelf) -> Verified:
         chosen = choose(name, ids, str(shelf.folder.root))
         return of_session(next(session for session in log if session.id == chosen), log, shelf)
     folder = checkpoints.home(name)
-    if _is_dataset(shelf.folder.datasets / name) or any(session.dataset == name for session in log):
-        return of_dataset(name, str(shelf.folder.datasets / name), log, shelf)
+    own = shelf.folder.datasets / name
+    if not folder.is_absolute() and name.strip() and (_is_dataset(own) or any(s.dataset == name for s in log)):
+        return of_dataset(name, str(own), log, shelf)
     if _is_dataset(folder):
         return of_dataset(folder.resolve().name, str(folder.resolve()), log, shelf)
     try:
@@ -129,7 +130,7 @@ def _of_evaluation(session: Session, log: Sequence[Session], shelf: Shelf) -> li
 def of_dataset(name: str, root: str, log: Sequence[Session], shelf: Shelf) -> Verified:
     """The sessions that recorded into a dataset, and those that learnt from it."""
     dataset = shelf.dataset(name, root)
-    sessions = [session for session in log if session.dataset == name and session.dataset_root in ("", root)]
+    sessions = [session for session in log if root == session.dataset_root]
     sessions = sessions or [session for session in log if session.dataset == name]
     if dataset is None:
         lost = gone(f"dataset {name}", f"it is not in {root}", "put a copy back")

@@ -77,7 +77,11 @@ def test_without_the_rows_of_an_episode_nothing_is_said(tmp_path: Path) -> None:
     assert known[2] == "" and all(known[index] for index in range(2))
     assert revision(known, {}, 30, (0, 1)) and not revision(known, {}, 30, (0, 2)) and not revision(known, {}, 30, ())
     assert revision(known, {}, 30, (0, 1)) == revision(known, {}, 30.0, (1, 0)) != revision(known, {}, 15, (0, 1))
+    assert known.keys() == {0, 1, 2}
     (root / plain_datasets.FILE.format(1)).write_bytes(b"torn")
     with pytest.raises(OSError, match=r"file-001\.parquet is torn"):
         rows_of(root, 2)
     assert rows_of(root, 1) == {0: known[0]}
+    (root / "meta/episodes/chunk-000/file-000.parquet").write_bytes(b"torn")
+    with pytest.raises(OSError, match=r"meta/episodes/chunk-000/file-000\.parquet is torn"):
+        rows_of(root, 1)
