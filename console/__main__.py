@@ -105,7 +105,7 @@ VERBS = {
     "send": "send.send", "fetch": "fetch.fetch", "film": "film.film", "preflight": "preflight.preflight",
     "unblind": "marks.unblind", "stats": "numbers.stats", "plan": "numbers.plan",
     "log": "log.log", "verify": "verify.verify",
-    "export": "export.export", "report": "report.report",
+    "export": "export.export", "report": "report.report", "judge": "judge.judge",
 }  # fmt: skip
 """The function in console.commands that runs a verb."""
 

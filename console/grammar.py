@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     training_verbs.compare(verbs)
     number_verbs.stats(verbs)
     number_verbs.plan(verbs)
+    number_verbs.judge(verbs)
     training_verbs.bring_in(verbs)
     sharing_verbs.export(verbs)
     _unblind(verbs)
@@ -155,8 +156,9 @@ def _eval(verbs: Verbs) -> None:
     add("--trials", type=whole, metavar="N", help="judged trials to make")
     add("--trial-seconds", type=number, metavar="S", help="longest trial (default: the bench's length of a take)")
     add("--judge", default="", metavar="oracle", help="who judges: the oracle of a simulated bench")
-    second = "who tells an opinion after each verdict and never decides: oracle~0.1, wrong in a tenth of the trials"
-    add("--second-judge", default="", metavar="oracle~ERROR", help=second)
+    second = "who tells an opinion after each verdict and never decides: one that `judge` trained, or, simulated, "
+    second += "oracle~0.1, wrong in a tenth of the trials"
+    add("--second-judge", default="", metavar="NAME|oracle~ERROR", help=second)
     add("--condition", default="", metavar="TEXT", help="what its trials are tried under: the light, the object, ...")
     add("--conditions", default="", metavar="NAMES", help="start conditions, separated by commas: names of lab.toml, "
         "all, grid, DATASET#EPISODE, or places such as 'x180 y-60' (mm)")  # fmt: skip

@@ -46,3 +46,20 @@ def plan(verbs: Verbs) -> None:
     verb.add_argument(
         "--json", action="store_true", help="print an object with trials_per_arm and what it follows from"
     )
+
+
+def judge(verbs: Verbs) -> None:
+    """Train a second judge."""
+    verb = add_verb(
+        verbs,
+        "judge",
+        "train a second judge on the last pictures of the trials judged so far, or list those there are",
+        "lab-console judge",
+        "lab-console judge bowl",
+        "lab-console judge bowl 20261124-2130 20261125-0911",
+    )
+    verb.add_argument("name", nargs="?", default="", metavar="NAME", help="the new judge's name; without, list them")
+    verb.add_argument("sessions", nargs="*", metavar="SESSION", help="evaluations of one task on one bench, by id, its "
+                      "beginning, or `last` (default: all of the bench with the newest one's task)")  # fmt: skip
+    verb.add_argument("--task", default="", metavar="TEXT", help="those of this task, as it was run or as lab.toml "
+                      "calls it")  # fmt: skip

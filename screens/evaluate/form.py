@@ -26,7 +26,7 @@ from services.evaluation import plan as evaluation
 from services.evaluation.comparison import pairs, usual_trials
 from services.evaluation.inference_place import HERE, REALTIME, USUAL, place
 from services.evaluation.plan import Inspection
-from services.evaluation.second_judge import CHOICES as SECOND_JUDGES
+from services.evaluation.second_judge import choices as second_judges
 from services.live.requests import ORACLE, EvalRequest
 from services.units import number
 
@@ -102,7 +102,7 @@ class EvaluateForm(Form):
         Field(
             "second-judge",
             "second judge",
-            "The simulated bench's oracle says what it thinks after each verdict; the log then says how often you err.",
+            "Says what it thinks after each verdict; the log then says how often you err; `lab-console judge` trains one.",
             FieldKind.PICKER,
             free=True,
             placeholder="leave empty for none",
@@ -230,7 +230,7 @@ class EvaluateForm(Form):
         if name == "judge":
             return [Choice(BY_KEYS), *([Choice(ORACLE, "the simulated bench judges")] if profile.simulated else [])]
         if name == "second-judge":
-            return [Choice(text, note) for text, note in SECOND_JUDGES.items()] if profile.simulated else []
+            return [Choice(text, note) for text, note in second_judges(self.desk.folder, profile)]
         if name in condition_fields.DEFAULTS:
             return condition_fields.choices(name, profile)
         if name == early_fields.NAME:

@@ -25,7 +25,6 @@ from services.evaluation.cameras import arrange
 from services.evaluation.comparison import check_unlike, chosen, drawn, in_order, names, usual_trials
 from services.evaluation.failure_modes import learnt, offered
 from services.evaluation.inference_place import check_place
-from services.evaluation.second_judge import check_second
 from services.folders import DataFolder, RunFolder
 from services.live import intents
 from services.live.launch import launch
@@ -228,7 +227,6 @@ def _check(request: EvalRequest, checks: Checks) -> None:
     checks.run("countdown", check_number, "countdown", request.countdown, 0, LONGEST_COUNTDOWN_S)
     checks.run("seed", check_number, "seed", request.seed or 0, 0, MOST_SEED)
     checks.run("judge", _check_judge, request)
-    checks.run("second_judge", check_second, request)
     checks.run("reset", resets.check, request)
     checks.run("sequential", early.check, request)
     checks.run("", _check_lockstep, request)

@@ -174,6 +174,7 @@ class EvaluateStrategy(Strategy):
         if self._context.waiting:
             raise Refused(f"trial {self.trials.next} has begun: the verdict before it stays", Code.WAITS)
         self._verdicts.take_back(trial, done)
+        self._second.hush()
         self._course.turn()
         self._announce_next()
 
@@ -229,6 +230,7 @@ class EvaluateStrategy(Strategy):
     def guide(self, observation: dict[str, Any] | None) -> Pose | None:
         """The policy's action in a trial, or the unchanged goal before one comes; the leader in a reset; else {}."""
         self._looking.step(observation)
+        self._second.listen()
         if self._resetting.leads():
             return self._context.read_leader()
         if observation is None:
@@ -255,7 +257,7 @@ class EvaluateStrategy(Strategy):
             first = self._starting.first()
             self._recorder.add(observation if first is None else first, action)
             self._measures.add(action, self._action_source.queue, self._action_source.policy.infer_ms)
-            self._second.step()
+            self._second.step(observation)
             self._check_end()
 
     def _check_end(self) -> None:

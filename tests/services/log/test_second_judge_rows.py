@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from services.folders import DataFolder
 from services.log.page import page
 from services.log.second_judge_rows import opinion_words, second_judge_sections
 from services.refusal import Refusal
@@ -101,19 +103,19 @@ def test_how_a_second_judge_is_written(written: str, error: float | None) -> Non
     assert error_of(written) == error
 
 
-def test_a_second_judge_is_refused_in_a_sentence() -> None:
-    from services.evaluation.second_judge import check_second
+def test_a_second_judge_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    from services.evaluation.second_judge import with_second
     from sessions.bench import Profile
 
     real, sim = Profile(robot={}), Profile(robot={}, sim={})
 
     def asked(second: str, profile: Profile) -> None:
         request = facts.request(SessionKind.EVAL, profile=profile, second_judge=second)
-        check_second(request)  # type: ignore[arg-type]
+        with_second(DataFolder(tmp_path), request)  # type: ignore[arg-type]
 
     asked("oracle~0.1", sim)
     asked("", real)
     with pytest.raises(Refusal, match="sees the simulated bench only"):
         asked("oracle", real)
-    with pytest.raises(Refusal, match=r"at most 0\.4, such as oracle~0\.1; not 'oracle~0\.9'"):
+    with pytest.raises(Refusal, match=r"at most 0\.4, such as oracle~0\.1, or one that .* not 'oracle~0\.9'"):
         asked("oracle~0.9", sim)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.live import events as ev
-from services.workers.evaluation.second import Second
+from services.workers.evaluation.second import ErringOracle, Second
 from sessions.models import EndedBy, SessionKind, Verdict
 from tests.support import facts
 from tests.support.evaluating import checkpoint, evaluating, judge, start
@@ -35,11 +35,11 @@ def second(*periods: bool | None, written: str = "oracle", seed: int | None = 1)
     told: list[ev.Event] = []
     request: Any = facts.request(SessionKind.EVAL, second_judge=written, seed=seed, fps=4)
     made = Second(request, told.append)
-    if made._oracle is not None:
-        made._oracle._world = Seen(*periods)  # type: ignore[assignment]
+    if isinstance(made._watcher, ErringOracle):
+        made._watcher.oracle._world = Seen(*periods)  # type: ignore[assignment]
     made.begin()
     for _ in periods:
-        made.step()
+        made.step({})
     return made, told
 
 

@@ -1,0 +1,1 @@
+"""Trained second judges."""
