@@ -102,7 +102,7 @@ class EvaluateForm(Form):
         Field(
             "second-judge",
             "second judge",
-            "Says what it thinks after each verdict; the log then says how often you err; `lab-console judge` trains one.",
+            "Tells its opinion after each verdict; the log then tells how you err. `lab-console judge` trains one.",
             FieldKind.PICKER,
             free=True,
             placeholder="leave empty for none",

@@ -25,6 +25,7 @@ from services.evaluation.cameras import arrange
 from services.evaluation.comparison import check_unlike, chosen, drawn, in_order, names, usual_trials
 from services.evaluation.failure_modes import learnt, offered
 from services.evaluation.inference_place import check_place
+from services.evaluation.second_judge import with_second
 from services.folders import DataFolder, RunFolder
 from services.live import intents
 from services.live.launch import launch
@@ -141,7 +142,7 @@ def plan(
     if found:
         checks.run("dataset", _check_dataset, folder.datasets, request.dataset)
     _check(request, checks)
-    return request
+    return checks.run("second_judge", with_second, folder, request) or request
 
 
 def look_only(request: EvalRequest) -> EvalRequest:

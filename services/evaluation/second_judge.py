@@ -57,18 +57,18 @@ def with_second(folder: DataFolder, request: EvalRequest) -> EvalRequest:
 
 
 def unfit(trained: TrainedJudge, request: EvalRequest) -> str:
-    """Why he would see something else than he was trained on, as far as lab.toml tells; empty if he would not."""
+    """Why he would see something else than it was trained on, as far as lab.toml tells; empty if he would not."""
     profile = request.profile
     if trained.bench != profile.name:
-        return f"he was trained on bench {clean(trained.bench)}, this is {clean(profile.name)}"
+        return f"it was trained on bench {clean(trained.bench)}, this is {clean(profile.name)}"
     if trained.task != request.task:
-        return f"he was trained on the task {clean(trained.task[:60])!r}"
+        return f"it was trained on the task {clean(trained.task[:60])!r}"
     pictures = known_pictures(profile)
     for seen in trained.cameras:
         if seen.camera not in pictures:
-            return f"he looks through camera {clean(seen.camera)}, which is not opened"
+            return f"it looks through camera {clean(seen.camera)}, which is not opened"
         height, width, *_ = pictures[seen.camera].get("shape") or (seen.height, seen.width)
         if (width, height) != (seen.width, seen.height):
             trained_at, here = dimensions(seen.width, seen.height), dimensions(width, height)
-            return f"camera {clean(seen.camera)} gives {here}, he was trained at {trained_at}"
+            return f"camera {clean(seen.camera)} gives {here}, it was trained at {trained_at}"
     return ""

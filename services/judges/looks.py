@@ -47,12 +47,12 @@ def _fields(seen: Seen, pictures: Pictures) -> Numbers:
     for picture in pictures:
         if picture.shape != (seen.height, seen.width, 3):
             here = "x".join(map(str, picture.shape[1::-1]))
-            raise Unseen(f"camera {seen.camera} gives {here}, he was trained at {seen.width}x{seen.height}")
-    mean = np.mean([_means(picture) for picture in pictures], axis=0)
-    spread = float(mean.std())
-    if spread < FLAT:
+            raise Unseen(f"camera {seen.camera} gives {here}, it was trained at {seen.width}x{seen.height}")
+    means = [_means(picture) for picture in pictures]
+    if min(each.std() for each in means) < FLAT:
         raise Unseen(f"camera {seen.camera} shows nothing")
-    fields: Numbers = ((mean - mean.mean()) / spread).ravel()
+    mean = np.mean(means, axis=0)
+    fields: Numbers = ((mean - mean.mean()) / max(FLAT, mean.std())).ravel()
     return fields
 
 

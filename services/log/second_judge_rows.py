@@ -62,7 +62,7 @@ def errs_words(trained: TrainedJudge) -> str:
         (trained.failures - trained.failures_found, trained.failures, "failures"),
     )
     told = (f"{wrong} of {every} {kind}, {interval_text(wrong, every)}" for wrong, every, kind in kinds)
-    return f"wrong in {' and '.join(told)}, among trials that he was not trained on"
+    return f"wrong in {' and '.join(told)}, among trials that it was not trained on"
 
 
 def interval_text(wrong: int, every: int) -> str:

@@ -49,7 +49,7 @@ class Second:
     def begin(self) -> None:
         """A trial begins: what was awaited comes too late."""
         if self._awaited is not None:
-            self._say("he was too slow")
+            self._say("it was too slow")
         if self._watcher is not None:
             self._watcher.begin()
 
