@@ -46,6 +46,8 @@ class _Found:
     checkpoints: tuple[str, ...]
     hub: tuple[str, ...] = ()
     """Policies in the Hub client's cache, by id."""
+    second_judges: tuple[tuple[str, str], ...] = ()
+    """Each with a few words."""
 
 
 class EvaluateForm(Form):
@@ -177,7 +179,8 @@ class EvaluateForm(Form):
         from services.log.past import read_past
 
         found = [text for text in newest(self.desk.folder) if text == clean(text)]  # no control characters in a field
-        return _Found(read_past(self.desk.folder), tuple(found), tuple(hub.policies()))
+        judges = tuple(second_judges(self.desk.folder, self.desk.profile))
+        return _Found(read_past(self.desk.folder), tuple(found), tuple(hub.policies()), judges)
 
     def gathered(self, found: _Found) -> None:
         self._found = found
@@ -229,8 +232,6 @@ class EvaluateForm(Form):
         profile = self.desk.profile
         if name == "judge":
             return [Choice(BY_KEYS), *([Choice(ORACLE, "the simulated bench judges")] if profile.simulated else [])]
-        if name == "second-judge":
-            return [Choice(text, note) for text, note in second_judges(self.desk.folder, profile)]
         if name in condition_fields.DEFAULTS:
             return condition_fields.choices(name, profile)
         if name == early_fields.NAME:
@@ -252,6 +253,8 @@ class EvaluateForm(Form):
                 return [*own, scripted_choice()] if profile.simulated else own
             case "task":
                 return task_choices(profile, sessions)
+            case "second-judge":
+                return [Choice(text, note) for text, note in self._found.second_judges]
             case _:
                 return operator_choices(profile, sessions, self.now())
 
