@@ -208,12 +208,15 @@ def bring_in(verbs: Verbs) -> None:
     bring_in = add_verb(
         verbs,
         "import",
-        "add trainings and evaluations of an older bench to the log, from a file of what was written down of them",
+        "add to the log what this console did not make: a dataset, a training, or what an older bench wrote down",
         "lab-console import bench_history.toml",
+        "lab-console import ~/.cache/huggingface/lerobot/me/cubes",
+        "lab-console import outputs/train/act_cubes",
     )
     bring_in.add_argument(
-        "file",
-        metavar="FILE",
-        help="TOML with [[dataset]], [[training]] and [[evaluation]] tables; importing it again adds nothing twice, "
-        "and a value that was mended in it is corrected in the log",
+        "path",
+        metavar="PATH",
+        help="TOML with [[dataset]], [[recording]], [[training]] and [[evaluation]] tables, the folder of a LeRobot "
+        "dataset (version 3), a training's output folder, or its log, TensorBoard or W&B file; importing it again adds "
+        "nothing twice, and what changed is corrected in the log; nothing of it is written",
     )

@@ -94,6 +94,13 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
         return sum(resumed.pause for resumed in self.resumed)
 
     @property
+    def read_from(self) -> str:
+        """The dataset's folder as LeRobot's configuration has it; empty where it has none, or not a whole path."""
+        told = self.started.config.get("dataset")
+        root = told.get("root") if isinstance(told, dict) else None
+        return root if isinstance(root, str) and root.startswith("/") else ""
+
+    @property
     def progressed_at(self) -> float:
         """Unix time of the latest progress."""
         return self.progress.at if self.progress else self.started.at
@@ -222,8 +229,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dataset_root(self) -> str:
-        """That dataset's folder."""
-        return self.started.dataset_root
+        """That dataset's folder; an imported training may know it from its configuration."""
+        known = self.started.dataset_root
+        return known or (self.training.read_from if self.started.imported and self.training is not None else "")
 
     @property
     def checkpoint(self) -> str:

@@ -82,7 +82,7 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
     @property
     def dataset_root(self) -> str:
         """That dataset's folder."""
-        return self.request.dataset_root
+        return self.request.dataset_root or (self.recording.root if self.recording is not None else "")
 
     @property
     def target(self) -> int:

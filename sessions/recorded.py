@@ -115,10 +115,14 @@ class RecordedRecording(msgspec.Struct, frozen=True, kw_only=True):
     None, an empty text, an empty tuple or 0: not recorded. `kept` of `recorded` episodes are in the dataset, with
     `frames` in all, and least to most `episode_frames` in each. `range_cm` is the size of the area in which the
     `object` lay. `home` is in degrees, the gripper in percent. A dataset that is a copy says of which one (`copy_of`),
-    and what it lacks of it (`copy_without`, cameras).
+    and what it lacks of it (`copy_without`, cameras). `root` is the dataset's folder, where that was read. `tasks` are
+    the instructions of one with several, `flaws` sentences on what of it could not be read.
     """
 
     repo_id: str = ""
+    root: str = ""
+    tasks: tuple[str, ...] = ()
+    flaws: tuple[str, ...] = ()
     robot: str = ""
     recorded: int | None = None
     kept: int | None = None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
@@ -23,6 +23,8 @@ from sessions.files import read_file
 QUARANTINE = "quarantine"
 INFO = "meta/info.json"
 INFO_BACKUP = "meta/info.json.bak"
+MOST_EPISODES, MOST_FRAMES = 1_000_000, 10**12
+"""More are damage: a table of that many episodes is not made."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class _Info(msgspec.Struct):
     codebase_version: str
     fps: float
     features: dict[str, dict[str, Any]]
-    total_episodes: int = 0
-    total_frames: int = 0
+    total_episodes: Annotated[int, msgspec.Meta(ge=0, le=MOST_EPISODES)] = 0
+    total_frames: Annotated[int, msgspec.Meta(ge=0, le=MOST_FRAMES)] = 0
     total_tasks: int = 0
     robot_type: str | None = None
 

@@ -177,7 +177,7 @@ def replay(events: Iterable[ev.Event], start: Snapshot | None = None) -> Snapsho
 def _apply(s: Snapshot, event: ev.Event) -> Snapshot:
     match event:
         case ev.SessionStarted():
-            return replace(s, started=event, phase_since=event.at, trials=())  # of an import that is corrected: anew
+            return replace(s, started=event, phase_since=event.at, trials=(), episodes=())  # a corrected import: anew
         case ev.BenchConnected() | ev.ArmLeft() | ev.CalibrationRefused() | ev.CalibrationWritten():
             return _connect(s, event)
         case ev.PhaseChanged():

@@ -19,6 +19,8 @@ def imported_rows(session: Session) -> list[Row]:
         return []
     return [
         row("on the Hub", known.repo_id),
+        *(row("task", f'"{task}"') for task in known.tasks),
+        *(row("flawed", text(each, Tone.WARNING, Symbol.WARNING)) for each in known.flaws),
         row("copy of", known.copy_of, f"without {', '.join(known.copy_without)}" if known.copy_without else ""),
         *([row("episodes", *_episodes(session, known))] if not session.episodes else []),
         row("frames", *_frames(known)),

@@ -229,15 +229,17 @@ def _training_data(training: Training) -> list[Row]:
     frames = f"{facts.frames:,} frames" if facts.frames else ""
     without = ", ".join(facts.excluded_cameras)
     learnt = f"{used} of {plural(total, 'episode')}{left_out}"
-    if facts.recorded is not None and not used:
-        learnt = f"of {plural(total, 'episode')}, which of them is {NOT_RECORDED}" if total else NOT_RECORDED
+    if not total:  # an imported one that tells no more
+        learnt = plural(used, "episode") if used else NOT_RECORDED
+    elif facts.recorded is not None and not used:
+        learnt = f"of {plural(total, 'episode')}, which of them is {NOT_RECORDED}"
     return [
         row("learnt from", learnt, frames),
         *(row("learnt from", text(note, Tone.WARNING)) for note in facts.notes),
         *map(_left_out, facts.left_out),
         row(
             "cameras",
-            ", ".join(facts.cameras) or (NOT_RECORDED if facts.recorded else "none"),
+            ", ".join(facts.cameras) or ("none" if total and not facts.recorded else NOT_RECORDED),
             text(f"without {without}{decoded(facts)}" if without else "", Tone.WARNING),
         ),
     ]
@@ -252,8 +254,8 @@ def _left_out(group: LeftOut) -> Row:
 def _progress(training: Training) -> list[Row]:
     metrics, facts = training.metrics, training.started
     total = f" of {facts.steps:,}" if training.step < facts.steps else ""
-    epochs = f"{training.epochs:.1f} epochs" if training.epochs or not facts.recorded else ""
-    samples = f"{training.samples:,} samples" if training.samples or not facts.recorded else ""
+    epochs = f"{training.epochs:.1f} epochs" if training.epochs or (facts.frames and not facts.recorded) else ""
+    samples = f"{training.samples:,} samples" if training.samples or (facts.frames and not facts.recorded) else ""
     batch = f"batch size {facts.batch_size or NOT_RECORDED}"
     if facts.processes > 1:
         batch += f" in each of {facts.processes} processes"

@@ -17,10 +17,11 @@ def recording_rows(session: Session) -> list[Row]:
     """What was recorded: dataset, task and episodes; of an imported recording what was written down."""
     known = session.started.recording
     target = f" of {session.target}" if session.target else ""
+    missing = NOT_RECORDED if known else ""
     return [
         row("dataset", text(session.dataset, strong=True)),
         row("dataset", quiet(session.dataset_root)),
-        row("task", f'"{session.task}"' if session.task else quiet(NOT_RECORDED if known else "")),
+        *([] if known and known.tasks else [row("task", f'"{session.task}"' if session.task else quiet(missing))]),
         *lost(session),
         *flagged(session),
         *(

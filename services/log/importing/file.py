@@ -5,6 +5,7 @@ Every sentence about it names file, line, table and key.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -16,12 +17,13 @@ import msgspec
 
 from services.log.importing.between import between
 from services.log.importing.kinds import PARTS, TABLES
-from services.log.importing.lines import Lines
+from services.log.importing.lines import HEADER, Lines
 from services.log.importing.recording_tables import RecordingTable
 from services.log.importing.tables import DatasetTable, EvaluationTable, Table, TrainingTable
 from services.near import did_you_mean
 from services.refusal import Refusal
 from services.text import clean
+from sessions.files import open_to_read
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that is read; one with every point of many trainings has a few."""
@@ -74,10 +76,26 @@ def read(path: Path) -> ImportFile:
     return ImportFile(path, datasets, tuple(trainings), tuple(evaluations), tuple(recordings))
 
 
+SNIFFED = 64 * 1024
+"""Bytes at the head of a file that tell whether it has such tables."""
+
+
+def is_import_file(path: Path) -> bool:
+    """Whether it is meant as one: by its name, or by a table that it begins with. Raises OSError."""
+    if path.suffix.lower() == ".toml":
+        return True
+    with os.fdopen(open_to_read(path), "rb") as file:
+        start = file.read(SNIFFED)
+    if b"\0" in start:
+        return False
+    headers = (HEADER.fullmatch(line) for line in start.decode("utf-8", "replace").splitlines())
+    return any(found["kind"] in TABLES for found in headers if found)
+
+
 def _tables(path: Path) -> tuple[Mapping[str, list[dict[str, Any]]], Lines]:
     """The file's tables, of whatever content, and where they stand. Raises Refusal."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_to_read(path), "rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise Refusal(f"{clean(str(path))} cannot be read: {error.strerror or error}") from error

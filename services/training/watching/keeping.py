@@ -8,13 +8,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from services.datasets.cameras import camera_name
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live.metrics import encode_point
 from services.log.importing.adding import Import, Outcome, add
 from services.refusal import Refusal
 from services.text import clean
-from services.training.watching.points import End, Facts, LoggedRun, Point
+from services.training.watching.points import MOST, End, Facts, LoggedRun, Point
 from services.training.watching.source import STDIN, Source
 from sessions.document import Training
 from sessions.models import SessionStatus
@@ -22,6 +23,8 @@ from sessions.requests import TrainRequest
 
 LEROBOT = {"data_s": "dataloading_s"}
 """The names that metrics.jsonl has for metrics, where they differ."""
+MOST_NAMED = 1_000_000
+"""Episodes that a configuration may name."""
 STATUS = {
     End.FINISHED: SessionStatus.FINISHED, End.FAILED: SessionStatus.CRASHED, End.NONE: SessionStatus.ABORTED,
 }  # fmt: skip
@@ -71,8 +74,14 @@ def training_of(run: LoggedRun) -> Training:
         return Training(started=_started(run, run.points.at[0]), progress=_progress(run), checkpoints=saved)
     at = min((each.at for each in saved), default=0.0)
     last = max(saved, key=lambda each: each.step, default=None)
-    made = ev.TrainingProgressed(at=last.at, step=last.step) if last is not None else None
+    made = _reached(last, run) if last is not None else None
     return Training(started=_started(run, at), progress=made, checkpoints=saved)
+
+
+def _reached(last: ev.CheckpointSaved, run: LoggedRun) -> ev.TrainingProgressed:
+    seen = last.step * run.facts.batch_size
+    epochs = seen / run.facts.frames if run.facts.frames else 0.0
+    return ev.TrainingProgressed(at=last.at, step=last.step, samples=seen, epochs=epochs)
 
 
 def name(where: str, run: LoggedRun) -> str:
@@ -100,8 +109,10 @@ def _started(run: LoggedRun, at: float) -> ev.TrainingStarted:
     notes = (f"{estimated} of {len(run.points)} steps are estimates: the log rounds them",) if estimated else ()
     return ev.TrainingStarted(
         at=at, policy=clean(facts.policy), output_dir=facts.output_dir, steps=facts.steps, batch_size=facts.batch_size,
-        device=clean(facts.device), parameters=facts.parameters, episodes=(), episodes_total=facts.episodes,
-        frames=facts.frames, log_freq=facts.log_freq, save_freq=facts.save_freq, notes=notes, config=_config(facts),
+        device=clean(facts.device), parameters=facts.parameters, episodes=_episodes(facts),
+        episodes_total=facts.episodes,
+        frames=facts.frames, cameras=_cameras(facts), log_freq=facts.log_freq, save_freq=facts.save_freq,
+        notes=notes, config=_config(facts),
     )  # fmt: skip
 
 
@@ -111,6 +122,25 @@ def _config(facts: Facts) -> dict[str, Any]:
     if not isinstance(dataset, dict):
         return facts.config
     return facts.config | {"dataset": {key: value for key, value in dataset.items() if key != "episodes"}}
+
+
+def _episodes(facts: Facts) -> tuple[int, ...]:
+    """Those that its configuration names; empty for all of the dataset, whose number it does not tell."""
+    dataset = facts.config.get("dataset")
+    named = dataset.get("episodes") if isinstance(dataset, dict) else None
+    whole = isinstance(named, list) and len(named) <= MOST_NAMED
+    told = [each for each in named if isinstance(each, int) and 0 <= each < MOST] if whole and named else []
+    return tuple(sorted(set(told)))
+
+
+def _cameras(facts: Facts) -> tuple[str, ...]:
+    """The policy's, as its configuration has them."""
+    policy = facts.config.get("policy")
+    inputs = policy.get("input_features") if isinstance(policy, dict) else None
+    features = inputs.items() if isinstance(inputs, dict) else ()
+    return tuple(
+        clean(camera_name(key)) for key, each in features if isinstance(each, dict) and each.get("type") == "VISUAL"
+    )
 
 
 def _epochs(run: LoggedRun, point: Point) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import product
 from pathlib import Path
 
@@ -148,13 +149,15 @@ def test_what_is_wrong_is_said_by_table_and_key_and_nothing_is_written(
 
 
 def test_files_that_are_none_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "bytes").write_bytes(b"\xff\xfe[[training]]")
-    (tmp_path / "empty").write_text("")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe[[training]]")
+    (tmp_path / "empty.toml").write_text("")
+    os.mkfifo(tmp_path / "pipe.toml")
     for name, said in (
         ("missing", "No such file"),
-        (".", "directory"),
-        ("bytes", "UTF-8"),
-        ("empty", "no [[recording]], no [[training]"),
+        (".", "is no LeRobot dataset and no output folder of a training: no checkpoints and no log are in it"),
+        ("pipe.toml", "Not a file"),
+        ("bytes.toml", "UTF-8"),
+        ("empty.toml", "no [[recording]], no [[training]"),
     ):
         assert main(["--data-dir", str(tmp_path / "lab"), "import", str(tmp_path / name)]) == 2
         assert said in capsys.readouterr().err
