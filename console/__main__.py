@@ -106,6 +106,7 @@ VERBS = {
     "unblind": "marks.unblind", "stats": "numbers.stats", "plan": "numbers.plan",
     "log": "log.log", "verify": "verify.verify",
     "export": "export.export", "report": "report.report", "judge": "judge.judge",
+    "pack": "archives.pack", "unpack": "archives.unpack",
 }  # fmt: skip
 """The function in console.commands that runs a verb."""
 

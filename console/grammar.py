@@ -39,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     number_verbs.judge(verbs)
     training_verbs.bring_in(verbs)
     sharing_verbs.export(verbs)
+    sharing_verbs.pack(verbs)
+    sharing_verbs.unpack(verbs)
     _unblind(verbs)
     _mark(verbs, "accept", "count an episode again that was rejected", "lab-console accept last 3")
     _mark(verbs, "reject", "leave an episode out of trainings", 'lab-console reject last 3 --because "a hand in view"')

@@ -48,6 +48,33 @@ def merge(own: Verbs) -> Parser:
     return verb
 
 
+def pack(verbs: Verbs) -> None:
+    """A session as one file."""
+    verb = add_verb(
+        verbs,
+        "pack",
+        "write a session, and those that it came from, into one file",
+        "lab-console pack last --with-data",
+        "lab-console pack 20261124-2130 -o for-anna.zip",
+    )
+    verb.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    verb.add_argument("-o", "--output", default="", metavar="FILE", help="where to (default: NAME-SESSION.zip here)")
+    data = "also its dataset and the checkpoints that it tried, or the newest that it made"
+    verb.add_argument("--with-data", action="store_true", help=data)
+
+
+def unpack(verbs: Verbs) -> None:
+    """The file of a session from elsewhere."""
+    verb = add_verb(
+        verbs,
+        "unpack",
+        "bring the sessions of a packed file into the log, and its data into the data folder, or refuse it whole",
+        "lab-console unpack act_v2-20261124-213011-7f3a.zip",
+    )
+    verb.add_argument("file", metavar="FILE", help="what `pack` wrote, here or elsewhere")
+    verb.add_argument("--without-data", action="store_true", help="leave its dataset and checkpoints out")
+
+
 WHAT = """\
 formats:
   json         lab-log.json: sessions as `sessions --json` prints them, and curves; lab-log.schema.json describes it
