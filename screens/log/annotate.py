@@ -14,7 +14,7 @@ from screens.log.entries import NoteEditor
 from screens.views import keys
 from screens.views.signs import clean
 from sessions.document import Session
-from sessions.models import Episode, Note, SessionStatus, Trial, Verdict
+from sessions.models import Episode, Note, NoteKind, SessionStatus, Trial, Verdict
 from sessions.trials import place
 
 
@@ -41,7 +41,7 @@ class AnnotationScreen(LogWriter):
         if not session.notes:
             self._write_note(session, 0)
             return
-        rows = [Content("a new note"), *map(_note_row, session.notes)]
+        rows = [Content("a new note, possible cause or lesson"), *map(_note_row, session.notes)]
         title = f"Notes of session {session.id}: write one, or edit one"
         self.app.push_screen(
             Chooser(self.desk, title, rows, "opens it"),
@@ -50,21 +50,23 @@ class AnnotationScreen(LogWriter):
 
     def _write_note(self, session: Session, number: int) -> None:
         """Edit note `number` (from 1), or write a new one (0)."""
-        text = session.notes[number - 1].text if number else ""
+        before = session.notes[number - 1] if number else None
         title = f"Note {number} of session {session.id}" if number else f"A note to session {session.id}"
-        self.app.push_screen(NoteEditor(self.desk, title, text), lambda new: self._note_to(session, number, text, new))
+        editor = NoteEditor(self.desk, title, before.text, before.kind) if before else NoteEditor(self.desk, title)
+        self.app.push_screen(editor, lambda text: self._note_to(session, number, before, text, editor.kind))
 
-    def _note_to(self, session: Session, number: int, before: str, text: str | None) -> None:
+    def _note_to(self, session: Session, number: int, before: Note | None, text: str | None, kind: NoteKind) -> None:
         from services.log import logbook
 
-        if not text or text == before.strip():
-            return
-        if not number:
-            self.add_note(session.id, text, text)
+        if not text or (before is not None and (text, kind) == (before.text.strip(), before.kind)):
             return
         folder, author = self.desk.folder, self.desk.operator
-        write = partial(logbook.edit_note, folder, session.id, number, text, author)
-        self.write(write, f"noted: {clean(text, SHOWN)}")
+        if number:
+            write = partial(logbook.edit_note, folder, session.id, number, text, author, kind=kind)
+        else:
+            write = partial(logbook.add_note, folder, session.id, text, author, kind)
+        said = "noted" if kind is NoteKind.NOTE else kind.words
+        self.write(write, f"{said}: {clean(text, SHOWN)}")
 
     # --- tags -----------------------------------------------------------------------------------
 
@@ -126,7 +128,10 @@ class AnnotationScreen(LogWriter):
 
 
 def _note_row(note: Note) -> Content:
-    return Content.assemble(clean(note.text, 60), (f"  {clean(note.author) or 'unsigned'}", "$quiet"))
+    kind = "" if note.kind is NoteKind.NOTE else f"{clean(note.kind.words)}: "
+    return Content.assemble(
+        (kind, "$accent"), clean(note.text, 60), (f"  {clean(note.author) or 'unsigned'}", "$quiet")
+    )
 
 
 def _why_no_tag(text: str) -> str:

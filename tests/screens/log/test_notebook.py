@@ -18,7 +18,7 @@ from services.log.copies import OTHER_SETTINGS, copies
 from services.log.links import origins, results
 from sessions.bench import Motion
 from sessions.document import Session
-from sessions.models import Episode, SessionKind
+from sessions.models import Episode, NoteKind, SessionKind
 from tests.support import facts
 from tests.support.runs import ended, saved, session_id, started, write_run
 
@@ -139,10 +139,19 @@ async def test_an_opened_recording_is_marked_annotated_followed_and_copied(open_
         assert isinstance(console.app.screen, Question)
         await console.press("escape")
         assert isinstance(console.app.screen, NoteEditor) and console.app.screen.text == "lamp off\nx"
-        await console.press("ctrl+s")
+        await console.press("tab", "ctrl+s")
         await console.sees("edited")
         edit = read_events(run.events)[-1]
         assert isinstance(edit, ev.NoteEdited) and (edit.note, edit.text) == (1, "lamp off\nx")
+        assert edit.kind is NoteKind.HYPOTHESIS
+        await console.sees("possible cause")
+        # the kind alone is changed, and a lesson is a note of its own
+        await console.press("n", "2", "tab", "tab", "tab", "escape")
+        await console.until(lambda: not isinstance(console.app.screen, NoteEditor), "nothing was changed")
+        await console.press("n", "1", *"dim it", "tab", "tab", "ctrl+s")
+        await console.sees("lesson: dim it")
+        added = read_events(run.events)[-1]
+        assert isinstance(added, ev.NoteAdded) and added.kind is NoteKind.LESSON
         # links, and the way back
         await console.press("right")
         await console.until(lambda: console.screen.chosen.id == session_id(2))
