@@ -63,6 +63,8 @@ class RunShelf:
         self._smoothed: WeakKeyDictionary[Curves, float] = WeakKeyDictionary()
         self.logs: LogWatch | None = None
         """What `lab-console watch` follows, if it opened this console."""
+        self.wants_comparison = False
+        """Whether Train is to compare what is drawn, when it draws next."""
         self._listing = self._again = False
         self._tried = self._wanted = ""
 
@@ -228,6 +230,20 @@ class RunShelf:
         """Show this run, from a screen where the list may not have been read yet; the watched training stays."""
         self._wanted = run_id
         self._notifier.spawn(self._list_and_show(run_id))
+
+    def compare(self, first: str, second: str) -> None:
+        """Show the first with the second alone beside it, and have Train compare them, from any screen."""
+        self._wanted = first
+        self._notifier.spawn(self._compare(first, second))
+
+    async def _compare(self, first: str, second: str) -> None:
+        await self._list_and_show(first)
+        self._wanted = first
+        await self._show(first)
+        there = second == self.watched or await self._open(second)
+        self._beside = [second] if there else []
+        self.wants_comparison = there
+        self._changed()
 
     async def _list_and_show(self, run_id: str) -> None:
         if all(run.id != run_id for run in self.runs):  # not listed yet, or newer than the list

@@ -64,11 +64,15 @@ class ListingScreen(GoingOnScreen):
             self.open_session(wanted)
         else:
             self.filter("" if newest or listed.chosen is None else listed.chosen.id)
+        self.log_was_read()
         if len(entries) > FIRST:
             await asyncio.to_thread(listed.table.measure, entries)
             listed.relist()
         if self._problem and self.is_current:
             await asyncio.to_thread(damage.mark_shown, self.desk.folder)
+
+    def log_was_read(self) -> None:
+        """What else shows sessions of the log may show them anew."""
 
     def _refresh(self) -> None:
         """A reading that was given up goes on in its thread: the next one waits for it."""

@@ -17,10 +17,11 @@ from screens.desk.messages import SessionChanged
 from screens.frame.arm_actions import ARM_SESSION_KEYS
 from screens.frame.availability import may_type
 from screens.log.attempt_list import AttemptList
+from screens.log.beside import BESIDE_KEYS, SideView
 from screens.log.filter_line import FilterLine
 from screens.log.going_on import GO_ON_KEY
-from screens.log.listing import ListingScreen
 from screens.log.session_list import SessionList
+from screens.log.tree import TREE_KEYS, LifeList, TreeScreen
 from screens.views import keys
 from screens.views.signs import clean, signs
 from screens.widgets.keyline import Key
@@ -42,14 +43,15 @@ NARROW = 100
 """Columns of a terminal below which an opened session's episodes stand below its page, not beside it."""
 
 
-class LogScreen(ListingScreen):
+class LogScreen(TreeScreen):
     """A table with the chosen session beside it; opened, the session alone, with a cursor over its episodes."""
 
     CSS_PATH = "log.tcss"
     FOOTER: ClassVar[tuple[str, ...]] = (
         "take_over", "pause", "rest", "release", "finish", "open", "mark", "look_at", "filter", *LATE_VERDICTS,
         "resume_evaluation",
-        "note_to", "tag", "follow('origin')", "follow('result')", "return", "order", "copy",
+        "note_to", "tag", "follow('origin')", "follow('result')", "return", "tree", "mark_beside",
+        "compare_sessions", "order", "copy",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="log.open",
@@ -75,6 +77,8 @@ class LogScreen(ListingScreen):
         Binding("f", "judge_late('failure')", "failure", id="log.failure", tooltip="That trial failed"),
         Binding("v", "judge_late('void')", "void", id="log.void", tooltip="That trial does not count"),
         GO_ON_KEY,
+        *TREE_KEYS,
+        *BESIDE_KEYS,
         Binding("up", "move(-1)", "up", show=False, id="log.up", tooltip="The row above, or scroll"),
         Binding("down", "move(1)", "down", show=False, id="log.down", tooltip="The row below, or scroll"),
         Binding("pageup", "page(-1)", "page up", show=False, id="log.page-up", tooltip="A page up"),
@@ -89,7 +93,10 @@ class LogScreen(ListingScreen):
                 yield FilterLine()
                 yield SessionList(id="rows")
                 yield Line(id="empty")
+            with Vertical(id="tree", classes="panel"):
+                yield LifeList()
             yield PageView(id="page")
+            yield SideView()
             with Vertical(id="attempts", classes="panel"):
                 yield AttemptList()
 
@@ -111,7 +118,7 @@ class LogScreen(ListingScreen):
     @property
     def opened(self) -> bool:
         """Whether a session is shown alone."""
-        return self.has_class("-open")
+        return self.has_class("-open") and not self.beside
 
     def open_session(self, session_id: str) -> None:
         """Show the session of this id alone; a filter that hides it is taken away."""
@@ -122,6 +129,7 @@ class LogScreen(ListingScreen):
 
     def _open(self) -> None:
         self.query_one(FilterLine).close()
+        self.remove_class("-tree", "-side")
         self.add_class("-open")
         self.query_one(AttemptList).cursor = 0
         self.query_one(PageView).scroll_home(animate=False)
@@ -143,7 +151,7 @@ class LogScreen(ListingScreen):
     @property
     def chosen(self) -> Session | None:
         """The session under the cursor."""
-        return self.document(self.query_one(SessionList).chosen)
+        return super().chosen if self.growing else self.document(self.query_one(SessionList).chosen)
 
     @property
     def episode(self) -> Episode | None:
@@ -163,6 +171,8 @@ class LogScreen(ListingScreen):
         self.query_one("#list").border_title = Content(count if self._loaded else "reading the log")
         if line.typing:
             line.say(f"{self._matches} of {total}", self._query_problem)
+        marked = Content(f"marked: {clean(self._marked)}" if self._marked else "")
+        self.query_one("#list").border_subtitle = self.query_one("#tree").border_subtitle = marked
         empty = self.query_one("#empty", Line)
         says = self._empty()
         empty.display = bool(says)
@@ -214,8 +224,10 @@ class LogScreen(ListingScreen):
                 return self.unjudged is not None and may_type(self.desk)
             case "resume_evaluation":
                 return self.chosen is not None and self.chosen.kind is SessionKind.EVAL
-            case "open" | "follow" | "copy" | "order":
+            case "open" | "follow" | "copy" | "order" | "tree" | "mark_beside":
                 return self.chosen is not None
+            case "compare_sessions":
+                return self.beside or bool(self._marked)
             case "return":
                 return bool(self._trail)
             case "filter":
@@ -227,15 +239,23 @@ class LogScreen(ListingScreen):
     def footer_keys(self) -> list[Key]:
         """With what `open` and `reject` do now."""
         episode = self.episode
-        says = {"open": "list" if self.opened else "open"}
+        says = {"open": "list" if self.opened and not self.growing else "open"}
+        says |= {"tree": "list"} if self.growing else {}
+        says |= {"compare": "close"} if self.beside else {}
+        says |= {"mark": "unmark"} if self.chosen is not None and self.chosen.id == self._marked else {}
         if episode is not None and not episode.accepted:
             says["reject"] = "accept"
         shown = [key for key in super().footer_keys() if self.resumable or key.label != GO_ON_KEY.description]
+        if (self.growing or self.beside) and not self.desk.live:
+            shown.sort(key=lambda key: key.label not in ("open", "tree" if self.growing else "compare"))
         return [replace(key, label=says.get(key.label, key.label)) for key in shown]
 
     def action_open(self) -> None:
         """Show the chosen session alone, or the list again."""
-        if self.opened:
+        if self.growing or self.beside:
+            if (session := self.chosen) is not None:
+                self.open_session(session.id)
+        elif self.opened:
             self.close_open()
         else:
             self._open()
@@ -243,7 +263,11 @@ class LogScreen(ListingScreen):
     def close_open(self) -> None:
         """Esc goes back to the list, then clears the filter."""
         line = self.query_one(FilterLine)
-        if self.opened:
+        if self.beside:
+            self.close_beside()
+        elif self.growing:
+            self.close_tree()
+        elif self.opened:
             self._trail.clear()
             self.remove_class("-open")
             self.redraw()
@@ -255,7 +279,11 @@ class LogScreen(ListingScreen):
     def action_move(self, by: int) -> None:
         """Move the cursor over sessions, or over the opened session's episodes; or scroll its page."""
         attempts = self.query_one(AttemptList)
-        if not self.opened:
+        if self.beside:
+            self.query_one(SideView).scroll_relative(y=by * 2, animate=False)
+        elif self.growing:
+            self.query_one(LifeList).move(by)
+        elif not self.opened:
             self.query_one(SessionList).move(by)
         elif attempts.items:
             attempts.move(by)
@@ -265,7 +293,12 @@ class LogScreen(ListingScreen):
 
     def action_page(self, by: int) -> None:
         """Scroll the opened page, or move by a page."""
-        if self.opened:
+        if self.beside:
+            self.query_one(SideView).scroll_relative(y=by * self.size.height // 2, animate=False)
+        elif self.growing:
+            self.query_one(LifeList).page(by)
+            self.redraw()
+        elif self.opened:
             self.query_one(PageView).scroll_relative(y=by * self.size.height // 2, animate=False)
         else:
             self.query_one(SessionList).page(by)
@@ -279,7 +312,9 @@ class LogScreen(ListingScreen):
     def on_row_list_opened(self, message: RowList.Opened) -> None:
         """A click on the chosen row."""
         message.stop()
-        if not self.opened:
+        if self.growing:
+            self.action_open()
+        elif not self.opened:
             self._open()
 
     def action_order(self) -> None:
@@ -289,7 +324,7 @@ class LogScreen(ListingScreen):
 
     def action_filter(self) -> None:
         """Type into the filter, above the list."""
-        self.remove_class("-open")
+        self.remove_class("-open", "-tree", "-side")
         self.query_one(FilterLine).open(self._query)
         self.redraw()
 

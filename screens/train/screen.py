@@ -134,6 +134,8 @@ class TrainScreen(Looking, Resuming):
         self.set_class(self.shows_form, "-form")
         self.set_class(not self.desk.training.live, "-over")
         self._draw_form()
+        if self.desk.runs.wants_comparison:
+            self.desk.runs.wants_comparison, self.comparing = False, True
         compact, view = self.has_class("-compact"), self.view
         self.set_class(self.comparing and not self.shows_form, "-compare")
         if self.comparing and not self.shows_form:

@@ -241,7 +241,7 @@ COLUMNS: Mapping[SessionKind | None, tuple[Column[Light], ...]] = {
         *FIRST,
         Column("policy", _what, least=10, most=44),
         Column("k/n", _judged, align=Align.RIGHT),
-        Column("rate", _rate_or_look, least=5, most=32, narrow=_rate_in_short),
+        Column("rate", _rate_or_look, least=15, most=32, narrow=_rate_in_short),
         Column("condition", _condition, rank=1, least=9, most=24),
         Column("reset", _reset, rank=2),
         *LAST,

@@ -56,6 +56,11 @@ def _named(name: str, previous: str, values: list[Line], room: int) -> list[Line
     return [[(n.ljust(NAME_CELLS), "$quiet"), *line] for n, line in zip_longest(names, values, fillvalue="") if line]
 
 
+def flow(values: Sequence[Value], room: int) -> list[Line]:
+    """Values one after another in lines of at most `room` cells."""
+    return _flow(values, room)
+
+
 def _row(row: Row, room: int) -> list[Line]:
     bar = [interval_bar(row.interval, max(MIN_VALUE_CELLS, min(MAX_BAR_CELLS, room - 2)))] if row.interval else []
     return _flow(row.values, room) + bar

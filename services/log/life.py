@@ -83,6 +83,19 @@ def grown(log: Iterable[Session], name: str, where: str) -> list[Node]:
     return [_Tree(kin).dataset(name, root) for root in roots(listed, name) or ("",)]
 
 
+def life_of(log: Iterable[Session], session: Session) -> Node:
+    """The tree in which this session stands: of its dataset, for an evaluation of what its policy learnt from.
+
+    Raises Refusal if it has none.
+    """
+    kin = Kin(log)
+    made = [maker for _, maker in kin.movers(session) if maker is not None and maker.dataset]
+    about = made[0] if made else session
+    if not about.dataset:
+        raise Refusal("this session is about no dataset: choose a recording, a training or an evaluation")
+    return _Tree(kin).dataset(about.dataset, about.dataset_root)
+
+
 def as_json(trees: Iterable[Node]) -> bytes:
     """For `log tree --json`: a list of nodes with the keys kind, name, values, session and children.
 
@@ -175,7 +188,7 @@ class _Tree:
     def _checkpoint(
         self, checkpoint: CheckpointSaved, best: CheckpointSaved | None, below: list[Node], session: Session
     ) -> Node:
-        told = values.of_checkpoint(checkpoint, best=checkpoint is best)
+        told = values.of_checkpoint(session, checkpoint, best=checkpoint is best)
         return Node(kind=Kind.CHECKPOINT, name=values.step_name(checkpoint), values=told, session=session.id,
                     children=tuple(below))  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from services.checkpoints.checkpoint import label
-from services.log.headline import began, counts, loss_of, outcome, policy_of, rate, seconds, steps_made, subject
+from services.log.headline import began, counts, figure, loss_of, outcome, policy_of, rate, seconds, steps_made, subject
 from services.log.kin import step_in
 from services.log.recorded_rows import step_seconds
 from services.log.sections import Symbol, Value, quiet, text
@@ -140,10 +140,10 @@ def called(path: str) -> str:
     return clean(label(path))
 
 
-def of_checkpoint(checkpoint: CheckpointSaved, *, best: bool) -> tuple[Value, ...]:
+def of_checkpoint(session: Session, checkpoint: CheckpointSaved, *, best: bool) -> tuple[Value, ...]:
     """Its losses, and whether it is the best of them."""
     return _kept(
-        f"loss {value(checkpoint.loss)}" if checkpoint.loss is not None else "",
+        f"loss {figure(session.training, checkpoint.loss)}" if session.training and checkpoint.loss is not None else "",
         f"held out {value(checkpoint.eval_loss)}" if checkpoint.eval_loss is not None else "",
         text("best" if best else "", Tone.SUCCESS, Symbol.YES),
     )

@@ -15,10 +15,12 @@ from services.live.phases import Phase
 from sessions.models import SessionKind
 
 FAMILIES = {
-    "space": {"take", "trial", "overlay", "play"},
+    "space": {"take", "trial", "overlay", "play", "beside"},
     "r": {"reject", "mark"},
 }
-"""Keys whose actions have different ids but one meaning in words: start or end what this screen is about; reject."""
+"""Keys whose actions have different ids but one meaning in words: start or end what this screen is about; reject.
+
+On Train and the Log space marks what is laid beside something else."""
 
 
 def own(entry: registry.ScreenEntry) -> list[Binding]:
