@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-import orjson
-
 from sessions.document import Session
 from sessions.files import check_file
+from sessions.rows import Unfit
 from sessions.storage import AtomicStorage, Damage, StoreProblem
 
 
@@ -41,10 +39,7 @@ def peek(path: Path) -> Peeked:
     sessions, unfit = {}, {}
     for name, row in (tables or {}).get("sessions", {}).items():
         try:
-            sessions[name] = _decoder.decode(orjson.dumps(row))
-        except (msgspec.ValidationError, TypeError) as error:
+            sessions[name] = row.session
+        except Unfit as error:
             unfit[name] = str(error)
     return Peeked(sessions, unfit, missing=tables is None)
-
-
-_decoder = msgspec.json.Decoder(Session)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import orjson
@@ -23,17 +23,14 @@ from sessions import upgrade
 from sessions.document import SCHEMA_VERSION, Session
 from sessions.files import FULL, write_atomically
 from sessions.locks import Lock, LockBusy
+from sessions.rows import PACKED_VERSION, Packing, Row, table_json
 
 LOCK_PATIENCE_S = 10.0
-STAMP = {"1": {"version": SCHEMA_VERSION}}
-"""The table with the schema version, in TinyDB's layout."""
+WHOLE, SINGLE, BEFORE = "corrupt", "damaged", "schema"
+"""What follows the log's name in the names of files beside it: a whole log or single sessions that were set aside, and
+the log as it was before it was rewritten in another schema version."""
 
-WHOLE, SINGLE = "corrupt", "damaged"
-"""What follows the log's name in the names of files that were set aside: a whole log, or single sessions."""
-NO_DOCUMENT = "damaged"
-"""The key under which a row that is no document is kept until it is set aside: TinyDB knows documents only."""
-
-Tables = dict[str, dict[str, Any]]
+Tables = dict[str, dict[str, Row]]
 
 
 class StoreProblem(Exception):
@@ -76,6 +73,7 @@ class _CachedFile:
     fd: int
     identity: tuple[int, ...]
     tables: Tables
+    version: int
 
 
 def _identity(info: os.stat_result) -> tuple[int, ...]:
@@ -158,7 +156,7 @@ class AtomicStorage(Storage):
         try:
             info = os.fstat(fd)
             with open(fd, "rb", closefd=False) as file:
-                return _CachedFile(fd, _identity(info), _parse(self.path, file.read()))
+                return _CachedFile(fd, _identity(info), *_parse(self.path, file.read()))
         except BaseException:
             os.close(fd)
             raise
@@ -168,20 +166,36 @@ class AtomicStorage(Storage):
         self._unwritten = data
 
     def _replace(self, tables: Tables) -> None:
-        stamped = {"schema": STAMP, **tables}
+        """Put these tables in place of the file, of which a copy is kept if it is of an older schema."""
+        version = _version_of(tables)
+        tables = {**tables, "schema": _stamp(version)}
+        if self._cached is not None and self._cached.version < version:
+            self._back_up(self._cached)
         try:
-            write_atomically(self.path, orjson.dumps(stamped))
+            write_atomically(self.path, _encoded(tables))
             self.forget()
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise _problem(self.path, "written", error) from error
-        self._cached = _CachedFile(fd, _identity(os.fstat(fd)), stamped)
+        self._cached = _CachedFile(fd, _identity(os.fstat(fd)), tables, version)
 
-    def keep_aside(self, documents: Mapping[str, Any]) -> Path:
+    def _back_up(self, old: _CachedFile) -> None:
+        """Copy the file, durably, to a name with its schema version and the time. Raises StoreProblem."""
+        kept_as = self._free_name(f"{BEFORE}-{old.version}")
+        try:
+            with open(old.fd, "rb", closefd=False) as file:
+                file.seek(0)
+                write_atomically(kept_as, file.read())
+        except OSError as error:
+            raise _problem(kept_as, "written", error) from error
+
+    def keep_aside(self, documents: Mapping[str, Row]) -> Path:
         """Write these sessions to a file of their own, in the log's layout; returns it. Within a transaction."""
         kept_as = self._free_name(SINGLE)
+        packing = self._cached.tables.get("packing") if self._cached else None
+        tables = {"sessions": dict(documents), **({"packing": packing} if packing else {})}
         try:
-            write_atomically(kept_as, orjson.dumps({"schema": STAMP, "sessions": documents}))
+            write_atomically(kept_as, _encoded({"schema": _stamp(_version_of(tables)), **tables}))
         except OSError as error:
             raise _problem(kept_as, "written", error) from error
         self._kept_as = kept_as
@@ -214,39 +228,68 @@ class AtomicStorage(Storage):
         self.forget()
 
 
-def _parse(path: Path, data: bytes) -> Tables:
-    """The tables of a file. Raises Damage or NewerStore."""
+_tables = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
+
+
+def _encoded(tables: Tables) -> bytes:
+    """The file's content: only rows that changed were encoded anew, the others are copied as they are."""
+    parts = [part for name, table in tables.items() for part in (b",", orjson.dumps(name), b":", *table_json(table))]
+    return b"".join((b"{", *parts[1:], b"}"))
+
+
+def _version_of(tables: Tables) -> int:
+    """The schema that is needed to read these tables."""
+    packed = any(row.is_packed for row in tables.get("sessions", {}).values())
+    return PACKED_VERSION if packed else SCHEMA_VERSION
+
+
+def _stamp(version: int) -> dict[str, Row]:
+    """The table with the schema version, in TinyDB's layout."""
+    return {"1": Row.of({"version": version})}
+
+
+def _parse(path: Path, data: bytes) -> tuple[Tables, int]:
+    """The tables of a file, whose rows are not looked into, and its version. Raises Damage or NewerStore."""
     try:
-        tables = orjson.loads(data)
+        raw = _tables.decode(data)
+        packing = Packing({key: Row(row) for key, row in raw.get("packing", {}).items()})
+        tables = {name: {key: Row(row, packing) for key, row in table.items()} for name, table in raw.items()}
         version = tables["schema"]["1"]["version"]
-    except orjson.JSONDecodeError as error:
-        raise Damage(f"not JSON: {error}") from error
-    except (KeyError, TypeError, IndexError):
+    except msgspec.ValidationError:
+        raise Damage(_misfit(data)) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Damage(f"not JSON: {error}") from None
+    except (KeyError, TypeError, ValueError):
         raise Damage("no schema version in it") from None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if isinstance(version, int) and version > PACKED_VERSION:
         raise NewerStore(
-            f"{path} was written by a newer lab console (schema {version}, this one knows {SCHEMA_VERSION}) "
+            f"{path} was written by a newer lab console (schema {version}, this one knows {PACKED_VERSION}) "
             "and was left alone; update lab console, or choose another data folder with --data-dir"
         )
-    if version not in (1, SCHEMA_VERSION) or not all(isinstance(table, dict) for table in tables.values()):
+    if version not in (1, SCHEMA_VERSION, PACKED_VERSION):
         raise Damage(f"not of schema {SCHEMA_VERSION}")
-    for name, table in tables.items():
-        tables[name] = {key: row if isinstance(row, dict) else {NO_DOCUMENT: row} for key, row in table.items()}
     if version == 1:
         tables["sessions"] = {key: _upgraded(row) for key, row in tables.get("sessions", {}).items()}
-        tables["schema"] = STAMP
         tables["folded"] = {}  # the events of the runs that are still there say more than the old documents kept
-    return cast(Tables, tables)
+    return tables, version
 
 
-def _upgraded(row: dict[str, Any]) -> dict[str, Any]:
+def _misfit(data: bytes) -> str:
+    """Why JSON is no log."""
+    with suppress(orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        orjson.loads(data)["schema"]["1"]["version"]
+        return f"not of schema {SCHEMA_VERSION}"
+    return "no schema version in it"
+
+
+def _upgraded(row: Row) -> Row:
     """The document in the current form; one that cannot be converted is left as it was for the decoder to reject."""
     try:
         made = upgrade.session(row)
         msgspec.convert(made, Session)
     except (AttributeError, KeyError, TypeError, ValueError):  # msgspec's ValidationError is a ValueError
         return row
-    return made
+    return Row.of(made)
 
 
 def _problem(path: Path, done: str, error: OSError) -> StoreProblem:

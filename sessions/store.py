@@ -2,24 +2,32 @@
 
 Several processes may read and write it. A write is one read-modify-write under a lock, put in place by
 rename; a reader needs no lock and sees the old or the new file. The layout is a stock TinyDB's:
-`{"schema": {"1": {"version": 2}}, "sessions": {id: document}, "folded": {run: mark}}`.
+`{"schema": {"1": {"version": 2}}, "sessions": {id: document}, "folded": {run: mark}}`. Rows are kept as JSON and
+decoded when they are asked for; those of old sessions in a large log are packed (`sessions.rows`), with what is in a
+table `packing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-import orjson
 from tinydb import TinyDB
 from tinydb.table import Table
 
 from sessions.document import Session
+from sessions.models import SessionStatus
+from sessions.rows import Packing, Row, Unfit, dictionary
 from sessions.storage import AtomicStorage, CorruptStore, Damage, DamagedSessions, NewerStore, StoreProblem
 
 __all__ = ["CorruptStore", "DamagedSessions", "FoldMark", "NewerStore", "SessionStore", "StoreProblem"]
+
+
+PLAIN_MOST, PLAIN_LEFT = 4_000_000, 2_000_000
+"""Bytes of plain documents from which old ones are packed, and what of them then stays: some hundred sessions."""
 
 
 class FoldMark(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +53,7 @@ class SessionStore:
         self._db = _Database(storage=lambda: self._storage)
         self._sessions = cast(_StringTable, self._db.table("sessions"))
         self._folded = cast(_StringTable, self._db.table("folded"))
+        self._packing = cast(_StringTable, self._db.table("packing"))
 
     def put(self, *sessions: Session, folded: Mapping[str, FoldMark] | None = None) -> None:
         """Store documents and fold marks in one write, or none if all are stored already.
@@ -56,20 +65,21 @@ class SessionStore:
 
         def change() -> None:
             with self._storage.transaction():
-                newer = {s.id: d for s in sessions if self._is_newer(s.id, d := _document(s))}
-                marks = {run: m for run, m in _marks(folded).items() if self._folded.row(run) != m}
-                for table, documents in ((self._sessions, newer), (self._folded, marks)):
-                    if documents:
-                        table.store(documents)
+                newer = {s.id: row for s in sessions if self._is_newer(s, row := Row.of(s))}
+                marks = {run: row for run, row in _marks(folded).items() if self._folded.is_other(run, row)}
+                for table, rows in ((self._sessions, newer), (self._folded, marks)):
+                    if rows:
+                        table.store(rows)
 
         self._guarded(change)
 
-    def _is_newer(self, session_id: str, document: dict[str, Any]) -> bool:
-        stored = self._sessions.row(session_id)
+    def _is_newer(self, session: Session, row: Row) -> bool:
+        """Whether it is to be stored. A damaged one may lack `last_seq`: the new one has all events."""
+        stored = self._sessions.row(session.id)
         if stored is None:
             return True
-        known = stored.get("last_seq")  # a damaged one may lack it: the new one is made of all the run's events
-        return stored != document and not (isinstance(known, int) and known > document["last_seq"])
+        known = stored.last_seq
+        return not _is_document(stored, row) and not (known is not None and known > session.last_seq)
 
     def update(self, session_id: str, change: Callable[[Session], Session]) -> Session:
         """Replace a session by `change(session)`, all under the lock. Raises KeyError if there is no such session."""
@@ -81,21 +91,25 @@ class SessionStore:
                 if session is None:
                     raise KeyError(session_id)
                 changed = change(session)
-                self._sessions.store({session_id: _document(changed)})
+                self._sessions.store({session_id: Row.of(changed)})
                 return changed
 
         return self._guarded(apply)
 
     def get(self, session_id: str) -> Session | None:
         """The session, or None."""
-        document = self._guarded(lambda: self._sessions.row(session_id))
-        if document is None:
+        row = self._guarded(lambda: self._sessions.row(session_id))
+        if row is None:
             return None
         try:
-            return _session(document)
-        except _Unfit:
+            return row.session
+        except Unfit:
             self._set_aside_damaged()
             return self.get(session_id)
+
+    def rows(self) -> Mapping[str, Row]:
+        """Every session's row by id, none of them decoded. They stay as they are when the log is written."""
+        return self._guarded(lambda: dict(self._sessions.rows()))
 
     def all(self) -> list[Session]:
         """Every session that can be read, newest first."""
@@ -122,9 +136,9 @@ class SessionStore:
                 _, reasons = _sort_out(rows)
                 if not reasons:
                     return  # another process was first
-                kept_as = self._storage.keep_aside({name: dict(rows[name]) for name in reasons})
+                kept_as = self._storage.keep_aside({name: rows[name] for name in reasons})
                 for table in (self._sessions, self._folded):
-                    left = {name: dict(row) for name, row in table.rows().items() if name not in reasons}
+                    left = {name: row for name, row in table.rows().items() if name not in reasons}
                     table.store(left, clear_first=True)
             raise DamagedSessions(self.path, reasons, kept_as)
 
@@ -133,7 +147,7 @@ class SessionStore:
     def folded(self, runs: Iterable[str] | None = None) -> dict[str, FoldMark]:
         """The fold marks of these runs, or of all; without those that cannot be read: such a run is folded anew."""
 
-        def read() -> dict[str, Mapping[str, Any]]:
+        def read() -> dict[str, Row]:
             if runs is None:
                 return dict(self._folded.rows())
             return {run: row for run in runs if (row := self._folded.row(run)) is not None}
@@ -142,7 +156,7 @@ class SessionStore:
 
     def replace_all(self, sessions: Iterable[Session], *, folded: Mapping[str, FoldMark] | None = None) -> None:
         """Make the store hold exactly these sessions and marks; a damaged file is set aside first."""
-        documents = {s.id: _document(s) for s in sessions}
+        documents = {s.id: Row.of(s) for s in sessions}
         marks = _marks(folded)
 
         def change() -> None:
@@ -151,6 +165,35 @@ class SessionStore:
                 self._folded.store(marks, clear_first=True)
 
         self._guarded(change)
+
+    def pack(self, above: int = PLAIN_MOST, to: int = PLAIN_LEFT) -> int:
+        """Pack the oldest ended sessions of a log whose plain documents take more than `above` bytes, down to `to`.
+
+        Returns how many. A log of some hundred sessions stays plain as a whole.
+        """
+
+        def change() -> int:
+            plain = _plain(self._sessions.rows())
+            if sum(map(len, plain.values())) <= above:
+                return 0
+            with self._storage.transaction():
+                old = _oldest(_plain(self._sessions.rows()), to)
+                packed = self._packed(old)
+                if packed:
+                    self._sessions.store(packed)
+                return len(packed)
+
+        return self._guarded(change)
+
+    def _packed(self, rows: Mapping[str, Row]) -> dict[str, Row]:
+        """These rows packed with the newest dictionary, which is made of them if there is none. In a transaction."""
+        if not rows:
+            return {}
+        if not self._packing.rows():
+            self._packing.store({"1": dictionary(row.session for row in rows.values())})
+        packing = Packing(self._packing.rows())
+        name = max(packing, key=lambda number: (len(number), number))
+        return {session_id: row.packed(name, packing) for session_id, row in rows.items()}
 
     def close(self) -> None:
         """Close the cached file."""
@@ -180,46 +223,57 @@ class SessionStore:
             raise StoreProblem(message) from None
 
 
-def _document(session: Session) -> dict[str, Any]:
-    """The session as plain JSON values, copied."""
-    return cast(dict[str, Any], orjson.loads(msgspec.json.encode(session)))
-
-
-def _session(document: Mapping[str, Any]) -> Session:
-    """The session of a stored document, copied. Raises _Unfit."""
+def _is_document(stored: Row, row: Row) -> bool:
+    """Whether this is the document that is stored already."""
     try:
-        return _sessions.decode(orjson.dumps(document))
-    except msgspec.ValidationError as error:
-        raise _Unfit(f"it does not fit the schema: {error}") from error
+        return memoryview(stored.document) == memoryview(row.document)
+    except Unfit:
+        return False
 
 
-def _sort_out(rows: Mapping[str, Mapping[str, Any]]) -> tuple[list[Session], dict[str, str]]:
+def _plain(rows: Mapping[str, Row]) -> dict[str, memoryview]:
+    """The JSON of those that are not packed."""
+    return {name: memoryview(row.raw) for name, row in rows.items() if not row.is_packed}
+
+
+def _oldest(plain: Mapping[str, memoryview], to: int) -> dict[str, Row]:
+    """The oldest ended ones of these, so that `to` bytes are left. Ids begin with the time."""
+    size = sum(map(len, plain.values()))
+    found: dict[str, Row] = {}
+    for name in sorted(plain):
+        if size <= to:
+            break
+        row = Row(bytes(plain[name]))
+        with suppress(Unfit):
+            if row.session.status is not SessionStatus.RUNNING:
+                found[name] = row
+                size -= len(plain[name])
+    return found
+
+
+def _sort_out(rows: Mapping[str, Row]) -> tuple[list[Session], dict[str, str]]:
     """The sessions that can be read, and why the others cannot."""
     sessions, reasons = [], {}
     for name, row in rows.items():
         try:
-            sessions.append(_session(row))
-        except _Unfit as unfit:
+            sessions.append(row.session)
+        except Unfit as unfit:
             reasons[name] = str(unfit)
     return sessions, reasons
 
 
-def _marks(folded: Mapping[str, FoldMark] | None) -> dict[str, dict[str, Any]]:
-    return {run: msgspec.to_builtins(mark) for run, mark in (folded or {}).items()}
+def _marks(folded: Mapping[str, FoldMark] | None) -> dict[str, Row]:
+    return {run: Row.of(mark) for run, mark in (folded or {}).items()}
 
 
-def _mark(row: Mapping[str, Any]) -> FoldMark | None:
+def _mark(row: Row) -> FoldMark | None:
     try:
-        return msgspec.convert(row, FoldMark)
-    except msgspec.ValidationError:
+        return _fold_mark.decode(row.raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-_sessions = msgspec.json.Decoder(Session)
-
-
-class _Unfit(Exception):
-    """A document cannot be read; the message says why."""
+_fold_mark = msgspec.json.Decoder(FoldMark)
 
 
 class _StringTable(Table):
@@ -227,19 +281,24 @@ class _StringTable(Table):
 
     document_id_class = str  # type: ignore[assignment]
 
-    def row(self, row_id: str) -> dict[str, Any] | None:
-        """A stored document. Read-only: its inner values belong to the cache."""
-        return cast("dict[str, Any] | None", self.get(doc_id=cast(Any, row_id)))
+    def row(self, row_id: str) -> Row | None:
+        """A stored row."""
+        return self.rows().get(row_id)
 
-    def rows(self) -> dict[str, dict[str, Any]]:
-        """Every stored document by id. Read-only."""
-        return {str(document.doc_id): document for document in self}
+    def rows(self) -> Mapping[str, Row]:
+        """Every stored row by id. Read-only: it is the cache itself."""
+        return cast("Mapping[str, Row]", self._read_table())
+
+    def is_other(self, row_id: str, row: Row) -> bool:
+        """Whether this row is not stored yet."""
+        stored = self.row(row_id)
+        return stored is None or memoryview(stored.raw) != memoryview(row.raw)
 
     def _update_table(self, updater: Callable[[dict[Any, Any]], None]) -> None:
         with cast(AtomicStorage, self._storage).transaction():
             super()._update_table(updater)
 
-    def store(self, documents: Mapping[str, dict[str, Any]], *, clear_first: bool = False) -> None:
+    def store(self, documents: Mapping[str, Row], *, clear_first: bool = False) -> None:
         """Insert or replace whole documents by id; with `clear_first`, after removing all others."""
 
         def update(rows: dict[Any, Any]) -> None:

@@ -287,6 +287,15 @@ def test_nobody_says_a_purpose_that_was_not_kept(folder: DataFolder) -> None:
     assert benched and {session.request.purpose for session in benched} == {Purpose.UNKNOWN}
 
 
+def test_the_log_of_that_version_is_kept_beside_the_new_one(folder: DataFolder) -> None:
+    logbook.sessions(folder)
+    logbook.sessions(folder)
+    assert json.loads(folder.sessions_file.read_bytes())["schema"] == {"1": {"version": 2}}
+    (kept,) = folder.root.glob("sessions.json.schema-*")
+    assert kept.name.startswith("sessions.json.schema-1-20")
+    assert kept.read_bytes() == (FILES / "lab" / "sessions.json").read_bytes()
+
+
 def test_a_rebuild_from_the_events_tells_what_was_stored(folder: DataFolder) -> None:
     assert scribe.rebuild(folder) == len(RUNS)
     with SessionStore(folder.sessions_file) as store:

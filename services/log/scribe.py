@@ -145,7 +145,13 @@ class Scribe:
         self._tails.clear()
         folded, marks = _documents(self._changed({}, everything=True))
         self.store.replace_all([*gone, *folded], folded=marks)
+        self.tidy()
         return len(folded)
+
+    def tidy(self) -> None:
+        """Pack the old sessions of a large log, when nobody waits for a write of it."""
+        with suppress(StoreProblem):  # the next one tries again
+            self.store.pack()
 
     def _recover_from(self, damage: CorruptStore) -> None:
         self._tails.clear()
@@ -281,6 +287,7 @@ def follow(folder: DataFolder, report: Report) -> bool:
             if changed or scribe.live:
                 changed_at = began
             elif began - changed_at > (RETRY_S if complaint else PATIENCE_S):
+                scribe.tidy()
                 return not complaint
             time.sleep(max(TICK_S, 4 * (time.monotonic() - began)))
 

@@ -26,7 +26,7 @@ from sessions.bench import Profile
 from sessions.document import Session
 from sessions.facts import TakeLost
 from sessions.models import Episode, Note
-from sessions.storage import NO_DOCUMENT
+from sessions.rows import NO_DOCUMENT
 from sessions.store import CorruptStore, DamagedSessions, FoldMark, NewerStore, SessionStore, StoreProblem
 from tests import ROOT
 from tests.support import facts
@@ -390,7 +390,7 @@ def test_damage_under_a_warm_cache_is_seen(store: SessionStore, path: Path) -> N
 
 
 def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
-    content = b'{"schema": {"1": {"version": 3}}, "sessions": {"a": {"verdicts": []}}}'
+    content = b'{"schema": {"1": {"version": 4}}, "sessions": {"a": {"verdicts": []}}}'
     path.write_bytes(content)
     with SessionStore(path) as store:
         for use in (store.all, lambda: store.put(session(1)), lambda: store.replace_all([])):

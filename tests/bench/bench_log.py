@@ -1,0 +1,185 @@
+"""A log of 10,000 sessions: its size, the time of a verdict, of opening the log, of reading it again, and the memory.
+
+    uv run python -m tests.bench.bench_log [--sessions 10000] [--keep FOLDER]
+
+The log is made of the events that workers write (`large_log`), folded and packed by the scribe. A verdict is timed from
+its event to the TinyDB file in place: the event is appended and fsynced, the scribe folds it, writes, fsyncs and
+replaces. Beside it stands what the same disk takes for a plain write of as many bytes with fsync and rename, and what a
+bare TinyDB takes to update one of these documents. Each figure that a person waits for is measured in a process of its
+own, and its largest memory with it. `--keep` makes the log in a folder that stays, and takes one that is there already.
+
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from services.folders import DataFolder
+from services.live import events as ev
+from services.live.event_log import EventLog
+from services.log import scribe
+from sessions.files import write_atomically
+from sessions.models import EndedBy, Verdict
+from tests.bench import large_log
+
+ROUNDS = 20
+MB = 1_000_000
+
+
+def timed(act: Callable[[], object]) -> float:
+    """Milliseconds that it took."""
+    began = time.perf_counter()
+    act()
+    return (time.perf_counter() - began) * 1000
+
+
+def told(name: str, taken: list[float], also: str = "") -> None:
+    """Print the median, the 90th percentile and the largest."""
+    taken = sorted(taken)
+    p90 = taken[int(len(taken) * 0.9)]
+    middle = statistics.median(taken)
+    print(f"  {name:34} {middle:8.1f} ms   90 % {p90:7.1f}   most {taken[-1]:7.1f}  {also}", flush=True)
+
+
+def peak_mb() -> float:
+    """The largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB
+
+
+# --- what is measured in processes of their own ------------------------------------------------------
+
+
+def verdicts(folder: DataFolder, count: int) -> None:
+    """A session that runs, with a verdict at a time; the scribe's part is called here as `follow` calls it."""
+    run = folder.run(large_log.session_id(count))
+    run.root.mkdir(exist_ok=True)
+    run.events.unlink(missing_ok=True)
+    events = [e for e in large_log.run_events(4) if not isinstance(e, ev.SessionEnded)]
+    appended, synced, folded, plain = [], [], [], []
+    with EventLog(run) as log, scribe.Scribe(folder) as follower:
+        for event in events:
+            log.append(event, sync=False)
+        log.sync()
+        follower.step()
+        for trial in range(21, 21 + ROUNDS):
+            log.append(ev.TrialStarted(trial=trial))
+            log.append(ev.TrialEnded(trial=trial, frames=240, reason=EndedBy.VERDICT))
+            follower.step(everything=False)
+            judged = ev.TrialJudged(trial=trial, verdict=Verdict.SUCCESS, judge="ben")
+            appended.append(timed(lambda judged=judged: log.append(judged, sync=False)))
+            synced.append(timed(log.sync))
+            folded.append(timed(lambda: follower.step(everything=False)))
+            data = folder.sessions_file.read_bytes()
+            plain.append(timed(lambda data=data: write_atomically(folder.root / "plain.bin", data)))
+        whole = [timed(follower.step) for _ in range(5)]
+    told("the event, appended", appended)
+    told("its fsync", synced)
+    told("the scribe: fold, write, replace", folded, "(target with the event: 60)")
+    told("a plain write of as many bytes", plain, f"ratio {statistics.median(folded) / statistics.median(plain):.1f}")
+    told("verdict to TinyDB file, in all", [sum(each) for each in zip(appended, synced, folded, strict=True)])
+    told("a pass over all runs, no change", whole)
+    print(f"  the scribe's memory at most        {peak_mb():8.0f} MB")
+
+
+def stock(folder: DataFolder, count: int) -> None:
+    """A bare TinyDB updates one of the same documents."""
+    from tinydb import TinyDB
+
+    from sessions.store import SessionStore
+
+    with SessionStore(folder.sessions_file) as store:
+        documents = [json.loads(bytes(row.document)) for row in store.rows().values()]
+    with tempfile.TemporaryDirectory() as at, TinyDB(Path(at) / "stock.json") as database:
+        numbers = database.insert_multiple(documents)
+        update = [timed(lambda: database.update({"last_seq": 5}, doc_ids=[numbers[5]])) for _ in range(2)]
+        told("a bare TinyDB's update", update, f"{(Path(at) / 'stock.json').stat().st_size / MB:.0f} MB")
+
+
+def opening(folder: DataFolder, count: int) -> None:
+    """The entries of the Log's table, from nothing; then again after nothing, and after one note."""
+    from services.log.index import Index
+    from services.log.logbook import add_note
+
+    index = Index(folder)
+    first = timed(index.refresh)
+    assert len(index.entries) >= count, len(index.entries)
+    told("the Log's entries, first time", [first], f"memory {peak_mb():.0f} MB")
+    again = Index(folder)
+    told("the Log's entries, new process's", [timed(again.refresh)])
+    told("read again, nothing changed", [timed(index.refresh) for _ in range(5)])
+    changed = []
+    for number in range(5):
+        add_note(folder, large_log.session_id(count // 2 + number), "the light changed", "anna")
+        changed.append(timed(index.refresh))
+    told("read again, one session changed", changed)
+    told("filter a word", [timed(lambda: [e for e in index.entries if "slipped" in e.text]) for _ in range(5)])
+    told("open one page's document", [timed(lambda n=n: index.session(index.entries[n * 100].id)) for n in range(20)])
+    print(f"  memory at most                     {peak_mb():8.0f} MB")
+
+
+def listing(folder: DataFolder, count: int) -> None:
+    """Every document decoded, as `sessions --json` does."""
+    from services.log import logbook
+
+    told("logbook.sessions, all decoded", [timed(lambda: logbook.sessions(folder))], f"memory {peak_mb():.0f} MB")
+
+
+def screen(folder: DataFolder, count: int) -> None:
+    """The console in a pseudo-terminal: F7 to the table on screen, and its memory then."""
+    import psutil
+
+    from tests.support.terminal import Terminal
+
+    command = [sys.executable, "-m", "console", "--data-dir", str(folder.root)]
+    with Terminal(command, env={**os.environ, "LAB_CONSOLE_WARM": "0"}) as terminal:
+        terminal.wait_until(lambda: "F7" in terminal.text or "Bench" in terminal.text, 60, "the console does not open")
+        time.sleep(2)
+        before = psutil.Process(terminal.pid).memory_info().rss / MB
+        began = time.perf_counter()
+        terminal.write(b"\x1b[18~")
+        terminal.wait_until(lambda: f"{count:,}" in terminal.text, 120, "the table does not come")
+        took = (time.perf_counter() - began) * 1000
+        time.sleep(1)
+        after = psutil.Process(terminal.pid).memory_info().rss / MB
+        told("F7 to the table on the screen", [took], "(target 1,000)")
+        print(f"  the console's memory               {after:8.0f} MB (target 250; {before:.0f} before the Log)")
+
+
+PARTS = {"verdicts": verdicts, "opening": opening, "listing": listing, "screen": screen, "stock": stock}
+
+
+def main() -> None:
+    """Make the log, and measure each part in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sessions", type=int, default=10_000)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--only", choices=PARTS, help="this part, in this process")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-log-") as made:
+        folder = DataFolder(options.keep or Path(made))
+        if not folder.sessions_file.exists():
+            folder.create()
+            large_log.write_runs(folder, options.sessions)
+            print(f"  the log is built of its runs in    {timed(lambda: scribe.rebuild(folder)):8.0f} ms", flush=True)
+        if options.only:
+            PARTS[options.only](folder, options.sessions)
+            return
+        size = folder.sessions_file.stat().st_size
+        print(f"{options.sessions:,} sessions, sessions.json {size / MB:.1f} MB", flush=True)
+        for part in PARTS:
+            again = ["--sessions", str(options.sessions), "--keep", str(folder.root), "--only", part]
+            subprocess.run([sys.executable, "-m", "tests.bench.bench_log", *again], check=False)
+
+
+if __name__ == "__main__":
+    main()
