@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from services.text import clean
+from services.text import clean, without_long_runs
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 STOPPED = 130
@@ -13,4 +13,4 @@ STOPPED = 130
 
 def complain(text: object) -> None:
     """Print one line to standard error."""
-    print(f"lab-console: {clean(str(text))}", file=sys.stderr, flush=True)
+    print(f"lab-console: {without_long_runs(clean(str(text)))}", file=sys.stderr, flush=True)

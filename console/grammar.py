@@ -7,6 +7,7 @@ import argparse
 from console import log_verbs, number_verbs, report_verbs, sharing_verbs, training_verbs, verify_verbs
 from console.camera_flags import add_cameras
 from console.making_verbs import Help, Joined, Parser, Verbs, add_settings, add_verb, number, whole
+from services.text import brief
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,7 +98,7 @@ def _calibration(verb: argparse.ArgumentParser) -> None:
 def _answer(text: str) -> tuple[str, str]:
     arm, _, act = text.rpartition("=")
     if not arm or act not in ("write-motors", "save-file"):
-        raise argparse.ArgumentTypeError(f"ARM=write-motors or ARM=save-file is needed, not {text!r}")
+        raise argparse.ArgumentTypeError(f"ARM=write-motors or ARM=save-file is needed, not {brief(text)!r}")
     return arm, act
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 from console.exit import BAD_USAGE, complain
+from services.text import brief, without_long_runs
 
 type Verbs = argparse._SubParsersAction[Parser]
 
@@ -25,7 +26,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Leave with bad usage."""
         verb = self.prog.partition(" ")[2]
-        said = message.removeprefix("argument ")
+        said = without_long_runs(message.removeprefix("argument "))
         complain(f"{verb}: {said}; `{self.prog} --help` says how" if verb else f"{said}; `{self.prog} --help` says how")
         raise SystemExit(BAD_USAGE)
 
@@ -44,7 +45,7 @@ def _number[Number: (int, float)](text: str, kind: type[Number], called: str) ->
     try:
         return kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{called} is needed, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"{called} is needed, not {brief(text)!r}") from None
 
 
 class Joined(argparse.Action):

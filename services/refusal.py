@@ -86,6 +86,14 @@ MOST_SEED = 2**32 - 1
 def check_number(name: str, value: float, least: float, most: float = MOST) -> None:
     """Raises Refusal unless `least <= value <= most`; NaN is refused."""
     if not value >= least:
-        raise Refusal(f"{name} must be at least {least:.3g}, not {value:g}")
+        raise Refusal(f"{name} must be at least {least:.3g}, not {_shown(value)}")
     if value > most:
-        raise Refusal(f"{name} must be at most {most:.10g}, not {value:g}")
+        raise Refusal(f"{name} must be at most {most:.10g}, not {_shown(value)}")
+
+
+def _shown(value: float) -> str:
+    """In a few digits; a whole number may be too large even for that."""
+    try:
+        return f"{value:g}"
+    except OverflowError:
+        return f"a number of {len(str(abs(int(value)))):,} digits"

@@ -22,6 +22,23 @@ def clean(text: str) -> str:
     )
 
 
+LONGEST = 80
+
+
+def brief(text: str, most: int = LONGEST) -> str:
+    """`text`, clean, for a sentence that says what was wrong with it: of a longer one its beginning and `...`."""
+    cleaned = clean(text[: 4 * most])
+    return cleaned if len(cleaned) <= most else f"{cleaned[: most - 3]}..."
+
+
+_RUN = re.compile(r"\S{600,}")
+
+
+def without_long_runs(text: str) -> str:
+    """One line in which each run without a space, longer than most paths, has its beginning and `...` only."""
+    return _RUN.sub(lambda run: brief(run[0]), text)
+
+
 def without_sequences(text: str) -> str:
     """One line without its escape sequences; other control characters stay."""
     return _SEQUENCES.sub("", text)

@@ -14,6 +14,7 @@ from console.grammar import parser
 from services.bench.profiles import load_benches
 from services.evaluation import early
 from services.evaluation import plan as evaluation
+from services.evaluation.comparison import unused_order
 from services.folders import DataFolder, RunFolder, data_folder
 from services.live import intents
 from services.live.client import Client
@@ -96,8 +97,8 @@ def evaluate(options: argparse.Namespace) -> int:
     request = early.fixed(request)
     if request.sequential is not None:
         print(rule_words(request.sequential), flush=True)
-    if request.pairs == 1 and (options.order or options.order_seed is not None):
-        print("note: one policy under one condition has no order: --order and --order-seed change nothing", flush=True)
+    if unused := unused_order(request, options.order, options.order_seed):
+        print(f"note: {unused}", flush=True)
     print_table(request, profile)
     return run_to_end(_evaluate(folder, evaluation.begin(folder, answered(request, options))))
 

@@ -15,7 +15,7 @@ from services.bench.device_tables import check_cameras, check_observed, check_po
 from services.bench.hotkeys import read_hotkeys
 from services.folders import APP
 from services.near import did_you_mean
-from services.text import clean
+from services.text import brief, clean
 from sessions.bench import (
     CAMERAS,
     Motion,
@@ -175,7 +175,9 @@ class Benches(msgspec.Struct, frozen=True):
         wanted = name or self.default
         if wanted not in self.profiles:
             where = self.source or "the built-in profiles"
-            raise ProfileProblem(f"no bench {wanted!r} in {where}; there are: {', '.join(sorted(self.profiles))}")
+            raise ProfileProblem(
+                f"no bench {brief(wanted)!r} in {where}; there are: {', '.join(sorted(self.profiles))}"
+            )
         return self.profiles[wanted]
 
 

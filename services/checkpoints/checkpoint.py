@@ -24,6 +24,7 @@ from services.datasets.cameras import IMAGES, camera_name
 from services.folders import DataFolder, RunFolder
 from services.live.event_log import read_events
 from services.live.snapshots import replay
+from services.text import brief
 from sessions.files import read_file, write_atomically
 from sessions.left_out import LeftOut
 from sessions.lineage import Lineage
@@ -195,7 +196,9 @@ def resolve(folder: DataFolder, wanted: str, plugins: Collection[str] = ()) -> C
     if not runs and hub.is_id(hub.split(wanted)[0]):
         return _of_hub(wanted, plugins)
     if not runs:
-        raise CheckpointProblem(f"there is no {wanted!r}: a path, NAME or NAME@STEP of a training, or a session's id")
+        raise CheckpointProblem(
+            f"there is no {brief(wanted, 200)!r}: a path, NAME or NAME@STEP of a training, or a session's id"
+        )
     if len(runs) > 1:
         raise CheckpointProblem(f"{name!r} fits {len(runs)} sessions: write more of the id")
     return _of_session(RunFolder(runs[0]), step, plugins)
@@ -223,8 +226,8 @@ def _of_hub(wanted: str, plugins: Collection[str]) -> Checkpoint:
     if revision and hub.cached(repo_id) is not None:
         raise CheckpointProblem(f"the Hub's cache has {repo_id}, but not its revision {revision!r}: {fetch} brings it")
     raise CheckpointProblem(
-        f"there is no {wanted!r}: a path, NAME or NAME@STEP of a training, or a session's id; a policy of the Hub is "
-        f"downloaded with {fetch}"
+        f"there is no {brief(wanted, 200)!r}: a path, NAME or NAME@STEP of a training, or a session's id; a "
+        f"policy of the Hub is downloaded with {fetch}"
     )
 
 

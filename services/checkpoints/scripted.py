@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from services.text import brief
+
 NAME = "sim-scripted"
 USUAL = f"{NAME}@0.8"
 """What forms offer."""
@@ -27,7 +29,7 @@ def success_rate(wanted: str) -> float | None:
     except ValueError:
         rate = -1.0
     if not 0 <= rate <= 1:
-        raise ValueError(f"{NAME} succeeds in a share of its trials, from 0 to 1 ({USUAL}), not {text!r}")
+        raise ValueError(f"{NAME} succeeds in a share of its trials, from 0 to 1 ({USUAL}), not {brief(text)!r}")
     return rate
 
 

@@ -9,7 +9,7 @@ from services.checkpoints.checkpoint import Checkpoint
 from services.datasets.cameras import IMAGES, camera_name
 from services.near import did_you_mean
 from services.refusal import Refusal
-from services.text import clean
+from services.text import brief, clean
 from sessions.slots import Wiring
 
 RUNS_WITHOUT = ("smolvla", "pi0", "pi05", "pi0_fast", "xvla")
@@ -64,7 +64,7 @@ def read_map(text: str) -> dict[str, str]:
     for part in (stripped for each in text.split(",") if (stripped := each.strip())):
         theirs, sign, ours = (word.strip() for word in part.partition("="))
         if not (theirs and sign and ours):
-            raise Refusal(f"the camera map has {clean(part)!r}: write POLICY=BENCH, as top=overhead")
+            raise Refusal(f"the camera map has {brief(part)!r}: write POLICY=BENCH, as top=overhead")
         if found.setdefault(theirs, ours) != ours:
             raise Refusal(f"the camera map has {clean(theirs)} twice, for {clean(found[theirs])} and {clean(ours)}")
     return found
@@ -128,7 +128,7 @@ def _find(checkpoint: Checkpoint, word: str) -> str:
 
 def _unknown(word: str, known: Collection[str], who: str) -> str:
     has = f"{who} {', '.join(known) or 'no camera'}"
-    return f"{clean(word)!r} ({has}{did_you_mean(word, known)})"
+    return f"{brief(word)!r} ({has}{did_you_mean(word, known)})"
 
 
 # -- doing without ----------------------------------------------------------------------------------

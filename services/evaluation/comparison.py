@@ -159,6 +159,13 @@ def _check_episode(datasets: Path, condition: Condition) -> None:
         )
 
 
+def unused_order(request: EvalRequest, order: str, seed: int | None) -> str:
+    """That an order, or a seed of one, was asked for in vain; else empty."""
+    if request.pairs > 1 or (not order.strip() and seed is None):
+        return ""
+    return "one policy under one condition has no order: --order and --order-seed change nothing"
+
+
 def in_order(request: EvalRequest, order: str, seed: int | None) -> EvalRequest:
     """The request with the order of its trials; a seed is made where none is given. Raises Refusal.
 

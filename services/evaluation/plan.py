@@ -34,6 +34,7 @@ from services.live.requests import ORACLE, EvalRequest
 from services.log import logbook
 from services.log.problem import LogbookProblem
 from services.refusal import MOST_SEED, Checks, Refusal, check_number
+from services.text import brief
 from sessions.models import Verdict
 from sessions.resets import Reset
 
@@ -240,7 +241,7 @@ def _check_task(task: str) -> None:
 
 def _check_judge(request: EvalRequest) -> None:
     if request.judge not in ("", ORACLE):
-        raise Refusal(f"--judge knows {ORACLE} only, not {request.judge!r}; without it a person judges, by key")
+        raise Refusal(f"--judge knows {ORACLE} only, not {brief(request.judge)!r}; without it a person judges, by key")
     if request.judge and not request.profile.simulated:
         raise Refusal("the oracle judges on the simulated bench only: use the screen, where a person judges")
 

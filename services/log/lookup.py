@@ -11,7 +11,7 @@ from services.folders import DEMO, SESSION_ID, DataFolder, RunFolder
 from services.log import logbook
 from services.log.problem import LogbookProblem
 from services.refusal import Refusal
-from services.text import clean
+from services.text import brief
 from sessions.chains import Evaluation, by_session
 from sessions.document import Session
 from sessions.files import check_file
@@ -65,9 +65,9 @@ def choose(wanted: str, ids: Collection[str], where: str) -> str:
     if wanted in matching or len(matching) == 1:
         return wanted if wanted in matching else matching[0]
     if not matching:
-        raise NoSession(f"no session of {where} begins with '{clean(wanted)}'; `lab-console sessions` lists them")
+        raise NoSession(f"no session of {where} begins with '{brief(wanted)}'; `lab-console sessions` lists them")
     named = ", ".join(matching[:MOST_NAMED]) + (", ..." if len(matching) > MOST_NAMED else "")
-    raise Refusal(f"'{clean(wanted)}' fits {len(matching)} sessions ({named}): give more of the id")
+    raise Refusal(f"'{brief(wanted)}' fits {len(matching)} sessions ({named}): give more of the id")
 
 
 def nothing_in(where: str) -> str:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sessions.statistics import exact, intervals, planning
+from sessions.statistics import exact, intervals, planning, second_opinions
+from sessions.statistics.judging import Agreement, Judge
 
 REPEATS = 5
 TWO = [((60, 200), (85, 200)), ((0, 200), (1, 200)), ((199, 200), (150, 187)), ((100, 200), (100, 200))]
+TABLES = [Agreement(95, 8, 6, 91), Agreement(150, 5, 9, 36)]
 SEVERAL = [(100, 200), (120, 199), (90, 198), (105, 197)]
 
 
@@ -42,6 +44,7 @@ def main() -> None:
         "Wilson": lambda: intervals.wilson(60, 200),
         "Newcombe": lambda: intervals.newcombe(*TWO[0]),
         **{f"Boschloo {a[0]}/{a[1]} {b[0]}/{b[1]}": lambda a=a, b=b: exact.boschloo(a, b) for a, b in TWO},  # type: ignore[misc]
+        "a second judge, 2 policies": lambda: second_opinions.doubted(TABLES, Judge(0.95, 0.9, 40, 30)),
         "McNemar": lambda: exact.mcnemar(80, 120),
         "Freeman-Halton, 3 arms": lambda: exact.freeman_halton(SEVERAL[:3]),
         "Freeman-Halton, 4 arms": lambda: exact.freeman_halton(SEVERAL),

@@ -121,3 +121,18 @@ def test_each_checkpoint_has_to_fit_the_bench_and_the_rate_of_the_others(tmp_pat
     look = evaluation.inspect(folder, with_conditions(), f"sim-scripted@1,{other}")
     assert "other @ 000500: the policy needs camera top" in look.problem
     assert [each.label for each in look.further] == ["other @ 000500"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"checkpoint": "sim-scripted", "order": "listed"}, True),
+        ({"checkpoint": "sim-scripted", "order_seed": 0}, True),
+        ({"checkpoint": "sim-scripted"}, False),
+        ({"order": "listed"}, False),
+        ({"checkpoint": "sim-scripted", "conditions": "all", "order": "random", "order_seed": 3}, False),
+    ],
+)
+def test_an_order_of_one_pair_is_said_to_change_nothing(tmp_path: Path, options: dict[str, Any], said: bool) -> None:
+    request = plan(tmp_path, **options)
+    assert bool(comparison.unused_order(request, options.get("order", ""), options.get("order_seed"))) is said

@@ -17,7 +17,7 @@ from services.checkpoints.checkpoint import Provenance, write_provenance
 from services.evaluation import plan as evaluation
 from services.folders import DataFolder
 from services.live import launch
-from services.refusal import Refusal
+from services.refusal import Checks, Refusal
 from sessions.bench import SIM_PORT
 from tests.support.runs import make_folder
 
@@ -200,3 +200,28 @@ def test_oracle_and_lockstep_belong_to_the_simulated_bench(tmp_path: Path) -> No
     with pytest.raises(Refusal, match="LeRobot's drivers run in real time: leave --lockstep out"):
         evaluation.plan(folder, ports, checkpoint=path, task="x", lockstep=True)
     assert evaluation.plan(folder, bench(), checkpoint=path, task="x", judge="oracle", lockstep=True).judge == "oracle"
+
+
+LONG = "Q" * 3000
+
+
+@pytest.mark.parametrize("big", [LONG, "a," * 1500, "x180 y-60," * 300, "9" * 3000, "a=b," * 900, "host:" + "9" * 3000])
+@pytest.mark.parametrize(
+    "argument",
+    ["checkpoint", "judge", "second_judge", "conditions", "order", "sequential", "camera_map", "left_out_cameras",
+     "server", "server_path", "dataset"],
+)  # fmt: skip
+def test_no_refusal_repeats_a_very_long_text_whole(tmp_path: Path, argument: str, big: str) -> None:
+    asked = {"checkpoint": "sim-scripted", "task": "pick_place", "conditions": "x180 y-60,x190 y-60", argument: big}
+    checks = Checks(collect=True)
+    evaluation.plan(DataFolder(tmp_path), load_benches(built_in=True).pick("sim"), **asked, checks=checks)  # type: ignore[arg-type]
+    assert checks.refused and max(map(len, checks.refused.values())) < 700
+
+
+@pytest.mark.parametrize("argument", ["trials", "trial_seconds", "countdown", "seed", "order_seed"])
+@pytest.mark.parametrize("value", [10**400, -(10**400)])
+def test_a_number_without_an_end_is_refused_in_a_sentence(tmp_path: Path, argument: str, value: int) -> None:
+    checks = Checks(collect=True)
+    asked = {"checkpoint": "sim-scripted", "task": "pick_place", "conditions": "x180 y-60,x190 y-60", argument: value}
+    evaluation.plan(DataFolder(tmp_path), load_benches(built_in=True).pick("sim"), **asked, checks=checks)  # type: ignore[arg-type]
+    assert any(len(said) < 700 for said in checks.refused.values())
