@@ -11,6 +11,8 @@ from sessions.statistics import newcombe, wilson
 
 ALPHA, POWER = 0.05, 0.8
 """The usual level and power of a plan."""
+QUICK = 200
+"""Trials of each arm up to which a plan beside results is exact, and a rule that may end early is searched for."""
 UNTESTED = "no exact test is made of so many trials of one arm"
 CLOSE = 0.1
 """How far the ends of an interval are to lie from its rate, for a rate that is known well enough to plan with."""
@@ -222,7 +224,7 @@ def two(first: Arm, second: Arm, *, plan: bool = True) -> list[str]:
 
 def more_for(first: Arm, second: Arm, alpha: float = ALPHA) -> str:
     """How many more trials would tell the two apart at this level, if their rates were as they look now."""
-    from sessions.statistics.planning import TooClose, trials_per_arm
+    from sessions.statistics.planning import MOST_PER_ARM, roughly_per_arm, trials_per_arm
 
     p, q = first.successes / first.trials, second.successes / second.trials
     if p == q:
@@ -230,10 +232,12 @@ def more_for(first: Arm, second: Arm, alpha: float = ALPHA) -> str:
         if_so = f"Were the rates {_percent(p)} and {_percent(q)} %"
     else:
         if_so = f"Were {_percent(p)} and {_percent(q)} % the true rates"
-    try:
-        needed = trials_per_arm(p, q, alpha, POWER)
-    except TooClose:
-        return f"{if_so}, more than 1,000 trials of each would be needed to tell them apart."
+    needed = roughly_per_arm(p, q, alpha, POWER)
+    if needed > MOST_PER_ARM:
+        return f"{if_so}, more than {MOST_PER_ARM:,} trials of each would be needed to tell them apart."
+    if needed > QUICK:
+        return f"{if_so}, about {round(needed, -1)} trials of each would tell them apart."
+    needed = trials_per_arm(p, q, alpha, POWER)
     return (
         f"{if_so}, {needed} trials of each would tell them apart in {100 * POWER:.0f} of 100 comparisons: "
         f"{_more(max(0, needed - first.trials), max(0, needed - second.trials))}."
@@ -335,10 +339,6 @@ def plan_lines(first: float, second: float, alpha: float, power: float, pace: tu
             f"on average if the rates are these, {equal:.0f} if both are {_percent(max(first, second))} %."
         )
     return [*said, at_most(5, alpha, power), *([at_most(needed, alpha, power)] if needed > 5 else [])]
-
-
-QUICK = 200
-"""The rule of a comparison that may end early is searched for plans of up to so many trials: within seconds."""
 
 
 def _early(first: float, second: float, alpha: float, power: float, needed: int) -> tuple[int, float, float] | None:

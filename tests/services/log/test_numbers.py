@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.log.arms import Arm, different, of_evaluation, paired, pairs_of, seconds_a_trial
-from services.log.numbers import as_json, carries, lines, p_value, to_close, voids
+from services.log.numbers import as_json, carries, lines, more_for, p_value, to_close, voids
 from services.refusal import Refusal
 from sessions.chains import Evaluation
 from sessions.document import Session
@@ -145,3 +145,12 @@ def test_the_trials_that_would_tell_two_of_several_apart_are_those_that_it_takes
     three = lines([Arm(1, 5), Arm(4, 5), Arm(1, 5)])[-1]
     assert "Were 20 and 80 % the true rates, 10 trials of each would tell them apart" in one
     assert f"{trials_per_arm(0.2, 0.8, 0.05 / 3, 0.8)} trials of each would tell them apart" in three
+
+
+@pytest.mark.parametrize("second", [(19, 40), (20, 40)])
+def test_beyond_200_trials_what_would_tell_is_about_as_many_as_the_plan_makes(second: tuple[int, int]) -> None:
+    said = more_for(Arm(14, 40), Arm(*second))
+    exact = trials_per_arm(0.35, second[0] / second[1])
+    about = int(said.partition("about ")[2].partition(" ")[0]) if "about" in said else exact
+    assert (exact > 200) is ("about" in said) or abs(exact - 200) < 20
+    assert about == pytest.approx(exact, rel=0.05)

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from sessions.statistics import wilson
 from sessions.statistics.exact import boschloo
 from sessions.statistics.planning import trials_per_arm
 from sessions.statistics.rule import Decision, Sequential, standing
@@ -149,3 +150,20 @@ def test_the_error_of_the_lines_alone_is_exact() -> None:
 def test_what_no_rule_can_do_is_refused(asked: tuple[float, ...]) -> None:
     with pytest.raises(ValueError):
         plan(*asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.76, 0.9), (0.9, 0.9), (0.5, 0.5)])
+def test_the_intervals_of_the_rates_keep_about_their_coverage_after_an_early_end(first: float, second: float) -> None:
+    """They do not allow for it: shown beside what the rule says, they must not be much too narrow."""
+    random = np.random.default_rng(18)
+    outcomes = random.random((2, RULE.most, 4000)) < np.array([first, second])[:, None, None]
+    one, other = outcomes.astype(np.int64)
+    lead, unlike = np.cumsum(one - other, axis=0), np.cumsum(one != other, axis=0)
+    at = np.minimum(unlike, len(RULE.better))
+    over = (np.abs(lead) >= np.array([10**6, *RULE.better])[at]) | (np.abs(lead) <= np.array([-1, *RULE.equal])[at])
+    over[-1] = True
+    when = over.argmax(axis=0)
+    for arm, rate in ((one, first), (other, second)):
+        successes = np.cumsum(arm, axis=0)[when, np.arange(4000)]
+        held = [low <= rate <= high for low, high in map(wilson, successes.tolist(), (when + 1).tolist())]
+        assert np.mean(held) >= 0.92
