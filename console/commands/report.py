@@ -11,7 +11,7 @@ from services.report.make import report as made
 from services.report.rendering import Format, render
 from services.report.writing import checked, target, write
 from services.text import clean
-from services.units import size
+from services.units import plural, size
 
 
 def report(options: argparse.Namespace) -> int:
@@ -25,5 +25,5 @@ def report(options: argparse.Namespace) -> int:
         print(render(found, format, template), end="")
         return OK
     written = write(found, where, template)
-    print(clean(f"{where.path}: {found.title.text}, {len(found.sources.rows)} sessions, {size(written)}"))
+    print(clean(f"{where.path}: {found.title.text}, {plural(len(found.sources.rows), 'session')}, {size(written)}"))
     return OK

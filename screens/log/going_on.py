@@ -11,7 +11,7 @@ from textual.binding import Binding
 from screens.desk.desk import Desk
 from screens.frame.dialogs import Choice, Question
 from screens.frame.lab_screen import LabScreen
-from screens.log.following import FollowingScreen
+from screens.log.reporting import ReportingScreen
 from screens.views import keys
 from screens.views.signs import clean, signs
 from services.log.problem import LogbookProblem
@@ -28,7 +28,7 @@ GO_ON_KEY = Binding(
 )  # fmt: skip
 
 
-class GoingOnScreen(FollowingScreen, LabScreen):
+class GoingOnScreen(ReportingScreen, LabScreen):
     """The key that goes on with the chosen evaluation."""
 
     @property

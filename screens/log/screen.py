@@ -20,6 +20,7 @@ from screens.log.attempt_list import AttemptList
 from screens.log.beside import BESIDE_KEYS, SideView
 from screens.log.filter_line import FilterLine
 from screens.log.going_on import GO_ON_KEY
+from screens.log.reporting import REPORT_KEY
 from screens.log.session_list import SessionList
 from screens.log.tree import TREE_KEYS, LifeList, TreeScreen
 from screens.views import keys
@@ -51,7 +52,7 @@ class LogScreen(TreeScreen):
         "take_over", "pause", "rest", "release", "finish", "open", "mark", "look_at", "filter", *LATE_VERDICTS,
         "resume_evaluation",
         "note_to", "tag", "follow('origin')", "follow('result')", "return", "tree", "mark_beside",
-        "compare_sessions", "order", "copy",
+        "compare_sessions", "order", "copy", "report",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="log.open",
@@ -76,6 +77,7 @@ class LogScreen(TreeScreen):
                 tooltip="The trial that was left without a verdict did the task"),
         Binding("f", "judge_late('failure')", "failure", id="log.failure", tooltip="That trial failed"),
         Binding("v", "judge_late('void')", "void", id="log.void", tooltip="That trial does not count"),
+        REPORT_KEY,
         GO_ON_KEY,
         *TREE_KEYS,
         *BESIDE_KEYS,
@@ -214,7 +216,7 @@ class LogScreen(TreeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Annotating needs a chosen session and, like filtering, that the arm is not busy: x must mean stop."""
         match action:
-            case "note_to" | "tag":
+            case "note_to" | "tag" | "report":
                 return self.chosen is not None and may_type(self.desk)
             case "mark":
                 return self.episode is not None and may_type(self.desk)

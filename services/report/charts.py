@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil, floor, isfinite, log10
 
 import numpy as np
@@ -90,41 +90,68 @@ def _svg(wide: float, high: float, name: str, drawn: Iterable[str]) -> str:
 
 # -- a map --------------------------------------------------------------------------------------------
 
-SIDE = 420.0
-MARGIN = 46.0
+SIDE, MARGIN = 420.0, 46.0
 
 
 def success_map(results: Sequence[tuple[str, Place, int, int]], name: str) -> str:
     """(condition, place, successes, trials) seen from above: the arm's base below, ahead is up. Empty for none.
 
-    A place is a disc that is filled as far as its trials succeeded; its counts stand below it.
+    Beside each place stands a bar as high as the share of its trials that succeeded.
     """
-    known = [each for each in results if isfinite(each[1].x) and isfinite(each[1].y)]
+    return _map([(place, _disc(*each)) for each in results for place in (each[1],)], name)
+
+
+def places_map(places: Sequence[tuple[str, Place]], name: str) -> str:
+    """What lies where, seen from above: a dot for each, whose pointer says what it is. Empty for none."""
+    return _map([(place, _dot(what)) for what, place in places], name)
+
+
+Drawn = Callable[[float, float], str]
+"""What is drawn at a point of the drawing."""
+
+
+def _map(drawn: Sequence[tuple[Place, Drawn]], name: str) -> str:
+    """The table from above, true to scale, with the arm's base; ahead is up, and its left is left."""
+    known = [(place, draw) for place, draw in drawn if isfinite(place.x) and isfinite(place.y)]
     if not known:
         return ""
-    xs, ys = [*(place.x for _, place, _, _ in known), 0.0], [*(place.y for _, place, _, _ in known), 0.0]
+    xs, ys = [*(place.x for place, _ in known), 0.0], [*(place.y for place, _ in known), 0.0]
     wide, high = max(ys) - min(ys), max(xs) - min(xs)
     scale = (SIDE - 2 * MARGIN) / max(wide, high, 1.0)
-    width, height = max(wide * scale + 2 * MARGIN, 3 * MARGIN), high * scale + 2 * MARGIN
+    width, height = max(wide * scale + 2 * MARGIN, SIDE), high * scale + 2 * MARGIN
     centre = (max(ys) + min(ys)) / 2
 
     def at(x: float, y: float) -> tuple[float, float]:
         return width / 2 + (centre - y) * scale, MARGIN + (max(xs) - x) * scale
 
     base = at(0, 0)
-    drawn = [f'<rect class="arm" x="{base[0] - 9:.1f}" y="{base[1] - 9:.1f}" width="18" height="18"/>']
-    drawn.append(_text(base[0], base[1] + 26, "arm", "middle"))
-    for condition, place, successes, trials in known:
-        drawn.append(_disc(*at(place.x, place.y), condition, successes, trials))
-    return _svg(width, height, name, drawn)
+    arm = f'<rect class="arm" x="{base[0] - 9:.1f}" y="{base[1] - 9:.1f}" width="18" height="18"/>'
+    label = _text(base[0], base[1] + 26, "arm", "middle")
+    length = next(mm for mm in RULERS if mm * scale <= width / 3 or mm == RULERS[-1])
+    end = MARGIN / 2 + length * scale
+    ruler = f'<line class="arm" x1="{MARGIN / 2:.1f}" x2="{end:.1f}" y1="{height - 12:.1f}" y2="{height - 12:.1f}"/>'
+    ruler += _text(MARGIN / 2, height - 18, f"{length} mm", "start")
+    return _svg(width, height, name, [arm, label, ruler, *(draw(*at(place.x, place.y)) for place, draw in known)])
 
 
-def _disc(x: float, y: float, condition: str, successes: int, trials: int) -> str:
-    radius = 12.0
+RULERS = (500, 200, 100, 50, 20, 10)
+"""Lengths in mm of the line that tells the scale."""
+
+
+def _disc(condition: str, place: Place, successes: int, trials: int) -> Drawn:
+    radius = 16.0
     filled = 2 * radius * successes / trials if trials else 0.0
-    ring = f'<circle class="place" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>'
-    left, top = x + radius + 4, y + radius - filled
-    level = f'<rect class="won" x="{left:.1f}" y="{top:.1f}" width="5" height="{filled:.1f}"/>'
     rate = f" ({share(successes, trials)})" if trials else ""
     tip = f"<title>{escape(f'{condition}: {successes}/{trials}{rate}')}</title>"
-    return f"<g>{tip}{ring}{level}{_text(x, y + 4, f'{successes}/{trials}', 'middle')}</g>"
+
+    def draw(x: float, y: float) -> str:
+        ring = f'<circle class="place" cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"/>'
+        left, top = x + radius + 4, y + radius - filled
+        level = f'<rect class="won" x="{left:.1f}" y="{top:.1f}" width="6" height="{filled:.1f}"/>'
+        return f"<g>{tip}{ring}{level}{_text(x, y + 4.5, f'{successes}/{trials}', 'middle')}</g>"
+
+    return draw
+
+
+def _dot(what: str) -> Drawn:
+    return lambda x, y: f'<g><title>{escape(what)}</title><circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="5"/></g>'

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from services.log.headline import NOT_RECORDED, began, camera_alarms
-from services.report.parts import Fact, Section, Table, fact, missing, of_all, word
+from services.log.scene_rows import grasp_sections, scene_rows
+from services.report import charts
+from services.report.parts import Chart, Fact, Section, Source, Table, fact, missing, of_all, word
 from services.report.scope import Scope
 from services.units import dimensions, number, plural
 from sessions.document import Session
@@ -27,7 +29,10 @@ def section(scope: Scope, dataset: str) -> Section:
     every = [fact(session, dataset, "started.request.dataset") for session in (*recordings, *trainings)]
     title = of_all(f"Dataset {dataset}", every)
     facts = [*_recorded(recordings), *([] if recordings else _as_trained_on(trainings)), *_left_out(trainings)]
-    return Section(key="dataset", title=title, facts=tuple(facts), tables=tuple(_tables(recordings)))
+    return Section(
+        key="dataset", title=title, facts=tuple(facts), charts=tuple(_grasps(recordings)),
+        tables=tuple(_tables(recordings)),
+    )  # fmt: skip
 
 
 # -- what was recorded --------------------------------------------------------------------------------
@@ -49,6 +54,7 @@ def _recorded(recordings: Sequence[Session]) -> list[Fact]:
         *_known(recordings, "object", "object", lambda known: known.object),
         *_known(recordings, "its place", "range_cm", _range),
         *_known(recordings, "strategy", "strategies", lambda known: ", ".join(known.strategies)),
+        *_once(each for session in recordings for each in _scene(session)),
         *_known(recordings, "copied from", "copy_of", _copied),
         *_known(recordings, "home pose", "home", _home),
     ]
@@ -166,6 +172,23 @@ def _removed(session: Session) -> list[Fact]:
                       f"({why or f'reason {NOT_RECORDED}'})", "episodes", name="rejected")
         for why, found in reasons.items()
     ]  # fmt: skip
+
+
+def _scene(session: Session) -> Iterator[Fact]:
+    """Strategies, light and grasps of its episodes, as its page tells them."""
+    for row in scene_rows(session):
+        yield fact(session, row.text, "episodes", name=row.name)
+    for each in grasp_sections(session):
+        yield fact(session, each.rows[0].text, "episodes", name=each.rows[0].name)
+
+
+def _grasps(recordings: Sequence[Session]) -> Iterator[Chart]:
+    """Where the arm grasped first in each episode that is kept."""
+    found = [(session, e) for session in recordings for e in session.episodes if e.accepted and e.grasp is not None]
+    name = "where the arm grasped first in each kept episode, seen from above"
+    svg = charts.places_map([(f"episode {e.index}", e.grasp) for _, e in found if e.grasp is not None], name)
+    if svg:
+        yield Chart(name, svg, tuple(dict.fromkeys(Source(session.id, "episodes") for session, _ in found)))
 
 
 def _range(known: RecordedRecording) -> str:

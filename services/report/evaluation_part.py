@@ -14,6 +14,7 @@ from services.log import numbers
 from services.log.arms import Arm, different, of_evaluation
 from services.log.conclusion import policies, sentences
 from services.log.headline import NOT_RECORDED, began, bounds, outcome, seconds, share, subject
+from services.log.lineage_rows import lineage_rows
 from services.log.measured_words import over_trials
 from services.log.results import scene
 from services.log.standings import why_not_yet
@@ -47,7 +48,7 @@ PATHS: dict[str, tuple[str, ...]] = {
 """Where the settings of an evaluation stand in its document."""
 USUAL = ("judge", "inference", "chunks")
 """Settings that nobody writes down: where they are not recorded, that is not worth a line."""
-NAMES = {"rate": "commands", "trial": "longest trial"}
+NAMES = {"rate": "commands", "trial": "longest trial", "inference": "policy runs", "chunks": "chunks of actions"}
 ALL = ("started",)
 
 
@@ -155,6 +156,7 @@ def _checkpoints(whole: Evaluation) -> list[Fact]:
     made = [fact(session, each, *paths, name="checkpoint") for each in every if each]
     if session.trained_in:
         made.append(fact(session, f"session {session.trained_in}", "started.request.trained_in", name="trained in"))
+    made += [fact(session, row.text, "started.request.weights", name=row.name) for row in lineage_rows(session)]
     return made
 
 

@@ -42,7 +42,8 @@ def of_scope(folder: DataFolder, scope: Scope) -> Report:
     sections = tuple(section for section in _sections(folder, scope) if not section.empty)
     used = dict.fromkeys(source for section in walk(sections) for source in section.sources)
     known = {session.id: session for session in scope.log}
-    return Report(_title(scope), sections, _sources([known[each] for each in used if each in known]))
+    sources = _sources([known[each] for each in used if each in known])
+    return Report(_title(scope), sections, sources, scope.name or "sessions")
 
 
 def _sections(folder: DataFolder, scope: Scope) -> Iterator[Section]:
@@ -103,5 +104,5 @@ def _source(session: Session) -> tuple[Fact, ...]:
         word(session.kind.value),
         fact(session, began(session), "started.at", "started.id"),
         fact(session, subject(session), "started.request", "training.started.output_dir", "started.import_key"),
-        fact(session, key, "started.import_key") if key else word("-"),
+        fact(session, key, "started.import_key") if key else word(""),
     )

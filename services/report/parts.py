@@ -100,11 +100,12 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A report. `sources` are the sessions that its facts come from: id, kind, when and what."""
+    """A report. `sources` are the sessions that its facts come from: id, kind, when and what. `name` is for files."""
 
     title: Fact
     sections: tuple[Section, ...]
     sources: Table
+    name: str = ""
 
     @property
     def facts(self) -> Iterator[Fact]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.log.headline import NOT_RECORDED, began, outcome, policy_of
+from services.log.lineage_rows import lineage_rows
 from services.report import charts
 from services.report.parts import CURVES, Chart, Fact, Section, Source, fact
 from services.training.compare import FIGURES, SETTINGS, number
@@ -89,6 +90,7 @@ def _facts(session: Session, training: Training, run: RunFacts) -> list[Fact]:
         *_left_out(session, training),
         of_run("hardware", "hardware", "training.started.recorded.hardware", "training.started.hardware",
                "training.started.device", "started.host"),
+        *(fact(session, row.text, "training.started.lineage", name=row.name) for row in lineage_rows(session)),
         *_set(session),
         *([fact(session, recorded.flags, "training.started.recorded.flags", name="flags")]
           if recorded and recorded.flags else []),
