@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from console.commands.progress import progress
 from console.exit import FAILED, OK, complain
 from services.archive.merging import Merged
 from services.archive.merging import merge as bring
@@ -22,7 +23,10 @@ def merge(options: argparse.Namespace) -> int:
         place = Path(each).expanduser().absolute()
         if not place.exists():
             raise Refusal(f"{place} is not there: give another bench's data folder, or its sessions.json")
-        made = bring(folder, place)
+        try:
+            made = bring(folder, place, progress=lambda done, of: progress(f"{100 * done // of} %"))
+        finally:
+            progress("")
         for line in said(made):
             print(clean(line))
         for line in made.left_out:

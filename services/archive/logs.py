@@ -81,9 +81,13 @@ class ForeignLog:
                 self.problems += reasons
                 return store.all()
 
+    def run(self, session_id: str) -> RunFolder | None:
+        """The session's folder, which need not exist; None if this is a file alone."""
+        return RunFolder(self._runs / session_id) if self._runs else None
+
     def get(self, session_id: str) -> Foreign:
         """The session with its events, or else its document. Raises Damaged."""
-        run = RunFolder(self._runs / session_id) if self._runs else None
+        run = self.run(session_id)
         try:
             return _from_events(run) if run else Foreign(self._known[session_id])
         except FileNotFoundError:

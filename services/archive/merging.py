@@ -9,9 +9,10 @@ a worker's output is not. One that is not over is left out. The other log is onl
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +49,11 @@ class Merged:
     left_out: list[str] = field(default_factory=list)
 
 
-def merge(folder: DataFolder, place: Path, *, called: str = "") -> Merged:
+type Progress = Callable[[int, int], None]
+"""Told how many sessions of how many are looked at."""
+
+
+def merge(folder: DataFolder, place: Path, *, called: str = "", progress: Progress = lambda done, of: None) -> Merged:
     """Bring in all sessions of the log at `place`, which the sessions then name as `called`.
 
     If this is cut short, the next merge adds the rest. Raises Refusal, LogbookProblem if this log cannot be read.
@@ -60,7 +65,7 @@ def merge(folder: DataFolder, place: Path, *, called: str = "") -> Merged:
     except LockBusy:
         raise Refusal(f"an import or another merge is at work in {folder.root}: try again when it is done") from None
     try:
-        return _Merge(folder, ForeignLog(place), called or str(place)).run()
+        return _Merge(folder, ForeignLog(place), called or str(place)).run(progress)
     finally:
         lock.release()
         fold(folder)
@@ -78,11 +83,18 @@ class _Merge:
         self.taken = {*self.ours, *log.ids, *(path.name for path in folder.runs.glob("*"))}
         self.documents: list[Session] = []
 
-    def run(self) -> Merged:
+    def run(self, progress: Progress) -> Merged:
         """Decide what each is called here, then bring each in."""
         here: dict[str, str] = {}
         known: set[str] = set()
+        whole: set[str] = set()
+        steps, total = itertools.count(1), 2 * len(self.log.ids)
         for each in self.log.ids:
+            progress(next(steps), total)
+            if self._has_all(each):
+                here[each] = each
+                whole.add(each)
+                continue
             try:
                 theirs = self.log.get(each)
             except Damaged as damage:
@@ -101,9 +113,24 @@ class _Merge:
         }  # not our session so called
         names = {each: name for each, name in here.items() if each != name} | lost
         for each, name in here.items():
-            self._bring(self.log.get(each), name, names, known=each in known)
+            progress(next(steps), total)
+            if each in whole:
+                self.made.same.append(each)
+            else:
+                self._bring(self.log.get(each), name, names, known=each in known)
         self._store()
         return self.made
+
+    def _has_all(self, session_id: str) -> bool:
+        """Whether our events begin with all of theirs: most do, where a log is merged again."""
+        theirs = self.log.run(session_id)
+        if theirs is None or session_id not in self.ours:
+            return False
+        with suppress(OSError):
+            data = read_file(theirs.events)
+            whole = data[: data.rfind(b"\n") + 1]
+            return bool(whole) and read_file(self.folder.run(session_id).events).startswith(whole)
+        return False
 
     def _same(self, theirs: Foreign) -> Session | None:
         """Our copy of the session."""

@@ -94,7 +94,7 @@ def wandb(place: Path, session: Session, points: Points) -> None:
 
     quiet = library.Settings(
         mode="offline", silent=True, console="off", disable_git=True, save_code=False, disable_job_creation=True,
-        x_disable_meta=True, x_disable_stats=True, x_disable_machine_info=True,
+        x_disable_meta=True, x_disable_stats=True, x_disable_machine_info=True, x_save_requirements=False,
     )  # fmt: skip
     run = library.init(
         project=PROJECT, name=subject(session), id=session.id, dir=str(place), config=config(session), settings=quiet,

@@ -74,7 +74,7 @@ def test_a_session_from_elsewhere_is_there_whole_and_says_where_it_came_from(
     assert session.brought_in is not None and session.brought_in.place == str(theirs.root)
     assert headline(session).marks[0] == "from elsewhere on lab-2"
     rows = {row.name: row.text for section in page(session).sections for row in section.rows}
-    assert rows["from elsewhere"].startswith(str(theirs.root))
+    assert rows["came from"].startswith(str(theirs.root))
     assert matching([session], '"from elsewhere"') == [session]
 
 
