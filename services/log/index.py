@@ -5,22 +5,30 @@
     index.entries                   # newest first, one `Light` per session
     index.session(session_id)       # the whole document, decoded now
 
-A second `refresh` makes anew only what changed, and names it.
+A second `refresh` makes anew only what changed, and names it. Which documents are as they were is told by a digest of
+their stored JSON, without decoding them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
 from services.folders import DataFolder
-from services.log import logbook
+from services.log import kept_entries, logbook
+from services.log.kept_entries import Made, digest
 from services.log.light import Light, light
+from services.log.scribe import Scribe
 from services.log.whole_rows import part
 from sessions.chains import Evaluation, by_session
 from sessions.document import Session
+from sessions.rows import Row, Unfit
+
+KEPT_FROM = 200
+"""Entries that were made anew from which they are worth a write of the file that keeps them."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +52,42 @@ class Index:
         self.message = ""
         """What is wrong with the log, as a sentence."""
         self._by_id: Mapping[str, Light] = {}
-        self._sessions: Mapping[str, Session] = {}
+        self._rows: Mapping[str, Row] = {}
+        self._made: Mapping[str, Made] | None = None
         self._wholes: Mapping[str, Evaluation] = {}
+        """Of evaluations that went over several sessions."""
 
     def refresh(self) -> Changes:
         """Bring the log up to date and read what changed. Reads disk. Raises LogbookProblem if it cannot be read."""
-        book = logbook.sessions(self.folder)
-        self.message = book.message or ""
-        before, self._sessions = self._sessions, {session.id: session for session in book.sessions}
-        self._wholes = by_session(book.sessions)
-        made = {session.id: self._light(session, before.get(session.id)) for session in book.sessions}
-        known, self._by_id = self._by_id, made
-        self.entries = tuple(made.values())
-        changed = frozenset(name for name, entry in made.items() if known.get(name) is not entry)
-        return Changes(changed, frozenset(known.keys() - made.keys()))
+        known = kept_entries.read(self.folder) if self._made is None else self._made
+        (self._rows, made), message = logbook.read(self.folder, lambda scribe: _look(scribe, known))
+        self.message = message or ""
+        anew = {name for name, each in made.items() if each is not known.get(name)}
+        if len(anew) >= KEPT_FROM:
+            kept_entries.write(self.folder, made)
+        self._put_together(made, anew)
+        entries = {name: self._entry(name, each, anew) for name, each in made.items()}
+        before, self._by_id, self._made = self._by_id, entries, made
+        self.entries = tuple(sorted(entries.values(), key=lambda entry: (entry.at, entry.id), reverse=True))
+        changed = frozenset(name for name, entry in entries.items() if before.get(name) is not entry)
+        return Changes(changed, frozenset(before.keys() - entries.keys()))
 
-    def _light(self, session: Session, before: Session | None) -> Light:
-        """The entry that there is of an unchanged session; whose document is the same, and whose evaluation is."""
-        known = self._by_id.get(session.id)
-        whole = part(session, self._wholes.get(session.id))
-        if known is not None and before == session:
-            return known if known.part == whole else msgspec.structs.replace(known, part=whole)
-        return msgspec.structs.replace(light(session), part=whole)
+    def _entry(self, name: str, made: Made, anew: set[str]) -> Light:
+        """The entry with its part; the one that there is, if nothing of it changed."""
+        whole = self._wholes.get(name)
+        words = part(next(s for s in whole.sessions if s.id == name), whole) if whole else ""
+        known = self._by_id.get(name)
+        if known is not None and name not in anew and known.part == words:
+            return known
+        return msgspec.structs.replace(made.entry, part=words) if words else made.entry
+
+    def _put_together(self, made: Mapping[str, Made], anew: set[str]) -> None:
+        """Decode the evaluations that went over several sessions, if one of them changed."""
+        resumed = {each.entry.resumes for each in made.values() if each.entry.resumes}
+        members = {name for name, each in made.items() if each.entry.resumes or name in resumed}
+        if anew.isdisjoint(members) and members == set(self._wholes):
+            return
+        self._wholes = by_session(self._rows[name].session for name in members)
 
     def __getitem__(self, session_id: str) -> Light:
         return self._by_id[session_id]
@@ -75,13 +97,38 @@ class Index:
         return self._by_id.get(session_id)
 
     def session(self, session_id: str) -> Session | None:
-        """The whole document of this session as it was read last; None if the log has none."""
-        return self._sessions.get(session_id)
+        """The whole document of this session as it was read last, decoded now; None if the log has none."""
+        row = self._rows.get(session_id) if session_id in self._by_id else None
+        return row.session if row is not None else None
 
     def sessions(self) -> tuple[Session, ...]:
         """The documents of all sessions, newest first: for links and trees, which need the whole log. In a thread."""
-        return tuple(self._sessions.values())
+        rows = self._rows
+        return tuple(rows[entry.id].session for entry in self.entries if entry.id in rows)
 
     def evaluation(self, session_id: str) -> Evaluation | None:
         """The evaluation that this session belongs to; None for another kind."""
-        return self._wholes.get(session_id)
+        if session_id in self._wholes:
+            return self._wholes[session_id]
+        session = self.session(session_id)
+        return by_session([session]).get(session_id) if session is not None else None
+
+
+def _look(scribe: Scribe, known: Mapping[str, Made]) -> tuple[Mapping[str, Row], dict[str, Made]]:
+    """The rows of the log that can be read, and their entries: those of `known` where the document is the same."""
+    try:
+        rows = scribe.rows()
+        return rows, {name: _made(row, known.get(name)) for name, row in rows.items()}
+    except Unfit:
+        scribe.sessions()  # sets aside what is damaged, reads it again from the runs, and says so
+    rows, made = scribe.rows(), {}
+    for name, row in rows.items():
+        with suppress(Unfit):  # it could not be set aside
+            made[name] = _made(row, known.get(name))
+    return {name: rows[name] for name in made}, made
+
+
+def _made(row: Row, known: Made | None) -> Made:
+    """Raises Unfit if the document cannot be read."""
+    now = digest(row)
+    return known if known is not None and known.digest == now else Made(now, light(row.session))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -44,6 +44,12 @@ def sessions(folder: DataFolder) -> Logbook:
 
     Raises LogbookProblem if it cannot be read.
     """
+    listed, message = read(folder, Scribe.sessions)
+    return Logbook(tuple(listed), message)
+
+
+def read[Found](folder: DataFolder, look: Callable[[Scribe], Found]) -> tuple[Found, str | None]:
+    """What `look` finds in the log, brought up to date, and the message. Raises LogbookProblem as `sessions`."""
     with Scribe(folder) as scribe:
         message = ""
         try:
@@ -51,11 +57,11 @@ def sessions(folder: DataFolder) -> Logbook:
         except StoreProblem as problem:
             message = str(problem)
         try:
-            listed = scribe.sessions()
+            found = look(scribe)
         except StoreProblem as problem:
             raise LogbookProblem(str(problem)) from problem
         texts = (scribe.message or message or unseen(folder), unreadable_runs(scribe.unreadable))
-        return Logbook(tuple(listed), "; ".join(text for text in texts if text) or None)
+        return found, "; ".join(text for text in texts if text) or None
 
 
 # -- annotate ---------------------------------------------------------------------------------------

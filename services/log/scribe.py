@@ -28,6 +28,7 @@ from services.units import plural
 from sessions.document import Session
 from sessions.files import open_to_read
 from sessions.locks import Lock, LockBusy
+from sessions.rows import Row
 from sessions.store import CorruptStore, DamagedSessions, FoldMark, SessionStore, StoreProblem
 
 TICK_S = 0.2
@@ -110,6 +111,15 @@ class Scribe:
         """Every session, newest first, including those that could not be stored. Raises StoreProblem."""
         merged = {s.id: s for s in self._stored()} | self.unsaved
         return sorted(merged.values(), key=lambda s: (s.started.at, s.id), reverse=True)
+
+    def rows(self) -> dict[str, Row]:
+        """The same, not decoded, by id. Raises StoreProblem."""
+        try:
+            stored = self.store.rows()
+        except CorruptStore as damage:
+            self._recover_from(damage)
+            stored = self.store.rows()
+        return {**stored, **{name: Row.of(session) for name, session in self.unsaved.items()}}
 
     def _stored(self) -> list[Session]:
         """The documents in the log, after what is damaged was set aside. Raises StoreProblem."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import pytest
 
 from services.folders import DataFolder
 from services.live import events as ev
+from services.log import index as index_module
+from services.log import kept_entries
 from services.log.index import Index
+from services.log.light import light
 from services.log.logbook import add_note, append, set_tag
 from sessions.models import EndedBy, SessionKind, Verdict
 from tests.support.runs import ended, make_folder, saved, session_id, started, write_run
@@ -74,3 +79,52 @@ def test_an_evaluation_over_two_sessions_says_so_in_both_and_one_verdict_changes
     assert index.refresh().changed == {first, second} and index[second].success == 0
     whole = index.evaluation(first)
     assert whole is not None and whole.judged == 1
+
+
+def test_a_console_that_starts_takes_the_entries_that_were_kept(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "KEPT_FROM", 1)
+    first = Index(folder)
+    first.refresh()
+    add_note(folder, IDS[1], "wet", "anna")
+    made = []
+    monkeypatch.setattr(index_module, "light", lambda session: made.append(session.id) or light(session))
+    second = Index(folder)
+    second.refresh()
+    assert made == [IDS[1]] and second[IDS[1]].notes == 1 and second[IDS[0]] == first[IDS[0]]
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    kept_entries.made_by.cache_clear()
+    time.tzset()
+    try:
+        Index(folder).refresh()
+        assert sorted(made[1:]) == IDS, "times are written in the machine's zone"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+        kept_entries.made_by.cache_clear()
+
+
+@pytest.mark.parametrize("content", [b"", b"?", b"\xff" * 99, b"cut"])
+def test_a_file_of_entries_that_is_damaged_is_made_anew(
+    folder: DataFolder, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "KEPT_FROM", 1)
+    Index(folder).refresh()
+    kept = folder.root / kept_entries.NAME
+    kept.write_bytes(kept.read_bytes()[:-7] if content == b"cut" else content)
+    index = Index(folder)
+    index.refresh()
+    assert [each.id for each in index.entries] == IDS[::-1]
+    assert kept_entries.read(folder).keys() == set(IDS)
+
+
+def test_a_damaged_session_is_read_again_from_its_run_and_told(folder: DataFolder) -> None:
+    index = Index(folder)
+    index.refresh()
+    content = json.loads(folder.sessions_file.read_bytes())
+    content["sessions"][IDS[0]] = {"started": "?"}
+    folder.sessions_file.write_text(json.dumps(content))
+    index.refresh()
+    assert len(index.entries) == 3 and index.session(IDS[0]) is not None
+    assert f"session {IDS[0]} cannot be read" in index.message

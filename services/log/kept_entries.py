@@ -1,0 +1,74 @@
+"""The light entries of a large log in a file beside it, so that a console that starts need not decode every document.
+
+It is made of the log alone: anybody may delete it, and one that cannot be read is made anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from services.folders import DataFolder
+from services.log import headline, searchable
+from services.log import light as light_module
+from services.log.light import LIGHT_VERSION, Light
+from sessions.files import read_file, write_atomically
+from sessions.rows import Row
+
+NAME = "sessions.index"
+DIGEST = 16
+"""Bytes of a digest."""
+
+
+class Made(msgspec.Struct, array_like=True, frozen=True):
+    """An entry, without its `part`, and the digest of the document that it was made of."""
+
+    digest: bytes
+    entry: Light
+
+
+def digest(row: Row) -> bytes:
+    """What tells whether a stored document is the same."""
+    return blake2b(row.raw, digest_size=DIGEST).digest()
+
+
+def read(folder: DataFolder) -> dict[str, Made]:
+    """The entries of the file by session; none without one, or if another version of this program made them."""
+    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError):
+        data = read_file(_file(folder))
+        if data.startswith(made_by()):
+            return _entries.decode(memoryview(data)[DIGEST:])
+    return {}
+
+
+def write(folder: DataFolder, made: Mapping[str, Made]) -> None:
+    """Keep these, if the folder can be written."""
+    with suppress(OSError):
+        write_atomically(_file(folder), made_by() + _encoder.encode(made), mode=0o600)
+
+
+def _file(folder: DataFolder) -> Path:
+    """Beside the file that a link leads to, as the log's lock and what is set aside are."""
+    return folder.sessions_file.resolve().with_name(NAME)
+
+
+@cache
+def made_by() -> bytes:
+    """Other code makes other entries, and so does another time zone, in which their times are written."""
+    code = blake2b(
+        f"{LIGHT_VERSION} {time.tzname} {time.timezone} {Light.__struct_fields__}".encode(), digest_size=DIGEST
+    )
+    for module in (light_module, headline, searchable):
+        with suppress(OSError):
+            code.update(Path(str(module.__file__)).read_bytes())
+    return code.digest()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_entries = msgspec.msgpack.Decoder(dict[str, Made])
