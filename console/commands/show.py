@@ -14,8 +14,9 @@ from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
 from services.folders import data_folder
 from services.log.lookup import find
 from services.log.page import page
-from services.log.sections import Page, as_json
+from services.log.sections import Page, Section, as_json
 from services.text import escape_json, without_controls
+from sessions.document import Session
 
 WIDTH = 80
 """Columns of the page where the output is not a terminal."""
@@ -36,12 +37,20 @@ def show(options: argparse.Namespace) -> int:
     found = find(data_folder(options.data_dir), options.session)
     if found.message:
         complain(found.message)
-    made = page(found.session, whole=found.whole)
+    made = page(found.session, whole=found.whole, curves=_curves(options, found.session))
     if options.json:
         print(escape_json(as_json(made).decode()))
     else:
         print(_text(made), file=raw(sys.stdout))
     return OK
+
+
+def _curves(options: argparse.Namespace, session: Session) -> Section | None:
+    if session.training is None:
+        return None
+    from services.training.page_curves import curve_section
+
+    return curve_section(data_folder(options.data_dir).run(session.id))
 
 
 def _text(made: Page) -> str:

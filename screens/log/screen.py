@@ -103,6 +103,7 @@ class LogScreen(TreeScreen):
                 yield AttemptList()
 
     def on_mount(self) -> None:
+        self.query_one(PageView).read_curves_in(self.desk.folder)
         self.read()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -11,6 +11,7 @@ from itertools import zip_longest
 import msgspec
 from rich.cells import cell_len, chop_cells
 
+from screens.views.curve_lines import curve_lines
 from screens.views.interval import interval_bar
 from screens.views.signs import STYLES, signs
 from services.log.sections import Page, Row, Section, Symbol, Value
@@ -63,7 +64,8 @@ def flow(values: Sequence[Value], room: int) -> list[Line]:
 
 def _row(row: Row, room: int) -> list[Line]:
     bar = [interval_bar(row.interval, max(MIN_VALUE_CELLS, min(MAX_BAR_CELLS, room - 2)))] if row.interval else []
-    return _flow(row.values, room) + bar
+    curve: list[Line] = [[(line, "$accent")] for line in curve_lines(row.curve, room)] if row.curve else []
+    return _flow(row.values, room) + bar + curve
 
 
 def _flow(values: Sequence[Value], room: int) -> list[Line]:

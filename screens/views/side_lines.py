@@ -71,7 +71,8 @@ def _stacked(pair: Pair, room: int) -> list[Line]:
 def _said(rows: Sequence[Row], room: int) -> list[Line]:
     if not rows:
         return [[("-", "$quiet")]]
-    return [line for row in rows for line in flow(row.values, room)]
+    shown = [[value for value in row.values if value.text or value.mark] for row in rows]
+    return [line for values in shown for line in flow(values, room)]
 
 
 def _name(pair: Pair, line: int) -> Line:

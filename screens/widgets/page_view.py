@@ -12,6 +12,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from screens.views.session_page import session_page
+from services.folders import DataFolder
 from services.log.sections import Section
 from sessions.chains import Evaluation
 from sessions.document import Session
@@ -60,13 +61,37 @@ class PageText(WidthText):
         self._whole: Evaluation | None = None
         self._says: Section | None = None
         """What the trials of the session say, where that is worked out beside the page."""
+        self._folder: DataFolder | None = None
+        self._curves: Section | None = None
 
     def show(self, page: Session | str, *, attempts: bool = True, whole: Evaluation | None = None) -> None:
         """Show a session's page, or plain text; cheap if it has not changed."""
         if (page, attempts, whole) != (self._page, self._attempts, self._whole):
             if (page, whole) != (self._page, self._whole):
                 self._conclude(page, whole)
+                self._draw_curves(page)
             self._page, self._attempts, self._whole = page, attempts, whole
+            self.change()
+
+    def read_curves_in(self, folder: DataFolder) -> None:
+        """Show the curves of trainings, which are read from their run folders."""
+        self._folder = folder
+
+    def _draw_curves(self, page: Session | str) -> None:
+        """Read them in a thread; those of the same training stay until they are read again."""
+        same = isinstance(page, Session) and isinstance(self._page, Session) and page.id == self._page.id
+        self._curves = self._curves if same else None
+        if self._folder is not None and isinstance(page, Session) and page.training is not None:
+            self._read_curves(page, self._folder)
+
+    @work(exclusive=True, group="curves")
+    async def _read_curves(self, session: Session, folder: DataFolder) -> None:
+        from services.training.page_curves import curve_section
+
+        await asyncio.sleep(0.15)  # a cursor that passes reads nothing
+        found = await asyncio.to_thread(curve_section, folder.run(session.id))
+        if session is self._page:
+            self._curves = found
             self.change()
 
     def _conclude(self, page: Session | str, whole: Evaluation | None) -> None:
@@ -92,7 +117,9 @@ class PageText(WidthText):
         page = self._page
         if isinstance(page, str):
             return Content(page)
-        return session_page(page, width, attempts=self._attempts, whole=self._whole, says=self._says)
+        return session_page(
+            page, width, attempts=self._attempts, whole=self._whole, says=self._says, curves=self._curves
+        )
 
 
 class PageView(VerticalScroll):
@@ -107,6 +134,10 @@ class PageView(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         yield PageText()
+
+    def read_curves_in(self, folder: DataFolder) -> None:
+        """Show the curves of trainings, which are read from their run folders in this data folder."""
+        self.query_one(PageText).read_curves_in(folder)
 
     def show(self, page: Session | str, *, attempts: bool = True, whole: Evaluation | None = None) -> None:
         """Show a session's page, without `attempts` without its table of episodes or trials, or plain text.

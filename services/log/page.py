@@ -14,6 +14,7 @@ from services.checkpoints.slots import lines
 from services.live.metrics import EVAL_LOSS
 from services.log import results
 from services.log.conclusion import conclusion, sentences
+from services.log.cost_rows import cost_rows
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
 from services.log.lineage_rows import lineage_rows
 from services.log.measured_words import over_trials
@@ -49,14 +50,17 @@ def page(
     zone: tzinfo | None = None,
     whole: Evaluation | None = None,
     says: Section | None = None,
+    curves: Section | None = None,
 ) -> Page:
     """Everything that the log knows of a session; times in `zone`, by default the machine's.
 
     `whole` is the evaluation that it belongs to, if it is part of one that went over several sessions. `says` is what
     its trials say, worked out elsewhere: without it tests are made here, which takes up to a second.
+    `curves` are a training's, read from its run folder.
     """
     sections = [
         _session(session, zone),
+        *([curves] if curves is not None else []),
         *whole_sections(session, whole),
         conclusion(sentences(session, whole)) if says is None else says,
         *_work(session, zone),
@@ -204,6 +208,7 @@ def _training_rows(session: Session, zone: tzinfo | None) -> list[Row]:
         *_progress(training),
         *resumed_rows(training, zone),
         *settings,
+        *cost_rows(session),
         row("output", training.started.output_dir),
         *lineage_rows(session),
     ]

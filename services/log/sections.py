@@ -48,12 +48,20 @@ class Interval(msgspec.Struct, frozen=True):
         return cls(low, successes / judged, high)
 
 
+class Curve(msgspec.Struct, frozen=True):
+    """A small curve: its points from left to right, each 0..1, or -1 where there is none; `height` in lines."""
+
+    points: tuple[float, ...]
+    height: int = 1
+
+
 class Row(msgspec.Struct, frozen=True):
     """A fact: its name and one or more values. Successive rows of the same name belong together."""
 
     name: str
     values: tuple[Value, ...]
     interval: Interval | None = None
+    curve: Curve | None = None
 
     @property
     def text(self) -> str:
@@ -80,9 +88,10 @@ class Page(msgspec.Struct, frozen=True):
 def as_json(page: Page) -> bytes:
     """The page for `show --json`: an object with the keys session, state and sections.
 
-    A section has name, table and rows; a row has name, values and interval (null, or low, at and high in 0..1); a value
-    (`state` is one) has text, tone (plain, quiet, accent, success, warning, danger), mark (null, yes, no, void,
-    warning, live, open) and strong. Keys may be added, none goes.
+    A section has name, table and rows; a row has name, values, interval (null, or low, at and high in 0..1) and curve
+    (null, or points, each 0..1 or -1 for none, and height); a value (`state` is one) has text, tone (plain, quiet,
+    accent, success, warning, danger), mark (null, yes, no, void, warning, live, open) and strong. Keys may be added,
+    none goes.
     """
     return msgspec.json.format(msgspec.json.encode(page), indent=2)
 

@@ -19,8 +19,10 @@ from services.live.running import Running
 from services.live.snapshots import Snapshot, replay
 from services.log.board import Board, TrainingResult
 from services.log.documents import document
+from sessions.conditions import Condition
 from sessions.document import Session
-from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.models import SessionKind, SessionStatus, Trial, Verdict
+from tests.support import facts
 from tests.support.fake_desk import CHECKPOINT
 from tests.support.runs import ended, numbered, saved, session_id, started, write_run
 
@@ -270,3 +272,18 @@ async def test_bench_lists_trainings_and_evaluations(open_console: Any) -> None:
         console.screen._refresh_all()
         await console.sees("2/3   67 % [21, 94]")
         await console.sees("20,000")
+
+
+@pytest.mark.parametrize("width", [48, 76, 116])
+def test_below_the_conditions_the_table_from_above_has_the_successes_at_each_place(width: int) -> None:
+    conditions = (Condition(name="near", x=150, y=0), Condition(name="far", x=300, y=60))
+    trials = tuple(
+        Trial(index=n, verdict=Verdict.SUCCESS if n % 3 else Verdict.FAILURE, condition=conditions[n % 2].name)
+        for n in range(1, 9)
+    )
+    evaluated = facts.session("20260217-142000-7f3a", kind=SessionKind.EVAL, conditions=conditions, trials=trials)
+    drawn = [line.plain for line in session_page(evaluated, width).split()]
+    arm = next(n for n, line in enumerate(drawn) if line.strip() == "arm")
+    above = "".join(drawn[arm - 6 : arm])
+    assert "3/4" in above and max(map(len, drawn)) <= width
+    assert any("conditions" in line for line in drawn[:arm]) and any(line.startswith("trials") for line in drawn[arm:])
