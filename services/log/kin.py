@@ -35,7 +35,10 @@ class Kin:
         self._by_weights = {saved.weights: (saved, s) for s in trainings for saved in saved_by(s) if saved.weights}
         self._wrote: dict[str, list[Session]] = defaultdict(list)
         self._learnt: dict[str, list[Session]] = defaultdict(list)
+        self._copies: dict[str, list[Session]] = defaultdict(list)
         for session in ordered:
+            if (known := session.started.recording) is not None and known.copy_of:
+                self._copies[known.copy_of].append(session)
             if session.kind is SessionKind.TRAIN:
                 self._learnt[session.dataset].append(session)
             elif session.kind in (SessionKind.RECORD, SessionKind.EVAL) and session.wrote_data:
@@ -64,6 +67,14 @@ class Kin:
     def learnt_from(self, name: str, root: str) -> list[Session]:
         """The trainings on this dataset."""
         return [session for session in self._learnt.get(name, ()) if _fits(session, root)]
+
+    def copies_of(self, name: str) -> list[Session]:
+        """The recordings that tell of a dataset that was made of this one."""
+        return self._copies.get(name, [])
+
+    def knows(self, name: str) -> bool:
+        """Whether any session of the log is about a dataset of this name."""
+        return name in self._wrote or name in self._learnt
 
     def began_with(self, session: Session) -> str:
         """The path of the checkpoint that a training began with; empty for one from nothing, or from the Hub."""

@@ -123,8 +123,16 @@ class _Tree:
         own = {session.id for session in learnt}
         first = [session for session in learnt if self._parent(session) not in own]
         children = [*made, *self._trainings([*first, *learnt], name, depth)]  # those of a circle of parents, too
+        children += self._copies(name, depth)
         return Node(kind=Kind.DATASET, name=clean(name), values=values.of_dataset(wrote, learnt, root),
                     children=tuple(children))  # fmt: skip
+
+    def _copies(self, name: str, depth: int) -> Iterator[Node]:
+        """The datasets that were made of this one, as far as the log tells it."""
+        for copy in self._kin.copies_of(name):
+            place = copy.dataset, copy.dataset_root
+            if place not in self._datasets and depth < DEEPEST:
+                yield self.dataset(*place, depth=depth + 1)
 
     def _parent(self, session: Session) -> str:
         """The training of this log whose checkpoint it began with; empty for none."""
@@ -133,7 +141,10 @@ class _Tree:
 
     def _recording(self, session: Session, dataset: str) -> Node:
         """A recording; of an evaluation's motion also whose policy moved the arm, and what that had learnt from."""
-        more = values.of_recording(session, self._kin.movers(session), dataset)
+        known = session.started.recording
+        source = known.copy_of if known else ""
+        origin = values.copied(source, there=self._kin.knows(source)) if source else None
+        more = values.of_recording(session, self._kin.movers(session), dataset, origin)
         return Node(kind=Kind.RECORDING, name=values.recorded(session), values=more, session=session.id)
 
     def _trainings(self, sessions: Iterable[Session], dataset: str, depth: int) -> Iterator[Node]:

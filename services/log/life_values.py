@@ -63,11 +63,11 @@ def recorded(session: Session) -> str:
 
 
 def of_recording(
-    session: Session, movers: Sequence[tuple[str, Session | None]] = (), dataset: str = ""
+    session: Session, movers: Sequence[tuple[str, Session | None]], dataset: str, origin: Value | None
 ) -> tuple[Value, ...]:
     """What was kept of it, how long it took, who demonstrated, or which policy moved the arm and what that learnt from.
 
-    `movers` are the checkpoints of an evaluation, each with its training.
+    `movers` are the checkpoints of an evaluation, each with its training; `origin` says what it is a copy of.
     """
     first = counts(session) if session.kind is SessionKind.RECORD else plural(session.accepted, "episode")
     took = seconds(session)
@@ -76,9 +76,17 @@ def of_recording(
         duration(took) if took else "",
         quiet(clean(session.operator)),
         *(_mover(path, made, dataset) for path, made in movers),
+        origin or text(""),
         _state(session),
         *(text(f"#{tag}", Tone.ACCENT) for tag in session.tags),
     )
+
+
+def copied(source: str, *, there: bool) -> Value:
+    """Which dataset it was made of; `there`: whether the log knows that one."""
+    if there:
+        return text(f"a copy of {source}")
+    return text(f"a copy of {source}, of which this log has no session", Tone.WARNING)
 
 
 def _mover(path: str, made: Session | None, dataset: str) -> Value:

@@ -11,6 +11,7 @@ from sessions.conditions import Condition
 from sessions.document import Session
 from sessions.facts import TrainingResumed
 from sessions.models import Episode, SessionKind, Trial, Verdict
+from sessions.recorded import RecordedRecording
 from tests.support import facts
 from tests.support.runs import ended, session_id
 
@@ -136,6 +137,19 @@ def test_datasets_of_one_name_in_two_folders_have_a_tree_each_and_an_unknown_nam
         assert "did you mean cubes?" in str(refusal)
     else:
         raise AssertionError("not refused")
+
+
+def test_a_dataset_that_was_made_of_another_stands_below_it_and_names_it() -> None:
+    def copy(number: int, name: str, of: str) -> Session:
+        begun = facts.started(session_id(number), dataset=name, at=facts.BEGAN + number)
+        told = RecordedRecording(copy_of=of, kept=4, recorded=4)
+        return facts.session(session_id(number), started=msgspec.structs.replace(begun, recording=told, imported="a"))
+
+    log = [recording(), copy(2, "cubes_wrist", "cubes"), training(3, dataset="cubes_wrist"), copy(4, "lost", "gone")]
+    said = drawn(life(log, "cubes"))
+    assert any(line.startswith("└─ cubes_wrist") for line in said) and any("act_v2" in line for line in said)
+    assert "a copy of cubes" in "\n".join(drawn(life(log, "cubes_wrist")))
+    assert "a copy of gone, of which this log has no session" in "\n".join(drawn(life(log, "lost")))
 
 
 def test_a_line_is_never_wider_than_its_room() -> None:
