@@ -9,6 +9,7 @@ from pathlib import Path
 from services.checkpoints.checkpoint import CHECKPOINTS, label
 from services.datasets.summary import dataset_folders
 from services.folders import DataFolder
+from services.lineage.elsewhere import kept_there
 from services.lineage.findings import Finding, Standing, Verified, changed, gone, matches, unknown, unreadable
 from services.lineage.policies import tried_finding
 from services.lineage.recorded import episodes_finding
@@ -69,7 +70,7 @@ def _runs(folder: DataFolder, sessions: Mapping[str, Session]) -> Iterator[Findi
 
 
 def _episodes(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]:
-    found = [(s.id, f) for s in sessions if (f := episodes_finding(s, shelf)) is not None]
+    found = [(s.id, kept_there(s, f)) for s in sessions if (f := episodes_finding(s, shelf)) is not None]
     yield from _but_matching("sessions with episodes", found)
 
 
@@ -79,7 +80,7 @@ def _checkpoints(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]
     for session in sessions:
         for saved in session.training.checkpoints if session.training else ():
             if (finding := _saved(saved, session, shelf)) is not None:
-                found.append((session.id, finding))
+                found.append((session.id, kept_there(session, finding)))
     yield from _but_matching("checkpoints", found)
 
 
@@ -124,7 +125,7 @@ def _tried(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]:
     for session in sessions:
         if not blind(session.request):
             known = [each for each in tried(session) if each.path]
-            found += [(session.id, tried_finding(each, shelf)) for each in known]
+            found += [(session.id, kept_there(session, tried_finding(each, shelf))) for each in known]
     yield from _but_matching("policies", found)
 
 

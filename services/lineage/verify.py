@@ -13,6 +13,7 @@ from services.checkpoints.checkpoint import PRETRAINED, CheckpointProblem, Prove
 from services.checkpoints.scripted import NAME
 from services.folders import DataFolder
 from services.lineage.data import Kept, data_findings, kept_beside, kept_in_log
+from services.lineage.elsewhere import kept_there
 from services.lineage.findings import Finding, Verified, changed, gone, matches, unknown, unreadable
 from services.lineage.policies import beside_findings, saved_finding, tried_finding
 from services.lineage.recorded import episodes_finding
@@ -79,7 +80,7 @@ def of_session(session: Session, log: Sequence[Session], shelf: Shelf) -> Verifi
             found = _of_evaluation(session, log, shelf)
     if (saved := episodes_finding(session, shelf)) is not None:
         found.append(saved)
-    return Verified(kind="session", name=session.id, findings=tuple(found))
+    return Verified(kind="session", name=session.id, findings=tuple(kept_there(session, each) for each in found))
 
 
 def _of_training(session: Session, shelf: Shelf) -> list[Finding]:

@@ -203,6 +203,18 @@ def test_imported_sessions_of_two_benches_do_not_clash(ours: DataFolder, theirs:
     assert sorted(session.started.import_key for session in listed(ours).values()) == ["a", "b", "c"]
 
 
+def test_what_lies_at_the_other_bench_is_not_gone(ours: DataFolder, theirs: DataFolder,
+                                                  capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    recorded(theirs, ID, "lab-2")
+    merge(ours, theirs.root)
+    assert main(["--data-dir", str(ours.root), "log", "verify"]) == 0
+    said = capsys.readouterr().out
+    assert "gone" not in said and f"of {ID} (it is not here: the session came from {theirs.root})" in said
+    assert main(["--data-dir", str(ours.root), "verify", ID]) == 0 and "gone" not in capsys.readouterr().out
+    recorded(ours, OTHER, "lab-1")
+    assert main(["--data-dir", str(ours.root), "log", "verify"]) == 1, "its own is"
+
+
 @st.composite
 def benches(draw: st.DrawFn) -> list[list[tuple[int, str, str]]]:
     """Three logs: sessions by the number of their id and their host, each with a note or none."""
