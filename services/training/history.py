@@ -24,9 +24,13 @@ from services.log.headline import policy_of, subject
 from services.log.problem import LogbookProblem
 from sessions.document import Session, Training
 from sessions.facts import CheckpointSaved, TrainingProgressed, TrainingStarted
+from sessions.files import open_to_read
 from sessions.models import SessionKind, SessionStatus
 from sessions.requests import TrainRequest
 
+LARGEST = 16 * 1024**2
+"""Bytes of a configuration; those of LeRobot have a few thousand, and a list of episodes some more."""
+DEEPEST = 50
 DEPTH = 4
 """Levels below outputs/ at which a training's folder is looked for; LeRobot's own are outputs/train/DATE/TIME_NAME."""
 
@@ -196,10 +200,26 @@ def _config(checkpoint: Path) -> dict[str, Any]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        found = msgspec.json.decode(path.read_bytes())
-        return found if isinstance(found, dict) else {}
+    """What a file that may come from anywhere holds; nothing of one that is no such file, however it is none."""
+    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        with os.fdopen(open_to_read(path), "rb") as file:
+            data = file.read(LARGEST + 1)
+        found = msgspec.json.decode(data) if len(data) <= LARGEST else None
+        return found if isinstance(found, dict) and not _deep(found) else {}
     return {}
+
+
+def _deep(found: object) -> bool:
+    """Whether it is nested deeper than any configuration, and than what reads and writes it can follow."""
+    level: list[object] = [found]
+    for _ in range(DEEPEST):
+        level = [
+            each for part in level if isinstance(part, dict | list)
+            for each in (part.values() if isinstance(part, dict) else part)
+        ]  # fmt: skip
+        if not level:
+            return False
+    return True
 
 
 def _text(part: object, key: str) -> str:

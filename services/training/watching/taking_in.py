@@ -32,6 +32,8 @@ from sessions.requests import TrainRequest
 LARGEST = 4 * 1024**3
 """Bytes of a log of one training: one that logs every step of a million has a few hundred million."""
 
+UNREAD = "no train_config.json tells what it was trained with"
+
 
 def imports(folder: DataFolder, place: Path) -> tuple[list[Import], str]:
     """The runs that `place` tells of, as sessions to add, and what they are in a few words.
@@ -85,7 +87,9 @@ def _bare(where: str, run: LoggedRun) -> Import:
         data_dir="", dataset=clean(facts.dataset), policy=clean(facts.policy), name=name(where, run), steps=facts.steps,
         batch_size=facts.batch_size, log_freq=facts.log_freq, save_freq=facts.save_freq,
     )  # fmt: skip
-    told = repr([facts.config, *([] if facts.config else [request.name])])
+    known = bool(facts.config.get("output_dir") or facts.dataset)
+    first = min(run.saved, key=lambda saved: saved.step)
+    told = repr([facts.config, *([] if known else [request.name, first.step, first.bytes])])
     origin = ev.SessionStarted(
         id="", pid=0, host="", request=request, imported=str(Path(where).absolute()),
         import_key=hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16],
@@ -94,7 +98,8 @@ def _bare(where: str, run: LoggedRun) -> Import:
     reason = "checkpoints only: no log of it is there"
     return Import(
         (
-            origin, msgspec.structs.replace(training.started, at=0.0), *training.checkpoints,
+            origin, msgspec.structs.replace(training.started, at=0.0, notes=() if known else (UNREAD,)),
+            *training.checkpoints,
             msgspec.structs.replace(progress, at=0.0), ev.SessionEnded(status=SessionStatus.ABORTED, reason=reason),
         )
     )  # fmt: skip

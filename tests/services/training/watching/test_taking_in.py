@@ -62,6 +62,22 @@ def test_checkpoints_without_a_log_are_a_training_whose_curves_are_not_known(
     assert f"it lies in {output}, which is one: import that" in capsys.readouterr().err
 
 
+def test_a_configuration_that_is_none_costs_what_it_would_tell(tmp_path: Path, lab: DataFolder) -> None:
+    for number, said in enumerate((b'{"a":' * 100_000, b"", b"[]", b'{"policy": {"type', b'{"steps": 1e999}')):
+        output = tmp_path / f"part{number}" / "act"
+        checkpoint(output, 1000 + number)
+        (settings,) = output.glob("checkpoints/*/pretrained_model/train_config.json")
+        settings.write_bytes(said)
+        if not said:
+            settings.unlink()
+            os.mkfifo(settings)
+        assert bring_in(lab, output) == 0
+    found = logbook.sessions(lab).sessions
+    steps = [session.training.started.steps for session in found if session.training]
+    assert steps == [0] * 5, "none of them is taken for another of the same name"
+    assert all(session.training and session.training.started.notes == (taking_in.UNREAD,) for session in found)
+
+
 def test_a_log_is_one_session_whether_it_is_imported_or_kept_from_the_watch(
     tmp_path: Path, lab: DataFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
