@@ -16,7 +16,7 @@ from sessions.lineage import Lineage
 from sessions.machine import Hardware, MachineLoad
 from sessions.models import Measured, SessionKind, SessionStatus
 from sessions.preflight import Check
-from sessions.recorded import RecordedEvaluation, RecordedRecording, RecordedTraining
+from sessions.recorded import RecordedBench, RecordedEvaluation, RecordedRecording, RecordedTraining
 from sessions.requests import AnyRequest
 from sessions.slots import Slot
 
@@ -34,7 +34,7 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
     `imported` is where the session comes from if this console did not make it (a file, a log), else empty;
     `import_key` is what it is called there: importing it again makes no second session. The `at` of an imported one is
     0 if it is not recorded, and the day's midnight (UTC) if only the day is (`day_only`). `recorded` is what was
-    written down of an imported evaluation, `recording` of an imported recording.
+    written down of an imported evaluation, `recording` of an imported recording, `at_bench` of a bench.
     """
 
     id: str
@@ -48,6 +48,7 @@ class SessionStarted(Event, frozen=True, kw_only=True, tag=True):
     day_only: bool = False
     recorded: RecordedEvaluation | None = None
     recording: RecordedRecording | None = None
+    at_bench: RecordedBench | None = None
 
     @property
     def kind(self) -> SessionKind:

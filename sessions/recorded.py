@@ -1,4 +1,4 @@
-"""What was written down of a recording, a training or an evaluation that this console did not run."""
+"""What was written down of a recording, a training, an evaluation or a bench that this console did not run."""
 
 from __future__ import annotations
 
@@ -107,6 +107,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     every: tuple[int, ...] = ()
     found: str = ""
     """How it was noticed."""
+    because: str = ""
 
 
 class RecordedRecording(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,3 +149,16 @@ class RecordedRecording(msgspec.Struct, frozen=True, kw_only=True):
         if self.kept is None:
             return "" if self.recorded is None else f"{self.recorded} recorded"
         return f"{self.kept} of {self.recorded} kept" if self.recorded is not None else f"{self.kept} kept"
+
+
+class RecordedBench(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written down of a bench over the time of an imported bench session; empty: not recorded.
+
+    `home` is in degrees, the gripper in percent; `ways` are sentences on how it is worked.
+    """
+
+    robot: str = ""
+    hardware: str = ""
+    home: dict[str, float] = {}
+    ways: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()

@@ -1,8 +1,8 @@
-"""The rows of the page of an imported recording: what was written down of it."""
+"""The rows of the page of an imported recording, or a bench: what was written down of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from services.log.headline import NOT_RECORDED
 from services.log.sections import Row, Symbol, Value, quiet, row, text
@@ -18,7 +18,7 @@ def imported_rows(session: Session) -> list[Row]:
     if known is None:
         return []
     return [
-        row("on the Hub", known.repo_id),
+        row("repo id", known.repo_id),
         *(row("task", f'"{task}"') for task in known.tasks),
         *(row("flawed", text(each, Tone.WARNING, Symbol.WARNING)) for each in known.flaws),
         row("copy of", known.copy_of, f"without {', '.join(known.copy_without)}" if known.copy_without else ""),
@@ -38,8 +38,26 @@ def imported_rows(session: Session) -> list[Row]:
         *(row("changed", *_change(each)) for each in known.changes),
         *(row("trouble", *_trouble(each)) for each in known.troubles),
         row("robot", known.robot),
-        row("home", ", ".join(f"{joint} {angle:g}" for joint, angle in known.home.items())),
+        row("home", _pose(known.home)),
     ]
+
+
+def bench_rows(session: Session) -> list[Row]:
+    """What was written down of an imported bench: none of another."""
+    known = session.started.at_bench
+    if known is None:
+        return []
+    return [
+        row("robot", known.robot or quiet(NOT_RECORDED)),
+        row("hardware", known.hardware or quiet(NOT_RECORDED)),
+        row("home", _pose(known.home)),
+        *(row("worked", each) for each in known.ways),
+        *(row("trouble", *_trouble(each)) for each in known.troubles),
+    ]
+
+
+def _pose(home: Mapping[str, float]) -> str:
+    return ", ".join(f"{joint} {angle:g}" for joint, angle in home.items())
 
 
 def _episodes(session: Session, known: RecordedRecording) -> Iterable[Value]:
@@ -97,4 +115,5 @@ def _trouble(trouble: Trouble) -> Iterable[Value]:
     yield text(trouble.what, Tone.WARNING, Symbol.WARNING)
     yield text(f"from episode {trouble.episode}" if trouble.episode is not None else "")
     yield text(f"every {_span(trouble.every)} episodes" if trouble.every else "")
+    yield text(trouble.because)
     yield quiet(f"found {trouble.found}" if trouble.found else "")

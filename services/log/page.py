@@ -16,6 +16,7 @@ from services.log import results
 from services.log.conclusion import conclusion, sentences
 from services.log.cost_rows import cost_rows
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
+from services.log.imported_recording import bench_rows
 from services.log.lineage_rows import lineage_rows
 from services.log.measured_words import over_trials
 from services.log.preflight_rows import preflight_rows
@@ -92,13 +93,14 @@ def _session(session: Session, zone: tzinfo | None) -> Section:
     head = headline(session, zone)
     imported = session.started.imported
     key = session.started.import_key
+    where = f"{session.bench} on {session.host}" if session.host else session.bench
     rows = [
         row("kind", head.kind),
         row("imported", f"from {imported}" if imported else "", quiet(f"there {key}" if key else "")),
         *brought_in(session),
         row("started", head.when + (f", took {head.duration}" if head.duration else "")),
         row("operator", session.operator or (NOT_RECORDED if imported else "not told")),
-        row("bench", f"{session.bench} on {session.host}") if session.bench else row("host", *_host(session)),
+        row("bench", where) if session.bench else row("host", *_host(session)),
         row("calibration", *_calibration(session)),
         *(_changed_calibration(event, session) for event in session.calibrations),
     ]
@@ -183,7 +185,8 @@ def _files(done: str, files: tuple[str, ...], where: str) -> list[Value]:
 
 def _bench_rows(session: Session) -> list[Row]:
     request = session.request
-    return [row("purpose", request.purpose.value if isinstance(request, BenchRequest) else "")]
+    purpose = row("purpose", request.purpose.value if isinstance(request, BenchRequest) else "")
+    return [purpose, *bench_rows(session)]
 
 
 # -- a training --------------------------------------------------------------------------------------

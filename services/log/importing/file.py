@@ -1,4 +1,5 @@
-"""Reads an import file, TOML: `[[dataset]]`, `[[recording]]`, `[[training]]`, `[[evaluation]]`.
+"""Reads an import file, TOML: `[[dataset]]`, `[[recording]]`, `[[training]]`, `[[evaluation]]`,
+`[[bench]]`.
 
 Every sentence about it names file, line, table and key.
 """
@@ -18,7 +19,7 @@ import msgspec
 from services.log.importing.between import between
 from services.log.importing.kinds import PARTS, TABLES
 from services.log.importing.lines import HEADER, Lines
-from services.log.importing.recording_tables import RecordingTable
+from services.log.importing.recording_tables import BenchTable, RecordingTable
 from services.log.importing.tables import DatasetTable, EvaluationTable, Table, TrainingTable
 from services.near import did_you_mean
 from services.refusal import Refusal
@@ -47,6 +48,7 @@ class ImportFile:
     trainings: tuple[TrainingTable, ...]
     evaluations: tuple[EvaluationTable, ...] = ()
     recordings: tuple[RecordingTable, ...] = ()
+    benches: tuple[BenchTable, ...] = ()
 
 
 def read(path: Path) -> ImportFile:
@@ -70,10 +72,11 @@ def read(path: Path) -> ImportFile:
     if problems:
         raise Refusal("\n".join(problems))
     recordings: list[RecordingTable] = read_tables["recording"]
-    if not (recordings or trainings or evaluations):
-        without = "no [[recording]], no [[training]] and no [[evaluation]] table"
+    benches: list[BenchTable] = read_tables["bench"]
+    if not (recordings or trainings or evaluations or benches):
+        without = "no [[recording]], no [[training]], no [[evaluation]] and no [[bench]] table"
         raise Refusal(f"{clean(path.name)} has {without}: nothing is in it to import")
-    return ImportFile(path, datasets, tuple(trainings), tuple(evaluations), tuple(recordings))
+    return ImportFile(path, datasets, tuple(trainings), tuple(evaluations), tuple(recordings), tuple(benches))
 
 
 SNIFFED = 64 * 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.log.importing.recording_tables import (
+    BenchTable,
     CameraTable,
     ChangeTable,
     LightingTable,
@@ -21,11 +22,12 @@ from services.log.importing.tables import (
     VerdictTable,
 )
 
-TABLES: dict[str, type[DatasetTable | RecordingTable | TrainingTable | EvaluationTable]] = {
+TABLES: dict[str, type[DatasetTable | RecordingTable | TrainingTable | EvaluationTable | BenchTable]] = {
     "dataset": DatasetTable,
     "recording": RecordingTable,
     "training": TrainingTable,
     "evaluation": EvaluationTable,
+    "bench": BenchTable,
 }
 """The kinds of tables by name, in the order in which they are read: a table names those before it."""
 PARTS: dict[tuple[type[Table], str], type[Table]] = {
@@ -38,5 +40,6 @@ PARTS: dict[tuple[type[Table], str], type[Table]] = {
     (RecordingTable, "lighting"): LightingTable,
     (RecordingTable, "changes"): ChangeTable,
     (RecordingTable, "troubles"): TroubleTable,
+    (BenchTable, "troubles"): TroubleTable,
 }
 """Tables inside of them, by the key that they stand under."""

@@ -69,15 +69,15 @@ def _known(
         frames=table.frames if table.frames is not None or not only else dataset.frames,
         episode_frames=table.episode_frames, fps=dataset.fps or 0.0,
         cameras=tuple(map(_camera, cameras)) if table.cameras or dataset.cameras is not None else None,
-        removed=tuple(_as(Removal, each) for each in table.removed),
-        sittings=tuple(_as(Sitting, each) for each in table.sittings),
-        lighting=tuple(_as(Lighting, each) for each in table.lighting),
+        removed=tuple(as_fact(Removal, each) for each in table.removed),
+        sittings=tuple(as_fact(Sitting, each) for each in table.sittings),
+        lighting=tuple(as_fact(Lighting, each) for each in table.lighting),
         strategies=tuple(map(clean, table.strategies)), object=clean(table.object), range_cm=table.range_cm or (),
-        changes=tuple(_as(Change, each) for each in table.changes),
+        changes=tuple(as_fact(Change, each) for each in table.changes),
         home={clean(joint): angle for joint, angle in table.home.items()},
         copy_of=datasets[table.copy_of].name if table.copy_of else "",
         copy_without=tuple(map(clean, table.copy_without)),
-        troubles=tuple(_as(Trouble, each) for each in table.troubles),
+        troubles=tuple(as_fact(Trouble, each) for each in table.troubles),
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def _plain[Part: Table](table: Part) -> Part:
     return msgspec.structs.replace(table, **texts)
 
 
-def _as[Kind: msgspec.Struct](kind: type[Kind], table: Table) -> Kind:
+def as_fact[Kind: msgspec.Struct](kind: type[Kind], table: Table) -> Kind:
     """The fact that a table tells under the same names."""
     return kind(**msgspec.structs.asdict(_plain(table)))
 

@@ -1,4 +1,4 @@
-"""The `[[recording]]` table of an import file: what was written down of how a dataset was recorded."""
+"""The `[[recording]]` table of an import file: what was written down of how a dataset was recorded; and `[[bench]]`."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ class TroubleTable(Table, frozen=True, kw_only=True):
     episode: Count | None = None
     every: tuple[Some, ...] = ()
     found: Text = ""
+    because: Text = ""
 
     def __post_init__(self) -> None:
         if len(self.every) > 2 or list(self.every) != sorted(self.every):
@@ -130,6 +131,32 @@ class RecordingTable(Table, frozen=True, kw_only=True):
             raise ValueError("episode_frames is one number, or the least and the most frames of an episode")
         if self.copy_without and not self.copy_of:
             raise ValueError("copy_without needs copy_of: the key of the dataset that it is a copy of")
-        wrong = [joint for joint, angle in self.home.items() if not (isfinite(angle) and abs(angle) < LARGEST_ANGLE)]
-        if wrong:
-            raise ValueError(f"home: {wrong[0]} is {self.home[wrong[0]]}: write degrees")
+        check_pose(self.home)
+
+
+class BenchTable(Table, frozen=True, kw_only=True):
+    """`[[bench]]`: how a bench is worked and what went wrong at it, as far as that is of no single recording."""
+
+    key: Key
+    name: Name
+    date: Any = None
+    """A day or a time of TOML."""
+    robot: Text = ""
+    hardware: Text = ""
+    home: dict[Name, float] = msgspec.field(default_factory=dict)
+    ways: tuple[Text, ...] = ()
+    troubles: tuple[TroubleTable, ...] = ()
+    notes: tuple[Text, ...] = ()
+    hypotheses: tuple[Text, ...] = ()
+    lessons: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_date(self.date)
+        check_pose(self.home)
+
+
+def check_pose(home: dict[str, float]) -> None:
+    """Raise ValueError for an angle that is none."""
+    wrong = [joint for joint, angle in home.items() if not (isfinite(angle) and abs(angle) < LARGEST_ANGLE)]
+    if wrong:
+        raise ValueError(f"home: {wrong[0]} is {home[wrong[0]]}: write degrees")

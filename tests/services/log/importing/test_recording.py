@@ -138,6 +138,20 @@ def test_the_evaluations_of_the_report_have_its_words(log: tuple[Session, ...]) 
     assert "failures: sometimes grasps air, missing the cube entirely" in text_of(tried["C1 third"])
 
 
+def test_what_went_wrong_at_the_bench_is_a_session_of_its_own(log: tuple[Session, ...]) -> None:
+    (bench,) = (s for s in log if s.kind is SessionKind.BENCH)
+    told = bench.started.at_bench
+    assert told is not None and len(told.troubles) == 11 and told.home["elbow_flex"] == 96.09
+    assert (told.troubles[0].found, told.troubles[4].every) == ("by lsusb -t", (4, 7))
+    shown = text_of(bench)
+    assert (
+        "bench: SO-101\n" in shown and "trouble: the D405 ran on a USB 2 port (480 Mb/s) for weeks, found by" in shown
+    )
+    assert "trouble: brown-out: a camera died after four days, two cameras, a servo" in shown
+    lessons = {s.started.import_key: n.text for s in log for n in s.notes if n.kind is NoteKind.LESSON}
+    assert set(lessons) == {"C recorded", "B2", "D4"} and "44 % of the time" in lessons["D4"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
