@@ -29,8 +29,7 @@ def known(request: EvalRequest) -> Judge | None:
     if (trained := request.trained_judge) is not None:
         if min(trained.successes, trained.failures) < 1:  # a file from elsewhere
             return None
-        finds = trained.successes_found / trained.successes, trained.failures_found / trained.failures
-        return Judge(*finds, trained.successes, trained.failures)
+        return Judge(*trained.finds, *trained.tells)
     error = error_of(request.second_judge)
     return None if error is None else Judge(1 - error, 1 - error)
 

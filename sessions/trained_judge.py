@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+WEIGHT = 0.5
+"""How much a trial tells of a judge's errors that was judged by cross-validation, against one of its own.
+
+The trials that are left out in turn are judged by lines that share most of what they were fitted on, so that their
+errors go together, and no estimate of how much is unbiased (Y. Bengio and Y. Grandvalet, No unbiased estimator of the
+variance of k-fold cross-validation, Journal of Machine Learning Research 5 (2004)). In simulations Wilson's interval of
+all of them holds a judge's true error in 84 to 94 %, of half as many in 93 to 98 %
+(`tests.bench.judge_coverage`).
+"""
+
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """A camera that he looks through, and its picture's size in pixels."""
@@ -28,3 +38,13 @@ class TrainedJudge(msgspec.Struct, frozen=True, kw_only=True):
     successes_found: int
     failures: int
     failures_found: int
+
+    @property
+    def finds(self) -> tuple[float, float]:
+        """Which share of the successes, and of the failures, he found. Raises ZeroDivisionError without any."""
+        return self.successes_found / self.successes, self.failures_found / self.failures
+
+    @property
+    def tells(self) -> tuple[float, float]:
+        """As how many trials of its own what is known of his successes, and of his failures, counts."""
+        return WEIGHT * self.successes, WEIGHT * self.failures

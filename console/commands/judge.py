@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 
 from console.commands.progress import progress
 from console.exit import FAILED, OK, complain
@@ -18,6 +19,8 @@ from services.units import dimensions, plural
 
 def judge(options: argparse.Namespace) -> int:
     """Train the one that is named; without a name, list them. Ctrl-C leaves nothing behind."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # numpy is not loaded yet: small sums on several threads take ten times as long
     folder = data_folder(options.data_dir)
     if not options.name:
         return _list(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 
 from services.folders import DataFolder
@@ -15,8 +16,8 @@ from services.log.problem import LogbookProblem
 from services.refusal import Refusal
 from services.units import plural
 from sessions.second_judge import MOST_ERROR
-from sessions.statistics import newcombe
-from sessions.trained_judge import TrainedJudge
+from sessions.statistics.intervals import score
+from sessions.trained_judge import WEIGHT, TrainedJudge
 
 FEWEST = 8
 """Trials of either kind: from fewer, an error rate is anything."""
@@ -74,8 +75,7 @@ def judge_of(made: Examples) -> tuple[KeptJudge, bytes]:
     judged = classifier.cross_validated(rows, won, made.sessions)
     successes, failures = int(won.sum()), int((~won).sum())
     found, rejected = int(judged.successes[won].sum()), int((~judged.successes[~won]).sum())
-    better = newcombe((found, successes), (failures - rejected, failures))[0]
-    if better <= 0 or max(1 - found / successes, 1 - rejected / failures) > MOST_ERROR:
+    if _worthless(found / successes, rejected / failures, WEIGHT * successes, WEIGHT * failures):
         raise Refusal(
             f"what was left out in turn was told too badly: {found} of {plural(successes, 'success', 'successes')} "
             f"and {rejected} of {plural(failures, 'failure')}, so this judge is not kept; more judged trials may "
@@ -101,6 +101,13 @@ def judge_of(made: Examples) -> tuple[KeptJudge, bytes]:
         by_session=judged.by_group,
     )
     return facts, weights
+
+
+def _worthless(finds: float, rejects: float, successes: float, failures: float) -> bool:
+    """Whether he errs too often, or may be no better than chance: Newcombe's interval of Youden's index has 0 in it."""
+    low, above = score(finds, successes)[0], score(1 - rejects, failures)[1]
+    better = finds + rejects - 1 - sqrt((finds - low) ** 2 + (above - 1 + rejects) ** 2)
+    return better <= 0 or max(1 - finds, 1 - rejects) > MOST_ERROR
 
 
 def _left_out(made: Examples) -> tuple[str, ...]:

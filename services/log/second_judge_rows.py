@@ -13,7 +13,7 @@ from sessions.document import Session
 from sessions.models import Trial
 from sessions.requests import EvalRequest
 from sessions.second_judge import agreement, disagreed, known, seen_by_both
-from sessions.statistics import wilson
+from sessions.statistics.intervals import score
 from sessions.statistics.judging import TOO_ALIKE, Agreement, Judge, Worthless
 from sessions.statistics.second_opinions import Share, doubted, told
 from sessions.trained_judge import TrainedJudge
@@ -57,21 +57,17 @@ def second_words(request: EvalRequest) -> str:
 
 def errs_words(trained: TrainedJudge) -> str:
     """`wrong in 2 of 40 successes, 5 % [1, 17], and 3 of 30 failures, 10 % [3, 26], of trials not trained on`."""
-    kinds = (
-        (trained.successes - trained.successes_found, trained.successes, "successes"),
-        (trained.failures - trained.failures_found, trained.failures, "failures"),
-    )
-    told = (f"{wrong} of {every} {kind}, {interval_text(wrong, every)}" for wrong, every, kind in kinds)
+    told = []
+    for found, every, tells, kind in (
+        (trained.successes_found, trained.successes, trained.tells[0], "successes"),
+        (trained.failures_found, trained.failures, trained.tells[1], "failures"),
+    ):
+        if not 0 <= found <= every or every < 1:  # a file from elsewhere
+            return "trained, with errors that cannot be read"
+        wrong = 1 - found / every
+        low, high = score(wrong, tells)
+        told.append(f"{every - found} of {every} {kind}, {100 * wrong:.0f} % [{100 * low:.0f}, {100 * high:.0f}]")
     return f"wrong in {' and '.join(told)}, among trials that it was not trained on"
-
-
-def interval_text(wrong: int, every: int) -> str:
-    """`5 % [1, 17]`, with Wilson's interval; `unknown` of none."""
-    try:
-        low, high = wilson(wrong, every)
-    except ValueError:
-        return "unknown"
-    return f"{100 * wrong / every:.0f} % [{100 * low:.0f}, {100 * high:.0f}]" if every else "unknown"
 
 
 def _silence(trials: Sequence[Trial]) -> list[Row]:

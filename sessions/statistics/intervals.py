@@ -22,15 +22,17 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     check(successes, trials)
     if not 0 < confidence < 1:
         raise ValueError(f"a confidence lies between 0 and 1, not at {confidence}")
-    if not trials:
-        return 0.0, 1.0
+    return score(successes / trials, trials, confidence) if trials else (0.0, 1.0)
+
+
+def score(rate: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
+    """The same of a rate in so many trials, which need be no whole number where they tell as much as fewer would."""
     z = z_of(confidence)
-    rate = successes / trials
     middle = rate + z * z / (2 * trials)
     reach = z * sqrt(rate * (1 - rate) / trials + (z / (2 * trials)) ** 2)
     whole = 1 + z * z / trials
     low, high = (middle - reach) / whole, (middle + reach) / whole
-    return 0.0 if successes == 0 else low, 1.0 if successes == trials else high
+    return 0.0 if rate == 0 else low, 1.0 if rate == 1 else high
 
 
 def newcombe(first: tuple[int, int], second: tuple[int, int], confidence: float = 0.95) -> tuple[float, float]:

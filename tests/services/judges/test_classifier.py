@@ -9,7 +9,8 @@ from services.judges.classifier import cross_validated, fitted
 from services.judges.examples import Examples
 from services.judges.training import check_enough, judge_of
 from services.refusal import Refusal
-from sessions.trained_judge import Seen
+from sessions.statistics.intervals import score
+from sessions.trained_judge import WEIGHT, Seen
 
 WIDE = 400
 
@@ -80,3 +81,18 @@ def test_too_few_of_a_kind_are_refused(successes: int, failures: int) -> None:
     made.left_out["its episode is gone"] += 2
     with pytest.raises(Refusal, match=r"8 trials of either kind.*2 trials: its episode is gone.*judge more trials"):
         check_enough(made)
+
+
+def test_the_interval_of_his_errors_holds_what_he_then_does() -> None:
+    """A cross-validated trial counts as half a one; `tests.bench.judge_coverage` tries many more cases."""
+    held = []
+    for seed in range(6):
+        rows, won = trials(10, 14, differ=1.0, seed=seed)
+        called = cross_validated(rows, won, ["a"] * 24).successes
+        line = fitted(rows, won)
+        more, truth = trials(200, 200, differ=1.0, seed=500 + seed)
+        right = (more @ line.weights + line.bias > 0) == truth
+        for kind, then in ((won, truth), (~won, ~truth)):
+            low, high = score(float((called == won)[kind].mean()), WEIGHT * kind.sum())
+            held.append(low <= right[then].mean() <= high)
+    assert np.mean(held) >= 0.95 - 3 * (0.05 * 0.95 / 12) ** 0.5

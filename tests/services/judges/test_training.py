@@ -227,6 +227,8 @@ def test_by_the_shell(
 ) -> None:
     folder, made = bench
     monkeypatch.setenv("LAB_CONSOLE_HOME", str(folder.root))
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
     assert main(["judge"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("bowl: wrong in ") and f"of {made.facts.trained.successes} successes" in said
