@@ -20,7 +20,7 @@ from services.units import dimensions, plural
 def judge(options: argparse.Namespace) -> int:
     """Train the one that is named; without a name, list them. Ctrl-C leaves nothing behind."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")  # numpy is not loaded yet: small sums on several threads take ten times as long
+        os.environ.setdefault(name, "1")  # before numpy loads: small sums take far longer on several threads
     folder = data_folder(options.data_dir)
     if not options.name:
         return _list(folder)
