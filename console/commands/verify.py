@@ -33,7 +33,9 @@ def verify(options: argparse.Namespace) -> int:
                 _print(each, f"{each.kind} {each.name}")
         if not options.things:
             wrong = sum(each.bad for each in verified)
-            print(f"{plural(len(verified), 'session')} looked at, {len(verified) - wrong} of them match")
+            print(
+                f"{plural(len(verified), 'session')} looked at: {wrong or 'none'} with something that no longer matches"
+            )
     return FAILED if any(each.bad for each in verified) else OK
 
 

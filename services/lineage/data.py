@@ -187,6 +187,7 @@ def _marks(kept: Kept, dataset: Dataset) -> Iterator[Finding]:
 
 def _calibration(kept: Kept, dataset: Dataset) -> Iterator[Finding]:
     if not kept.calibrations:
+        yield unknown("calibration", "none is kept of its recordings")
         return
     now = {session: arms for session, arms in read_calibrations(dataset.root).items() if session in kept.calibrations}
     if calibration(now) == calibration(kept.calibrations):

@@ -67,9 +67,11 @@ def newest_seq(events: Path) -> int:
             whole = data[: data.rfind(b"\n") + 1]
             if start:  # the first line may be cut
                 whole = whole[whole.find(b"\n") + 1 :]
-            newest = max((event.seq for event in parse(whole)), default=0)
-            if newest or not start:
-                return newest
+            for line in reversed(whole.splitlines()):
+                if event := next(parse(line), None):
+                    return event.seq
+            if not start:
+                return 0
             length *= 8
 
 

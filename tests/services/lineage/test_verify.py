@@ -303,4 +303,7 @@ def test_the_verb_says_it_in_lines_or_as_json_and_its_status_tells(
         found["kind"] == "checkpoint"
         and {"what": "weights", "standing": "matches"}.items() <= found["findings"][0].items()
     )
-    assert main(verb) == 0 and capsys.readouterr().out == "0 sessions looked at, 0 of them match\n"
+    assert (
+        main(verb) == 0
+        and capsys.readouterr().out == "0 sessions looked at: none with something that no longer matches\n"
+    )
