@@ -13,9 +13,11 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
 
     `data` is of the episodes that are learnt from and the pictures of the cameras that are not left out
     (services.datasets.revision), `configuration` of what LeRobot was told but for places
-    (services.checkpoints.settings), `calibration` of the arms' calibrations while the episodes were recorded.
+    (services.checkpoints.settings), `calibration` of the arms' calibrations while the episodes were recorded, `policy`
+    of the policy that it began with, if it lies on this disk (services.checkpoints.weights).
     """
 
     data: str = ""
     configuration: str = ""
     calibration: str = ""
+    policy: str = ""

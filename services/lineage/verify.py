@@ -19,7 +19,7 @@ from services.lineage.policies import beside_findings, saved_finding, tried_find
 from services.lineage.recorded import episodes_finding
 from services.lineage.shelf import Shelf
 from services.log.lookup import LAST, choose
-from services.log.tried import tried
+from services.log.tried import began_with, tried
 from services.refusal import Refusal
 from services.text import clean
 from sessions.blinding import blind
@@ -87,7 +87,8 @@ def _of_training(session: Session, shelf: Shelf) -> list[Finding]:
     if session.training is None:
         return []
     saved = [saved_finding(each, session, shelf) for each in session.training.checkpoints]
-    return [*_data_of_training(session, shelf), *saved]
+    used = began_with(session)
+    return [*([tried_finding(used, shelf)] if used else []), *_data_of_training(session, shelf), *saved]
 
 
 def _data_of_training(session: Session, shelf: Shelf) -> list[Finding]:

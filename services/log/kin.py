@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from services.checkpoints.checkpoint import PRETRAINED, label
-from services.log.headline import policy_of
-from services.log.tried import Tried, may_be_of, saved_by, tried
+from services.log.tried import Tried, began_with, may_be_of, saved_by, tried
 from sessions.chains import Evaluation, evaluations
 from sessions.document import Session
 from sessions.facts import CheckpointSaved
@@ -54,8 +53,8 @@ class Kin:
                     if evaluation not in listed[-1:]:  # of two sessions of it one may not know the fingerprint
                         listed.append(evaluation)
         for session in trainings:
-            path = self.began_with(session)
-            made = self._made(Tried(path)) if path else None
+            used = began_with(session)
+            path, made = self._placed(used) if used else ("", None)
             if made is not None and made.id != session.id:
                 self._parents[session.id] = made
                 self._went_on[made.id].setdefault(path, []).append(session)
@@ -78,8 +77,8 @@ class Kin:
 
     def began_with(self, session: Session) -> str:
         """The path of the checkpoint that a training began with; empty for one from nothing, or from the Hub."""
-        path = policy_of(session)
-        return path if PurePath(path).is_absolute() else ""
+        used = began_with(session)
+        return used.path if used else ""
 
     def parent(self, session: Session) -> Session | None:
         """The training that made that checkpoint; None without one in this log."""

@@ -16,6 +16,7 @@ def lineage_rows(session: Session) -> list[Row]:
     if session.training is not None:
         kept = session.training.started.lineage
         told = [("data", kept.data), ("configuration", kept.configuration), ("calibration", kept.calibration)]
+        told.append(("began with", kept.policy))
         return [row("by content", *(quiet(f"{name} {value[:SHOWN]}") for name, value in told if value))]
     request = session.request
     if not isinstance(request, EvalRequest) or blind(request):

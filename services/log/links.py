@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.checkpoints.checkpoint import label
-from services.log.headline import policy_of
-from services.log.tried import Tried, may_be_of, saved_as, tried
+from services.log.tried import Tried, began_with, may_be_of, saved_as, tried
 from services.text import clean
 from sessions.blinding import blind
 from sessions.chains import resumes
@@ -73,10 +72,8 @@ def _may_follow(session: Session, other: Session) -> bool:
 
 def _pretrained(session: Session, log: Sequence[Session]) -> list[Relation]:
     """The training whose checkpoint a training began with, if it began with a path."""
-    path = policy_of(session)
-    if not Path(path).is_absolute():
-        return []
-    return [_trained(Tried(path), log)]
+    checkpoint = began_with(session)
+    return [_trained(checkpoint, log)] if checkpoint else []
 
 
 def _goes_on_with(session: Session, other: Session) -> bool:
@@ -130,9 +127,10 @@ def _came_from(session: Session, checkpoint: Tried) -> bool:
 
 def _fine_tuned(session: Session, log: Iterable[Session]) -> list[Relation]:
     return [
-        Relation(f"went on from {clean(label(policy_of(other)))}", other)
+        Relation(f"went on from {clean(label(used.path))}", other)
         for other in log
-        if other.kind is SessionKind.TRAIN and other.id != session.id and _made(session, policy_of(other))
+        if other.kind is SessionKind.TRAIN and other.id != session.id
+        if (used := began_with(other)) is not None and _came_from(session, used)
     ]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import PurePath
 
+from services.log.headline import policy_of
 from sessions.blinding import blind
 from sessions.document import Session
 from sessions.facts import CheckpointSaved
-from sessions.requests import EvalRequest
+from sessions.requests import EvalRequest, TrainRequest
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,17 @@ def tried(session: Session) -> list[Tried]:
     trained_in = (request.trained_in, *request.further_trained_in)
     named = zip_longest(request.checkpoints, trained_in[: len(request.checkpoints)], fillvalue="")
     return [Tried(path, trainer, _weights(session, path)) for path, trainer in named]
+
+
+def began_with(training: Session) -> Tried | None:
+    """The checkpoint that a training began with; None for one that began with nothing, or from the Hub.
+
+    Once it has started, LeRobot calls the policy by its type: what was asked for says from where.
+    """
+    asked = training.request.policy if isinstance(training.request, TrainRequest) else ""
+    path = asked if PurePath(asked).is_absolute() else policy_of(training)
+    weights = training.training.started.lineage.policy if training.training else ""
+    return Tried(path, weights=weights) if PurePath(path).is_absolute() else None
 
 
 def _weights(session: Session, path: str) -> str:

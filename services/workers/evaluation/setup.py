@@ -66,7 +66,9 @@ def line_up(
         began = time.monotonic()
         source = load_policy(context, request, policy, features, devices.robot.robot_type)
         loaded = policy_loaded(policy.checkpoint, policy, features, notes)
-        loaded = msgspec.structs.replace(loaded, weights=weights_loaded(request, checkpoint, policy.checkpoint))
+        weights = weights_loaded(request, checkpoint, policy.checkpoint)
+        told = (*loaded.notes, *other_than_saved(policy.checkpoint, weights))
+        loaded = msgspec.structs.replace(loaded, weights=weights, notes=told)
         entrants.append(Entrant(checkpoint, source, loaded, reading=reading, took=time.monotonic() - began))
     lineup = Lineup(entrants, stay=stay, alike=request.blinded)
     context.journal.emit(lineup.current.loaded)
@@ -145,6 +147,14 @@ def weights_loaded(request: EvalRequest, asked: str, checkpoint: Checkpoint) -> 
         return request.weights.get(asked) or fingerprint(checkpoint.path)
     except OSError:
         return ""
+
+
+def other_than_saved(checkpoint: Checkpoint, weights: str) -> tuple[str, ...]:
+    """Says that these are not the weights of the training whose facts lie beside them; nothing where that is so."""
+    kept = checkpoint.provenance
+    if not weights or not kept.weights or weights == kept.weights:
+        return ()
+    return (f"its weights are not those that session {kept.session} saved: they were changed since",)
 
 
 def start_pose(checkpoint: Checkpoint) -> dict[str, float]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from services.checkpoints.checkpoint import ACTION, JOINTS, PRETRAINED, Provenance, read_provenance
 from services.checkpoints.settings import calibration, configuration
+from services.checkpoints.weights import fingerprint
 from services.datasets.cameras import camera_name, picture_size
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import has_marks, read_calibrations, read_marks
@@ -222,10 +223,20 @@ def provenance(
     )
 
 
-def lineage_of(kept: Provenance, config: Mapping[str, Any]) -> Lineage:
+def lineage_of(kept: Provenance, config: Mapping[str, Any], resumed: Training | None = None) -> Lineage:
     """The fingerprints of what a training begins with; `config` is LeRobot's, as it was resolved."""
+    policy = config.get("policy") or {}
     return Lineage(
+        policy=resumed.started.lineage.policy if resumed else _policy_at(policy.get("pretrained_path")),
         data=revision(kept.rows, kept.videos, kept.fps, kept.episodes),
         configuration=configuration(config),
         calibration=calibration(kept.calibrations),
     )
+
+
+def _policy_at(path: object) -> str:
+    """The fingerprint of a policy on this disk; empty for none, or one that LeRobot fetches."""
+    try:
+        return fingerprint(Path(str(path))) if path and Path(str(path)).is_dir() else ""
+    except OSError:  # LeRobot says why it cannot be read
+        return ""

@@ -184,7 +184,7 @@ class TrainingRun:
             resolved = resumed_config.resolved(resolved, self.resumed)
         del resolved["dataset"]["episodes"]  # `episodes` has them, and a line's length is limited
         self.begun = True
-        lineage = lineage_of(self._provenance, resolved)
+        lineage = lineage_of(self._provenance, resolved, self.resumed)
         self._provenance = msgspec.structs.replace(self._provenance, lineage=lineage)
         self.channel.send(
             ev.TrainingStarted(

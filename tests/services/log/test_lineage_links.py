@@ -61,6 +61,20 @@ def test_the_tree_has_an_evaluation_below_the_checkpoint_that_it_holds_wherever_
     assert kin.movers(other) == [(first, None)] and not kin.used(made)
 
 
+def test_a_training_that_went_on_from_a_moved_checkpoint_is_linked_with_its_training() -> None:
+    made, other = trained(OLD, "aa"), trained(OTHER, "cc", output="/data/outputs/train/other")
+    further = facts.session(
+        "20260220-142000-0004", kind=SessionKind.TRAIN, policy=ELSEWHERE, at=facts.BEGAN + 9,
+        training=facts.training(lineage=Lineage(policy="aa"), output_dir="/data/outputs/train/further"),
+    )  # fmt: skip
+    log = [further, other, made]
+    assert made in [link.session for link in origins(further, log)]
+    assert further in [link.session for link in results(made, log)] and further not in [
+        link.session for link in results(other, log)
+    ]
+    assert Kin(log).parent(further) == made
+
+
 def test_where_a_log_knows_no_fingerprint_the_path_tells_as_before() -> None:
     for made, evaluation in (
         (trained(OLD, "", ""), tried(weights="cc")),

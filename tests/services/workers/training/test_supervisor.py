@@ -281,6 +281,7 @@ def test_log_and_checkpoint_know_by_content_what_it_was_made_of(trained: tuple[R
     assert kept.configuration == configuration(json.loads((pretrained / "train_config.json").read_bytes()))
     assert kept.calibration == calibration({"any": {"follower": CALIBRATED["one"]}})
     assert saved.weights == beside.weights == fingerprint(pretrained) != state.checkpoints[0].weights
+    assert not kept.policy, "it began with nothing"
 
 
 def test_the_logs_document_holds_the_training(trained: tuple[Rig, RunFolder]) -> None:
@@ -357,6 +358,7 @@ def test_a_pretrained_policy_is_trained_further(lab: Rig) -> None:
     assert (state.status, state.training and state.training.started.policy) == (SessionStatus.FINISHED, "act")
     again = checkpoints.resolve(lab.folder, second.id).path
     assert (again / "model.safetensors").read_bytes() == (weights / "model.safetensors").read_bytes()
+    assert state.training is not None and state.training.started.lineage.policy == fingerprint(weights)
 
 
 # -- stopping ----------------------------------------------------------------------------------------------
