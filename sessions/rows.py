@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from sessions.bench import Profile
 from sessions.document import Session
 
 PACKED_VERSION = 3
@@ -151,6 +152,25 @@ class Row(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values())
+
+
+class Profiles:
+    """Bench profiles, each kept once: thousands of sessions of a bench have equal ones."""
+
+    def __init__(self) -> None:
+        self._known: list[Profile] = []
+
+    def shared(self, session: Session) -> Session:
+        """The session, which the caller has just decoded, with a profile that sessions before it had."""
+        profile = session.request.profile
+        if profile is None:
+            return session
+        known = next((each for each in self._known if each == profile), None)
+        if known is None:
+            self._known = [profile, *self._known[:7]]
+        else:
+            msgspec.structs.force_setattr(session.request, "profile", known)
+        return session
 
 
 def table_json(rows: Mapping[str, Row]) -> Iterable[bytes | msgspec.Raw]:

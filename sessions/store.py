@@ -20,7 +20,7 @@ from tinydb.table import Table
 
 from sessions.document import Session
 from sessions.models import SessionStatus
-from sessions.rows import Packing, Row, Unfit, dictionary
+from sessions.rows import Packing, Profiles, Row, Unfit, dictionary
 from sessions.storage import AtomicStorage, CorruptStore, Damage, DamagedSessions, NewerStore, StoreProblem
 
 __all__ = ["CorruptStore", "DamagedSessions", "FoldMark", "NewerStore", "SessionStore", "StoreProblem"]
@@ -252,11 +252,11 @@ def _oldest(plain: Mapping[str, memoryview], to: int) -> dict[str, Row]:
 
 
 def _sort_out(rows: Mapping[str, Row]) -> tuple[list[Session], dict[str, str]]:
-    """The sessions that can be read, and why the others cannot."""
-    sessions, reasons = [], {}
+    """The sessions that can be read, which share equal profiles, and why the others cannot."""
+    sessions, reasons, profiles = [], {}, Profiles()
     for name, row in rows.items():
         try:
-            sessions.append(row.session)
+            sessions.append(profiles.shared(row.session))
         except Unfit as unfit:
             reasons[name] = str(unfit)
     return sessions, reasons

@@ -59,7 +59,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class Board:
-    """`problem` is a sentence on what cannot be read, or empty. Lists are newest first.
+    """`problem` is a sentence on what cannot be read, or empty. Lists are newest first, of the newest sessions.
 
     `sessions` are recordings and bench sessions. `untouched`: no take was saved here yet. `stamps` tell a change.
     """
@@ -84,14 +84,15 @@ class BoardReader:
 
     def read(self, profile: Profile) -> Board:
         """The whole board, for the bench of `profile`."""
-        from services.log import logbook
+        from services.log.logbook import Logbook
+        from services.log.recent import recent
 
         runs = find_runs(self._folder)
-        try:
-            book = logbook.sessions(self._folder)
-        except LogbookProblem as problem:
-            book = logbook.Logbook(message=str(problem))
         summaries, stamps = self._datasets()
+        try:
+            book = recent(self._folder, (summary.name for summary in summaries))
+        except LogbookProblem as problem:
+            book = Logbook(message=str(problem))
         running = {item.run.id for item in runs.running}
         over = [session for session in book.sessions if session.id not in running]
         return Board(

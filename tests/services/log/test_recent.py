@@ -1,0 +1,45 @@
+"""What Bench reads of a long log: the newest sessions, and the newest recording of each dataset however old."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.folders import DataFolder
+from services.log import logbook
+from services.log.recent import recent
+from sessions.store import SessionStore
+from tests.support.runs import BEGAN, ended, make_folder, saved, session_id, started, write_run
+
+IDS = [session_id(n) for n in range(6)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    made = make_folder(tmp_path)
+    for n, name in enumerate(IDS):
+        begin = started(name, at=BEGAN + n, dataset="old" if n < 2 else "new" if n < 4 else "newest")
+        write_run(made, name, begin, saved(1), ended())
+    return made
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_newest_are_read_and_older_ones_only_of_datasets_that_these_lack(folder: DataFolder, packed: bool) -> None:
+    logbook.sessions(folder)
+    if packed:
+        with SessionStore(folder.sessions_file) as store:
+            assert store.pack(above=0, to=0) == len(IDS)
+    assert [s.id for s in recent(folder, [], 3).sessions] == IDS[:2:-1]
+    assert [s.id for s in recent(folder, ["old", "newest", "nowhere"], 3).sessions] == [*IDS[:2:-1], IDS[1]]
+    assert recent(folder, ["old"]).sessions == logbook.sessions(folder).sessions
+
+
+def test_a_damaged_session_is_read_again_and_told(folder: DataFolder) -> None:
+    before = logbook.sessions(folder).sessions
+    content = json.loads(folder.sessions_file.read_bytes())
+    content["sessions"][IDS[5]] = {"started": 1}
+    folder.sessions_file.write_text(json.dumps(content))
+    book = recent(folder, ["old"], 2)
+    assert book.sessions == (*before[:2], before[4]) and "cannot be read" in str(book.message)
