@@ -70,7 +70,7 @@ def _name(run: RunFacts) -> str:
 
 def _head(pair: Sequence[Session], made: Comparison) -> tuple[Fact, ...]:
     names = (
-        fact(session, run.title, "started.request.name", "started.import_key", "started.id", "training.started")
+        fact(session, run.short, "started.request.name", "started.import_key", "started.id", "training.started")
         for session, run in zip(pair, made.runs, strict=True)
     )
     return (word(""), *names)

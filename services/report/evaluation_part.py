@@ -156,7 +156,9 @@ def _checkpoints(whole: Evaluation) -> list[Fact]:
     made = [fact(session, each, *paths, name="checkpoint") for each in every if each]
     if session.trained_in:
         made.append(fact(session, f"session {session.trained_in}", "started.request.trained_in", name="trained in"))
-    made += [fact(session, row.text, "started.request.weights", name=row.name) for row in lineage_rows(session)]
+    made += [
+        fact(session, row.text, "started.request.weights", name=row.name) for row in lineage_rows(session) if row.text
+    ]
     return made
 
 

@@ -90,7 +90,8 @@ def _facts(session: Session, training: Training, run: RunFacts) -> list[Fact]:
         *_left_out(session, training),
         of_run("hardware", "hardware", "training.started.recorded.hardware", "training.started.hardware",
                "training.started.device", "started.host"),
-        *(fact(session, row.text, "training.started.lineage", name=row.name) for row in lineage_rows(session)),
+        *(fact(session, each.text, "training.started.lineage", name=each.name)
+          for each in lineage_rows(session) if each.text),
         *_set(session),
         *([fact(session, recorded.flags, "training.started.recorded.flags", name="flags")]
           if recorded and recorded.flags else []),

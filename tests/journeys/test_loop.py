@@ -14,6 +14,8 @@ from services.live.event_log import is_live
 from services.live.phases import Phase
 from services.live.running import live_runs
 from services.log import logbook
+from services.report.make import report
+from services.report.rendering import Format, render
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
 from tests.support.demo_desk import DemoDesk
@@ -124,6 +126,20 @@ def logged(demo: DemoDesk, run: RunFolder) -> Session:
     return next(s for s in logbook.sessions(demo.folder).sessions if s.id == run.id)
 
 
+def reported(demo: DemoDesk, trained: RunFolder, evaluated: RunFolder) -> None:
+    """What became of the three sessions stands in one report, as Markdown and as a page with the training's curves."""
+    made = report(demo.folder, dataset="loop")
+    page, html = render(made, Format.MARKDOWN), render(made, Format.HTML)
+    assert "- **episodes**: 3\n" in page and "- **camera**: wrist: sim_camera, 640x480" in page
+    assert "- **steps**: 4\n" in page and "- **checkpoints**: 2, 4 (" in page
+    assert "- **cameras**: wrist only; left out: overhead (not decoded)" in page
+    assert "- **images**: resized to 96x72" in page
+    assert "| 2/3 | 67 % | [21, 94] |" in page and "- **failure modes**: grasps air 1, of 1 that failed" in page
+    assert "lamp off" in page
+    assert all(f"| {run.id} |" in page and f'id="{run.id}"' in html for run in (trained, evaluated))
+    assert html.count('<polyline class="curve"') == 3, "loss, learning rate, gradient norm"
+
+
 @pytest.fixture
 def loop(demo: DemoDesk) -> tuple[DemoDesk, RunFolder, RunFolder]:
     screen = demo.open()
@@ -148,6 +164,7 @@ def test_record_train_and_evaluate_by_keys(loop: tuple[DemoDesk, RunFolder, RunF
     assert (session.kind, session.trained_in) == (SessionKind.EVAL, trained.id)
     assert training is not None
     assert (training.step, [c.step for c in training.checkpoints]) == (4, [2, 4])
+    reported(demo, trained, evaluated)
     assert (training.started.cameras, training.started.excluded_cameras) == (("wrist",), ("overhead",))
     loads_without_the_camera(Path(training.checkpoints[-1].path) / "pretrained_model")
 
