@@ -89,7 +89,8 @@ tables of csv (texts that begin with = + - @ have a ' before them, so that no sp
   sessions.csv: session, kind, status, started_utc, ended_utc, seconds, operator, host, bench, task, dataset,
     dataset_root, checkpoint, trained_in, policy, subject, blinded, imported, target, accepted, rejected, success,
     failure, void, step, checkpoints, points, loss, end_reason, tags
-  episodes.csv: session, dataset, episode, take, frames, seconds, accepted, flags, why, marked_by, moments
+  episodes.csv: session, dataset, episode, take, frames, seconds, accepted, flags, why, marked_by, moments,
+    strategy, light, grasp_x, grasp_y
   trials.csv: session, dataset, trial, checkpoint, condition, verdict, counts, practice, assisted, failure_mode,
     stages, judge, ended_by, why, began_utc, judged_utc, seconds, seconds_to_verdict, frames, episode, second,
     judged_first, infer_ms, infer_ms_most, inferences, starved, late, jerk, seam

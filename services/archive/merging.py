@@ -27,11 +27,11 @@ from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy
 from services.log import logbook
-from services.log.importing.adding import LOCK, MOST, STAGED
+from services.log.importing.adding import LOCK, MOST
 from services.log.scribe import fold
 from services.refusal import Refusal
 from sessions.document import Session
-from sessions.files import read_file, sync_folder, why_unwritable, write_atomically
+from sessions.files import read_file, why_unwritable, write_atomically
 from sessions.locks import Lock, LockBusy
 from sessions.store import SessionStore, StoreProblem
 
@@ -240,15 +240,13 @@ def _version(run: RunFolder) -> Version | None:
 
 
 def _write_run(run: RunFolder, version: Version, theirs: RunFolder, names: Mapping[str, str]) -> None:
-    """Write the run's folder; its events come last and by rename. Raises OSError."""
+    """Write the run's folder; its events come last. Raises OSError."""
     run.root.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         write_atomically(run.metrics, read_file(theirs.metrics))
     with suppress(FileNotFoundError, ValueError):
         write_atomically(run.request, orjson.dumps(renamed(orjson.loads(read_file(theirs.request)), names)))
-    write_atomically(run.root / STAGED, version.data)
-    (run.root / STAGED).rename(run.events)
-    sync_folder(run.root)
+    write_atomically(run.events, version.data)
 
 
 def _append(run: RunFolder, events: Iterable[ev.Event]) -> bool:

@@ -91,7 +91,9 @@ def _episodes(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:
     for e in s.episodes:
         yield (
             s.id, s.dataset, e.index, e.take, e.frames, e.seconds, e.accepted, _joined(e.flags), e.why, e.marked_by,
-            _joined(tuple(map(str, e.moments))),
+            _joined(tuple(map(str, e.moments))), e.strategy,
+            _joined(tuple(f"{camera} {level}" for camera, level in e.light.items())),
+            *((e.grasp.x, e.grasp.y) if e.grasp else (None, None)),
         )  # fmt: skip
 
 
@@ -161,6 +163,9 @@ TABLES = (
             *_texts("session dataset"), Column("episode", Type.WHOLE, "number in the dataset, from 0"),
             Column("take", Type.WHOLE, "number in the session, from 1"), *_wholes("frames"), *_numbers("seconds"),
             *_truths("accepted"), *_texts("flags why marked_by"), Column("moments", what="marked frames, from 0"),
+            *_texts("strategy"), Column("light", what="mean brightness of each camera's pictures, 0 to 255"),
+            Column("grasp_x", Type.NUMBER, "where the arm grasped first, mm ahead of its base"),
+            Column("grasp_y", Type.NUMBER, "mm left of it"),
         ),
         _episodes,
     ),
