@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from screens.views.columns import Align, Column, Parts, Table
 from screens.views.signs import signs
 from services.log import measured_words
+from services.log.recorded_rows import in_order
 from services.log.trial_rows import ENDED_BY
 from services.text import clean
 from sessions.document import Session
@@ -25,9 +26,11 @@ class Attempt:
 
 
 def attempts(session: Session) -> list[Attempt]:
-    """The session's episodes or trials, in their order."""
+    """The session's episodes or trials, in their order; none of an import that does not know it."""
     if session.kind is not SessionKind.EVAL:
         return [Attempt(episode) for episode in session.episodes]
+    if not in_order(session):
+        return []
     saved = {episode.index: episode for episode in session.episodes}
     return [
         Attempt(
@@ -70,6 +73,8 @@ def _number(item: Attempt) -> Parts:
 
 
 def _length(item: Attempt) -> Parts:
+    if item.trial and not item.trial.seconds and not item.trial.ended_by:
+        return []  # it runs, or was imported
     seconds = item.trial.seconds if item.trial else item.episode.seconds if item.episode else 0.0
     return [(f"{seconds:.1f} s", "$quiet")]
 

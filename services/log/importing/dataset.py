@@ -250,5 +250,6 @@ def _key(place: Path, summary: DatasetSummary) -> str:
     """What makes it the same dataset wherever it lies, also after more was recorded: its name and its first episode."""
     from services.datasets.content import content_of
 
-    told = f"{summary.name.rpartition('/')[2]}\n{content_of(place, 0)}"
-    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+    name = summary.name.rpartition("/")[2]
+    digest = hashlib.sha256(content_of(place, 0).encode()).hexdigest()[:8]
+    return f"{clean(name)} {digest}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from screens.views.attempt_rows import Attempt, attempt_table
-from sessions.models import Episode, Measured, Trial, Verdict
+from screens.views.attempt_rows import Attempt, attempt_table, attempts
+from sessions.models import Episode, Measured, SessionKind, Trial, Verdict
+from sessions.recorded import RecordedEvaluation
+from tests.support import facts
 
 
 @pytest.mark.parametrize("room", [56, 76, 196])
@@ -33,3 +36,14 @@ def test_the_latency_and_the_seams_of_a_trial_stand_in_its_row_with_units() -> N
     narrow = attempt_table([Attempt(flagged, one.trial, 1)], 76)
     assert {"41", "ms", "1.2°"} <= set(narrow.rows[0].plain.split()), "flags are cut before"
     assert "inference" not in attempt_table([old, scripted], 120).header.plain
+
+
+def test_imported_trials_are_listed_only_in_the_order_in_which_they_were_made_and_without_a_length() -> None:
+    judged = tuple(Trial(index=n, verdict=verdict) for n, verdict in enumerate((Verdict.FAILURE, Verdict.SUCCESS), 1))
+    for ordered in (False, True):
+        began = facts.started("20260217-142001-0001", kind=SessionKind.EVAL)
+        began = msgspec.structs.replace(began, recorded=RecordedEvaluation(ordered=ordered))
+        session = facts.session(began.id, kind=SessionKind.EVAL, started=began, trials=judged)
+        items = attempts(session)
+        assert [item.trial for item in items] == (list(judged) if ordered else [])
+    assert not any("0.0" in line.plain for line in attempt_table(items, 120).rows)
