@@ -34,6 +34,8 @@ def origins(session: Session, log: Sequence[Session]) -> list[Relation]:
         case SessionKind.EVAL:
             made = [_trained(each, log) for each in tried(session)]
             return [*made, *_resumed(session, log)]
+        case SessionKind.RECORD:
+            return _copied_from(session, log)
         case _:
             return []
 
@@ -45,7 +47,8 @@ def results(session: Session, log: Sequence[Session]) -> list[Relation]:
             later = (other for other in log if _may_follow(other, session))
             used = [o for o in later if o.kind is SessionKind.TRAIN and _same_dataset(o, session)]
             went_on = [Relation("went on with it", other) for other in log if _goes_on_with(other, session)]
-            return [*went_on, *(Relation(f"trained on {clean(session.dataset)}", other) for other in used)]
+            trained = (Relation(f"trained on {clean(session.dataset)}", other) for other in used)
+            return [*went_on, *trained, *_copies(session, log)]
         case SessionKind.TRAIN:
             return [*_evaluations(session, log), *_fine_tuned(session, log)]
         case _:
@@ -58,6 +61,23 @@ def _data_of(session: Session, log: Iterable[Session]) -> list[Relation]:
     before = (other for other in log if _may_follow(session, other) and _wrote_episodes(other))
     found = [Relation(f"recorded {name}", other) for other in before if _same_dataset(other, session)]
     return found or [Relation(f"no session of this log recorded dataset {name}: it came from elsewhere")]
+
+
+def _copied_from(session: Session, log: Iterable[Session]) -> list[Relation]:
+    """The recordings of the dataset that an imported one is a copy of."""
+    name = session.started.recording.copy_of if session.started.recording is not None else ""
+    if not name:
+        return []
+    there = (other for other in log if _wrote_episodes(other) and other.dataset == name)
+    found = [Relation(f"recorded {clean(name)}", other) for other in there]
+    return found or [Relation(f"no session of this log recorded {clean(name)}, of which it is a copy")]
+
+
+def _copies(session: Session, log: Iterable[Session]) -> list[Relation]:
+    """The imported datasets that are copies of what it recorded."""
+    known = ((other, other.started.recording) for other in log)
+    copies = (other for other, recording in known if recording and recording.copy_of == session.dataset != "")
+    return [Relation(f"copied as {clean(other.dataset)}", other) for other in copies]
 
 
 def _wrote_episodes(session: Session) -> bool:

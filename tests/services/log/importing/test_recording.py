@@ -126,6 +126,9 @@ def test_a_recording_leads_to_its_trainings_and_they_to_their_evaluations(
         "recorded, imported as C recorded", "smolvla_so101_10cm_v2_wrist"
     ]  # fmt: skip
     assert as_json([recordings["C"]], log)[0]["accepted"] == 81
+    assert [link.session for link in origins(recordings["Dw"], log)] == [recordings["D"]]
+    of_d = {link.session.started.import_key: link.what for link in results(recordings["D"], log) if link.session}
+    assert set(of_d) == {"D1", "D2", "D3", "Dw copied"} and of_d["Dw copied"].startswith("copied as so101")
 
 
 def test_the_evaluations_of_the_report_have_its_words(log: tuple[Session, ...]) -> None:
