@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from console.exit import OK
+from console.exit import OK, complain
 from services.folders import data_folder
 from services.report.make import report as made
 from services.report.rendering import Format, render
@@ -21,6 +21,8 @@ def report(options: argparse.Namespace) -> int:
     output = options.output or ("report.pdf" if format is Format.PDF else "")
     where = target(Path(output), options.format) if output else None
     found = made(data_folder(options.data_dir), options.sessions, options.dataset)
+    if found.problem:
+        complain(found.problem)
     if where is None:
         print(render(found, format, template), end="")
         return OK

@@ -115,7 +115,8 @@ def _cameras(recordings: Sequence[Session]) -> list[Fact]:
         for name, words in _pictures(session):
             made.setdefault(name, []).append(fact(session, words, *PICTURES, name="camera"))
         for camera, text in camera_alarms(session):
-            told = fact(session, f"{camera}: {text}", "alarm_counts", "alarms", name="camera alarm")
+            words = text if text.startswith(camera) else f"{camera}: {text}"
+            told = fact(session, words, "alarm_counts", "alarms", name="camera alarm")
             made.setdefault(f"{camera} alarm", []).append(told)
     if not made:
         return [missing("cameras")]

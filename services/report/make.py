@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+import msgspec
+
 from services.folders import DataFolder
 from services.log import logbook
 from services.log.headline import began, subject
@@ -31,10 +33,12 @@ def report(folder: DataFolder, wanted: Sequence[str] = (), dataset: str = "") ->
     """The report of these sessions, or of everything of a dataset. Raises Refusal, LogbookProblem."""
     if bool(wanted) == bool(dataset):
         raise Refusal("name sessions, or a dataset with --dataset NAME: a report is about one of both")
-    log = logbook.sessions(folder).sessions if folder.root.exists() else ()
+    book = logbook.sessions(folder) if folder.root.exists() else logbook.Logbook()
+    log = book.sessions
     if not log:
         raise Refusal(f"{nothing_in(str(folder.root))}; `lab-console` opens the console to start one")
-    return of_scope(folder, of_dataset(log, dataset) if dataset else of_sessions(log, wanted, str(folder.root)))
+    scope = of_dataset(log, dataset) if dataset else of_sessions(log, wanted, str(folder.root))
+    return msgspec.structs.replace(of_scope(folder, scope), problem=book.message or "")
 
 
 def of_scope(folder: DataFolder, scope: Scope) -> Report:

@@ -100,12 +100,16 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A report. `sources` are the sessions that its facts come from: id, kind, when and what. `name` is for files."""
+    """A report. `sources` are the sessions that its facts come from: id, kind, when and what.
+
+    `name` is for files; `problem` says what is wrong with the log, in a sentence, or is empty.
+    """
 
     title: Fact
     sections: tuple[Section, ...]
     sources: Table
     name: str = ""
+    problem: str = ""
 
     @property
     def facts(self) -> Iterator[Fact]:

@@ -45,8 +45,8 @@ class Scope:
     @property
     def datasets(self) -> tuple[str, ...]:
         """Names of the datasets that were recorded or trained on, each once."""
-        names = [session.dataset for session in (*self.recordings, *self.trainings) if session.dataset]
-        return tuple(dict.fromkeys([*filter(None, [self.dataset]), *names]))
+        names = dict.fromkeys(session.dataset for session in (*self.recordings, *self.trainings) if session.dataset)
+        return tuple(sorted(names, key=lambda name: name != self.dataset))
 
 
 def order(session: Session) -> tuple[float, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from services.log.headline import NOT_RECORDED, began, outcome, policy_of
+from services.log.headline import NOT_RECORDED, began, figure, outcome, policy_of
 from services.log.lineage_rows import lineage_rows
 from services.report import charts
-from services.report.parts import CURVES, Chart, Fact, Section, Source, fact
+from services.report.parts import CURVES, Chart, Fact, Section, Source, Table, fact, word
 from services.training.compare import FIGURES, SETTINGS, number
 from services.training.compare_facts import RunFacts
 from services.training.curves import Curves, Metric
@@ -36,6 +36,7 @@ def section(session: Session, run: RunFacts, curves: Curves | None) -> Section:
         return Section(key="training", title=title, facts=(_told(session), _ended(session)))
     return Section(
         key="training", title=title, facts=tuple(_facts(session, training, run)), charts=_charts(session, run, curves),
+        tables=tuple(_saved(session, training)),
         sentences=tuple(fact(session, note, "training.started.notes") for note in training.started.notes),
     )  # fmt: skip
 
@@ -187,6 +188,22 @@ def _versions(session: Session) -> list[Fact]:
         versions.append(f"commit {commit}")
     shown = ", ".join(versions)
     return [fact(session, shown, "started.versions", "started.git_commit", name="versions")] if shown else []
+
+
+def _saved(session: Session, training: Training) -> Iterator[Table]:
+    """Each checkpoint with its losses, where one is known."""
+    saved = training.checkpoints
+    if all(each.loss is None and each.eval_loss is None for each in saved):
+        return
+    held_out = any(each.eval_loss is not None for each in saved)
+    head = [word("checkpoint"), word("loss"), *([word("held-out loss")] if held_out else [])]
+    rows = []
+    for at, each in enumerate(saved):
+        path = f"training.checkpoints.{at}"
+        losses = [each.loss, each.eval_loss] if held_out else [each.loss]
+        shown = ["" if loss is None else figure(training, loss) for loss in losses]
+        rows.append((fact(session, f"{each.step:,}", path), *(fact(session, text, path) for text in shown)))
+    yield Table("loss at the checkpoints", tuple(head), tuple(rows))
 
 
 # -- curves -------------------------------------------------------------------------------------------

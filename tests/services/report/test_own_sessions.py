@@ -85,7 +85,7 @@ def test_a_recording_is_told_with_its_scene_and_what_was_taken_out_and_why() -> 
     assert "- **rejected**: 1 episode: 3 (a hand \\| in \\<view\\>)" in page
     assert "- **strategy**: roll: 2 episodes" in page
     assert "1 episode darker (about 30), 1 episode brighter (about 120)" in page
-    assert "- **camera alarm**: overhead: overhead: black" in page
+    assert "- **camera alarm**: overhead: black" in page
     changed = f"- **another calibration**: follower: {'a' * 12}, and {'b' * 12} in session {IDS['before']} before"
     assert changed in page
 
