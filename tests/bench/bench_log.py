@@ -145,14 +145,16 @@ def screen(folder: DataFolder, count: int) -> None:
     try:
         terminal.wait_until(lambda: "F7" in terminal.text or "Bench" in terminal.text, 60, "the console does not open")
         time.sleep(2)
-        before = psutil.Process(terminal.pid).memory_info().rss / MB
+        process = psutil.Process(terminal.pid)
+        before, used = process.memory_info().rss / MB, sum(process.cpu_times()[:2])
         began = time.perf_counter()
         terminal.write(b"\x1b[18~")
         terminal.wait_until(lambda: "act_10cm_v" in terminal.text, 120, "the table does not come")
         took = (time.perf_counter() - began) * 1000
-        time.sleep(1)
-        after = psutil.Process(terminal.pid).memory_info().rss / MB
-        told("F7 to the table on the screen", [took], "(target 1,000)")
+        used = (sum(process.cpu_times()[:2]) - used) * 1000
+        time.sleep(3)
+        after = process.memory_info().rss / MB
+        told("F7 to the table on the screen", [took], f"(target 1,000), of processor time {used:.0f}")
         print(f"  the console's memory               {after:8.0f} MB (target 250; {before:.0f} before the Log)")
     finally:
         terminal.close()
