@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from console import sharing_verbs, verify_verbs
+from console import compact_verb, sharing_verbs, verify_verbs
 from console.making_verbs import Help, Parser, Verbs, add_verb
 
 
@@ -13,7 +13,7 @@ def log(verbs: Verbs, place: Callable[[argparse.ArgumentParser, str | None], Non
     """`log` with the verbs below; `place` adds the options that say where, which may stand behind each of them."""
     group = add_verb(verbs, "log", "look at the log as a whole", "lab-console log tree pick_place")
     own = group.add_subparsers(dest="log_verb", metavar="VERB", required=True, parser_class=Parser)
-    for make in (_tree, sharing_verbs.merge, verify_verbs.log_verify):
+    for make in (_tree, sharing_verbs.merge, verify_verbs.log_verify, compact_verb.compact):
         place(make(own), argparse.SUPPRESS)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -88,6 +89,13 @@ class Row(Mapping[str, Any]):
     def is_packed(self) -> bool:
         """Whether the document is compressed."""
         return bytes(memoryview(self.raw)[: len(_PACKED)]) == _PACKED
+
+    @property
+    def packed_with(self) -> str:
+        """The dictionary of a packed one; empty for none, or where it cannot be read."""
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _packed.decode(self.raw).dictionary if self.is_packed else ""
+        return ""
 
     @property
     def document(self) -> bytes | msgspec.Raw:

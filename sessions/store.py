@@ -10,7 +10,6 @@ table `packing`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,9 +17,9 @@ import msgspec
 from tinydb import TinyDB
 from tinydb.table import Table
 
+from sessions import packing
 from sessions.document import Session
-from sessions.models import SessionStatus
-from sessions.rows import Packing, Profiles, Row, Unfit, dictionary
+from sessions.rows import Profiles, Row, Unfit
 from sessions.storage import AtomicStorage, CorruptStore, Damage, DamagedSessions, NewerStore, StoreProblem
 
 __all__ = ["CorruptStore", "DamagedSessions", "FoldMark", "NewerStore", "SessionStore", "StoreProblem"]
@@ -171,29 +170,53 @@ class SessionStore:
 
         Returns how many. A log of some hundred sessions stays plain as a whole.
         """
+        rows = self.rows()
+        if packing.plain_size(rows) <= above:
+            return 0
+        return self._swap(rows, *packing.packed(packing.oldest(rows, to), self._dictionaries()))
+
+    def compact(self, runs: Iterable[str], to: int = PLAIN_LEFT) -> tuple[int, int]:
+        """Pack a large log anew, and forget the fold marks of runs that are not among `runs`. How many of each."""
+        rows, dictionaries, there = self.rows(), self._dictionaries(), set(runs)
+        old = {name: row for name, row in rows.items() if row.is_packed}
+        if old or packing.plain_size(rows) > PLAIN_MOST:
+            old |= packing.oldest(rows, to)
+        swapped = self._swap(rows, *packing.packed(old, dictionaries, anew=True)) if old else 0
+
+        def forget() -> int:
+            marks = self._folded.rows()
+            gone = marks.keys() - there
+            if gone:
+                left = {run: row for run, row in marks.items() if run in there}
+                self._folded.store(left, clear_first=True)
+            return len(gone)
+
+        return swapped, self._guarded(forget)
+
+    def _swap(self, before: Mapping[str, Row], packed: Mapping[str, Row], dictionaries: Mapping[str, Row]) -> int:
+        """Put packed rows in place of those that are still as they were `before`; returns how many.
+
+        They were packed without the lock, which a verdict may want. None is put in place where another process has made
+        a dictionary of the same name meanwhile: the next time will do.
+        """
 
         def change() -> int:
-            plain = _plain(self._sessions.rows())
-            if sum(map(len, plain.values())) <= above:
-                return 0
             with self._storage.transaction():
-                old = _oldest(_plain(self._sessions.rows()), to)
-                packed = self._packed(old)
-                if packed:
-                    self._sessions.store(packed)
-                return len(packed)
+                if any(self._packing.is_other(n, row) for n, row in dictionaries.items() if self._packing.row(n)):
+                    return 0
+                same = {name: row for name, row in packed.items() if not self._sessions.is_other(name, before[name])}
+                if same:
+                    self._sessions.store(same)
+                    known = {**self._packing.rows(), **dictionaries}
+                    unused = packing.unused(self._sessions.rows(), known)
+                    kept = {name: row for name, row in known.items() if name not in unused}
+                    self._packing.store(kept, clear_first=True)
+                return len(same)
 
-        return self._guarded(change)
+        return self._guarded(change) if packed else 0
 
-    def _packed(self, rows: Mapping[str, Row]) -> dict[str, Row]:
-        """These rows packed with the newest dictionary, which is made of them if there is none. In a transaction."""
-        if not rows:
-            return {}
-        if not self._packing.rows():
-            self._packing.store({"1": dictionary(row.session for row in rows.values())})
-        packing = Packing(self._packing.rows())
-        name = max(packing, key=lambda number: (len(number), number))
-        return {session_id: row.packed(name, packing) for session_id, row in rows.items()}
+    def _dictionaries(self) -> Mapping[str, Row]:
+        return self._guarded(lambda: dict(self._packing.rows()))
 
     def close(self) -> None:
         """Close the cached file."""
@@ -229,26 +252,6 @@ def _is_document(stored: Row, row: Row) -> bool:
         return memoryview(stored.document) == memoryview(row.document)
     except Unfit:
         return False
-
-
-def _plain(rows: Mapping[str, Row]) -> dict[str, memoryview]:
-    """The JSON of those that are not packed."""
-    return {name: memoryview(row.raw) for name, row in rows.items() if not row.is_packed}
-
-
-def _oldest(plain: Mapping[str, memoryview], to: int) -> dict[str, Row]:
-    """The oldest ended ones of these, so that `to` bytes are left. Ids begin with the time."""
-    size = sum(map(len, plain.values()))
-    found: dict[str, Row] = {}
-    for name in sorted(plain):
-        if size <= to:
-            break
-        row = Row(bytes(plain[name]))
-        with suppress(Unfit):
-            if row.session.status is not SessionStatus.RUNNING:
-                found[name] = row
-                size -= len(plain[name])
-    return found
 
 
 def _sort_out(rows: Mapping[str, Row]) -> tuple[list[Session], dict[str, str]]:

@@ -18,7 +18,7 @@ from services.folders import data_folder
 from services.log.life import Node, as_json, grown
 from services.text import escape_json
 
-VERBS = {"tree": "log.tree", "merge": "merging.merge", "verify": "verify.log_verify"}
+VERBS = {"tree": "log.tree", "merge": "merging.merge", "verify": "verify.log_verify", "compact": "compact.run"}
 """The function in console.commands that runs a verb of the group."""
 
 
