@@ -10,7 +10,7 @@ def compact(own: Verbs) -> Parser:
     verb = own.add_parser(
         "compact",
         help="make the log's file small, and remove files beside it that the log has as well",
-        description="Packs old sessions of a large log anew, forgets how far runs were read that are gone, and says how "
+        description="Packs old sessions of a large log anew, forgets how far runs were read that are gone, says how "
         "many bytes that saved. Backups and files that were set aside are removed, after a question, where the log "
         "has every session in them; others stay. Sessions are never removed.",
         epilog="example: lab-console log compact",

@@ -21,6 +21,11 @@ def plain_size(rows: Rows) -> int:
     return sum(len(memoryview(row.raw)) for row in rows.values() if not row.is_packed)
 
 
+def size(rows: Rows) -> int:
+    """The bytes of these."""
+    return sum(len(memoryview(row.raw)) for row in rows.values())
+
+
 def oldest(rows: Rows, to: int) -> dict[str, Row]:
     """The oldest plain ones of sessions that are over, without which `to` bytes of plain ones are left.
 

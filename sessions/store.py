@@ -28,6 +28,9 @@ __all__ = ["CorruptStore", "DamagedSessions", "FoldMark", "NewerStore", "Session
 PLAIN_MOST, PLAIN_LEFT = 4_000_000, 2_000_000
 """Bytes of plain documents from which old ones are packed, and what of them then stays: some hundred sessions."""
 
+WORTH = 2**16
+"""Bytes that packing anew must save, its dictionary among them."""
+
 
 class FoldMark(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a run's events is in the log: size (bytes) and mtime (ns) of the file, and whether it has ended."""
@@ -181,7 +184,9 @@ class SessionStore:
         old = {name: row for name, row in rows.items() if row.is_packed}
         if old or packing.plain_size(rows) > PLAIN_MOST:
             old |= packing.oldest(rows, to)
-        swapped = self._swap(rows, *packing.packed(old, dictionaries, anew=True)) if old else 0
+        made, kept = packing.packed(old, dictionaries, anew=True) if old else ({}, {})
+        less = packing.size({name: rows[name] for name in made}) - packing.size(made)
+        swapped = self._swap(rows, made, kept) if less > WORTH else 0
 
         def forget() -> int:
             marks = self._folded.rows()

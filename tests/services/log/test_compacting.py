@@ -47,10 +47,14 @@ def test_marks_of_runs_that_are_gone_are_forgotten_and_their_sessions_stay(
     assert "nothing to do" in say(folder, capsys)
 
 
-def test_a_packed_log_is_packed_anew_with_one_dictionary(folder: DataFolder) -> None:
+def test_a_packed_log_is_packed_anew_with_one_dictionary_where_that_saves_bytes(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = logbook.sessions(folder).sessions
     with SessionStore(folder.sessions_file) as store:
         assert store.pack(above=0, to=store.path.stat().st_size // 3) > 0
+        assert store.compact(IDS, to=0) == (0, 0), "six sessions are not worth it"
+        monkeypatch.setattr("sessions.store.WORTH", -(10**6))
         assert store.compact(IDS, to=0) == (6, 0)
         assert store.compact(IDS, to=0) == (6, 0)
     tables = json.loads(folder.sessions_file.read_bytes())
