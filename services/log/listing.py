@@ -80,7 +80,7 @@ def as_json(sessions: Iterable[Session], log: Iterable[Session] | None = None) -
     """Plain values for `sessions --json`; `log` has all sessions, of which these may be some."""
     sessions = tuple(sessions)
     wholes = by_session(sessions if log is None else log)
-    plain = (msgspec.to_builtins(listed(session, wholes.get(session.id))) for session in sessions)
+    plain = (msgspec.to_builtins(listed(session, wholes.get(session.id)), str_keys=True) for session in sessions)
     return [{name: values[name] for name in ORDER} for values in plain]
 
 

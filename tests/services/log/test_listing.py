@@ -14,7 +14,7 @@ from services.live import events as ev
 from services.log import logbook
 from services.log.listing import ListedSession, as_json, schema
 from services.log.logbook import add_note
-from sessions.models import SessionKind, Verdict
+from sessions.models import Measured, SessionKind, Verdict
 from tests.support.facts import checkpoint_saved, training
 from tests.support.runs import ended, make_folder, saved, session_id, started, write_run
 
@@ -41,8 +41,11 @@ def folder(tmp_path: Any) -> DataFolder:
     )
     trial = (ev.TakeStarted(take=1), ev.TakeEnded(take=1, frames=9, reason="key"), saved(0))
     judged = ev.TrialJudged(trial=1, verdict=Verdict.FAILURE, judge="anna")
-    loaded = ev.PolicyLoaded(checkpoint="/c", policy="act", device="cpu", parameters=7, start_pose={"gripper": 5.0})
-    write_run(folder, session_id(3), started(session_id(3), kind=SessionKind.EVAL), loaded, *trial, judged, ended())
+    loaded = ev.PolicyLoaded(checkpoint="A", policy="act", device="cpu", parameters=7, start_pose={"gripper": 5.0})
+    blinded = {"checkpoint": "A", "further_checkpoints": ("B",), "blinded": True}
+    unblinded = ev.Unblinded(by="anna", checkpoints=("/c", "/d"), measured={1: Measured(infer_ms=7.0)})
+    evaluation = started(session_id(3), kind=SessionKind.EVAL, **blinded)
+    write_run(folder, session_id(3), evaluation, loaded, *trial, judged, unblinded, ended())
     write_run(folder, session_id(4), started(session_id(4), kind=SessionKind.BENCH), ended())
     return folder
 
@@ -74,6 +77,7 @@ def test_every_printed_session_fits_the_schema_and_has_no_key_outside_of_it(
     told = printed(folder, capsys, "--schema")
     rows = printed(folder, capsys)
     assert {row["kind"] for row in rows} == {"record", "train", "eval", "bench"}
+    assert [row["unblinded"]["measured"]["1"]["infer_ms"] for row in rows if row["unblinded"]] == [7.0]
     check(rows, told, told["$defs"])
     assert json.loads(msgspec.json.encode(msgspec.json.decode(json.dumps(rows), type=list[ListedSession]))) == rows
 
