@@ -104,6 +104,7 @@ def _policy(checkpoint: Checkpoint, request: EvalRequest) -> Model:
         server=request.server,
         there=request.server_path,
         realtime=request.rtc,
+        quiet=request.blinded,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection, Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 
 import psutil
 
+from console.__main__ import main
 from services.folders import DataFolder, RunFolder
 from services.live.snapshots import Snapshot
 from services.log import logbook
@@ -18,9 +20,12 @@ from services.log.headline import headline
 from services.log.listing import as_json
 from services.log.page import page
 
+SHELL = ("show {id}", "sessions", "sessions --json", "stats {id}", "report {id}", "verify {id}")
+"""Verbs that print what the log has, but for those that write files."""
+
 
 def told(folder: DataFolder, run: RunFolder, state: Snapshot, *more: object) -> Iterator[tuple[str, str]]:
-    """(where, text): files and their names, the log, what consoles get, processes, and `more`.
+    """(where, text): files and their names, the log, what consoles and the shell get, processes, and `more`.
 
     Not the policies themselves, nor the run's request, which is the worker's.
     """
@@ -42,8 +47,20 @@ def told(folder: DataFolder, run: RunFolder, state: Snapshot, *more: object) -> 
     for process in psutil.process_iter(["cmdline", "name"]):
         if str(folder.root) in (words := " ".join(process.info["cmdline"] or ())) or "policy_server" in words:
             yield "process", f"{process.info['name']} {words}"
+    for words in SHELL:
+        yield f"shell {words}", _said(folder, words.format(id=run.id).split())
     for each in more:
         yield type(each).__name__, repr(each)
+
+
+def _said(folder: DataFolder, words: list[str]) -> str:
+    """What the shell prints, in this process."""
+    output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    with redirect_stdout(output), redirect_stderr(errors):
+        main(["--data-dir", str(folder.root), *words])
+    for each in (output, errors):
+        each.flush()
+    return b"".join(each.buffer.getvalue() for each in (output, errors)).decode()  # type: ignore[attr-defined]
 
 
 def telling(places: Iterator[tuple[str, str]], names: Collection[str]) -> set[str]:

@@ -35,6 +35,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The checkpoint's path on the server's machine, if it is another one."""
     realtime: bool = False
     """LeRobot's real-time chunking: each chunk continues the one before."""
+    quiet: bool = False
+    """Its output goes nowhere: what LeRobot says while it loads a policy tells which type it is."""
 
 
 Message = Load | Order

@@ -38,11 +38,12 @@ class Policy:
         server: str = "",
         there: str = "",
         realtime: bool = False,
+        quiet: bool = False,
     ) -> None:
-        """The process's order says what `server`, `there` and `realtime` are."""
+        """The process's order says what `server`, `there`, `realtime` and `quiet` are."""
         self.checkpoint, self.task = checkpoint, task
         self._order = child.Order(
-            checkpoint=str(checkpoint.path), plugins=plugins, server=server, there=there, realtime=realtime
+            checkpoint=str(checkpoint.path), plugins=plugins, server=server, there=there, realtime=realtime, quiet=quiet
         )
         self.loaded: inference_protocol.Loaded | None = None
         self.ready: inference_protocol.Ready | None = None

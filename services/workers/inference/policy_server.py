@@ -156,9 +156,21 @@ def _redirect_output(connection: socket.socket, log: int) -> None:
     os.close(log)
 
 
+def _silence() -> None:
+    """From here on standard output and error go nowhere."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    null = os.open(os.devnull, os.O_WRONLY)
+    for target in (1, 2):
+        os.dup2(null, target)
+    os.close(null)
+
+
 def serve(order: child.Order, *, socket_fd: int, memory_fd: int) -> int:
     """Load the policy, report it, serve; reports an error before it ends. Returns the exit status."""
     connection = socket.socket(fileno=socket_fd)
+    if order.quiet:
+        _silence()
     try:
         runner = _runner(order)
         connection.send(inference_protocol.encode(runner.facts()))

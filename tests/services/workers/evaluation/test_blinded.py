@@ -19,6 +19,7 @@ from services.log import logbook
 from services.log.page import page
 from services.log.unblinding import unblind
 from services.refusal import Refusal
+from services.workers.evaluation.room import KEEP
 from services.workers.process.blinding import Blinding
 from sessions import blinding
 from sessions.models import Verdict
@@ -33,7 +34,11 @@ NAMES = ("alphonse", "bertrand")
 """Runs of real policies: the journey has two that are scripted."""
 
 
-async def test_nothing_tells_which_policy_is_which_before_it_is_unblinded(quick_rig: Rig) -> None:
+async def test_nothing_tells_which_policy_is_which_before_it_is_unblinded(
+    quick_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One policy is loaded at a time, as where memory holds no two; the journey's stay loaded."""
+    monkeypatch.setenv(KEEP, "0")
     rig = quick_rig
     policies = [str(checkpoint(rig, name, seed=seed)) for seed, name in enumerate(NAMES)]
     run = evaluate(rig, policy=Path(", ".join(policies)), blinded=True, trials=2, trial_seconds=0.7)
@@ -47,6 +52,7 @@ async def test_nothing_tells_which_policy_is_which_before_it_is_unblinded(quick_
         assert telling(told(rig.folder, run, blinded, link.telemetry), (*NAMES, *weights.values())) == set()
         assert {t.checkpoint: t.verdict for t in blinded.trials}.keys() == {"A", "B"}
         assert not any(t.measured and t.measured.infer_ms for t in blinded.trials), "its speed may tell a policy"
+        assert "Loading weights" not in run.log.read_text(), "what LeRobot says of one tells its type"
         assert link.telemetry is not None and not link.telemetry.infer_ms
         assert (await link.ask(protocol.Unblind(by="tester"))).ok
         state = await finish(link)
@@ -60,6 +66,7 @@ async def test_nothing_tells_which_policy_is_which_before_it_is_unblinded(quick_
     assert state.policy.weights == weights[state.policy.checkpoint], "what was loaded is known by content"
     where = telling(told(rig.folder, run, state), NAMES)
     assert {"page", "line", "copies", "listing", "snapshot", "arms", "file events.jsonl"} <= where
+    assert {"shell show {id}", "shell sessions --json", "shell stats {id}", "shell report {id}"} <= where
 
 
 def request_for(tmp_path: Path, **options: Any) -> EvalRequest:
