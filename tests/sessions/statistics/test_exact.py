@@ -60,6 +60,15 @@ def test_boschloo_is_what_scipy_gives() -> None:
         assert boschloo((k, n), (j, m)) == pytest.approx(there, rel=1e-6)
 
 
+def test_boschloo_is_what_fieldtrial_gives_at_the_edges_too() -> None:
+    from fieldtrial.stats import compare_independent
+
+    for n, m in ((1, 1), (1, 6), (5, 5), (20, 13)):
+        for k, j in {(0, 0), (0, m), (n, 0), (n, m), (n // 2, m)}:
+            there = compare_independent(k, n, j, m, test="boschloo").primary.pvalue
+            assert boschloo((k, n), (j, m)) == pytest.approx(there, rel=1e-6)
+
+
 def test_boschloo_at_two_hundred_is_the_largest_on_a_far_finer_grid() -> None:
     from sessions.statistics.exact import _binomials, _chance, fisher_greater, largest, staircase
 

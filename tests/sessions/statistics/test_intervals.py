@@ -22,6 +22,17 @@ def test_it_gives_what_scipy_gives() -> None:
                 assert wilson(successes, trials, confidence) == pytest.approx((there.low, there.high), abs=1e-12)
 
 
+def test_at_the_edges_it_gives_what_statsmodels_and_fieldtrial_give() -> None:
+    from fieldtrial.stats import proportion_ci
+    from statsmodels.stats.proportion import proportion_confint
+
+    for successes, trials in ((0, 1), (1, 1), (0, 5), (5, 5), (0, 200), (200, 200), (77, 200)):
+        interval = proportion_ci(successes, trials, method="wilson").interval
+        assert wilson(successes, trials) == pytest.approx((interval.low, interval.high), abs=1e-12)
+        ends = proportion_confint(successes, trials, method="wilson")
+        assert wilson(successes, trials) == pytest.approx(ends, abs=1e-12)
+
+
 def test_known_tallies_as_they_are_reported() -> None:
     assert [round(100 * end) for end in wilson(4, 6)] == [30, 90]
     assert [round(100 * end) for end in wilson(12, 20)] == [39, 78]
@@ -66,6 +77,22 @@ def test_the_interval_of_a_difference_is_that_of_statsmodels_and_of_fieldtrial()
     ]:
         there = confint_proportions_2indep(*first, *second, method="newcomb", compare="diff")
         assert newcombe(first, second) == pytest.approx(there, abs=1e-9)
+
+
+def test_the_interval_of_a_difference_covers_where_the_arms_are_unlike() -> None:
+    """Exact: 5 trials against 40."""
+    import numpy as np
+
+    from sessions.statistics.exact import binomial
+
+    few, many, rates = 5, 40, np.linspace(0.05, 0.95, 10)
+    ends = np.array([[newcombe((k, few), (j, many)) for j in range(many + 1)] for k in range(few + 1)])
+    shares = [
+        one @ ((ends[..., 0] <= p - q) & (p - q <= ends[..., 1])) @ other
+        for p, one in zip(rates, binomial(rates, few), strict=True)
+        for q, other in zip(rates, binomial(rates, many), strict=True)
+    ]
+    assert abs(np.mean(shares) - 0.955) < 0.015 and min(shares) > 0.85
 
 
 def test_the_interval_of_a_difference_turns_round_with_the_arms() -> None:
