@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from services.live import events as ev
+from services.log.importing.remarks import IMPORTED
 from sessions.document import Session
 from sessions.models import Note
 from sessions.times import unix
@@ -36,4 +37,4 @@ def joined(ours: Session, theirs: Session) -> Session:
 
 
 def _key(note: Note) -> tuple[str, str, str]:
-    return note.at_utc, note.author, note.text
+    return "" if note.author == IMPORTED else note.at_utc, note.author, note.text

@@ -20,6 +20,7 @@ import orjson
 
 from services.folders import SESSION_ID
 from services.live import event_log
+from services.log.importing.remarks import IMPORTED
 
 type Plain = dict[str, Any]
 
@@ -133,8 +134,11 @@ def _lines(events: Iterable[tuple[bytes, Plain]]) -> Iterator[Line]:
 
 
 def _key(event: Mapping[str, Any], edited: bytes) -> bytes:
-    """What an event says, without its number, the ids of sessions, and where an imported file lay."""
+    """What an event says, without its number and the ids of sessions; of what was imported neither from where nor when,
+    which may have been done on both benches.
+    """
     left_out = {"seq", "imported"} | ({"note"} if edited else set())
+    left_out |= {"at"} if event.get("type") == NOTED and event.get("author") == IMPORTED else set()
     plain = {name: renamed(value, None) for name, value in event.items() if name not in left_out}
     return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS) + (b"@" + edited if edited else b"")
 

@@ -26,7 +26,7 @@ from sessions.locks import Lock, LockBusy
 
 LOCK = "import.lock"
 STAGED = "events.jsonl.new"
-REMARKS = (ev.NoteAdded, ev.NoteEdited, ev.TagAdded, ev.TagRemoved)
+REMARKS = (ev.NoteAdded, ev.NoteEdited, ev.TagAdded, ev.TagRemoved, ev.BroughtIn)
 """What people add to a session afterwards: importing it again keeps it."""
 NO_TIME = "00000000-000000"
 """The beginning of the id of a session whose time is not recorded."""

@@ -9,13 +9,16 @@ from services.log.importing.recording_tables import BenchTable, RecordingTable
 from services.log.importing.tables import EvaluationTable, TrainingTable
 from sessions.models import NoteKind
 
+IMPORTED = "imported"
+"""The author of a note that an import file told."""
+
 
 def remarks(table: RecordingTable | TrainingTable | EvaluationTable | BenchTable) -> list[ev.NoteAdded]:
     """They are written now, by the import."""
     now = time.time()
     kinds = ((NoteKind.NOTE, table.notes), (NoteKind.HYPOTHESIS, table.hypotheses), (NoteKind.LESSON, table.lessons))
     return [
-        ev.NoteAdded(at=now, text=text, author="imported", kind=kind)
+        ev.NoteAdded(at=now, text=text, author=IMPORTED, kind=kind)
         for kind, texts in kinds
         for text in texts
         if text.strip()

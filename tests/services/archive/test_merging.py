@@ -18,12 +18,14 @@ from services.folders import DataFolder
 from services.live import events as ev
 from services.log import logbook
 from services.log.headline import headline
+from services.log.importing.adding import add
 from services.log.links import origins
 from services.log.page import page
 from services.log.query import matching
 from services.refusal import Refusal
 from sessions.document import Session
 from sessions.models import SessionKind
+from tests.services.log.importing.test_adding import training as imported
 from tests.support.facts import training
 from tests.support.runs import ended, make_folder, saved, session_id, started, write_run
 
@@ -197,10 +199,20 @@ def test_imported_sessions_of_two_benches_do_not_clash(ours: DataFolder, theirs:
             name = f"00000000-000000-{number:04x}"
             first = started(name, kind=SessionKind.TRAIN, pid=0, host="")
             first = msgspec.structs.replace(first, imported=f"/{folder.root}/old.toml", import_key=key, at=1.0)
-            write_run(folder, name, first, ended())
+            note = ev.NoteAdded(text="too sparse", author="imported", at=1.8e9 + len(folder.root.parts[-2]))
+            write_run(folder, name, first, ended(), note)  # its time is when it was imported
     made = merge(ours, theirs.root)
     assert made.same == ["00000000-000000-0002"] and len(made.added) == len(made.otherwise) == 1
-    assert sorted(session.started.import_key for session in listed(ours).values()) == ["a", "b", "c"]
+    sessions = listed(ours).values()
+    assert sorted(session.started.import_key for session in sessions) == ["a", "b", "c"]
+    assert all(texts(session) == ["too sparse"] for session in sessions)
+
+
+def test_the_same_import_after_a_merge_adds_and_corrects_nothing(ours: DataFolder, theirs: DataFolder) -> None:
+    (there,) = add(theirs, [imported()]).added
+    assert merge(ours, theirs.root).added == [there]
+    assert add(ours, [imported()]).unchanged == (there,)
+    assert merge(ours, theirs.root).same == [there]
 
 
 def test_what_lies_at_the_other_bench_is_not_gone(ours: DataFolder, theirs: DataFolder,
