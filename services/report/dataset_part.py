@@ -46,6 +46,8 @@ def _recorded(recordings: Sequence[Session]) -> list[Fact]:
     facts = [
         *_known(recordings, "on the Hub", "repo_id", lambda known: known.repo_id),
         _joined("task", tasks),
+        *_known(recordings, "tasks", "tasks", lambda known: "; ".join(known.tasks)),
+        *_known(recordings, "flawed", "flaws", lambda known: "; ".join(known.flaws)),
         _episodes(recordings),
         _frames(recordings),
         _joined("rate", rates),

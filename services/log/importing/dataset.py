@@ -197,7 +197,7 @@ def _known(
     whole = len(lengths) == len(episodes)
     all_frames = summary.frames if len(episodes) == summary.episodes else None
     return RecordedRecording(
-        repo_id=clean(summary.name) if "/" in summary.name else "", root=str(place),
+        root=str(place),
         robot=clean(summary.robot_type or ""), recorded=len(episodes), frames=sum(counts) if whole else all_frames,
         fps=float(summary.fps),
         kept=sum(_accepted(index, summary) for index in episodes), tasks=tuple(tasks) if len(tasks) > 1 else (),
