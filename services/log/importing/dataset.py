@@ -6,6 +6,7 @@ Nothing of the folder is written. It may come from anywhere: what is not as LeRo
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import time
 from collections import Counter
@@ -139,7 +140,7 @@ def _name(folder: DataFolder, place: Path) -> str:
     """`name`, or `owner/name` below this console's datasets and in LeRobot's cache."""
     if place.is_relative_to(folder.datasets):
         return str(place.relative_to(folder.datasets))
-    in_cache = place.parent.parent.name == "lerobot"
+    in_cache = place.parent.parent.name == "lerobot" or str(place.parent.parent) == os.environ.get("HF_LEROBOT_HOME")
     return f"{place.parent.name}/{place.name}" if in_cache else place.name
 
 

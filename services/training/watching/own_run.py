@@ -55,11 +55,11 @@ def _called(folder: DataFolder, name: str) -> Path | None:
 
 
 def of_output(folder: DataFolder, output: Path) -> Path | None:
-    """The folder of the training of ours that writes this output folder; None if none does."""
+    """The folder of the training of ours that writes this output folder; None for an imported one, or none."""
     from services.training.history import list_runs
 
     wanted = output.resolve()
-    runs = (run for run in list_runs(folder).runs if run.session is not None and run.output is not None)
+    runs = (run for run in list_runs(folder).runs if run.session is not None and not run.session.started.imported)
     return next((folder.run(run.id).root for run in runs if run.output and run.output.resolve() == wanted), None)
 
 

@@ -14,15 +14,12 @@ import msgspec
 
 from services.folders import DataFolder
 from services.live import events as ev
-from services.live.event_log import read_events
-from services.live.snapshots import replay
 from services.log.importing.adding import Import
 from services.refusal import Refusal
 from services.text import clean
 from services.training.history import checkpoints_of
 from services.training.watching.keeping import as_import, name, training_of
-from services.training.watching.output_folder import OutputFolder
-from services.training.watching.own_run import OwnRun, of_output
+from services.training.watching.own_run import OwnRun
 from services.training.watching.points import LoggedRun
 from services.training.watching.source import Source, open_source
 from services.units import plural, size
@@ -63,16 +60,9 @@ def imports(folder: DataFolder, place: Path) -> tuple[list[Import], str]:
 
 
 def _output(folder: DataFolder, place: Path) -> Source:
-    """What a folder holds; of one that was imported before what is there now. Raises Refusal if it holds nothing."""
-    if any((place / name).is_file() for name in ("events.jsonl", "metrics.jsonl")):
-        return OwnRun(place)
-    own = of_output(folder, place)
-    if own is not None:
-        started = replay(read_events(own / "events.jsonl")).started
-        if started is None or not started.imported:
-            return OwnRun(own)
+    """What a folder holds. Raises Refusal if it holds nothing."""
     try:
-        return OutputFolder(place)
+        return open_source(folder, str(place))
     except Refusal:
         whole = next((above for above in place.parents[:3] if checkpoints_of(above) is not None), None)
         instead = f"it lies in {whole}, which is one: import that" if whole else "no checkpoints and no log are in it"

@@ -57,7 +57,10 @@ def test_checkpoints_without_a_log_are_a_training_whose_curves_are_not_known(
     assert "learnt from: not recorded" in shown and "cameras: not recorded" in shown
     assert "loss:" not in shown and " epochs" not in shown and "1970" not in shown
     assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == files
-    (output / "train.log").write_text(head(steps=2000) + log(range(200, 1001, 200)))
+    assert main(["watch", str(output), "--json", "--data-dir", str(lab.root)]) == 0
+    assert "act on lab/cubes: 2 checkpoints" in capsys.readouterr().err, (
+        "the folder, which may grow, and not the session"
+    )
     assert bring_in(lab, output / "checkpoints" / "001000" / "pretrained_model") == 2
     assert f"it lies in {output}, which is one: import that" in capsys.readouterr().err
 
