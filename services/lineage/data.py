@@ -105,8 +105,9 @@ def _episodes(what: str, kept: Kept, dataset: Dataset) -> Iterator[Finding]:
         yield _as_a_whole(what, kept, dataset)
         return
     at = _places(known, now)
-    others = [index for index, place in at.items() if place is None and now.get(index)]
-    away = [index for index, place in at.items() if place is None and not now.get(index)]
+    lost, held = [index for index, place in at.items() if place is None], set(known.values())
+    others = [index for index in lost if now.get(index) and now[index] not in held]
+    away = [index for index in lost if index not in others]  # one of the others may have its number now
     if others or away:
         said = [f"{plural(len(others), 'episode holds', 'episodes hold')} other values: {_numbers(others)}"] * bool(
             others

@@ -71,7 +71,7 @@ def _place(
     if episode.take in own:
         return own[episode.take]
     theirs = marks.get(episode.index)
-    taken = theirs is not None and theirs.session not in ("", session.id)
+    taken = theirs is not None and (theirs.session not in ("", session.id) or theirs.take not in (0, episode.take))
     return episode.index if episode.index < dataset.summary.episodes and not taken else None
 
 

@@ -18,6 +18,7 @@ from console.__main__ import main
 from services.checkpoints.checkpoint import PRETRAINED, STATE, Provenance, write_provenance
 from services.checkpoints.settings import calibration, configuration
 from services.checkpoints.weights import fingerprint
+from services.datasets.content import contents_of
 from services.datasets.marks import Mark, keep_calibration, write_mark
 from services.datasets.revision import revision, rows_of
 from services.datasets.video_content import videos_of
@@ -52,8 +53,8 @@ class Lab:
         self.folder = folder
         self.root = shutil.copytree(dataset, folder.datasets / "cubes")
         keep_calibration(self.root, RECORDED, CALIBRATED)
-        for index in range(4):
-            write_mark(self.root, index, Mark(session=RECORDED, take=index + 1))
+        for index, content in contents_of(self.root, 4).items():
+            write_mark(self.root, index, Mark(session=RECORDED, take=index + 1), content)
         self.checkpoint = folder.trainings / "act_v2/checkpoints/000100"
         pretrained = self.pretrained = self.checkpoint / PRETRAINED
         pretrained.mkdir(parents=True)
@@ -180,6 +181,7 @@ def test_lerobots_own_delete_and_merge_are_followed(lab: Lab, tmp_path: Path) ->
         if name == "twice":
             assert bad == {}
     assert bad["dataset cubes"] == (Standing.CHANGED, "1 episode is gone: 2")
+    assert lab.bad(RECORDED)["dataset cubes"] == (Standing.CHANGED, "2 episodes are not in it any more: 0, 2")
     standing, detail = bad["pictures of top"]
     assert standing is Standing.CHANGED and detail.startswith("encoded anew, or other pictures, in ")
 
