@@ -52,7 +52,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     `camera_sizes` are the (width, height) of the dataset's pictures, before any resize.
     `contents` are the digests (services.datasets.content) of the episodes that it learnt from or that were held out,
     `rows` those of all their numbers (services.datasets.revision), and `videos`, by camera, those of their pictures
-    (services.datasets.video_content), empty where there was none. `lineage` is of the episodes that it learnt from,
+    (services.datasets.pictures), empty where there was none. `lineage` is of the episodes that it learnt from,
     `weights` the fingerprint of the policy beside (services.checkpoints.weights). Older files have no `rows` or these.
     """
 

@@ -1,6 +1,6 @@
 """The revision of a dataset: a fingerprint of what its episodes hold, wherever it lies and whatever it is called.
 
-It counts all recorded numbers, the task, and the frames of the videos; not the console's marks, the episodes' numbers,
+It counts all recorded numbers, the task, and the pictures; not the console's marks, the episodes' numbers,
 or how they are spread over files. LeRobot's merge keeps it, and its delete, too, but for videos that it encodes anew.
 Files are read once as long as their stamps stay. Reads parquet: import this only where a dataset is looked into.
 """
@@ -37,7 +37,7 @@ def rows_of(root: Path, episodes: int) -> dict[int, str]:
 def revision(
     rows: Mapping[int, str], pictures: Mapping[str, Mapping[int, str]], fps: float, episodes: Collection[int]
 ) -> str:
-    """SHA-256 (hexadecimal) of these episodes: `rows` as of `rows_of`, `pictures` by camera as of `videos_of`.
+    """SHA-256 (hexadecimal) of these episodes: `rows` as of `rows_of`, `pictures` by camera as of `pictures_of`.
 
     Their order does not matter. Empty without episodes, or if the rows of one are not known.
     """

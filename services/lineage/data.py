@@ -121,7 +121,7 @@ def _episodes(what: str, kept: Kept, dataset: Dataset) -> Iterator[Finding]:
     for camera, digests in (kept.videos or {}).items():
         yield _pictures(camera, digests, at, dataset)
     if kept.cameras and not kept.videos:
-        yield unknown(f"pictures of {', '.join(kept.cameras)}", "no fingerprint of them is kept: they are no videos")
+        yield unknown(f"pictures of {', '.join(kept.cameras)}", "no fingerprint of them is kept")
 
 
 def _as_a_whole(what: str, kept: Kept, dataset: Dataset) -> Finding:
@@ -163,11 +163,9 @@ def _pictures(camera: str, digests: Mapping[int, str], at: Mapping[int, int | No
     if not known:
         return unknown(what, "no fingerprint of them is kept")
     if videos is None:
-        return gone(what, f"dataset {dataset.summary.name} has no videos of that camera")
+        return gone(what, f"dataset {dataset.summary.name} has no pictures of that camera")
     if lost := [index for index, place in known.items() if not videos.get(place)]:
-        return gone(
-            what, f"the video is missing, or cannot be read, in {plural(len(lost), 'episode')}: {_numbers(lost)}"
-        )
+        return gone(what, f"they are missing, or cannot be read, in {plural(len(lost), 'episode')}: {_numbers(lost)}")
     if others := [index for index, place in known.items() if videos[place] != digests[index]]:
         said = f"encoded anew, or other pictures, in {plural(len(others), 'episode')}: {_numbers(others)}"
         return changed(what, said, EDITED)

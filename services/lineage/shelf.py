@@ -14,9 +14,9 @@ from services.checkpoints.checkpoint import PRETRAINED
 from services.checkpoints.weights import fingerprint
 from services.datasets.content import contents_of
 from services.datasets.episode_rows import read_rows
+from services.datasets.pictures import pictures_of
 from services.datasets.revision import rows_of
 from services.datasets.summary import dataset_folders, summarize
-from services.datasets.video_content import videos_of
 from services.folders import DataFolder
 
 
@@ -38,8 +38,8 @@ class Dataset:
 
     @cached_property
     def videos(self) -> Mapping[str, Mapping[int, str]]:
-        """By camera the digest of each episode's pictures (services.datasets.video_content)."""
-        return videos_of(self.root, range(self.summary.episodes))
+        """By camera the digest of each episode's pictures (services.datasets.pictures)."""
+        return pictures_of(self.root, range(self.summary.episodes))
 
     @cached_property
     def lengths(self) -> Mapping[int, int]:

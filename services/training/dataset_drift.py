@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from services.checkpoints.checkpoint import Provenance
 from services.datasets.content import contents_of
+from services.datasets.pictures import pictures_of
 from services.datasets.revision import rows_of
 from services.datasets.summary import summarize
-from services.datasets.video_content import videos_of
 from services.folders import DataFolder
 from services.refusal import Refusal
 from services.units import plural
@@ -28,7 +28,7 @@ class Drift:
 
 
 def drift(folder: DataFolder, name: str, kept: Provenance, started: TrainingStarted) -> Drift:
-    """What is different in the dataset of what the training learns from; pictures that are no videos are not compared.
+    """What is different in the dataset of what the training learns from.
 
     `kept` stands beside the checkpoint. Raises Refusal if the training could not read its episodes.
     """
@@ -58,7 +58,7 @@ def drift(folder: DataFolder, name: str, kept: Provenance, started: TrainingStar
     if others:
         are = plural(len(others), "episode is another", "episodes are others")
         changed.append(f"{are} than it has learnt from: {as_ranges(others, MOST_RANGES)}")
-    videos = videos_of(summary.root, used, started.excluded_cameras)
+    videos = pictures_of(summary.root, used, started.excluded_cameras)
     changed += _other_pictures(name, kept.videos, videos)
     if rejected:
         are = plural(len(rejected), "episode that it learns from was", "episodes that it learns from were")

@@ -16,9 +16,9 @@ from services.datasets.cameras import camera_name, picture_size
 from services.datasets.lock import DatasetProblem
 from services.datasets.marks import has_marks, read_calibrations, read_marks
 from services.datasets.matching import Matched, match, why_doubtful
+from services.datasets.pictures import pictures_of
 from services.datasets.revision import revision, rows_of
 from services.datasets.summary import dataset_folders
-from services.datasets.video_content import videos_of
 from services.folders import RunFolder
 from services.live.requests import TrainRequest
 from services.training.episode_choice import Chosen, Recorded, Wanted, choose, nothing_left
@@ -86,7 +86,7 @@ def read_demonstrations(request: TrainRequest, channel: Channel, resumed: Traini
         notes=notes,
         contents=survey.contents,
         rows=rows,
-        videos=videos_of(root, episodes, request.exclude_cameras),
+        videos=pictures_of(root, episodes, request.exclude_cameras),
     )
 
 
@@ -110,7 +110,7 @@ def _again(request: TrainRequest, resumed: Training) -> Demonstrations:
         notes=started.notes,
         contents=contents,
         rows=rows,
-        videos=videos_of(survey.root, kept.contents or range(survey.episodes), started.excluded_cameras),
+        videos=pictures_of(survey.root, kept.contents or range(survey.episodes), started.excluded_cameras),
     )
 
 
