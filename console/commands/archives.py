@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from console.commands.merging import said
+from console.commands.merging import counted, said
 from console.exit import FAILED, OK, complain
 from services.archive import packing, unpacking
 from services.exports.outbox import safe_name
@@ -64,6 +64,6 @@ def unpack(options: argparse.Namespace) -> int:
         print(clean(f"{each.what} is here already: {folder.root / each.path}"))
     for line in (*made.manifest.left_out, *made.merged.left_out):
         complain(line)
-    new = f"{plural(len(made.merged.added), 'session')} added"
-    print(clean(f"{file}: packed on {made.manifest.host or 'another machine'}, {made.manifest.packed_utc}; {new}"))
+    host = made.manifest.host or "another machine"
+    print(clean(f"{file}: packed on {host}, {made.manifest.packed_utc}; {counted(made.merged)}"))
     return FAILED if made.merged.left_out else OK

@@ -13,6 +13,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ import msgspec
 from services.archive import manifest as manifests
 from services.archive.manifest import Cargo, Manifest, Member
 from services.checkpoints.checkpoint import PRETRAINED, label
+from services.datasets.lock import DatasetBusy, dataset_lock
 from services.datasets.names import check_dataset_name
 from services.folders import DataFolder
 from services.log.links import origins
@@ -95,7 +97,11 @@ def pack(made: Plan, file: Path, *, with_data: bool) -> Manifest:
         raise Refusal(f"{file} exists: name another with -o, or remove it")
     data = made.data if with_data else ()
     try:
-        with filled_atomically(file) as temporary, zipfile.ZipFile(temporary, "w", allowZip64=True) as archive:
+        with (
+            _held(made, data),
+            filled_atomically(file) as temporary,
+            zipfile.ZipFile(temporary, "w", allowZip64=True) as archive,
+        ):
             members = [_text(archive, manifests.DOCUMENTS, _documents((made.session, *made.linked)))]
             members += [_copy(archive, name, path) for name, path in made.files]
             for each in data:
@@ -113,6 +119,19 @@ def pack(made: Plan, file: Path, *, with_data: bool) -> Manifest:
     except OSError as error:
         raise Refusal(f"{error.filename or file}: {why_unwritable(error)}; nothing was packed") from error
     return manifest
+
+
+@contextmanager
+def _held(made: Plan, data: Sequence[Data]) -> Iterator[None]:
+    """Nobody records into the datasets meanwhile. Raises Refusal if somebody does."""
+    with ExitStack() as stack:
+        for each in data:
+            if each.cargo.path.startswith("datasets/"):
+                try:
+                    stack.enter_context(dataset_lock(each.root, made.session.id, reading=True))
+                except DatasetBusy as busy:
+                    raise Refusal(f"{busy}, then pack it") from busy
+        yield
 
 
 def _linked(session: Session, log: Sequence[Session]) -> list[Session]:

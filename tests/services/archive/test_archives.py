@@ -20,6 +20,7 @@ from services.archive import manifest as manifests
 from services.archive import unpacking
 from services.archive.packing import pack, plan
 from services.archive.unpacking import unpack
+from services.datasets.lock import dataset_lock
 from services.folders import DataFolder
 from services.live import events as ev
 from services.log import logbook
@@ -91,7 +92,7 @@ def listed(folder: DataFolder) -> dict[str, Session]:
 
 
 def files(folder: DataFolder) -> dict[str, bytes]:
-    found = (path for name in NAMES for path in (folder.root / name).rglob("*") if path.is_file())
+    found = (path for name in NAMES for path in (folder.root / name).rglob("[!.]*") if path.is_file())
     return {path.relative_to(folder.root).as_posix(): path.read_bytes() for path in found}
 
 
@@ -160,6 +161,9 @@ def test_one_that_runs_is_not_packed_and_no_file_is_overwritten(there: DataFolde
 
         with EventLog(there.run(RECORDING)):
             packed(there, tmp_path / "x.zip", session=RECORDING)
+    with dataset_lock(bench.datasets / "rollout_act", "another"), pytest.raises(Refusal, match=r"in use by .*another"):
+        packed(bench, tmp_path / "x.zip")
+    assert not (tmp_path / "x.zip").exists()
     before = archive.read_bytes()
     with pytest.raises(Refusal, match="exists: name another with -o"):
         packed(bench, archive)
