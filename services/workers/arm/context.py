@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from services.bench.profiles import Profile
@@ -76,6 +77,10 @@ class ArmContext:
     def emit(self, event: ev.Event, then: Callable[[], None] | None = None) -> None:
         """Append an event to the journal; `then` is called once it is on disk."""
         self.worker.journal.emit(event, then=then)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Events of the block wait for the disk together, once."""
+        return self.worker.journal.together()
 
     @property
     def driven(self) -> bool:

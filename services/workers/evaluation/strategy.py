@@ -161,8 +161,9 @@ class EvaluateStrategy(Strategy):
         """Record the verdict; it ends a running trial. The arm is then reset."""
         if self.trials.running:
             self._context.hold()
+        with self._context.together():
             self._end_take(EndedBy.VERDICT)
-        self._verdicts.give(trial, verdict, judge, done)
+            self._verdicts.give(trial, verdict, judge, done)
         self._second.speak(trial, verdict)
         if self._context.ending is not None:
             return

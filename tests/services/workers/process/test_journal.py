@@ -233,3 +233,36 @@ def test_an_answer_that_fails_does_not_end_the_journal(tmp_path: Path) -> None:
     journal.commit(ev.TagAdded(tag="second"))
     journal.close()
     assert [event.seq for event in read_events(run.events)] == [1, 2]
+
+
+def test_what_is_emitted_together_shares_one_fsync_and_keeps_its_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = DataFolder(tmp_path).create().run("20260217-142000-0001")
+    run.root.mkdir()
+    syncs, published = [], []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (syncs.append(descriptor), fsync(descriptor)))
+    journal = Journal(EventLog(run), published.append)
+    with journal.together():
+        journal.emit(ev.TrialStarted(trial=1))
+        other = threading.Thread(target=journal.emit, args=[ev.TagAdded(tag="by another thread")])
+        other.start()
+        other.join()
+        with journal.together():
+            journal.emit(ev.TrialJudged(trial=1, verdict=Verdict.SUCCESS))
+        time.sleep(0.02)
+        assert not syncs and not published, "the block has not ended"
+    wait_until(lambda: len(published) == 3)
+    assert len(syncs) == 1
+    assert [type(event).__name__ for event in published] == ["TrialStarted", "TagAdded", "TrialJudged"]
+    with suppress(ValueError), journal.together():
+        journal.emit(ev.TagAdded(tag="before the error"))
+        raise ValueError
+    with journal.together():
+        journal.emit(ev.TagAdded(tag="kept"))
+        journal.commit(ev.TagAdded(tag="waited for"))
+        assert [e.seq for e in read_events(run.events)] == [1, 2, 3, 4, 5, 6]
+        journal.emit(ev.TagAdded(tag="last"))
+        journal.close()
+    assert [e.seq for e in published] == [1, 2, 3, 4, 5, 6, 7]
