@@ -9,20 +9,25 @@ from screens.views.columns import Align, Column, Parts, Table
 from screens.views.signs import signs
 from services.log import measured_words
 from services.log.recorded_rows import in_order
+from services.log.results import policy_name
 from services.log.trial_rows import ENDED_BY
 from services.text import clean
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, Trial, Verdict
-from sessions.trials import place
+from sessions.trials import places
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A saved episode, or a trial by its `number`, with its episode if its motion was saved."""
+    """A saved episode, or a trial by its `number`, with its episode if its motion was saved.
+
+    `policy` is the trial's in a comparison, else empty.
+    """
 
     episode: Episode | None
     trial: Trial | None = None
     number: int = 0
+    policy: str = ""
 
 
 def attempts(session: Session) -> list[Attempt]:
@@ -32,11 +37,13 @@ def attempts(session: Session) -> list[Attempt]:
     if not in_order(session):
         return []
     saved = {episode.index: episode for episode in session.episodes}
+    numbers, several = places(session.trials), len({trial.checkpoint for trial in session.trials}) > 1
     return [
         Attempt(
             saved.get(trial.episode_index) if trial.episode_index is not None else None,
             trial,
-            place(session.trials, trial.index),
+            numbers[trial.index],
+            policy_name(trial.checkpoint) if several else "",
         )
         for trial in session.trials
     ]
@@ -103,6 +110,10 @@ def _failure(item: Attempt) -> Parts:
     return [(clean(", ".join(word for word in words if word)), "")]
 
 
+def _policy(item: Attempt) -> Parts:
+    return [(clean(item.policy), "")] if item.policy else []
+
+
 def _condition(item: Attempt) -> Parts:
     return [(clean(item.trial.condition), "$quiet")] if item.trial else []
 
@@ -142,6 +153,7 @@ EPISODES: tuple[Column[Attempt], ...] = (
 TRIALS: tuple[Column[Attempt], ...] = (
     Column("trial", _number, align=Align.RIGHT),
     Column("", _mark),
+    Column("policy", _policy, rank=1, least=8, most=24),
     Column("length", _length, rank=3, align=Align.RIGHT),
     Column("ended", _ended, rank=2),
     Column("episode", _index, rank=6, align=Align.RIGHT),

@@ -11,7 +11,7 @@ from screens.views.signs import signs
 from screens.views.trials import modes, verdict_mark
 from services.live.snapshots import Snapshot
 from sessions.models import Trial, Verdict
-from sessions.trials import place
+from sessions.trials import places
 
 RAISED = "¹²³⁴⁵⁶⁷⁸⁹"
 PRACTICE = "p"
@@ -23,10 +23,10 @@ def trial_marks(snapshot: Snapshot) -> list[TrialMark]:
     """A mark for every attempt of the session, in order."""
     raised = RAISED if signs().unicode else [f"/{digit}" for digit in range(1, 10)]
     digits = dict(zip(modes(snapshot), raised, strict=False))
-    marks = []
+    marks, numbers = [], places(snapshot.trials)
     for trial in snapshot.trials:
         digit = digits.get(trial.failure_mode, "") if trial.verdict is Verdict.FAILURE else ""
-        number = PRACTICE if trial.practice else str(place(snapshot.trials, trial.index))
+        number = PRACTICE if trial.practice else str(numbers[trial.index])
         marks.append((number, *_mark(trial), digit))
     return marks
 

@@ -47,3 +47,17 @@ def test_imported_trials_are_listed_only_in_the_order_in_which_they_were_made_an
         items = attempts(session)
         assert [item.trial for item in items] == (list(judged) if ordered else [])
     assert not any("0.0" in line.plain for line in attempt_table(items, 120).rows)
+
+
+@pytest.mark.parametrize("room", [56, 76, 196])
+def test_a_trial_of_a_comparison_tells_its_policy_and_one_of_a_single_policy_does_not(room: int) -> None:
+    paths = [f"/outputs/train/{name}/checkpoints/020000/pretrained_model" for name in ("act", "pi")]
+    trials = tuple(Trial(index=n, verdict=Verdict.VOID, checkpoint=path) for n, path in enumerate(paths, 1))
+    both = facts.session("20260217-142001-0001", kind=SessionKind.EVAL, checkpoint=paths[0], trials=trials)
+    table = attempt_table(attempts(both), room)
+    assert ["act" in row.plain and "pi" not in row.plain for row in table.rows] == [True, False]
+    coded = tuple(msgspec.structs.replace(trial, checkpoint=code) for trial, code in zip(trials, "AB", strict=True))
+    told = attempt_table(attempts(msgspec.structs.replace(both, trials=coded)), room)
+    assert ["policy A" in row.plain for row in told.rows] == [True, False]
+    alone = msgspec.structs.replace(both, trials=trials[:1])
+    assert "policy" not in attempt_table(attempts(alone), room).header.plain
