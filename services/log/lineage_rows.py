@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from services.checkpoints.checkpoint import label
 from services.log.sections import Row, quiet, row
+from services.log.tried import tried
 from services.text import clean
-from sessions.blinding import blind
 from sessions.document import Session
 from sessions.lineage import SHOWN
-from sessions.requests import EvalRequest
 
 
 def lineage_rows(session: Session) -> list[Row]:
@@ -18,8 +17,7 @@ def lineage_rows(session: Session) -> list[Row]:
         told = [("data", kept.data), ("configuration", kept.configuration), ("calibration", kept.calibration)]
         told.append(("began with", kept.policy))
         return [row("by content", *(quiet(f"{name} {value[:SHOWN]}") for name, value in told if value))]
-    request = session.request
-    if not isinstance(request, EvalRequest) or blind(request):
-        return []
-    known = [(path, found) for path in request.checkpoints if (found := request.weights.get(path)) and found != path]
-    return [row("by content", quiet(f"{clean(label(path))}: weights {found[:SHOWN]}")) for path, found in known]
+    known = [(each.path, each.weights) for each in tried(session) if each.weights != each.path]
+    return [
+        row("by content", quiet(f"{clean(label(path))}: weights {found[:SHOWN]}")) for path, found in known if found
+    ]

@@ -47,11 +47,14 @@ def began_with(training: Session) -> Tried | None:
 
 
 def _weights(session: Session, path: str) -> str:
-    """The fingerprint of what was tried: as it was loaded, else as it was asked for."""
+    """The fingerprint of what was tried: as it was loaded, else as it was asked for.
+
+    Where a server had a path of its own it is not known: the request's is of the copy here.
+    """
     if session.policy is not None and session.policy.checkpoint == path and session.policy.weights:
         return session.policy.weights
-    asked = session.request.weights if isinstance(session.request, EvalRequest) else {}
-    return asked.get(path, "")
+    request = session.request
+    return request.weights.get(path, "") if isinstance(request, EvalRequest) and not request.server_path else ""
 
 
 def saved_by(training: Session) -> Sequence[CheckpointSaved]:

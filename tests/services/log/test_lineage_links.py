@@ -99,3 +99,6 @@ def test_pages_show_the_fingerprints_and_a_blinded_one_none() -> None:
     blind = Session(started=msgspec.structs.replace(evaluation.started, request=secret))
     assert rows(blind) == [] and "e" * 12 not in str(page(blind))
     assert rows(trained()) == rows(tried()) == []
+    assert rows(tried(weights="e" * 64, server="localhost:8080", server_path="/there")) == [], (
+        "what it loaded is not known"
+    )
