@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,8 @@ class ForeignLog:
         self.problems: list[str] = []
         folder = DataFolder(place) if place.is_dir() else None
         file = folder.sessions_file if folder else place
+        if folder is None and zipfile.is_zipfile(place):
+            raise Refusal(f"{place} is an archive: `lab-console unpack {place}` brings it in")
         self._runs = folder.runs if folder else None
         if folder is not None and not file.is_file() and not folder.runs.is_dir():
             raise Refusal(f"{place} has neither runs nor sessions.json: give a data folder, or a sessions.json")

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import orjson
 
 from services.archive import manifest as manifests
 from services.archive.logs import ForeignLog
@@ -32,7 +33,7 @@ from services.folders import DataFolder
 from services.refusal import Refusal
 from services.targets.received import INCOMING
 from services.units import size
-from sessions.files import check_file, sync_folder, sync_tree, why_unwritable
+from sessions.files import check_file, read_file, sync_folder, sync_tree, why_unwritable
 
 LARGEST_MANIFEST = 64 << 20
 MOST_MEMBERS = 1_000_000
@@ -95,6 +96,8 @@ def read_manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
     named = {member.path: member.bytes for member in manifest.files}
     if wrong := next((name for name in sorted(sizes.keys() ^ named.keys())), ""):
         raise _refusal(file, f"{wrong!r} is {'not in its manifest' if wrong in sizes else 'missing in it'}")
+    if named.get(manifests.DOCUMENTS, 0) > LARGEST_MANIFEST:
+        raise _refusal(file, f"its {manifests.DOCUMENTS} has {size(named[manifests.DOCUMENTS])}")
     if wrong := next((name for name in named if sizes[name] != named[name]), ""):
         raise _refusal(file, f"{wrong!r} has {sizes[wrong]:,} bytes, its manifest says {named[wrong]:,}")
     return manifest
@@ -163,6 +166,8 @@ def _write(file: Path, archive: zipfile.ZipFile, member: Member, path: Path) -> 
 
 def _check_log(file: Path, manifest: Manifest, staging: Path) -> None:
     """Raises Refusal unless the sessions are those that the manifest names, and whole."""
+    if _has_packed_rows(staging / manifests.DOCUMENTS):
+        raise _refusal(file, f"its {manifests.DOCUMENTS} has packed rows, which `pack` never writes")
     log = ForeignLog(staging)
     if log.problems or set(log.ids) != set(manifest.sessions):
         raise _refusal(file, log.problems[0] if log.problems else "its sessions are not those of its manifest")
@@ -173,6 +178,15 @@ def _check_log(file: Path, manifest: Manifest, staging: Path) -> None:
             raise _refusal(file, f"its session {each} is damaged: {damage}") from damage
         if not session.ended:
             raise _refusal(file, f"its session {each} has not ended")
+
+
+def _has_packed_rows(documents: Path) -> bool:
+    """Whether rows of it may be far larger than they are, as those of old sessions in a large log."""
+    try:
+        rows = orjson.loads(read_file(documents))["sessions"].values()
+        return any("packed" in row for row in rows)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False  # whoever reads it says why it cannot be read
 
 
 def _refusal(file: Path, why: str) -> Refusal:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from console.__main__ import main
 from services.archive import manifest as manifests
 from services.archive import unpacking
+from services.archive.merging import merge
 from services.archive.packing import pack, plan
 from services.archive.unpacking import unpack
 from services.datasets.lock import dataset_lock
@@ -283,6 +284,12 @@ def test_what_is_not_as_the_manifest_says_is_refused(archive: Path, there: DataF
     def future(members: dict[str, bytes], manifest: dict[str, object]) -> None:
         manifest["version"] = 2
 
+    def squeezed(members: dict[str, bytes], manifest: dict[str, object]) -> None:
+        stored = json.loads(members["sessions.json"])
+        stored["sessions"][EVALUATION] = {"packed": "eJw=", "with": "1"}
+        members["sessions.json"] = json.dumps(stored).encode()
+        manifest["files"] = listing(members)
+
     def nothing(members: dict[str, bytes], manifest: dict[str, object]) -> None:
         manifest.clear()
 
@@ -295,6 +302,7 @@ def test_what_is_not_as_the_manifest_says_is_refused(archive: Path, there: DataF
         (cargo, "is no dataset"),
         (running, f"its session {EVALUATION} has not ended"),
         (future, "was packed by a newer lab console"),
+        (squeezed, "has packed rows, which `pack` never writes"),
         (nothing, "its manifest cannot be read"),
         (edit_files(bytes=-1), "without size or SHA-256"),
         (edit_files(sha256="x"), "without size or SHA-256"),
@@ -376,6 +384,11 @@ def test_a_damaged_archive_comes_in_whole_or_leaves_nothing(
             sums = {m.path: m.sha256 for m in made.manifest.files}
             assert {name: hashlib.sha256(source.read(name)).hexdigest() for name in sums} == sums
     assert not list((there.root / "incoming").glob("unpack-*"))
+
+
+def test_merging_an_archive_says_how_it_comes_in(archive: Path, there: DataFolder) -> None:
+    with pytest.raises(Refusal, match=r"is an archive: `lab-console unpack .*one.zip` brings it in"):
+        merge(there, archive)
 
 
 def test_the_manifest_of_an_archive_is_complete(archive: Path) -> None:
