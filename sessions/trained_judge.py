@@ -10,7 +10,7 @@ WEIGHT = 0.5
 The trials that are left out in turn are judged by lines that share most of what they were fitted on, so that their
 errors go together, and no estimate of how much is unbiased (Y. Bengio and Y. Grandvalet, No unbiased estimator of the
 variance of k-fold cross-validation, Journal of Machine Learning Research 5 (2004)). In simulations Wilson's interval of
-all of them holds a judge's true error in 84 to 94 %, of half as many in 93 to 98 %
+all of them holds a judge's true error in 87 to 99 %, of half as many in 94 to 99 %
 (`tests.bench.judge_coverage`).
 """
 
