@@ -107,7 +107,8 @@ def _frames(recordings: Sequence[Session]) -> Fact:
         made += [fact(session, frames, "episodes", f"{KNOWN}.frames", f"{KNOWN}.episode_frames")] if frames else []
     spans = [s.started.recording.episode_frames for s in recordings if s.started.recording]
     each = [f"{' to '.join(map(str, span))} in an episode" for span in dict.fromkeys(spans) if span]
-    return of_all(", ".join([f"{total:,}", *each]), made, name="frames") if total else missing("frames")
+    how = "the sum over the episodes that are kept" if any(s.episodes for s in recordings) else ""
+    return of_all(", ".join([f"{total:,}", *each]), made, name="frames", how=how) if total else missing("frames")
 
 
 def _cameras(recordings: Sequence[Session]) -> list[Fact]:
@@ -130,7 +131,7 @@ def _once(facts: Iterable[Fact]) -> list[Fact]:
     same: dict[str, list[Fact]] = {}
     for each in facts:
         same.setdefault(each.text, []).append(each)
-    return [of_all(text, found, name=found[0].name) for text, found in same.items()]
+    return [of_all(text, found, name=found[0].name, how=found[0].how) for text, found in same.items()]
 
 
 def _pictures(session: Session) -> Iterator[tuple[str, str]]:
@@ -180,7 +181,8 @@ def _removed(session: Session) -> list[Fact]:
 def _scene(session: Session) -> Iterator[Fact]:
     """Strategies, light and grasps of its episodes, as its page tells them."""
     for row in scene_rows(session):
-        yield fact(session, row.text, "episodes", name=row.name)
+        how = "of the mean brightness of each episode's pictures, black 0 to white 255" if row.name == "light" else ""
+        yield fact(session, row.text, "episodes", name=row.name, how=how)
     for each in grasp_sections(session):
         yield fact(session, each.rows[0].text, "episodes", name=each.rows[0].name)
 

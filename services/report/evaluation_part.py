@@ -157,7 +157,9 @@ def _checkpoints(whole: Evaluation) -> list[Fact]:
     if session.trained_in:
         made.append(fact(session, f"session {session.trained_in}", "started.request.trained_in", name="trained in"))
     made += [
-        fact(session, row.text, "started.request.weights", name=row.name) for row in lineage_rows(session) if row.text
+        fact(session, row.text, "started.request.weights", *paths, name=row.name)
+        for row in lineage_rows(session)
+        if row.text
     ]
     return made
 
@@ -174,7 +176,8 @@ def _without(found: Tried) -> list[Fact]:
 def _took(whole: Evaluation) -> list[Fact]:
     took = [fact(s, duration(seconds(s)), "ended", "started.at") for s in whole.sessions if seconds(s)]
     total = sum(map(seconds, whole.sessions))
-    return [of_all(duration(total), took, name="time at the bench")] if took else []
+    how = "from start to end of each session, or as it was written down"
+    return [of_all(duration(total), took, name="time at the bench", how=how)] if took else []
 
 
 def _failures(found: Tried) -> Fact:

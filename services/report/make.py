@@ -91,7 +91,10 @@ def _open(folder: DataFolder, session: Session) -> tuple[RunFacts, Curves | None
 
 
 def _title(scope: Scope) -> Fact:
-    every = [fact(s, s.id, "started.request.dataset", "started.request.name", "started.id") for s in scope.sessions]
+    every = [
+        fact(s, s.id, "started.request.dataset", "started.request.name", "started.request.checkpoint", "started.id")
+        for s in scope.sessions
+    ]
     what = scope.name or notes_part.summary(scope)
     return of_all(f"Report: {what}", every)
 

@@ -148,8 +148,9 @@ def fact(session: Session, text: object, *paths: str, name: str = "", how: str =
 
 
 def sources(session: Session, *paths: str) -> tuple[Source, ...]:
-    """Those of the paths that the session's document has."""
-    return tuple(Source(session.id, path) for path in paths if path == CURVES or found(session, path))
+    """Those of the paths that the session's document has; CURVES of a training that logged a point."""
+    has_curves = session.training is not None and session.training.points > 0
+    return tuple(Source(session.id, p) for p in paths if (has_curves if p == CURVES else found(session, p)))
 
 
 def of_all(text: object, made: Iterable[Fact], *, name: str = "", how: str = "") -> Fact:

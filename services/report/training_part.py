@@ -16,6 +16,7 @@ from sessions.document import Session, Training
 from sessions.left_out import Why, explained, measured_only
 from sessions.requests import TrainRequest
 
+TOOK = "from its start to its end without pauses, or as it was written down"
 STEPS_NAMED = 24
 """Checkpoints that are named by their steps; of more the first and the last."""
 PREPARED = {
@@ -52,10 +53,11 @@ def _ended(session: Session) -> Fact:
 def _facts(session: Session, training: Training, run: RunFacts) -> list[Fact]:
     started, recorded = training.started, training.started.recorded
     measured = (CURVES,) if recorded is None and training.points else ()
+    mean = "the mean over all points of its curves" if measured else ""
     metrics = "training.progress.metrics"
 
-    def of_run(name: str, title: str, *paths: str) -> Fact:
-        return fact(session, CELLS[name](run), *paths, name=title)
+    def of_run(name: str, title: str, *paths: str, how: str = "") -> Fact:
+        return fact(session, CELLS[name](run), *paths, name=title, how=how)
 
     samples = f"{training.samples:,}" if training.samples else NOT_RECORDED
     return [
@@ -67,12 +69,12 @@ def _facts(session: Session, training: Training, run: RunFacts) -> list[Fact]:
         fact(session, _batch(training), "training.started.batch_size", "training.started.processes", name="batch size"),
         fact(session, samples, "training.progress.samples", name="samples"),
         of_run("epochs", "epochs", "training.progress.epochs"),
-        of_run("took", "duration", "ended", "started.at", "training.resumed"),
-        of_run("step", "time of a step", "training.started.recorded.step_s", *measured),
+        of_run("took", "duration", "ended", "started.at", "training.resumed", how=TOOK),
+        of_run("step", "time of a step", "training.started.recorded.step_s", *measured, how=mean),
         of_run("update", "update time", f"{metrics}.update_s", "training.started.recorded.step_s",
-               f"{metrics}.dataloading_s", *measured),
-        of_run("data loading", "data time", f"{metrics}.dataloading_s", *measured),
-        of_run("final loss", "final loss", f"{metrics}.loss", *measured),
+               f"{metrics}.dataloading_s", *measured, how=mean),
+        of_run("data loading", "data time", f"{metrics}.dataloading_s", *measured, how=mean),
+        of_run("final loss", "final loss", f"{metrics}.loss", CURVES),
         fact(session, run.loss_kind, "training.started.recorded.loss", "training.started.policy", name="the loss is"),
         *_held_out(session, training),
         fact(session, "" if run.lr_end is None else number(run, run.lr_end), f"{metrics}.lr", *measured,
