@@ -16,17 +16,19 @@ from sessions.conditions import Place
 WIDE, HIGH = 480, 220
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 34
 """Room around the curve for the axes' numbers, in the drawing's units."""
+LARGEST = 1e100
+"""Values beyond it belong to a run that diverged, and would press all others onto the axis."""
 COLUMNS = 300
 """Columns that a curve is drawn on: a page shows no more."""
 
 
 def curve(steps: NDArray[np.int64], values: NDArray[np.float64], name: str, *, log: bool) -> str:
-    """The values by step; empty for fewer than two that can be drawn. `log`: logarithmic if all are above 0."""
-    keep = np.isfinite(values)
+    """The values by step; empty for fewer than two that can be drawn. `log`: logarithmic if they span powers of ten."""
+    keep = np.isfinite(values) & (np.abs(values) < LARGEST)
     x, y = steps[keep].astype(np.float64), values[keep]
     if len(x) < 2 or x[0] == x[-1]:
         return ""
-    log = log and bool((y > 0).all()) and y.max() > 10 * y.min()
+    log = log and bool((y > 1 / LARGEST).all()) and y.max() > 10 * y.min()
     shown = downsample(x, y, COLUMNS)
     low, high = _range(y, log)
     across = WIDE - LEFT - RIGHT

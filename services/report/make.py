@@ -26,6 +26,7 @@ from services.training.compare_facts import RunFacts, facts
 from services.training.curves import Curves
 from services.training.history import open_run, run_of
 from sessions.document import Session
+from sessions.files import check_file
 from sessions.models import NoteKind
 
 
@@ -84,6 +85,7 @@ def _open(folder: DataFolder, session: Session) -> tuple[RunFacts, Curves | None
         opened = open_run(folder, run)
         curves = Curves(opened.metrics)
         with suppress(OSError):
+            check_file(opened.metrics)  # a pipe would be waited for
             curves.read()
         return facts(run, opened.snapshot.training, curves), curves
     except OSError:

@@ -41,7 +41,7 @@ def units(page: str) -> Iterator[str]:
         if line.startswith("|"):
             yield from (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
         elif line.startswith("*From"):
-            yield from re.findall(r"`(.*?)`", line)
+            yield from line.removeprefix("*From ").removesuffix("*").split(", ")
         elif named := re.fullmatch(r"- \*\*(.*?)\*\*: (.*)", line):
             yield from named.groups()
         else:
