@@ -216,7 +216,7 @@ def bring_in(verbs: Verbs) -> None:
     bring_in.add_argument(
         "path",
         metavar="PATH",
-        help="TOML with [[dataset]], [[recording]], [[training]] and [[evaluation]] tables, the folder of a LeRobot "
-        "dataset (version 3), a training's output folder, or its log, TensorBoard or W&B file; importing it again adds "
-        "nothing twice, and what changed is corrected in the log; nothing of it is written",
+        help="TOML with [[dataset]], [[recording]], [[training]], [[evaluation]] and [[bench]] tables, the folder "
+        "of a LeRobot dataset (version 3), a training's output folder, or its log, TensorBoard or W&B file; importing it again "
+        "adds nothing twice, and what changed is corrected in the log; nothing of it is written",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from services.live import events as ev
-from services.log.importing.remarks import IMPORTED
+from services.log.importing.adding import IMPORTED
 from sessions.document import Session
 from sessions.models import Note
 from sessions.times import unix

@@ -20,7 +20,7 @@ import orjson
 
 from services.folders import SESSION_ID
 from services.live import event_log
-from services.log.importing.remarks import IMPORTED
+from services.log.importing.adding import IMPORTED
 
 type Plain = dict[str, Any]
 

@@ -28,6 +28,8 @@ LOCK = "import.lock"
 STAGED = "events.jsonl.new"
 REMARKS = (ev.NoteAdded, ev.NoteEdited, ev.TagAdded, ev.TagRemoved, ev.BroughtIn)
 """What people add to a session afterwards: importing it again keeps it."""
+IMPORTED = "imported"
+"""Who wrote the notes of an import."""
 NO_TIME = "00000000-000000"
 """The beginning of the id of a session whose time is not recorded."""
 MOST = 0xFFFF
@@ -176,9 +178,23 @@ def _correction(one: Import, run: RunFolder) -> list[ev.Event]:
     """The events that the run lacks: all facts if one of them differs, and new notes; none if it holds the same."""
     events = read_events(run.events)
     same = list(_facts(_newest(events))) == list(_facts(one.events)) and one.metrics == _bytes(run.metrics)
-    noted = {event.text for event in events if isinstance(event, ev.NoteAdded)}
     facts = [] if same else [event for event in one.events if not isinstance(event, REMARKS)]
-    return [*facts, *(event for event in one.events if isinstance(event, ev.NoteAdded) and event.text not in noted)]
+    return [*facts, *_remarks(one, events)]
+
+
+def _remarks(one: Import, events: Sequence[ev.Event]) -> Iterator[ev.Event]:
+    """New notes, and the kind of one that has another now, unless a person edited it."""
+    noted = [event for event in events if isinstance(event, ev.NoteAdded)]
+    edited = {event.note for event in events if isinstance(event, ev.NoteEdited) and event.author != IMPORTED}
+    kinds = {event.note: event.kind for event in events if isinstance(event, ev.NoteEdited) and event.kind}
+    for note in one.events:
+        if not isinstance(note, ev.NoteAdded):
+            continue
+        at = next((number for number, each in enumerate(noted, 1) if each.text == note.text), 0)
+        if not at:
+            yield note
+        elif at not in edited and kinds.get(at, noted[at - 1].kind) != note.kind:
+            yield ev.NoteEdited(at=note.at, note=at, text=note.text, author=IMPORTED, kind=note.kind)
 
 
 def _newest(events: Sequence[ev.Event]) -> Sequence[ev.Event]:

@@ -203,9 +203,15 @@ def _known(
         fps=float(summary.fps),
         kept=sum(_accepted(index, summary) for index in episodes), tasks=tuple(tasks) if len(tasks) > 1 else (),
         episode_frames=tuple(dict.fromkeys((min(counts), max(counts)))) if counts and whole else (),
-        flaws=tuple(_flaws(summary, lengths, episodes)),
+        flaws=tuple(_flaws(summary, lengths, episodes)), strategies=tuple(_strategies(summary, episodes)),
         cameras=tuple(_camera(name, summary.features[key]) for name, key in camera_keys(summary.features).items()),
     )  # fmt: skip
+
+
+def _strategies(summary: DatasetSummary, episodes: Collection[int]) -> dict[str, None]:
+    """Those that its marks name."""
+    marks = (summary.matched.marks.get(index) for index in episodes)
+    return dict.fromkeys(clean(mark.strategy) for mark in marks if mark is not None and mark.strategy)
 
 
 def _flaws(summary: DatasetSummary, lengths: Mapping[int, int], episodes: Collection[int]) -> Iterator[str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 
 from services.live import events as ev
+from services.log.importing.adding import IMPORTED
 from services.log.importing.recording_tables import BenchTable, RecordingTable
 from services.log.importing.tables import EvaluationTable, TrainingTable
 from sessions.models import NoteKind
-
-IMPORTED = "imported"
-"""The author of a note that an import file told."""
 
 
 def remarks(table: RecordingTable | TrainingTable | EvaluationTable | BenchTable) -> list[ev.NoteAdded]:

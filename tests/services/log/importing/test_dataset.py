@@ -100,12 +100,16 @@ def test_marks_are_taken_and_what_was_recorded_since_or_marked_since_is_correcte
     root = cubes(tmp_path / "cubes", tasks=("Pick up the cube", "Drop it"))
     recorded = "20260217-142000-7f3a"
     for index in range(3):
-        write_mark(root, index, Mark(accepted=index != 1, why="a hand in view" if index == 1 else "", session=recorded))
+        why = "a hand in view" if index == 1 else ""
+        write_mark(
+            root, index, Mark(accepted=index != 1, why=why, session=recorded, strategy="tilt" if index else None)
+        )
     assert bring_in(lab, root) == 0
     (session,) = listed(lab)
     assert session.started_utc == "2026-02-17T14:20:00Z", "as the sessions say that its marks name"
     assert [(e.accepted, e.why) for e in session.episodes] == [(True, ""), (False, "a hand in view"), (True, "")]
     assert (session.accepted, session.rejected) == (2, 1) and known(session).kept == 2
+    assert known(session).strategies == ("tilt",)
     assert session.task == "Pick up the cube" and known(session).tasks == ("Pick up the cube", "Drop it")
     write_mark(root, 2, Mark(accepted=False, flags=("wrist dark",), session=recorded))
     assert bring_in(lab, root) == 0

@@ -191,6 +191,25 @@ def test_what_is_wrong_with_a_recording_is_said_with_line_table_and_key(tmp_path
     assert said in str(refused.value) and "h.toml line " in str(refused.value) and "recording R1" in str(refused.value)
 
 
+def test_a_note_that_is_a_lesson_by_now_becomes_one_unless_a_person_edited_it(tmp_path: Path) -> None:
+    file, folder = tmp_path / "h.toml", DataFolder(tmp_path / "lab").create()
+    head = f'{SMALLEST}[[recording]]\nkey = "R1"\ndataset = "A"\n'
+
+    def told(remarks: str) -> list[tuple[str, NoteKind]]:
+        file.write_text(head + remarks)
+        adding.add(folder, history.imports(read(file)))
+        (session,) = (s for s in logbook.sessions(folder).sessions if s.kind is SessionKind.RECORD)
+        return [(note.text, note.kind) for note in session.notes]
+
+    assert told('notes = ["never nudge"]') == [("never nudge", NoteKind.NOTE)]
+    for _ in range(2):
+        assert told('lessons = ["never nudge"]') == [("never nudge", NoteKind.LESSON)]
+    (session,) = (s for s in logbook.sessions(folder).sessions if s.kind is SessionKind.RECORD)
+    assert session.notes[0].edits == 1, "importing it again edits nothing"
+    logbook.edit_note(folder, session.id, 1, "nudge if needed", "anna")
+    assert told('hypotheses = ["never nudge"]') == [("nudge if needed", NoteKind.LESSON)]
+
+
 def test_a_second_recording_of_a_dataset_has_only_its_own_numbers_and_texts_are_harmless(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
