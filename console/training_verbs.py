@@ -217,6 +217,6 @@ def bring_in(verbs: Verbs) -> None:
         "path",
         metavar="PATH",
         help="TOML with [[dataset]], [[recording]], [[training]], [[evaluation]] and [[bench]] tables, the folder "
-        "of a LeRobot dataset (version 3), a training's output folder, or its log, TensorBoard or W&B file; importing it again "
-        "adds nothing twice, and what changed is corrected in the log; nothing of it is written",
+        "of a LeRobot dataset (version 3), a training's output folder, or its log, TensorBoard or W&B file; "
+        "importing it again adds nothing twice, and what changed is corrected in the log; nothing of it is written",
     )
