@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from textual.content import Content
@@ -36,18 +37,30 @@ def tally(
 ) -> list[Content]:
     """Verdicts, rate with interval, what that says, failure modes; `annotatable`: the digits of the modes act now.
 
-    `worked_out` is as `says` has it. Where fewer than `height` rows are left for the map, places are listed.
+    `worked_out` is as `says` has it. Beyond `height` rows, modes that did not occur are left out, then the map, whose
+    places are then listed.
     """
+    rows: list[Content] = []
+    for unused, mapped in ((True, True), (False, True), (False, False)):
+        rows = _rows(snapshot, width, annotatable, worked_out, unused=unused, mapped=mapped)
+        if len(rows) <= height:
+            break
+    return rows
+
+
+def _rows(
+    snapshot: Snapshot, width: int, annotatable: bool, worked_out: Sequence[str] | None, *, unused: bool, mapped: bool
+) -> list[Content]:
     successes, judged = in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot)
     rows = [_count(snapshot, verdict) for verdict in Verdict]
     if earlier := before(snapshot).judged:
         rows.append(Content.styled(f"{snapshot.judged} here, {earlier} before", "$quiet"))
     rows += [Content(""), _rate(successes, judged), interval(successes, judged, width)]
     rows += [*says(snapshot, width, worked_out), Content("")]
-    rows += _failures(snapshot, width, annotatable=annotatable)
+    rows += _failures(snapshot, width, annotatable=annotatable, unused=unused)
     if reset := reset_words(snapshot):
         rows.append(Content.styled(reset, "$quiet"))
-    rows += _compared(snapshot, width, height - len(rows))
+    rows += _compared(snapshot, width, mapped=mapped)
     if practices := sum(t.practice for t in snapshot.trials):
         rows.append(Content.styled(f"{practices} for practice, not counted", "$quiet"))
     if snapshot.lost:
@@ -84,21 +97,23 @@ def _rate(successes: int, judged: int) -> Content:
     return Content.assemble((share(successes, judged), "bold"), within, ("  (95 %)", "$quiet"))
 
 
-def _failures(snapshot: Snapshot, width: int, *, annotatable: bool) -> list[Content]:
-    """A row per failure mode with its digit and count; last, the failures without a mode."""
+def _failures(snapshot: Snapshot, width: int, *, annotatable: bool, unused: bool) -> list[Content]:
+    """A row per failure mode with its digit and count, `unused` ones too; last, the failures without a mode."""
     failed = [t for t in snapshot.trials if t.counts and t.verdict is Verdict.FAILURE]
     named = modes(snapshot)
     others = sorted({t.failure_mode for t in failed if t.failure_mode and t.failure_mode not in named})
+    counts = Counter(t.failure_mode for t in failed)
     rows = [
-        _mode(str(digit), mode, sum(t.failure_mode == mode for t in failed), width, annotatable=annotatable)
+        _mode(str(digit), mode, counts[mode], width, annotatable=annotatable)
         for digit, mode in enumerate(named, 1)
+        if unused or counts[mode]
     ]
-    rows += [_mode(" ", mode, sum(t.failure_mode == mode for t in failed), width, annotatable=False) for mode in others]
-    unnamed = sum(not t.failure_mode for t in failed)
+    rows += [_mode(" ", mode, counts[mode], width, annotatable=False) for mode in others]
+    unnamed = counts[""]
     return [*rows, _mode(" ", "not said", unnamed, width, annotatable=False)] if unnamed else rows
 
 
-def _compared(snapshot: Snapshot, width: int, height: int) -> list[Content]:
+def _compared(snapshot: Snapshot, width: int, *, mapped: bool) -> list[Content]:
     """A row per policy and one per condition with successes of judged trials, each where there are several."""
     request = request_of(snapshot)
     made = in_whole(request, snapshot.trials)
@@ -110,8 +125,8 @@ def _compared(snapshot: Snapshot, width: int, height: int) -> list[Content]:
     if len(conditions) > 1:
         sums = added(made, lambda result: result.condition)
         drawn, on_map = success_map(request.conditions if request else (), sums, width)
-        if len(rows) + 1 + len(drawn) > height:
-            drawn, on_map = [], frozenset()  # a map without its last rows tells something else
+        if not mapped:
+            drawn, on_map = [], frozenset()  # without its last rows it would tell something else
         left = [each for each in conditions if each not in on_map or not PLACE.fullmatch(each)]
         rows += [Content(""), *drawn, *(_counted(each or "not said", sums.get(each, (0, 0)), width) for each in left)]
     return rows

@@ -109,13 +109,16 @@ def test_a_grid_of_places_stands_in_rows_and_columns() -> None:
     assert len(shown) == len(places)
 
 
-def test_a_map_that_finds_no_room_leaves_its_places_to_the_list_rather_than_lose_its_last_rows() -> None:
+def test_where_room_is_short_unused_modes_go_then_the_map_whose_places_are_listed() -> None:
     places = tuple(Condition(name=f"x{x} y{y}", x=x, y=y) for x in (180, 240) for y in (-60, 60))
     now = made((WON, A, places[0].name), conditions=places)
     whole = [row.plain for row in tally(now, 28)]
     assert [row.split() for row in whole[-4:]] == [["0/0", "0/0"], [], ["0/0", "1/1"], ["arm"]], "no row for nothing"
     assert [row.plain for row in tally(now, 28, height=len(whole))] == whole
-    short = [row.plain for row in tally(now, 28, height=len(whole) - 1)]
+    unused = [row for row in whole if row[:2] in ("1 ", "2 ", "3 ", "4 ")]
+    less = [row.plain for row in tally(now, 28, height=len(whole) - 1)]
+    assert less == [row for row in whole if row not in unused], "modes that did not occur go first"
+    short = [row.plain for row in tally(now, 28, height=len(less) - 1)]
     assert short[-4].split() == ["x180", "y-60", "1/1"] and "arm" not in " ".join(short)
 
 
