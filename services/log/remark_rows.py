@@ -28,7 +28,7 @@ def brought_in(session: Session) -> list[Row]:
     came = session.brought_in
     if came is None:
         return []
-    return [row("came from", came.place, quiet(f"there {came.known_as}" if came.known_as else ""))]
+    return [row("brought in", f"from {came.place}", quiet(f"there {came.known_as}" if came.known_as else ""))]
 
 
 def _note(note: Note, zone: tzinfo | None) -> Iterable[Row]:

@@ -253,7 +253,9 @@ def open_run(folder: DataFolder, run: Run) -> OpenedRun:
 def _from_log(session: Session) -> Snapshot:
     return replace(
         Snapshot(), started=session.started, training=session.training, ended=session.ended, notes=session.notes,
-        tags=session.tags, alarm_history=session.alarms, alarm_counts=session.alarm_counts, last_seq=session.last_seq,
+        tags=session.tags, brought_in=session.brought_in,
+        alarm_history=session.alarms, alarm_counts=session.alarm_counts,
+        last_seq=session.last_seq,
     )  # fmt: skip
 
 

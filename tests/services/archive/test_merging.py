@@ -23,6 +23,8 @@ from services.log.links import origins
 from services.log.page import page
 from services.log.query import matching
 from services.refusal import Refusal
+from services.training import resumable
+from services.training.history import open_run, run_of
 from sessions.document import Session
 from sessions.models import SessionKind
 from tests.services.log.importing.test_adding import training as imported
@@ -76,8 +78,9 @@ def test_a_session_from_elsewhere_is_there_whole_and_says_where_it_came_from(
     assert session.brought_in is not None and session.brought_in.place == str(theirs.root)
     assert headline(session).marks[0] == "from elsewhere on lab-2"
     rows = {row.name: row.text for section in page(session).sections for row in section.rows}
-    assert rows["came from"].startswith(str(theirs.root))
+    assert rows["brought in"] == f"from {theirs.root}"
     assert matching([session], '"from elsewhere"') == [session]
+    assert "it can go on where it ran" in resumable.why_not(open_run(ours, run_of(session)).snapshot)
 
 
 def test_merging_again_changes_nothing_and_notes_of_both_are_kept(ours: DataFolder, theirs: DataFolder) -> None:
