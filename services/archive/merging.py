@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +32,7 @@ from services.log.importing.adding import LOCK, MOST
 from services.log.scribe import fold
 from services.refusal import Refusal
 from sessions.document import Session
-from sessions.files import read_file, why_unwritable, write_atomically
+from sessions.files import FULL, read_file, why_unwritable, write_atomically
 from sessions.locks import Lock, LockBusy
 from sessions.store import SessionStore, StoreProblem
 
@@ -146,8 +147,8 @@ class _Merge:
     def _free_id(self, theirs: Foreign) -> str:
         """Its own id, or one that begins with its time and follows from its content."""
         wanted = theirs.session.id
-        if wanted not in self.ours and not self.folder.run(wanted).root.exists():
-            return wanted
+        if wanted not in self.ours and not self.folder.run(wanted).events.exists():
+            return wanted  # a folder alone is what a merge left that was cut short
         content = theirs.version.identity if theirs.version else msgspec.json.encode(_likeness(theirs.session))
         first = int(hashlib.sha256(content).hexdigest()[:4], 16)
         ids = (f"{wanted[:-4]}{(first + n) % (MOST + 1):04x}" for n in range(MOST + 1))
@@ -169,7 +170,10 @@ class _Merge:
         except LogBusy as busy:
             self.made.left_out.append(f"session {name} is left as it is: {busy}")
         except OSError as error:
-            raise Refusal(f"session {name} could not be written: {why_unwritable(error)}; merge again") from error
+            why = f"session {name} could not be written: {why_unwritable(error)}"
+            if error.errno in FULL:
+                raise Refusal(f"{why}; merge again") from error
+            self.made.left_out.append(why)  # perhaps another user's
 
     # -- a session that is not here yet -----------------------------------------------------------------
 
@@ -240,8 +244,18 @@ def _version(run: RunFolder) -> Version | None:
 
 
 def _write_run(run: RunFolder, version: Version, theirs: RunFolder, names: Mapping[str, str]) -> None:
-    """Write the run's folder; its events come last. Raises OSError."""
+    """Write the run's folder; its events come last. Raises OSError; the folder is gone again then, if it is new."""
+    new = not run.root.exists()
     run.root.mkdir(parents=True, exist_ok=True)
+    try:
+        _fill(run, version, theirs, names)
+    except OSError:
+        if new:
+            shutil.rmtree(run.root, ignore_errors=True)
+        raise
+
+
+def _fill(run: RunFolder, version: Version, theirs: RunFolder, names: Mapping[str, str]) -> None:
     with suppress(FileNotFoundError):
         write_atomically(run.metrics, read_file(theirs.metrics))
     with suppress(FileNotFoundError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.__main__ import main
+from services.archive import merging
 from services.archive.merging import merge
 from services.folders import DataFolder
 from services.live import events as ev
@@ -167,6 +169,31 @@ def test_damaged_runs_are_named_and_the_others_come_in(ours: DataFolder, theirs:
     assert made.added == [session_id(3)] and len(made.left_out) == 3
     assert f"session {ID} is damaged and left out: no event in it can be read" in made.left_out
     assert any(f"its events are of session {session_id(3)}" in each for each in made.left_out)
+
+
+def test_one_that_cannot_be_written_is_named_and_a_full_disk_ends_it(
+    ours: DataFolder, theirs: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (ID, OTHER):
+        recorded(theirs, name, "lab-2")
+    write = merging.write_atomically
+
+    def refused(path: Path, data: bytes) -> None:
+        if path.parent.name == ID:
+            raise OSError(error, "no", str(path))
+        write(path, data)
+
+    monkeypatch.setattr(merging, "write_atomically", refused)
+    error = errno.EACCES
+    made = merge(ours, theirs.root)
+    assert made.added == [OTHER] and made.left_out[0].startswith(f"session {ID} could not be written: you may not")
+    error = errno.ENOSPC
+    with pytest.raises(Refusal, match="the disk is full: free some space; merge again"):
+        merge(ours, theirs.root)
+    monkeypatch.undo()
+    assert not ours.run(ID).root.exists()
+    ours.run(ID).root.mkdir()  # as a killed merge leaves it
+    assert merge(ours, theirs.root).added == [ID]
 
 
 def test_what_is_no_log_is_refused_in_a_sentence(ours: DataFolder, tmp_path: Path,
