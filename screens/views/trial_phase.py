@@ -79,8 +79,8 @@ def _count(snapshot: Snapshot, counted: int, words: str) -> tuple[str, str]:
     wanted = target(snapshot)
     if counted > wanted:
         return str(counted), f"{words} {counted}, {wanted} wanted"
-    of = "of at most" if ruled(snapshot) else "of"
-    return f"{counted}/{wanted}" if wanted < 100 else str(counted), f"{words} {counted} {of} {wanted}"
+    of = ", max" if ruled(snapshot) else " of"  # 18 cells at 80x24
+    return f"{counted}/{wanted}" if wanted < 100 else str(counted), f"{words} {counted}{of} {wanted}"
 
 
 def _trial(snapshot: Snapshot) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from textual.content import Content
 
 from screens.views.page_lines import wrap
-from screens.views.signs import clean, signs
+from screens.views.signs import clean, fit_end, signs
 from screens.views.start_scene import request_of
 from screens.views.table_map import Written, table_of
 from screens.views.trials import before, in_all, judged_in_all, target
@@ -57,8 +57,8 @@ def says(snapshot: Snapshot, width: int, worked_out: Sequence[str] | None = None
 def evidence_bar(now: Standing, width: int, first: str, second: str) -> Content:
     """`act ├────●─┼──────┤ pi`: how far the lead is from the line of either policy; no line can be reached: no bar."""
     line = now.line or (abs(now.lead) if now.decision in (Decision.FIRST, Decision.SECOND) else 0)
-    s, name = signs(), max(3, min(14, (width - 14) // 2))
-    left, right = clean(first, name), clean(second, name)
+    s, name = signs(), max(3, min(max(14, width // 5), (width - 14) // 2))
+    left, right = _told_apart(clean(first), clean(second), name)
     half = max(2, (width - len(left) - len(right) - 5) // 2)
     if not line:
         return Content("")
@@ -67,6 +67,14 @@ def evidence_bar(now: Standing, width: int, first: str, second: str) -> Content:
     track[half - round(now.lead / line * half)] = (s.live, "bold $accent")
     begins, ends = ((f"{left} ", "$quiet"), (s.left, "$edge")), ((s.right, "$edge"), (f" {right}", "$quiet"))
     return Content.assemble(*begins, *track, *ends)
+
+
+def _told_apart(first: str, second: str, width: int) -> tuple[str, str]:
+    """Both in `width` cells; where their beginnings are the same, their ends."""
+    cut = clean(first, width), clean(second, width)
+    if cut[0] != cut[1] or first == second:
+        return cut
+    return fit_end(first, width).strip(), fit_end(second, width).strip()
 
 
 @lru_cache(maxsize=64)

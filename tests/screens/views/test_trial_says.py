@@ -144,10 +144,20 @@ def test_a_rule_alone_says_what_follows_and_how_far_the_line_is() -> None:
     bar, *said = [row.plain for row in says(going, 40)]
     assert " ".join(said).startswith("Nothing is decided after 2 pairs, 1 of them unlike. act @ 020000 leads by 1;")
     assert bar == "act @ 020000 ├─────●|──────┤ pi @ 020000"
-    assert phase_view(going, None, driving=True, now=0.0).left_label == "trial 5 of at most 200"
+    assert phase_view(going, None, driving=True, now=0.0).left_label == "trial 5, max 200"
     over = ruled(*[one] * 12)
     assert phase_view(over, None, driving=True, now=0.0).word == "DONE"
     assert over.reached, "the rule has decided long before 200 trials"
     assert "act @ 020000 is better than pi @ 020000" in words(over)
     assert Conclusions(Desk(), lambda: None).of(over) is None  # type: ignore[arg-type]
     assert "better" not in words(ruled(both, both))
+
+
+def test_the_ends_of_the_evidence_tell_policies_apart_whose_names_begin_alike() -> None:
+    pairs = [("sim-scripted@0.2", "sim-scripted@0.9"), (A, A.replace("020000", "040000"))]
+    for first, second in pairs:
+        now = made((WON, first, ""), (LOST, second, ""), checkpoint=first, further_checkpoints=(second,),
+                   target=200, sequential=RULE)  # fmt: skip
+        for width in (28, 38, 60):
+            bar = says(now, width)[0].plain
+            assert bar.partition("├")[0].strip() != bar.rpartition("┤")[2].strip() and len(bar) <= width
