@@ -303,8 +303,14 @@ class _StringTable(Table):
         return stored is None or memoryview(stored.raw) != memoryview(row.raw)
 
     def _update_table(self, updater: Callable[[dict[Any, Any]], None]) -> None:
-        with cast(AtomicStorage, self._storage).transaction():
-            super()._update_table(updater)
+        """As TinyDB's own, without converting each id: they are strings already."""
+        storage = cast(AtomicStorage, self._storage)
+        with storage.transaction():
+            tables = storage.read() or {}
+            table = dict(tables.get(self.name, {}))
+            updater(table)
+            storage.write({**tables, self.name: table})
+            self.clear_cache()
 
     def store(self, documents: Mapping[str, Row], *, clear_first: bool = False) -> None:
         """Insert or replace whole documents by id; with `clear_first`, after removing all others."""

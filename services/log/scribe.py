@@ -32,7 +32,9 @@ from sessions.rows import Row
 from sessions.store import CorruptStore, DamagedSessions, FoldMark, SessionStore, StoreProblem
 
 TICK_S = 0.2
-"""Interval between passes over the live runs; longer if the store is slow."""
+"""Interval between passes over the live runs, and longer after a slow write; sooner if one of them grew."""
+LOOK_S = 0.01
+"""Interval between looks whether one did: a verdict is in the log before the next key."""
 FULL_PASS_S = 2.0
 """Interval between passes over all runs."""
 PATIENCE_S = 2.0
@@ -52,6 +54,8 @@ class Tail:
         self.run = run
         self.snapshot = Snapshot()
         self.mark: FoldMark | None = None
+        self.stored: Session | None = None
+        """The document as this scribe stored it last."""
         self._offset = 0
 
     def read(self) -> None:
@@ -171,11 +175,13 @@ class Scribe:
 
     def _pass(self, everything: bool) -> bool:
         marks = self.store.folded(None if everything else self._tails)
-        tails = self._changed(marks, everything)
+        tails = [t for t in self._changed(marks, everything) if t.run.id not in marks or not _says_the_same(t)]
         documents, read = _documents(tails)
         self.unsaved |= {s.id: s for s in documents}
         self.store.put(*documents, folded=read)
         self.unsaved.clear()
+        for stored, tail in zip(documents, [tail for tail in tails if tail.snapshot.started], strict=True):
+            tail.stored = stored
         for name in [name for name, tail in self._tails.items() if tail.mark and tail.mark.ended]:
             del self._tails[name]
         return bool(tails)
@@ -191,6 +197,10 @@ class Scribe:
                 if tail.mark and tail.mark != marks.get(name):
                     changed.append(tail)
         return changed
+
+    def grew(self) -> bool:
+        """Whether a run that is followed has events that were not read."""
+        return any(map(_has_grown, self._tails.values()))
 
     def _unfolded(self, marks: dict[str, FoldMark]) -> list[str]:
         """The runs that `marks` do not cover to their end. Kept plain, as the only loop over all runs."""
@@ -239,6 +249,22 @@ def _documents(tails: list[Tail]) -> tuple[list[Session], dict[str, FoldMark]]:
     """The documents of these runs (none for a run without events), and how far each is read."""
     documents = [document(t.snapshot) for t in tails if t.snapshot.started]
     return documents, {t.run.id: t.mark for t in tails if t.mark}
+
+
+def _has_grown(tail: Tail) -> bool:
+    with suppress(OSError):  # a run without its first event: the next pass looks closer
+        return tail.unread()
+    return False
+
+
+def _says_the_same(tail: Tail) -> bool:
+    """Whether the log would say nothing new of this run, which goes on: a phase changed, a take began.
+
+    A large log is written for what it tells; how far the run is read is written with that.
+    """
+    if tail.stored is None or tail.snapshot.started is None or tail.mark is None or tail.mark.ended:
+        return False
+    return msgspec.structs.replace(document(tail.snapshot), last_seq=tail.stored.last_seq) == tail.stored
 
 
 def _is_folded(run: str, mark: FoldMark | None) -> bool:
@@ -299,7 +325,9 @@ def follow(folder: DataFolder, report: Report) -> bool:
             elif began - changed_at > (RETRY_S if complaint else PATIENCE_S):
                 scribe.tidy()
                 return not complaint
-            time.sleep(max(TICK_S, 4 * (time.monotonic() - began)))
+            time.sleep(4 * (time.monotonic() - began))  # leave the disk to others
+            while not scribe.grew() and time.monotonic() - began < TICK_S:
+                time.sleep(LOOK_S)
 
 
 def _mtime(path: Path) -> int:

@@ -29,7 +29,7 @@ from services.live import events as ev
 from services.live.event_log import EventLog
 from services.log import scribe
 from sessions.files import write_atomically
-from sessions.models import EndedBy, Verdict
+from sessions.models import EndedBy, SessionStatus, Verdict
 from tests.bench import large_log
 
 ROUNDS = 20
@@ -65,7 +65,7 @@ def verdicts(folder: DataFolder, count: int) -> None:
     run.root.mkdir(exist_ok=True)
     run.events.unlink(missing_ok=True)
     events = [e for e in large_log.run_events(4) if not isinstance(e, ev.SessionEnded)]
-    appended, synced, folded, plain = [], [], [], []
+    appended, synced, folded, plain, used = [], [], [], [], 0.0
     with EventLog(run) as log, scribe.Scribe(folder) as follower:
         for event in events:
             log.append(event, sync=False)
@@ -78,17 +78,46 @@ def verdicts(folder: DataFolder, count: int) -> None:
             judged = ev.TrialJudged(trial=trial, verdict=Verdict.SUCCESS, judge="ben")
             appended.append(timed(lambda judged=judged: log.append(judged, sync=False)))
             synced.append(timed(log.sync))
+            before = time.process_time()
             folded.append(timed(lambda: follower.step(everything=False)))
+            used += (time.process_time() - before) * 1000 / ROUNDS
             data = folder.sessions_file.read_bytes()
             plain.append(timed(lambda data=data: write_atomically(folder.root / "plain.bin", data)))
         whole = [timed(follower.step) for _ in range(5)]
     told("the event, appended", appended)
     told("its fsync", synced)
-    told("the scribe: fold, write, replace", folded, "(target with the event: 60)")
+    told("the scribe: fold, write, replace", folded, f"(target with the event: 60), of processor time {used:.0f}")
     told("a plain write of as many bytes", plain, f"ratio {statistics.median(folded) / statistics.median(plain):.1f}")
     told("verdict to TinyDB file, in all", [sum(each) for each in zip(appended, synced, folded, strict=True)])
     told("a pass over all runs, no change", whole)
     print(f"  the scribe's memory at most        {peak_mb():8.0f} MB")
+
+
+def followed(folder: DataFolder, count: int) -> None:
+    """The same with a scribe of its own, which looks whether a run grew: from the append until the file is replaced."""
+    run = folder.run(large_log.session_id(count))
+    run.root.mkdir(exist_ok=True)
+    run.events.unlink(missing_ok=True)
+    events = [e for e in large_log.run_events(4) if not isinstance(e, ev.SessionEnded)]
+    taken = []
+    with EventLog(run) as log:
+        for event in events:
+            log.append(event, sync=False)
+        follower = subprocess.Popen([sys.executable, "-P", "-m", "services.log.scribe", str(folder.root)])
+        time.sleep(5)
+        for _ in range(ROUNDS // 2):
+            time.sleep(1.5)
+            last, before = len(events) % 2, folder.sessions_file.stat().st_ino
+            judged = ev.TrialJudged(trial=5, verdict=(Verdict.SUCCESS, Verdict.FAILURE)[last], judge="ben")
+            events.append(judged)
+            began = time.perf_counter()
+            log.append(judged)
+            while folder.sessions_file.stat().st_ino == before and time.perf_counter() - began < 5:
+                time.sleep(0.001)
+            taken.append((time.perf_counter() - began) * 1000)
+        log.append(ev.SessionEnded(status=SessionStatus.FINISHED))
+    follower.wait(60)
+    told("verdict to TinyDB file, real scribe", taken)
 
 
 def stock(folder: DataFolder, count: int) -> None:
@@ -149,7 +178,7 @@ def screen(folder: DataFolder, count: int) -> None:
         before, used = process.memory_info().rss / MB, sum(process.cpu_times()[:2])
         began = time.perf_counter()
         terminal.write(b"\x1b[18~")
-        terminal.wait_until(lambda: "act_10cm_v" in terminal.text, 120, "the table does not come")
+        terminal.wait_until(lambda: f"{count // 10}" in terminal.text.splitlines()[2], 120, "the table does not come")
         took = (time.perf_counter() - began) * 1000
         used = (sum(process.cpu_times()[:2]) - used) * 1000
         time.sleep(3)
@@ -160,7 +189,14 @@ def screen(folder: DataFolder, count: int) -> None:
         terminal.close()
 
 
-PARTS = {"verdicts": verdicts, "opening": opening, "listing": listing, "screen": screen, "stock": stock}
+PARTS = {
+    "verdicts": verdicts,
+    "followed": followed,
+    "opening": opening,
+    "listing": listing,
+    "screen": screen,
+    "stock": stock,
+}
 
 
 def main() -> None:

@@ -470,3 +470,27 @@ def test_a_scribe_without_a_folder_says_so(tmp_path: Path) -> None:
     code, output = end(start(DataFolder(tmp_path / "nowhere")))
     assert code == 1 and "nowhere" in output
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_tells_the_log_nothing_is_not_written_while_a_run_goes_on(folder: DataFolder) -> None:
+    run = folder.run(ID)
+    run.root.mkdir(parents=True)
+    with EventLog(run) as log, Scribe(folder) as follower:
+        for event in (started(ID), saved(0)):
+            log.append(event)
+        assert follower.step()
+        before = folder.sessions_file.read_bytes()
+        log.append(ev.PhaseChanged(phase="idle"))
+        log.append(ev.TakeStarted(take=2))
+        assert follower.grew() and not follower.step() and folder.sessions_file.read_bytes() == before
+        assert not follower.grew() and follower.live
+        log.append(saved(1))
+        assert follower.step(everything=False)
+        (session,) = follower.sessions()
+        assert len(session.episodes) == 2 and session.last_seq == 5
+        folder.sessions_file.unlink()
+        log.append(ev.PhaseChanged(phase="idle"))
+        assert follower.step() and folder.sessions_file.exists(), "a log that was removed is written anew"
+        log.append(ev.PhaseChanged(phase="done"))
+        log.append(ended())
+    assert logbook.sessions(folder).sessions[0].last_seq == 8
