@@ -19,6 +19,8 @@ from services.log.copies import copies
 from services.log.headline import headline
 from services.log.listing import as_json
 from services.log.page import page
+from services.report.make import report
+from services.report.rendering import Format, render
 
 SHELL = ("show {id}", "sessions", "sessions --json", "stats {id}", "report {id}", "verify {id}")
 """Verbs that print what the log has, but for those that write files."""
@@ -43,6 +45,7 @@ def told(folder: DataFolder, run: RunFolder, state: Snapshot, *more: object) -> 
     yield "listing", json.dumps(as_json([session]))
     yield "says", repr(sentences(session))
     yield "snapshot", repr(state)
+    yield "report", render(report(folder, [run.id]), Format.HTML)
     yield "arms", repr(arms([run.id], folder)) if state.judged else ""
     for process in psutil.process_iter(["cmdline", "name"]):
         if str(folder.root) in (words := " ".join(process.info["cmdline"] or ())) or "policy_server" in words:
