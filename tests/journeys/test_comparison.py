@@ -119,5 +119,5 @@ async def all_but_one(run: RunFolder) -> None:
     await link.until(lambda s: s.phase is Phase.IDLE, 120)
     for number in range(1, TRIALS):
         await press(link, lambda: protocol.StartTrial(trial=intents.next_trial(link.snapshot)))
-        await link.until(lambda s, n=number: s.judged == n and len(s.episodes) == n, 60)
+        await link.until(lambda s, n=number: s.judged == n and len(s.episodes) == n and s.phase is Phase.RESTED, 60)
     await link.close()
