@@ -7,6 +7,7 @@ import msgspec
 from services.folders import DataFolder
 from services.live import events as ev
 from services.live import protocol
+from services.live.event_log import is_live
 from services.live.requests import EvalRequest, read_request
 from services.log import logbook
 from services.log.lookup import find
@@ -23,14 +24,19 @@ from sessions.statistics.rule import Decision
 def unblind(folder: DataFolder, wanted: str, *, by: str, reason: str = "") -> list[Session]:
     """Unblind every session of the evaluation that `wanted` names, durably; the sessions that were blinded until then.
 
-    A running one is unblinded by its worker. Raises Refusal where nothing is hidden, without a reason before enough
-    trials are judged, and where a run's folder is gone; LogbookProblem.
+    Raises Refusal where nothing is hidden, for one that runs, without a reason before enough trials are judged, and
+    where a run's folder is gone; LogbookProblem.
     """
     found = find(folder, wanted)
     whole = found.whole or Evaluation((found.session,))
     hidden = [each for each in whole.sessions if blinding.blind(each.request)]
     if not hidden:
         raise Refusal(f"session {found.session.id} hides no policy")
+    if running := next((each.id for each in hidden if is_live(folder.run(each.id))), ""):
+        raise Refusal(
+            f"session {running} still runs, and who judges it must not learn it by surprise: "
+            f"`lab-console attach {running}` opens it, its driver unblinds it there"
+        )
     early = standing_in_all(whole.sessions)
     over = early is not None and early[1].decision is not Decision.GO_ON
     if whole.left and not over and not reason.strip():

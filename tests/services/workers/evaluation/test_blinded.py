@@ -134,6 +134,8 @@ def test_a_session_that_ended_blinded_is_unblinded_in_the_log_with_a_reason(tmp_
     assert [(t.checkpoint, t.success) for t in blinding.hidden(on).before.tried] == [(session.trials[0].checkpoint, 1)]
     with pytest.raises(Refusal, match="still to be judged"):
         unblind(folder, "last", by="tester")
+    with EventLog(run), pytest.raises(Refusal, match=f"{run.id} still runs.*lab-console attach {run.id}"):
+        unblind(folder, "last", by="tester", reason="the arm broke")
     assert [each.id for each in unblind(folder, "last", by="tester", reason="the arm broke")] == [run.id]
     session = logbook.sessions(folder).sessions[0]
     assert session.trials[0].checkpoint == GOOD and set(session.request.checkpoints) == {GOOD, BAD}
