@@ -11,6 +11,7 @@ from statistics import median
 from services.checkpoints.checkpoint import label
 from services.folders import DataFolder
 from services.log.headline import NOT_RECORDED
+from services.log.results import policy_name
 from services.log.standings import instead
 from services.refusal import Refusal
 from services.text import clean
@@ -42,8 +43,16 @@ class Arm:
     mixed: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of several that were put together: the settings that differ among them, as `different` has them."""
 
+    checkpoint: str = ""
+    """What it is of in its evaluation; empty too where several are put together."""
+
     instead: tuple[str, ...] = ()
     """What is said of its evaluation in the place of tests, as `standings.instead` has it."""
+
+    @property
+    def called(self) -> str:
+        """What it is called beside the others of its evaluation: `act @ 020000`, `policy A`."""
+        return clean(policy_name(self.checkpoint)) if self.checkpoint else self.name
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -133,6 +142,7 @@ def of_evaluation(whole: Evaluation) -> list[Arm]:
             settings=settings(session, checkpoint),
             tried=tuple(t for s, t in whole.trials if t.counts and (t.checkpoint or s.checkpoint) == checkpoint),
             session=session.id,
+            checkpoint=checkpoint,
             void=sum(
                 t.verdict is Verdict.VOID and not t.practice and (t.checkpoint or s.checkpoint) == checkpoint
                 for s, t in whole.trials

@@ -25,19 +25,15 @@ def brief(whole: Evaluation) -> list[str]:
     return [*(_two(*arms) if len(arms) == 2 else _several(arms)), REST]
 
 
-def _name(arm: Arm) -> str:
-    return arm.settings.get("policy") or arm.name
-
-
 def _two(first: Arm, second: Arm) -> list[str]:
     p, most_void = tested(first.counts, second.counts), void_imbalance(first, second)
-    void = [f"More trials of {_name(most_void)} were void: look why first."] if most_void is not None else []
+    void = [f"More trials of {most_void.called} were void: look why first."] if most_void is not None else []
     if p is None:
         return [*void, f"{UNTESTED[0].upper()}{UNTESTED[1:]}."]
     if p > ALPHA:
         return [*void, f"No difference is shown (p = {p_value(p)}), nor that they are equal."]
     better = first if first.successes * second.trials > second.successes * first.trials else second
-    return [*void, f"{_name(better)} succeeds more often (p = {p_value(p)}), {FIXED}."]
+    return [*void, f"{better.called} succeeds more often (p = {p_value(p)}), {FIXED}."]
 
 
 def _several(arms: Sequence[Arm]) -> list[str]:
@@ -51,5 +47,5 @@ def _several(arms: Sequence[Arm]) -> list[str]:
         words = "They are not all equal" if p <= ALPHA else "No difference among them is shown"
         said.append(f"{words} (p = {p_value(p)}){f', {FIXED}' if p <= ALPHA else ''}.")
     apart = [(arms[a], arms[b], q) for a, b, q in each_two if q <= ALPHA]
-    said += [f"{_name(a)} and {_name(b)} differ (p = {p_value(q)})." for a, b, q in apart]
+    said += [f"{a.called} and {b.called} differ (p = {p_value(q)})." for a, b, q in apart]
     return said if apart else [*said, "No two of them are told apart."]

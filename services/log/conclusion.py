@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.checkpoints.checkpoint import label
-from services.log.arms import Arm, different, of_evaluation, settings
+from services.log.arms import Arm, different, of_evaluation
 from services.log.numbers import carries, several, two, voids
+from services.log.results import policy_name
 from services.log.sections import Section, row, section, text
 from services.log.standings import by_rule, why_not_yet
 from services.refusal import Refusal
@@ -63,12 +63,12 @@ def sentences(session: Session, whole: Evaluation | None = None) -> list[str]:
         return [*voids(arms), *by_rule(*rule)]
     if why := why_not_yet(whole):
         return [why]
-    return [*_ended_early(whole), *_untried(whole, arms, compared), *said(arms)]
+    return [*_ended_early(whole), *_untried(arms, compared), *said(arms)]
 
 
 def said(arms: Sequence[Arm]) -> list[str]:
     """What the arms of one evaluation say of each other."""
-    names = [arm.settings.get("policy") or arm.name for arm in arms]
+    names = [arm.called for arm in arms]
     differ = [
         f"Different settings, {name}: {'; '.join(each or 'not said' for each in values)}."
         for name, values in different(arms)
@@ -93,10 +93,9 @@ def _ended_early(whole: Evaluation) -> list[str]:
     ]
 
 
-def _untried(whole: Evaluation, arms: Sequence[Arm], compared: Sequence[str]) -> list[str]:
-    there = {arm.settings.get("policy") for arm in arms}
-    named = [settings(whole.last, each)["policy"] for each in compared]
-    return [f"No trial of {name or clean(label(compared[0]))} counts." for name in named if name not in there]
+def _untried(arms: Sequence[Arm], compared: Sequence[str]) -> list[str]:
+    there = {arm.checkpoint for arm in arms}
+    return [f"No trial of {clean(policy_name(each))} counts." for each in compared if each not in there]
 
 
 def conclusion(said: Sequence[str]) -> Section:

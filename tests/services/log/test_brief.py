@@ -43,3 +43,9 @@ def test_of_several_those_are_named_that_differ() -> None:
     equal = brief(Evaluation((evaluation((A, WON), (B, WON), (C, WON), of=(A, B, C)),)))
     assert equal == ["No difference among them is shown (p = 1.00).", "No two of them are told apart.", REST]
     assert brief(Evaluation((evaluation(),))) == []
+
+
+def test_a_blinded_policy_is_called_by_its_code_alone() -> None:
+    session = evaluation(*[("A", LOST)] * 10, *[("B", WON)] * 10, of=("A", "B"), blinded=True)
+    assert brief(Evaluation((session,)))[0].startswith("policy B succeeds more often")
+    assert "First is policy A, second is policy B." in said(session)
