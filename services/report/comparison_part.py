@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from services.report.parts import CURVES, Fact, Section, Table, fact, of_all, word
 from services.report.scope import order
+from services.report.training_part import MEAN, TOOK
 from services.text import clean
 from services.training.compare import Comparison, Kind, Row, compare
 from services.training.compare_facts import RunFacts
@@ -79,7 +80,16 @@ def _head(pair: Sequence[Session], made: Comparison) -> tuple[Fact, ...]:
 def _row(pair: Sequence[Session], row: Row) -> tuple[Fact, ...]:
     paths = PATHS.get(row.name, ALL)
     name = word(row.name) if row.name in PATHS else fact(pair[1], row.name, *ALL)
-    return (name, *(fact(session, cell, *paths) for session, cell in zip(pair, row.cells, strict=True)))
+    cells = zip(pair, row.cells, strict=True)
+    return (name, *(fact(session, cell, *paths, how=_how(session, row.name)) for session, cell in cells))
+
+
+def _how(session: Session, name: str) -> str:
+    """What was computed of a training's figures; those of an imported one are as they were written down."""
+    training = session.training
+    if training is None or training.started.recorded is not None:
+        return ""
+    return {"step": MEAN, "update": MEAN, "data loading": MEAN, "took": TOOK}.get(name, "")
 
 
 def _sentences(made: Comparison, both: Sequence[Fact], pair: Sequence[Session]) -> list[Fact]:

@@ -94,7 +94,8 @@ def _episodes(recordings: Sequence[Session]) -> Fact:
     asked = [fact(session, session.target, "started.request.episodes") for session in recordings if session.target]
     words = f"{made} recorded, {kept} kept" if made > kept else f"{kept}"
     more = f", of {wanted} that were wanted" if wanted and wanted != kept else ""
-    return of_all(f"{words}{more}", [*every, *asked], name="episodes")
+    how = f"the sums over {len(recordings)} recordings" if len(recordings) > 1 else ""
+    return of_all(f"{words}{more}", [*every, *asked], name="episodes", how=how)
 
 
 def _frames(recordings: Sequence[Session]) -> Fact:

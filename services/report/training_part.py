@@ -16,6 +16,7 @@ from sessions.document import Session, Training
 from sessions.left_out import Why, explained, measured_only
 from sessions.requests import TrainRequest
 
+MEAN = "the mean over all points of its curves"
 TOOK = "from its start to its end without pauses, or as it was written down"
 STEPS_NAMED = 24
 """Checkpoints that are named by their steps; of more the first and the last."""
@@ -53,7 +54,7 @@ def _ended(session: Session) -> Fact:
 def _facts(session: Session, training: Training, run: RunFacts) -> list[Fact]:
     started, recorded = training.started, training.started.recorded
     measured = (CURVES,) if recorded is None and training.points else ()
-    mean = "the mean over all points of its curves" if measured else ""
+    mean = MEAN if measured else ""
     metrics = "training.progress.metrics"
 
     def of_run(name: str, title: str, *paths: str, how: str = "") -> Fact:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,9 +20,11 @@ from scipy.stats import binomtest
 from services.folders import DataFolder
 from services.report.escaping import markdown
 from services.report.make import of_scope
+from services.report.make import report as of_dataset_in
 from services.report.parts import CURVES, Fact, Report, walk
 from services.report.rendering import Format, render
 from services.report.scope import of_dataset
+from tests import ROOT
 from tests.services.report.test_own_sessions import LOG, PAIRS, VOID, A, B, tried
 
 FIXED = {"95 % interval"}
@@ -120,7 +123,7 @@ def told_by(values: list[Any]) -> set[float]:
     numbers = [float(each) for each in values if isinstance(each, int | float) and not isinstance(each, bool)]
     for number in numbers:
         found |= {number, number / 1e3, number / 1e6, number / 1e9, number // 3600, number // 60 % 60, number % 60}
-        if number > 1e9:  # a time
+        if 1e9 < number < 1e10:  # a time
             found |= {float(part) for part in datetime.fromtimestamp(number, UTC).strftime("%Y %m %d %H %M").split()}
     for each in values:
         if isinstance(each, str):
@@ -158,6 +161,15 @@ def test_so_it_is_of_sessions_that_this_console_ran(tmp_path: Path) -> None:
     documents = {session.id: orjson.loads(msgspec.json.encode(session)) for session in log}
     for dataset in ("cubes", "older"):
         check(of_scope(DataFolder(tmp_path), of_dataset(log, dataset)), DataFolder(tmp_path), documents)
+
+
+@pytest.mark.parametrize("dataset", ["demo", "cubes"])
+def test_so_it_is_of_files_that_older_consoles_wrote(tmp_path: Path, dataset: str) -> None:
+    folder = DataFolder(Path(shutil.copytree(ROOT / "tests" / "files_of_2026_11" / "lab", tmp_path / "lab")))
+    made = of_dataset_in(folder, dataset=dataset)
+    check(made, folder, stored(folder))
+    known = {markdown(text) for text in traced(made) | FIXED}
+    assert not [unit for unit in units(render(made, Format.MARKDOWN)) if re.search(r"\d", unit) and unit not in known]
 
 
 def check(report: Report, bench: DataFolder, documents: dict[str, Any]) -> None:
