@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from operator import is_not
 
 from screens.frame.field import Field, FieldKind
 from screens.views.camera_slots import left_out_choices, map_choices, slot_sentence
@@ -45,6 +46,18 @@ def help_of(field: Field, look: Inspection) -> str:
     return f"POLICY=BENCH, as top=overhead. Now: {table}." if table else field.help
 
 
-def last_map(sessions: Iterable[Session], look: Inspection, bench: Profile, left_out: str) -> str:
-    """The map of the last evaluation of this training on this bench, as the field has it."""
-    return "" if look.checkpoint is None else write_map(remembered(sessions, look.checkpoint, bench, left_out))
+class Maps:
+    """The map that a form offers. The log is looked through once: it is asked for several times at every key."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[object, object, object] | None = None
+        self._left_out, self._map = "", ""
+
+    def last(self, sessions: Sequence[Session], look: Inspection, bench: Profile, left_out: str) -> str:
+        """The map of the last evaluation of this training on this bench, as the field has it."""
+        asked = (sessions, look, bench)
+        if self._asked is None or left_out != self._left_out or any(map(is_not, asked, self._asked)):
+            checkpoint = look.checkpoint
+            found = write_map(remembered(sessions, checkpoint, bench, left_out)) if checkpoint is not None else ""
+            self._asked, self._left_out, self._map = asked, left_out, found
+        return self._map

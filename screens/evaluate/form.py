@@ -125,6 +125,7 @@ class EvaluateForm(Form):
         self._look = Inspection()
         """What is known of the checkpoint in the field."""
         self._looked_at: tuple[str, ...] = ()
+        self._maps = camera_fields.Maps()
         self._rule = ("", "")
         """What the field of an early end asks for, and that rule in words, once it is made."""
         if desk.chosen_checkpoint:  # one chosen on Train takes precedence over the last values
@@ -163,7 +164,7 @@ class EvaluateForm(Form):
         """The camera map of the last evaluation of this training here."""
         left_out = self.row(camera_fields.LEFT_OUT).input.value if self.has_fields else ""
         sessions = self._found.past.sessions if self._found else ()
-        return camera_fields.last_map(sessions, self._look, self.desk.profile, left_out)
+        return self._maps.last(sessions, self._look, self.desk.profile, left_out)
 
     def take_chosen(self) -> None:
         """Fill in a checkpoint chosen on Train while this form was open, and list new ones."""

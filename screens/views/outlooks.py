@@ -87,7 +87,7 @@ def _this_recording(past: Past, profile: Profile, plan: Recording, there: Datase
         facts += _record_disk(past, profile, plan)
     facts.append(Fact("cameras", cameras_of(profile) or "none"))
     if plan.task:
-        times = recording.accepted_of_task(past.sessions, plan.task)
+        times = past.accepted.get(plan.task, 0)
         facts.append(Fact("task", f'"{plan.task}"' + (f", {plural(times, 'episode')} of it so far" if times else "")))
     return Section("this recording", tuple(facts))
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 from services.datasets.summary import DatasetSummary, list_datasets
 from services.folders import DataFolder
 from services.log import logbook
 from services.log.problem import LogbookProblem
 from sessions.document import Session
+from sessions.models import SessionKind
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,15 @@ class Past:
     sessions: tuple[Session, ...] = ()
     free: int | None = None
     message: str = ""
+
+    @cached_property
+    def accepted(self) -> Mapping[str, int]:
+        """How many accepted episodes of each instruction the log has, counted once: a form asks at every key."""
+        counts: Counter[str] = Counter()
+        for session in self.sessions:
+            if session.kind is SessionKind.RECORD:
+                counts[session.task] += session.accepted
+        return counts
 
     def dataset(self, name: str) -> DatasetSummary | None:
         """The dataset of this name, if there is one."""

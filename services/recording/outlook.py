@@ -48,8 +48,3 @@ def camera_alarms(sessions: Iterable[Session], profile: Profile) -> tuple[str, .
     last = next((s for s in sessions if s.bench == profile.name and s.kind is not SessionKind.TRAIN), None)
     found = headline.camera_alarms(last) if last else ()
     return tuple(text for camera, text in found if camera in profile.pictures)
-
-
-def accepted_of_task(sessions: Iterable[Session], task: str) -> int:
-    """How many accepted episodes of this instruction the log has."""
-    return sum(s.accepted for s in sessions if s.kind is SessionKind.RECORD and s.task == task)

@@ -9,6 +9,7 @@ import pytest
 
 from services.folders import DataFolder
 from services.log import logbook
+from services.log.past import read_past
 from services.log.recent import recent
 from sessions.store import SessionStore
 from tests.support.runs import BEGAN, ended, make_folder, saved, session_id, started, write_run
@@ -43,3 +44,10 @@ def test_a_damaged_session_is_read_again_and_told(folder: DataFolder) -> None:
     folder.sessions_file.write_text(json.dumps(content))
     book = recent(folder, ["old"], 2)
     assert book.sessions == (*before[:2], before[4]) and "cannot be read" in str(book.message)
+
+
+def test_a_form_counts_the_accepted_episodes_of_each_task_once(folder: DataFolder) -> None:
+    write_run(folder, session_id(9), started(session_id(9), task="stack"), saved(1), saved(2), ended())
+    past = read_past(folder)
+    assert past.accepted["stack"] == 2 and past.accepted.get("fold", 0) == 0
+    assert past.accepted is past.accepted
