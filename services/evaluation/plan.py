@@ -31,11 +31,11 @@ from services.live import intents
 from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import ORACLE, EvalRequest
-from services.log import logbook
 from services.log.problem import LogbookProblem
+from services.log.recent import of_kind
 from services.refusal import MOST_SEED, Checks, Refusal, check_number
 from services.text import brief
-from sessions.models import Verdict
+from sessions.models import SessionKind, Verdict
 from sessions.resets import Reset
 
 LONGEST_COUNTDOWN_S = 60.0
@@ -282,7 +282,7 @@ def begin(folder: DataFolder, request: EvalRequest) -> RunFolder:
 def with_failure_modes(folder: DataFolder, request: EvalRequest) -> EvalRequest:
     """The request with the failure modes of its digits: its own, or lab.toml's, then those learnt from the log."""
     try:
-        log = logbook.sessions(folder).sessions
+        log = of_kind(folder, SessionKind.EVAL)
     except (LogbookProblem, OSError):  # those of lab.toml will do
         return request
     own = request.failure_modes or request.profile.failure_modes

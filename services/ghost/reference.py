@@ -11,7 +11,7 @@ from typing import NamedTuple
 from services.datasets.episode_view import Camera, EpisodeOpened, EpisodeProblem, EpisodeView, Picture
 from services.datasets.names import check_dataset_name
 from services.folders import DataFolder
-from services.log import logbook
+from services.log.recent import of_kind
 from services.refusal import Refusal
 from services.text import clean
 from sessions.conditions import LIKE, NUMBER
@@ -93,8 +93,8 @@ def paired_earlier(folder: DataFolder, condition: str, besides: str = "") -> Epi
 
     Reads disk: do not call it on an event loop. Raises LogbookProblem or OSError where the log cannot be read.
     """
-    for session in logbook.sessions(folder).sessions:
-        if session.kind is SessionKind.EVAL and session.id != besides:
+    for session in of_kind(folder, SessionKind.EVAL):
+        if session.id != besides:
             found = paired(session.trials, condition, session.request.dataset_root)
             if found is not None and found.root.is_dir():
                 return found._replace(name=f"{found.name} of {session.id}")

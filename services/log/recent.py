@@ -1,9 +1,13 @@
-"""The newest sessions of a log of any length, and the newest recording of each dataset: all that Bench shows."""
+"""Parts of a log of any length, of which only those sessions are decoded.
+
+Bench shows the newest ones and the newest recording of each dataset; others ask for one kind.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from services.folders import DataFolder
 from services.log import logbook
@@ -14,7 +18,7 @@ from sessions.rows import Row, Unfit
 
 MOST = 300
 """Sessions: a list of them is longer than any terminal."""
-_DATASET = re.compile(rb'"dataset":"([^"\\]+)"')
+_DATASET = re.compile(rb'"dataset": ?"([^"\\]+)"')
 """A dataset's name in a row, packed or not; found without decoding it. Names have neither quotes nor backslashes."""
 
 
@@ -26,6 +30,25 @@ def recent(folder: DataFolder, datasets: Iterable[str], most: int = MOST) -> log
     names = set(datasets)
     found, message = logbook.read(folder, lambda scribe: _look(scribe, names, most))
     return logbook.Logbook(tuple(sorted(found, key=lambda s: (s.started.at, s.id), reverse=True)), message)
+
+
+def of_kind(folder: DataFolder, kind: SessionKind) -> Iterator[Session]:
+    """The sessions of this kind, newest first, each decoded when its turn comes; without those that cannot be read.
+
+    Raises LogbookProblem as `logbook.sessions`, at once.
+    """
+    rows, _ = logbook.read(folder, Scribe.rows)
+    return _those_of(kind, rows)
+
+
+def _those_of(kind: SessionKind, rows: Mapping[str, Row]) -> Iterator[Session]:
+    says = re.compile(rb'"(?:type|kind)": ?"%b"' % kind.value.encode())  # of its request, or beside what is packed
+    for name in sorted(rows, reverse=True):
+        if says.search(rows[name].raw):
+            with suppress(Unfit):
+                session = rows[name].session
+                if session.kind is kind:
+                    yield session
 
 
 def _look(scribe: Scribe, datasets: set[str], most: int) -> list[Session]:

@@ -19,9 +19,9 @@ from services.folders import DataFolder, RunFolder
 from services.live.event_log import is_live, read_events
 from services.live.launch import log_tail
 from services.live.snapshots import Snapshot, replay
-from services.log import logbook
 from services.log.headline import policy_of, subject
 from services.log.problem import LogbookProblem
+from services.log.recent import of_kind
 from sessions.document import Session, Training
 from sessions.facts import CheckpointSaved, TrainingProgressed, TrainingStarted
 from sessions.files import open_to_read
@@ -85,11 +85,9 @@ class OpenedRun:
 def list_runs(folder: DataFolder) -> History:
     """Every training of the log, and every folder below outputs/ with checkpoints that none of them made."""
     try:
-        book = logbook.sessions(folder)
-        problem, sessions = "", [s for s in book.sessions if s.kind is SessionKind.TRAIN]
+        problem, runs = "", [run_of(session) for session in of_kind(folder, SessionKind.TRAIN)]
     except (LogbookProblem, OSError) as error:
-        problem, sessions = str(error), []
-    runs = [run_of(session) for session in sessions]
+        problem, runs = str(error), []
     ours = {os.path.realpath(run.output) for run in runs if run.output is not None}
     ours |= {os.path.realpath(folder.trainings / run.output.name) for run in runs if run.output is not None}
     foreign = [run for path in _folders(folder.outputs, DEPTH) if os.path.realpath(path) not in ours

@@ -10,7 +10,9 @@ import pytest
 from services.folders import DataFolder
 from services.log import logbook
 from services.log.past import read_past
-from services.log.recent import recent
+from services.log.problem import LogbookProblem
+from services.log.recent import of_kind, recent
+from sessions.models import SessionKind
 from sessions.store import SessionStore
 from tests.support.runs import BEGAN, ended, make_folder, saved, session_id, started, write_run
 
@@ -51,3 +53,24 @@ def test_a_form_counts_the_accepted_episodes_of_each_task_once(folder: DataFolde
     past = read_past(folder)
     assert past.accepted["stack"] == 2 and past.accepted.get("fold", 0) == 0
     assert past.accepted is past.accepted
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_of_one_kind_only_its_sessions_are_decoded_newest_first(folder: DataFolder, packed: bool) -> None:
+    for n in (10, 11):
+        begin = started(session_id(n), at=BEGAN + n, kind=SessionKind.TRAIN)
+        write_run(folder, session_id(n), begin, ended())
+    logbook.sessions(folder)
+    if packed:
+        with SessionStore(folder.sessions_file) as store:
+            store.pack(above=0, to=0)
+    assert [s.id for s in of_kind(folder, SessionKind.TRAIN)] == [session_id(11), session_id(10)]
+    assert [s.id for s in of_kind(folder, SessionKind.RECORD)] == IDS[::-1]
+    assert not list(of_kind(folder, SessionKind.EVAL))
+    content = json.loads(folder.sessions_file.read_bytes())
+    content["sessions"][session_id(11)] = {"started": {"request": {"type": "train"}}}
+    folder.sessions_file.write_text(json.dumps(content))  # with spaces, as a stock TinyDB writes it
+    assert [s.id for s in of_kind(folder, SessionKind.TRAIN)] == [session_id(10)]
+    folder.sessions_file.write_text('{"schema": {"1": {"version": 9}}}')
+    with pytest.raises(LogbookProblem):
+        of_kind(folder, SessionKind.TRAIN)
