@@ -170,9 +170,15 @@ def voids(arms: Sequence[Arm]) -> list[str]:
         return []
     shares = [(arm.void, arm.trials + arm.void) for arm in arms]
     counted = " and ".join(f"{void} of {made}" for void, made in shares)
-    every = [(arm, arm.trials + arm.void) for arm in arms]
-    ends = " and ".join(f"from {share(a.successes, n)} to {share(a.successes + a.void, n)}" for a, n in every)
-    said = [f"Void: {counted} trials, left out. Counted as failures or as successes, they would make the rate {ends}."]
+    names = {1: ["the"], 2: ["the first's", "the second's"]}.get(
+        len(arms), [f"arm {n + 1}'s" for n in range(len(arms))]
+    )
+    ends = " and ".join(
+        f"{name} rate from {share(a.successes, made)} to {share(a.successes + a.void, made)}"
+        for a, name, (_, made) in zip(arms, names, shares, strict=True)
+        if a.void
+    )
+    said = [f"Void: {counted} trials, left out. Counted as failures or as successes, they would make {ends}."]
     if len(arms) == 2 and (most := void_imbalance(*arms)) is not None:
         more, p = "first" if most is arms[0] else "second", tested(*shares)
         said.append(

@@ -102,7 +102,9 @@ def test_what_voids_may_have_done_is_said_and_an_imbalance_is_pointed_out() -> N
     first, second = of_evaluation(Evaluation((BOTH,)))
     assert (first.void, second.void) == (1, 0)
     (said,) = voids([first, second])
-    assert "1 of 5 and 0 of 3 trials" in said and "from 60 % to 80 % and from 33 % to 33 %" in said
+    assert said.endswith("they would make the first's rate from 60 % to 80 %.")
+    assert "1 of 5 and 0 of 3 trials" in said
+    assert voids([Arm(1, 2, void=1)])[0].endswith("they would make the rate from 33 % to 67 %.")
     many = voids([Arm(8, 10, void=10), Arm(8, 20)])
     assert many[1].startswith("More of the first's trials were void (p = ") and many[0] in lines(
         [Arm(8, 10, void=10), Arm(8, 20)]
