@@ -16,6 +16,7 @@ from screens.views import keys
 from screens.views.signs import clean, signs
 from services.log.problem import LogbookProblem
 from services.refusal import Refusal
+from sessions.chains import Evaluation
 from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus
 
@@ -31,13 +32,17 @@ GO_ON_KEY = Binding(
 class GoingOnScreen(ReportingScreen, LabScreen):
     """The key that goes on with the chosen evaluation."""
 
+    def whole(self, session: Session) -> Evaluation | None:
+        """The evaluation that the session belongs to."""
+        return self.index.evaluation(session.id)
+
     @property
     def resumable(self) -> bool:
         """Whether the chosen session is an evaluation that is over and wanted more trials, as it looks at a glance."""
         session = self.chosen
         if session is None or session.kind is not SessionKind.EVAL or session.status is SessionStatus.RUNNING:
             return False
-        whole = self.index.evaluation(session.id)
+        whole = self.whole(session)
         return not self.desk.live and whole is not None and whole.left > 0
 
     def action_resume_evaluation(self) -> None:

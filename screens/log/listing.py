@@ -12,7 +12,9 @@ from textual import work
 from screens.log.filter_line import FilterLine
 from screens.log.going_on import GoingOnScreen
 from screens.log.session_list import SessionList
+from screens.views.log_rows import Survey
 from services.log.problem import LogbookProblem
+from sessions.chains import Evaluation
 from sessions.document import Session
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from services.log.light import Light
     from services.log.query import Query
 
-AT_ONCE = 2_000
+AT_ONCE = 1_000
 """Sessions that are filtered in one turn of the loop: a few milliseconds."""
 FIRST = 400
 """Sessions whose cells are measured before the list is shown; the others are while it is read."""
@@ -38,7 +40,7 @@ class ListingScreen(GoingOnScreen):
         self._problem = ""
         self._loaded = False
         self._reading = Lock()
-        self._decoded: tuple[Light, Session] | None = None
+        self._decoded: tuple[Light, Session, Evaluation | None] | None = None
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -81,14 +83,14 @@ class ListingScreen(GoingOnScreen):
 
     # --- the filter -----------------------------------------------------------------------------
 
-    def filter(self, chosen: str) -> None:
+    def filter(self, chosen: str, *, at_once: bool = False) -> None:
         """List the sessions that match, with the cursor on the one of this id, else on the first."""
         from services.log import query
 
         asked = query.parse(self._query)
         entries = self.index.entries
         self.workers.cancel_group(self, "filter")
-        if len(entries) <= AT_ONCE or not asked.terms:
+        if len(entries) <= AT_ONCE or at_once:
             self._list(asked, asked.of(entries), chosen)
         else:
             self._filter_in_slices(asked, chosen)
@@ -96,15 +98,19 @@ class ListingScreen(GoingOnScreen):
     @work(group="filter", exclusive=True)
     async def _filter_in_slices(self, asked: Query, chosen: str) -> None:
         """Keys, the arm's above all, are seen between two slices."""
+        table = self.query_one(SessionList).table
         entries, fitting = self.index.entries, []
+        survey = table.survey((), asked.kind)
         for at in range(0, len(entries), AT_ONCE):
-            fitting += asked.of(entries[at : at + AT_ONCE])
+            found = asked.of(entries[at : at + AT_ONCE])
+            fitting += found
+            survey = survey.with_(table.survey(found, asked.kind))
             await asyncio.sleep(0)
-        self._list(asked, fitting, chosen)
+        self._list(asked, fitting, chosen, survey)
 
-    def _list(self, asked: Query, fitting: Sequence[Light], chosen: str) -> None:
+    def _list(self, asked: Query, fitting: Sequence[Light], chosen: str, survey: Survey | None = None) -> None:
         self._matches, self._query_problem = len(fitting), asked.problem
-        self.query_one(SessionList).list_sessions(fitting, chosen, asked.kind)
+        self.query_one(SessionList).list_sessions(fitting, chosen, asked.kind, survey)
         self.redraw()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
@@ -121,7 +127,7 @@ class ListingScreen(GoingOnScreen):
         if listed.choose(session_id):
             return True
         self._query = ""
-        self.filter(session_id)
+        self.filter(session_id, at_once=True)
         return listed.chosen is not None and listed.chosen.id == session_id
 
     def document(self, row: Light | None) -> Session | None:
@@ -132,5 +138,11 @@ class ListingScreen(GoingOnScreen):
             session = self.index.session(row.id)
             if session is None:
                 return None
-            self._decoded = row, session
+            self._decoded = row, session, self.index.evaluation(row.id)
         return self._decoded[1]
+
+    def whole(self, session: Session) -> Evaluation | None:
+        """The evaluation that the session belongs to; looked up once for the one that is chosen."""
+        if self._decoded is not None and self._decoded[1] is session:
+            return self._decoded[2]
+        return self.index.evaluation(session.id)

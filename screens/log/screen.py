@@ -210,7 +210,7 @@ class LogScreen(TreeScreen):
         self.query_one("#attempts").border_title = Content(attempts.title)
         view = self.query_one(PageView)
         view.border_title = Content(f"session {clean(session.id)}")
-        view.show(session, attempts=not alone, whole=self.index.evaluation(session.id))
+        view.show(session, attempts=not alone, whole=self.whole(session))
 
     # --- keys -----------------------------------------------------------------------------------
 

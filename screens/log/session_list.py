@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from screens.views.log_rows import ORDERS, LogTable, Order
+from screens.views.log_rows import ORDERS, LogTable, Order, Survey
 from screens.widgets.table import TableList
 from services.log.light import Light
 from sessions.models import SessionKind
@@ -26,15 +26,18 @@ class SessionList(TableList):
         """The session under the cursor."""
         return self.entries[self.cursor] if self.cursor < len(self.entries) else None
 
-    def list_sessions(self, sessions: Sequence[Light], chosen: str, kind: SessionKind | None = None) -> None:
+    def list_sessions(
+        self, sessions: Sequence[Light], chosen: str, kind: SessionKind | None = None, survey: Survey | None = None
+    ) -> None:
         """Show these sessions, newest first, in the present order, with the cursor on the one of this id.
 
-        With the columns of `kind`, which all of them then are.
+        With the columns of `kind`, which all of them then are. `survey` is of them, if it was made already.
         """
         self._newest_first, self._kind = sessions, kind
         self.entries = entries = self.order.sorted(sessions)
-        at = next((n for n, each in enumerate(entries) if each.id == chosen), 0)
-        self.tabulate(lambda room: self.table.of(entries, room, self.order, kind), at)
+        at = next((n for n, each in enumerate(entries) if each.id == chosen), 0) if chosen else 0
+        known = survey or self.table.survey(entries, kind)
+        self.tabulate(lambda room: self.table.of(entries, room, self.order, kind, survey=known), at)
 
     def relist(self) -> None:
         """Lay the same sessions out again: more of them were measured."""

@@ -22,6 +22,19 @@ def entry(session: Session, part: str = "") -> Light:
     return msgspec.structs.replace(light(session), part=part)
 
 
+@dataclass(frozen=True)
+class Survey:
+    """Of sessions: the widest cell of each column, and whether all began this year, as far as that is known."""
+
+    widest: tuple[int, ...]
+    this_year: bool = True
+
+    def with_(self, other: Survey) -> Survey:
+        """That of both together."""
+        both = zip(self.widest, other.widest, strict=True)
+        return Survey(tuple(map(max, both)), self.this_year and other.this_year)
+
+
 class LogTable:
     """Makes the table of any choice of sessions; what was measured of a session is kept."""
 
@@ -33,6 +46,12 @@ class LogTable:
         for kind, widths in self._widths.items():
             widths.measure(sessions if kind is None else [each for each in sessions if each.kind is kind])
 
+    def survey(self, sessions: Sequence[Light], kind: SessionKind | None = None, today: date | None = None) -> Survey:
+        """What the columns of `kind`, or of every kind, need to know of these sessions."""
+        year = f"{(today or date.today()).year}-"
+        plain = all(each.head.when.startswith(year) or not each.started_utc for each in sessions)
+        return Survey(tuple(self._widths.get(kind, self._widths[None]).widest(sessions)), plain)
+
     def of(
         self,
         sessions: Sequence[Light],
@@ -40,15 +59,16 @@ class LogTable:
         order: Order | None = None,
         kind: SessionKind | None = None,
         today: date | None = None,
+        *,
+        survey: Survey | None = None,
     ) -> Table[Light]:
         """The table in `room` cells, with the mark of its order, and the columns of `kind` where all are of that one.
 
-        With years only where one is not this year's.
+        With years only where one is not this year's. `survey` is of these sessions, if it was made already.
         """
-        columns, widest = COLUMNS.get(kind, COLUMNS[None]), self._widths.get(kind, self._widths[None]).widest(sessions)
-        year = f"{(today or date.today()).year}-"
-        plain = all(each.head.when.startswith(year) or not each.started_utc for each in sessions)
-        shown = [n for n, column in enumerate(columns) if column is not (YEAR if plain else DAY)]
+        columns, known = COLUMNS.get(kind, COLUMNS[None]), survey or self.survey(sessions, kind, today)
+        widest = known.widest
+        shown = [n for n, column in enumerate(columns) if column is not (YEAR if known.this_year else DAY)]
         return Table(
             [columns[n] for n in shown], sessions, room, _marks(order, kind), widest=[widest[n] for n in shown]
         )
