@@ -11,7 +11,8 @@ from sessions.conditions import LIKE, Condition, Grid, Place
 
 NONE, ALL, GRID = "none", "all", "grid"
 """Words that choose conditions, so that none can be called so."""
-PLACE = re.compile(r"x(?P<x>-?\d+(?:\.\d+)?) y(?P<y>-?\d+(?:\.\d+)?)(?: yaw(?P<yaw>-?\d+(?:\.\d+)?))?")
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
+PLACE = re.compile(rf"x(?P<x>{_NUMBER}) y(?P<y>{_NUMBER})(?: yaw(?P<yaw>{_NUMBER}))?")
 """A place as a grid names it."""
 FARTHEST_MM = 1000.0
 LONGEST_NAME = 40

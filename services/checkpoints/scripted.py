@@ -25,7 +25,7 @@ def success_rate(wanted: str) -> float | None:
         return None
     text = found["rate"] or "1"
     try:
-        rate = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        rate = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1) if text.isascii() else -1.0
     except ValueError:
         rate = -1.0
     if not 0 <= rate <= 1:

@@ -89,6 +89,7 @@ def test_a_condition_may_be_as_an_episode_of_a_dataset(tmp_path: Path, monkeypat
     ("options", "words"),
     [
         ({"conditions": "bakc"}, "there is no condition 'bakc'; did you mean back?"),
+        ({"conditions": "x٢٠٠ y0"}, "there is no condition 'x٢٠٠ y0'"),
         ({"conditions": "dim"}, "there are: back, front, x180 y-60"),
         ({"conditions": " ,, "}, "',,' names no start condition: write names, or none"),
         ({"conditions": "back,back"}, "condition back is named twice"),

@@ -79,7 +79,9 @@ def test_over_many_trials_the_share_is_the_one_asked_for() -> None:
     assert 70 <= slips <= 130
 
 
-@pytest.mark.parametrize("name", ["sim-scripted@2", "sim-scripted@much", "sim-scripted@-1", "sim-scripted@nan"])
+@pytest.mark.parametrize(
+    "name", ["sim-scripted@2", "sim-scripted@much", "sim-scripted@-1", "sim-scripted@nan", "sim-scripted@٠.٥"]
+)
 def test_a_share_that_is_none_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointProblem, match="succeeds in a share of its trials, from 0 to 1"):
         checkpoints.resolve(DataFolder(tmp_path), name)
