@@ -21,7 +21,7 @@ from tinydb.storages import Storage
 
 from sessions import upgrade
 from sessions.document import SCHEMA_VERSION, Session
-from sessions.files import FULL, write_atomically
+from sessions.files import FULL, filled_atomically, write_atomically
 from sessions.locks import Lock, LockBusy
 from sessions.rows import PACKED_VERSION, Packing, Row, table_json
 
@@ -29,6 +29,9 @@ LOCK_PATIENCE_S = 10.0
 WHOLE, SINGLE, BEFORE = "corrupt", "damaged", "schema"
 """What follows the log's name in the names of files beside it: a whole log or single sessions that were set aside, and
 the log as it was before it was rewritten in another schema version."""
+
+PARTS = 1_000
+"""Parts of rows that are written at once, about a megabyte: memory for all of them takes longer to get than to fill."""
 
 Tables = dict[str, dict[str, Row]]
 
@@ -172,7 +175,9 @@ class AtomicStorage(Storage):
         if self._cached is not None and self._cached.version < version:
             self._back_up(self._cached)
         try:
-            write_atomically(self.path, _encoded(tables))
+            with filled_atomically(self.path) as temporary, open(temporary, "wb") as file:
+                for piece in _encoded(tables):
+                    file.write(piece)
             self.forget()
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -195,7 +200,7 @@ class AtomicStorage(Storage):
         packing = self._cached.tables.get("packing") if self._cached else None
         tables = {"sessions": dict(documents), **({"packing": packing} if packing else {})}
         try:
-            write_atomically(kept_as, _encoded({"schema": _stamp(_version_of(tables)), **tables}))
+            write_atomically(kept_as, b"".join(_encoded({"schema": _stamp(_version_of(tables)), **tables})))
         except OSError as error:
             raise _problem(kept_as, "written", error) from error
         self._kept_as = kept_as
@@ -231,10 +236,14 @@ class AtomicStorage(Storage):
 _tables = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])
 
 
-def _encoded(tables: Tables) -> bytes:
-    """The file's content: only rows that changed were encoded anew, the others are copied as they are."""
-    parts = [part for name, table in tables.items() for part in (b",", orjson.dumps(name), b":", *table_json(table))]
-    return b"".join((b"{", *parts[1:], b"}"))
+def _encoded(tables: Tables) -> Iterator[bytes]:
+    """The file's content in pieces: only rows that changed were encoded anew, the others are copied as they are."""
+    parts = (part for name, table in tables.items() for part in (b",", orjson.dumps(name), b":", *table_json(table)))
+    next(parts)
+    yield b"{"
+    for some in itertools.batched(parts, PARTS):
+        yield b"".join(some)
+    yield b"}"
 
 
 def _version_of(tables: Tables) -> int:

@@ -59,6 +59,13 @@ def peak_mb() -> float:
 # --- what is measured in processes of their own ------------------------------------------------------
 
 
+def build(folder: DataFolder, count: int) -> None:
+    """The run folders, and the log of them."""
+    folder.create()
+    large_log.write_runs(folder, count)
+    told("the log built of its runs", [timed(lambda: scribe.rebuild(folder))], f"memory {peak_mb():.0f} MB")
+
+
 def verdicts(folder: DataFolder, count: int) -> None:
     """A session that runs, with a verdict at a time; the scribe's part is called here as `follow` calls it."""
     run = folder.run(large_log.session_id(count))
@@ -208,18 +215,16 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-log-") as made:
         folder = DataFolder(options.keep or Path(made))
-        if not folder.sessions_file.exists():
-            folder.create()
-            large_log.write_runs(folder, options.sessions)
-            print(f"  the log is built of its runs in    {timed(lambda: scribe.rebuild(folder)):8.0f} ms", flush=True)
         if options.only:
             PARTS[options.only](folder, options.sessions)
             return
+        again = [sys.executable, "-m", "tests.bench.bench_log", "--sessions", str(options.sessions)]
+        if not folder.sessions_file.exists():
+            subprocess.run([*again, "--keep", str(folder.root), "--only", "build"], check=True)
         size = folder.sessions_file.stat().st_size
         print(f"{options.sessions:,} sessions, sessions.json {size / MB:.1f} MB", flush=True)
-        for part in PARTS:
-            again = ["--sessions", str(options.sessions), "--keep", str(folder.root), "--only", part]
-            subprocess.run([sys.executable, "-m", "tests.bench.bench_log", *again], check=False)
+        for part in [each for each in PARTS if each != "build"]:
+            subprocess.run([*again, "--keep", str(folder.root), "--only", part], check=False)
 
 
 if __name__ == "__main__":
