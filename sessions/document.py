@@ -107,7 +107,9 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def step_seconds(self) -> float:
-        """Seconds per step, as last logged or else the mean so far; 0 if unknown."""
+        """Seconds per step, as written down of an imported one, last logged, or else the mean so far; 0 if unknown."""
+        if self.started.recorded and (told := self.started.recorded.step_s):
+            return sum(told) / len(told)
         logged = self.metrics.get("update_s", 0.0) + self.metrics.get("dataloading_s", 0.0)
         if logged > 0:
             return logged

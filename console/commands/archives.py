@@ -26,6 +26,7 @@ def pack(options: argparse.Namespace) -> int:
     made = packing.plan(folder, found.session, logbook.sessions(folder).sessions)
     default = f"{safe_name(subject(found.session)[:48])}-{found.session.id}.zip"
     file = Path(options.output or default).expanduser().absolute()
+    packing.check_free(file)
     for line in _plan(made, with_data=options.with_data):
         print(clean(line))
     for line in made.left_out:

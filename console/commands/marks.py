@@ -9,6 +9,7 @@ from services.bench.profiles import load_benches
 from services.folders import data_folder
 from services.log.lookup import find
 from services.log.marking import mark_episode
+from services.refusal import Refusal
 from services.text import clean
 
 
@@ -30,12 +31,14 @@ def note(options: argparse.Namespace) -> int:
     from services.log.logbook import add_note
     from sessions.models import NoteKind
 
+    if not clean(options.text).strip():
+        raise Refusal("the note is empty: write what is to be noted behind the session, in quotes")
     folder = data_folder(options.data_dir)
     by = options.operator or next(iter(load_benches().pick(options.bench).operators), "")
     session = find(folder, options.session).session
     kind = NoteKind(options.kind)
     add_note(folder, session.id, options.text, by, kind)
-    print(clean(f"{kind.words} noted on session {session.id}"))
+    print(clean(f"session {session.id} has a new {kind.words}"))
     return OK
 
 

@@ -46,11 +46,11 @@ def said(made: Merged) -> list[str]:
 
 
 def counted(made: Merged) -> str:
-    """`10 sessions added, 1 grew, 3 as they are here`."""
+    """`10 sessions added, 1 grew, 3 sessions here already`."""
     counts = [
         f"{plural(len(made.added), 'session')} added" if made.added else "",
         f"{len(made.grew)} grew" if made.grew else "",
-        f"{plural(len(made.same), 'session')} as here" if made.same else "",
+        f"{plural(len(made.same), 'session')} here already" if made.same else "",
         f"{len(made.left_out)} left out" if made.left_out else "",
     ]
     return ", ".join(filter(None, counts)) or "no sessions"

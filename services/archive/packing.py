@@ -91,10 +91,19 @@ def plan(folder: DataFolder, session: Session, log: Sequence[Session]) -> Plan:
     return Plan(session, tuple(linked), tuple(files), tuple(data), tuple(left_out))
 
 
+def check_free(file: Path) -> None:
+    """Raises Refusal if no archive can be written there: nothing is overwritten, and no folder is made."""
+    if file.is_dir():
+        raise Refusal(f"{file} is a folder: name a file with -o")
+    if os.path.lexists(file):
+        raise Refusal(f"{file} exists: name another file with -o, or remove it")
+    if not file.parent.is_dir():
+        raise Refusal(f"the folder {file.parent} does not exist: name another file with -o")
+
+
 def pack(made: Plan, file: Path, *, with_data: bool) -> Manifest:
     """Write the archive, all or nothing. Raises Refusal."""
-    if os.path.lexists(file):
-        raise Refusal(f"{file} exists: name another with -o, or remove it")
+    check_free(file)
     data = made.data if with_data else ()
     try:
         with (

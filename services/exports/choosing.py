@@ -32,7 +32,7 @@ def chosen(folder: DataFolder, wanted: Sequence[str], query: str) -> Chosen:
     if not book.sessions:
         raise Refusal(f"{nothing_in(str(folder.root))}: there is nothing to export")
     known = {session.id: session for session in book.sessions}
-    named = {choose(each, known, str(folder.root)) for each in wanted} if wanted else set(known)
+    named = {choose(each, known, str(folder.root), book.sessions) for each in wanted} if wanted else set(known)
     terms = parse(query)
     if terms.problem:
         raise Refusal(("", Option("where"), f": {terms.problem}"))

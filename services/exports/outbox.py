@@ -39,7 +39,8 @@ def check_free(folder: Path, names: tuple[str, ...], *, overwrite: bool) -> None
     taken = [] if overwrite else [name for name in names if os.path.lexists(folder / name)]
     if taken:
         more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-        raise Refusal(f"{folder / taken[0]}{more} exists: choose another folder, or write --overwrite")
+        there = "exist" if more else "exists"
+        raise Refusal(f"{folder / taken[0]}{more} {there}: choose another folder, or write --overwrite")
 
 
 @contextmanager

@@ -104,7 +104,8 @@ def _trials(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:
         yield (
             s.id, s.dataset, t.index, t.checkpoint or s.checkpoint, t.condition or (asked.condition if asked else ""),
             t.verdict, t.counts, t.practice, t.assisted, t.failure_mode, _joined(t.stages), t.judge, t.ended_by, t.why,
-            _time(t.began), _time(t.judged_at), t.seconds, t.seconds_to_verdict, t.frames, t.episode_index,
+            _time(t.began), _time(t.judged_at), *((None, None, None) if s.started.imported else
+                                                 (t.seconds, t.seconds_to_verdict, t.frames)), t.episode_index,
             t.second, t.judged_first, *((m.infer_ms, m.infer_ms_most, m.inferences, m.starved, m.late, m.jerk, m.seam)
                                         if m else (None,) * 7),
         )  # fmt: skip
@@ -112,7 +113,7 @@ def _trials(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:
 
 def _checkpoints(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:
     for c in s.training.checkpoints if s.training else ():
-        yield s.id, c.step, _time(c.at), c.path, c.bytes, c.seconds, c.loss, c.eval_loss
+        yield s.id, c.step, _time(c.at), c.path, c.bytes or None, c.seconds or None, c.loss, c.eval_loss
 
 
 def _metrics(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:

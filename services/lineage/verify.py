@@ -40,8 +40,8 @@ def verify(folder: DataFolder, log: Sequence[Session], wanted: Sequence[str]) ->
 def _named(name: str, log: Sequence[Session], shelf: Shelf) -> Verified:
     """The session, dataset or checkpoint of this name: in this order, as far as it is there. Raises Refusal."""
     ids = [session.id for session in log]
-    if ids and (name == LAST or any(each.startswith(name) for each in ids)):
-        chosen = choose(name, ids, str(shelf.folder.root))
+    if ids and (name == LAST or any(s.id.startswith(name) or s.started.import_key == name for s in log)):
+        chosen = choose(name, ids, str(shelf.folder.root), log)
         return of_session(next(session for session in log if session.id == chosen), log, shelf)
     folder = checkpoints.home(name)
     own = shelf.folder.datasets / name

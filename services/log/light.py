@@ -14,7 +14,7 @@ from sessions.document import Session
 from sessions.models import SessionKind, SessionStatus, Verdict
 from sessions.requests import BenchRequest, EvalRequest
 
-LIGHT_VERSION = 1
+LIGHT_VERSION = 2
 """To be raised with every change of what a Light says: those that were kept by an older console are made anew."""
 
 
@@ -114,7 +114,7 @@ def light(session: Session) -> Light:
         alarm=session.alarms[-1] if session.alarms else "",
         alarms=len(alarm_counts(session)),
         reset=session.reset,
-        reset_name=request.reset_name if isinstance(request, EvalRequest) and session.reset else "",
+        reset_name=_reset_name(session),
         purpose=request.purpose.value if isinstance(request, BenchRequest) else "",
         end_reason=session.end_reason,
         outcome=outcome(session),
@@ -128,3 +128,10 @@ def light(session: Session) -> Light:
         cut_short=session.cut_short,
         text=searchable(session),
     )
+
+
+def _reset_name(session: Session) -> str:
+    """In a word or two; of an imported evaluation as it was written down."""
+    if session.started.imported or not isinstance(session.request, EvalRequest):
+        return session.reset
+    return session.request.reset_name if session.reset else ""

@@ -1,8 +1,8 @@
-"""Finding a session by its id, the beginning of its id, or `last`."""
+"""Finding a session by its id, the beginning of its id, `last`, or its key in the file that it was imported from."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,7 @@ def find(folder: DataFolder, wanted: str) -> Found:
     """
     book = logbook.sessions(folder) if folder.root.exists() else logbook.Logbook()
     known = {session.id: session for session in book.sessions}
-    session_id = choose(wanted, {*known, *_runs(folder)}, str(folder.root))
+    session_id = choose(wanted, {*known, *_runs(folder)}, str(folder.root), book.sessions)
     run = folder.run(session_id)
     problem = _unreadable(run)
     if session_id not in known:
@@ -52,8 +52,10 @@ def find(folder: DataFolder, wanted: str) -> Found:
     return Found(known[session_id], kept or book.message or "", by_session(book.sessions).get(session_id))
 
 
-def choose(wanted: str, ids: Collection[str], where: str) -> str:
+def choose(wanted: str, ids: Collection[str], where: str, log: Iterable[Session] = ()) -> str:
     """The one of `ids` that `wanted` names: exactly, as the only one with that beginning, or the newest for `last`.
+
+    Or the only one of `log` that has this key in the file that it was imported from.
 
     Raises Refusal if there is none, or more than one.
     """
@@ -65,6 +67,9 @@ def choose(wanted: str, ids: Collection[str], where: str) -> str:
     if wanted in matching or len(matching) == 1:
         return wanted if wanted in matching else matching[0]
     if not matching:
+        keyed = [session.id for session in log if wanted and session.started.import_key == wanted]
+        if len(keyed) == 1:
+            return keyed[0]
         raise NoSession(f"no session of {where} begins with '{brief(wanted)}'; `lab-console sessions` lists them")
     named = ", ".join(matching[:MOST_NAMED]) + (", ..." if len(matching) > MOST_NAMED else "")
     raise Refusal(f"'{brief(wanted)}' fits {len(matching)} sessions ({named}): give more of the id")

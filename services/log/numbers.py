@@ -270,7 +270,8 @@ def several(arms: Sequence[Arm]) -> list[str]:
         said.append("No two of them are told apart (Boschloo, after Holm).")
         rates = sorted(arms, key=lambda arm: arm.successes / arm.trials)
         level = ALPHA / len(each_two)  # the strictest that Holm asks: of the largest of so many differences
-        said.append(f"The lowest and the highest: {more_for(rates[0], rates[-1], level)}")
+        more = more_for(rates[0], rates[-1], level)
+        said.append(f"The lowest and the highest rate: {more[0].lower()}{more[1:]}")
     return said
 
 

@@ -23,7 +23,9 @@ def _texts(session: Session) -> list[str]:
     words = [subject(session), counts(session), session.trained_in, session.end_reason]
     modes = {text for trial in session.trials for text in (trial.failure_mode, trial.condition)}
     tags = [f"#{tag}" for tag in session.tags]
-    origin = f"imported from {session.started.imported}" if session.started.imported else ""
+    origin = (
+        f"imported from {session.started.imported} {session.started.import_key}" if session.started.imported else ""
+    )
     came = session.brought_in
     elsewhere = f"from elsewhere {came.place} {came.known_as}" if came else ""
     return [

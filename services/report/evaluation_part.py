@@ -316,7 +316,9 @@ def _sentences(found: Tried) -> list[str]:
         differ.append("What differs in the results may come from that.")
     if len(arms) == 2:
         return [*differ, *numbers.voids(arms), "First is run 1, second is run 2.", *numbers.two(*arms)]
-    return [*differ, *numbers.voids(arms), "An arm has the number of its run.", *numbers.several(arms)]
+    said = [*numbers.voids(arms), *numbers.several(arms)]
+    named = ["Arm 1 is run 1, and so on."] if any(each.startswith("Arm ") for each in said) else []
+    return [*differ, *named, *said]
 
 
 def untried(evaluations: Iterable[Evaluation]) -> list[Section]:

@@ -37,8 +37,8 @@ def _of_recording(session: Session, log: Sequence[Session]) -> Iterator[Fact]:
     for change in known.changes:
         yield fact(session, _change(change), f"{KNOWN}.changes", name="changed before it")
     if known.lighting:
-        words = [f"{each.light} {'about ' if each.about else ''}{each.episodes}" for each in known.lighting]
-        yield fact(session, f"episodes by {', by '.join(words)}", f"{KNOWN}.lighting", name="light")
+        words = [f"{'about ' if each.about else ''}{each.episodes} episodes by {each.light}" for each in known.lighting]
+        yield fact(session, ", ".join(words), f"{KNOWN}.lighting", name="light")
     for trouble in known.troubles:
         yield fact(session, _trouble(trouble), f"{KNOWN}.troubles", name="trouble")
 

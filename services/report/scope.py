@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.log import links
-from services.log.lookup import NoSession, choose, nothing_in
+from services.log.lookup import choose, nothing_in
 from services.near import did_you_mean
 from services.refusal import Refusal
 from services.text import clean
@@ -85,13 +85,7 @@ def links_name(session: Session) -> str:
 def named_session(log: Sequence[Session], wanted: str, where: str) -> Session:
     """By its id, the beginning of it, or `last`; or its key in the file that it was imported from. Raises Refusal."""
     known = {session.id: session for session in log}
-    by_key = [session for session in log if wanted and session.started.import_key == wanted]
-    try:
-        return known[choose(wanted, known, where)]
-    except NoSession:
-        if len(by_key) == 1:
-            return by_key[0]
-        raise
+    return known[choose(wanted, known, where, log)]
 
 
 def _scope(log: Sequence[Session], chosen: Iterable[Session], name: str, dataset: str = "") -> Scope:

@@ -194,9 +194,9 @@ def _versions(session: Session) -> list[Fact]:
 
 
 def _saved(session: Session, training: Training) -> Iterator[Table]:
-    """Each checkpoint with its losses, where one is known."""
+    """Each checkpoint with its losses, where two are known: one alone is the final loss, which stands above."""
     saved = training.checkpoints
-    if all(each.loss is None and each.eval_loss is None for each in saved):
+    if sum(each.loss is not None or each.eval_loss is not None for each in saved) < 2:
         return
     held_out = any(each.eval_loss is not None for each in saved)
     head = [word("checkpoint"), word("loss"), *([word("held-out loss")] if held_out else [])]

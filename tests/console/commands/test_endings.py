@@ -94,11 +94,11 @@ def test_a_possible_cause_is_noted_from_the_shell(tmp_path: Path, capsys: pytest
     where = ["--data-dir", str(folder.root)]
     assert main(["note", "last", "the tilt trick", "--hypothesis", "--operator", "anna", *where]) == OK
     assert main(["note", ID, "[b]lamp\x1b[2J", "--operator", "anna", *where]) == OK
-    assert f"possible cause noted on session {ID}" in capsys.readouterr().out
+    assert f"session {ID} has a new possible cause" in capsys.readouterr().out
     assert main(["show", ID, *where]) == OK
     shown = " ".join(capsys.readouterr().out.split())
     assert "possible cause the tilt trick" in shown and "notes [b]lamp" in shown and "\x1b" not in shown
-    assert main(["note", "last", "  ", *where]) == FAILED
+    assert main(["note", "last", "  ", *where]) == BAD_USAGE
     assert "the note is empty" in capsys.readouterr().err
 
 

@@ -19,7 +19,7 @@ from console.__main__ import main
 from services.archive import manifest as manifests
 from services.archive import unpacking
 from services.archive.merging import merge
-from services.archive.packing import pack, plan
+from services.archive.packing import check_free, pack, plan
 from services.archive.unpacking import unpack
 from services.datasets.lock import dataset_lock
 from services.folders import DataFolder
@@ -166,9 +166,13 @@ def test_one_that_runs_is_not_packed_and_no_file_is_overwritten(there: DataFolde
         packed(bench, tmp_path / "x.zip")
     assert not (tmp_path / "x.zip").exists()
     before = archive.read_bytes()
-    with pytest.raises(Refusal, match="exists: name another with -o"):
+    with pytest.raises(Refusal, match="exists: name another file with -o"):
         packed(bench, archive)
     assert archive.read_bytes() == before
+    with pytest.raises(Refusal, match="is a folder: name a file with -o"):
+        check_free(tmp_path)
+    with pytest.raises(Refusal, match="the folder .*gone does not exist: name another file with -o"):
+        check_free(tmp_path / "gone" / "x.zip")
 
 
 def test_the_shell_says_sizes_first_and_what_came_in(bench: DataFolder, there: DataFolder, tmp_path: Path,

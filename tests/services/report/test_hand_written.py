@@ -56,7 +56,7 @@ FACTS = {
     # Dataset notes
     "new gripper": "- **changed before it**: gripper: a new one",
     "recalibrated": "calibration: the arm recalibrated (the gripper is new: the old calibration is invalid)",
-    "mixed lighting": "- **light**: episodes by night about 47, by day about 34",
+    "mixed lighting": "- **light**: about 47 episodes by night, about 34 episodes by day",
     "removed episodes": "- **removed**: 6 episodes (jerky movements)",
     "unused footage": "- **unused footage**: pictures of overhead are in the dataset; this training did not use them",
     # Eval results: SmolVLA 20k - 2026-02-19
