@@ -171,7 +171,7 @@ def test_one_that_runs_is_not_packed_and_no_file_is_overwritten(there: DataFolde
     assert archive.read_bytes() == before
     with pytest.raises(Refusal, match="is a folder: name a file with -o"):
         check_free(tmp_path)
-    with pytest.raises(Refusal, match="the folder .*gone does not exist: name another file with -o"):
+    with pytest.raises(Refusal, match=r"the folder .*gone does not exist: name another file with -o"):
         check_free(tmp_path / "gone" / "x.zip")
 
 
