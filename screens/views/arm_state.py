@@ -190,6 +190,8 @@ def _does(request: AnyRequest) -> str:
         case EvalRequest():
             from services.log.results import policy_name
 
+            if (several := len(request.checkpoints)) > 1:
+                return f"compares {several} policies"
             return f"evaluates {clean(policy_name(request.checkpoint), 60)}"
         case BenchRequest():
             return f"has the arm ({clean(request.purpose.value) or 'bench'})"

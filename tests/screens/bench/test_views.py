@@ -127,6 +127,9 @@ def test_who_has_the_arm_is_said_with_the_keys_that_get_at_it() -> None:
     assert (view.word, view.state) == ("IN USE", "following the leader, torque on")
     assert "bo records stack_cubes since 14:20" in plain(view.parts)
     assert "a attaches" in plain(view.sentence) and "Esc x stops it" in plain(view.sentence)
+    for further, said in (((), "bo evaluates policy A since"), (("B",), "bo compares 2 policies since")):
+        trying = in_phase(Phase.RESTED, SessionKind.EVAL, checkpoint="A", further_checkpoints=further, operator="bo")
+        assert said in plain(arm_view(bench(holder=Running(RunFolder(Path("/runs/x")), trying))).parts)
 
 
 def test_why_a_session_did_not_start_is_said_by_the_arm() -> None:
