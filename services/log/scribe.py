@@ -325,7 +325,8 @@ def follow(folder: DataFolder, report: Report) -> bool:
             elif began - changed_at > (RETRY_S if complaint else PATIENCE_S):
                 scribe.tidy()
                 return not complaint
-            time.sleep(4 * (time.monotonic() - began))  # leave the disk to others
+            if changed:
+                time.sleep(4 * (time.monotonic() - began))  # leave the disk to others
             while not scribe.grew() and time.monotonic() - began < TICK_S:
                 time.sleep(LOOK_S)
 
