@@ -13,7 +13,7 @@ from screens.views.measured import Part
 from screens.widgets.line import Sentence
 from services.tone import Tone
 
-EXAMPLE = "words  dataset:  bench:  kind:  status:  operator:  policy:  #tag  after:2026-11-01  today"
+EXAMPLE = "words  dataset:  kind:  verdict:failure  policy:  status:  operator:  bench:  #tag  after:2026-11-01  today"
 
 
 class FilterLine(Vertical):

@@ -58,7 +58,7 @@ class LogScreen(TreeScreen):
         Binding("enter", "open", "open", id="log.open",
                 tooltip="The chosen session alone, in full; once more back"),
         Binding("slash", "filter", "filter", id="log.filter",
-                tooltip="Words, kind:record, #night, operator:anna, after:2026-11-01, today; applies as you type"),
+                tooltip="Words, kind:eval, verdict:failure, #night, operator:anna, after:2026-11; applies as you type"),
         Binding("O", "order", "order", id="log.order", tooltip="Order by the next column, marked in the header"),
         Binding("n", "note_to", "notes", id="log.note", tooltip="Write a note to the chosen session, or edit one"),
         Binding("t", "tag", "tag", id="log.tag", tooltip="Put a tag on the chosen session; -tag takes it off"),

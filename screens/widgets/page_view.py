@@ -86,10 +86,8 @@ class PageText(WidthText):
 
     @work(exclusive=True, group="curves")
     async def _read_curves(self, session: Session, folder: DataFolder) -> None:
-        from services.training.page_curves import curve_section
-
         await asyncio.sleep(0.15)  # a cursor that passes reads nothing
-        found = await asyncio.to_thread(curve_section, folder.run(session.id))
+        found = await asyncio.to_thread(_curves, folder, session.id)
         if session is self._page:
             self._curves = found
             self.change()
@@ -120,6 +118,13 @@ class PageText(WidthText):
         return session_page(
             page, width, attempts=self._attempts, whole=self._whole, says=self._says, curves=self._curves
         )
+
+
+def _curves(folder: DataFolder, session_id: str) -> Section:
+    """In a thread, the import too: numpy takes 0.1 s."""
+    from services.training.page_curves import curve_section
+
+    return curve_section(folder.run(session_id))
 
 
 class PageView(VerticalScroll):

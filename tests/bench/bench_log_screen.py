@@ -66,8 +66,10 @@ async def measure(folder: DataFolder, count: int) -> None:
         found = await keys(console)
     turns = sorted(turn for _, turn in found)
     worst = max(found, key=lambda each: each[1])
+    most = ", ".join(f"{key!r} {turn:.0f}" for key, turn in sorted(found, key=lambda each: -each[1])[:6])
     print(f"{count:,} sessions: laying out every cell once takes {whole:.0f} ms")
     print(f"  the longest turn of a key: median {statistics.median(turns):.1f} ms, most {worst[1]:.1f} ms ({worst[0]})")
+    print(f"  the six longest: {most}")
     print(f"  ratio of the most to laying out every cell: {worst[1] / whole:.2f} (target: 30 ms)")
 
 
