@@ -40,13 +40,12 @@ class EventLog:
     def __init__(self, run: RunFolder, *, inherited: int | None = None) -> None:
         if inherited is not None:
             os.set_inheritable(inherited, False)
-            opened = inherited
+            self._lock = _locked(run, inherited)
         else:
-            opened = os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        try:
-            self._lock = Lock(run.events, opened=opened, patience_s=PATIENCE_S)
-        except LockBusy:
-            raise LogBusy(f"the events of {run.id} are held by a running worker") from None
+            self._lock = _locked(run, _open(run))
+            while not _is_there(run.events, self.descriptor):  # replaced by a merge while this waited for it
+                self._lock.release()
+                self._lock = _locked(run, _open(run))
         self.events: list[ev.Event] = _cut_torn_line(self.descriptor)
         self.last_seq = max((e.seq for e in self.events), default=0)
 
@@ -99,6 +98,25 @@ class EventLog:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+def _open(run: RunFolder) -> int:
+    return os.open(run.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+
+def _locked(run: RunFolder, opened: int) -> Lock:
+    try:
+        return Lock(run.events, opened=opened, patience_s=PATIENCE_S)
+    except LockBusy:
+        raise LogBusy(f"the events of {run.id} are held by a running worker") from None
+
+
+def _is_there(path: Path, fd: int) -> bool:
+    """Whether this is the file that has the name: what is appended to another one is lost."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _write_all(fd: int, data: bytes) -> None:

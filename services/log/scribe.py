@@ -154,11 +154,12 @@ class Scribe:
         self._report(message)
 
     def rebuild(self) -> int:
-        """Fold every run anew; documents whose run is gone stay. Returns the number of runs folded."""
-        gone = [s for s in self.sessions() if not self.folder.run(s.id).events.exists()]
+        """Fold every run anew; documents whose run is gone, or cannot be read, stay. The number of runs folded."""
+        known = {session.id: session for session in self.sessions()}
         self._tails.clear()
         folded, marks = _documents(self._changed({}, everything=True))
-        self.store.replace_all([*gone, *folded], folded=marks)
+        anew = {session.id: session for session in folded}
+        self.store.replace_all((known | anew).values(), folded=marks)
         self.tidy()
         return len(folded)
 

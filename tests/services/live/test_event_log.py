@@ -8,7 +8,9 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,8 @@ from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy, is_live, parse, read_events
 from services.live.snapshots import replay
+from services.log.logbook import append
+from sessions.files import write_atomically
 from tests import ROOT
 from tests.support.runs import BEGAN, ended, make_folder, numbered, saved, session_id, started
 
@@ -92,6 +96,26 @@ def test_whoever_looks_whether_it_lives_does_not_keep_a_worker_out(run: RunFolde
     for _ in range(50):
         assert not is_live(run)
         EventLog(run).close()
+
+
+def test_what_waited_for_a_file_that_was_replaced_writes_to_the_new_one(run: RunFolder) -> None:
+    """A merge writes a run's events anew by rename while it holds the old ones."""
+    with EventLog(run) as log:
+        log.append(started(ID))
+        with ThreadPoolExecutor(1) as pool:
+            note = pool.submit(lambda: append(run, ev.NoteAdded(text="wet")))
+            while not waits_for(run):
+                time.sleep(0.001)
+            write_atomically(run.events, run.events.read_bytes())
+            log.close()
+            note.result()
+    assert [type(event) for event in read_events(run.events)] == [ev.SessionStarted, ev.NoteAdded]
+
+
+def waits_for(run: RunFolder) -> bool:
+    """Whether the file is open twice here: by who holds it, and by who waits for it."""
+    opened = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    return opened.count(run.events) > 1
 
 
 def test_a_run_without_events_is_not_live(run: RunFolder) -> None:

@@ -260,6 +260,17 @@ def test_a_rebuild_tells_all_runs_and_keeps_what_has_no_run_any_more(folder: Dat
     assert [(s.id, len(s.episodes)) for s in stored(folder)] == [(session_id(2), 2), (session_id(1), 2)]
 
 
+def test_a_rebuild_keeps_what_it_knows_of_a_run_that_cannot_be_read(folder: DataFolder) -> None:
+    for n in (1, 2):
+        write_run(folder, session_id(n))
+    fold(folder)
+    events = folder.run(session_id(1)).events
+    events.unlink()
+    events.mkdir()  # as unreadable as another user's, also for root
+    assert rebuild(folder) == 1
+    assert {s.id for s in stored(folder)} == {session_id(1), session_id(2)}
+
+
 def test_a_full_disk_is_said_and_made_good_later(folder: DataFolder) -> None:
     write_run(folder, ID)
     fold(folder)
