@@ -81,7 +81,7 @@ class _Merge:
         for session in self.ours.values():
             for name in _names(session):
                 self.by_name[name].append(session)
-        self.taken = {*self.ours, *log.ids, *(path.name for path in folder.runs.glob("*"))}
+        self.taken = {*self.ours, *log.ids, *(path.parent.name for path in folder.runs.glob("*/events.jsonl"))}
         self.documents: list[Session] = []
 
     def run(self, progress: Progress) -> Merged:
@@ -167,8 +167,8 @@ class _Merge:
             else:
                 self._add(theirs, name, names)
                 self.made.added.append(name)
-        except LogBusy as busy:
-            self.made.left_out.append(f"session {name} is left as it is: {busy}")
+        except (LogBusy, _Unreadable) as why:
+            self.made.left_out.append(f"session {name} is left as it is: {why}")
         except OSError as error:
             why = f"session {name} could not be written: {why_unwritable(error)}"
             if error.errno in FULL:
@@ -185,8 +185,10 @@ class _Merge:
             plain = renamed(msgspec.to_builtins(theirs.session), {**names, theirs.session.id: name})
             self.documents.append(msgspec.structs.replace(msgspec.convert(plain, Session), brought_in=mark))
             return
-        version = with_names(theirs.version, names)
-        _write_run(self.folder.run(name), with_event(version, msgspec.to_builtins(mark)), theirs.run, names)
+        version, run = with_names(theirs.version, names), self.folder.run(name)
+        for left in (run.metrics, run.request):
+            left.unlink(missing_ok=True)
+        _write_run(run, with_event(version, msgspec.to_builtins(mark)), theirs.run, names)
 
     # -- a session that is here -----------------------------------------------------------------------------
 
@@ -194,6 +196,8 @@ class _Merge:
         """Bring what the other copy has more into ours; returns whether there was anything."""
         run, ours = self.folder.run(name), self.ours[name]
         here = _version(run)
+        if here is None and _holds(run.events):
+            raise _Unreadable("its events here cannot be read")
         if here is None and theirs.version is not None and theirs.run is not None:
             version = with_names(theirs.version, names)
             for event in remarks.missing(theirs.session, ours):
@@ -238,6 +242,17 @@ def _version(run: RunFolder) -> Version | None:
     with suppress(OSError, Damaged):
         return read(read_file(run.events))
     return None
+
+
+class _Unreadable(Exception):
+    """Our copy of a session cannot be read, and is not overwritten; the message says what of it."""
+
+
+def _holds(events: Path) -> bool:
+    """Whether something is there that the other copy must not take the place of."""
+    with suppress(FileNotFoundError):
+        return events.lstat().st_size > 0
+    return False
 
 
 # -- writing ----------------------------------------------------------------------------------------------

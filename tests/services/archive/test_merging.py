@@ -196,6 +196,16 @@ def test_one_that_cannot_be_written_is_named_and_a_full_disk_ends_it(
     assert merge(ours, theirs.root).added == [ID]
 
 
+def test_events_here_that_cannot_be_read_are_not_overwritten(ours: DataFolder, theirs: DataFolder) -> None:
+    recorded(theirs, ID, "lab-2")
+    merge(ours, theirs.root)
+    events = ours.run(ID).events
+    events.write_bytes(b"torn\n")
+    made = merge(ours, theirs.root)
+    assert made.left_out == [f"session {ID} is left as it is: its events here cannot be read"]
+    assert not made.same and not made.grew and events.read_bytes() == b"torn\n"
+
+
 def test_what_is_no_log_is_refused_in_a_sentence(ours: DataFolder, tmp_path: Path,
                                                  capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     for data, why in ((b"{", "is no log of lab console"), (b'{"schema":{"1":{"version":99}}}', "newer lab console")):
