@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -231,6 +231,12 @@ class AtomicStorage(Storage):
     def close(self) -> None:
         """Close the cached file."""
         self.forget()
+
+
+def left_beside(log: Path, kinds: Iterable[str] = (WHOLE, SINGLE, BEFORE)) -> list[Path]:
+    """The files of these kinds beside the log, or beside the one that a link leads to."""
+    file = log.resolve()
+    return sorted(path for kind in kinds for path in file.parent.glob(f"{file.name}.{kind}-*") if path.is_file())
 
 
 _tables = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw]])

@@ -105,6 +105,9 @@ def _episodes(what: str, kept: Kept, dataset: Dataset) -> Iterator[Finding]:
         yield _as_a_whole(what, kept, dataset)
         return
     at = _places(known, now)
+    if not at:
+        yield unknown(what, "no fingerprint of its episodes is kept")
+        return
     lost, held = [index for index, place in at.items() if place is None], set(known.values())
     others = [index for index in lost if now.get(index) and now[index] not in held]
     away = [index for index in lost if index not in others]  # one of the others may have its number now
@@ -120,8 +123,8 @@ def _episodes(what: str, kept: Kept, dataset: Dataset) -> Iterator[Finding]:
         yield changed("frames a second", f"{dataset.summary.fps:g}, and {kept.fps:g} when it was learnt from")
     for camera, digests in (kept.videos or {}).items():
         yield _pictures(camera, digests, at, dataset)
-    if kept.cameras and not kept.videos:
-        yield unknown(f"pictures of {', '.join(kept.cameras)}", "no fingerprint of them is kept")
+    if unseen := [camera for camera in kept.cameras if camera not in (kept.videos or {})]:
+        yield unknown(f"pictures of {', '.join(unseen)}", "no fingerprint of them is kept")
 
 
 def _as_a_whole(what: str, kept: Kept, dataset: Dataset) -> Finding:

@@ -21,8 +21,7 @@ from sessions.blinding import blind
 from sessions.document import Session
 from sessions.facts import CheckpointSaved
 from sessions.peek import Peeked, peek
-
-SET_ASIDE = ("corrupt", "damaged")
+from sessions.storage import SINGLE, WHOLE, left_beside
 
 
 def check_log(folder: DataFolder) -> tuple[Verified, ...]:
@@ -50,9 +49,8 @@ def _file(folder: DataFolder, peeked: Peeked) -> Iterator[Finding]:
         yield matches(what, plural(len(peeked.sessions), "session"))
     for name, why in sorted(peeked.unfit.items()):
         yield unreadable(f"session {name}", why, "`lab-console sessions` reads it again from its run folder")
-    for path in sorted(folder.root.glob("sessions.json.*")):
-        if path.name.split(".")[2].partition("-")[0] in SET_ASIDE:
-            yield unknown(path.name, "it was set aside as damaged: remove it once nothing of it is missed")
+    for path in left_beside(folder.sessions_file, (WHOLE, SINGLE)):
+        yield unknown(path.name, "it was set aside as damaged: remove it once nothing of it is missed")
 
 
 def _any_run(folder: DataFolder) -> bool:
@@ -81,7 +79,7 @@ def _checkpoints(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]
         for saved in session.training.checkpoints if session.training else ():
             if (finding := _saved(saved, session, shelf)) is not None:
                 found.append((session.id, kept_there(session, finding)))
-    yield from _but_matching("checkpoints", found)
+    yield from _but_matching("checkpoints", found, by=" by their sizes")
 
 
 def _saved(saved: CheckpointSaved, session: Session, shelf: Shelf) -> Finding | None:
@@ -101,7 +99,9 @@ def _saved(saved: CheckpointSaved, session: Session, shelf: Shelf) -> Finding | 
             return unreadable(what, error)
         except ValueError:  # a null byte in a log from elsewhere
             continue
-        if saved.bytes and bytes_ != saved.bytes:
+        if not saved.bytes:
+            return unknown(what, "it is there, and how many bytes were saved is not kept")
+        if bytes_ != saved.bytes:
             return changed(what, f"it has {size(bytes_)} ({bytes_:,} bytes), and {saved.bytes:,} were saved")
         return matches(what)
     if session.started.imported:
@@ -129,12 +129,12 @@ def _tried(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]:
     yield from _but_matching("policies", found)
 
 
-def _but_matching(what: str, found: Iterable[tuple[str, Finding]]) -> Iterator[Finding]:
-    """How many match, then the others, each with its session."""
+def _but_matching(what: str, found: Iterable[tuple[str, Finding]], by: str = "") -> Iterator[Finding]:
+    """How many match, and `by` what, then the others, each with its session."""
     listed = list(found)
     good = sum(finding.standing is Standing.MATCHES for _, finding in listed)
     if listed:
-        yield matches(what, f"{good} of {len(listed)}")
+        yield matches(what, f"{good} of {len(listed)}{by}")
     for name, each in listed:
         if each.standing is not Standing.MATCHES:
             yield Finding(what=f"{each.what} of {name}", standing=each.standing, detail=each.detail, next=each.next)

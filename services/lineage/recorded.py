@@ -37,7 +37,7 @@ def episodes_finding(session: Session, shelf: Shelf) -> Finding | None:
 def _compared(what: str, session: Session, dataset: Dataset) -> Finding:
     marks, lengths = dataset.summary.matched.marks, dataset.lengths
     own = {mark.take: index for index, mark in marks.items() if mark.session == session.id and mark.take}
-    away, longer, marked, moved = [], [], [], []
+    away, longer, marked, moved, untold = [], [], [], [], []
     for episode in session.episodes:
         at = _place(episode, session, own, marks, dataset)
         if at is None:
@@ -45,7 +45,9 @@ def _compared(what: str, session: Session, dataset: Dataset) -> Finding:
             continue
         if at != episode.index:
             moved.append(episode.index)
-        if episode.frames and lengths.get(at, episode.frames) != episode.frames:
+        if at not in lengths:
+            untold.append(episode.index)
+        elif episode.frames and lengths[at] != episode.frames:
             longer.append(episode.index)
         if (mark := marks.get(at)) is not None and mark.accepted != episode.accepted:
             marked.append(episode.index)
@@ -60,6 +62,9 @@ def _compared(what: str, session: Session, dataset: Dataset) -> Finding:
     if said:
         then = f"`lab-console accept` or `reject {session.id} EPISODE` marks both alike" if marked else ""
         return changed(what, "; ".join(said), then)
+    if untold:
+        lacking = plural(len(untold), "episode")
+        return unreadable(what, f"meta/episodes does not tell the length of {lacking}: {_numbers(untold)}")
     renumbered = f", {len(moved)} of them under other numbers now" if moved else ""
     return matches(what, f"{plural(len(session.episodes), 'episode')}{renumbered}")
 

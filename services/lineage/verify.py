@@ -186,7 +186,9 @@ def _bench_now(kept: Provenance, log: Sequence[Session]) -> Iterator[Finding]:
         own = [arms for name, arms in kept.calibrations.items() if name in by_id and by_id[name].bench == bench]
         now = newest.connected.calibration
         others = sorted({arm for arms in own for arm, then in arms.items() if arm in now and now[arm] != then})
-        if others:
+        if not any(arm in now for arms in own for arm in arms):
+            yield unknown(f"calibration of bench {bench}", f"session {newest.id} connected other arms")
+        elif others:
             said = f"{' and '.join(others)} had another when it was last connected, in session {newest.id}"
             yield changed(f"calibration of bench {bench}", said, "a policy sees other joint angles than it learnt from")
         else:

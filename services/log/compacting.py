@@ -5,7 +5,7 @@ A file that was set aside may hold the only copy of a session: it is removed onl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from services.log import logbook
 from services.log.problem import LogbookProblem
 from sessions.files import why_unwritable
 from sessions.peek import peek
-from sessions.storage import BEFORE, SINGLE, WHOLE
+from sessions.storage import left_beside
 from sessions.store import SessionStore, StoreProblem
 
 
@@ -22,7 +22,8 @@ from sessions.store import SessionStore, StoreProblem
 class Beside:
     """A file beside the log: one that was set aside, or the log before it was rewritten in another schema version.
 
-    `only` are the sessions in it that the log does not have; `unreadable` is why that cannot be told.
+    `only` are the sessions in it that the log does not have, or not to their newest event; `unreadable` is why that
+    cannot be told.
     """
 
     path: Path
@@ -66,8 +67,8 @@ def compact(folder: DataFolder) -> Compacted:
         raise LogbookProblem(str(problem)) from problem
     except OSError as error:
         raise LogbookProblem(f"{folder.runs} cannot be read: {error.strerror or error}") from error
-    known = {session.id for session in book.sessions}
-    beside = tuple(_look(path, known) for path in _set_aside(file))
+    known = {session.id: session.last_seq for session in book.sessions}
+    beside = tuple(_look(path, known) for path in left_beside(file))
     return Compacted(before, file.stat().st_size, packed, forgotten, beside, book.message or "")
 
 
@@ -85,13 +86,7 @@ def remove(files: Iterable[Beside]) -> int:
     return removed
 
 
-def _look(path: Path, known: set[str]) -> Beside:
+def _look(path: Path, known: Mapping[str, int]) -> Beside:
     held = peek(path)
-    size = path.stat().st_size
-    only = tuple(sorted({*held.sessions, *held.unfit} - known))
-    return Beside(path, size, only, held.problem)
-
-
-def _set_aside(file: Path) -> list[Path]:
-    kinds = (WHOLE, SINGLE, BEFORE)
-    return sorted(path for kind in kinds for path in file.parent.glob(f"{file.name}.{kind}-*") if path.is_file())
+    newer = {name for name, session in held.sessions.items() if session.last_seq > known.get(name, -1)}
+    return Beside(path, path.stat().st_size, tuple(sorted(newer | (held.unfit.keys() - known.keys()))), held.problem)

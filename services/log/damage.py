@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 
 from services.folders import DataFolder
 from sessions.files import write_atomically
-from sessions.storage import SINGLE, WHOLE
+from sessions.storage import SINGLE, WHOLE, left_beside
 
 SEEN = "sessions.json.seen"
 DAY_S = 24 * 3600.0
@@ -47,13 +46,7 @@ def mark_shown(folder: DataFolder) -> None:
 
 
 def _set_aside(folder: DataFolder) -> list[str]:
-    file = _file(folder)
-    return sorted(path.name for kind in (WHOLE, SINGLE) for path in file.parent.glob(f"{file.name}.{kind}-*"))
-
-
-def _file(folder: DataFolder) -> Path:
-    """The log's file; what is set aside lies beside the one that a link leads to."""
-    return folder.sessions_file.resolve()
+    return [path.name for path in left_beside(folder.sessions_file, (WHOLE, SINGLE))]
 
 
 def _shown(folder: DataFolder) -> dict[str, float]:

@@ -17,6 +17,7 @@ from services.lineage.runs import TAIL, newest_seq
 from services.live import events as ev
 from services.live.event_log import EventLog
 from services.log import scribe
+from services.log.logbook import append
 from sessions.models import SessionKind
 from tests.support import facts, foreign, plain_datasets
 from tests.support.runs import ended, make_folder, numbered, saved, session_id, started, write_run
@@ -67,7 +68,7 @@ def test_a_log_that_agrees_says_so_and_nothing_is_changed_by_looking(lab: DataFo
     told = {f.what: f.detail for part in check_log(lab) for f in part.findings if f.standing is Standing.MATCHES}
     assert told == {
         "sessions.json": "3 sessions", "run folders": "3 sessions to the newest event",
-        "sessions with episodes": "1 of 1", "checkpoints": "2 of 2", "policies": "0 of 1",
+        "sessions with episodes": "1 of 1", "checkpoints": "2 of 2 by their sizes", "policies": "0 of 1",
     }  # fmt: skip
     assert foreign.hashes(lab.root) == before
 
@@ -120,6 +121,20 @@ def test_episodes_and_checkpoints_are_compared_with_what_is_there(lab: DataFolde
     assert bad[f"checkpoint act_v1 @ 000001 of {TRAINED}"][1] == "it has 0 kB (0 bytes), and 40 were saved"
     assert bad[f"checkpoint act_v1 @ 000002 of {TRAINED}"][0] is Standing.GONE
     assert bad[f"checkpoint act_v1 @ 000002 of {TRIED}"][0] is Standing.GONE
+
+
+def test_what_nothing_is_known_of_is_not_said_to_match(lab: DataFolder) -> None:
+    path = str(lab.trainings / "act_v1/checkpoints/000001")
+    append(lab.run(TRAINED), facts.checkpoint_saved(3, path=path, bytes=0))
+    scribe.fold(lab)
+    told = {f.what: (f.standing, f.detail) for part in check_log(lab) for f in part.findings}
+    assert told["checkpoints"][1] == "2 of 3 by their sizes"
+    assert told[f"checkpoint act_v1 @ 000001 of {TRAINED}"] == (
+        Standing.UNKNOWN, "it is there, and how many bytes were saved is not kept"
+    )  # fmt: skip
+    for lengths in (lab.datasets / "cubes/meta/episodes").rglob("*.parquet"):
+        lengths.unlink()
+    assert "meta/episodes does not tell the length of 2 episodes: 0-1" in unlike(lab)
 
 
 def test_episodes_under_other_numbers_are_found_by_their_marks(lab: DataFolder) -> None:

@@ -232,6 +232,19 @@ def test_what_was_never_known_accuses_nothing(tmp_path: Path, made: Path) -> Non
     assert lab.look("cubes") == {"dataset cubes": (Standing.UNKNOWN, "no session of this log made or used it")}
 
 
+def test_what_was_not_compared_does_not_match(lab: Lab) -> None:
+    write_provenance(lab.pretrained, msgspec.structs.replace(lab.kept, cameras=("top", "wrist")))
+    lab.log[-1] = msgspec.structs.replace(
+        lab.log[-1], connected=facts.ev.BenchConnected(robot="so101", calibration={"leader": "2f" * 32})
+    )
+    told = lab.look("act_v2")
+    assert told["pictures of wrist"] == (Standing.UNKNOWN, "no fingerprint of them is kept")
+    (bench,) = (found for what, found in told.items() if what.startswith("calibration of bench"))
+    assert bench[0] is Standing.UNKNOWN and "connected other arms" in bench[1]
+    write_provenance(lab.pretrained, msgspec.structs.replace(lab.kept, rows=dict.fromkeys((1, 2, 3), "")))
+    assert lab.look("act_v2")["dataset cubes"] == (Standing.UNKNOWN, "no fingerprint of its episodes is kept")
+
+
 def spoil(path: Path, how: str) -> None:
     data = path.read_bytes()
     path.unlink()

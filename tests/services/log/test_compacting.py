@@ -72,6 +72,10 @@ def test_files_beside_the_log_go_only_where_the_log_has_all_of_them(
     content = json.loads(file.read_bytes())
     content["sessions"]["20250101-000000-aaaa"] = content["sessions"][IDS[0]]
     only.write_text(json.dumps(content))
+    newer = file.with_name(f"{file.name}.damaged-20260102T000000Z")
+    content = json.loads(file.read_bytes())
+    content["sessions"][IDS[1]]["last_seq"] += 1  # a note that the run's events have lost
+    newer.write_text(json.dumps(content))
     torn = file.with_name(f"{file.name}.corrupt-20260101T000000Z")
     torn.write_bytes(b"{torn")
     said = say(folder, capsys)
@@ -80,7 +84,7 @@ def test_files_beside_the_log_go_only_where_the_log_has_all_of_them(
     assert "the log lacks 1 session of it, such as 20250101-000000-aaaa" in said
     assert f"{torn.name}, " in said and "cannot be read" in said
     assert "1 file beside it removed" in say(folder, capsys, "--yes")
-    assert not spare.exists() and only.exists() and torn.exists()
+    assert not spare.exists() and only.exists() and newer.exists() and torn.exists()
 
 
 def test_a_folder_without_a_log_stays_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
