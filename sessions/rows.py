@@ -12,6 +12,8 @@ import base64
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -30,7 +32,8 @@ LARGEST = 64 * 2**20
 DICTIONARY = 2**15
 """Bytes of a dictionary: zlib looks no further back."""
 
-_PACKED = b'{"packed":'
+_PACKED, _PLAIN = b'{"packed":', b'{"started":'
+"""How a row begins that this program wrote; another one may order and space it otherwise."""
 FLAT = ("kind", "status", "started_utc", "operator", "bench", "dataset", "checkpoint", "accepted", "tags")
 """What a packed row says in the clear."""
 
@@ -53,6 +56,14 @@ class Packing(Mapping[str, bytes]):
             except (TypeError, ValueError):
                 raise KeyError(name) from None
         return self._decoded[name]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells whether the dictionaries are the same."""
+        told = blake2b(digest_size=16)
+        for name in sorted(self.table):
+            told.update(b"%s:%s;" % (name.encode(errors="replace"), bytes(memoryview(self.table[name].raw))))
+        return told.digest()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.table)
@@ -81,7 +92,7 @@ class Row(Mapping[str, Any]):
 
     __slots__ = ("packing", "raw")
 
-    def __init__(self, raw: bytes | msgspec.Raw, packing: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, raw: bytes | msgspec.Raw, packing: Packing | None = None) -> None:
         self.raw, self.packing = raw, packing
 
     @classmethod
@@ -92,7 +103,12 @@ class Row(Mapping[str, Any]):
     @property
     def is_packed(self) -> bool:
         """Whether the document is compressed."""
-        return bytes(memoryview(self.raw)[: len(_PACKED)]) == _PACKED
+        begins = bytes(memoryview(self.raw)[: len(_PLAIN)])
+        if begins.startswith((_PACKED, _PLAIN)):
+            return begins.startswith(_PACKED)
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return bool(_packed.decode(self.raw).packed)
+        return False
 
     @property
     def packed_with(self) -> str:
@@ -108,7 +124,7 @@ class Row(Mapping[str, Any]):
             return self.raw
         try:
             packed = _packed.decode(self.raw)
-            unpacker = zlib.decompressobj(zdict=(self.packing or {})[packed.dictionary])
+            unpacker = zlib.decompressobj(zdict=(self.packing or Packing({}))[packed.dictionary])
             document = unpacker.decompress(base64.b64decode(packed.packed, validate=True), LARGEST)
         except KeyError as missing:
             raise Unfit(f"it cannot be unpacked: the file has no dictionary {missing}") from None
@@ -137,7 +153,7 @@ class Row(Mapping[str, Any]):
             return None
         return known if isinstance(known, int) else None
 
-    def packed(self, name: str, packing: Mapping[str, bytes]) -> Row:
+    def packed(self, name: str, packing: Packing) -> Row:
         """The same document, compressed with the dictionary of this name. Raises Unfit."""
         packer = zlib.compressobj(9, zdict=packing[name])
         packed = packer.compress(self.document) + packer.flush()
@@ -197,7 +213,7 @@ def table_json(rows: Mapping[str, Row]) -> Iterator[bytes | msgspec.Raw]:
 
 
 class _Packed(msgspec.Struct):
-    packed: str
+    packed: str = ""
     dictionary: str = msgspec.field(name="with", default="")
 
 

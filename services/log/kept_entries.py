@@ -6,7 +6,7 @@ It is made of the log alone: anybody may delete it, and one that cannot be read 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
@@ -14,9 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+import sessions
 from services.folders import DataFolder
-from services.log import headline, searchable
-from services.log import light as light_module
 from services.log.light import LIGHT_VERSION, Light
 from sessions.files import read_file, write_atomically
 from sessions.rows import Row
@@ -24,6 +23,8 @@ from sessions.rows import Row
 NAME = "sessions.index"
 DIGEST = 16
 """Bytes of a digest."""
+ROOMS = ("sessions", "services/checkpoints", "services/datasets", "services/health", "services/live", "services/log")
+"""Where the code lies that entries are made with, but for the modules of services itself."""
 
 
 class Made(msgspec.Struct, array_like=True, frozen=True):
@@ -34,8 +35,11 @@ class Made(msgspec.Struct, array_like=True, frozen=True):
 
 
 def digest(row: Row) -> bytes:
-    """What tells whether a stored document is the same."""
-    return blake2b(row.raw, digest_size=DIGEST).digest()
+    """What tells whether a stored document is the same, and can be read as before."""
+    told = blake2b(row.raw, digest_size=DIGEST)
+    if row.packing is not None and row.is_packed:
+        told.update(row.packing.digest)
+    return told.digest()
 
 
 def read(folder: DataFolder) -> dict[str, Made]:
@@ -64,10 +68,19 @@ def made_by() -> bytes:
     code = blake2b(
         f"{LIGHT_VERSION} {time.tzname} {time.timezone} {Light.__struct_fields__}".encode(), digest_size=DIGEST
     )
-    for module in (light_module, headline, searchable):
+    for path in sources():
         with suppress(OSError):
-            code.update(Path(str(module.__file__)).read_bytes())
+            info = path.stat()
+            code.update(f"{path.name} {info.st_size} {info.st_mtime_ns};".encode())
     return code.digest()
+
+
+def sources() -> Iterator[Path]:
+    """The program's files that an entry may follow from."""
+    root = Path(sessions.__file__).parent.parent
+    for room in ROOMS:
+        yield from sorted((root / room).rglob("*.py"))
+    yield from sorted((root / "services").glob("*.py"))
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -92,6 +94,18 @@ def test_whoever_has_tinydb_alone_finds_a_packed_session_and_unpacks_it(store: S
     unpacker = zlib.decompressobj(zdict=base64.b64decode(dictionary))
     document = orjson.loads(unpacker.decompress(base64.b64decode(row["packed"])))
     assert len(document["episodes"]) == 20 and document["started"]["id"] == LOG[2].id
+
+
+@pytest.mark.parametrize("how", [{"indent": 4}, {"sort_keys": True}])
+def test_packed_sessions_in_a_file_that_another_program_wrote_are_none_that_are_damaged(
+    store: SessionStore, path: Path, how: dict[str, Any]
+) -> None:
+    store.pack(above=0, to=0)
+    path.write_text(json.dumps(orjson.loads(path.read_bytes()), **how))
+    with SessionStore(path) as opened:
+        assert opened.all() == newest_first(LOG) and all(row.is_packed for row in opened.rows().values())
+        opened.put(session(7))
+        assert orjson.loads(path.read_bytes())["schema"] == {"1": {"version": 3}}
 
 
 @pytest.mark.parametrize("packed", ["", "?", "AAAA", "eJwr", base64.b64encode(zlib.compress(b"{}")).decode()])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from services.log.index import Index
 from services.log.light import light
 from services.log.logbook import add_note, append, set_tag
 from sessions.models import EndedBy, SessionKind, Verdict
+from sessions.store import SessionStore
+from tests import ROOT
 from tests.support.runs import ended, make_folder, saved, session_id, started, write_run
 
 IDS = [session_id(n) for n in (1, 2, 3)]
@@ -105,6 +109,13 @@ def test_a_console_that_starts_takes_the_entries_that_were_kept(
         kept_entries.made_by.cache_clear()
 
 
+def test_entries_are_made_anew_by_other_code_wherever_in_it_the_change_is() -> None:
+    tell = "import sys, services.log.light; print(*(str(getattr(m, '__file__', '')) for m in sys.modules.values()))"
+    said = subprocess.run([sys.executable, "-c", tell], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    ours = {path for path in map(Path, said.split()) if path.is_relative_to(ROOT) and ".venv" not in path.parts}
+    assert len(ours) > 20 and ours <= set(kept_entries.sources())
+
+
 @pytest.mark.parametrize("content", [b"", b"?", b"\xff" * 99, b"cut"])
 def test_a_file_of_entries_that_is_damaged_is_made_anew(
     folder: DataFolder, content: bytes, monkeypatch: pytest.MonkeyPatch
@@ -117,6 +128,25 @@ def test_a_file_of_entries_that_is_damaged_is_made_anew(
     index.refresh()
     assert [each.id for each in index.entries] == IDS[::-1]
     assert kept_entries.read(folder).keys() == set(IDS)
+
+
+def test_an_entry_that_was_kept_hides_no_document_that_cannot_be_unpacked(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "KEPT_FROM", 1)
+    first = Index(folder)
+    first.refresh()
+    with SessionStore(folder.sessions_file) as store:
+        assert store.pack(above=0, to=0) == 3
+    first.refresh()
+    content = json.loads(folder.sessions_file.read_bytes())
+    content["packing"]["1"]["dictionary"] = "AAAA"
+    folder.sessions_file.write_text(json.dumps(content, separators=(",", ":")))
+    for index in (first, Index(folder)):
+        index.refresh()
+        assert len(index.entries) == 3 and all(index.session(name) for name in IDS)
+        assert "cannot be read" in index.message
+        folder.sessions_file.write_text(json.dumps(content, separators=(",", ":")))
 
 
 def test_a_damaged_session_is_read_again_from_its_run_and_told(folder: DataFolder) -> None:
