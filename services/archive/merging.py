@@ -167,8 +167,8 @@ class _Merge:
             else:
                 self._add(theirs, name, names)
                 self.made.added.append(name)
-        except (LogBusy, _Unreadable) as why:
-            self.made.left_out.append(f"session {name} is left as it is: {why}")
+        except (LogBusy, _Unreadable) as left:
+            self.made.left_out.append(f"session {name} is left as it is: {left}")
         except OSError as error:
             why = f"session {name} could not be written: {why_unwritable(error)}"
             if error.errno in FULL:
