@@ -11,7 +11,7 @@ from services.refusal import Refusal
 from sessions.chains import Evaluation
 
 REST = "Its page on the Log has the rest."
-FIXED = "if when it ends was fixed before"
+FIXED = "if the number of trials was fixed before"
 
 
 def brief(whole: Evaluation) -> list[str]:

@@ -82,7 +82,7 @@ async def test_the_tests_of_a_comparison_are_made_in_a_thread_once(monkeypatch: 
     said = conclusions.of(over)
     assert (
         said is not None
-        and said[0] == "act @ 020000 succeeds more often (p = 0.008), if when it ends was fixed before."
+        and said[0] == "act @ 020000 succeeds more often (p = 0.008), if the number of trials was fixed before."
     )
     assert drawn == [1] and not desk.works and threads != [threading.main_thread()]
     undone = made(*[(WON, A, ""), (LOST, B, "")] * 3, target=8)

@@ -10,7 +10,7 @@ from sessions.models import Verdict
 from tests.services.log.test_conclusion import LOST, VOID, WON, A, B, C, evaluation, said
 
 PI, ACT = "pi @ 020000", "act @ 020000"
-FIXED = "if when it ends was fixed before"
+FIXED = "if the number of trials was fixed before"
 Told = list[tuple[str, Verdict]]
 
 
