@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ class ListingScreen(GoingOnScreen):
         self._query_problem = ""
         self._problem = ""
         self._loaded = False
+        self._typed_at = 0.0
         self._reading = Lock()
         self._decoded: tuple[Light, Session, Evaluation | None] | None = None
 
@@ -115,7 +117,7 @@ class ListingScreen(GoingOnScreen):
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         message.stop()
-        self._query = message.query
+        self._query, self._typed_at = message.query, time.monotonic()
         row = self.query_one(SessionList).chosen
         self.filter(row.id if row else "")
 

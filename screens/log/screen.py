@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 LATE_VERDICTS = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
 BESIDE = 120
 """Columns of a terminal from which the chosen session's page stands beside the list."""
+TYPES_S = 0.12
+"""How long after a key of the filter the chosen session's page waits for another one."""
 NARROW = 100
 """Columns of a terminal below which an opened session's episodes stand below its page, not beside it."""
 
@@ -180,7 +183,10 @@ class LogScreen(TreeScreen):
         says = self._empty()
         empty.display = bool(says)
         empty.show(says)
-        self._draw_page()
+        if line.typing and time.monotonic() - self._typed_at < TYPES_S:
+            self.set_timer(TYPES_S, self.redraw)  # a page takes longer than the list: not at every key
+        else:
+            self._draw_page()
 
     def _empty(self) -> str:
         """What is wrong with the log, or why nothing is listed."""
