@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -34,9 +34,6 @@ from services.log.problem import LogbookProblem
 from services.units import plural
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, SessionStatus
-
-if TYPE_CHECKING:
-    pass
 
 LATE_VERDICTS = ("judge_late('success')", "judge_late('failure')", "judge_late('void')")
 BESIDE = 120

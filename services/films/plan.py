@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services import new_file
 from services.datasets.cameras import UnknownCamera, find_cameras
 from services.datasets.episode_ranges import numbers, parse
 from services.datasets.names import check_dataset_name
@@ -18,7 +19,6 @@ from services.refusal import Refusal
 from services.text import clean
 from services.units import plural
 from sessions.document import Session
-from sessions.files import writable
 from sessions.models import SessionKind, Trial, Verdict
 from sessions.trials import place
 
@@ -269,10 +269,5 @@ def _output(wanted: Path | None, default: Path) -> Path:
         path /= default.name
     if path.suffix.lower() != SUFFIX:
         raise Refusal(f"a film is an MP4 file: call it {clean(path.name)}{SUFFIX}")
-    if path.exists() or path.is_symlink():
-        raise Refusal(f"{clean(str(path))} exists: choose another file with -o")
-    if not path.parent.is_dir():
-        raise Refusal(f"the folder {clean(str(path.parent))} does not exist: choose another file with -o")
-    if not writable(path.parent):
-        raise Refusal(f"you may not write to {clean(str(path.parent))}: choose another file with -o")
+    new_file.check(path)
     return path

@@ -7,13 +7,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from services import new_file
 from services.folders import DataFolder
 from services.refusal import Refusal
 from services.report import pdf
 from services.report.parts import Report
 from services.report.rendering import Format, render
 from services.text import clean
-from sessions.files import why_unwritable, writable, write_atomically
+from sessions.files import why_unwritable, write_atomically
 
 REPORTS = "reports"
 _NAMED = re.compile(r"[^A-Za-z0-9._-]+")
@@ -50,12 +51,7 @@ def target(output: Path, format: str = "") -> Target:
         raise Refusal(f"{clean(path.name)} does not say what the report is written as: end it in .md, .html or .pdf")
     if path.is_dir():
         raise Refusal(f"{clean(str(path))} is a folder: name a file with -o")
-    if path.exists() or path.is_symlink():
-        raise Refusal(f"{clean(str(path))} exists: choose another file with -o")
-    if not path.parent.is_dir():
-        raise Refusal(f"the folder {clean(str(path.parent))} does not exist: choose another file with -o")
-    if not writable(path.parent):
-        raise Refusal(f"you may not write to {clean(str(path.parent))}: choose another file with -o")
+    new_file.check(path)
     return Target(path, Format(ending))
 
 
