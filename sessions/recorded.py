@@ -74,7 +74,7 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.episodes) or self.count
 
 
-class Sitting(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedPart(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a recording that was made at once: how many episodes, and what was done in it."""
 
     episodes: int
@@ -132,7 +132,7 @@ class RecordedRecording(msgspec.Struct, frozen=True, kw_only=True):
     fps: float = 0.0
     cameras: tuple[RecordedCamera, ...] | None = None
     removed: tuple[Removal, ...] = ()
-    sittings: tuple[Sitting, ...] = ()
+    parts: tuple[RecordedPart, ...] = ()
     lighting: tuple[Lighting, ...] = ()
     strategies: tuple[str, ...] = ()
     object: str = ""

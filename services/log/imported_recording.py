@@ -9,7 +9,7 @@ from services.log.sections import Row, Symbol, Value, quiet, row, text
 from services.tone import Tone
 from services.units import dimensions, plural
 from sessions.document import Session
-from sessions.recorded import Change, RecordedCamera, RecordedRecording, Removal, Sitting, Trouble
+from sessions.recorded import Change, RecordedCamera, RecordedPart, RecordedRecording, Removal, Trouble
 
 
 def imported_rows(session: Session) -> list[Row]:
@@ -26,7 +26,7 @@ def imported_rows(session: Session) -> list[Row]:
         row("frames", *_frames(known)),
         row("rate", f"{known.fps:g} Hz" if known.fps else quiet(NOT_RECORDED)),
         *(row("removed", text(_removed(each), Tone.WARNING), quiet(each.because)) for each in known.removed),
-        *(row("sittings", _sitting(number, each)) for number, each in enumerate(known.sittings, 1)),
+        *(row("in parts", _part(number, each)) for number, each in enumerate(known.parts, 1)),
         *(row("camera", *_camera(camera)) for camera in known.cameras or ()),
         *([row("cameras", quiet(NOT_RECORDED))] if known.cameras is None else []),
         row(
@@ -84,9 +84,9 @@ def _removed(removal: Removal) -> str:
     return f"episode{'s' if len(removal.episodes) > 1 else ''} {numbers}"
 
 
-def _sitting(number: int, sitting: Sitting) -> str:
-    parts = [plural(sitting.episodes, "episode"), "resumed" if sitting.resumed else "", sitting.what]
-    return f"{number}: {', '.join(filter(None, parts))}"
+def _part(number: int, part: RecordedPart) -> str:
+    said = [plural(part.episodes, "episode"), "resumed" if part.resumed else "", part.what]
+    return f"{number}: {', '.join(filter(None, said))}"
 
 
 def _camera(camera: RecordedCamera) -> Iterable[Value]:

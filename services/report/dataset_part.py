@@ -263,15 +263,15 @@ def _tables(recordings: Sequence[Session]) -> Iterator[Table]:
     if own:
         head = tuple(map(word, ("recorded", "operator", "kept", "rejected", "flagged", "session")))
         yield Table("recordings", head, tuple(map(_row, own)))
-    sittings = [
-        (fact(session, f"{part.episodes}", f"{KNOWN}.sittings"),
+    parts = [
+        (fact(session, f"{part.episodes}", f"{KNOWN}.parts"),
          fact(session, ", ".join(filter(None, ("resumed" if part.resumed else "", part.what))) or "-",
-              f"{KNOWN}.sittings"))
+              f"{KNOWN}.parts"))
         for session in recordings if session.started.recording
-        for part in session.started.recording.sittings
+        for part in session.started.recording.parts
     ]  # fmt: skip
-    if sittings:
-        yield Table("recorded in parts", (word("episodes"), word("what")), tuple(sittings))
+    if parts:
+        yield Table("recorded in parts", (word("episodes"), word("what")), tuple(parts))
 
 
 def _row(session: Session) -> tuple[Fact, ...]:

@@ -46,7 +46,7 @@ def _numbers(table: RecordingTable, recorded: int | None, kept: int | None) -> I
         if number > recorded:
             yield key, f"there was no episode {number}: {recorded} were recorded"
             break
-    sums = (("sittings", table.sittings), ("lighting", table.lighting))
+    sums = (("parts", table.parts), ("lighting", table.lighting))
     for key, parts in sums:
         if (total := sum(each.episodes for each in parts)) > recorded:
             yield key, f"they add up to {total} episodes, but {recorded} were recorded"

@@ -7,9 +7,9 @@ from services.log.importing.recording_tables import (
     CameraTable,
     ChangeTable,
     LightingTable,
+    PartTable,
     RecordingTable,
     RemovalTable,
-    SittingTable,
     TroubleTable,
 )
 from services.log.importing.tables import (
@@ -36,7 +36,7 @@ PARTS: dict[tuple[type[Table], str], type[Table]] = {
     (EvaluationTable, "verdicts"): VerdictTable,
     (RecordingTable, "cameras"): CameraTable,
     (RecordingTable, "removed"): RemovalTable,
-    (RecordingTable, "sittings"): SittingTable,
+    (RecordingTable, "parts"): PartTable,
     (RecordingTable, "lighting"): LightingTable,
     (RecordingTable, "changes"): ChangeTable,
     (RecordingTable, "troubles"): TroubleTable,

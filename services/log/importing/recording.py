@@ -17,7 +17,7 @@ from services.text import clean
 from services.units import plural
 from sessions.bench import Profile
 from sessions.models import SessionStatus
-from sessions.recorded import Change, Lighting, RecordedCamera, RecordedRecording, Removal, Sitting, Trouble
+from sessions.recorded import Change, Lighting, RecordedCamera, RecordedPart, RecordedRecording, Removal, Trouble
 from sessions.requests import RecordRequest
 
 
@@ -70,7 +70,7 @@ def _known(
         episode_frames=table.episode_frames, fps=dataset.fps or 0.0,
         cameras=tuple(map(_camera, cameras)) if table.cameras or dataset.cameras is not None else None,
         removed=tuple(as_fact(Removal, each) for each in table.removed),
-        sittings=tuple(as_fact(Sitting, each) for each in table.sittings),
+        parts=tuple(as_fact(RecordedPart, each) for each in table.parts),
         lighting=tuple(as_fact(Lighting, each) for each in table.lighting),
         strategies=tuple(map(clean, table.strategies)), object=clean(table.object), range_cm=table.range_cm or (),
         changes=tuple(as_fact(Change, each) for each in table.changes),

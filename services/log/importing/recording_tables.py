@@ -47,8 +47,8 @@ class RemovalTable(Table, frozen=True, kw_only=True):
             raise ValueError(f"episode {twice[0]} is named twice")
 
 
-class SittingTable(Table, frozen=True, kw_only=True):
-    """`sittings = [{ episodes = 50 }, { episodes = 30, resumed = true, what = "varied cube rotation" }]`."""
+class PartTable(Table, frozen=True, kw_only=True):
+    """`parts = [{ episodes = 50 }, { episodes = 30, resumed = true, what = "varied cube rotation" }]`."""
 
     episodes: Some
     what: Text = ""
@@ -108,7 +108,7 @@ class RecordingTable(Table, frozen=True, kw_only=True):
     episode_s: Seconds | None = None
     cameras: tuple[CameraTable, ...] = ()
     removed: tuple[RemovalTable, ...] = ()
-    sittings: tuple[SittingTable, ...] = ()
+    parts: tuple[PartTable, ...] = ()
     lighting: tuple[LightingTable, ...] = ()
     strategies: tuple[Text, ...] = ()
     object: Text = ""

@@ -77,7 +77,7 @@ def test_what_was_removed_changed_and_went_wrong_is_kept_in_fields_of_its_own(
     assert [(r.episodes, r.because) for r in b.removed] == [((11, 26, 49, 74, 76), "failed grasps")]
     assert [(r.number, r.episodes, r.because) for r in c.removed] == [(6, (), "jerky movements")]
     assert [r.episodes for r in d.removed] == [(3, 17, 18, 26, 45)] and not a.removed and not e.removed
-    assert [(s.episodes, s.resumed, s.what) for s in b.sittings] == [
+    assert [(s.episodes, s.resumed, s.what) for s in b.parts] == [
         (50, False, ""),
         (30, True, "varied cube rotation"),
     ]
@@ -173,7 +173,7 @@ def test_what_went_wrong_at_the_bench_is_a_session_of_its_own(log: tuple[Session
             'recorded = 3\nlighting = [{ light = "day", episodes = 4 }]',
             "lighting: they add up to 4 episodes, but 3 were",
         ),
-        ("recorded = 3\nsittings = [{ episodes = 4 }]", "sittings: they add up to 4 episodes, but 3 were recorded"),
+        ("recorded = 3\nparts = [{ episodes = 4 }]", "parts: they add up to 4 episodes, but 3 were recorded"),
         ('copy_of = "B"', "copy_of: there is no [[dataset]] with key 'B'"),
         ('copy_of = "A"', "a dataset is no copy of itself"),
         ('copy_without = ["wrist"]', "copy_without needs copy_of"),
