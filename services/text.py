@@ -56,7 +56,12 @@ def without_controls(text: str, keep: str = "") -> str:
     For the last place before the terminal, whatever was cleaned before. A surrogate (a byte that was no UTF-8), which
     no stream can write, becomes `?`.
     """
-    return text if text.isprintable() else "".join(kept for c in text if (kept := _kept(c, keep)))
+    if text.isprintable():
+        return text
+    if "\n" in keep:  # a log of thousands of sessions has few lines that need a look at each character
+        rest = keep.replace("\n", "")
+        return "\n".join(without_controls(line, rest) for line in text.split("\n"))
+    return "".join(kept for c in text if (kept := _kept(c, keep)))
 
 
 def _kept(c: str, keep: str) -> str:

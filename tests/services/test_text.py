@@ -44,3 +44,8 @@ def test_json_stays_the_same_json(text: str) -> None:
 def test_a_stream_keeps_its_lines_and_loses_colours_with_their_codes() -> None:
     assert plain("a\x1b[31mred\x1b[0m\n\tb\x9b1mc\x1b]52;c;eA==\x07d\r") == "ared\n\tb1mc]52;c;eA==d"
     assert plain("tasse ☕ \U0001f469\u200d\U0001f4bb") == "tasse ☕ \U0001f469\u200d\U0001f4bb"
+
+
+@given(ANY, st.sampled_from(["", "\t", "\n", "\n\t"]))
+def test_lines_are_cleaned_as_their_characters_are(text: str, keep: str) -> None:
+    assert without_controls(text, keep) == "".join(without_controls(c, keep) for c in text)
