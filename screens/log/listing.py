@@ -56,6 +56,8 @@ class ListingScreen(GoingOnScreen):
 
         listed = self.query_one(SessionList)
         try:
+            if not self._loaded and await asyncio.to_thread(self._begin):
+                self.filter("")
             await asyncio.to_thread(self._refresh)
             self._problem = self.index.message
         except LogbookProblem as problem:
@@ -77,6 +79,10 @@ class ListingScreen(GoingOnScreen):
 
     def log_was_read(self) -> None:
         """What else shows sessions of the log may show them anew."""
+
+    def _begin(self) -> bool:
+        with self._reading:
+            return self.index.begin()
 
     def _refresh(self) -> None:
         """A reading that was given up goes on in its thread: the next one waits for it."""

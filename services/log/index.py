@@ -30,6 +30,9 @@ from sessions.rows import Row, Unfit
 KEPT_FROM = 200
 """Entries that were made anew from which they are worth a write of the file that keeps them."""
 
+SLOW, FIRST = 1_000, 300
+"""Sessions whose entries take some tenths of a second to make, and how many are made before all are."""
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -57,6 +60,25 @@ class Index:
         self._wholes: Mapping[str, Evaluation] = {}
         """Of evaluations that went over several sessions."""
 
+    def begin(self) -> bool:
+        """Make the entries of the newest sessions where a `refresh` will take long, for there is none yet to be kept.
+
+        Whether there are only those. Reads disk. Raises LogbookProblem as `refresh`.
+        """
+        if self.entries or self._made is not None:
+            return self._made is None
+        if kept_entries.read(self.folder):
+            return False
+        rows, _ = logbook.read(self.folder, Scribe.rows)
+        if len(rows) < SLOW:
+            return False
+        newest: dict[str, Light] = {}
+        for name in sorted(rows, reverse=True)[:FIRST]:
+            with suppress(Unfit):
+                newest[name] = light(rows[name].session)
+        self._rows, self._by_id, self.entries = rows, newest, _newest_first(newest)
+        return True
+
     def refresh(self) -> Changes:
         """Bring the log up to date and read what changed. Reads disk. Raises LogbookProblem if it cannot be read."""
         known = kept_entries.read(self.folder) if self._made is None else self._made
@@ -68,7 +90,7 @@ class Index:
         self._put_together(made, anew)
         entries = {name: self._entry(name, each, anew) for name, each in made.items()}
         before, self._by_id, self._made = self._by_id, entries, made
-        self.entries = tuple(sorted(entries.values(), key=lambda entry: (entry.at, entry.id), reverse=True))
+        self.entries = _newest_first(entries)
         changed = frozenset(name for name, entry in entries.items() if before.get(name) is not entry)
         return Changes(changed, frozenset(before.keys() - entries.keys()))
 
@@ -112,6 +134,10 @@ class Index:
             return self._wholes[session_id]
         session = self.session(session_id)
         return by_session([session]).get(session_id) if session is not None else None
+
+
+def _newest_first(entries: Mapping[str, Light]) -> tuple[Light, ...]:
+    return tuple(sorted(entries.values(), key=lambda entry: (entry.at, entry.id), reverse=True))
 
 
 def _look(scribe: Scribe, known: Mapping[str, Made]) -> tuple[Mapping[str, Row], dict[str, Made]]:

@@ -158,3 +158,17 @@ def test_a_damaged_session_is_read_again_from_its_run_and_told(folder: DataFolde
     index.refresh()
     assert len(index.entries) == 3 and index.session(IDS[0]) is not None
     assert f"session {IDS[0]} cannot be read" in index.message
+
+
+def test_the_newest_are_there_before_all_entries_of_a_long_log_are_made(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not Index(folder).begin(), "a short log is read at once"
+    monkeypatch.setattr(index_module, "SLOW", 3)
+    monkeypatch.setattr(index_module, "FIRST", 2)
+    monkeypatch.setattr(index_module, "KEPT_FROM", 1)
+    index = Index(folder)
+    assert index.begin() and [each.id for each in index.entries] == IDS[:0:-1]
+    assert index.session(IDS[2]) is not None and index.begin(), "whoever asks again"
+    assert index.refresh().changed >= {IDS[0]} and [each.id for each in index.entries] == IDS[::-1]
+    assert not index.begin() and not Index(folder).begin(), "they are kept"
