@@ -126,8 +126,8 @@ class EvaluateForm(Form):
         """What is known of the checkpoint in the field."""
         self._looked_at: tuple[str, ...] = ()
         self._maps = camera_fields.Maps()
-        self._rule = ("", "")
-        """What the field of an early end asks for, and that rule in words, once it is made."""
+        self._rule = ("", "", "")
+        """What the field of an early end asks for, that rule in words once it is made, and why there is none."""
         if desk.chosen_checkpoint:  # one chosen on Train takes precedence over the last values
             last = desk.forms.setdefault(self._values_key, {})
             last.update({"checkpoint": desk.chosen_checkpoint, "task": ""})
@@ -194,16 +194,16 @@ class EvaluateForm(Form):
             self._looked_at = asked
             self._inspect(*asked)
         if (rule := self.value(early_fields.NAME)) != self._rule[0]:
-            self._rule = (rule, "")
+            self._rule = (rule, "", "")
             self._find_rule(rule)
 
     @work(exclusive=True, group="rule")
     async def _find_rule(self, text: str) -> None:
         """Making a rule takes seconds; it is then kept for the start."""
         await asyncio.sleep(PAUSE_S)
-        said = await asyncio.to_thread(early.words, text)
+        found = await asyncio.to_thread(early.found, text)
         if self.has_fields and self._rule[0] == text:
-            self._rule = (text, said)
+            self._rule = (text, *found)
             self.refresh_defaults()
 
     @work(exclusive=True, group="inspect")
@@ -268,6 +268,7 @@ class EvaluateForm(Form):
             first = no_checkpoint()
         else:
             first = checkpoint_section(self._look, sessions, self.now())
+        _, rule, no_rule = self._rule if self._rule[0] == entries[early_fields.NAME] else ("", "", "")
         plan = Evaluation(
             task=self.desk.profile.task_text(entries["task"]),
             trials=int(entries.about("trials")),
@@ -275,7 +276,8 @@ class EvaluateForm(Form):
             judge=entries["judge"],
             policies=1 + len(self._look.further),
             pairs=self._pairs,
-            early=self._rule[1] if self._rule[0] == entries[early_fields.NAME] else "",
+            early=rule,
+            no_rule=no_rule,
         )
         log = [unread(self._found.past)] if self._found else []
         slots = slot_section(self._look, self.desk.profile)
@@ -283,8 +285,8 @@ class EvaluateForm(Form):
 
     def help(self, field: Field) -> str:
         """Of the camera map also what it comes to; of an early end, the rule."""
-        if field.id == early_fields.NAME and self._rule[1]:
-            return self._rule[1]
+        if field.id == early_fields.NAME and (said := self._rule[1] or self._rule[2]):
+            return said
         return camera_fields.help_of(field, self._look)
 
     def brief(self, entries: Entries) -> Sequence[Part]:

@@ -332,19 +332,23 @@ class Evaluation:
     """Of policy and start condition."""
     early: str = ""
     """The rule by which it may end early, in words."""
+    no_rule: str = ""
+    """Why there is none."""
 
 
 def evaluate_section(profile: Profile, plan: Evaluation) -> Section:
     """What the trials take."""
     facts = []
-    if plan.early:
+    if plan.no_rule:
+        facts.append(warning(plan.no_rule))
+    elif plan.early:
         when, _, how_sure = plan.early.partition(": ")
         facts += [Fact("trials", when), *([Fact("its errors", how_sure)] if how_sure else [])]
     elif lasts := plan.trials * plan.trial_seconds:
         most = f"{plan.trials:,} x {number(plan.trial_seconds)} s = {duration(lasts)} at most"
         at_bench = duration(lasts + plan.trials * profile.recording.reset_seconds)
         facts.append(Fact("trials", f"{most}; {at_bench} at the bench with resets"))
-    if plan.pairs > 1 and not plan.early:
+    if plan.pairs > 1 and not (plan.early or plan.no_rule):
         each, more = divmod(plan.trials, plan.pairs)
         times = f"{each} or {each + 1} trials" if more else plural(each, "trial")
         of = f"{plan.pairs // plan.policies} conditions" if plan.policies < plan.pairs else "one condition"

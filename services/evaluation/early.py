@@ -76,10 +76,13 @@ def fixed(request: EvalRequest) -> EvalRequest:
     return msgspec.structs.replace(request, sequential=rule, trials=blocks * request.pairs)
 
 
-def words(text: str) -> str:
-    """The rule that a text asks for, or why there is none; empty for none asked for. Not on an event loop."""
+def found(text: str) -> tuple[str, str]:
+    """The rule that a text asks for in words, and why there is none; both empty for none asked for.
+
+    Not on an event loop.
+    """
     try:
         rule = asked(text)
-        return rule_words(made(rule)) if rule is not None else ""
+        return (rule_words(made(rule)), "") if rule is not None else ("", "")
     except Refusal as refusal:
-        return str(refusal)
+        return "", str(refusal)

@@ -73,7 +73,8 @@ def plan(first: float, second: float, alpha: float = 0.05, power: float = 0.8, m
                 found, fewest, centre = made, there.pairs + null.pairs, prices[:, at]
         reach /= 5
     if found is None:
-        raise ValueError(f"{most} pairs are too few to tell {first:g} from {second:g} with a power of {power:g}")
+        few = f"{most} pairs are too few to tell {first:g} from {second:g} with a power of {power:g}"
+        raise ValueError(f"{few}: allow more, or choose rates further apart")
     return found
 
 

@@ -252,6 +252,9 @@ async def test_an_early_end_says_its_rule_which_is_made_beside_the_screen_and_re
         made = form(console).plan(form(console).entries, Checks())
         assert made.sequential is not None and made.sequential.least == (0.2, 0.9)
         assert not made.sequential.better, "made in the thread that begins the evaluation"
+        put(console, sequential="0.2 0.9 most 3")
+        await console.until(lambda: "⚠ no comparison can end early so: 3 pairs are too few" in meaning(console))
+        assert "its errors" not in meaning(console) and "allow more" in meaning(console)
         put(console, sequential="0.9")
         await console.until(lambda: "does not say when a comparison may end early" in problem(console, "sequential"))
         put(console, checkpoint="sim-scripted@0.9", sequential="0.2 0.9")

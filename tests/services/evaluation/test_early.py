@@ -17,7 +17,7 @@ from tests.support import facts
 
 @pytest.mark.parametrize("text", ["", "off", "  off "])
 def test_off_asks_for_none(text: str) -> None:
-    assert early.asked(text) is None and early.words(text) == ""
+    assert early.asked(text) is None and early.found(text) == ("", "")
 
 
 def test_rates_level_power_and_the_most_pairs_are_read() -> None:
@@ -44,7 +44,7 @@ def test_what_cannot_be_is_refused_with_the_way_to_write_it(text: str, reason: s
     with pytest.raises(Refusal, match=reason) as refused:
         early.asked(text)
     assert "write two success rates such as 0.6 0.8" in str(refused.value) and "\x1b" not in str(refused.value)
-    assert early.words(text) == str(refused.value)
+    assert early.found(text) == ("", str(refused.value))
 
 
 def request(text: str, **more: Any) -> EvalRequest:
@@ -63,7 +63,7 @@ def test_the_rule_is_made_once_with_as_many_trials_as_its_most_pairs_need() -> N
     many = early.fixed(request("0.2 0.9", conditions=three))
     assert many.trials % 6 == 0 and 0 <= many.trials - fixed.trials < 6, "whole blocks"
     assert early.fixed(request("off")).sequential is None
-    assert "20 and 90 % in at least 80" in early.words("0.2 0.9")
+    assert "20 and 90 % in at least 80" in early.found("0.2 0.9")[0]
 
 
 def test_too_few_pairs_and_another_number_of_policies_are_refused() -> None:
