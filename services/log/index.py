@@ -20,11 +20,13 @@ import msgspec
 from services.folders import DataFolder
 from services.log import kept_entries, logbook
 from services.log.kept_entries import Made, digest
+from services.log.lean import Leaner
 from services.log.light import Light, light
 from services.log.scribe import Scribe
 from services.log.whole_rows import part
 from sessions.chains import Evaluation, by_session
 from sessions.document import Session
+from sessions.models import SessionKind
 from sessions.rows import Row, Unfit
 
 KEPT_FROM = 200
@@ -124,9 +126,13 @@ class Index:
         return row.session if row is not None else None
 
     def sessions(self) -> tuple[Session, ...]:
-        """The documents of all sessions, newest first: for links and trees, which need the whole log. In a thread."""
-        rows = self._rows
-        return tuple(rows[entry.id].session for entry in self.entries if entry.id in rows)
+        """The documents of all sessions, newest first: for links and trees, which need the whole log. In a thread.
+
+        Without what neither needs (services.log.lean), nor those that moved an arm without a dataset.
+        """
+        rows, lean = self._rows, Leaner()
+        linked = (entry.id for entry in self.entries if entry.kind is not SessionKind.BENCH and entry.id in rows)
+        return tuple(lean.of(rows[name].session) for name in linked)
 
     def evaluation(self, session_id: str) -> Evaluation | None:
         """The evaluation that this session belongs to; None for another kind."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from screens.views.life_rows import line, rows
+from services.log.lean import Leaner
 from services.log.life import Kind, Node, grown, life, names
+from services.log.links import Relation, origins, results
 from services.refusal import Refusal
 from sessions.conditions import Condition
 from sessions.document import Session
@@ -48,6 +50,10 @@ def evaluation(number: int = 3, *, checkpoint: str = path(20_000), **more: objec
 
 def drawn(tree: Node, width: int = 300) -> list[str]:
     return ["".join(text for text, _ in line(row, width)) for row in rows([tree])]
+
+
+def ids(relations: list[Relation]) -> list[str]:
+    return [each.session.id if each.session else each.what for each in relations]
 
 
 def every(tree: Node) -> list[Node]:
@@ -150,6 +156,21 @@ def test_a_dataset_that_was_made_of_another_stands_below_it_and_names_it() -> No
     assert any(line.startswith("└─ cubes_wrist") for line in said) and any("act_v2" in line for line in said)
     assert "a copy of cubes" in "\n".join(drawn(life(log, "cubes_wrist")))
     assert "a copy of gone, of which this log has no session" in "\n".join(drawn(life(log, "lost")))
+
+
+def test_documents_without_what_is_not_needed_have_the_same_tree_and_links() -> None:
+    log = [recording(), training(), evaluation(), training(5, policy=path(10_000)), evaluation(6)]
+    assert log[1].training is not None
+    begun = msgspec.structs.replace(log[1].training.started, config={"batch_size": 8})
+    log[1] = msgspec.structs.replace(log[1], training=msgspec.structs.replace(log[1].training, started=begun))
+    lean = Leaner()
+    short = [lean.of(session) for session in log]
+    assert life(short, "cubes") == life(log, "cubes")
+    for one, other in zip(log, short, strict=True):
+        for follow in (origins, results):
+            assert ids(follow(one, log)) == ids(follow(other, short))
+    assert short[1].training is not None and not short[1].training.started.config
+    assert short[0].request.profile is short[2].request.profile
 
 
 def test_a_line_is_never_wider_than_its_room() -> None:
