@@ -83,14 +83,15 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_verb(options: argparse.Namespace) -> int:
-    """Run a verb that has no screen; what it refuses to do is bad usage."""
+    """Run a verb that has no screen; what it refuses to do is bad usage, unless the disk refuses it."""
     from services.log.problem import LogbookProblem
+    from sessions.files import cannot_write
 
     try:
         return _verb(options.verb)(options)
     except Refusal as refusal:
         complain(refusal)
-        return BAD_USAGE
+        return FAILED if refusal.__cause__ is not None and cannot_write(refusal.__cause__) else BAD_USAGE
     except LogbookProblem as problem:
         complain(problem)
         return FAILED

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from services.refusal import Option, Refusal
@@ -51,6 +51,7 @@ def outbox(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     is left there.
     """
     check_free(folder, (), overwrite=overwrite)
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         box = Path(tempfile.mkdtemp(dir=folder, prefix=".export-"))
@@ -63,6 +64,9 @@ def outbox(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         raise Refusal(f"nothing was exported to {folder}: {why_unwritable(error)}") from error
     finally:
         shutil.rmtree(box, ignore_errors=True)
+        if new:
+            with suppress(OSError):
+                folder.rmdir()  # not where something lies in it
 
 
 def _deliver(box: Path, folder: Path, *, overwrite: bool) -> None:

@@ -73,18 +73,23 @@ def config(session: Session) -> dict[str, Any]:
 
 
 def tensorboard(place: Path, session: Session, points: Points) -> None:
-    """An event file; TensorBoard keeps values as 32-bit floats."""
+    """An event file; TensorBoard keeps values as 32-bit floats.
+
+    Written here and not by its writer, whose thread prints a traceback where the disk is full.
+    """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.summary.writer.record_writer import RecordWriter
 
-    writer = EventFileWriter(str(place))
-    try:
+    place.mkdir(exist_ok=True)
+    began = session.started.at
+    with (place / f"events.out.tfevents.{began:010.0f}.{session.id}").open("wb") as file:
+        writer = RecordWriter(file)
+        writer.write(Event(wall_time=began, file_version="brain.Event:2").SerializeToString())
         for point in points.since(0):
             scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values(point).items()]
-            writer.add_event(Event(wall_time=point.at, step=point.step, summary=Summary(value=scalars)))
-    finally:
-        writer.close()
+            event = Event(wall_time=point.at, step=point.step, summary=Summary(value=scalars))
+            writer.write(event.SerializeToString())
 
 
 def wandb(place: Path, session: Session, points: Points) -> None:

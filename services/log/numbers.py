@@ -199,22 +199,14 @@ def two(first: Arm, second: Arm, *, plan: bool = True) -> list[str]:
 
     With `plan` also how many trials would tell more, which takes seconds for rates that are close.
     """
-    from sessions.statistics.exact import mcnemar
-
     difference = first.successes / first.trials - second.successes / second.trials
-    low, high = newcombe(first.counts, second.counts)
     p = tested(first.counts, second.counts)
     apart = f"equal rates would look as different with p = {p_value(p)} (Boschloo, two-sided)" if p is not None else ""
     said = [
-        f"First minus second: {100 * difference:+.0f} points, 95 % interval [{100 * low:+.0f}, {100 * high:+.0f}] "
-        f"(Newcombe); {apart or UNTESTED}."
+        f"First minus second: {points_between(first, second, ' points, 95 % interval')} "
+        f"(Newcombe); {apart or UNTESTED}.",
+        *in_pairs(first, second),
     ]
-    if (only := paired(first, second)) is not None:
-        said.append(
-            f"In {plural(len(pairs_of(first.tried, second.tried)), 'pair')} of trials under the same condition: "
-            f"{only[0]} with success of the first alone, {only[1]} of the "
-            f"second alone, p = {p_value(mcnemar(*only))} (McNemar, exact)."
-        )
     if p is None:
         return said
     if p <= ALPHA:
@@ -226,6 +218,26 @@ def two(first: Arm, second: Arm, *, plan: bool = True) -> list[str]:
         ]
     said.append("No difference is shown; that the rates are equal is not shown either.")
     return [*said, more_for(first, second)] if plan else said
+
+
+def points_between(first: Arm, second: Arm, between: str = "") -> str:
+    """First minus second in points with Newcombe's interval: `-40 [-66, +9]`; `between` stands before the interval."""
+    difference = first.successes / first.trials - second.successes / second.trials
+    low, high = newcombe(first.counts, second.counts)
+    return f"{100 * difference:+.0f}{between} [{100 * low:+.0f}, {100 * high:+.0f}]"
+
+
+def in_pairs(first: Arm, second: Arm) -> list[str]:
+    """What trials in pairs say of the difference, a sentence; nothing where there are none."""
+    from sessions.statistics.exact import mcnemar
+
+    if (only := paired(first, second)) is None:
+        return []
+    return [
+        f"In {plural(len(pairs_of(first.tried, second.tried)), 'pair')} of trials under the same condition: "
+        f"{only[0]} with success of the first alone, {only[1]} of the "
+        f"second alone, p = {p_value(mcnemar(*only))} (McNemar, exact)."
+    ]
 
 
 def more_for(first: Arm, second: Arm, alpha: float = ALPHA) -> str:

@@ -65,13 +65,15 @@ def section(scope: Scope) -> Section | None:
     pairs = [(a, b) for a, b in pairs if _same_task(a.arm, b.arm) and a.checkpoint != b.checkpoint]
     if not pairs:
         return None
-    head = (word("policy"), word("result"), word("beside"), word("result"), word("p"), word("says"))
+    head = (word("policy"), word("result"), word("beside"), word("result"), word("first minus second"), word("p"),
+            word("says"))  # fmt: skip
     rows = tuple(_row(a, b) for a, b in pairs[:MOST])
-    said = [each for a, b in pairs[:MOST] for each in _sentences(a, b)]
+    one_of_ours = len({id(a) for a, _ in pairs[:MOST]}) == 1
+    said = [each for a, b in pairs[:MOST] for each in _sentences(a, b, named=not one_of_ours)]
     return Section(
         key="beside", title=word("Beside other policies"),
         tables=(Table("policies beside each other, each with all its trials", head, rows),),
-        sentences=(*said, *_many(pairs)),
+        sentences=(*said, *_how_to_read(pairs[:MOST]), *_many(pairs)),
     )  # fmt: skip
 
 
@@ -111,13 +113,14 @@ def _row(one: Policy, other: Policy) -> tuple[Fact, ...]:
     how = f"Boschloo's exact test, two-sided, of {_result(one.arm)} and {_result(other.arm)}"
     return (
         _named(one), _result_of(one), _named(other), _result_of(other),
+        of_all(numbers.points_between(one.arm, other.arm), both, how="in points, with Newcombe's interval"),
         of_all("not tested" if p is None else p_value(p), both, how=how), word(_verdict(one, other, p)),
     )  # fmt: skip
 
 
 def _verdict(one: Policy, other: Policy, p: float | None) -> str:
     if p is None:
-        return "too many trials for an exact test: the interval of the difference stands below"
+        return "too many trials for an exact test: the interval of the difference counts"
     if p > ALPHA:
         return "no difference is shown"
     first = one.arm.successes * other.arm.trials > other.arm.successes * one.arm.trials
@@ -139,19 +142,44 @@ def _result_of(policy: Policy) -> Fact:
     return of_all(words, _counted(policy), how=f"Wilson's interval of {_result(arm)}")
 
 
-def _sentences(one: Policy, other: Policy) -> list[Fact]:
-    """Settings that differ, then what the two results say of each other."""
-    both = [fact(session, session.id, *COUNTED, "started") for session in (*one.sessions, *other.sessions)]
-    how = "computed by services/log/numbers.py from the trials that count"
+def _sentences(one: Policy, other: Policy, *, named: bool) -> list[Fact]:
+    """What the row of these two leaves out: settings that differ, trials in pairs, and how many more would tell.
+
+    `named` says the first one's name, too. Nothing where there is nothing more.
+    """
     differ = [name for name, _ in different([one.arm, other.arm]) if name not in ("policy", "condition")]
     unknown = [name for name in differ if not _is_known(name, one) or not _is_known(name, other)]
     unlike = [name for name in differ if name not in unknown]
-    settings = f" Settings differ: {', '.join(unlike)}." if unlike else ""
-    settings += f" Not recorded of both: {', '.join(unknown)}." if unknown else ""
-    words = f"{one.name} {_result(one.arm)} against {other.name} {_result(other.arm)}:{settings}"
+    said = [f"Settings differ: {', '.join(unlike)}."] if unlike else []
+    said += [f"Not recorded of both: {', '.join(unknown)}."] if unknown else []
+    said += numbers.in_pairs(one.arm, other.arm)
     apart = abs(one.arm.successes / one.arm.trials - other.arm.successes / other.arm.trials)
-    said = numbers.two(one.arm, other.arm, plan=apart >= PLANNED)
-    return [of_all(" ".join([words, *said]), both, how=how)]
+    p = tested(one.arm.counts, other.arm.counts)
+    if p is not None and p > ALPHA and apart >= PLANNED:
+        said.append(numbers.more_for(one.arm, other.arm))
+    if not said:
+        return []
+    both = [fact(session, session.id, *COUNTED, "started") for session in (*one.sessions, *other.sessions)]
+    names = f"{one.name} beside {other.name}" if named else f"Beside {other.name}"
+    how = "computed by services/log/numbers.py from the trials that count"
+    return [of_all(" ".join([f"{names}:", *said]), both, how=how)]
+
+
+def _how_to_read(pairs: Sequence[tuple[Policy, Policy]]) -> list[Fact]:
+    """What p and the differences of the table mean, once for all rows."""
+    every = [tested(a.arm.counts, b.arm.counts) for a, b in pairs]
+    ps = [p for p in every if p is not None]
+    said = ["First minus second is in points, with Newcombe's interval."]
+    if ps:
+        said.append("p says how often equal rates would look as different (Boschloo, two-sided).")
+    if any(p > ALPHA for p in ps):
+        said.append("Where no difference is shown, that the rates are equal is not shown either.")
+    if any(p <= ALPHA for p in ps):
+        said.append(
+            "A difference counts if this comparison, and when it ends, was fixed before its first trial: looked at "
+            "again and again, chance alone shows one sooner or later."
+        )
+    return [word(" ".join(said))]
 
 
 def _is_known(name: str, policy: Policy) -> bool:

@@ -93,7 +93,8 @@ def _how(session: Session, name: str) -> str:
 
 
 def _sentences(made: Comparison, both: Sequence[Fact], pair: Sequence[Session]) -> list[Fact]:
-    told = [f"{each[0].upper()}{each[1:]}." for each in made.sentences]
+    names = tuple(clean(run.short) for run in made.runs)  # stand as they are, also where they begin a sentence
+    told = [f"{each if each.startswith(names) else each[0].upper() + each[1:]}." for each in made.sentences]
     same = "; ".join(f"{row.name} {row.cells[0]}" for row in made.alike)
     unsure = ", ".join(row.name for row in made.unsure)
     told += [f"Alike: {same}."] if same else []

@@ -76,10 +76,10 @@ def write(report: Report, where: Target, template: Path | None = None) -> int:
     if where.format is Format.PDF:
         pdf.check()
     page = render(report, where.format, template)
-    data = pdf.printed(page, where.path.parent) if where.format is Format.PDF else page.encode()
-    if where.path.exists() or where.path.is_symlink():
-        raise Refusal(f"{clean(str(where.path))} exists by now: choose another file with -o")
     try:
+        data = pdf.printed(page, where.path.parent) if where.format is Format.PDF else page.encode()
+        if where.path.exists() or where.path.is_symlink():
+            raise Refusal(f"{clean(str(where.path))} exists by now: choose another file with -o")
         write_atomically(where.path, data)
         return where.path.stat().st_size
     except OSError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.__main__ import main
-from console.exit import BAD_USAGE, OK
+from console.exit import BAD_USAGE, FAILED, OK
 from services.folders import DataFolder
 from services.report import pdf
 from tests.services.report.conftest import C, bench
@@ -106,3 +106,16 @@ def test_a_browser_prints_it(bench: DataFolder, tmp_path: Path) -> None:
     page = tmp_path / "report.pdf"
     assert run(bench, "--dataset", C, "-o", str(page)) == OK
     assert page.read_bytes().startswith(b"%PDF-") and [each.name for each in tmp_path.iterdir()] == ["report.pdf"]
+
+
+def test_a_full_disk_is_named_with_the_file_that_was_not_written(
+    bench: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(page: str, beside: Path) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pdf, "printed", full)
+    monkeypatch.setattr(pdf, "check", lambda: None)
+    assert run(bench, "C1", "-o", str(tmp_path / "c.pdf")) == FAILED
+    assert f"{tmp_path / 'c.pdf'} was not written: the disk is full" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -109,7 +109,7 @@ def test_trials_are_written_as_orbit_eval_writes_its_own(lab: DataFolder, tmp_pa
     ]
     assert f"session {BLINDED} is blinded: unblind it first" in capsys.readouterr().err
     assert run(lab, BLINDED, "--as", "orbit", "--to", str(tmp_path / "b")) == 2
-    assert not list((tmp_path / "b").iterdir())
+    assert not (tmp_path / "b").exists()
 
 
 def test_two_checkpoints_of_one_name_are_two_versions() -> None:

@@ -86,6 +86,14 @@ def test_what_fails_half_way_leaves_all_as_it_was(tmp_path: Path, monkeypatch: p
     assert names(out) == ["a", "b"] and {(out / name).read_text() for name in "ab"} == {"1"}
 
 
+def test_a_folder_that_was_made_for_what_failed_does_not_stay(tmp_path: Path) -> None:
+    for inside in (tmp_path / "new", tmp_path):
+        with pytest.raises(Refusal, match="nothing was exported"), outbox(inside, overwrite=False) as box:
+            (box / "a").write_text("1")
+            raise OSError(28, "No space left on device")
+    assert tmp_path.is_dir() and names(tmp_path) == []
+
+
 def test_a_folder_that_is_a_file_or_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for place, why in ((tmp_path / "file", "is none: choose another"), (tmp_path / "file" / "x", "cannot be written")):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from console.__main__ import main
+from console.exit import FAILED
 from services.exports import export as exports
 from services.exports import trackers
 from services.exports.choosing import chosen
@@ -33,6 +35,22 @@ def assert_same(run: LoggedRun, digits: float) -> None:
     first, second, last = run.points.since(0)
     assert last.metrics == pytest.approx({"loss": 1 / 300, "lr": 1e-5}, rel=digits) and isnan(second.metrics["loss"])
     assert last.at - first.at == 200
+
+
+def test_a_full_disk_is_one_sentence_and_a_failure(lab: DataFolder, tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch,
+                                                  capfd: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    pytest.importorskip("tensorboard")
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    def full(self: object, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RecordWriter, "write", full)
+    words = ["--data-dir", str(lab.root), "export", "--as", "tensorboard", "--to", str(tmp_path / "out")]
+    assert main(words) == FAILED
+    said = capfd.readouterr().err
+    assert "the disk is full: free some space" in said and "Traceback" not in said and not (tmp_path / "out").exists()
 
 
 def test_tensorboard_files_are_read_back(lab: DataFolder, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from services.report.scope import of_dataset
 from tests import ROOT
 from tests.services.report.test_own_sessions import LOG, PAIRS, VOID, A, B, tried
 
+NUMBERS = r"([+-]\d+ )?\[[+-]?\d+, [+-]?\d+\]"
+"""An interval, perhaps behind a difference."""
 FIXED = {"95 % interval"}
 """Words of the report's own that hold a number."""
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
@@ -202,5 +204,5 @@ def test_rates_and_intervals_are_those_of_the_counts_that_they_name(of_d: Report
 
 
 def test_what_was_computed_says_how(of_d: Report) -> None:
-    computed = [fact for fact in of_d.facts if "p = " in fact.text or re.fullmatch(r"\[\d+, \d+\]", fact.text)]
+    computed = [fact for fact in of_d.facts if "p = " in fact.text or re.fullmatch(NUMBERS, fact.text)]
     assert len(computed) > 10 and all(fact.how for fact in computed)
