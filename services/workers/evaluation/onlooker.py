@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from contextlib import suppress
@@ -13,6 +14,8 @@ from services.judges.kept import JudgeProblem, Weights, judges, read_weights
 from services.judges.looks import LastPictures, Unseen, numbers_of
 from sessions.models import Verdict
 from sessions.trained_judge import TrainedJudge
+
+logger = logging.getLogger(__name__)
 
 
 class Onlooker:
@@ -44,6 +47,9 @@ class Onlooker:
             success = weights.calls_success(numbers_of(pictures, self._trained.cameras))
         except (JudgeProblem, Unseen) as why:
             return str(why)
+        except Exception as error:  # whatever a camera's driver hands over: the trial goes on without his opinion
+            logger.exception("the second judge failed")
+            return f"it failed: {type(error).__name__}"
         return Verdict.SUCCESS if success else Verdict.FAILURE
 
     def opinion(self, trial: int, patience_s: float = 0.0) -> Verdict | str | None:

@@ -132,6 +132,7 @@ def test_in_the_worker_he_judges_the_last_pictures_of_new_trials_after_the_verdi
         ({"overhead": None}, "camera overhead gave no picture"),
         ({"overhead": np.full((120, 160, 3), 9, np.uint8)}, "camera overhead shows nothing"),
         ({"overhead": painted.scene(0, 80, 60)}, "camera overhead gives 80x60, it was trained at 160x120"),
+        ({"overhead": "what some driver hands over"}, "it failed: AttributeError"),
     ],
 )
 def test_what_he_cannot_see_is_no_opinion(bench: tuple[DataFolder, Made], seen: dict[str, Any], why: str) -> None:
