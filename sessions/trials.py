@@ -6,6 +6,7 @@ same number. Events, commands and `sessions --json` number attempts instead.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -30,6 +31,11 @@ def places(trials: Iterable[Trial]) -> dict[int, int]:
 def count(trials: Iterable[Trial], verdict: Verdict) -> int:
     """How many have this verdict, without practice."""
     return sum(t.verdict is verdict and not t.practice for t in trials)
+
+
+def failures(trials: Iterable[Trial]) -> Counter[str]:
+    """How many of those that count failed in each mode; under an empty text those of which no mode was said."""
+    return Counter(t.failure_mode for t in trials if t.counts and t.verdict is Verdict.FAILURE)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from textual.content import Content
@@ -19,7 +18,7 @@ from services.log.headline import bounds, rate, share
 from services.log.results import in_whole, named, policy_name
 from services.log.sections import Interval
 from sessions.models import Verdict
-from sessions.trials import added, place
+from sessions.trials import added, failures, place
 
 
 def interval(successes: int, judged: int, width: int) -> Content:
@@ -99,10 +98,8 @@ def _rate(successes: int, judged: int) -> Content:
 
 def _failures(snapshot: Snapshot, width: int, *, annotatable: bool, unused: bool) -> list[Content]:
     """A row per failure mode with its digit and count, `unused` ones too; last, the failures without a mode."""
-    failed = [t for t in snapshot.trials if t.counts and t.verdict is Verdict.FAILURE]
-    named = modes(snapshot)
-    others = sorted({t.failure_mode for t in failed if t.failure_mode and t.failure_mode not in named})
-    counts = Counter(t.failure_mode for t in failed)
+    named, counts = modes(snapshot), failures(snapshot.trials)
+    others = sorted(counts.keys() - {"", *named})
     rows = [
         _mode(str(digit), mode, counts[mode], width, annotatable=annotatable)
         for digit, mode in enumerate(named, 1)

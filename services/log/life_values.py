@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from services.checkpoints.checkpoint import label
@@ -16,7 +15,8 @@ from services.units import duration, plural, value
 from sessions.chains import Evaluation
 from sessions.document import Session
 from sessions.facts import CheckpointSaved
-from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.models import SessionKind, SessionStatus
+from sessions.trials import failures
 
 MODES_SHOWN = 2
 STEPS_SHOWN = 4
@@ -178,12 +178,8 @@ def of_evaluation(evaluation: Evaluation, path: str) -> tuple[Value, ...]:
     success = sum(each.success for each in pairs)
     judged = success + sum(each.failure for each in pairs)
     conditions = [clean(each.condition) for each in pairs if each.condition]
-    modes = Counter(
-        trial.failure_mode
-        for session, trial in evaluation.trials
-        if trial.verdict is Verdict.FAILURE and trial.counts and trial.failure_mode
-        if (trial.checkpoint or session.checkpoint) == path
-    )
+    modes = failures(t for s, t in evaluation.trials if (t.checkpoint or s.checkpoint) == path)
+    del modes[""]
     failed = ", ".join(f"{count}x {clean(mode)}" for mode, count in modes.most_common(MODES_SHOWN))
     sessions = len(evaluation.sessions)
     where = conditions[0] if len(conditions) == 1 else plural(len(conditions), "condition") if conditions else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from services.checkpoints.checkpoint import label
@@ -16,7 +15,7 @@ from sessions.conditions import Condition, Order, Place
 from sessions.document import Session
 from sessions.facts import Unblinded
 from sessions.models import Trial, Verdict
-from sessions.trials import Result, added, results, summed
+from sessions.trials import Result, added, failures, results, summed
 
 
 def policy_name(checkpoint: str) -> str:
@@ -165,10 +164,7 @@ def tally_rows(session: Session) -> list[Row]:
 
 def failure_rows(session: Session) -> list[Row]:
     """How often each failure mode occurred; no row if none was given."""
-    failed = (t for t in session.trials if t.counts and t.verdict is Verdict.FAILURE)
-    modes = Counter(t.failure_mode or "not said" for t in failed)
-    return (
-        [row("failures", *(f"{mode} {count}" for mode, count in modes.most_common()))]
-        if set(modes) - {"not said"}
-        else []
-    )
+    modes = failures(session.trials)
+    if not any(modes):
+        return []
+    return [row("failures", *(f"{mode or 'not said'} {count}" for mode, count in modes.most_common()))]

@@ -6,7 +6,6 @@ codes, and one whose policies still go on is not tested: `services.log.conclusio
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -26,9 +25,8 @@ from sessions.blinding import blind
 from sessions.chains import Evaluation
 from sessions.conditions import Condition, Place
 from sessions.document import Session
-from sessions.models import Verdict
 from sessions.requests import EvalRequest
-from sessions.trials import added
+from sessions.trials import added, failures
 
 COUNTED = ("trials", "started.request.before")
 PATHS: dict[str, tuple[str, ...]] = {
@@ -182,11 +180,8 @@ def _took(whole: Evaluation) -> list[Fact]:
 
 def _failures(found: Tried) -> Fact:
     """How often each failure mode was given, of the trials that failed."""
-    failed = [
-        trial for each in found.evaluations for _, trial in each.trials
-        if trial.counts and trial.verdict is Verdict.FAILURE
-    ]  # fmt: skip
-    modes = Counter(trial.failure_mode for trial in failed if trial.failure_mode)
+    modes = failures(trial for each in found.evaluations for _, trial in each.trials)
+    failed, unsaid = modes.total(), modes.pop("", 0)
     every = [fact(session, session.id, *COUNTED) for session in found.sessions]
     if not failed:
         return of_all("no trial failed", every, name="failure modes")
@@ -199,9 +194,8 @@ def _failures(found: Tried) -> Fact:
         told = "; ".join(dict.fromkeys(each.text for each in words))
         return of_all(f"{told} (how often is not recorded)" if told else "", words, name="failure modes")
     named = ", ".join(f"{mode} {count}" for mode, count in modes.most_common())
-    rest = len(failed) - sum(modes.values())
-    more = f", not said {rest}" if rest else ""
-    return of_all(f"{named}{more}, of {len(failed)} that failed", every, name="failure modes")
+    more = f", not said {unsaid}" if unsaid else ""
+    return of_all(f"{named}{more}, of {failed} that failed", every, name="failure modes")
 
 
 # -- tables -------------------------------------------------------------------------------------------

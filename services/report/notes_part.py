@@ -13,11 +13,10 @@ from services.report.scope import Scope, order
 from services.units import plural
 from sessions.document import Session
 from sessions.facts import CalibrationWritten
+from sessions.lineage import SHOWN
 from sessions.models import NoteKind
 from sessions.recorded import Change, Trouble
 
-SHOWN = 12
-"""Digits of a calibration's fingerprint."""
 KNOWN = "started.recording"
 
 
