@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from screens.log.listing import ListingScreen
+from screens.views import keys
 from screens.widgets.page_view import WidthText
 from sessions.document import Session
 from sessions.models import SessionKind
@@ -91,7 +92,7 @@ class BesideScreen(ListingScreen):
             return
         self._marked = "" if self._marked == session.id else session.id
         if self._marked:
-            self.desk.notice("marked: choose another session, then c lays both side by side")
+            self.desk.notice(f"marked: choose another session, then {keys.COMPARE_SESSIONS} lays both side by side")
         self.redraw()
 
     def action_compare_sessions(self) -> None:
@@ -105,7 +106,7 @@ class BesideScreen(ListingScreen):
         if chosen is None:
             return
         if marked is None or marked.id == chosen.id:
-            self.desk.refuse("no other session is marked: space marks one, then choose the one to lay beside it")
+            self.desk.refuse(f"no other session is marked: {keys.MARK_BESIDE} marks one, then choose another")
         elif marked.kind is chosen.kind is SessionKind.TRAIN:
             self.desk.runs.compare(marked.id, chosen.id)
             self.app.switch_mode("train")
