@@ -12,21 +12,22 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import batched
 from pathlib import Path
 
 import msgspec
 
 from services.folders import DataFolder, RunFolder
 from services.live.crashes import close_crashed, crash_at
-from services.live.event_log import is_live, parse
-from services.live.snapshots import Snapshot, replay
+from services.live.event_log import is_live
+from services.live.snapshots import replay
 from services.log.documents import document
+from services.log.tail import Tail
 from services.units import plural
 from sessions.document import Session
-from sessions.files import open_to_read
 from sessions.locks import Lock, LockBusy
 from sessions.rows import Row
 from sessions.store import CorruptStore, DamagedSessions, FoldMark, SessionStore, StoreProblem
@@ -39,42 +40,14 @@ FULL_PASS_S = 2.0
 """Interval between passes over all runs."""
 PATIENCE_S = 2.0
 """The scribe exits after this long without a live run or a change."""
+AT_ONCE = 500
+"""Runs that are folded in one write: a log that is lost is built of its runs without having all in memory."""
 STARTING_S = 60.0
 """How long a new run's worker, which loads LeRobot first, may take to write its first event."""
 RETRY_S = 30.0
 """How long a scribe without live runs keeps trying while the disk cannot be written."""
 
 Report = Callable[[str], None]
-
-
-class Tail:
-    """One run's events, read as they grow, and the snapshot of their whole lines."""
-
-    def __init__(self, run: RunFolder) -> None:
-        self.run = run
-        self.snapshot = Snapshot()
-        self.mark: FoldMark | None = None
-        self.stored: Session | None = None
-        """The document as this scribe stored it last."""
-        self._offset = 0
-
-    def read(self) -> None:
-        """Read what was added. Raises OSError if the file cannot be read."""
-        with open(open_to_read(self.run.events), "rb") as file:
-            info = os.fstat(file.fileno())
-            if info.st_size < self._offset:  # the file was replaced
-                self._offset, self.snapshot = 0, Snapshot()
-            file.seek(self._offset)
-            data = file.read()
-        whole = data.rfind(b"\n") + 1
-        self.snapshot = replay(parse(data[:whole]), self.snapshot)
-        self._offset += whole
-        self.mark = FoldMark(size=info.st_size, mtime_ns=info.st_mtime_ns, ended=False)
-
-    def unread(self) -> bool:
-        """Whether the file changed since the last read. Raises FileNotFoundError before its first event."""
-        info = self.run.events.stat()
-        return self.mark is None or (info.st_size, info.st_mtime_ns) != (self.mark.size, self.mark.mtime_ns)
 
 
 class Scribe:
@@ -157,7 +130,8 @@ class Scribe:
         """Fold every run anew; documents whose run is gone, or cannot be read, stay. The number of runs folded."""
         known = {session.id: session for session in self.sessions()}
         self._tails.clear()
-        folded, marks = _documents(self._changed({}, everything=True))
+        self.live = False
+        folded, marks = _documents(self._changed(self._unfolded({}), {}))
         anew = {session.id: session for session in folded}
         self.store.replace_all((known | anew).values(), folded=marks)
         self.tidy()
@@ -176,22 +150,39 @@ class Scribe:
 
     def _pass(self, everything: bool) -> bool:
         marks = self.store.folded(None if everything else self._tails)
-        tails = [t for t in self._changed(marks, everything) if t.run.id not in marks or not _says_the_same(t)]
+        names = self._unfolded(marks) if everything else list(self._tails)
+        self.live, stored, problem = False, False, None
+        for some in batched(names, AT_ONCE):
+            try:
+                stored |= self._fold(some, marks)
+            except CorruptStore:
+                raise
+            except StoreProblem as unwritable:  # the others are read all the same, to be listed
+                problem = unwritable
+            if len(some) == AT_ONCE:
+                self.tidy()
+        if problem is not None:
+            raise problem
+        self.unsaved.clear()
+        return stored
+
+    def _fold(self, names: Iterable[str], marks: dict[str, FoldMark]) -> bool:
+        """Store what these runs say beyond `marks`; whether they did."""
+        tails = [t for t in self._changed(names, marks) if t.run.id not in marks or not t.says_the_same()]
         documents, read = _documents(tails)
         self.unsaved |= {s.id: s for s in documents}
         self.store.put(*documents, folded=read)
-        self.unsaved.clear()
         for stored, tail in zip(documents, [tail for tail in tails if tail.snapshot.started], strict=True):
             tail.stored = stored
+            del self.unsaved[stored.id]
         for name in [name for name, tail in self._tails.items() if tail.mark and tail.mark.ended]:
             del self._tails[name]
         return bool(tails)
 
-    def _changed(self, marks: dict[str, FoldMark], everything: bool) -> list[Tail]:
-        """Read the runs that grew beyond `marks`, and return them; sets `live`."""
+    def _changed(self, names: Iterable[str], marks: dict[str, FoldMark]) -> list[Tail]:
+        """Read those of these runs that grew beyond `marks`, and return them; adds to `live`."""
         changed = []
-        self.live = False
-        for name in self._unfolded(marks) if everything else list(self._tails):
+        for name in names:
             tail = self._tails.setdefault(name, Tail(self.folder.run(name)))
             with self._leaving_out_unreadable(tail.run):
                 self._refresh(tail)
@@ -201,7 +192,7 @@ class Scribe:
 
     def grew(self) -> bool:
         """Whether a run that is followed has events that were not read."""
-        return any(map(_has_grown, self._tails.values()))
+        return any(tail.has_grown() for tail in self._tails.values())
 
     def _unfolded(self, marks: dict[str, FoldMark]) -> list[str]:
         """The runs that `marks` do not cover to their end. Kept plain, as the only loop over all runs."""
@@ -250,22 +241,6 @@ def _documents(tails: list[Tail]) -> tuple[list[Session], dict[str, FoldMark]]:
     """The documents of these runs (none for a run without events), and how far each is read."""
     documents = [document(t.snapshot) for t in tails if t.snapshot.started]
     return documents, {t.run.id: t.mark for t in tails if t.mark}
-
-
-def _has_grown(tail: Tail) -> bool:
-    with suppress(OSError):  # a run without its first event: the next pass looks closer
-        return tail.unread()
-    return False
-
-
-def _says_the_same(tail: Tail) -> bool:
-    """Whether the log would say nothing new of this run, which goes on: a phase changed, a take began.
-
-    A large log is written for what it tells; how far the run is read is written with that.
-    """
-    if tail.stored is None or tail.snapshot.started is None or tail.mark is None or tail.mark.ended:
-        return False
-    return msgspec.structs.replace(document(tail.snapshot), last_seq=tail.stored.last_seq) == tail.stored
 
 
 def _is_folded(run: str, mark: FoldMark | None) -> bool:

@@ -63,7 +63,7 @@ def build(folder: DataFolder, count: int) -> None:
     """The run folders, and the log of them."""
     folder.create()
     large_log.write_runs(folder, count)
-    told("the log built of its runs", [timed(lambda: scribe.rebuild(folder))], f"memory {peak_mb():.0f} MB")
+    told("the log built of its runs", [timed(lambda: scribe.fold(folder))], f"memory {peak_mb():.0f} MB")
 
 
 def verdicts(folder: DataFolder, count: int) -> None:
@@ -200,6 +200,7 @@ def screen(folder: DataFolder, count: int) -> None:
 
 
 PARTS = {
+    "build": build,
     "verdicts": verdicts,
     "followed": followed,
     "opening": opening,

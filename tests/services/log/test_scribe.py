@@ -20,10 +20,11 @@ from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, read_events
 from services.live.snapshots import replay
-from services.log import damage, logbook
+from services.log import damage, logbook, tail
 from services.log import scribe as scribe_module
 from services.log.documents import document
-from services.log.scribe import Scribe, Tail, fold, rebuild
+from services.log.scribe import Scribe, fold, rebuild
+from services.log.tail import Tail
 from sessions.document import Session
 from sessions.models import SessionStatus
 from sessions.store import SessionStore, StoreProblem
@@ -327,8 +328,8 @@ def test_only_what_was_added_is_read(folder: DataFolder, monkeypatch: pytest.Mon
     run = folder.run(ID)
     run.root.mkdir()
     seen: list[int] = []
-    parse = scribe_module.parse
-    monkeypatch.setattr(scribe_module, "parse", lambda data: seen.append(data.count(b"\n")) or parse(data))
+    parse = tail.parse
+    monkeypatch.setattr(tail, "parse", lambda data: seen.append(data.count(b"\n")) or parse(data))
     with EventLog(run) as log, Scribe(folder) as scribe:
         log.append(started(ID))
         scribe.step()
@@ -505,3 +506,20 @@ def test_what_tells_the_log_nothing_is_not_written_while_a_run_goes_on(folder: D
         log.append(ev.PhaseChanged(phase="done"))
         log.append(ended())
     assert logbook.sessions(folder).sessions[0].last_seq == 8
+
+
+def test_a_lost_log_of_many_runs_is_built_in_several_writes_and_listed_though_the_disk_is_full(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribe_module, "AT_ONCE", 2)
+    names = [session_id(n) for n in range(1, 6)]
+    for name in names:
+        write_run(folder, name)
+    with Scribe(folder) as follower, full_disk(200):
+        with pytest.raises(StoreProblem):
+            follower.step()
+        assert follower.unsaved.keys() == set(names)
+        assert {s.id for s in follower.sessions()} == set(names)
+    with Scribe(folder) as follower:
+        assert follower.step() and not follower.unsaved and not follower.step()
+        assert {s.id for s in follower.sessions()} == set(names)
