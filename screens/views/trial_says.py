@@ -47,8 +47,9 @@ def says(snapshot: Snapshot, width: int, worked_out: Sequence[str] | None = None
     if not compares(snapshot):
         words = [_closer(in_all(snapshot, Verdict.SUCCESS), judged_in_all(snapshot))]
     elif not snapshot.reached:
-        wanted = before(snapshot).judged + target(snapshot)
-        words = [f"The policies are compared once all {plural(wanted, 'trial')} are judged."]
+        every = plural(before(snapshot).judged + target(snapshot), "trial")
+        over = f"It ended before all {every} were judged: its page on the Log says what they carry."
+        words = [over if snapshot.ended else f"The policies are compared once all {every} are judged."]
     else:
         words = [WAITING] if worked_out is None else list(worked_out)
     return [Content(line) for each in words if each for line in wrap(each, max(12, width))]

@@ -12,9 +12,10 @@ from screens.views.phase import phase_view
 from screens.views.signs import UNICODE, use_signs
 from screens.views.trial_says import says, success_map
 from screens.views.trial_tally import tally
-from services.live.snapshots import Snapshot, replay
+from services.live import events as ev
+from services.live.snapshots import Snapshot, advance, replay
 from sessions.conditions import Condition
-from sessions.models import Verdict
+from sessions.models import SessionStatus, Verdict
 from sessions.statistics.sequential import plan
 from tests.screens.views.test_start_scene import A, B, evaluation, judged
 
@@ -52,6 +53,8 @@ def test_of_one_policy_how_many_more_trials_tell() -> None:
 def test_a_comparison_is_not_read_before_its_end() -> None:
     running = made(*[(WON, A, ""), (LOST, B, "")] * 3, target=8)
     assert words(running) == "The policies are compared once all 8 trials are judged."
+    ended = advance(running, ev.SessionEnded(status=SessionStatus.FINISHED))
+    assert words(ended) == "It ended before all 8 trials were judged: its page on the Log says what they carry."
     assert words(running, ("The first succeeds more often.",)).count("succeeds") == 0
     over = made(*[(WON, A, ""), (LOST, B, "")] * 4, target=8)
     assert words(over) == "What the comparison says is being worked out."
