@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from screens.views.signs import clean, signs
+from services.bench.conditions import FARTHEST_MM
 from sessions.conditions import Condition, Place
 
 ROW_PER_COLUMN = 2.0
@@ -32,7 +33,7 @@ class _Scale:
 
 def table_map(conditions: Iterable[Condition], to_come: str, width: int, height: int) -> list[Content]:
     """At most `height` rows of `width` cells; `to_come` names the next condition. Empty without a place or room."""
-    places = {each.name: each.place for each in conditions if each.place is not None}
+    places = {each.name: each.place for each in conditions if each.place is not None and on_table(each.place)}
     if not places or width < 2 * len(ARM) or height < 3:
         return []
     scale = _scale(list(places.values()), width, height)
@@ -50,6 +51,11 @@ def table_map(conditions: Iterable[Condition], to_come: str, width: int, height:
         if free is not None:
             _write(rows, row, free, label, "bold $accent")
     return [Content.assemble(*row) for row in rows]
+
+
+def on_table(place: Place) -> bool:
+    """Whether it can be drawn: what another program wrote may lie anywhere."""
+    return max(abs(place.x), abs(place.y)) <= FARTHEST_MM
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from textual.content import Content
 from screens.views.page_lines import wrap
 from screens.views.signs import clean, fit_end, signs
 from screens.views.start_scene import request_of
-from screens.views.table_map import Written, table_of
+from screens.views.table_map import Written, on_table, table_of
 from screens.views.trials import before, in_all, judged_in_all, target
 from services.live.snapshots import Snapshot
 from services.log.conclusion import WAITING
@@ -92,7 +92,7 @@ def success_map(
 
     Nothing with fewer than two places, or without room. Of two places that would overlap one is shown.
     """
-    placed = [each for each in conditions if each.place is not None]
+    placed = [each for each in conditions if each.place is not None and on_table(each.place)]
     if len(placed) < 2 or width < MAP_LEAST:
         return [], frozenset()
     written = []

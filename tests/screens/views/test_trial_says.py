@@ -10,6 +10,7 @@ import pytest
 from screens.evaluate.conclusions import Conclusions
 from screens.views.phase import phase_view
 from screens.views.signs import UNICODE, use_signs
+from screens.views.table_map import table_map
 from screens.views.trial_says import says, success_map
 from screens.views.trial_tally import tally
 from services.live import events as ev
@@ -164,3 +165,10 @@ def test_the_ends_of_the_evidence_tell_policies_apart_whose_names_begin_alike() 
         for width in (28, 38, 60):
             bar = says(now, width)[0].plain
             assert bar.partition("├")[0].strip() != bar.rpartition("┤")[2].strip() and len(bar) <= width
+
+
+def test_places_that_no_table_has_are_left_to_the_list() -> None:
+    far = [Condition(name=str(n), x=x, y=-x) for n, x in enumerate((1e308, -1e308, 10**18))]
+    assert success_map(far, {}, 28) == ([], frozenset()) and table_map(far, "0", 40, 10) == []
+    _, shown = success_map((*far, BACK, LEFT), {}, 28)
+    assert shown == {"back", "x180 y90"} and table_map((*far, BACK), "back", 40, 10)
