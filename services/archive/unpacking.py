@@ -31,7 +31,7 @@ from services.archive.merging import Merged, merge
 from services.archive.versions import Damaged
 from services.folders import DataFolder
 from services.refusal import Refusal
-from services.targets.received import INCOMING
+from services.targets.received import INCOMING, sweep
 from services.units import size
 from sessions.files import check_file, read_file, sync_folder, sync_tree, why_unwritable
 
@@ -202,6 +202,7 @@ def _staging(folder: DataFolder) -> Iterator[Path]:
     incoming = folder.root / INCOMING
     try:
         incoming.mkdir(parents=True, exist_ok=True)
+        sweep(incoming)  # what a killed one left may be gigabytes
         staging = Path(tempfile.mkdtemp(dir=incoming, prefix="unpack-"))
     except OSError as error:
         raise Refusal(f"{incoming} cannot be written: {why_unwritable(error)}; nothing was unpacked") from error

@@ -49,7 +49,7 @@ def put(folder: DataFolder, incoming: str, path: str, digest: str, *, replace: b
             _check_replaceable(folder, path, known=known, replace=replace)
         _swap(source, final)
     _note(folder, path, digest)
-    _sweep(folder.root / INCOMING)
+    sweep(folder.root / INCOMING)
 
 
 def _check_replaceable(folder: DataFolder, path: str, *, known: bool, replace: bool) -> None:
@@ -77,8 +77,8 @@ def _swap(source: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _sweep(incoming: Path) -> None:
-    """Remove what was sent in part and never gone on with: by now something else is sent under that name."""
+def sweep(incoming: Path) -> None:
+    """Remove what was sent, or unpacked, in part and never gone on with. Raises OSError if it cannot be listed."""
     for path in incoming.iterdir():
         with suppress(OSError):
             newest = max(each.lstat().st_mtime for each in (path, *path.rglob("*")))

@@ -97,6 +97,16 @@ def files(folder: DataFolder) -> dict[str, bytes]:
     return {path.relative_to(folder.root).as_posix(): path.read_bytes() for path in found}
 
 
+def test_what_a_killed_unpack_left_long_ago_is_removed(archive: Path, there: DataFolder) -> None:
+    left, going = (there.root / "incoming" / name for name in ("unpack-left", "unpack-going"))
+    for folder in (left, going):
+        (folder / "datasets").mkdir(parents=True)
+    for path in (left / "datasets", left):
+        os.utime(path, (1e9, 1e9))
+    unpack(there, archive)
+    assert not left.exists() and going.exists()
+
+
 def test_a_session_arrives_with_all_that_it_came_from(bench: DataFolder, archive: Path, there: DataFolder) -> None:
     made = unpack(there, archive)
     assert set(made.merged.added) == {EVALUATION, TRAINING, RECORDING}
