@@ -88,13 +88,13 @@ formats:
 tables of csv (texts that begin with = + - @ have a ' before them, so that no spreadsheet runs them):
   sessions.csv: session, kind, status, started_utc, ended_utc, seconds, operator, host, bench, task, dataset,
     dataset_root, checkpoint, trained_in, policy, subject, blinded, imported, target, accepted, rejected, success,
-    failure, void, step, checkpoints, points, loss, end_reason, tags
+    failure, void, step, checkpoints, points, loss, end_reason, tags, came_from
   episodes.csv: session, dataset, episode, take, frames, seconds, accepted, flags, why, marked_by, moments,
     strategy, light, grasp_x, grasp_y
   trials.csv: session, dataset, trial, checkpoint, condition, verdict, counts, practice, assisted, failure_mode,
     stages, judge, ended_by, why, began_utc, judged_utc, seconds, seconds_to_verdict, frames, episode, second,
-    judged_first, infer_ms, infer_ms_most, inferences, starved, late, jerk, seam
-  checkpoints.csv: session, step, saved_utc, path, bytes, seconds, loss, eval_loss
+    judged_first, no_opinion, infer_ms, infer_ms_most, inferences, starved, late, jerk, seam
+  checkpoints.csv: session, step, saved_utc, path, bytes, seconds, loss, eval_loss, weights
   metrics.csv: session, step, at_utc, samples, metric, value
   alarms.csv: session, first_utc, times, camera, text
   notes.csv: session, note, kind, at_utc, author, trial, text, edits, edited_utc, edited_by

@@ -83,7 +83,7 @@ def _session(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:
         s.task, s.dataset, s.dataset_root, s.checkpoint, s.trained_in, policy_of(s), subject(s), blind(s.request),
         bool(s.started.imported), s.target, s.accepted, s.rejected, *(s.count(verdict) for verdict in Verdict),
         training.step if training else 0, len(training.checkpoints) if training else 0, len(points),
-        training.loss if training else None, s.end_reason, _joined(s.tags),
+        training.loss if training else None, s.end_reason, _joined(s.tags), s.brought_in.place if s.brought_in else "",
     )  # fmt: skip
 
 
@@ -106,14 +106,14 @@ def _trials(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:
             t.verdict, t.counts, t.practice, t.assisted, t.failure_mode, _joined(t.stages), t.judge, t.ended_by, t.why,
             _time(t.began), _time(t.judged_at), *((None, None, None) if s.started.imported else
                                                  (t.seconds, t.seconds_to_verdict, t.frames)), t.episode_index,
-            t.second, t.judged_first, *((m.infer_ms, m.infer_ms_most, m.inferences, m.starved, m.late, m.jerk, m.seam)
-                                        if m else (None,) * 7),
+            t.second, t.judged_first, t.no_opinion,
+            *((m.infer_ms, m.infer_ms_most, m.inferences, m.starved, m.late, m.jerk, m.seam) if m else (None,) * 7),
         )  # fmt: skip
 
 
 def _checkpoints(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:
     for c in s.training.checkpoints if s.training else ():
-        yield s.id, c.step, _time(c.at), c.path, c.bytes or None, c.seconds or None, c.loss, c.eval_loss
+        yield s.id, c.step, _time(c.at), c.path, c.bytes or None, c.seconds or None, c.loss, c.eval_loss, c.weights
 
 
 def _metrics(s: Session, points: Points) -> Iterator[tuple[Cell, ...]]:
@@ -155,6 +155,7 @@ TABLES = (
             *_truths("blinded imported"), Column("target", Type.WHOLE, "accepted episodes, steps or judged trials "
             "asked for; 0 for none"), *_wholes("accepted rejected success failure void step checkpoints points"),
             Column("loss", Type.NUMBER, "the last that was logged"), *_texts("end_reason tags"),
+            Column("came_from", what="the other bench's log, or the archive, that it came in with"),
         ),
         _session,
     ),
@@ -180,7 +181,8 @@ TABLES = (
             *_times("began_utc judged_utc"), *_numbers("seconds seconds_to_verdict"), *_wholes("frames"),
             Column("episode", Type.WHOLE, "number in the dataset, empty if the motion was not saved"),
             Column("second", what="what a second judge thinks"), Column("judged_first", what="the verdict before that "
-            "was told"), *_numbers("infer_ms infer_ms_most"), *_wholes("inferences starved late"),
+            "was told"), Column("no_opinion", what="why that one thinks nothing"),
+            *_numbers("infer_ms infer_ms_most"), *_wholes("inferences starved late"),
             Column("jerk", Type.NUMBER, "degrees/s^3"), Column("seam", Type.NUMBER, "degrees"),
         ),
         _trials,
@@ -190,6 +192,7 @@ TABLES = (
         (
             *SESSION, *_wholes("step"), *_times("saved_utc"), *_texts("path"), *_wholes("bytes"),
             Column("seconds", Type.NUMBER, "to write it"), *_numbers("loss eval_loss"),
+            Column("weights", what="fingerprint of its policy"),
         ),
         _checkpoints,
     ),
