@@ -21,14 +21,19 @@ def counted(trials: Iterable[Trial], request: EvalRequest) -> tuple[Counted, ...
 
 
 def pairs(request: EvalRequest, trials: Iterable[Trial]) -> Iterator[tuple[bool, bool]]:
+    """Those of its two policies, the sessions before included."""
+    first, second = request.checkpoints[:2]
+    return in_pairs((*request.counted_before, *counted(trials, request)), first, second)
+
+
+def in_pairs(trials: Iterable[Counted], first: str, second: str) -> Iterator[tuple[bool, bool]]:
     """Whether the first and the second policy succeeded, of each pair in the order in which it was complete.
 
-    The n-th trials that count of both under one condition are a pair, the sessions before included.
+    The n-th trials of both under one condition are a pair.
     """
-    first, second = request.checkpoints[:2]
     waits: dict[tuple[str, str], deque[bool]] = defaultdict(deque)
     other = {first: second, second: first}
-    for each in (*request.counted_before, *counted(trials, request)):
+    for each in trials:
         if each.checkpoint not in other:
             continue
         queue = waits[other[each.checkpoint], each.condition]

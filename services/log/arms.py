@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -18,8 +17,9 @@ from services.text import clean
 from sessions.blinding import is_code
 from sessions.chains import Evaluation
 from sessions.document import Session
+from sessions.early import in_pairs
 from sessions.models import SessionKind, Trial, Verdict
-from sessions.requests import EvalRequest
+from sessions.requests import Counted, EvalRequest
 from sessions.trials import added
 
 FRACTION = re.compile(r"([0-9]{1,9})\s*/\s*([0-9]{1,9})")
@@ -225,14 +225,14 @@ def pairs_of(first: Iterable[Trial], second: Iterable[Trial]) -> list[tuple[bool
 
     In the order in which the pairs were complete.
     """
-    queues: tuple[dict[str, list[Trial]], ...] = (defaultdict(list), defaultdict(list))
-    for queue, trials in zip(queues, (first, second), strict=True):
-        for trial in trials:
-            if trial.counts:
-                queue[trial.condition].append(trial)
-    made = [pair for name in queues[0] for pair in zip(queues[0][name], queues[1][name], strict=False)]
-    made.sort(key=lambda pair: max((pair[0].began, pair[0].index), (pair[1].began, pair[1].index)))
-    return [(a.verdict is Verdict.SUCCESS, b.verdict is Verdict.SUCCESS) for a, b in made]
+    both = [
+        (trial.began, trial.index, Counted(whose, trial.condition, trial.verdict is Verdict.SUCCESS))
+        for whose, trials in (("first", first), ("second", second))
+        for trial in trials
+        if trial.counts
+    ]
+    both.sort(key=lambda each: each[:2])
+    return list(in_pairs((counted for _, _, counted in both), "first", "second"))
 
 
 def seconds_a_trial(sessions: Iterable[Session]) -> tuple[float, int] | None:
