@@ -12,7 +12,7 @@ _SIGNS = re.compile(r"(?P<interval>\[[-+]?\d[-+\d., ]*\](?![(\[:]))|[\\`*\[\]<>|
 """What is markup anywhere; numbers in brackets are none, unless what makes a link of them follows."""
 _EMPHASIS = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 """Underscores that are not inside of a word."""
-_BEGINS = re.compile(r"^(\d{1,9})([.)])(?=\s|$)|^()([-+])(?=\s|$)|^()([-=])(?=[-=]*$)")
+_BEGINS = re.compile(r"^(\d{1,9})([.)])(?=\s|$)|^()([-+])(?=\s|$)|^()([-=])(?=[-= ]*$)")
 """What makes a list, a heading or a rule of a line."""
 _ADDRESS = re.compile(r"(?i)\b(https?|ftp|mailto|xmpp)(:)|\b(www)(\.)")
 """What GitHub makes links of."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -36,6 +36,7 @@ def shown(text: str) -> str:
 
 @FEW
 @given(HOSTILE)
+@example("--- ---")
 def test_markdown_shows_the_text_as_it_is(text: str) -> None:
     want = shown(text)
     for page in (f"- **name**: {markdown(text)}", f"- {markdown(text)}", f"## {markdown(text)}"):
