@@ -29,6 +29,10 @@ def verify(verbs: Verbs) -> None:
         "lab-console verify",
         "lab-console verify last pick_place act_v2@20000",
     )
+    made.description = (
+        f"{made.description} Of weights and videos samples are compared: other ones are found, a single damaged "
+        "byte may not be."
+    )
     made.add_argument("things", nargs="*", metavar="SESSION|DATASET|CHECKPOINT", help="a session's id, its beginning "
         "or `last`; a dataset's name or folder; a checkpoint's folder, NAME or NAME@STEP (default: every "
         "session)")  # fmt: skip

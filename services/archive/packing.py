@@ -91,6 +91,12 @@ def plan(folder: DataFolder, session: Session, log: Sequence[Session]) -> Plan:
     return Plan(session, tuple(linked), tuple(files), tuple(data), tuple(left_out))
 
 
+def _asked(error: OSError, file: Path) -> str:
+    """The file that the error is about; the archive itself for the one that takes its name at the end."""
+    at = Path(str(error.filename or file))
+    return str(file if at.name.startswith(f".{file.name}.") else at)
+
+
 def check_free(file: Path) -> None:
     """Raises Refusal if no archive can be written there: nothing is overwritten, and no folder is made."""
     if file.is_dir():
@@ -126,7 +132,7 @@ def pack(made: Plan, file: Path, *, with_data: bool) -> Manifest:
                 raise Refusal(f"session {made.session.id} cannot be packed: {problem}")
             _text(archive, manifests.NAME, msgspec.json.format(msgspec.json.encode(manifest)))
     except OSError as error:
-        raise Refusal(f"{error.filename or file}: {why_unwritable(error)}; nothing was packed") from error
+        raise Refusal(f"{_asked(error, file)}: {why_unwritable(error)}; nothing was packed") from error
     return manifest
 
 

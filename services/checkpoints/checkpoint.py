@@ -258,7 +258,7 @@ def _of_training(output: Path, step: str, who: str, plugins: Collection[str]) ->
     """The newest checkpoint, or that of `step`."""
     if not step:
         return read(output, plugins)
-    chosen = [p for p in complete(output) if int(p.name) == int(step)] if step.isdecimal() else []
+    chosen = [p for p in _folders(output) if int(p.name) == int(step)] if step.isdecimal() else []
     if not chosen:
         there = ", ".join(p.name for p in complete(output)) or "none"
         raise CheckpointProblem(f"{who} has no complete checkpoint of step {step}; it has: {there}")
@@ -293,8 +293,13 @@ def _written(checkpoint: Path) -> float:
 
 def complete(output: Path) -> list[Path]:
     """A training output's complete checkpoints, in the order of their steps."""
+    return [path for path in _folders(output) if not missing(path)]
+
+
+def _folders(output: Path) -> list[Path]:
+    """Those of its checkpoints, complete or not, in the order of their steps."""
     folders = [p for p in (output / CHECKPOINTS).glob("[0-9]*") if p.is_dir() and not p.is_symlink()]
-    return sorted((p for p in folders if p.name.isdecimal() and not missing(p)), key=lambda p: int(p.name))
+    return sorted((p for p in folders if p.name.isdecimal()), key=lambda p: int(p.name))
 
 
 def missing(checkpoint: Path) -> str:
@@ -343,15 +348,15 @@ def read(path: Path, plugins: Collection[str] = ()) -> Checkpoint:
             others = [p.name for p in complete(path.parent.parent)]
             use = f"use {others[-1]}" if others else "train again"
             raise CheckpointProblem(
-                f"checkpoint {path} is incomplete: {lack} (its training died while writing it); {use}, or name its "
-                f"{PRETRAINED} folder to run what there is"
+                f"checkpoint {path} is incomplete: {lack} (its training died while writing it, or its policy alone was "
+                f"brought here); {use}, or name its {PRETRAINED} folder to run what there is"
             )
         return _read(path / PRETRAINED, plugins)
     if (path / CHECKPOINTS).is_dir():
-        found = complete(path)
+        found = complete(path) or _folders(path)
         if not found:
             raise CheckpointProblem(f"{path} holds no complete checkpoint yet")
-        return _read(found[-1] / PRETRAINED, plugins)
+        return read(found[-1], plugins)
     raise CheckpointProblem(f"{path} is not a checkpoint: it has neither {CONFIG} nor {PRETRAINED}")
 
 

@@ -52,7 +52,7 @@ def _named(name: str, log: Sequence[Session], shelf: Shelf) -> Verified:
     try:
         found = checkpoints.resolve(shelf.folder, name)
     except CheckpointProblem as problem:
-        if checkpoints.exists(folder) or checkpoints.exists(shelf.folder.trainings / name):
+        if checkpoints.exists(folder) or checkpoints.exists(shelf.folder.trainings / name.partition("@")[0]):
             return Verified(kind="checkpoint", name=name, findings=(unreadable("checkpoint", str(problem)),))
         raise Refusal(
             f"there is no {clean(name)!r} to verify: a session's id, the beginning of it, or `last`; a dataset's name "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -83,8 +84,19 @@ def test_weights_that_are_cut_short_are_noticed(tmp_path: Path) -> None:
     for path in (cut, cut / "pretrained_model"):
         with pytest.raises(CheckpointProblem, match="cut short"):
             checkpoints.read(path)
+    with pytest.raises(CheckpointProblem, match=r"000100 is incomplete: its model.safetensors is cut short"):
+        checkpoints.read(tmp_path)
+    shutil.rmtree(cut)
     with pytest.raises(CheckpointProblem, match="holds no complete checkpoint yet"):
         checkpoints.read(tmp_path)
+
+
+def test_of_a_policy_that_came_without_its_training_state_the_folder_to_name_is_told(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    shutil.rmtree(write(folder.outputs / "train" / "cubes", 100) / "training_state")
+    for wanted in ("cubes", "cubes@100"):
+        with pytest.raises(CheckpointProblem, match=r"it has no training_state .*name its pretrained_model folder"):
+            checkpoints.resolve(folder, wanted)
 
 
 def test_a_policy_without_its_training_state_can_still_be_run(tmp_path: Path) -> None:
