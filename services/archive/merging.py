@@ -28,7 +28,7 @@ from services.folders import DataFolder, RunFolder
 from services.live import events as ev
 from services.live.event_log import EventLog, LogBusy
 from services.log import logbook
-from services.log.importing.adding import LOCK, MOST
+from services.log.importing.adding import LOCK, MOST, Identity, identity
 from services.log.scribe import fold
 from services.refusal import Refusal
 from sessions.document import Session
@@ -77,7 +77,7 @@ class _Merge:
         self.folder, self.log, self.called = folder, log, called
         self.made = Merged(left_out=list(log.problems))
         self.ours = {session.id: session for session in logbook.sessions(folder).sessions}
-        self.by_name: dict[str, list[Session]] = defaultdict(list)
+        self.by_name: dict[str | Identity, list[Session]] = defaultdict(list)
         for session in self.ours.values():
             for name in _names(session):
                 self.by_name[name].append(session)
@@ -225,11 +225,11 @@ class _Merge:
             raise Refusal(f"{len(self.documents)} sessions could not be stored: {problem}; merge again") from problem
 
 
-def _names(session: Session) -> set[str]:
+def _names(session: Session) -> set[str | Identity]:
     """What it may be called in another log: its id here, its first one, and what an import called it."""
-    came, key = session.brought_in, session.started.import_key
-    imported = f"{session.kind.value} {key} {getattr(session.request, 'name', '')}" if key else ""
-    return {session.id, came.known_as if came else "", imported} - {""}
+    came, imported = session.brought_in, session.started.import_key
+    names: set[str | Identity] = {session.id, came.known_as if came else ""}
+    return (names | {identity(session.started)} if imported else names) - {""}
 
 
 def _likeness(session: Session) -> tuple[str, str, int, str]:

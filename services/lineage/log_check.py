@@ -62,9 +62,9 @@ def _any_run(folder: DataFolder) -> bool:
 
 def _runs(folder: DataFolder, sessions: Mapping[str, Session]) -> Iterator[Finding]:
     found = list(run_findings(folder, sessions))
-    named = {finding.what.partition(" ")[2] for finding in found}
-    yield matches("run folders", f"{plural(len(sessions.keys() - named), 'session')} to the newest event")
-    yield from found
+    alike = sessions.keys() - {name for name, _ in found}
+    yield matches("run folders", f"{plural(len(alike), 'session')} to the newest event")
+    yield from (finding for _, finding in found)
 
 
 def _episodes(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]:

@@ -18,17 +18,16 @@ TAIL = 1 << 16
 FOLD = "`lab-console sessions` brings the log up to date"
 
 
-def run_findings(folder: DataFolder, sessions: Mapping[str, Session]) -> Iterator[Finding]:
-    """What is not alike in runs and log; nothing about those that are."""
+def run_findings(folder: DataFolder, sessions: Mapping[str, Session]) -> Iterator[tuple[str, Finding]]:
+    """What is not alike in runs and log, by session; nothing about those that are."""
     names = _run_names(folder.runs)
     for name in sorted(names, reverse=True):
         run = folder.run(name)
         if (found := _finding(run, sessions.get(name))) is not None:
-            yield found
+            yield name, found
     for name in sorted(sessions.keys() - names, reverse=True):
-        yield gone(
-            f"session {name}", "its run folder is gone: the log has all that is left of it", "keep a copy of the log"
-        )
+        said = "its run folder is gone: the log has all that is left of it"
+        yield name, gone(f"session {name}", said, "keep a copy of the log")
 
 
 def _finding(run: RunFolder, session: Session | None) -> Finding | None:
