@@ -293,10 +293,13 @@ def _join_events(run: RunFolder, theirs: Version, there: RunFolder | None) -> bo
         together = joined(ours, theirs)
         if together.data == ours.data:
             return False
+        appended = together.data.startswith(ours.data)
+        if ours.damaged and not appended:
+            raise _Unreadable("its events here have lines that cannot be read, and would have to be written anew")
         if there is not None and theirs.rank > ours.rank:
             with suppress(FileNotFoundError):
                 write_atomically(run.metrics, read_file(there.metrics))
-        if together.data.startswith(ours.data):  # lines that cannot be read stay where they are
+        if appended:  # lines that cannot be read stay where they are
             log.add_lines(together.data[len(ours.data) :])
         else:
             write_atomically(run.events, together.data)

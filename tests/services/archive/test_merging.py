@@ -206,6 +206,18 @@ def test_events_here_that_cannot_be_read_are_not_overwritten(ours: DataFolder, t
     assert not made.same and not made.grew and events.read_bytes() == b"torn\n"
 
 
+def test_lines_here_that_cannot_be_read_are_not_lost_by_putting_notes_in_order(
+    ours: DataFolder, theirs: DataFolder
+) -> None:
+    for folder, text, at in ((ours, "late", 1.9e9), (theirs, "early", 1.8e9)):
+        recorded(folder, ID, "lab-2", ev.NoteAdded(text=text, at=at))
+    first, *others = ours.run(ID).events.read_bytes().splitlines(keepends=True)
+    ours.run(ID).events.write_bytes(b"".join([first, b"half a line\n", *others]))
+    made = merge(ours, theirs.root)
+    assert len(made.left_out) == 1 and "have lines that cannot be read" in made.left_out[0]
+    assert b"half a line\n" in ours.run(ID).events.read_bytes()
+
+
 def test_what_is_no_log_is_refused_in_a_sentence(ours: DataFolder, tmp_path: Path,
                                                  capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     for data, why in ((b"{", "is no log of lab console"), (b'{"schema":{"1":{"version":99}}}', "newer lab console")):
