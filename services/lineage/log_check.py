@@ -130,10 +130,10 @@ def _tried(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]:
 
 
 def _but_matching(what: str, found: Iterable[tuple[str, Finding]], by: str = "") -> Iterator[Finding]:
-    """How many match, and `by` what, then the others, each with its session."""
+    """How many match, if any does, and `by` what; then the others, each with its session."""
     listed = list(found)
     good = sum(finding.standing is Standing.MATCHES for _, finding in listed)
-    if listed:
+    if good:
         yield matches(what, f"{good} of {len(listed)}{by}")
     for name, each in listed:
         if each.standing is not Standing.MATCHES:

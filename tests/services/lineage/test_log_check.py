@@ -68,7 +68,7 @@ def test_a_log_that_agrees_says_so_and_nothing_is_changed_by_looking(lab: DataFo
     told = {f.what: f.detail for part in check_log(lab) for f in part.findings if f.standing is Standing.MATCHES}
     assert told == {
         "sessions.json": "3 sessions", "run folders": "3 sessions to the newest event",
-        "sessions with episodes": "1 of 1", "checkpoints": "2 of 2 by their sizes", "policies": "0 of 1",
+        "sessions with episodes": "1 of 1", "checkpoints": "2 of 2 by their sizes",
     }  # fmt: skip
     assert foreign.hashes(lab.root) == before
 
