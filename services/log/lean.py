@@ -18,11 +18,12 @@ class Leaner:
 
     def of(self, session: Session) -> Session:
         """The session without its checks, its alarms, the joints of its arms, what was measured of its trials, and
-        LeRobot's configuration.
+        LeRobot's configuration but for the dataset's folder.
         """
         training = session.training
         if training is not None and training.started.config:
-            started = msgspec.structs.replace(training.started, config={})
+            root = {"dataset": {"root": training.read_from}} if training.read_from else {}
+            started = msgspec.structs.replace(training.started, config=root)
             training = msgspec.structs.replace(training, started=started)
         trials = tuple(msgspec.structs.replace(trial, measured=None) for trial in session.trials)
         return msgspec.structs.replace(

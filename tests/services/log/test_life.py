@@ -171,6 +171,12 @@ def test_documents_without_what_is_not_needed_have_the_same_tree_and_links() -> 
             assert ids(follow(one, log)) == ids(follow(other, short))
     assert short[1].training is not None and not short[1].training.started.config
     assert short[0].request.profile is short[2].request.profile
+    read = msgspec.structs.replace(begun, config={"dataset": {"root": "/data/cubes", "fps": 30}, "batch_size": 8})
+    elsewhere = msgspec.structs.replace(log[1].request, data_dir="")
+    origin = msgspec.structs.replace(log[1].started, imported="/old/run", request=elsewhere)
+    learnt = msgspec.structs.replace(log[1].training, started=read)
+    imported = msgspec.structs.replace(log[1], started=origin, training=learnt)
+    assert lean.of(imported).dataset_root == "/data/cubes", "of two datasets of one name, links tell which"
 
 
 def test_a_line_is_never_wider_than_its_room() -> None:
