@@ -174,7 +174,7 @@ class Scribe:
         self.store.put(*documents, folded=read)
         for stored, tail in zip(documents, [tail for tail in tails if tail.snapshot.started], strict=True):
             tail.stored = stored
-            del self.unsaved[stored.id]
+            self.unsaved.pop(stored.id, None)  # a copy of a run is the same session
         for name in [name for name, tail in self._tails.items() if tail.mark and tail.mark.ended]:
             del self._tails[name]
         return bool(tails)

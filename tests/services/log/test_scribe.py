@@ -141,6 +141,12 @@ def test_a_stray_file_and_an_empty_folder_among_the_runs_are_no_runs(folder: Dat
     assert len(stored(folder)) == 1
 
 
+def test_a_copy_of_a_run_beside_it_is_the_same_session(folder: DataFolder) -> None:
+    run = write_run(folder, ID)
+    shutil.copytree(run.root, run.root.with_name(f"{ID}.bak"))
+    assert not fold(folder) and [s.id for s in stored(folder)] == [ID]
+
+
 def test_one_run_that_cannot_be_read_does_not_hide_the_others(folder: DataFolder) -> None:
     said: list[str] = []
     broken = folder.run(ID)
