@@ -7,6 +7,7 @@ new file. What cannot be read is set aside, never overwritten.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -266,7 +267,7 @@ def _stamp(version: int) -> dict[str, Row]:
 def _parse(path: Path, data: bytes) -> tuple[Tables, int]:
     """The tables of a file, whose rows are not looked into, and its version. Raises Damage or NewerStore."""
     try:
-        raw = _tables.decode(data)
+        raw = _split(data)
         packing = Packing({key: Row(row) for key, row in raw.get("packing", {}).items()})
         tables = {name: {key: Row(row, packing) for key, row in table.items()} for name, table in raw.items()}
         version = tables["schema"]["1"]["version"]
@@ -287,6 +288,24 @@ def _parse(path: Path, data: bytes) -> tuple[Tables, int]:
         tables["sessions"] = {key: _upgraded(row) for key, row in tables.get("sessions", {}).items()}
         tables["folded"] = {}  # the events of the runs that are still there say more than the old documents kept
     return tables, version
+
+
+def _split(data: bytes) -> dict[str, dict[str, msgspec.Raw]]:
+    """The tables. What is no JSON, but TinyDB alone writes (NaN, half a character), damages its row only."""
+    try:
+        return _tables.decode(data)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        try:
+            loose = json.loads(data)
+            return {
+                name: {key: msgspec.Raw(json.dumps(row).encode()) for key, row in table.items()}
+                for name, table in loose.items()
+            }
+        except (ValueError, AttributeError, RecursionError):
+            pass
+        raise
 
 
 def _misfit(data: bytes) -> str:

@@ -288,5 +288,13 @@ def decode(line: bytes) -> Event:
         if kind not in KINDS:
             return UnknownEvent(seq=int(raw.get("seq", 0)), at=float(raw.get("at", 0.0)), raw=raw)
         if kind == SessionStarted.__name__ and upgrade.is_flat(raw):
-            return msgspec.convert(upgrade.started(raw), SessionStarted)
+            return _upgraded(raw)
         raise
+
+
+def _upgraded(flat: dict[str, Any]) -> SessionStarted:
+    """The event of an older console. Raises msgspec.ValidationError where a value is of no kind that one wrote."""
+    try:
+        return msgspec.convert(upgrade.started(flat), SessionStarted)
+    except (AttributeError, LookupError, TypeError) as error:
+        raise msgspec.ValidationError(f"no event of an older console: {error}") from None

@@ -200,6 +200,8 @@ def seconds(session: Session) -> float:
     """How long the session took, without pauses; 0 while it runs, and where that is not known."""
     if session.ended and session.ended.took_s:
         return session.ended.took_s
+    if session.started.day_only:
+        return 0.0
     try:
         began, ended = map(datetime.fromisoformat, (session.started_utc, session.ended_utc or ""))
     except ValueError:

@@ -471,3 +471,19 @@ def test_a_lock_that_nobody_lets_go_is_said(path: Path, monkeypatch: pytest.Monk
         with holder._storage.transaction(), pytest.raises(StoreProblem, match=r"over 0\.05 s by another process"):
             other.put(session(1))
         other.put(session(1))
+
+
+@pytest.mark.parametrize("odd", ["NaN", "-Infinity", '"\\ud800"'])
+def test_what_is_no_json_but_tinydb_writes_it_costs_its_own_session_only(path: Path, odd: str) -> None:
+    with SessionStore(path) as store:
+        store.put(session(1))
+        store.put(session(2))
+    whole = json.loads(path.read_text())
+    whole["sessions"][session(1).id]["last_seq"] = "odd"
+    path.write_text(json.dumps(whole).replace('"odd"', odd))
+    with SessionStore(path) as store:
+        with pytest.raises(DamagedSessions) as told:
+            store.all()
+        assert list(told.value.reasons) == [session(1).id]
+        assert store.all() == [session(2)]
+    assert odd in told.value.kept_as.read_text()

@@ -11,6 +11,7 @@ import pytest
 
 from services.bench.profiles import load_benches
 from services.live import events as ev
+from services.live.event_log import parse
 from sessions.bench import Profile
 from sessions.document import Session
 from sessions.facts import CheckpointSaved
@@ -206,3 +207,9 @@ def test_a_newer_document_with_unknown_keys_is_read_and_kept(tmp_path: Path) -> 
         assert len(store.all()) == 2
         store.update(f"{ID}-2", lambda s: msgspec.structs.replace(s, tags=("kept",)))
     assert json.loads(path.read_bytes())["sessions"][ID]["started"]["moon"] == "full"
+
+
+@pytest.mark.parametrize("odd", [{"dataset": "cubes", "dataset_root": 0}, {"config": [1]}, {"profile": 3}])
+def test_a_first_start_with_values_that_nobody_wrote_is_a_damaged_line(odd: dict[str, Any]) -> None:
+    line = {"type": "SessionStarted", "id": ID, "kind": "eval", "pid": 1, "host": "robot", "bench": "so101", **odd}
+    assert list(parse(json.dumps(line).encode() + b"\n")) == []

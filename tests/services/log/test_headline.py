@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, timedelta, timezone
 from typing import Any
 
+import msgspec
 import pytest
 
-from services.log.headline import counts, headline, rate, subject
+from services.log.headline import counts, headline, rate, seconds, subject
 from services.units import duration
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
@@ -45,6 +46,12 @@ def test_a_headline_speaks_the_clock_of_the_lab() -> None:
 def test_a_running_session_has_no_duration_and_a_bench_session_no_counts() -> None:
     line = headline(a_session(status=SessionStatus.RUNNING, kind=SessionKind.BENCH, bench="so101"))
     assert (line.duration, line.counts, line.what, line.marks) == ("", "", "so101", ("running",))
+
+
+def test_how_long_it_took_is_unknown_where_only_its_day_is() -> None:
+    session = a_session(ended=unix("2026-02-18T00:18:30Z"))
+    started = msgspec.structs.replace(session.started, day_only=True)
+    assert seconds(msgspec.structs.replace(session, started=started)) == 0.0
 
 
 def test_a_headline_is_harmless_whatever_the_task_says() -> None:
