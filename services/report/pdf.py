@@ -68,6 +68,7 @@ def _command(kind: str, program: str, source: Path, target: Path) -> list[str]:
     return [
         program, "--headless", "--disable-gpu", *sandbox, "--disable-extensions", "--disable-dev-shm-usage",
         "--no-first-run", "--disable-background-networking", f"--user-data-dir={source.parent / 'profile'}",
+        "--proxy-server=http://127.0.0.1:9", "--proxy-bypass-list=<-loopback>",  # a template's page reaches nobody
         "--no-pdf-header-footer", f"--print-to-pdf={target}", source.as_uri(),
     ]  # fmt: skip
 

@@ -11,18 +11,18 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import BaseLoader, DictLoader, PackageLoader, StrictUndefined, Template, TemplateError
+from jinja2 import BaseLoader, PackageLoader, StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from services.refusal import Refusal
 from services.report.escaping import markdown
+from services.report.foreign_template import Task, filled, sealed
 from services.report.parts import Chart, Report
 from services.text import clean, plain
 from sessions.files import read_file
 
 _GAPS = re.compile(r"\n{3,}")
-MENDS = "see to it, or leave --template out"
 LARGEST = 1024 * 1024
 """Bytes of a template that is read."""
 
@@ -38,38 +38,29 @@ class Format(StrEnum):
 def render(report: Report, format: Format, template: Path | None = None) -> str:
     """The report as Markdown or as HTML (of a PDF, the page that is printed). Raises Refusal for a bad template."""
     is_markdown = format is Format.MARKDOWN
-    name = f"report.{Format.MARKDOWN if is_markdown else Format.HTML}.j2"
-    try:
-        if template is None:
-            made = _own(name, is_markdown=is_markdown).render(report=report)
-        else:
-            name = template.name
-            loader = DictLoader({name: _read(template)})
-            made = _environment(loader, is_markdown=is_markdown).get_template(name).render(report=report)
-    except Refusal:
-        raise
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        where = f", line {line}" if line else ""
-        raise Refusal(f"the template {clean(name)}{where}: {clean(str(error))}: {MENDS}") from None
-    except Exception as error:  # a template is a program of somebody else's
-        raise Refusal(f"the template {clean(name)} fails: {clean(str(error))}: {MENDS}") from None
+    if template is None:
+        name = f"report.{Format.MARKDOWN if is_markdown else Format.HTML}.j2"
+        made = _own(name, is_markdown=is_markdown).render(report=report)
+    else:
+        made = filled(Task(report, template.name, _read(template), is_markdown))
+        made = made if is_markdown else sealed(made, template.name)
     return plain(_GAPS.sub("\n\n", made) if is_markdown else made)
 
 
 @lru_cache
 def _own(name: str, *, is_markdown: bool) -> Template:
-    return _environment(PackageLoader("services.report", "templates"), is_markdown=is_markdown).get_template(name)
+    loader = PackageLoader("services.report", "templates")
+    return environment(is_markdown=is_markdown, loader=loader).get_template(name)
 
 
-def _environment(loader: BaseLoader, *, is_markdown: bool) -> ImmutableSandboxedEnvironment:
+def environment(*, is_markdown: bool, loader: BaseLoader | None = None) -> ImmutableSandboxedEnvironment:
     """What escapes everything that a template writes: by `markdown`, or as jinja2 does for HTML."""
-    environment = ImmutableSandboxedEnvironment(
+    made = ImmutableSandboxedEnvironment(
         loader=loader, autoescape=not is_markdown, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
         finalize=markdown if is_markdown else None, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters["drawn"] = _drawn
-    return environment
+    made.filters["drawn"] = _drawn
+    return made
 
 
 def _drawn(chart: Chart) -> Markup:

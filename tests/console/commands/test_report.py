@@ -9,7 +9,7 @@ import pytest
 from console.__main__ import main
 from console.exit import BAD_USAGE, FAILED, OK
 from services.folders import DataFolder
-from services.report import pdf
+from services.report import foreign_template, pdf
 from tests.services.report.conftest import C, bench
 
 __all__ = ["bench"]
@@ -85,6 +85,35 @@ def test_a_template_of_ones_own_is_escaped_as_the_consoles_are(
         template.write_text(text)
         assert run(bench, "--dataset", C, "--template", str(template)) == BAD_USAGE
         assert said in capsys.readouterr().err
+
+
+def test_a_template_from_elsewhere_neither_reads_nor_runs_on(
+    bench: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(foreign_template, "SECONDS", 2.0)
+    endless = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"
+    template = tmp_path / "theirs.j2"
+    for text, said in (
+        (endless, "the template theirs.j2 did not end within 2 s"), ("{{ 'a' * 10**11 }}", "took more memory"),
+        ("{% include '/etc/passwd' %}", "theirs.j2 fails"),
+        ("<META HTTP-EQUIV='&#82;efresh' content='0;url=file:///etc/passwd'>", "leads on to another one"),
+    ):  # fmt: skip
+        template.write_text(text)
+        assert run(bench, "--dataset", C, "--format", "html", "--template", str(template)) == BAD_USAGE
+        told = capsys.readouterr()
+        assert said in told.err and not told.out
+
+
+def test_the_page_of_a_template_runs_and_loads_nothing(
+    bench: DataFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = tmp_path / "theirs.j2"
+    for text in ("<!DOCTYPE html><html><head>{}</head></html>", "{}"):
+        template.write_text(text.format("<script src='http://x/'></script><iframe src='file:///etc/passwd'></iframe>"))
+        assert run(bench, "--dataset", C, "--format", "html", "--template", str(template)) == OK
+        page = capsys.readouterr().out
+        policy = page.index("content=\"default-src 'none'; style-src 'unsafe-inline'")
+        assert page.lower().startswith("<!doctype html>") and policy < page.index("<script")
 
 
 def test_without_a_program_for_it_a_pdf_is_refused_with_the_way_out(
