@@ -15,7 +15,7 @@ from services.log.documents import document
 from services.refusal import Refusal
 from services.text import clean
 from sessions.document import Session
-from sessions.files import read_file
+from sessions.files import check_file, read_file
 from sessions.models import SessionStatus
 from sessions.store import CorruptStore, DamagedSessions, SessionStore, StoreProblem
 
@@ -42,7 +42,7 @@ class ForeignLog:
         self.problems: list[str] = []
         folder = DataFolder(place) if place.is_dir() else None
         file = folder.sessions_file if folder else place
-        if folder is None and zipfile.is_zipfile(place):
+        if folder is None and _is_archive(place):
             raise Refusal(f"{place} is an archive: `lab-console unpack {place}` brings it in")
         self._runs = folder.runs if folder else None
         if folder is not None and not file.is_file() and not folder.runs.is_dir():
@@ -101,6 +101,15 @@ class ForeignLog:
             if session_id in self._known:
                 return Foreign(self._known[session_id])
             raise Damaged(str(error)) from error
+
+
+def _is_archive(place: Path) -> bool:
+    """Whether this file is a ZIP. Raises Refusal for a pipe or a device, which would be read without end."""
+    try:
+        check_file(place)
+    except OSError as error:
+        raise Refusal(f"{place} cannot be read: {error.strerror or error}") from error
+    return zipfile.is_zipfile(place)
 
 
 def _from_events(run: RunFolder) -> Foreign:

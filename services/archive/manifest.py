@@ -76,6 +76,7 @@ def problem(manifest: Manifest) -> str:
     wrong = [each for cargo in manifest.data if (each := no_cargo(cargo.path))]
     roots = tuple(cargo.path for cargo in manifest.data)
     wrong += [each for path in paths if (each := no_place(path, roots))]
+    wrong += [f"{root!r} has no file" for root in roots if not any(path.startswith(f"{root}/") for path in paths)]
     return wrong[0] if wrong else clash([*paths, NAME])
 
 

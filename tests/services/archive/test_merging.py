@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -232,6 +233,13 @@ def test_what_is_no_log_is_refused_in_a_sentence(ours: DataFolder, tmp_path: Pat
         merge(ours, ours.root)
     assert main(["--data-dir", str(ours.root), "log", "merge", str(tmp_path / "none")]) == 2
     assert "none is not there: give another bench's data folder" in capsys.readouterr().err
+
+
+def test_a_pipe_or_a_device_is_no_log_and_is_not_read(ours: DataFolder, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(Refusal, match="cannot be read: Not a file"):
+            merge(ours, place)
 
 
 def test_the_shell_says_what_came_in(ours: DataFolder, theirs: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
