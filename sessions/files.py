@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors of a disk that has no room."""
@@ -61,9 +62,19 @@ def open_to_read(path: Path, flags: int = 0) -> int:
     return descriptor
 
 
+def real(path: Path) -> Path:
+    """The path without links; of one that leads to itself, the link (Path.resolve raises RuntimeError there)."""
+    return Path(os.path.realpath(path))
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, to be read. Raises OSError as `open_to_read`: a pipe is never waited for."""
+    return os.fdopen(open_to_read(path), "rb")
+
+
 def read_file(path: Path) -> bytes:
-    """A file's content. Raises OSError as `open_to_read`: a pipe is never waited for."""
-    with os.fdopen(open_to_read(path), "rb") as file:
+    """A file's content. Raises OSError as `opened`."""
+    with opened(path) as file:
         return file.read()
 
 

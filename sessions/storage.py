@@ -22,7 +22,7 @@ from tinydb.storages import Storage
 
 from sessions import upgrade
 from sessions.document import SCHEMA_VERSION, Session
-from sessions.files import FULL, filled_atomically, write_atomically
+from sessions.files import FULL, filled_atomically, open_to_read, real, write_atomically
 from sessions.locks import Lock, LockBusy
 from sessions.rows import PACKED_VERSION, Packing, Row, table_json
 
@@ -156,7 +156,7 @@ class AtomicStorage(Storage):
         return self._cached.tables
 
     def _load(self) -> _CachedFile:
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_to_read(self.path)
         try:
             info = os.fstat(fd)
             with open(fd, "rb", closefd=False) as file:
@@ -236,7 +236,7 @@ class AtomicStorage(Storage):
 
 def left_beside(log: Path, kinds: Iterable[str] = (WHOLE, SINGLE, BEFORE)) -> list[Path]:
     """The files of these kinds beside the log, or beside the one that a link leads to."""
-    file = log.resolve()
+    file = real(log)
     return sorted(path for kind in kinds for path in file.parent.glob(f"{file.name}.{kind}-*") if path.is_file())
 
 

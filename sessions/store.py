@@ -19,6 +19,7 @@ from tinydb.table import Table
 
 from sessions import packing
 from sessions.document import Session
+from sessions.files import real
 from sessions.rows import Profiles, Row, Unfit
 from sessions.storage import AtomicStorage, CorruptStore, Damage, DamagedSessions, NewerStore, StoreProblem
 
@@ -50,7 +51,7 @@ class SessionStore:
 
     def __init__(self, path: Path) -> None:
         self.unreadable: dict[str, str] = {}
-        self.path = path.resolve()  # a linked file stays linked
+        self.path = real(path)  # a linked file stays linked; a link that leads to itself is kept
         self._storage = AtomicStorage(self.path)
         self._db = _Database(storage=lambda: self._storage)
         self._sessions = cast(_StringTable, self._db.table("sessions"))

@@ -32,7 +32,7 @@ from services.log.importing.adding import LOCK, MOST, Identity, identity
 from services.log.scribe import fold
 from services.refusal import Refusal
 from sessions.document import Session
-from sessions.files import FULL, read_file, why_unwritable, write_atomically
+from sessions.files import FULL, read_file, real, why_unwritable, write_atomically
 from sessions.locks import Lock, LockBusy
 from sessions.store import SessionStore, StoreProblem
 
@@ -59,7 +59,7 @@ def merge(folder: DataFolder, place: Path, *, called: str = "", progress: Progre
 
     If this is cut short, the next merge adds the rest. Raises Refusal, LogbookProblem if this log cannot be read.
     """
-    if place.exists() and folder.root.exists() and place.resolve() in (folder.root, folder.sessions_file.resolve()):
+    if place.exists() and folder.root.exists() and real(place) in (folder.root, real(folder.sessions_file)):
         raise Refusal(f"{place} is this log itself: give another bench's")
     try:
         lock = Lock(folder.root / LOCK)

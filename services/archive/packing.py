@@ -32,7 +32,7 @@ from services.targets.fingerprint import LEFT_OUT
 from services.units import plural
 from sessions.blinding import blind
 from sessions.document import Session
-from sessions.files import filled_atomically, open_to_read, why_unwritable
+from sessions.files import filled_atomically, open_to_read, real, why_unwritable
 from sessions.models import SessionKind, SessionStatus
 from sessions.requests import EvalRequest
 from sessions.store import SessionStore
@@ -184,7 +184,7 @@ def _roots(session: Session) -> Iterator[tuple[str, Path]]:
 def _below(folder: DataFolder, root: Path) -> str:
     """The path below the data folder, if that is where such a thing lies there; else empty."""
     try:
-        inside = root.resolve().relative_to(folder.root.resolve()).as_posix()
+        inside = real(root).relative_to(real(folder.root)).as_posix()
     except (ValueError, OSError):
         return ""
     if inside.startswith("datasets/"):

@@ -33,7 +33,7 @@ from services.folders import DataFolder
 from services.refusal import Refusal
 from services.targets.received import INCOMING, sweep
 from services.units import size
-from sessions.files import check_file, read_file, sync_folder, sync_tree, why_unwritable
+from sessions.files import check_file, read_file, real, sync_folder, sync_tree, why_unwritable
 
 LARGEST_MANIFEST = 64 << 20
 MOST_MEMBERS = 1_000_000
@@ -216,7 +216,7 @@ def _is_there(folder: DataFolder, manifest: Manifest, cargo: Cargo) -> bool:
     """Whether the same lies in its place already. Raises Refusal if something else does, or the place is elsewhere."""
     final = folder.root / cargo.path
     top = folder.root / cargo.path.partition("/")[0]
-    if not final.parent.resolve().is_relative_to(top.resolve()):
+    if not real(final.parent).is_relative_to(real(top)):
         raise Refusal(f"{final.parent} leads out of {top}: remove the link, or unpack with another --data-dir")
     if not os.path.lexists(final):
         training = folder.root.joinpath(*Path(cargo.path).parts[:3])

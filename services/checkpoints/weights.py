@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from services.checkpoints import scripted
+from sessions.files import opened
 
 LEFT_OUT = ("lab-console.json", "README.md", "train_config.json")
 """Files that say where a policy comes from, and not what it does."""
@@ -54,11 +55,11 @@ def _is_scripted(path: str) -> bool:
 @lru_cache(maxsize=256)
 def _content(file: Path, size: int, _written: int) -> str:
     digest = hashlib.sha256()
-    with file.open("rb") as opened:
+    with opened(file) as content:
         if size <= WHOLE:
-            digest.update(opened.read())
+            digest.update(content.read())
         else:
             for number in range(SAMPLES):
-                opened.seek((size - SAMPLE) * number // (SAMPLES - 1))
-                digest.update(opened.read(SAMPLE))
+                content.seek((size - SAMPLE) * number // (SAMPLES - 1))
+                digest.update(content.read(SAMPLE))
     return digest.hexdigest()

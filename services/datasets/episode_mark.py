@@ -17,7 +17,7 @@ from services.datasets.marks import SIDECAR, Mark, read_marks, write_mark
 from services.datasets.place import check_writable
 from services.datasets.renumbering import is_another
 from services.refusal import Refusal
-from sessions.files import write_atomically
+from sessions.files import read_file, write_atomically
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def _own_mark(root: Path, index: int, unmarked: Mark) -> Mark:
 def _read(path: Path) -> bytes | None:
     """The file's bytes; None if there is none."""
     try:
-        return path.read_bytes()
+        return read_file(path)
     except FileNotFoundError:
         return None
 

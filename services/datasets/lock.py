@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.datasets.claim import Claimed, check_unclaimed
 from services.text import clean
-from sessions.files import cannot_write
+from sessions.files import cannot_write, real
 from sessions.locks import Held, Holder, Lock, LockBusy, holder_of, this_process
 
 
@@ -66,6 +66,6 @@ def recorded_by(root: Path) -> str:
 
 def _paths(root: Path) -> list[Path]:
     """The files to lock: the one that every path with links leads to, then the one as spelled."""
-    found = root.resolve()
-    both = (found.parent / f".{found.name}.lock", root.parent.resolve() / f".{root.name}.lock")
+    found = real(root)
+    both = (found.parent / f".{found.name}.lock", real(root.parent) / f".{root.name}.lock")
     return list(dict.fromkeys(both))

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from sessions.files import write_atomically
+from sessions.files import read_file, write_atomically
 from sessions.models import Verdict
 
 SIDECAR = "lab-console.json"
@@ -189,7 +189,7 @@ def _load_sidecar(root: Path) -> tuple[dict[str, Any], str]:
 def _peek(path: Path) -> dict[str, Any] | None:
     """The sidecar as plain data; None if there is none or it is damaged."""
     try:
-        document: dict[str, Any] = orjson.loads(path.read_bytes())
+        document: dict[str, Any] = orjson.loads(read_file(path))
         _marks_in(document)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None

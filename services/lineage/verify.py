@@ -24,6 +24,7 @@ from services.refusal import Refusal
 from services.text import clean
 from sessions.blinding import blind
 from sessions.document import Session
+from sessions.files import real
 from sessions.models import SessionKind
 
 
@@ -48,7 +49,7 @@ def _named(name: str, log: Sequence[Session], shelf: Shelf) -> Verified:
     if not folder.is_absolute() and name.strip() and (_is_dataset(own) or any(s.dataset == name for s in log)):
         return of_dataset(name, str(own), log, shelf)
     if _is_dataset(folder):
-        return of_dataset(folder.resolve().name, str(folder.resolve()), log, shelf)
+        return of_dataset(real(folder).name, str(real(folder)), log, shelf)
     try:
         found = checkpoints.resolve(shelf.folder, name)
     except CheckpointProblem as problem:

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from services.live import events as ev
+from sessions.files import opened
 
 TAIL = 65_536
 """Bytes at the end of the file that are searched for the newest whole line."""
@@ -78,7 +79,7 @@ def last_points(path: Path, *, until: int, count: int) -> list[tuple[int, dict[s
 def _last_lines(path: Path) -> list[bytes]:
     """The whole lines at the end of the file; none if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - TAIL))
             return file.read().split(b"\n")[:-1]

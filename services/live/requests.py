@@ -6,7 +6,7 @@ import msgspec
 
 from services.bench.profiles import CheckedProfile
 from services.folders import RunFolder
-from sessions.files import write_atomically
+from sessions.files import read_file, write_atomically
 from sessions.requests import (
     CONSOLE,
     ORACLE,
@@ -42,6 +42,6 @@ def write_request(run: RunFolder, request: AnyRequest) -> None:
 
 def read_request(run: RunFolder) -> AnyRequest:
     """Read the run's request. Raises FileNotFoundError, or msgspec.DecodeError if it is malformed or out of bounds."""
-    data = run.request.read_bytes()
+    data = read_file(run.request)
     _bounds.decode(data)  # the worker obeys this, so the profile is checked again, as in lab.toml
     return _decoder.decode(data)

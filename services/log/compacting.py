@@ -12,7 +12,7 @@ from pathlib import Path
 from services.folders import DataFolder
 from services.log import logbook
 from services.log.problem import LogbookProblem
-from sessions.files import why_unwritable
+from sessions.files import real, why_unwritable
 from sessions.peek import peek
 from sessions.storage import left_beside
 from sessions.store import SessionStore, StoreProblem
@@ -54,7 +54,7 @@ class Compacted:
 
 def compact(folder: DataFolder) -> Compacted:
     """Bring the log up to date and make its file small; nothing else is removed. Raises LogbookProblem."""
-    file = folder.sessions_file.resolve()  # what is set aside lies beside the one that a link leads to
+    file = real(folder.sessions_file)  # what is set aside lies beside the one that a link leads to
     if not file.exists():
         return Compacted()
     book = logbook.sessions(folder)  # what is damaged is set aside first

@@ -17,7 +17,7 @@ import msgspec
 import sessions
 from services.folders import DataFolder
 from services.log.light import LIGHT_VERSION, Light
-from sessions.files import read_file, write_atomically
+from sessions.files import read_file, real, write_atomically
 from sessions.rows import Row
 
 NAME = "sessions.index"
@@ -59,7 +59,7 @@ def write(folder: DataFolder, made: Mapping[str, Made]) -> None:
 
 def _file(folder: DataFolder) -> Path:
     """Beside the file that a link leads to, as the log's lock and what is set aside are."""
-    return folder.sessions_file.resolve().with_name(NAME)
+    return real(folder.sessions_file).with_name(NAME)
 
 
 @cache

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from services.training.curve_lines import LinePoint, decode, more, more_names
 from services.training.resumptions import Resumption, parts
+from sessions.files import opened
 
 Column = NDArray[np.float64]
 
@@ -114,7 +115,7 @@ class Curves:
     def _read(self) -> int:
         new = 0
         try:
-            with self.path.open("rb") as file:
+            with opened(self.path) as file:
                 if file.seek(0, 2) < self._offset:
                     self._begin()
                     self.version += 1

@@ -18,6 +18,7 @@ from services.datasets.cameras import camera_keys
 from services.datasets.summary import DatasetSummary
 from services.refusal import Option, Refusal
 from services.training.policies import known
+from sessions.files import read_file
 
 ACTION, OBSERVED, STATS = "action", "observation.", "meta/stats.json"
 STATE, ENVIRONMENT = "observation.state", "observation.environment_state"
@@ -64,7 +65,7 @@ def check_statistics(summary: DatasetSummary, left_out: Sequence[str]) -> None:
 def statistics(root: Path) -> dict[str, Any] | None:
     """What stats.json has, by feature; None if it is missing or cannot be read."""
     with suppress(OSError, ValueError):
-        stats = orjson.loads((root / STATS).read_bytes())
+        stats = orjson.loads(read_file(root / STATS))
         return stats if isinstance(stats, dict) else None
     return None
 

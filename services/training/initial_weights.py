@@ -23,6 +23,7 @@ from services.error_text import whole_reason
 from services.live.requests import TrainRequest
 from services.refusal import Option, Refusal
 from services.training import policies
+from sessions.files import read_file
 
 RESNET = "pretrained_backbone_weights"
 """The key of the policies that begin with a ResNet of torchvision; only a policy that sees builds it."""
@@ -72,7 +73,7 @@ def check_weights(request: TrainRequest) -> None:
 def _config(folder: Path) -> dict[str, object]:
     """A policy's configuration; empty if it cannot be read, which the trainer says."""
     try:
-        found = orjson.loads((folder / "config.json").read_bytes())
+        found = orjson.loads(read_file(folder / "config.json"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

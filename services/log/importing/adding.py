@@ -21,7 +21,7 @@ from services.log import logbook
 from services.log.scribe import fold
 from services.refusal import Refusal
 from sessions.document import Session
-from sessions.files import sync_folder, why_unwritable, write_atomically
+from sessions.files import read_file, sync_folder, why_unwritable, write_atomically
 from sessions.locks import Lock, LockBusy
 
 LOCK = "import.lock"
@@ -214,7 +214,7 @@ def _facts(events: Sequence[ev.Event]) -> Iterator[ev.Event]:
 
 def _bytes(path: Path) -> bytes:
     with suppress(OSError):
-        return path.read_bytes()
+        return read_file(path)
     return b""
 
 

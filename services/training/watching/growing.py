@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.training.watching.points import LoggedRun
+from sessions.files import opened
 
 CHUNK = 8 * 1024 * 1024
 MOST_HELD = 512 * 1024 * 1024
@@ -57,7 +58,7 @@ class GrowingFiles(ABC):
     def _read(self, path: Path) -> bool:
         """Read on in one file; an unfinished record is read again with the rest of it."""
         offset, grown = self._offsets.get(path, 0), False
-        with path.open("rb") as file:
+        with opened(path) as file:
             if file.seek(0, 2) < offset:
                 offset = 0
             file.seek(offset)

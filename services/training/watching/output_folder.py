@@ -17,6 +17,7 @@ from services.training.watching.log_file import LogFile
 from services.training.watching.points import LoggedRun, Saved
 from services.training.watching.source import EVENT_FILE, SNIFFED, Source, is_binary
 from services.training.watching.wandb_files import WandbFiles
+from sessions.files import opened
 
 DEPTH = 4
 MOST_FILES = 5_000
@@ -135,7 +136,7 @@ def _by_age(files: list[Path]) -> list[Path]:
 
 
 def _is_log(path: Path) -> bool:
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), opened(path) as file:
         start = file.read(SNIFFED)
         return not is_binary(start) and (b"step:" in start or b"lerobot" in start or b"{'" in start)
     return False

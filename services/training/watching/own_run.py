@@ -18,6 +18,7 @@ from services.refusal import Refusal
 from services.text import clean
 from services.training.watching.growing import GrowingFiles
 from services.training.watching.points import MOST, End, LoggedRun, Saved, known_as
+from sessions.files import real
 from sessions.models import SessionStatus
 
 LAST = "last"
@@ -58,9 +59,9 @@ def of_output(folder: DataFolder, output: Path) -> Path | None:
     """The folder of the training of ours that writes this output folder; None for an imported one, or none."""
     from services.training.history import list_runs
 
-    wanted = output.resolve()
+    wanted = real(output)
     runs = (run for run in list_runs(folder).runs if run.session is not None and not run.session.started.imported)
-    return next((folder.run(run.id).root for run in runs if run.output and run.output.resolve() == wanted), None)
+    return next((folder.run(run.id).root for run in runs if run.output and real(run.output) == wanted), None)
 
 
 class OwnRun(GrowingFiles):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from console.__main__ import main
+from console.exit import FAILED, OK
 from console.grammar import parser
 from screens.views.page_lines import lines
 from services.folders import DataFolder
@@ -22,7 +23,9 @@ from services.live.event_log import EventLog
 from services.log import logbook
 from services.log.page import page
 from services.log.sections import as_json
+from sessions.models import SessionKind
 from tests import ROOT
+from tests.support import facts
 from tests.support.runs import ended, make_folder, saved, session_id, started, write_run
 
 ID = session_id(1)
@@ -88,6 +91,23 @@ def test_events_that_cannot_be_read_are_told(folder: DataFolder, capsys: pytest.
     assert lab(folder, "show", ID) == 0
     out, err = capsys.readouterr()
     assert "2 of 2 accepted" in out and "this is what the log kept" in err
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+    folder: DataFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = folder.run(session_id(9))
+    start = facts.training()
+    write_run(folder, run.id, started(run.id, kind=SessionKind.TRAIN), start.started, ended())
+    os.mkfifo(run.metrics)
+    assert lab(folder, "show", run.id) == OK and lab(folder, "show", run.id, "--json") == OK
+    logbook.sessions(folder)
+    folder.sessions_file.unlink()
+    for made in (os.mkfifo, lambda path: path.symlink_to(path)):
+        made(folder.sessions_file)
+        assert lab(folder, "show", run.id) == FAILED
+        assert "sessions.json cannot be read" in capsys.readouterr().err
+        folder.sessions_file.unlink()
 
 
 def test_each_example_of_the_help_is_a_command() -> None:
