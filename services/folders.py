@@ -13,8 +13,6 @@ from pathlib import Path
 
 import platformdirs
 
-from sessions.files import real
-
 APP = "lab-console"
 SESSION_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 
@@ -132,7 +130,7 @@ class RunFolder:
 def data_folder(option: str | os.PathLike[str] | None = None) -> DataFolder:
     """The data folder: the option, else LAB_CONSOLE_HOME, else the platform's user data folder."""
     chosen = option or os.environ.get("LAB_CONSOLE_HOME") or platformdirs.user_data_path(APP)
-    return DataFolder(real(Path(chosen).expanduser()))
+    return DataFolder(Path(os.path.realpath(Path(chosen).expanduser())))
 
 
 DEMO = "demo"
@@ -142,7 +140,7 @@ DEMO = "demo"
 def demo_folder() -> DataFolder:
     """The demo's own data folder, so that it never mixes with a real bench's."""
     base = os.environ.get("LAB_CONSOLE_HOME") or platformdirs.user_data_path(APP)
-    return DataFolder(real(Path(base).expanduser()) / DEMO)
+    return DataFolder(Path(os.path.realpath(Path(base).expanduser())) / DEMO)
 
 
 def new_session_id() -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sessions.document import Session
-from sessions.files import check_file
+from sessions.files import check_file, real
 from sessions.rows import Unfit
 from sessions.storage import AtomicStorage, Damage, StoreProblem
 
@@ -23,7 +23,7 @@ class Peeked:
 
 def peek(path: Path) -> Peeked:
     """What the log at `path` holds. Never raises for a bad file."""
-    path = path.resolve()
+    path = real(path)
     storage = AtomicStorage(path)
     try:
         check_file(path)
