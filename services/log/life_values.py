@@ -194,4 +194,5 @@ def of_evaluation(evaluation: Evaluation, path: str) -> tuple[Value, ...]:
         text(f"begun in {clean(evaluation.missing)}, which this log does not have" if evaluation.missing else "",
              Tone.WARNING),
         _state(evaluation.last),
+        quiet(f"imported as {clean(key)}" if (key := evaluation.last.started.import_key) else ""),
     )  # fmt: skip

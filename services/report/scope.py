@@ -71,7 +71,9 @@ def of_sessions(log: Sequence[Session], wanted: Sequence[str], where: str) -> Sc
         raise Refusal(f"{nothing_in(where)}; `lab-console` opens the console to start one")
     named = [named_session(log, each, where) for each in dict.fromkeys(wanted)]
     if bench := [session.id for session in named if session.kind is SessionKind.BENCH]:
-        raise Refusal(f"session {bench[0]} only moved the arm: there is nothing to report of it")
+        raise Refusal(
+            f"session {bench[0]} is about the bench alone: choose a recording, a training or an evaluation to report of"
+        )
     return _scope(log, named, clean(links_name(named[0])) if len(named) == 1 else "")
 
 

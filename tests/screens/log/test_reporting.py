@@ -24,5 +24,5 @@ async def test_e_writes_a_page_and_says_where(open_console: Any) -> None:
         (page,) = (console.folder.root / "reports").iterdir()
         assert page.suffix == ".html" and session_id(2) in page.read_text() and "2 recorded, 1 kept" in page.read_text()
         await console.press("down", "E")
-        await console.sees("only moved the arm: there is nothing to report of it")
+        await console.sees("is about the bench alone")
         assert [page] == list((console.folder.root / "reports").iterdir())

@@ -12,6 +12,7 @@ from services.log import logbook
 from services.log.importing.adding import add
 from services.log.importing.file import read
 from services.log.importing.history import imports
+from services.log.life import Node, life
 from services.log.light import light
 from services.log.lookup import NoSession, find
 from services.log.query import parse
@@ -43,6 +44,15 @@ def test_a_session_is_found_by_its_key_in_the_file(folder: DataFolder, known: di
         find(folder, "C1 fourth")
     assert [each.name for each in verify(folder, logbook.sessions(folder).sessions, ["C1"])] == [known["C1"].id]
     assert [s.started.import_key for s in parse("c1 second").sessions(known.values())] == ["C1 second"]
+
+
+def test_evaluations_of_one_day_are_told_apart_in_the_tree(known: dict[str, Session]) -> None:
+    def every(node: Node) -> list[Node]:
+        return [node, *(below for child in node.children for below in every(child))]
+
+    tree = life(list(known.values()), "so101_pick_place_10cm_v2")
+    tried = [each for each in every(tree) if each.name == "evaluated 2026-02-19"]
+    assert [each.values[-1].text for each in tried] == [f"imported as C1 {n}" for n in ("first", "second", "third")]
 
 
 def test_what_is_not_recorded_of_a_trial_or_a_checkpoint_is_an_empty_cell(
