@@ -21,7 +21,7 @@ from tests.support.demo_desk import DemoDesk
 from tests.support.terminal import Terminal
 from tests.support.zygote import Zygote
 
-AFTER = [b" ", b"p", b"g", b"[", b"\x1bOR"]  # more of them: test_stop_tmux
+AFTER = [b" ", b"[", b"\x1bOR"]  # more of them: test_stop_tmux
 F12 = b"\x1b[24~"
 BLOCK_S = 1.8
 DELAYS_MS = (0, 20, 80, 400, 600)
