@@ -1,6 +1,6 @@
 """Every screen in its states, without a robot: each state is a function that brings a console there.
 
-`tests/contact_sheet.py` draws them; `tests/screens/test_states.py` walks through them at every size.
+`tests/contact_sheet.py` draws them at every size, to be looked at.
 """
 
 from __future__ import annotations
@@ -26,10 +26,15 @@ from services.live import events as ev
 from services.live.phases import Phase
 from services.live.reasons import AlarmSource
 from services.live.requests import Purpose
+from services.log.importing import adding, history
+from services.log.importing.file import read
 from services.training import needs
 from services.training.watching.source import open_source
+from sessions.conditions import Grid, Place
 from sessions.models import SessionKind, SessionStatus, Verdict
+from sessions.statistics.sequential import plan
 from sessions.target import Target
+from tests import ROOT
 from tests.services.training.watching.logs import line as log_line
 from tests.services.training.watching.logs import message
 from tests.support import facts, painted, plain_datasets
@@ -711,6 +716,62 @@ async def evaluate_finished(it: Scene) -> None:
     it.worker.end()
 
 
+A, B = "sim-scripted@0.4", "sim-scripted@0.8"
+
+
+async def _comparison(it: Scene, trials: int, **asked: Any) -> None:
+    """Two policies at four places: the second succeeds more often, mostly at the back."""
+    places = Grid(x=(180, 270), y=(-60, 40), counts=(2, 2)).conditions
+    codes = tuple("AB") if asked.get("blinded") else (A, B)
+    request = {"checkpoint": codes[0], "further_checkpoints": codes[1:], "conditions": places, "target": 40} | asked
+    await it.begin(SessionKind.EVAL, **request)
+    second = asked.get("second_judge", "")
+    for number in range(1, trials + 1):
+        place, which = places[(number // 2) % 4], number % 2
+        won = number % (2 if which else 3) == 0 or (which == 1 and place.name.startswith("x270"))
+        verdict = Verdict.SUCCESS if won else Verdict.FAILURE
+        it.worker.tell(ev.TrialStarted(trial=number, checkpoint=codes[which], condition=place.name))
+        it.worker.end_trial(number, "time")
+        it.worker.tell(ev.TrialJudged(trial=number, verdict=verdict, judge="tg"))
+        if not won:
+            it.worker.tell(ev.TrialAnnotated(trial=number, failure_mode="grasps air" if which else "drops it"))
+        if second:
+            opinion = Verdict.SUCCESS if number % 7 == 0 else verdict
+            it.worker.tell(ev.SecondOpinionGiven(trial=number, opinion=opinion, verdict=verdict, by=second))
+    it.worker.come_to_rest()
+
+
+@state
+async def evaluate_comparison(it: Scene) -> None:
+    await _comparison(it, 13)
+
+
+@state
+async def evaluate_comparison_over(it: Scene) -> None:
+    await _comparison(it, 40)
+
+
+@state
+async def evaluate_blinded(it: Scene) -> None:
+    await _comparison(it, 13, blinded=True)
+
+
+@state
+async def evaluate_unblinding(it: Scene) -> None:
+    await evaluate_blinded(it)
+    await it.console.press("W")
+
+
+@state
+async def evaluate_early_end(it: Scene) -> None:
+    await _comparison(it, 9, sequential=plan(0.4, 0.8), target=60)
+
+
+@state
+async def evaluate_second_judge(it: Scene) -> None:
+    await _comparison(it, 14, second_judge="oracle~0.1")
+
+
 # -- Log ---------------------------------------------------------------------------------------------
 
 
@@ -818,6 +879,57 @@ async def log_note(it: Scene) -> None:
 async def log_copy(it: Scene) -> None:
     await log_page_of_an_evaluation(it)
     await it.console.press("y")
+
+
+HISTORY = ROOT / "tests/bench_history.toml"
+
+
+async def _history(it: Scene, chosen: str) -> None:
+    """Ten weeks of a real bench, as imported, with a session of this name opened."""
+    adding.add(it.folder, history.imports(read(HISTORY)))
+    await it.console.press("f7")
+    await it.console.sees("D1 @ 020000")
+    await it.console.press("slash", *chosen, "enter")
+
+
+@state
+async def log_of_evaluations(it: Scene) -> None:
+    await _history(it, "kind:eval")
+
+
+@state
+async def log_tree(it: Scene) -> None:
+    await _history(it, "dataset:so101_pick_place_10cm_v3")
+    await it.console.press("B")
+    await it.console.sees("further checkpoints")
+
+
+@state
+async def log_beside(it: Scene) -> None:
+    await _history(it, "kind:eval")
+    await it.console.press("space", "down", "c")
+    await it.console.sees("differ")
+
+
+@state
+async def log_page_of_an_imported_recording(it: Scene) -> None:
+    await _history(it, "10cm_v2 kind:record")
+    await it.console.press("enter")
+
+
+@state
+async def log_page_with_grasps(it: Scene) -> None:
+    saved = [
+        ev.EpisodeSaved(
+            take=n, index=n - 1, frames=300, seconds=10.0, accepted=n != 4, save_ms=80, strategy="roll",
+            light={"overhead": 60 if n < 12 else 121, "wrist": 90}, grasp=Place(190 + 4 * n, 50 - 7 * (n % 13)),
+        )
+        for n in range(1, 21)
+    ]  # fmt: skip
+    past_session(it.folder, "20260203-090000-eeee", at=time.time() - 5000, kind=SessionKind.RECORD, events=tuple(saved))
+    await it.console.press("f7")
+    await it.console.sees("pick_place")
+    await it.console.press("enter")
 
 
 # -- an episode --------------------------------------------------------------------------------------
