@@ -37,14 +37,15 @@ def tally(
     """Verdicts, rate with interval, what that says, failure modes; `annotatable`: the digits of the modes act now.
 
     `worked_out` is as `says` has it. Beyond `height` rows, modes that did not occur are left out, then the map, whose
-    places are then listed.
+    places are then listed; the last row says how many have no room.
     """
     rows: list[Content] = []
     for unused, mapped in ((True, True), (False, True), (False, False)):
         rows = _rows(snapshot, width, annotatable, worked_out, unused=unused, mapped=mapped)
         if len(rows) <= height:
-            break
-    return rows
+            return rows
+    hidden = sum(bool(row.plain) for row in rows[height - 1 :])
+    return [*rows[: height - 1], Content.styled(f"+{hidden}: see its page on the Log", "$quiet")] if height else []
 
 
 def _rows(

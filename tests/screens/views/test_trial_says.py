@@ -123,7 +123,8 @@ def test_where_room_is_short_unused_modes_go_then_the_map_whose_places_are_liste
     less = [row.plain for row in tally(now, 28, height=len(whole) - 1)]
     assert less == [row for row in whole if row not in unused], "modes that did not occur go first"
     short = [row.plain for row in tally(now, 28, height=len(less) - 1)]
-    assert short[-4].split() == ["x180", "y-60", "1/1"] and "arm" not in " ".join(short)
+    assert short[-3].split() == ["x180", "y-60", "1/1"] and "arm" not in " ".join(short)
+    assert short[-1] == "+2: see its page on the Log" and len(short) == len(less) - 1, "nothing is cut in silence"
 
 
 def test_places_that_would_overlap_are_left_to_the_list() -> None:
