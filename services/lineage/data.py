@@ -9,7 +9,7 @@ from services.checkpoints.checkpoint import Provenance
 from services.checkpoints.settings import calibration
 from services.datasets.marks import read_calibrations
 from services.datasets.revision import revision
-from services.lineage.findings import Finding, changed, gone, matches, unknown, unreadable
+from services.lineage.findings import Finding, Standing, changed, gone, matches, unknown, unreadable
 from services.lineage.shelf import Dataset, Shelf
 from services.units import plural
 from sessions.facts import TrainingStarted
@@ -83,6 +83,20 @@ def data_findings(kept: Kept, shelf: Shelf) -> list[Finding]:
         return [*_episodes(what, kept, dataset), *_marks(kept, dataset), *_calibration(kept, dataset)]
     except OSError as error:
         return [unreadable(what, error, f"`lab-console dataset {kept.name}` looks closely")]
+
+
+def is_another(kept: Kept, shelf: Shelf) -> bool:
+    """Whether the dataset that lies where it lay holds nothing of it. Of one that cannot be read it is not said."""
+    dataset, known = shelf.dataset(kept.name, kept.root), kept.rows or kept.contents
+    if dataset is None:
+        return False
+    try:
+        if not known:
+            return _as_a_whole("", kept, dataset).standing is Standing.CHANGED
+        now = dataset.rows if kept.rows else dataset.contents
+        return (set(known.values()) - {""}).isdisjoint(now.values())
+    except OSError:
+        return False
 
 
 def _missing(what: str, kept: Kept, shelf: Shelf) -> Finding:

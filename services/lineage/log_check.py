@@ -78,7 +78,7 @@ def _checkpoints(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]
     for session in sessions:
         for saved in session.training.checkpoints if session.training else ():
             if (finding := _saved(saved, session, shelf)) is not None:
-                found.append((session.id, kept_there(session, finding)))
+                found.append((session.id, kept_there(session, finding, policy=True)))
     yield from _but_matching("checkpoints", found, by=" by their sizes")
 
 
@@ -125,7 +125,7 @@ def _tried(sessions: Iterable[Session], shelf: Shelf) -> Iterator[Finding]:
     for session in sessions:
         if not blind(session.request):
             known = [each for each in tried(session) if each.path]
-            found += [(session.id, kept_there(session, tried_finding(each, shelf))) for each in known]
+            found += [(session.id, kept_there(session, tried_finding(each, shelf), policy=True)) for each in known]
     yield from _but_matching("policies", found)
 
 

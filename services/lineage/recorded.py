@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.datasets.marks import Mark
+from services.lineage.elsewhere import not_here
 from services.lineage.findings import Finding, changed, gone, matches, unknown, unreadable
 from services.lineage.shelf import Dataset, Shelf
 from services.units import plural
@@ -37,6 +38,8 @@ def episodes_finding(session: Session, shelf: Shelf) -> Finding | None:
 def _compared(what: str, session: Session, dataset: Dataset) -> Finding:
     marks, lengths = dataset.summary.matched.marks, dataset.lengths
     own = {mark.take: index for index, mark in marks.items() if mark.session == session.id and mark.take}
+    if session.brought_in is not None and not own:
+        return not_here(session, what, "the one of this name here has none of its episodes")
     away, longer, marked, moved, untold = [], [], [], [], []
     for episode in session.episodes:
         at = _place(episode, session, own, marks, dataset)

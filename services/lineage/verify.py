@@ -12,8 +12,8 @@ from services.checkpoints import checkpoint as checkpoints
 from services.checkpoints.checkpoint import PRETRAINED, CheckpointProblem, Provenance, read_provenance
 from services.checkpoints.scripted import NAME
 from services.folders import DataFolder
-from services.lineage.data import Kept, data_findings, kept_beside, kept_in_log
-from services.lineage.elsewhere import kept_there
+from services.lineage.data import Kept, data_findings, is_another, kept_beside, kept_in_log
+from services.lineage.elsewhere import kept_there, not_here
 from services.lineage.findings import Finding, Verified, changed, gone, matches, unknown, unreadable
 from services.lineage.policies import beside_findings, saved_finding, tried_finding
 from services.lineage.recorded import episodes_finding
@@ -87,9 +87,11 @@ def of_session(session: Session, log: Sequence[Session], shelf: Shelf) -> Verifi
 def _of_training(session: Session, shelf: Shelf) -> list[Finding]:
     if session.training is None:
         return []
-    saved = [saved_finding(each, session, shelf) for each in session.training.checkpoints]
     used = began_with(session)
-    return [*([tried_finding(used, shelf)] if used else []), *_data_of_training(session, shelf), *saved]
+    began = [tried_finding(used, shelf)] if used else []
+    saved = [saved_finding(each, session, shelf) for each in session.training.checkpoints]
+    began, saved = ([kept_there(session, each, policy=True) for each in found] for found in (began, saved))
+    return [*began, *_data_of_training(session, shelf), *saved]
 
 
 def _data_of_training(session: Session, shelf: Shelf) -> list[Finding]:
@@ -100,6 +102,8 @@ def _data_of_training(session: Session, shelf: Shelf) -> list[Finding]:
     known = kept_beside(kept) if kept is not None else kept_in_log(session.dataset, session.dataset_root, started)
     if session.started.imported and shelf.dataset(known.name, known.root) is None:
         return [unknown(f"dataset {known.name}", "imported: it is not here")] if known.name else []
+    if session.brought_in is not None and is_another(known, shelf):
+        return [not_here(session, f"dataset {known.name}", "the one of this name here holds none of its episodes")]
     return data_findings(known, shelf)
 
 
@@ -121,7 +125,7 @@ def _of_evaluation(session: Session, log: Sequence[Session], shelf: Shelf) -> li
         return [unknown("policies", "they are hidden until the session is unblinded")]
     found = []
     for each in tried(session):
-        found.append(tried_finding(each, shelf))
+        found.append(kept_there(session, tried_finding(each, shelf), policy=True))
         if each.trained_in and not any(other.id == each.trained_in for other in log):
             found.append(gone("training", f"session {each.trained_in}, which trained it, is not in this log"))
     return found

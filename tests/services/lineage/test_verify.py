@@ -232,6 +232,20 @@ def test_what_was_never_known_accuses_nothing(tmp_path: Path, made: Path) -> Non
     assert lab.look("cubes") == {"dataset cubes": (Standing.UNKNOWN, "no session of this log made or used it")}
 
 
+def test_what_lies_here_under_the_same_paths_accuses_no_session_from_another_bench(lab: Lab) -> None:
+    came = facts.ev.BroughtIn(place="/mnt/bench-2")
+    lab.log[:] = [msgspec.structs.replace(session, brought_in=came) for session in lab.log]
+    assert not lab.bad(TRIED) and not lab.bad(TRAINED) and not lab.bad(RECORDED), "it was unpacked here"
+    other = msgspec.structs.replace(lab.kept, session="20260101-000000-0009")
+    write_provenance(lab.pretrained, other)
+    (lab.pretrained / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{ }")
+    for episode in range(4):
+        edit(lab.root, "observation.state", episode)
+    for wanted in (TRIED, TRAINED, RECORDED):
+        (verified,) = verify(lab.folder, lab.log, (wanted,))
+        assert not verified.bad and any("came from /mnt/bench-2" in each.detail for each in verified.findings)
+
+
 def test_what_was_not_compared_does_not_match(lab: Lab) -> None:
     write_provenance(lab.pretrained, msgspec.structs.replace(lab.kept, cameras=("top", "wrist")))
     lab.log[-1] = msgspec.structs.replace(
