@@ -171,6 +171,7 @@ class LogScreen(TreeScreen):
         total = plural(len(self.index.entries), "session")
         dot = f" {signs().dot} "
         count = f"{self._matches} of {total}{dot}filter: {clean(self._query)}" if self._query else total
+        self.set_class(bool(self._query) and not line.typing, "-filtered")
         self.query_one("#list").border_title = Content(count if self._loaded else "reading the log")
         if line.typing:
             line.say(f"{self._matches} of {total}", self._query_problem)

@@ -139,6 +139,9 @@ def of_dataset(name: str, root: str, log: Sequence[Session], shelf: Shelf) -> Ve
     dataset = shelf.dataset(name, root)
     sessions = [session for session in log if root == session.dataset_root]
     sessions = sessions or [session for session in log if session.dataset == name]
+    if dataset is None and sessions and not any(session.dataset_root for session in sessions):
+        nowhere = unknown(f"dataset {name}", "where it lies is not known")
+        return Verified(kind="dataset", name=name, findings=(nowhere,))
     if dataset is None:
         lost = gone(f"dataset {name}", f"it is not in {root}", "put a copy back")
         return Verified(kind="dataset", name=name, findings=(lost,))

@@ -40,6 +40,18 @@ async def test_a_long_log_is_filtered_in_slices_and_the_last_key_counts(open_con
         await console.sees("5 of 5 sessions")
 
 
+async def test_a_filter_is_seen_where_no_panel_has_a_frame(open_console: Any) -> None:
+    async with open_console(size=(60, 15)) as console:
+        a_recording(console.folder, 1)
+        await console.press("f7")
+        await console.until(lambda: len(rows(console)) == 1)
+        assert "1 session" not in console.everything
+        await console.press("slash", *"hand", "enter")
+        await console.sees("1 of 1 session · filter: hand")
+        await console.press("escape")
+        await console.until(lambda: "filter: hand" not in console.everything)
+
+
 def rows(console: Any) -> list[str]:
     return console.screen.query_one(RowList).lines
 

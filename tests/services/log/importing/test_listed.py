@@ -7,6 +7,7 @@ import pytest
 from services.exports.points import points_of
 from services.exports.tables import TABLES
 from services.folders import DataFolder
+from services.lineage.findings import Standing
 from services.lineage.verify import verify
 from services.log import logbook
 from services.log.importing.adding import add
@@ -43,6 +44,10 @@ def test_a_session_is_found_by_its_key_in_the_file(folder: DataFolder, known: di
     with pytest.raises(NoSession):
         find(folder, "C1 fourth")
     assert [each.name for each in verify(folder, logbook.sessions(folder).sessions, ["C1"])] == [known["C1"].id]
+    (nowhere,) = verify(folder, logbook.sessions(folder).sessions, ["so101_pick_place_10cm_v2"])
+    assert [(each.standing, each.detail) for each in nowhere.findings] == [
+        (Standing.UNKNOWN, "where it lies is not known")
+    ]
     assert [s.started.import_key for s in parse("c1 second").sessions(known.values())] == ["C1 second"]
 
 
