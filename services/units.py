@@ -35,6 +35,11 @@ def value(number: float) -> str:
     return f"{number:#.3g}".rstrip(".")
 
 
+def epochs(number: float) -> str:
+    """`57.1`, `0.0417`: in tenths, and less than one of these in three digits."""
+    return f"{number:.1f}" if not 0 < number < 0.1 else value(number)
+
+
 def number(value: float) -> str:
     """A number without needless decimals: `15`, `7.5`."""
     return f"{value:g}"

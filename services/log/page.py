@@ -31,7 +31,7 @@ from services.log.trial_rows import trials
 from services.log.whole_rows import whole_sections
 from services.text import clean
 from services.tone import Tone
-from services.units import dimensions, plural, size, value
+from services.units import dimensions, epochs, plural, size, value
 from sessions.blinding import blind
 from sessions.chains import Evaluation
 from sessions.document import Session, Training
@@ -99,7 +99,7 @@ def _session(session: Session, zone: tzinfo | None) -> Section:
         row("imported", f"from {imported}" if imported else "", quiet(f"there {key}" if key else "")),
         *brought_in(session),
         row("started", head.when + (f", took {head.duration}" if head.duration else "")),
-        row("operator", session.operator or (NOT_RECORDED if imported else "not told")),
+        row("operator", session.operator or NOT_RECORDED),
         row("bench", where) if session.bench else row("host", *_host(session)),
         row("calibration", *_calibration(session)),
         *(_changed_calibration(event, session) for event in session.calibrations),
@@ -262,12 +262,12 @@ def _left_out(group: LeftOut) -> Row:
 def _progress(training: Training) -> list[Row]:
     metrics, facts = training.metrics, training.started
     total = f" of {facts.steps:,}" if training.step < facts.steps else ""
-    epochs = f"{training.epochs:.1f} epochs" if training.epochs or (facts.frames and not facts.recorded) else ""
+    passes = f"{epochs(training.epochs)} epochs" if training.epochs or (facts.frames and not facts.recorded) else ""
     samples = f"{training.samples:,} samples" if training.samples or (facts.frames and not facts.recorded) else ""
     batch = f"batch size {facts.batch_size or NOT_RECORDED}"
     if facts.processes > 1:
         batch += f" in each of {facts.processes} processes"
-    rows = [row("steps", f"{training.step:,}{total}", epochs, samples, batch)]
+    rows = [row("steps", f"{training.step:,}{total}", passes, samples, batch)]
     if training.loss is not None:
         more = (("lr", "learning rate"), ("grad_norm", "gradient norm"))
         words = [f"{name} {figure(training, metrics[key])}" for key, name in more if key in metrics]
@@ -322,7 +322,7 @@ def _evaluation_rows(session: Session) -> list[Row]:
 def _trained_in(session: Session) -> str:
     if blind(session.request):
         return ""
-    return f"session {session.trained_in}" if session.trained_in else "not told"
+    return f"session {session.trained_in}" if session.trained_in else NOT_RECORDED
 
 
 def _loaded(session: Session) -> list[Row]:

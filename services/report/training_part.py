@@ -54,7 +54,7 @@ def _ended(session: Session) -> Fact:
 def _facts(session: Session, training: Training, run: RunFacts) -> list[Fact]:
     started, recorded = training.started, training.started.recorded
     measured = (CURVES,) if recorded is None and training.points else ()
-    mean = MEAN if measured else ""
+    mean, on_average = (MEAN, ", on average") if measured else ("", "")
     metrics = "training.progress.metrics"
 
     def of_run(name: str, title: str, *paths: str, how: str = "") -> Fact:
@@ -71,10 +71,10 @@ def _facts(session: Session, training: Training, run: RunFacts) -> list[Fact]:
         fact(session, samples, "training.progress.samples", name="samples"),
         of_run("epochs", "epochs", "training.progress.epochs"),
         of_run("took", "duration", "ended", "started.at", "training.resumed", how=TOOK),
-        of_run("step", "time of a step", "training.started.recorded.step_s", *measured, how=mean),
-        of_run("update", "update time", f"{metrics}.update_s", "training.started.recorded.step_s",
+        of_run("step", f"time of a step{on_average}", "training.started.recorded.step_s", *measured, how=mean),
+        of_run("update", f"update time{on_average}", f"{metrics}.update_s", "training.started.recorded.step_s",
                f"{metrics}.dataloading_s", *measured, how=mean),
-        of_run("data loading", "data time", f"{metrics}.dataloading_s", *measured, how=mean),
+        of_run("data loading", f"data time{on_average}", f"{metrics}.dataloading_s", *measured, how=mean),
         of_run("final loss", "final loss", f"{metrics}.loss", CURVES),
         fact(session, run.loss_kind, "training.started.recorded.loss", "training.started.policy", name="the loss is"),
         *_held_out(session, training),

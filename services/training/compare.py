@@ -16,7 +16,7 @@ from services.refusal import Refusal
 from services.text import clean
 from services.training.compare_causes import Change, changes
 from services.training.compare_facts import RunFacts, State
-from services.units import duration, plural, size, value
+from services.units import duration, epochs, plural, size, value
 
 MOST = 4
 """Runs side by side."""
@@ -233,7 +233,7 @@ Cell = Callable[[RunFacts], str]
 FIGURES: tuple[tuple[str, Cell], ...] = (
     ("steps", _steps),
     ("final loss", _loss),
-    ("epochs", lambda run: _known(run.epochs, lambda each: f"{each:.1f}")),
+    ("epochs", lambda run: _known(run.epochs, epochs)),
     ("step", _step),
     ("update", _update),
     ("data loading", lambda run: _known(run.data_s, lambda each: f"{number(run, each)} s")),

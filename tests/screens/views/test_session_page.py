@@ -156,7 +156,7 @@ def test_an_evaluations_page_tells_checkpoint_tally_and_every_trial() -> None:
 
 def test_an_evaluation_without_a_trial_or_a_known_origin_has_a_page() -> None:
     text = plain(session_of(eval_started(trained_in=""), ended(SessionStatus.ABORTED)))
-    assert "0 of 4" in text and "not told" in text and "%" not in text
+    assert "0 of 4" in text and "not recorded" in text and "%" not in text
 
 
 @pytest.mark.parametrize("width", [20, 74, 114, 190])

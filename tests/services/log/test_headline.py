@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from services.log.headline import counts, headline, rate, seconds, subject
-from services.units import duration
+from services.units import duration, epochs
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict
 from sessions.times import unix
@@ -119,3 +119,7 @@ def test_void_trials_are_counted_apart_and_pending_ones_not_at_all() -> None:
 def test_a_rate_of_nothing_is_not_told() -> None:
     assert rate(0, 0) == ""
     assert rate(40, 40) == "100 % [91, 100]"
+
+
+def test_less_than_a_tenth_of_an_epoch_is_not_none() -> None:
+    assert [epochs(each) for each in (0, 0.0417, 0.1, 57.06)] == ["0.0", "0.0417", "0.1", "57.1"]

@@ -53,7 +53,7 @@ def test_every_kind_has_a_page_even_with_nothing_in_it(kind: SessionKind) -> Non
     made = page(a_session(kind, "x", host="", status=SessionStatus.RUNNING, **bench), UTC)
     assert made.state == Value("running", Tone.ACCENT, Symbol.LIVE, strong=True)
     assert rows(made, "kind")[0].text == kind.value
-    assert rows(made, "operator")[0].text == "not told"
+    assert rows(made, "operator")[0].text == "not recorded"
     assert all(row.values for section in made.sections for row in section.rows)
     assert not any("None" in text for text in texts(made))
 
