@@ -9,12 +9,17 @@ from pathlib import Path
 from services.folders import DataFolder, RunFolder
 from services.lineage.findings import Finding, changed, gone, unknown, unreadable
 from services.live.event_log import is_live, parse
+from services.live.events import SessionStarted
+from services.text import clean
 from services.units import plural
 from sessions.document import Session
-from sessions.files import open_to_read
+from sessions.files import open_to_read, opened
 
 TAIL = 1 << 16
 """Bytes that are read first from the end of a run's events; a line may be longer."""
+LONGEST = 4 << 20
+"""Bytes of a first event that is read."""
+COPY = "remove the folder, or give it the name of its session"
 FOLD = "`lab-console sessions` brings the log up to date"
 
 
@@ -47,11 +52,22 @@ def _finding(run: RunFolder, session: Session | None) -> Finding | None:
     if session is None:
         if not newest:
             return unreadable(what, f"nothing in its events is understood: {run.events}")
+        if (named := first_id(run.events)) not in ("", run.id):
+            return changed(
+                what, f"its events are of session {clean(named)}: it is not in the log under this name", COPY
+            )
         return changed(what, f"it is not in the log, with {plural(newest, 'event')}", FOLD)
     if newest > session.last_seq:
         return changed(what, f"the log has its events up to {session.last_seq} of {newest}", FOLD)
     said = f"it ends with event {newest}, and the log has seen {session.last_seq}: it was cut, or is an older copy"
     return changed(what, said, "put the newer events back")
+
+
+def first_id(events: Path) -> str:
+    """The session that its first event names; empty if that cannot be read. Raises OSError."""
+    with opened(events) as file:
+        first = next(parse(file.readline(LONGEST)), None)
+    return first.id if isinstance(first, SessionStarted) else ""
 
 
 def newest_seq(events: Path) -> int:

@@ -93,6 +93,8 @@ def test_a_run_that_the_log_does_not_have_and_one_that_cannot_be_read_are_named(
     new = session_id(4)
     write_run(lab, new)
     assert unlike(lab) == f"run {new}: changed since, it is not in the log, with 4 events"
+    lab.run(new).events.write_bytes(lab.run(RECORDED).events.read_bytes())
+    assert f"its events are of session {RECORDED}: it is not in the log under this name" in unlike(lab)
     lab.run(new).events.unlink()
     os.mkfifo(lab.run(new).events)
     assert unlike(lab) == f"run {new}: cannot be read, {lab.run(new).events}: Not a file"
