@@ -22,6 +22,22 @@ def clean(text: str) -> str:
     )
 
 
+STACKED = 4
+"""Marks on one letter: no script stacks more."""
+
+
+def without_stacks(text: str, most: int = STACKED) -> str:
+    """`text` with at most so many combining marks on a letter: a browser draws hundreds over the lines around it."""
+    if text.isascii():
+        return text
+    kept, marks = [], 0
+    for c in text:
+        marks = marks + 1 if unicodedata.category(c) in ("Mn", "Me") else 0
+        if marks <= most:
+            kept.append(c)
+    return "".join(kept)
+
+
 LONGEST = 80
 
 

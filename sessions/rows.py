@@ -29,6 +29,9 @@ NO_DOCUMENT = "damaged"
 LARGEST = 64 * 2**20
 """Bytes of a document, packed ones of more are not unpacked: whatever a file says, memory is not filled with it."""
 
+BLOWN_UP, ROOM = 200, 2**20
+"""How many times its packed bytes a document may have, beyond ROOM: those of sessions have at most 60."""
+
 DICTIONARY = 2**15
 """Bytes of a dictionary: zlib looks no further back."""
 
@@ -40,6 +43,11 @@ FLAT = ("kind", "status", "started_utc", "operator", "bench", "dataset", "checkp
 
 class Unfit(Exception):
     """A document cannot be read; the message says why."""
+
+
+def _most(packed: bytes) -> int:
+    """The bytes of the largest document that these are unpacked to."""
+    return min(LARGEST, ROOM + BLOWN_UP * len(packed))
 
 
 class Packing(Mapping[str, bytes]):
@@ -125,7 +133,8 @@ class Row(Mapping[str, Any]):
         try:
             packed = _packed.decode(self.raw)
             unpacker = zlib.decompressobj(zdict=(self.packing or Packing({}))[packed.dictionary])
-            document = unpacker.decompress(base64.b64decode(packed.packed, validate=True), LARGEST)
+            data = base64.b64decode(packed.packed, validate=True)
+            document = unpacker.decompress(data, _most(data))
         except KeyError as missing:
             raise Unfit(f"it cannot be unpacked: the file has no dictionary {missing}") from None
         except (ValueError, RecursionError, zlib.error) as error:
@@ -156,7 +165,10 @@ class Row(Mapping[str, Any]):
     def packed(self, name: str, packing: Packing) -> Row:
         """The same document, compressed with the dictionary of this name. Raises Unfit."""
         packer = zlib.compressobj(9, zdict=packing[name])
-        packed = packer.compress(self.document) + packer.flush()
+        document = self.document
+        packed = packer.compress(document) + packer.flush()
+        if len(memoryview(document)) >= _most(packed):
+            raise Unfit("it is too large to be packed")  # unpacking would refuse it
         session = self.session
         row = Row.of(
             {

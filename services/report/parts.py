@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from services.log.headline import NOT_RECORDED
-from services.text import clean
+from services.text import clean, without_stacks
 from sessions.document import Session
 
 CURVES = "metrics.jsonl"
@@ -143,7 +143,7 @@ def missing(name: str = "") -> Fact:
 
 def fact(session: Session, text: object, *paths: str, name: str = "", how: str = "") -> Fact:
     """A fact of one session, at those of the paths that its document has; no text: not recorded."""
-    shown = clean(str(text)).strip()
+    shown = without_stacks(clean(str(text)).strip())
     return Fact(shown, sources(session, *paths), name, how) if shown and shown != NOT_RECORDED else missing(name)
 
 
@@ -156,7 +156,7 @@ def sources(session: Session, *paths: str) -> tuple[Source, ...]:
 def of_all(text: object, made: Iterable[Fact], *, name: str = "", how: str = "") -> Fact:
     """A fact that was computed of others."""
     every = dict.fromkeys(source for each in made for source in each.sources)
-    shown = clean(str(text)).strip()
+    shown = without_stacks(clean(str(text)).strip())
     return Fact(shown, tuple(every), name, how) if shown else missing(name)
 
 

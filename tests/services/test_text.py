@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from services.text import clean, escape_json, plain, without_controls
+from services.text import clean, escape_json, plain, without_controls, without_stacks
 
 ANY = st.text(st.characters(codec=None))
 
@@ -49,3 +49,9 @@ def test_a_stream_keeps_its_lines_and_loses_colours_with_their_codes() -> None:
 @given(ANY, st.sampled_from(["", "\t", "\n", "\n\t"]))
 def test_lines_are_cleaned_as_their_characters_are(text: str, keep: str) -> None:
     assert without_controls(text, keep) == "".join(without_controls(c, keep) for c in text)
+
+
+def test_marks_are_stacked_no_higher_than_a_script_needs() -> None:
+    assert without_stacks("e" + "\u0301" * 200 + "x" + "\u0301") == "e" + "\u0301" * 4 + "x\u0301"
+    for text in ("plain", "ế ก็ นี้ हिन्दी", "👩‍👩‍👧"):
+        assert without_stacks(text) == text

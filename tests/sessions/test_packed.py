@@ -131,6 +131,22 @@ def test_a_document_that_would_fill_the_memory_is_not_unpacked(
         opened.all()
 
 
+def test_packed_bytes_that_blow_up_are_not_unpacked_and_no_such_document_is_packed(
+    store: SessionStore, path: Path
+) -> None:
+    store.put(session(8, notes=(Note(text="x" * 3 * 2**20, author="", at_utc=""),)))
+    store.pack(above=0, to=0)
+    with SessionStore(path) as opened:
+        assert not opened.rows()[session(8).id].is_packed and len(opened.all()) == len(LOG) + 1
+    content = orjson.loads(path.read_bytes())
+    packer = zlib.compressobj(9, zdict=base64.b64decode(content["packing"]["1"]["dictionary"]))
+    bomb = packer.compress(b" " * 3 * 2**20) + packer.flush()
+    content["sessions"][LOG[1].id]["packed"] = base64.b64encode(bomb).decode()
+    path.write_bytes(orjson.dumps(content))
+    with SessionStore(path) as opened, pytest.raises(DamagedSessions, match="it is torn, or too large"):
+        opened.all()
+
+
 # --- another schema ---------------------------------------------------------------------------------
 
 
