@@ -218,7 +218,7 @@ def _runs(found: Tried) -> Table:
 def _run(number: int, whole: Evaluation, arm: Arm, differ: Sequence[str], *, single: bool) -> tuple[Fact, ...]:
     session = whole.last
     counted = [fact(each, each.id, *COUNTED) for each in whole.sessions]
-    own = [f"{name}: {arm.settings.get(name) or 'not said'}" for name in differ if name != "policy"]
+    own = [f"{name}: {arm.settings.get(name) or NOT_RECORDED}" for name in differ if name != "policy"]
     paths = [path for name in differ for path in PATHS.get(name, ALL)]
     if session.started.recorded is not None and session.started.recorded.flags:
         own.insert(0, session.started.recorded.flags)
@@ -266,7 +266,7 @@ def _places(found: Tried) -> list[tuple[str, str, Place | None, int, int]]:
     for name in names:
         condition = known.get(name)
         how, at = (scene(condition), condition.place) if condition else ("", None)
-        made.append((name or "not said", how, at, *sums.get(name, (0, 0))))
+        made.append((name or NOT_RECORDED, how, at, *sums.get(name, (0, 0))))
     return made
 
 
@@ -304,7 +304,7 @@ def _sentences(found: Tried) -> list[str]:
     arms = found.arms
     if waiting := [why for each in found.evaluations if (why := why_not_yet(each)) and not found.single]:
         return waiting
-    differ = [f"Different settings, {name}: {'; '.join(value or 'not said' for value in values)}."
+    differ = [f"Different settings, {name}: {'; '.join(value or NOT_RECORDED for value in values)}."
               for name, values in different(arms) if name != "policy"]  # fmt: skip
     if differ:
         differ.append("What differs in the results may come from that.")

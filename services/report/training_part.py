@@ -194,14 +194,15 @@ def _versions(session: Session) -> list[Fact]:
 
 
 def _saved(session: Session, training: Training) -> Iterator[Table]:
-    """Each checkpoint with its losses, where two are known: one alone is the final loss, which stands above."""
-    saved = training.checkpoints
-    if sum(each.loss is not None or each.eval_loss is not None for each in saved) < 2:
+    """The checkpoints whose loss is known, where two are: one alone is the final loss, which stands above."""
+    known = [n for n, each in enumerate(training.checkpoints) if each.loss is not None or each.eval_loss is not None]
+    if len(known) < 2:
         return
-    held_out = any(each.eval_loss is not None for each in saved)
+    held_out = any(each.eval_loss is not None for each in training.checkpoints)
     head = [word("checkpoint"), word("loss"), *([word("held-out loss")] if held_out else [])]
     rows = []
-    for at, each in enumerate(saved):
+    for at in known:
+        each = training.checkpoints[at]
         path = f"training.checkpoints.{at}"
         losses = [each.loss, each.eval_loss] if held_out else [each.loss]
         shown = ["" if loss is None else figure(training, loss) for loss in losses]

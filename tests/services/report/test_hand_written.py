@@ -148,3 +148,9 @@ def test_a_camera_that_is_not_decoded_any_more_is_why_a_training_got_faster(benc
 def test_what_is_not_recorded_is_said_to_be(of_d: Report, page_of_d: str) -> None:
     assert "- **schedule**: not recorded" in page_of_d and "(reason not recorded)" in page_of_d
     assert all(not fact.sources for fact in of_d.facts if fact.missing)
+
+
+def test_checkpoints_without_a_loss_fill_no_table(page_of_c: str, page_of_d: str) -> None:
+    assert "| checkpoint | loss |" not in page_of_c, "its one loss is the final one"
+    assert "| 1,000 | 0.961 |\n| 5,000 | 0.142 |\n| 10,000 | 0.08 |" in page_of_d
+    assert "| 10,000 | 0.01 |" in page_of_d and "condition: not recorded" in page_of_d and "not said" not in page_of_d
