@@ -276,7 +276,8 @@ def _by_condition(found: Tried) -> list[Table]:
         return []
     made = [fact(each, each.id, *COUNTED, "started.request.conditions") for each in found.sessions]
     head = (word("condition"), word("scene"), word("success"), word("rate"), Fact("95 % interval"))
-    rows = tuple((of_all(n, made), of_all(how, made) if how else word(""), *_counted(k, judged, made))
+    rows = tuple((missing() if n == NOT_RECORDED else of_all(n, made), of_all(how, made) if how else word(""),
+                  *_counted(k, judged, made))
                  for n, how, _, k, judged in places)  # fmt: skip
     return [Table("by condition", head, rows)]
 
