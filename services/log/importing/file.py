@@ -28,6 +28,11 @@ from sessions.files import open_to_read
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that is read; one with every point of many trainings has a few."""
+MOST_TOLD = 100
+"""Sentences on what is wrong: whoever mends these sees the next."""
+PARTS_OF_KEY = 200
+_DEEP = re.compile(rf"(?<![\w-])(?:[\"']?+[\w-]++[\"']?+[ \t]*+\.[ \t]*+){{{PARTS_OF_KEY}}}")
+"""A dotted key of so many parts: tomllib takes the square of their number in time."""
 _TYPES = {
     "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list",
     "object": "a table",
@@ -70,7 +75,8 @@ def read(path: Path) -> ImportFile:
     if not problems:
         problems = [f"{clean(path.name)}{lines.of(*at)}: {text}" for at, text in between(read_tables, datasets)]
     if problems:
-        raise Refusal("\n".join(problems))
+        more = [f"{len(problems) - MOST_TOLD:,} more things are wrong with it"] if len(problems) > MOST_TOLD else []
+        raise Refusal("\n".join([*problems[:MOST_TOLD], *more]))
     recordings: list[RecordingTable] = read_tables["recording"]
     benches: list[BenchTable] = read_tables["bench"]
     if not (recordings or trainings or evaluations or benches):
@@ -106,6 +112,8 @@ def _tables(path: Path) -> tuple[Mapping[str, list[dict[str, Any]]], Lines]:
         raise Refusal(f"{clean(str(path))} is larger than {LARGEST // 1024**2} MB: split it")
     try:
         written = data.decode("utf-8")
+        if _DEEP.search(written):
+            raise Refusal(f"{clean(path.name)} is no import file: a key in it has over {PARTS_OF_KEY} parts")
         found = tomllib.loads(written)
     except UnicodeDecodeError as error:
         raise Refusal(f"{clean(path.name)} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 
 HEADER = re.compile(r"\s*\[\[\s*[\"']?(?P<kind>[A-Za-z0-9_-]+)[\"']?\s*\]\]\s*(#.*)?")
@@ -29,7 +30,8 @@ class Lines:
         if not 1 <= number <= len(places):
             return ""
         begin = places[number - 1]
-        end = next((at for at in self._headers if at > begin), len(self._lines))
+        after = bisect_right(self._headers, begin)
+        end = self._headers[after] if after < len(self._headers) else len(self._lines)
         for at in range(begin + 1, end):
             if key and (found := KEY.match(self._lines[at])) and found["key"] == key:
                 return f" line {at + 1}"

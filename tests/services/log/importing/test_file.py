@@ -151,12 +151,16 @@ def test_what_is_wrong_is_said_by_table_and_key_and_nothing_is_written(
 def test_files_that_are_none_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe[[training]]")
     (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "deep.toml").write_text("a" + ".b" * 50_000 + " = 1")
+    (tmp_path / "many.toml").write_text("[[training]]\n" * 5_000)
     os.mkfifo(tmp_path / "pipe.toml")
     for name, said in (
         ("missing", "No such file"),
         (".", "is no LeRobot dataset and no output folder of a training: no checkpoints and no log are in it"),
         ("pipe.toml", "Not a file"),
         ("bytes.toml", "UTF-8"),
+        ("deep.toml", "a key in it has over 200 parts"),
+        ("many.toml", "4,900 more things are wrong with it"),
         ("empty.toml", "no [[recording]], no [[training]"),
     ):
         assert main(["--data-dir", str(tmp_path / "lab"), "import", str(tmp_path / name)]) == 2
