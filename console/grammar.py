@@ -6,7 +6,7 @@ import argparse
 
 from console import log_verbs, number_verbs, report_verbs, sharing_verbs, training_verbs, verify_verbs
 from console.camera_flags import add_cameras
-from console.making_verbs import Help, Joined, Parser, Verbs, add_settings, add_verb, number, whole
+from console.making_verbs import NAMED, Help, Joined, Parser, Verbs, add_settings, add_verb, number, whole
 from services.text import brief
 
 
@@ -256,7 +256,7 @@ def _sessions(verbs: Verbs) -> None:
 
 def _mark(verbs: Verbs, name: str, what: str, example: str) -> None:
     mark = add_verb(verbs, name, what, example)
-    mark.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    mark.add_argument("session", metavar="SESSION", help=NAMED)
     mark.add_argument("episode", metavar="EPISODE", type=whole, help="the episode's number in the dataset, as shown")
     mark.add_argument("--because", default="", metavar="TEXT", help="the reason, kept with the mark")
     mark.add_argument("--operator", metavar="NAME", help="who says so (default: the first of lab.toml)")
@@ -270,7 +270,7 @@ def _note(verbs: Verbs) -> None:
         'lab-console note last "lamp on from trial 9"',
         'lab-console note 20261124-2130 "the tilt trick confuses the policy" --hypothesis',
     )
-    note.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    note.add_argument("session", metavar="SESSION", help=NAMED)
     note.add_argument("text", metavar="TEXT", help="what is noted; it is kept whole")
     kind = note.add_mutually_exclusive_group()
     for flag, what in (("hypothesis", "a possible cause of what was seen"), ("lesson", "what to do from now on")):
@@ -282,7 +282,7 @@ def _unblind(verbs: Verbs) -> None:
     unblind = add_verb(
         verbs, "unblind", "tell what the codes of a blinded evaluation stand for, for good", "lab-console unblind last"
     )
-    unblind.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    unblind.add_argument("session", metavar="SESSION", help=NAMED)
     unblind.add_argument("--because", default="", metavar="TEXT", help="why, where trials are still to be judged")
     unblind.add_argument("--operator", metavar="NAME", help="who says so (default: the first of lab.toml)")
 
@@ -292,7 +292,7 @@ def _show(verbs: Verbs) -> None:
     show.epilog = "\n".join(
         ("examples:", "  lab-console show last", "  lab-console show 20261124-2130", "  lab-console show last --json")
     )
-    show.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    show.add_argument("session", metavar="SESSION", help=NAMED)
     show.add_argument(
         "--json",
         action="store_true",

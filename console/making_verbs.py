@@ -66,6 +66,10 @@ class Help(argparse.HelpFormatter):
         return text if text.startswith("example") else super()._fill_text(text, width, indent)
 
 
+NAMED = "its id, the beginning of it, `last` (the newest one), or its key in the file that it was imported from"
+"""How a session is named."""
+
+
 def add_verb(verbs: Verbs, name: str, what: str, *examples: str) -> Parser:
     """A verb, what it does, and commands to paste."""
     described = f"{what[0].upper()}{what[1:]}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console.making_verbs import Help, Parser, Verbs, add_verb
+from console.making_verbs import NAMED, Help, Parser, Verbs, add_verb
 
 FORMATS = ("json", "csv", "orbit", "tensorboard", "wandb", "trackio")
 
@@ -57,7 +57,7 @@ def pack(verbs: Verbs) -> None:
         "lab-console pack last --with-data",
         "lab-console pack 20261124-2130 -o for-anna.zip",
     )
-    verb.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `last`: the newest one")
+    verb.add_argument("session", metavar="SESSION", help=NAMED)
     verb.add_argument("-o", "--output", default="", metavar="FILE", help="where to (default: NAME-SESSION.zip here)")
     data = "also its dataset and the checkpoints that it tried, or the newest that it made"
     verb.add_argument("--with-data", action="store_true", help=data)
