@@ -161,11 +161,17 @@ def camera_places(robot: Mapping[str, Any]) -> list[CameraPlace]:
 
 
 def _camera_places(robot: Mapping[str, Any]) -> Iterator[CameraPlace]:
-    for name, table in (robot.get(CAMERAS) or {}).items():
+    for name, table in _camera_tables(robot).items():
         yield CameraPlace(name, (CAMERAS, name), table)
     for key, arm in arm_tables(robot).items():
-        for name, table in (arm.get(CAMERAS) or {}).items():
+        for name, table in _camera_tables(arm).items():
             yield CameraPlace(f"{arm_prefix(key)}{name}", (key, CAMERAS, name), table)
+
+
+def _camera_tables(device: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Those that are tables: lab.toml has no others, a log from elsewhere may hold anything."""
+    found = device.get(CAMERAS)
+    return {k: v for k, v in found.items() if isinstance(v, dict)} if isinstance(found, dict) else {}
 
 
 def arm_tables(device: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

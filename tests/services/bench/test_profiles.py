@@ -339,3 +339,11 @@ def test_start_conditions_are_a_list_and_a_grid_for_every_bench_that_has_none(tm
 )
 def test_a_condition_that_cannot_be_is_named(tmp_path: Path, table: str, words: str) -> None:
     assert words in refusal(tmp_path, table + BENCHES)
+
+
+def test_a_log_from_elsewhere_may_call_anything_a_camera() -> None:
+    table: dict[str, Any] = {"type": "opencv"}
+    for cameras in ("x", [table], 3, None):
+        assert camera_places({"cameras": cameras, "left_arm_config": {"cameras": cameras}}) == []
+    (place,) = camera_places({"cameras": {"wrist": table, "odd": "x"}})
+    assert (place.name, place.table) == ("wrist", table)
