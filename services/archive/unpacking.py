@@ -9,6 +9,7 @@ below the data folder; nothing of a refused archive stays.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import stat
@@ -37,6 +38,8 @@ from sessions.files import check_file, read_file, real, sync_folder, sync_tree, 
 
 LARGEST_MANIFEST = 64 << 20
 MOST_MEMBERS = 1_000_000
+LARGEST_READ = 32 << 20
+"""Bytes of the list of members, or of packed bytes: a session's archive has a few hundred members."""
 ROOM = 100 << 20
 """Bytes that must be left on the disk; what an archive may unpack to whatever its own size."""
 BLOWN_UP = 100
@@ -118,6 +121,15 @@ def _odd(info: zipfile.ZipInfo) -> str:
     return ""
 
 
+class _Bounded(io.FileIO):
+    """The archive, of which nothing large is read at once: zipfile takes a list of members whole, however long."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > LARGEST_READ:
+            raise zipfile.BadZipFile(f"its list of members or its manifest has over {LARGEST_READ:,} bytes")
+        return super().read(-1 if size is None else size)
+
+
 def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
     with archive.open(info) as member:
         return member.read(most)
@@ -126,7 +138,7 @@ def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
 def _extract(file: Path, staging: Path, *, with_data: bool) -> Manifest:
     """Write the files to the private folder, each checked while it is read."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with _Bounded(file) as opened, zipfile.ZipFile(opened) as archive:
             manifest = read_manifest(archive, file)
             _check_room(file, manifest, staging)
             data = tuple(f"{cargo.path}/" for cargo in manifest.data)

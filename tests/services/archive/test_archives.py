@@ -7,6 +7,7 @@ import io
 import json
 import os
 import stat
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -229,6 +230,15 @@ def assert_refused(folder: DataFolder, file: Path, why: str = "") -> None:
     after = {path for path in folder.root.parent.rglob("*") if path != folder.root / "incoming"}
     assert after - {folder.root / "import.lock", folder.sessions_file} <= before.keys(), "nothing stays"
     assert not listed(folder)
+
+
+def test_an_endless_list_of_members_is_not_read(there: DataFolder, tmp_path: Path) -> None:
+    entry = b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"a"
+    listed = entry * 750_000
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 9, 9, len(listed), 0, 0)
+    (tmp_path / "long.zip").write_bytes(listed + end)
+    with pytest.raises(Refusal, match="its list of members or its manifest has over 33,554,432 bytes"):
+        unpack(there, tmp_path / "long.zip")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from services.bench.profiles import (
 )
 from services.folders import DataFolder
 from sessions.alarm_source import AlarmSource
+from sessions.bench import camera_places
 from sessions.conditions import Place
 
 
