@@ -67,14 +67,14 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path, flags: int = 0) -> BinaryIO:
     """The file, to be read. Raises OSError as `open_to_read`: a pipe is never waited for."""
-    return os.fdopen(open_to_read(path), "rb")
+    return os.fdopen(open_to_read(path, flags), "rb")
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, flags: int = 0) -> bytes:
     """A file's content. Raises OSError as `opened`."""
-    with opened(path) as file:
+    with opened(path, flags) as file:
         return file.read()
 
 

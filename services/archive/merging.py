@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import shutil
 import time
 from collections import defaultdict
@@ -167,6 +168,8 @@ class _Merge:
             else:
                 self._add(theirs, name, names)
                 self.made.added.append(name)
+        except _NotTheirs as left:
+            self.made.left_out.append(f"session {theirs.session.id} is left out: {left}")
         except (LogBusy, _Unreadable) as left:
             self.made.left_out.append(f"session {name} is left as it is: {left}")
         except OSError as error:
@@ -248,6 +251,13 @@ class _Unreadable(Exception):
     """Our copy of a session cannot be read, and is not overwritten; the message says what of it."""
 
 
+class _NotTheirs(OSError):
+    """A file of the other log cannot be copied; the message says why."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 def _holds(events: Path) -> bool:
     """Whether something is there that the other copy must not take the place of."""
     with suppress(FileNotFoundError):
@@ -272,10 +282,24 @@ def _write_run(run: RunFolder, version: Version, theirs: RunFolder, names: Mappi
 
 def _fill(run: RunFolder, version: Version, theirs: RunFolder, names: Mapping[str, str]) -> None:
     with suppress(FileNotFoundError):
-        write_atomically(run.metrics, read_file(theirs.metrics))
+        write_atomically(run.metrics, _theirs(theirs.metrics))
     with suppress(FileNotFoundError, ValueError):
-        write_atomically(run.request, orjson.dumps(renamed(orjson.loads(read_file(theirs.request)), names)))
+        write_atomically(run.request, orjson.dumps(renamed(orjson.loads(_theirs(theirs.request)), names)))
     write_atomically(run.events, version.data)
+
+
+def _theirs(path: Path) -> bytes:
+    """A file of the other log that is copied. Raises _NotTheirs, FileNotFoundError.
+
+    A link is refused: it may lead to what is no part of that log, and would be sent on with the session.
+    """
+    try:
+        return read_file(path, os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        why = "it is a link" if path.is_symlink() else error.strerror or str(error)
+        raise _NotTheirs(f"its {path.name} there cannot be read ({why})") from error
 
 
 def _append(run: RunFolder, events: Iterable[ev.Event]) -> bool:
@@ -298,7 +322,7 @@ def _join_events(run: RunFolder, theirs: Version, there: RunFolder | None) -> bo
             raise _Unreadable("its events here have lines that cannot be read, and would have to be written anew")
         if there is not None and theirs.rank > ours.rank:
             with suppress(FileNotFoundError):
-                write_atomically(run.metrics, read_file(there.metrics))
+                write_atomically(run.metrics, _theirs(there.metrics))
         if appended:  # lines that cannot be read stay where they are
             log.add_lines(together.data[len(ours.data) :])
         else:

@@ -242,6 +242,21 @@ def test_a_pipe_or_a_device_is_no_log_and_is_not_read(ours: DataFolder, tmp_path
             merge(ours, place)
 
 
+def test_a_link_in_a_run_there_is_not_followed(ours: DataFolder, theirs: DataFolder, tmp_path: Path) -> None:
+    private = tmp_path / "private.txt"
+    private.write_text("nobody's")
+    for number, put in ((1, lambda path: path.symlink_to(private)), (2, os.mkfifo), (3, lambda path: None)):
+        recorded(theirs, session_id(number), "lab-2")
+        put(theirs.run(session_id(number)).metrics)
+    made = merge(ours, theirs.root)
+    assert made.added == [session_id(3)] and list(listed(ours)) == [session_id(3)]
+    assert made.left_out == [
+        f"session {session_id(1)} is left out: its metrics.jsonl there cannot be read (it is a link)",
+        f"session {session_id(2)} is left out: its metrics.jsonl there cannot be read (Not a file)",
+    ]
+    assert not ours.run(session_id(1)).root.exists() and private.read_text() == "nobody's"
+
+
 def test_the_shell_says_what_came_in(ours: DataFolder, theirs: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     recorded(ours, ID, "lab-1")
     recorded(theirs, ID, "lab-2")
