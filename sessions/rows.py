@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from sessions import integers
 from sessions.bench import Profile
 from sessions.document import Session
 
@@ -147,7 +148,12 @@ class Row(Mapping[str, Any]):
     def session(self) -> Session:
         """The document. Raises Unfit."""
         try:
-            return _session.decode(self.document)
+            document = self.document
+            session = _session.decode(document)
+            integers.check(bytes(memoryview(document)))
+            return session
+        except OverflowError as error:
+            raise Unfit(f"it holds {error}") from None
         except (msgspec.ValidationError, UnicodeDecodeError) as error:
             raise Unfit(f"it does not fit the schema: {error}") from error
         except (msgspec.DecodeError, RecursionError) as error:

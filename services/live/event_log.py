@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -15,15 +13,12 @@ import msgspec
 
 from services.folders import RunFolder
 from services.live import events as ev
+from sessions import integers
 from sessions.files import open_to_read
 from sessions.locks import Lock, LockBusy, is_held
 
 PATIENCE_S = 0.3
 """Outlasts a check for a live worker, which holds the lock for microseconds."""
-
-
-_LONG = re.compile(rb"[0-9]{19}")
-"""It may be an integer of more than 64 bits, or digits of a text or a fraction."""
 
 
 class LogBusy(Exception):
@@ -139,18 +134,10 @@ def parse(data: bytes) -> Iterator[ev.Event]:
     for line in data.splitlines():
         try:
             event = ev.decode(line)
-            if _LONG.search(line):
-                json.loads(line, parse_int=_short)
+            integers.check(line)
             yield event
         except (msgspec.DecodeError, ValueError, TypeError, OverflowError):  # such as a number out of range
             continue
-
-
-def _short(digits: str) -> int:
-    """The integer, of at most 64 bits: the log's document keeps no longer one. Raises OverflowError."""
-    if not -(2**63) <= int(digits) < 2**64:
-        raise OverflowError(f"an integer of {len(digits)} digits")
-    return int(digits)
 
 
 def read_events(path: Path) -> list[ev.Event]:

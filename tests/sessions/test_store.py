@@ -473,7 +473,7 @@ def test_a_lock_that_nobody_lets_go_is_said(path: Path, monkeypatch: pytest.Monk
         other.put(session(1))
 
 
-@pytest.mark.parametrize("odd", ["NaN", "-Infinity", '"\\ud800"'])
+@pytest.mark.parametrize("odd", ["NaN", "-Infinity", '"\\ud800"', "1" + "0" * 400])
 def test_what_is_no_json_but_tinydb_writes_it_costs_its_own_session_only(path: Path, odd: str) -> None:
     with SessionStore(path) as store:
         store.put(session(1))
