@@ -23,8 +23,8 @@ from services.live.phases import Phase
 from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
 from services.log.headline import verdict_counts
-from services.log.results import lines as result_lines
-from services.log.standings import by_rule, rule_words
+from services.log.trials.results import lines as result_lines
+from services.log.trials.standings import by_rule, rule_words
 from services.refusal import Option, flag
 from services.text import clean
 from sessions.models import Verdict

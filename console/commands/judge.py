@@ -12,7 +12,7 @@ from services.bench.profiles import load_benches
 from services.folders import DataFolder, data_folder
 from services.judges.kept import JudgeProblem, KeptJudge, every
 from services.judges.training import train
-from services.log.second_judge_rows import errs_words
+from services.log.rows.second_judge_rows import errs_words
 from services.text import clean
 from services.units import dimensions, plural
 

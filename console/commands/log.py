@@ -15,7 +15,7 @@ from console.streams import raw
 from screens.views.life_rows import line, rows
 from screens.views.signs import ASCII, UNICODE, speaks_utf8, use_signs
 from services.folders import data_folder
-from services.log.life import Node, as_json, grown
+from services.log.kinship.life import Node, as_json, grown
 from services.text import escape_json
 
 VERBS = {"tree": "log.tree", "merge": "merging.merge", "verify": "verify.log_verify", "compact": "compact.run"}

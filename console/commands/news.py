@@ -9,7 +9,7 @@ from services.live.preflight_table import in_brief
 from services.live.preflight_table import lines as table
 from services.live.snapshots import Snapshot
 from services.log.headline import rate
-from services.log.second_judge_rows import opinion_words
+from services.log.rows.second_judge_rows import opinion_words
 from services.units import duration, size, value
 from sessions.facts import CalibrationWritten, CheckpointSaved, PreflightMade, TakeLost
 from sessions.models import Episode, SessionKind, Trial, Verdict

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from console.exit import OK
 from services.folders import DataFolder, data_folder
-from services.log import numbers
-from services.log.arms import arms, least_seconds_a_trial, seconds_a_trial
+from services.log.trials import numbers
+from services.log.trials.arms import arms, least_seconds_a_trial, seconds_a_trial
 from services.refusal import Refusal
 from services.text import clean, escape_json
 from sessions.document import Session

@@ -20,7 +20,7 @@ def sessions(options: argparse.Namespace) -> int:
     from services.log.headline import headline
     from services.log.listing import as_json, schema
     from services.log.lookup import nothing_in
-    from services.log.whole_rows import part
+    from services.log.rows.whole_rows import part
     from sessions.chains import by_session
 
     if options.schema and not options.json:

@@ -38,8 +38,8 @@ class Conclusions:
 
 
 def _sentences(snapshot: Snapshot) -> tuple[str, ...]:
-    from services.log.brief import brief
     from services.log.documents import document
+    from services.log.trials.brief import brief
     from sessions.chains import alone
 
     return tuple(brief(alone(document(snapshot))))

@@ -9,7 +9,7 @@ from screens.views.choices import Choice
 from screens.views.signs import clean
 from services.bench.conditions import ALL, GRID, NONE
 from services.bench.profiles import Profile
-from services.log.results import scene
+from services.log.trials.results import scene
 from services.units import plural
 from sessions.conditions import Order
 

@@ -18,14 +18,14 @@ from sessions.document import Session
 if TYPE_CHECKING:
     from screens.desk.desk import Desk
     from screens.frame.registry import ScreenEntry
-    from services.log.links import Relation
+    from services.log.kinship.links import Relation
 
 
 class FollowingScreen(AnnotationScreen):
     """Left goes to where a session's data or policy came from, Right to what came of it, Backspace back."""
 
     def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
-        from services.log.index import Index
+        from services.log.table.index import Index
 
         super().__init__(desk, entry)
         self.index = Index(desk.folder)
@@ -57,7 +57,7 @@ class FollowingScreen(AnnotationScreen):
 
     def _linked(self, session: Session, back: bool) -> list[Relation]:
         """The sessions at the other ends. Looks through the whole log, in a thread."""
-        from services.log import links
+        from services.log.kinship import links
 
         log = self.index.sessions()
         return links.origins(session, log) if back else links.results(session, log)

@@ -21,8 +21,8 @@ from sessions.document import Session
 if TYPE_CHECKING:
     from screens.desk.desk import Desk
     from screens.frame.registry import ScreenEntry
-    from services.log.light import Light
-    from services.log.query import Query
+    from services.log.table.light import Light
+    from services.log.table.query import Query
 
 AT_ONCE = 1_000
 """Sessions that are filtered in one turn of the loop: a few milliseconds."""
@@ -93,7 +93,7 @@ class ListingScreen(GoingOnScreen):
 
     def filter(self, chosen: str, *, at_once: bool = False) -> None:
         """List the sessions that match, with the cursor on the one of this id, else on the first."""
-        from services.log import query
+        from services.log.table import query
 
         asked = query.parse(self._query)
         entries = self.index.entries

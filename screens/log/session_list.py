@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from screens.views.log_rows import ORDERS, LogTable, Order, Survey
 from screens.widgets.table import TableList
-from services.log.light import Light
+from services.log.table.light import Light
 from sessions.models import SessionKind
 
 

@@ -15,7 +15,7 @@ from screens.views.life_rows import LifeRow, line, rows
 from screens.views.signs import clean
 from screens.widgets.rows import RowList
 from screens.widgets.table import NARROW
-from services.log.life import Node
+from services.log.kinship.life import Node
 from services.refusal import Refusal
 from sessions.document import Session
 
@@ -114,7 +114,7 @@ class TreeScreen(BesideScreen):
 
     def _trees(self, session: Session) -> list[Node]:
         """Looks through the whole log, in a thread."""
-        from services.log.life import life_of
+        from services.log.kinship.life import life_of
 
         return [life_of(self.index.sessions(), session)]
 

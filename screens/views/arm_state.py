@@ -188,7 +188,7 @@ def _does(request: AnyRequest) -> str:
         case RecordRequest():
             return f"records {clean(request.dataset, 60)}"
         case EvalRequest():
-            from services.log.results import policy_name
+            from services.log.trials.results import policy_name
 
             if (several := len(request.checkpoints)) > 1:
                 return f"compares {several} policies"
@@ -230,7 +230,7 @@ def _after(session: Session) -> str:
         case RecordRequest(dataset=dataset):
             return f"recording {clean(dataset, 60)}{who}"
         case EvalRequest(checkpoint=checkpoint):
-            from services.log.results import policy_name
+            from services.log.trials.results import policy_name
 
             return f"evaluating {clean(policy_name(checkpoint), 60)}{who}"
         case BenchRequest(purpose=purpose):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from screens.views.columns import Align, Column, Parts, Table
 from screens.views.signs import signs
-from services.log import measured_words
-from services.log.recorded_rows import in_order
-from services.log.results import policy_name
-from services.log.trial_rows import ENDED_BY
+from services.log.rows import measured_words
+from services.log.rows.recorded_rows import in_order
+from services.log.rows.trial_rows import ENDED_BY
+from services.log.trials.results import policy_name
 from services.text import clean
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, Trial, Verdict

@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from screens.views.page_lines import Line, drawn_value
 from screens.views.signs import signs
-from services.log.life import Kind, Node
+from services.log.kinship.life import Kind, Node
 
 NAME_STYLES = {Kind.DATASET: "bold $accent", Kind.TRAINING: "bold", Kind.MISSING: "$warning", Kind.CHECKPOINT: ""}
 

@@ -8,7 +8,7 @@ from screens.views.columns import Align, Column, Parts
 from screens.views.session_rows import session_sign
 from screens.views.signs import signs
 from services.log.headline import rate, share
-from services.log.light import Light
+from services.log.table.light import Light
 from services.text import clean
 from services.units import plural, value
 from sessions.models import SessionKind, SessionStatus

@@ -12,7 +12,7 @@ from textual.content import Content
 from screens.views.columns import Table, Widths
 from screens.views.log_columns import COLUMNS, DAY, NAMES, YEAR
 from screens.views.signs import signs
-from services.log.light import Light, light
+from services.log.table.light import Light, light
 from sessions.document import Session
 from sessions.models import SessionKind
 

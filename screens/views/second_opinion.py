@@ -6,7 +6,7 @@ from screens.views import keys
 from screens.views.measured import Part
 from screens.views.phase_view import press
 from services.live.snapshots import Snapshot
-from services.log.second_judge_rows import opinion_words
+from services.log.rows.second_judge_rows import opinion_words
 
 
 def second_parts(snapshot: Snapshot) -> tuple[Part, ...]:

@@ -11,7 +11,7 @@ from screens.views import keys
 from screens.views.signs import clean, fit, signs
 from services.live.running import Running
 from services.live.snapshots import Snapshot
-from services.log.light import Light
+from services.log.table.light import Light
 from sessions.document import Session, Training
 from sessions.models import SessionStatus
 from sessions.requests import BenchRequest, EvalRequest, RecordRequest, TrainRequest

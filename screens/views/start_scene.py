@@ -9,7 +9,7 @@ from services.evaluation.schedule import Slot, schedule_of
 from services.live.phases import Phase
 from services.live.requests import EvalRequest
 from services.live.snapshots import Snapshot
-from services.log.results import policy_name, scene, where
+from services.log.trials.results import policy_name, scene, where
 from sessions.conditions import Condition
 
 BETWEEN = frozenset({Phase.IDLE, Phase.RESTED, Phase.RESTING, Phase.HELD})

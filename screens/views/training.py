@@ -17,7 +17,7 @@ from services.live.phases import Phase
 from services.live.reasons import Step
 from services.live.requests import TrainRequest
 from services.live.snapshots import Snapshot, advance
-from services.log import resumed_rows
+from services.log.rows import resumed_rows
 from services.tone import Tone
 from services.units import duration
 from sessions.document import Training

@@ -15,7 +15,7 @@ from screens.views.shown_run import ShownRun
 from screens.views.signs import clean, signs
 from screens.views.training import moment
 from services.live.events import CheckpointSaved
-from services.log.recorded_rows import step_seconds
+from services.log.rows.recorded_rows import step_seconds
 from services.training import bottleneck as bottlenecks
 from services.units import duration, plural, size, value
 from sessions.document import Training

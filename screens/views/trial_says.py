@@ -13,10 +13,10 @@ from screens.views.start_scene import request_of
 from screens.views.table_map import Written, on_table, table_of
 from screens.views.trials import before, in_all, judged_in_all, target
 from services.live.snapshots import Snapshot
-from services.log.conclusion import WAITING
-from services.log.numbers import to_close
-from services.log.results import policy_name
-from services.log.standings import by_rule
+from services.log.trials.conclusion import WAITING
+from services.log.trials.numbers import to_close
+from services.log.trials.results import policy_name
+from services.log.trials.standings import by_rule
 from services.units import plural
 from sessions.conditions import Condition
 from sessions.models import Verdict

@@ -15,8 +15,8 @@ from screens.views.trials import before, in_all, judged_in_all, modes, verdict_m
 from services.bench.conditions import PLACE
 from services.live.snapshots import Snapshot
 from services.log.headline import bounds, rate, share
-from services.log.results import in_whole, named, policy_name
 from services.log.sections import Interval
+from services.log.trials.results import in_whole, named, policy_name
 from sessions.models import Verdict
 from sessions.trials import added, failures, place
 

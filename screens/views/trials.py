@@ -14,7 +14,7 @@ from services.checkpoints import scripted
 from services.live.protocol import Telemetry
 from services.live.requests import ORACLE, EvalRequest
 from services.live.snapshots import Snapshot
-from services.log.measured_words import of_trial
+from services.log.rows.measured_words import of_trial
 from services.units import plural
 from sessions.before import Before
 from sessions.blinding import is_code

@@ -94,7 +94,7 @@ class PageText(WidthText):
 
     def _conclude(self, page: Session | str, whole: Evaluation | None) -> None:
         """Tests of a comparison are made in a thread, the others as the page is laid out."""
-        from services.log.conclusion import takes_long, waiting
+        from services.log.trials.conclusion import takes_long, waiting
 
         self._says = None
         if isinstance(page, Session) and takes_long(page, whole):
@@ -103,7 +103,7 @@ class PageText(WidthText):
 
     @work(exclusive=True)
     async def _work_out(self, session: Session, whole: Evaluation | None) -> None:
-        from services.log.conclusion import conclusion, sentences
+        from services.log.trials.conclusion import conclusion, sentences
 
         said = await asyncio.to_thread(sentences, session, whole)
         if (session, whole) == (self._page, self._whole):

@@ -26,7 +26,7 @@ from services.checkpoints.checkpoint import PRETRAINED, label
 from services.datasets.lock import DatasetBusy, dataset_lock
 from services.datasets.names import check_dataset_name
 from services.folders import DataFolder
-from services.log.links import origins
+from services.log.kinship.links import origins
 from services.refusal import Refusal
 from services.targets.fingerprint import LEFT_OUT
 from services.units import plural

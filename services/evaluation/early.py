@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from services.log.standings import rule_words
+from services.log.trials.standings import rule_words
 from services.refusal import Refusal
 from services.text import clean
 from sessions.requests import EvalRequest

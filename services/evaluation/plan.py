@@ -32,7 +32,7 @@ from services.live.launch import launch
 from services.live.link import Answered, Link
 from services.live.requests import ORACLE, EvalRequest
 from services.log.problem import LogbookProblem
-from services.log.recent import of_kind
+from services.log.table.recent import of_kind
 from services.refusal import MOST_SEED, Checks, Refusal, check_number
 from services.text import brief
 from sessions.models import SessionKind, Verdict

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.folders import DataFolder
 from services.log import logbook
 from services.log.lookup import choose, nothing_in
-from services.log.query import parse
+from services.log.table.query import parse
 from services.refusal import Option, Refusal
 from sessions.document import Session
 

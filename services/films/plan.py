@@ -14,7 +14,7 @@ from services.datasets.summary import INFO, DatasetSummary, summarize
 from services.films.request import FilmRequest, Shot
 from services.folders import DataFolder
 from services.log.lookup import NoSession, find
-from services.log.results import policy_name
+from services.log.trials.results import policy_name
 from services.refusal import Refusal
 from services.text import clean
 from services.units import plural

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from services.datasets.episode_view import Camera, EpisodeOpened, EpisodeProblem, EpisodeView, Picture
 from services.datasets.names import check_dataset_name
 from services.folders import DataFolder
-from services.log.recent import of_kind
+from services.log.table.recent import of_kind
 from services.refusal import Refusal
 from services.text import clean
 from sessions.conditions import LIKE, NUMBER

@@ -15,7 +15,7 @@ from services.lineage.policies import tried_finding
 from services.lineage.recorded import episodes_finding
 from services.lineage.runs import FOLD, run_findings
 from services.lineage.shelf import Shelf
-from services.log.tried import tried
+from services.log.kinship.tried import tried
 from services.units import plural, size
 from sessions.blinding import blind
 from sessions.document import Session

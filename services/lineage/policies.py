@@ -13,7 +13,7 @@ from services.checkpoints.settings import configuration
 from services.checkpoints.weights import fingerprint
 from services.lineage.findings import Finding, changed, gone, matches, unknown, unreadable
 from services.lineage.shelf import Shelf
-from services.log.tried import Tried
+from services.log.kinship.tried import Tried
 from sessions.document import Session
 from sessions.facts import CheckpointSaved
 from sessions.files import read_file

@@ -18,8 +18,8 @@ from services.lineage.findings import Finding, Verified, changed, gone, matches,
 from services.lineage.policies import beside_findings, saved_finding, tried_finding
 from services.lineage.recorded import episodes_finding
 from services.lineage.shelf import Shelf
+from services.log.kinship.tried import began_with, tried
 from services.log.lookup import LAST, choose
-from services.log.tried import began_with, tried
 from services.refusal import Refusal
 from services.text import clean
 from sessions.blinding import blind

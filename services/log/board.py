@@ -85,7 +85,7 @@ class BoardReader:
     def read(self, profile: Profile) -> Board:
         """The whole board, for the bench of `profile`."""
         from services.log.logbook import Logbook
-        from services.log.recent import recent
+        from services.log.table.recent import recent
 
         runs = find_runs(self._folder)
         summaries, stamps = self._datasets()

@@ -12,23 +12,23 @@ from datetime import tzinfo
 from services.bench import calibration
 from services.checkpoints.slots import lines
 from services.live.metrics import EVAL_LOSS
-from services.log import results
-from services.log.conclusion import conclusion, sentences
-from services.log.cost_rows import cost_rows
 from services.log.headline import NOT_RECORDED, figure, headline, local, outcome, policy_of
-from services.log.imported_recording import bench_rows
-from services.log.lineage_rows import lineage_rows
-from services.log.measured_words import over_trials
-from services.log.preflight_rows import preflight_rows
-from services.log.recorded_rows import decoded, parts_of_a_step, recorded_rows, recorded_settings, step_seconds
-from services.log.recording_rows import episode_row, flagged, lost, recording_rows
-from services.log.remark_rows import brought_in, remarks
-from services.log.resumed_rows import resumed_rows
-from services.log.scene_rows import grasp_sections
-from services.log.second_judge_rows import second_judge_sections
+from services.log.kinship.lineage_rows import lineage_rows
+from services.log.rows.cost_rows import cost_rows
+from services.log.rows.imported_recording import bench_rows
+from services.log.rows.measured_words import over_trials
+from services.log.rows.preflight_rows import preflight_rows
+from services.log.rows.recorded_rows import decoded, parts_of_a_step, recorded_rows, recorded_settings, step_seconds
+from services.log.rows.recording_rows import episode_row, flagged, lost, recording_rows
+from services.log.rows.remark_rows import brought_in, remarks
+from services.log.rows.resumed_rows import resumed_rows
+from services.log.rows.scene_rows import grasp_sections
+from services.log.rows.second_judge_rows import second_judge_sections
+from services.log.rows.trial_rows import trials
+from services.log.rows.whole_rows import whole_sections
 from services.log.sections import Page, Row, Section, Symbol, Value, quiet, row, section, text
-from services.log.trial_rows import trials
-from services.log.whole_rows import whole_sections
+from services.log.trials import results
+from services.log.trials.conclusion import conclusion, sentences
 from services.text import clean
 from services.tone import Tone
 from services.units import dimensions, epochs, plural, size, value

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from services.log import numbers
-from services.log.arms import Arm, different, joined
 from services.log.headline import NOT_RECORDED, bounds, share
-from services.log.numbers import ALPHA, p_value, tested
+from services.log.trials import numbers
+from services.log.trials.arms import Arm, different, joined
+from services.log.trials.numbers import ALPHA, p_value, tested
 from services.report.evaluation_part import COUNTED, tried
 from services.report.parts import Fact, Section, Table, fact, of_all, word
 from services.report.scope import Scope
@@ -161,7 +161,7 @@ def _sentences(one: Policy, other: Policy, *, named: bool) -> list[Fact]:
         return []
     both = [fact(session, session.id, *COUNTED, "started") for session in (*one.sessions, *other.sessions)]
     names = f"{one.name} beside {other.name}" if named else f"Beside {other.name}"
-    how = "computed by services/log/numbers.py from the trials that count"
+    how = "computed by services/log/trials/numbers.py from the trials that count"
     return [of_all(" ".join([f"{names}:", *said]), both, how=how)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from services.log.headline import NOT_RECORDED, began, camera_alarms
-from services.log.scene_rows import grasp_sections, scene_rows
+from services.log.rows.scene_rows import grasp_sections, scene_rows
 from services.report import charts
 from services.report.parts import Chart, Fact, Section, Source, Table, fact, missing, of_all, word
 from services.report.scope import Scope

@@ -1,7 +1,7 @@
 """The chapters on evaluations: of each policy its runs with settings and rates, of a comparison what its trials say.
 
 Runs of one policy stand together, with the question whether they had one rate. A blinded evaluation is told by its
-codes, and one whose policies still go on is not tested: `services.log.conclusion` says so in their place.
+codes, and one whose policies still go on is not tested: `services.log.trials.conclusion` says so in their place.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.log import numbers
-from services.log.arms import Arm, different, of_evaluation
-from services.log.conclusion import policies, sentences
 from services.log.headline import NOT_RECORDED, began, bounds, outcome, seconds, share, subject
-from services.log.lineage_rows import lineage_rows
-from services.log.measured_words import over_trials
-from services.log.results import scene
-from services.log.standings import why_not_yet
+from services.log.kinship.lineage_rows import lineage_rows
+from services.log.rows.measured_words import over_trials
+from services.log.trials import numbers
+from services.log.trials.arms import Arm, different, of_evaluation
+from services.log.trials.conclusion import policies, sentences
+from services.log.trials.results import scene
+from services.log.trials.standings import why_not_yet
 from services.refusal import Refusal
 from services.report import charts
 from services.report.parts import Chart, Fact, Section, Table, fact, missing, of_all, sources, word
@@ -295,7 +295,7 @@ def _maps(found: Tried) -> list[Chart]:
 
 def _says(found: Tried) -> list[Fact]:
     made = [fact(each, each.id, *COUNTED, *ALL) for each in found.sessions]
-    how = "computed by services/log/numbers.py from the trials that count"
+    how = "computed by services/log/trials/numbers.py from the trials that count"
     return [of_all(each, made, how=how) for each in _sentences(found)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.log import links
+from services.log.kinship import links
 from services.log.lookup import choose, nothing_in
 from services.near import did_you_mean
 from services.refusal import Refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from services.log.headline import NOT_RECORDED, began, figure, outcome, policy_of
-from services.log.lineage_rows import lineage_rows
+from services.log.kinship.lineage_rows import lineage_rows
 from services.report import charts
 from services.report.parts import CURVES, Chart, Fact, Section, Source, Table, fact, word
 from services.training.compare import FIGURES, SETTINGS, number

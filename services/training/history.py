@@ -21,7 +21,7 @@ from services.live.launch import log_tail
 from services.live.snapshots import Snapshot, replay
 from services.log.headline import policy_of, subject
 from services.log.problem import LogbookProblem
-from services.log.recent import of_kind
+from services.log.table.recent import of_kind
 from sessions.document import Session, Training
 from sessions.facts import CheckpointSaved, TrainingProgressed, TrainingStarted
 from sessions.files import open_to_read

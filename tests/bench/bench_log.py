@@ -143,8 +143,8 @@ def stock(folder: DataFolder, count: int) -> None:
 
 def opening(folder: DataFolder, count: int) -> None:
     """The entries of the Log's table, from nothing; then again after nothing, and after one note."""
-    from services.log.index import Index
     from services.log.logbook import add_note
+    from services.log.table.index import Index
 
     index = Index(folder)
     first = timed(index.refresh)

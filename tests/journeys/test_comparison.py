@@ -18,7 +18,7 @@ from services.live.link import Link
 from services.live.phases import Phase
 from services.live.running import live_runs
 from services.log import logbook
-from services.log.conclusion import sentences
+from services.log.trials.conclusion import sentences
 from services.sim.client import WorldClient
 from sessions.models import Verdict
 from tests.support.blinded import telling, told

@@ -13,12 +13,12 @@ from console.__main__ import main
 from services.folders import DataFolder, RunFolder
 from services.live.snapshots import Snapshot
 from services.log import logbook
-from services.log.arms import arms
-from services.log.conclusion import sentences
 from services.log.copies import copies
 from services.log.headline import headline
 from services.log.listing import as_json
 from services.log.page import page
+from services.log.trials.arms import arms
+from services.log.trials.conclusion import sentences
 from services.report.make import report
 from services.report.rendering import Format, render
 

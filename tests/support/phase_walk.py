@@ -232,7 +232,7 @@ class FakeDataset:
 
     def save(self, **_: Any) -> Any:
         self.saved += 1
-        return SimpleNamespace(index=self.saved - 1, frames=9, flags=())
+        return SimpleNamespace(index=self.saved - 1, frames=9, flags=(), light={})
 
     def discard(self) -> None:
         pass

@@ -64,7 +64,7 @@ async def test_the_words_of_a_note_that_is_refused_judge_and_start_nothing_but_a
         assert not worker.heard_of(protocol.JudgeTrial) and not worker.heard_of(protocol.AssistTrial)
         await asyncio.sleep(WORDS_S + 0.1)
         at_once(console, "n", *"fails so soon")  # as a slow link delivers it
-        await asyncio.sleep(WORDS_S + 1.5)
+        await asyncio.sleep(WORDS_S)
         assert not worker.heard_of(protocol.JudgeTrial) and not worker.heard_of(protocol.AssistTrial)
         await console.press("x")
         await console.until(lambda: bool(worker.heard_of(protocol.Stop)))

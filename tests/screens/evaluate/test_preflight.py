@@ -15,7 +15,7 @@ from services.live import protocol
 from services.live.phases import Phase
 from services.live.preflights import unconfirmed
 from services.live.snapshots import Snapshot, advance
-from services.log.preflight_rows import preflight_rows
+from services.log.rows.preflight_rows import preflight_rows
 from sessions.models import SessionKind
 from sessions.preflight import Check, Level
 from tests.support.phase_walk import Case

@@ -15,7 +15,7 @@ from services.folders import DataFolder
 from services.live import events as ev
 from services.live.event_log import read_events
 from services.log.copies import OTHER_SETTINGS, copies
-from services.log.links import origins, results
+from services.log.kinship.links import origins, results
 from sessions.bench import Motion
 from sessions.document import Session
 from sessions.models import Episode, NoteKind, SessionKind

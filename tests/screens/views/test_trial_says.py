@@ -73,7 +73,7 @@ class Desk:
 
 
 async def test_the_tests_of_a_comparison_are_made_in_a_thread_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.log import brief
+    from services.log.trials import brief
 
     threads, real = [], brief.brief
     monkeypatch.setattr(brief, "brief", lambda *told: (threads.append(threading.current_thread()), real(*told))[1])

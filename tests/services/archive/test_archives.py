@@ -26,7 +26,7 @@ from services.datasets.lock import dataset_lock
 from services.folders import DataFolder
 from services.live import events as ev
 from services.log import logbook
-from services.log.links import origins
+from services.log.kinship.links import origins
 from services.refusal import Refusal
 from sessions.document import Session
 from sessions.models import SessionKind

@@ -22,9 +22,9 @@ from services.live import events as ev
 from services.log import logbook
 from services.log.headline import headline
 from services.log.importing.adding import add
-from services.log.links import origins
+from services.log.kinship.links import origins
 from services.log.page import page
-from services.log.query import matching
+from services.log.table.query import matching
 from services.refusal import Refusal
 from services.training import resumable
 from services.training.history import open_run, run_of

@@ -20,10 +20,10 @@ from services.folders import DataFolder
 from services.live import events as ev
 from services.live.event_log import EventLog
 from services.log import logbook
-from services.log.conclusion import sentences
 from services.log.listing import as_json
 from services.log.lookup import find
 from services.log.page import page
+from services.log.trials.conclusion import sentences
 from services.refusal import Refusal
 from sessions.before import Tried
 from sessions.bench import Task

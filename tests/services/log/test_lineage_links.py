@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from services.log.kin import Kin
-from services.log.links import origins, results
+from services.log.kinship.kin import Kin
+from services.log.kinship.links import origins, results
 from services.log.page import page
 from sessions.blinding import hidden
 from sessions.document import Session

@@ -25,12 +25,12 @@ from services.live import events as ev
 from services.live import protocol
 from services.live.event_log import EventLog, read_events
 from services.log import damage, logbook, scribe
-from services.log.light import light
 from services.log.logbook import add_note, edit_note, set_tag
 from services.log.marking import judge_trial, mark_episode, reconcile
 from services.log.page import page
 from services.log.problem import LogbookProblem
-from services.log.query import matching, parse
+from services.log.table.light import light
+from services.log.table.query import matching, parse
 from services.workers.process.context import remark
 from sessions.document import Session
 from sessions.models import Episode, SessionKind, SessionStatus, Trial, Verdict

@@ -186,6 +186,6 @@ def test_what_cannot_be_is_refused(asked: Callable[[], float]) -> None:
 
 
 def test_no_scipy_and_no_reference_is_loaded() -> None:
-    names = "sessions.statistics.exact, sessions.statistics.planning, services.log.numbers"
+    names = "sessions.statistics.exact, sessions.statistics.planning, services.log.trials.numbers"
     code = f"import sys, {names}\nsys.exit(bool({{'scipy', 'statsmodels', 'fieldtrial'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

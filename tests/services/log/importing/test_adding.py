@@ -18,7 +18,7 @@ from services.log.headline import headline
 from services.log.importing import adding
 from services.log.importing.adding import Import, add
 from services.log.page import page
-from services.log.query import matching
+from services.log.table.query import matching
 from services.refusal import Refusal
 from sessions.document import Session
 from sessions.models import SessionStatus

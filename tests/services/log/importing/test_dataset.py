@@ -20,7 +20,7 @@ from services.folders import DataFolder
 from services.log import logbook
 from services.log.headline import counts
 from services.log.importing import dataset
-from services.log.links import origins, results
+from services.log.kinship.links import origins, results
 from services.refusal import Refusal
 from sessions.document import Session
 from sessions.models import SessionKind

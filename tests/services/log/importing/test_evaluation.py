@@ -10,7 +10,7 @@ import pytest
 from console.__main__ import main
 from services.folders import DataFolder
 from services.log import logbook
-from services.log.links import origins
+from services.log.kinship.links import origins
 from services.log.page import page
 from sessions.document import Session
 from sessions.models import SessionKind, Verdict

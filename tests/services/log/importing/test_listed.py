@@ -13,10 +13,10 @@ from services.log import logbook
 from services.log.importing.adding import add
 from services.log.importing.file import read
 from services.log.importing.history import imports
-from services.log.life import Node, life
-from services.log.light import light
+from services.log.kinship.life import Node, life
 from services.log.lookup import NoSession, find
-from services.log.query import parse
+from services.log.table.light import light
+from services.log.table.query import parse
 from sessions.document import Session
 from tests.services.log.importing.test_file import HISTORY
 

@@ -13,8 +13,8 @@ from services.log import logbook
 from services.log.headline import counts
 from services.log.importing import adding, history
 from services.log.importing.file import read
-from services.log.life import grown
-from services.log.links import origins, results
+from services.log.kinship.life import grown
+from services.log.kinship.links import origins, results
 from services.log.listing import as_json
 from services.refusal import Refusal
 from sessions.document import Session

@@ -7,7 +7,7 @@ from services.evaluation import plan as evaluation
 from services.live import protocol
 from services.live.phases import Phase
 from services.log import logbook
-from services.log.conclusion import sentences
+from services.log.trials.conclusion import sentences
 from sessions.models import Verdict
 from tests.support.evaluating import QUICK, judge, pending, start, state_bench
 from tests.support.rig import Rig, finish, gone, wait_until

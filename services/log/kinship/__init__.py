@@ -1,0 +1,1 @@
+"""What a session came from, and what came of it."""

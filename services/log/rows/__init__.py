@@ -1,0 +1,1 @@
+"""The sections of a session's page, one kind each."""

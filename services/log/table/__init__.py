@@ -1,0 +1,1 @@
+"""The Log's list: an entry of each session, kept and searched."""
