@@ -215,10 +215,12 @@ class FakeRobot:
 
 def _save_slowly(takes: Any) -> None:
     """Take 1 is being saved until the saver has something else to do, and for two seconds at most."""
+    from services.workers.recording.takes import EndedTake
+
     give_up = time.monotonic() + 2
     while takes._jobs.empty() and time.monotonic() < give_up:
         time.sleep(0.02)
-    takes._save(1, 9, (), time.perf_counter())
+    takes._save(EndedTake(take=1, frames=9, flags=(), at=time.perf_counter(), retried={}, grasp=None))
 
 
 class FakeDataset:

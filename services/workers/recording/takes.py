@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _EndedTake:
+class EndedTake:
     """A take that is to be saved; it ended `at` this time of time.perf_counter."""
 
     take: int
@@ -121,7 +121,7 @@ class Takes:
         self._journal.emit(ended)
         self.saving = take
         grasp = self._grasp.place if self._grasp is not None else None
-        ended_take = _EndedTake(take, frames, flags, at, dict(retried or {}), grasp)
+        ended_take = EndedTake(take, frames, flags, at, dict(retried or {}), grasp)
         self._jobs.put(lambda: self._save(ended_take))
 
     def has(self, take: int) -> bool:
@@ -202,7 +202,7 @@ class Takes:
             self._alarmed = True
             self._journal.emit(ev.AlarmRaised(source=AlarmSource.DATASET, text=lost, answer="no take would be saved"))
 
-    def _save(self, ended: _EndedTake) -> None:
+    def _save(self, ended: EndedTake) -> None:
         take, flags = ended.take, ended.flags
         try:
             if not ended.frames:
