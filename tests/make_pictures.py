@@ -21,6 +21,8 @@ from services.bench.profiles import DEMO, load_benches
 from services.folders import DataFolder
 from services.live.phases import Phase
 from services.live.running import live_runs
+from services.log.importing import adding, history
+from services.log.importing.file import read
 from services.training import plan as training
 from tests.bench.bench_loop import POLICY, optimizer
 from tests.support.moving_picture import Frame, frame, svg
@@ -28,6 +30,7 @@ from tests.support.rig import Rig
 
 DEMONSTRATIONS, STEPS, TRIALS = 40, 2400, 8
 PICTURES = Path(__file__).parent / "pictures"
+HISTORY = Path(__file__).parent / "bench_history.toml"
 TOUR: list[Frame] = []
 
 
@@ -160,6 +163,19 @@ async def evaluate(rig: Rig, app: Any, pilot: Any) -> None:
     await until(lambda: not app.desk.snapshot.running)
 
 
+async def life(folder: DataFolder) -> None:
+    """Ten weeks of a real bench, imported: what came of a dataset."""
+    adding.add(folder, history.imports(read(HISTORY)))
+    app = console(folder, "sim", demo=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(lambda: app.current_mode == "bench")
+        await pilot.press("f7")
+        await asyncio.sleep(1)
+        await pilot.press("slash", *"D2 kind:train", "enter", "B")
+        await asyncio.sleep(1.5)
+        await save(app, "tree", "B: the life of a dataset: recordings, trainings, checkpoints, evaluations")
+
+
 def main() -> None:
     """Draw them all."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -171,6 +187,9 @@ def main() -> None:
         try:
             asyncio.run(record(rig.folder))
             asyncio.run(train_and_evaluate(rig))
+            weeks = DataFolder(Path(root) / "history")
+            weeks.root.mkdir()
+            asyncio.run(life(weeks))
             assert not live_runs(rig.folder)
             (PICTURES / "tour.svg").write_text(svg(TOUR), encoding="utf-8")
         finally:

@@ -338,8 +338,10 @@ RENAMED = (
     (r"( s  )time\b", r"\1ran out"),
     (r"( s  )stopped\b", r"\1Esc"),
     (r"( s  )driver\b", r"\1console left"),
+    (r"((trained in|operator) +)not told", r"\1not recorded"),
+    (r"\b0\.0 epochs", "0.0242 epochs"),
 )
-"""What a page says otherwise than in November 2026: an end once, local times, what ended a trial."""
+"""What a page says otherwise than in November 2026: an end once, local times, what ended a trial, part of an epoch."""
 
 
 EPISODES = (

@@ -38,9 +38,7 @@ def test_the_verdicts_of_two_policies_by_keys_are_the_oracles(demo: DemoDesk) ->
     screen.wait_for("F3", 60)
     screen.press("F5")
     screen.wait_for("new evaluation", 40)
-    for text in in_order(
-        EvaluateForm, checkpoint=",".join(BOTH), trials="2", trial_seconds="10", conditions="x200 y60"
-    ):
+    for text in in_order(EvaluateForm, checkpoint=",".join(BOTH), trials="2", trial_seconds="8", conditions="x200 y60"):
         if text:
             screen.press("ctrl+u")
             screen.type(text)
