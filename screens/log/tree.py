@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import overload
 
 from textual import work
 from textual.binding import Binding, BindingType
@@ -13,7 +12,7 @@ from textual.content import Content
 from screens.log.beside import BesideScreen
 from screens.views.life_rows import LifeRow, line, rows
 from screens.views.signs import clean
-from screens.widgets.rows import RowList
+from screens.widgets.rows import LaidOut, RowList
 from screens.widgets.table import NARROW
 from services.log.kinship.life import Node
 from services.refusal import Refusal
@@ -23,25 +22,6 @@ TREE_KEYS: tuple[BindingType, ...] = (
     Binding("B", "tree", "tree", id="log.tree",
             tooltip="The life of its dataset: recordings, trainings, checkpoints, evaluations; again closes it"),
 )  # fmt: skip
-
-
-class Drawn(Sequence[Content]):
-    """The rows of a tree, each laid out when it is looked at: a dataset may have thousands of sessions."""
-
-    def __init__(self, nodes: Sequence[LifeRow], room: int) -> None:
-        self._nodes, self._room = nodes, room
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    @overload
-    def __getitem__(self, at: int) -> Content: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Content]: ...
-    def __getitem__(self, at: int | slice) -> Content | Sequence[Content]:
-        if isinstance(at, slice):
-            return Drawn(self._nodes[at], self._room)
-        return Content.assemble(*line(self._nodes[at], self._room))
 
 
 class LifeList(RowList):
@@ -63,7 +43,8 @@ class LifeList(RowList):
         self._lay_out(at)
 
     def _lay_out(self, cursor: int | None = None) -> None:
-        self.show(Drawn(self.nodes, self.room or NARROW), cursor)
+        nodes, room = self.nodes, self.room or NARROW
+        self.show(LaidOut(len(nodes), lambda at: Content.assemble(*line(nodes[at], room))), cursor)
 
     def on_resize(self) -> None:
         """Lay it out for the new width. (Textual calls the base class's handler as well.)"""

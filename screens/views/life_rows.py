@@ -16,11 +16,10 @@ NAME_STYLES = {Kind.DATASET: "bold $accent", Kind.TRAINING: "bold", Kind.MISSING
 
 @dataclass(frozen=True)
 class LifeRow:
-    """A node and the branches before it; `below` is what stands under it where its numbers wrap."""
+    """A node and the branches before it."""
 
     node: Node
     before: str
-    below: str
 
 
 def rows(trees: Sequence[Node]) -> list[LifeRow]:
@@ -29,7 +28,7 @@ def rows(trees: Sequence[Node]) -> list[LifeRow]:
 
 
 def _rows(node: Node, before: str, below: str) -> Iterator[LifeRow]:
-    yield LifeRow(node, before, below)
+    yield LifeRow(node, before)
     fork, last, bar = ("├─ ", "└─ ", "│  ") if signs().unicode else ("|- ", "`- ", "|  ")
     for n, child in enumerate(node.children, 1):
         ends = n == len(node.children)
@@ -49,7 +48,7 @@ def line(row: LifeRow, width: int) -> Line:
         gap = "  " if n == 0 else dot
         room = width - used - len(gap)
         if cell_len(text) > room:
-            if room > 6 and n < len(row.node.values):
+            if room > 6:
                 drawn += [(gap, "$quiet"), (set_cell_size(text, room - 1).rstrip() + signs().more, style)]
             break
         drawn += [(gap, "$quiet"), (text, style)]

@@ -105,12 +105,12 @@ class Order:
     """An order of the rows: by which column, ascending or not; equal ones stay newest first."""
 
     column: str
-    key: Callable[[Light], object] | None
+    key: Callable[[Light], str | float | tuple[str, float]] | None
     up: bool = True
 
     def sorted(self, entries: Iterable[Light]) -> list[Light]:
         """The entries, which come newest first, in this order."""
-        return list(entries) if self.key is None else sorted(entries, key=self.key)  # type: ignore[arg-type]
+        return list(entries) if self.key is None else sorted(entries, key=self.key)
 
 
 def _success(entry: Light) -> tuple[str, float]:

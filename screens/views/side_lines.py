@@ -31,8 +31,7 @@ def lines(sections: Sequence[Both], heads: tuple[str, str], width: int) -> list[
         _heads(heads, room) if beside else [[(part, "bold $accent")] for head in heads for part in wrap(head, width)]
     )
     for section in sections:
-        if drawn:
-            drawn.append([])
+        drawn.append([])
         if section.table:
             drawn.append([(section.name, "bold")])
         for pair in section.pairs:

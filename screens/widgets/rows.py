@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from textual import events
 from textual.content import Content
@@ -14,6 +15,30 @@ from textual.widget import Widget
 
 from screens.views.signs import signs
 from screens.widgets.line import strip
+
+
+class LaidOut(Sequence[Content]):
+    """Rows that are each laid out when first looked at: there may be thousands."""
+
+    def __init__(self, length: int, row: Callable[[int], Content]) -> None:
+        self._length, self._row = length, row
+        self._made: dict[int, Content] = {}
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, at: int) -> Content: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Content]: ...
+    def __getitem__(self, at: int | slice) -> Content | Sequence[Content]:
+        if isinstance(at, slice):
+            return [self[n] for n in range(*at.indices(len(self)))]
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        if at not in self._made:
+            self._made[at] = self._row(at)
+        return self._made[at]
 
 
 class RowList(Widget):
