@@ -32,7 +32,7 @@ from services.targets.fingerprint import LEFT_OUT
 from services.units import plural
 from sessions.blinding import blind
 from sessions.document import Session
-from sessions.files import filled_atomically, open_to_read, real, why_unwritable
+from sessions.files import filled_atomically, opened, real, why_unwritable
 from sessions.models import SessionKind, SessionStatus
 from sessions.requests import EvalRequest
 from sessions.store import SessionStore
@@ -238,7 +238,7 @@ def _copy(archive: zipfile.ZipFile, name: str, path: Path) -> Member:
     """The file as it is while it is read: size and digest are of what went in."""
     digest, count = hashlib.sha256(), 0
     with (
-        os.fdopen(open_to_read(path, os.O_NOFOLLOW), "rb") as source,
+        opened(path, os.O_NOFOLLOW) as source,
         archive.open(_info(name), "w", force_zip64=True) as member,
     ):
         while data := source.read(CHUNK):

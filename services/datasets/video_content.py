@@ -9,7 +9,6 @@ its middle: some kilobytes are read of each episode.
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -24,7 +23,7 @@ import pyarrow.parquet as pq
 
 from services.datasets.cameras import camera_name
 from services.datasets.summary import INFO
-from sessions.files import check_file, open_to_read, read_file
+from sessions.files import check_file, opened, read_file
 
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 """LeRobot's own template, for an info.json that names none (`datasets/utils.py`)."""
@@ -63,7 +62,7 @@ def _of_camera(root: Path, info: Mapping[str, Any], key: str, episodes: Collecti
             by_file.setdefault(root / template.format(video_key=key, **place), []).append(frames)
     found: dict[int, str] = {}
     for path, parts in by_file.items():
-        with suppress(*_UNREADABLE), os.fdopen(open_to_read(path), "rb") as file:
+        with suppress(*_UNREADABLE), opened(path) as file:
             frames_of = _frames(file)
             found |= {episode: _digest(file, frames_of, first, end) for episode, first, end in parts}
     return found

@@ -45,6 +45,15 @@ class Kept:
         """All of them."""
         return tuple(sorted({*self.episodes, *self.held_out}))
 
+    @property
+    def digests(self) -> Mapping[int, str]:
+        """Of each episode, of all its numbers if they are kept; empty if only the log is left."""
+        return self.rows or self.contents or {}
+
+    def now(self, dataset: Dataset) -> Mapping[int, str]:
+        """The digests of the same kind of a dataset's episodes. Raises OSError."""
+        return dataset.contents if self.contents and not self.rows else dataset.rows
+
 
 def kept_beside(kept: Provenance) -> Kept:
     """What a checkpoint keeps beside its policy."""
@@ -87,14 +96,13 @@ def data_findings(kept: Kept, shelf: Shelf) -> list[Finding]:
 
 def is_another(kept: Kept, shelf: Shelf) -> bool:
     """Whether the dataset that lies where it lay holds nothing of it. Of one that cannot be read it is not said."""
-    dataset, known = shelf.dataset(kept.name, kept.root), kept.rows or kept.contents
+    dataset = shelf.dataset(kept.name, kept.root)
     if dataset is None:
         return False
     try:
-        if not known:
+        if not kept.digests:
             return _as_a_whole("", kept, dataset).standing is Standing.CHANGED
-        now = dataset.rows if kept.rows else dataset.contents
-        return (set(known.values()) - {""}).isdisjoint(now.values())
+        return (set(kept.digests.values()) - {""}).isdisjoint(kept.now(dataset).values())
     except OSError:
         return False
 
@@ -102,10 +110,10 @@ def is_another(kept: Kept, shelf: Shelf) -> bool:
 def _missing(what: str, kept: Kept, shelf: Shelf) -> Finding:
     """Where it was; which other dataset holds all its episodes, if one does."""
     where = f"it is not in {kept.root or shelf.folder.datasets}"
-    wanted = set((kept.rows or kept.contents or {}).values()) - {""}
-    for other in shelf.others() if wanted else ():
+    wanted = set(kept.digests.values()) - {""}
+    for other in shelf.all() if wanted else ():
         try:
-            held = other.rows if kept.rows else other.contents
+            held = kept.now(other)
         except OSError:
             continue
         if wanted <= set(held.values()):
@@ -114,7 +122,7 @@ def _missing(what: str, kept: Kept, shelf: Shelf) -> Finding:
 
 
 def _episodes(what: str, kept: Kept, dataset: Dataset) -> Iterator[Finding]:
-    known, now = (kept.rows, dataset.rows) if kept.rows else (kept.contents, dataset.contents)
+    known, now = kept.digests, kept.now(dataset)
     if not known:
         yield _as_a_whole(what, kept, dataset)
         return
@@ -191,8 +199,7 @@ def _pictures(camera: str, digests: Mapping[int, str], at: Mapping[int, int | No
 
 def _marks(kept: Kept, dataset: Dataset) -> Iterator[Finding]:
     """Whether what it learnt from is still accepted. Marks are found by content, so the number is the one of now."""
-    known, now = (kept.rows, dataset.rows) if kept.rows else (kept.contents, dataset.contents)
-    at = _places(known, now) if known else {index: index for index in kept.used}
+    at = _places(kept.digests, kept.now(dataset)) if kept.digests else {index: index for index in kept.used}
     marks = dataset.summary.matched.marks
     rejected = [i for i, place in at.items() if place is not None and place in marks and not marks[place].accepted]
     if rejected:

@@ -13,7 +13,7 @@ from services.live.events import SessionStarted
 from services.text import clean
 from services.units import plural
 from sessions.document import Session
-from sessions.files import open_to_read, opened
+from sessions.files import opened
 
 TAIL = 1 << 16
 """Bytes that are read first from the end of a run's events; a line may be longer."""
@@ -72,7 +72,7 @@ def first_id(events: Path) -> str:
 
 def newest_seq(events: Path) -> int:
     """The number of the newest event; 0 if no line holds one. Reads from the end. Raises OSError."""
-    with open(open_to_read(events), "rb") as file:
+    with opened(events) as file:
         end = os.fstat(file.fileno()).st_size
         length = TAIL
         while True:

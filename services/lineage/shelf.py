@@ -61,11 +61,10 @@ class Shelf:
                 return self._read(place, name or place.name)
         return None
 
-    def others(self, but: Path | None = None) -> Iterator[Dataset]:
-        """Every other dataset of the data folder."""
+    def all(self) -> Iterator[Dataset]:
+        """Every dataset of the data folder."""
         for root in sorted(dataset_folders(self.folder.datasets)):
-            if root != but:
-                yield self._read(root, str(root.relative_to(self.folder.datasets)))
+            yield self._read(root, str(root.relative_to(self.folder.datasets)))
 
     def _read(self, root: Path, name: str) -> Dataset:
         if root not in self._datasets:

@@ -97,9 +97,7 @@ def _of_training(session: Session, shelf: Shelf) -> list[Finding]:
 def _data_of_training(session: Session, shelf: Shelf) -> list[Finding]:
     """Its data, as its newest checkpoint that is left keeps it, else as far as the log does."""
     assert session.training is not None
-    started = session.training.started
-    kept = _beside(session, shelf)
-    known = kept_beside(kept) if kept is not None else kept_in_log(session.dataset, session.dataset_root, started)
+    known = _kept(session, shelf)
     if session.started.imported and shelf.dataset(known.name, known.root) is None:
         return [unknown(f"dataset {known.name}", "imported: it is not here")] if known.name else []
     if session.brought_in is not None and is_another(known, shelf):

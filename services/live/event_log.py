@@ -14,7 +14,7 @@ import msgspec
 from services.folders import RunFolder
 from services.live import events as ev
 from sessions import integers
-from sessions.files import open_to_read
+from sessions.files import opened
 from sessions.locks import Lock, LockBusy, is_held
 
 PATIENCE_S = 0.3
@@ -143,7 +143,7 @@ def parse(data: bytes) -> Iterator[ev.Event]:
 def read_events(path: Path) -> list[ev.Event]:
     """The events of a run's file, without a torn last line; empty if there is no file. Raises OSError."""
     try:
-        with open(open_to_read(path), "rb") as file:
+        with opened(path) as file:
             data = file.read()
     except FileNotFoundError:
         return []

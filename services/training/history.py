@@ -24,7 +24,7 @@ from services.log.problem import LogbookProblem
 from services.log.table.recent import of_kind
 from sessions.document import Session, Training
 from sessions.facts import CheckpointSaved, TrainingProgressed, TrainingStarted
-from sessions.files import open_to_read
+from sessions.files import opened
 from sessions.models import SessionKind, SessionStatus
 from sessions.requests import TrainRequest
 
@@ -200,7 +200,7 @@ def _config(checkpoint: Path) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     """What a file that may come from anywhere holds; nothing of one that is no such file, however it is none."""
     with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        with os.fdopen(open_to_read(path), "rb") as file:
+        with opened(path) as file:
             data = file.read(LARGEST + 1)
         found = msgspec.json.decode(data) if len(data) <= LARGEST else None
         return found if isinstance(found, dict) and not _deep(found) else {}

@@ -312,7 +312,7 @@ def test_nothing_that_is_not_there_can_be_verified(lab: Lab) -> None:
 def test_other_datasets_are_looked_into_only_for_one_that_is_gone(lab: Lab) -> None:
     plain_datasets.make(lab.folder.datasets / "other", [1.0])
     shelf = Shelf(lab.folder)
-    assert [each.summary.name for each in shelf.others(lab.root)] == ["other"]
+    assert [each.summary.name for each in shelf.all()] == ["cubes", "other"]
     assert isinstance(Finding(what="x", standing=Standing.GONE), Finding)
 
 
