@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.log.sections import Section, row, section, text
-from services.log.trials.arms import Arm, different, of_evaluation
-from services.log.trials.numbers import carries, several, two, voids
+from services.log.trials.arms import Arm, of_evaluation
+from services.log.trials.numbers import carries, differing, several, two, voids
 from services.log.trials.results import policy_name
 from services.log.trials.standings import by_rule, why_not_yet
 from services.refusal import Refusal
@@ -69,11 +69,7 @@ def sentences(session: Session, whole: Evaluation | None = None) -> list[str]:
 def said(arms: Sequence[Arm]) -> list[str]:
     """What the arms of one evaluation say of each other."""
     names = [arm.called for arm in arms]
-    differ = [
-        f"Different settings, {name}: {'; '.join(each or 'not said' for each in values)}."
-        for name, values in different(arms)
-        if name != "policy"
-    ]
+    differ = differing(arms)
     if len(arms) == 1:
         return [*differ, *voids(arms), f"{names[0]}: {carries(*arms[0].counts)}"]
     if len(arms) == 2:

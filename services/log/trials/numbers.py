@@ -137,8 +137,7 @@ def lines(arms: Sequence[Arm]) -> list[str]:
     """What `stats` prints: the settings that differ first, the rates, then what can be concluded and what not."""
     within = [difference for arm in arms for difference in arm.mixed]
     said = [f"Put together under different settings, {_values(*each)}." for each in within]
-    others = [each for each in different(arms) if each[0] != "policy"]  # which is what is compared: its row names it
-    said += [f"Different settings, {_values(*each)}." for each in others if each not in within]
+    said += differing(arms, within)
     if said:
         said += ["What differs in the results may come from that.", ""]
     names = [arm.name for arm in arms]
@@ -154,6 +153,12 @@ def lines(arms: Sequence[Arm]) -> list[str]:
     if instead := untested(arms):
         return [*said, *instead]
     return said + (two(*arms) if len(arms) == 2 else several(arms))
+
+
+def differing(arms: Sequence[Arm], told: Sequence[tuple[str, tuple[str, ...]]] = ()) -> list[str]:
+    """The settings that differ, a sentence each, without those `told`; the policy is what is compared, and named."""
+    others = (each for each in different(arms) if each[0] != "policy" and each not in told)
+    return [f"Different settings, {_values(*each)}." for each in others]
 
 
 def _values(name: str, values: Sequence[str]) -> str:
