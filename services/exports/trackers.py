@@ -81,7 +81,6 @@ def tensorboard(place: Path, session: Session, points: Points) -> None:
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.record_writer import RecordWriter
 
-    place.mkdir(exist_ok=True)
     began = session.started.at
     with (place / f"events.out.tfevents.{began:010.0f}.{session.id}").open("wb") as file:
         writer = RecordWriter(file)

@@ -100,7 +100,7 @@ def success_map(results: Sequence[tuple[str, Place, int, int]], name: str) -> st
 
     Beside each place stands a bar as high as the share of its trials that succeeded.
     """
-    return _map([(place, _disc(*each)) for each in results for place in (each[1],)], name)
+    return _map([(each[1], _disc(*each)) for each in results], name)
 
 
 def places_map(places: Sequence[tuple[str, Place]], name: str) -> str:

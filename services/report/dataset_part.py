@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from services.log.headline import NOT_RECORDED, began, camera_alarms
 from services.log.rows.scene_rows import grasp_sections, scene_rows
 from services.report import charts
-from services.report.parts import Chart, Fact, Section, Source, Table, fact, missing, of_all, word
+from services.report.parts import Chart, Fact, Section, Source, Table, fact, missing, of_all, once, word
 from services.report.scope import Scope
 from services.units import dimensions, number, plural
 from sessions.document import Session
@@ -56,20 +56,21 @@ def _recorded(recordings: Sequence[Session]) -> list[Fact]:
         *_known(recordings, "object", "object", lambda known: known.object),
         *_known(recordings, "its place", "range_cm", _range),
         *_known(recordings, "strategy", "strategies", lambda known: ", ".join(known.strategies)),
-        *_once(each for session in recordings for each in _scene(session)),
+        *once(each for session in recordings for each in _scene(session)),
         *_known(recordings, "copied from", "copy_of", _copied),
         *_known(recordings, "home pose", "home", _home),
     ]
     return [each for each in facts if each.text]
 
 
-def _known(recordings: Iterable[Session], name: str, field: str, shown: object) -> list[Fact]:
+def _known(
+    recordings: Iterable[Session], name: str, field: str, shown: Callable[[RecordedRecording], str]
+) -> list[Fact]:
     """A fact that only an imported recording tells in a field of its own; one for each that knows it."""
-    told = shown if callable(shown) else str
     made = []
     for session in recordings:
         known = session.started.recording
-        if known is not None and (text := told(known)):
+        if known is not None and (text := shown(known)):
             made.append(fact(session, text, f"{KNOWN}.{field}", f"{KNOWN}.copy_without", name=name))
     return made
 
@@ -124,15 +125,7 @@ def _cameras(recordings: Sequence[Session]) -> list[Fact]:
             made.setdefault(f"{camera} alarm", []).append(told)
     if not made:
         return [missing("cameras")]
-    return [each for found in made.values() for each in _once(found)]
-
-
-def _once(facts: Iterable[Fact]) -> list[Fact]:
-    """Those of one text as one."""
-    same: dict[str, list[Fact]] = {}
-    for each in facts:
-        same.setdefault(each.text, []).append(each)
-    return [of_all(text, found, name=found[0].name, how=found[0].how) for text, found in same.items()]
+    return [each for found in made.values() for each in once(found)]
 
 
 def _pictures(session: Session) -> Iterator[tuple[str, str]]:
@@ -231,7 +224,7 @@ def _as_trained_on(trainings: Sequence[Session]) -> list[Fact]:
     named: dict[str, list[Fact]] = {}
     for each in facts:
         named.setdefault(each.name, []).append(each)
-    return [each for found in named.values() for each in (_once(f for f in found if not f.missing) or found[:1])]
+    return [each for found in named.values() for each in (once(f for f in found if not f.missing) or found[:1])]
 
 
 def _left_out(trainings: Sequence[Session]) -> list[Fact]:
@@ -251,7 +244,7 @@ def _left_out(trainings: Sequence[Session]) -> list[Fact]:
             for group in told.left_out
             if group.why is not Why.HELD_OUT
         ]
-    return _once(made)
+    return once(made)
 
 
 # -- its sessions -------------------------------------------------------------------------------------

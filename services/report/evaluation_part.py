@@ -19,7 +19,7 @@ from services.log.trials.results import scene
 from services.log.trials.standings import why_not_yet
 from services.refusal import Refusal
 from services.report import charts
-from services.report.parts import Chart, Fact, Section, Table, fact, missing, of_all, sources, word
+from services.report.parts import Chart, Fact, Section, Table, fact, missing, of_all, once, sources, word
 from services.units import duration
 from sessions.blinding import blind
 from sessions.chains import Evaluation
@@ -122,15 +122,7 @@ def _facts(found: Tried) -> list[Fact]:
     facts += [
         fact(session, row.text, "trials", name=row.name) for session in found.sessions for row in over_trials(session)
     ]
-    return _unlike(facts)
-
-
-def _unlike(facts: Iterable[Fact]) -> list[Fact]:
-    """Those of the same name and text as one, with the sources of all."""
-    kept: dict[tuple[str, str], list[Fact]] = {}
-    for each in facts:
-        kept.setdefault((each.name, each.text), []).append(each)
-    return [of_all(text, same, name=name, how=same[0].how) for (name, text), same in kept.items()]
+    return once(facts)
 
 
 def _shared(found: Tried) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from services.units import plural
 from sessions.document import Session
 from sessions.facts import CalibrationWritten
 from sessions.lineage import SHOWN
-from sessions.models import NoteKind
+from sessions.models import NoteKind, SessionKind
 from sessions.recorded import Change, Trouble
 
 KNOWN = "started.recording"
@@ -96,21 +96,21 @@ def _notes(session: Session, kind: NoteKind) -> Iterator[Fact]:
 
 def written(scope: Scope, kind: NoteKind, key: str, title: str) -> Section:
     """What people wrote of this kind in any of the sessions, each under the session that it was written to."""
-    facts = []
-    for session in scope.sessions:
-        about = f"{session.kind.value} {subject(session)}"
-        facts += [msgspec.structs.replace(each, name=about) for each in _notes(session, kind)]
-    return Section(key=key, title=word(title), facts=tuple(facts))
+    return _of_kind(scope.sessions, kind, key, title)
 
 
 def other_notes(scope: Scope) -> Section:
     """Notes on trainings and evaluations."""
+    others = [session for session in scope.sessions if session.kind is not SessionKind.RECORD]
+    return _of_kind(others, NoteKind.NOTE, "notes", "Notes")
+
+
+def _of_kind(sessions: Iterable[Session], kind: NoteKind, key: str, title: str) -> Section:
     facts = []
-    for session in scope.sessions:
-        if session not in scope.recordings:
-            about = f"{session.kind.value} {subject(session)}"
-            facts += [msgspec.structs.replace(each, name=about) for each in _notes(session, NoteKind.NOTE)]
-    return Section(key="notes", title=word("Notes"), facts=tuple(facts))
+    for session in sessions:
+        about = f"{session.kind.value} {subject(session)}"
+        facts += [msgspec.structs.replace(each, name=about) for each in _notes(session, kind)]
+    return Section(key=key, title=word(title), facts=tuple(facts))
 
 
 def summary(scope: Scope) -> str:

@@ -160,6 +160,14 @@ def of_all(text: object, made: Iterable[Fact], *, name: str = "", how: str = "")
     return Fact(shown, tuple(every), name, how) if shown else missing(name)
 
 
+def once(facts: Iterable[Fact]) -> list[Fact]:
+    """Those of the same name and text as one, with the sources of all."""
+    same: dict[tuple[str, str], list[Fact]] = {}
+    for each in facts:
+        same.setdefault((each.name, each.text), []).append(each)
+    return [of_all(text, made, name=name, how=made[0].how) for (name, text), made in same.items()]
+
+
 def found(session: Session, path: str) -> bool:
     """Whether the document has something at this path."""
     here: Any = _document(session)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from services.log.headline import subject
 from services.log.kinship import links
-from services.log.lookup import choose, nothing_in
+from services.log.lookup import choose
 from services.near import did_you_mean
 from services.refusal import Refusal
 from services.text import clean
@@ -66,28 +67,17 @@ def of_dataset(log: Sequence[Session], dataset: str) -> Scope:
 
 
 def of_sessions(log: Sequence[Session], wanted: Sequence[str], where: str) -> Scope:
-    """The sessions of these names, with what belongs to them. Raises Refusal."""
-    if not log:
-        raise Refusal(f"{nothing_in(where)}; `lab-console` opens the console to start one")
-    named = [named_session(log, each, where) for each in dict.fromkeys(wanted)]
+    """The sessions of these names, with what belongs to them. Raises Refusal.
+
+    A name is an id, the beginning of it, or `last`; or the session's key in the file that it was imported from.
+    """
+    known = {session.id: session for session in log}
+    named = [known[choose(each, known, where, log)] for each in dict.fromkeys(wanted)]
     if bench := [session.id for session in named if session.kind is SessionKind.BENCH]:
         raise Refusal(
             f"session {bench[0]} is about the bench alone: choose a recording, a training or an evaluation to report of"
         )
-    return _scope(log, named, clean(links_name(named[0])) if len(named) == 1 else "")
-
-
-def links_name(session: Session) -> str:
-    """What a report of one session is called after: the dataset, or the subject of the log's line."""
-    from services.log.headline import subject
-
-    return subject(session)
-
-
-def named_session(log: Sequence[Session], wanted: str, where: str) -> Session:
-    """By its id, the beginning of it, or `last`; or its key in the file that it was imported from. Raises Refusal."""
-    known = {session.id: session for session in log}
-    return known[choose(wanted, known, where, log)]
+    return _scope(log, named, clean(subject(named[0])) if len(named) == 1 else "")
 
 
 def _scope(log: Sequence[Session], chosen: Iterable[Session], name: str, dataset: str = "") -> Scope:
