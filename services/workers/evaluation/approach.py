@@ -65,11 +65,6 @@ class Approach:
         self._proposed = {}
 
     @property
-    def proposes(self) -> bool:
-        """Whether the next start confirms where the policy wants to begin."""
-        return bool(self._proposed)
-
-    @property
     def reloads(self) -> bool:
         """Whether the policy is being loaded."""
         return self._action_source.policy.ready is None

@@ -48,14 +48,11 @@ def read_reference(
 def _with(reference: Reference, data: TrainingData, settings: list[Setting]) -> Reference:
     joints, states = data.named(JOINTS), data.all_of(JOINTS)
     states = states[np.isfinite(states).all(axis=1)]  # a range that ends at no number would have every pose in it
-    if len(joints) != (states.shape[1] if states.size else -1):
+    if not states.size or len(joints) != states.shape[1]:
         joints = []
     firsts = [each.values[JOINTS][0] for each in data.episodes if JOINTS in each.values]
     starts = [first.tolist() for first in firsts if np.isfinite(first).all()]
-    read = states[np.isfinite(states).all(axis=1)] if joints else states
-    if not len(read):  # no joints, or no frame in which each is a number
-        joints = []
-    low, high = (read.min(axis=0).tolist(), read.max(axis=0).tolist()) if joints else ([], [])
+    low, high = (states.min(axis=0).tolist(), states.max(axis=0).tolist()) if joints else ([], [])
     return replace(
         reference,
         dataset=reference.dataset or data.root.name,

@@ -132,9 +132,9 @@ def test_a_start_that_a_policy_proposed_is_withdrawn_once_another_one_tries() ->
     arm: Any = SimpleNamespace(can_rest=False)
     approach = Approach(arm, lineup.current.source, Motion(), {"elbow_flex": 0.0}, trusting=False)
     lineup.current.approach = approach
-    assert "wants to begin 80 degrees" in str(approach._propose({"elbow_flex": 80.0})) and approach.proposes
+    assert "wants to begin 80 degrees" in str(approach._propose({"elbow_flex": 80.0})) and approach._proposed
     lineup.turn_to(BAD)
-    assert not approach.proposes
+    assert not approach._proposed
 
 
 def test_a_blinded_trial_waits_as_long_as_the_slowest_policy_loads_whichever_comes(monkeypatch: Any) -> None:
