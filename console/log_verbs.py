@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from console import compact_verb, sharing_verbs, verify_verbs
-from console.making_verbs import Help, Parser, Verbs, add_verb
+from console.making_verbs import Parser, Verbs, add_verb
 
 
 def log(verbs: Verbs, place: Callable[[argparse.ArgumentParser, str | None], None]) -> None:
@@ -18,12 +18,11 @@ def log(verbs: Verbs, place: Callable[[argparse.ArgumentParser, str | None], Non
 
 
 def _tree(own: Verbs) -> Parser:
-    tree = own.add_parser(
+    tree = add_verb(
+        own,
         "tree",
-        help="print a dataset's life: recordings, trainings, checkpoints and evaluations, with their numbers",
-        description="Print a dataset's life: recordings, trainings, checkpoints and evaluations, with their numbers.",
-        epilog="example: lab-console log tree pick_place",
-        formatter_class=Help,
+        "print a dataset's life: recordings, trainings, checkpoints and evaluations, with their numbers",
+        "lab-console log tree pick_place",
     )
     tree.add_argument("dataset", metavar="DATASET", help="the dataset's name")
     tree.add_argument(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from console.making_verbs import NAMED, Help, Parser, Verbs, add_verb
+from console.making_verbs import NAMED, Parser, Verbs, add_verb
 
 FORMATS = ("json", "csv", "orbit", "tensorboard", "wandb", "trackio")
 
@@ -34,14 +34,17 @@ def export(verbs: Verbs) -> None:
 def merge(own: Verbs) -> Parser:
     """Other benches' logs, a verb of `log`."""
     what = "bring the sessions of other benches' logs into this one, each once"
-    verb = own.add_parser(
+    verb = add_verb(
+        own,
         "merge",
-        help=what,
-        description=f"{what[0].upper()}{what[1:]}: of one that is there already the longer copy counts, with the notes "
+        what,
+        "lab-console log merge /mnt/bench2/lab-console",
+        "lab-console log merge old/sessions.json",
+    )
+    verb.description = (
+        f"{what[0].upper()}{what[1:]}: of one that is there already the longer copy counts, with the notes "
         "of both. Events, metrics and requests are copied, datasets and checkpoints are not (`fetch`, `pack`). The "
-        "other logs are only read.",
-        epilog="examples:\n  lab-console log merge /mnt/bench2/lab-console\n  lab-console log merge old/sessions.json",
-        formatter_class=Help,
+        "other logs are only read."
     )
     where = "another bench's data folder, or a sessions.json"
     verb.add_argument("places", nargs="+", metavar="FOLDER|FILE", help=where)

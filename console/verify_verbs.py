@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from console.making_verbs import Help, Parser, Verbs, add_verb
+from console.making_verbs import Parser, Verbs, add_verb
 
 VERIFIED = "print a list of objects with kind, name and findings (what, standing, detail, next)"
 
 
 def log_verify(own: Verbs) -> Parser:
     """`log verify`: whether the parts of the log agree."""
-    verify = own.add_parser(
+    verify = add_verb(
+        own,
         "verify",
-        help="say where the log's file, run folders, datasets and checkpoints disagree; nothing is changed",
-        description="Say where the log's file, run folders, datasets and checkpoints disagree; nothing is changed.",
-        epilog="example: lab-console log verify",
-        formatter_class=Help,
+        "say where the log's file, run folders, datasets and checkpoints disagree; nothing is changed",
+        "lab-console log verify",
     )
     verify.add_argument("--json", action="store_true", help=VERIFIED)
     return verify

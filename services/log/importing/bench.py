@@ -10,7 +10,6 @@ from services.log.importing.recording_tables import BenchTable
 from services.log.importing.remarks import remarks
 from services.log.importing.training import when
 from services.text import clean
-from services.units import plural
 from sessions.bench import Profile
 from sessions.models import SessionStatus
 from sessions.recorded import RecordedBench, Trouble
@@ -20,12 +19,6 @@ from sessions.requests import BenchRequest, Purpose
 def imports(file: ImportFile) -> list[Import]:
     """The benches of the file, in its order."""
     return [_import(file, each) for each in file.benches]
-
-
-def summary(file: ImportFile) -> str:
-    """`1 bench (SO-101)`; empty for none."""
-    keys = [clean(table.key) for table in file.benches]
-    return f"{plural(len(keys), 'bench', 'benches')} ({', '.join(keys[:10])})" if keys else ""
 
 
 def _import(file: ImportFile, table: BenchTable) -> Import:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,9 +19,11 @@ def between(tables: Mapping[str, list[Any]], datasets: Mapping[str, DatasetTable
     """Where and what: keys that occur twice; datasets, cameras, trainings and checkpoints that there are not."""
     for kind, found in tables.items():
         keys = [table.key for table in found]
-        for key in dict.fromkeys(key for key in keys if keys.count(key) > 1):
+        for key, times in Counter(keys).items():
+            if times == 1:
+                continue
             second = [at for at, each in enumerate(keys, 1) if each == key][1]
-            each = f"this key occurs {keys.count(key)} times; each {kind} needs one of its own"
+            each = f"this key occurs {times} times; each {kind} needs one of its own"
             yield (kind, second, "key"), f"{kind} {clean(key)}: {each}"
     for number, recording in enumerate(tables["recording"], 1):
         for key, text in of_recording(recording, datasets):

@@ -24,16 +24,9 @@ def imports(file: ImportFile) -> list[Import]:
     return [_import(file, table, trainings.get(table.training)) for table in file.evaluations]
 
 
-def summary(file: ImportFile) -> str:
-    """`8 evaluations (B1@20k to D1@20k colours)`; empty for none."""
-    keys = [clean(table.key) for table in file.evaluations]
-    named = ", ".join(keys) if len(keys) <= 10 else f"{keys[0]} to {keys[-1]}"
-    return f"{plural(len(keys), 'evaluation')} ({named})" if keys else ""
-
-
 def _import(file: ImportFile, table: EvaluationTable, training: TrainingTable | None) -> Import:
     at, day_only = when(table.date)
-    took = 3600.0 * table.hours if table.hours else 60.0 * (table.minutes or 0.0)
+    took = table.took_s
     checkpoint = _checkpoint(table, training)
     trials = list(_trials(table))
     counted = sum(each.verdict != Verdict.VOID for each in trials)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
@@ -23,20 +24,13 @@ from sessions.requests import RecordRequest
 
 def imports(file: ImportFile) -> list[Import]:
     """The recordings of the file, in its order."""
-    datasets = [table.dataset for table in file.recordings]
-    return [_import(file, each, only=datasets.count(each.dataset) == 1) for each in file.recordings]
-
-
-def summary(file: ImportFile) -> str:
-    """`6 recordings (A to E)`; empty for none."""
-    keys = [clean(table.key) for table in file.recordings]
-    named = ", ".join(keys) if len(keys) <= 10 else f"{keys[0]} to {keys[-1]}"
-    return f"{plural(len(keys), 'recording')} ({named})" if keys else ""
+    datasets = Counter(table.dataset for table in file.recordings)
+    return [_import(file, each, only=datasets[each.dataset] == 1) for each in file.recordings]
 
 
 def _import(file: ImportFile, table: RecordingTable, *, only: bool) -> Import:
     at, day_only = when(table.date)
-    took = 3600.0 * table.hours if table.hours else 60.0 * (table.minutes or 0.0)
+    took = table.took_s
     dataset = file.datasets[table.dataset]
     known = _known(table, dataset, file.datasets, only=only)
     request = RecordRequest(

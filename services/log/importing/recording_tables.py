@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import isfinite
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
-from services.log.importing.tables import Count, Key, Name, Seconds, Some, Table, Text, check_date, check_time
+from services.log.importing.tables import Count, Key, Name, Seconds, Some, Table, Text, Worked, Written
 
 Centimetres = Annotated[float, msgspec.Meta(gt=0, le=10_000)]
 LARGEST_ANGLE = 1e4
@@ -42,7 +43,7 @@ class RemovalTable(Table, frozen=True, kw_only=True):
             raise ValueError("give episodes, the numbers of those removed, or count, how many they were")
         if len(self.episodes) > MOST_HERE:
             raise ValueError(f"{len(self.episodes):,} numbers are more than {MOST_HERE:,}: give count")
-        twice = [number for number in self.episodes if self.episodes.count(number) > 1] if self.episodes else []
+        twice = [number for number, times in Counter(self.episodes).items() if times > 1]
         if twice:
             raise ValueError(f"episode {twice[0]} is named twice")
 
@@ -86,17 +87,14 @@ class TroubleTable(Table, frozen=True, kw_only=True):
             raise ValueError("every is how many episodes lie between: one number, or the least and the most")
 
 
-class RecordingTable(Table, frozen=True, kw_only=True):
+class RecordingTable(Worked, frozen=True, kw_only=True):
     """`[[recording]]`: one recording into a `dataset`, by its key. `key` makes it the same one when imported again.
 
     `recorded`, `episodes` (those that were kept) and `frames` are the dataset's where they are missing and no other
     recording is of that dataset. Episodes are numbered as they were recorded.
     """
 
-    key: Key
     dataset: Key
-    date: Any = None
-    """A day or a time of TOML."""
     operator: Text = ""
     task: Text = ""
     robot: Text = ""
@@ -118,15 +116,9 @@ class RecordingTable(Table, frozen=True, kw_only=True):
     copy_of: Key = ""
     copy_without: tuple[Name, ...] = ()
     troubles: tuple[TroubleTable, ...] = ()
-    hours: Seconds | None = None
-    minutes: Seconds | None = None
-    notes: tuple[Text, ...] = ()
-    hypotheses: tuple[Text, ...] = ()
-    lessons: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
-        check_date(self.date)
-        check_time(self.hours, self.minutes)
+        super().__post_init__()
         if len(self.episode_frames) > 2 or list(self.episode_frames) != sorted(self.episode_frames):
             raise ValueError("episode_frames is one number, or the least and the most frames of an episode")
         if self.copy_without and not self.copy_of:
@@ -134,24 +126,18 @@ class RecordingTable(Table, frozen=True, kw_only=True):
         check_pose(self.home)
 
 
-class BenchTable(Table, frozen=True, kw_only=True):
+class BenchTable(Written, frozen=True, kw_only=True):
     """`[[bench]]`: how a bench is worked and what went wrong at it, as far as that is of no single recording."""
 
-    key: Key
     name: Name
-    date: Any = None
-    """A day or a time of TOML."""
     robot: Text = ""
     hardware: Text = ""
     home: dict[Name, float] = msgspec.field(default_factory=dict)
     ways: tuple[Text, ...] = ()
     troubles: tuple[TroubleTable, ...] = ()
-    notes: tuple[Text, ...] = ()
-    hypotheses: tuple[Text, ...] = ()
-    lessons: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
-        check_date(self.date)
+        super().__post_init__()
         check_pose(self.home)
 
 

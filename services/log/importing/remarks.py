@@ -6,12 +6,11 @@ import time
 
 from services.live import events as ev
 from services.log.importing.adding import IMPORTED
-from services.log.importing.recording_tables import BenchTable, RecordingTable
-from services.log.importing.tables import EvaluationTable, TrainingTable
+from services.log.importing.tables import Written
 from sessions.models import NoteKind
 
 
-def remarks(table: RecordingTable | TrainingTable | EvaluationTable | BenchTable) -> list[ev.NoteAdded]:
+def remarks(table: Written) -> list[ev.NoteAdded]:
     """They are written now, by the import."""
     now = time.time()
     kinds = ((NoteKind.NOTE, table.notes), (NoteKind.HYPOTHESIS, table.hypotheses), (NoteKind.LESSON, table.lessons))

@@ -31,6 +31,39 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A table of the file."""
 
 
+class Written(Table, frozen=True, kw_only=True):
+    """A table that becomes a session: `key` makes it the same one when it is imported again."""
+
+    key: Key
+    date: Any = None
+    """A day or a time of TOML."""
+    notes: tuple[Text, ...] = ()
+    hypotheses: tuple[Text, ...] = ()
+    lessons: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        day = self.date
+        if day is not None and not (isinstance(day, date) and FIRST_YEAR <= day.year <= LAST_YEAR):
+            raise ValueError(f"date is {day!r}: write a day such as 2026-02-17, without quotes, or leave it out")
+
+
+class Worked(Written, frozen=True, kw_only=True):
+    """One that took a time: `hours` or `minutes`."""
+
+    hours: Seconds | None = None
+    minutes: Seconds | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hours is not None and self.minutes is not None:
+            raise ValueError("give hours or minutes, not both: they are one time")
+
+    @property
+    def took_s(self) -> float:
+        """The time in seconds; 0 if it is not recorded."""
+        return 3600.0 * self.hours if self.hours else 60.0 * (self.minutes or 0.0)
+
+
 class DatasetTable(Table, frozen=True, kw_only=True):
     """`[[dataset]]`: `key` is what the other tables call it. `episodes` are those that were kept of `recorded`.
 
@@ -67,7 +100,7 @@ class PointTable(Table, frozen=True, kw_only=True):
                 raise ValueError(f"{name} at step {self.step} is {value}, not a number")
 
 
-class TrainingTable(Table, frozen=True, kw_only=True):
+class TrainingTable(Worked, frozen=True, kw_only=True):
     """`[[training]]`: one training. `key` and `name` make it the same one when it is imported again.
 
     `steps` were made of `steps_wanted` (by default as many). `episodes_left_out` are numbers of the dataset; an empty
@@ -76,13 +109,10 @@ class TrainingTable(Table, frozen=True, kw_only=True):
     the most. `loss` is what it is, not its value: that stands in `points`, whose last one is the final loss.
     """
 
-    key: Key
     policy: Name
     dataset: Key
     steps: Some
     name: Name = ""
-    date: Any = None
-    """A day or a time of TOML."""
     operator: Text = ""
     steps_wanted: Some | None = None
     resumed_at_steps: tuple[Some, ...] = ()
@@ -103,20 +133,15 @@ class TrainingTable(Table, frozen=True, kw_only=True):
     """No bounds here: msgspec 0.22 crashes on a union of a bounded number and an array."""
     update_s: Seconds | None = None
     data_s: Seconds | None = None
-    hours: Seconds | None = None
-    minutes: Seconds | None = None
     checkpoint_steps: tuple[Some, ...] = ()
     checkpoint_bytes: Some | None = None
     image_resize: Text = ""
     output_dir: Text = ""
     hardware: Text = ""
     flags: Text = ""
-    notes: tuple[Text, ...] = ()
-    hypotheses: tuple[Text, ...] = ()
-    lessons: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
-        check_date(self.date)
+        super().__post_init__()
         steps = [point.step for point in self.points]
         if steps != sorted(set(steps)):
             raise ValueError("points must be in the order of their steps, each step once")
@@ -128,7 +153,6 @@ class TrainingTable(Table, frozen=True, kw_only=True):
         took = self.step_s if isinstance(self.step_s, tuple) else () if self.step_s is None else (self.step_s,)
         if not all(0 < each < LONGEST_S for each in took) or len(took) > 2:
             raise ValueError(f"step_s is {self.step_s}: write seconds above 0, or the least and the most of them")
-        check_time(self.hours, self.minutes)
         _check_cameras(self.cameras, self.cameras_left_out)
         if self.left_out_cameras_decoded is not None and not self.cameras_left_out:
             raise ValueError("left_out_cameras_decoded needs cameras_left_out: no camera was left out")
@@ -136,18 +160,6 @@ class TrainingTable(Table, frozen=True, kw_only=True):
             value = getattr(self, name)
             if value is not None and not (isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value}: write a number that is not below 0, or leave it out")
-
-
-def check_date(day: Any) -> None:
-    """Raise ValueError for what is no day, or one that no clock has."""
-    if day is not None and not (isinstance(day, date) and FIRST_YEAR <= day.year <= LAST_YEAR):
-        raise ValueError(f"date is {day!r}: write a day such as 2026-02-17, without quotes, or leave it out")
-
-
-def check_time(hours: float | None, minutes: float | None) -> None:
-    """Raise ValueError where both are given."""
-    if hours is not None and minutes is not None:
-        raise ValueError("give hours or minutes, not both: they are one time")
 
 
 def _check_cameras(used: tuple[str, ...] | None, left_out: tuple[str, ...]) -> None:
@@ -193,7 +205,7 @@ class VerdictTable(Table, frozen=True, kw_only=True):
             raise ValueError("a success has no failure_mode, and one in which a person helped is none")
 
 
-class EvaluationTable(Table, frozen=True, kw_only=True):
+class EvaluationTable(Worked, frozen=True, kw_only=True):
     """`[[evaluation]]`: one evaluation of one policy. `key` makes it the same one when it is imported again.
 
     The policy is that of a `training` of this file, by its key, after `step` steps, or else a `checkpoint`, by whatever
@@ -202,12 +214,9 @@ class EvaluationTable(Table, frozen=True, kw_only=True):
     (`hours` or `minutes`) is all of it at the bench, with the resets; `trial_s` is the most seconds of a trial.
     """
 
-    key: Key
     training: Key = ""
     step: Some | None = None
     checkpoint: Text = ""
-    date: Any = None
-    """A day or a time of TOML."""
     operator: Text = ""
     task: Text = ""
     cameras: tuple[Name, ...] | None = None
@@ -223,18 +232,12 @@ class EvaluationTable(Table, frozen=True, kw_only=True):
     failure_modes: Modes = {}
     by_condition: tuple[ConditionTable, ...] = ()
     verdicts: tuple[str | VerdictTable, ...] = ()
-    hours: Seconds | None = None
-    minutes: Seconds | None = None
     failures: tuple[Text, ...] = ()
     """How trials failed, in words, where it is not known how many did so."""
     flags: Text = ""
-    notes: tuple[Text, ...] = ()
-    hypotheses: tuple[Text, ...] = ()
-    lessons: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
-        check_date(self.date)
-        check_time(self.hours, self.minutes)
+        super().__post_init__()
         _check_cameras(self.cameras, self.cameras_left_out)
         if bool(self.training) == bool(self.checkpoint):
             raise ValueError("give training, the key of one in this file, or checkpoint: it tried one policy")

@@ -12,7 +12,6 @@ from services.log.importing.file import ImportFile
 from services.log.importing.remarks import remarks
 from services.log.importing.tables import DatasetTable, PointTable, TrainingTable
 from services.text import clean
-from services.units import plural
 from sessions.models import SessionStatus
 from sessions.recorded import RecordedTraining
 from sessions.requests import TrainRequest
@@ -33,7 +32,7 @@ def run_name(table: TrainingTable) -> str:
 
 def _import(file: ImportFile, table: TrainingTable, dataset: DatasetTable) -> Import:
     at, day_only = when(table.date)
-    took = 3600.0 * table.hours if table.hours else 60.0 * (table.minutes or 0.0)
+    took = table.took_s
     ended = at + took if at and took and not day_only else 0.0
     request = TrainRequest(
         data_dir="", operator=clean(table.operator), dataset=dataset.name, policy=table.policy,
@@ -136,10 +135,3 @@ def _reason(table: TrainingTable) -> str:
 def _line(table: TrainingTable, dataset: DatasetTable, point: PointTable) -> bytes:
     samples, epochs = _samples(table, point.step), _epochs(table, dataset, point.step)
     return encode_point(step=point.step, at=0.0, samples=samples, epochs=epochs, metrics=_values(point))
-
-
-def summary(file: ImportFile) -> str:
-    """`7 trainings (B1 to D4)`; empty for none."""
-    keys = [clean(table.key) for table in file.trainings]
-    named = ", ".join(keys) if len(keys) <= 10 else f"{keys[0]} to {keys[-1]}"
-    return f"{plural(len(keys), 'training')} ({named})" if keys else ""
