@@ -33,13 +33,15 @@ def printer() -> tuple[str, str] | None:
     return ("weasyprint", path) if path else None
 
 
-def check() -> None:
-    """Raises Refusal where nothing here makes a PDF."""
-    if printer() is None:
+def check() -> tuple[str, str]:
+    """The `printer` of this machine. Raises Refusal where nothing here makes a PDF."""
+    found = printer()
+    if found is None:
         raise Refusal(
             "nothing on this machine makes a PDF: install chromium (or weasyprint), or write --format html and print "
             "it from any browser"
         )
+    return found
 
 
 def printed(page: str, beside: Path) -> bytes:
@@ -47,8 +49,7 @@ def printed(page: str, beside: Path) -> bytes:
 
     Raises Refusal if there is no program, or it fails.
     """
-    check()
-    kind, program = printer() or ("", "")
+    kind, program = check()
     with tempfile.TemporaryDirectory(prefix="report-", dir=beside, ignore_cleanup_errors=True) as folder:
         source, target = Path(folder, "report.html"), Path(folder, "report.pdf")
         source.write_text(page, encoding="utf-8")
