@@ -308,9 +308,9 @@ def _sentences(found: Tried) -> list[str]:
     return [*differ, *named, *said]
 
 
-def untried(evaluations: Iterable[Evaluation]) -> list[Section]:
-    """Chapters on the evaluations of which no trial counts: that they were made, and how they ended."""
-    counted = {session.id for each in tried(evaluations) for session in each.sessions}
+def untried(evaluations: Iterable[Evaluation], told: Iterable[Tried]) -> list[Section]:
+    """Chapters on the evaluations that are not `told`, as no trial counts: that they were made, and how they ended."""
+    counted = {session.id for each in told for session in each.sessions}
     made = []
     for whole in evaluations:
         session = whole.last

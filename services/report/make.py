@@ -67,9 +67,10 @@ def _sections(folder: DataFolder, scope: Scope) -> Iterator[Section]:
         if (before := comparison_part.earlier(session, scope.log)) is not None:
             yield comparison_part.section((before, known(before)[0]), (session, known(session)[0]))
     yield notes_part.dataset_notes(scope)
-    for found in evaluation_part.tried(scope.evaluations):
+    tried = evaluation_part.tried(scope.evaluations)
+    for found in tried:
         yield evaluation_part.section(found)
-    yield from evaluation_part.untried(scope.evaluations)
+    yield from evaluation_part.untried(scope.evaluations, tried)
     beside = beside_part.section(scope)
     if beside is not None:
         yield beside
