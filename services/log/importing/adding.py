@@ -80,13 +80,12 @@ def add(folder: DataFolder, imports: Sequence[Import]) -> Outcome:
     One that was imported before (the same kind, `import_key` and name) makes no second session: other facts are
     appended to it as a correction, and notes and tags stay. Raises Refusal with the reason if nothing was written.
     """
-    known = {identity(s.started): s for s in logbook.sessions(folder).sessions if s.started.imported}
     try:
         lock = Lock(folder.root / LOCK)
     except LockBusy:
         raise Refusal(f"another import is at work in {folder.root}: try again when it is done") from None
     try:
-        return _add(folder, imports, known)
+        return _add(folder, imports, logbook.sessions(folder).sessions)
     finally:
         lock.release()
         fold(folder)
@@ -97,10 +96,11 @@ def identity(started: ev.SessionStarted) -> Identity:
     return Identity(started.kind.value, started.import_key, str(getattr(started.request, "name", "")))
 
 
-def _add(folder: DataFolder, imports: Sequence[Import], known: dict[Identity, Session]) -> Outcome:
+def _add(folder: DataFolder, imports: Sequence[Import], log: Sequence[Session]) -> Outcome:
+    known = {identity(session.started): session for session in log if session.started.imported}
     there = [(one, known.get(identity(one.started))) for one in imports]
     new = [one for one, session in there if session is None]
-    ids = _new_ids(folder, new)
+    ids = _new_ids(folder, new, log)
     known_ids = {name: session.id for name, session in known.items()}
     every = known_ids | {identity(one.started): session_id for one, session_id in zip(new, ids, strict=True)}
     named = [_named(one, session_id, every) for one, session_id in zip(new, ids, strict=True)]
@@ -116,9 +116,9 @@ def _add(folder: DataFolder, imports: Sequence[Import], known: dict[Identity, Se
 # -- ids ----------------------------------------------------------------------------------------------
 
 
-def _new_ids(folder: DataFolder, imports: Sequence[Import]) -> list[str]:
+def _new_ids(folder: DataFolder, imports: Sequence[Import], log: Sequence[Session]) -> list[str]:
     """A free id for each, which begins with its time as far as that is recorded, in the order of the imports."""
-    taken = {path.name for path in folder.runs.glob("*")} | {s.id for s in logbook.sessions(folder).sessions}
+    taken = {path.name for path in folder.runs.glob("*")} | {session.id for session in log}
     ids: list[str] = []
     for one in imports:
         begins = _time(one.started)
