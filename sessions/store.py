@@ -190,11 +190,11 @@ class SessionStore:
         swapped = self._swap(rows, made, kept) if less > WORTH else 0
 
         def forget() -> int:
-            marks = self._folded.rows()
-            gone = marks.keys() - there
+            gone = self._folded.rows().keys() - there
             if gone:
-                left = {run: row for run, row in marks.items() if run in there}
-                self._folded.store(left, clear_first=True)
+                with self._storage.transaction():  # a scribe may write marks meanwhile
+                    left = {run: row for run, row in self._folded.rows().items() if run not in gone}
+                    self._folded.store(left, clear_first=True)
             return len(gone)
 
         return swapped, self._guarded(forget)

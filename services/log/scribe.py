@@ -191,8 +191,8 @@ class Scribe:
         return changed
 
     def grew(self) -> bool:
-        """Whether a run that is followed has events that were not read."""
-        return any(tail.has_grown() for tail in self._tails.values())
+        """Whether a run that is followed has events that were not read. One that cannot be read waits for its turn."""
+        return any(tail.has_grown() for tail in self._tails.values() if tail.run.id not in self.unreadable)
 
     def _unfolded(self, marks: dict[str, FoldMark]) -> list[str]:
         """The runs that `marks` do not cover to their end. Kept plain, as the only loop over all runs."""

@@ -12,7 +12,7 @@ from services.live.event_log import parse
 from services.live.snapshots import Snapshot, replay
 from services.log.documents import document
 from sessions.document import Session
-from sessions.files import open_to_read
+from sessions.files import opened
 from sessions.store import FoldMark
 
 
@@ -29,7 +29,7 @@ class Tail:
 
     def read(self) -> None:
         """Read what was added. Raises OSError if the file cannot be read."""
-        with open(open_to_read(self.run.events), "rb") as file:
+        with opened(self.run.events) as file:
             info = os.fstat(file.fileno())
             if info.st_size < self._offset:  # the file was replaced
                 self._offset, self.snapshot = 0, Snapshot()
@@ -46,7 +46,7 @@ class Tail:
         return self.mark is None or (info.st_size, info.st_mtime_ns) != (self.mark.size, self.mark.mtime_ns)
 
     def has_grown(self) -> bool:
-        """Whether it was read and has grown since, as far as that can be told."""
+        """Whether it has events that were not read, as far as that can be told."""
         with suppress(OSError):  # a run without its first event: the next pass looks closer
             return self.unread()
         return False

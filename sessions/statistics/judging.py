@@ -30,6 +30,8 @@ class Judge:
         return self.finds_success + self.finds_failure - 1
 
 
+LEAST_WORTH = 0.05
+"""Up to this worth a judge's word carries nothing."""
 TOO_ALIKE = "this judge's successes and failures are too much alike to tell a rate from them"
 
 
@@ -50,7 +52,7 @@ def corrected(successes: int, trials: int, judge: Judge, confidence: float = 0.9
     for share in (judge.finds_success, judge.finds_failure):
         if not 0 <= share <= 1:
             raise ValueError(f"a share of trials lies between 0 and 1, not at {share:g}")
-    if judge.worth <= 0.05:
+    if judge.worth <= LEAST_WORTH:
         raise Worthless(TOO_ALIKE)
 
     def turned(rate: float) -> float:
@@ -71,7 +73,7 @@ def _lang_reiczigel(successes: int, trials: int, judge: Judge, z: float) -> tupl
     finds = (judge.successes_seen * judge.finds_success + 1) / seen
     rejects = (judge.failures_seen * judge.finds_failure + 1) / other
     worth = finds + rejects - 1
-    if worth <= 0.05:
+    if worth <= LEAST_WORTH:
         return 0.0, 1.0
     rate = (p + rejects - 1) / worth
     of_success, of_failure = finds * (1 - finds) / seen, rejects * (1 - rejects) / other
@@ -110,7 +112,7 @@ def operator(agreement: Agreement, second: Judge) -> Judge | None:
     that it is known from are fewer than there were by the square of the second judge's worth. None where no trial, or
     none of one kind, is left to tell from. Raises Worthless.
     """
-    if second.worth <= 0.05:
+    if second.worth <= LEAST_WORTH:
         raise Worthless("the second judge's successes and failures are too much alike to tell errors from them")
 
     def truly(success: int, failure: int) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sessions.statistics.judging import Agreement, Judge, Worthless, corrected, operator
+from sessions.statistics.judging import LEAST_WORTH, Agreement, Judge, Worthless, corrected, operator
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 DRAWS = 2000
 TAIL = 0.0125
 """Of the draws beyond either end. 0.025 would be plain 95 %: with few trials that held the truth in 90 to 93 %."""
-LEAST_WORTH = 0.05
 
 
 @dataclass(frozen=True)

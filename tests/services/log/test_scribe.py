@@ -278,6 +278,14 @@ def test_a_rebuild_keeps_what_it_knows_of_a_run_that_cannot_be_read(folder: Data
     assert {s.id for s in stored(folder)} == {session_id(1), session_id(2)}
 
 
+def test_the_scribe_rests_while_a_run_cannot_be_read(folder: DataFolder) -> None:
+    write_run(folder, ID)
+    folder.run(session_id(2)).events.mkdir(parents=True)  # as unreadable as another user's, also for root
+    with Scribe(folder) as follower:
+        assert follower.step() and session_id(2) in follower.unreadable
+        assert not follower.grew()
+
+
 def test_a_full_disk_is_said_and_made_good_later(folder: DataFolder) -> None:
     write_run(folder, ID)
     fold(folder)
