@@ -18,9 +18,9 @@ from screens.views.phase import phase_view
 from screens.views.signs import STYLES, clean, fit, signs
 from screens.views.trials import cameras_used
 from screens.widgets.tabline import TabPlace
-from services.checkpoints.checkpoint import label
 from services.tone import Tone
 from sessions.models import SessionKind
+from sessions.requests import EvalRequest
 
 FULL_NAMES, SHORT_NAMES = 76, 68
 """Columns from which tabs have their names, and their short names; below, only the present one has a name."""
@@ -129,9 +129,12 @@ def _about(desk: Desk) -> str:
         return ""
     if started.kind is SessionKind.RECORD:
         return f'{clean(started.dataset)} {signs().dot} "{clean(started.task)}"'
-    if started.kind is SessionKind.EVAL:
+    if isinstance(started.request, EvalRequest):
+        from services.log.trials.results import policy_name
+
+        tried = ", ".join(clean(policy_name(each), 60) for each in started.request.checkpoints)
         sees = cameras_used(desk.snapshot, tuple(desk.cameras))
-        return f" {signs().dot} ".join(filter(None, [clean(label(started.request.checkpoint), 60), sees]))
+        return f" {signs().dot} ".join(filter(None, [tried, sees]))
     return ""
 
 

@@ -130,7 +130,8 @@ def test_without_a_program_for_it_a_pdf_is_refused_with_the_way_out(
     assert [each.name for each in tmp_path.iterdir()] == ["chromium"]
 
 
-@pytest.mark.skipif(pdf.printer() is None, reason="no browser here")
+@pytest.mark.system("chromium")
+@pytest.mark.skipif(pdf.printer() is None, reason="chromium is not installed")
 def test_a_browser_prints_it(bench: DataFolder, tmp_path: Path) -> None:
     page = tmp_path / "report.pdf"
     assert run(bench, "--dataset", C, "-o", str(page)) == OK

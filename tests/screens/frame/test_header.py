@@ -119,3 +119,18 @@ async def test_a_notice_hides_neither_tabs_nor_hold(open_console, make_worker, s
         await console.sees("the disk is nearly full")
         assert "[F3 record]" in console.text("#header") and "HELD" in console.text("#banner")
         assert console.text("#alarm") == "the disk is nearly full"
+
+
+async def test_a_comparison_names_each_of_its_policies_and_a_blinded_one_its_codes(open_console, make_worker):
+    async with open_console() as console:
+        for asked, said in (
+            ({"checkpoint": "A", "further_checkpoints": ("B",), "blinded": True}, "policy A, policy B"),
+            (
+                {"checkpoint": "sim-scripted@0.4", "further_checkpoints": ("sim-scripted@0.8",)},
+                "@0.4, sim-scripted@0.8",
+            ),
+        ):
+            worker = await make_worker(kind=SessionKind.EVAL, **asked)
+            await console.attach(worker, "evaluate")
+            assert said in line(console, 3, 160)
+            worker.end()

@@ -40,7 +40,6 @@ def assert_same(run: LoggedRun, digits: float) -> None:
 def test_a_full_disk_is_one_sentence_and_a_failure(lab: DataFolder, tmp_path: Path,
                                                   monkeypatch: pytest.MonkeyPatch,
                                                   capfd: pytest.CaptureFixture[str]) -> None:  # fmt: skip
-    pytest.importorskip("tensorboard")
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     def full(self: object, data: bytes) -> None:
@@ -54,7 +53,6 @@ def test_a_full_disk_is_one_sentence_and_a_failure(lab: DataFolder, tmp_path: Pa
 
 
 def test_tensorboard_files_are_read_back(lab: DataFolder, tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
     from services.training.watching.event_files import EventFiles
 
     exports.export(lab, chosen(lab, [], ""), "tensorboard", tmp_path / "out")
