@@ -35,6 +35,8 @@ class ListingScreen(GoingOnScreen):
 
     def __init__(self, desk: Desk, entry: ScreenEntry) -> None:
         super().__init__(desk, entry)
+        self.listed = SessionList(id="rows")
+        """By its name, not asked of the screen: a reading may begin while the screen is taken down."""
         self._matches = 0
         self._query = ""
         self._query_problem = ""
@@ -54,7 +56,7 @@ class ListingScreen(GoingOnScreen):
     async def _fold(self, newest: bool) -> None:
         from services.log import damage
 
-        listed = self.query_one(SessionList)
+        listed = self.listed
         try:
             if not self._loaded and await asyncio.to_thread(self._begin):
                 self.filter("")
@@ -106,7 +108,7 @@ class ListingScreen(GoingOnScreen):
     @work(group="filter", exclusive=True)
     async def _filter_in_slices(self, asked: Query, chosen: str) -> None:
         """Keys, the arm's above all, are seen between two slices."""
-        table = self.query_one(SessionList).table
+        table = self.listed.table
         entries, fitting = self.index.entries, []
         survey = table.survey((), asked.kind)
         for at in range(0, len(entries), AT_ONCE):
@@ -118,20 +120,20 @@ class ListingScreen(GoingOnScreen):
 
     def _list(self, asked: Query, fitting: Sequence[Light], chosen: str, survey: Survey | None = None) -> None:
         self._matches, self._query_problem = len(fitting), asked.problem
-        self.query_one(SessionList).list_sessions(fitting, chosen, asked.kind, survey)
+        self.listed.list_sessions(fitting, chosen, asked.kind, survey)
         self.redraw()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         message.stop()
         self._query, self._typed_at = message.query, time.monotonic()
-        row = self.query_one(SessionList).chosen
+        row = self.listed.chosen
         self.filter(row.id if row else "")
 
     # --- one session ----------------------------------------------------------------------------
 
     def choose(self, session_id: str) -> bool:
         """Put the cursor on the session of this id; a filter that hides it is taken away. False if there is none."""
-        listed = self.query_one(SessionList)
+        listed = self.listed
         if listed.choose(session_id):
             return True
         self._query = ""

@@ -22,7 +22,6 @@ from screens.log.beside import BESIDE_KEYS, SideView
 from screens.log.filter_line import FilterLine
 from screens.log.going_on import GO_ON_KEY
 from screens.log.reporting import REPORT_KEY
-from screens.log.session_list import SessionList
 from screens.log.tree import TREE_KEYS, LifeList, TreeScreen
 from screens.views import keys
 from screens.views.signs import clean, signs
@@ -93,7 +92,7 @@ class LogScreen(TreeScreen):
         with Container(id="panes"):
             with Vertical(id="list", classes="panel"):
                 yield FilterLine()
-                yield SessionList(id="rows")
+                yield self.listed
                 yield Line(id="empty")
             with Vertical(id="tree", classes="panel"):
                 yield LifeList()
@@ -112,7 +111,7 @@ class LogScreen(TreeScreen):
 
     def on_screen_resume(self) -> None:
         """New sessions may have been recorded; a cursor on the newest one stays on the newest."""
-        listed = self.query_one(SessionList)
+        listed = self.listed
         self.read(newest=listed.cursor == 0 and not self.opened)
 
     def on_session_changed(self, message: SessionChanged) -> None:
@@ -154,7 +153,7 @@ class LogScreen(TreeScreen):
     @property
     def chosen(self) -> Session | None:
         """The session under the cursor."""
-        return super().chosen if self.growing else self.document(self.query_one(SessionList).chosen)
+        return super().chosen if self.growing else self.document(self.listed.chosen)
 
     @property
     def episode(self) -> Episode | None:
@@ -291,7 +290,7 @@ class LogScreen(TreeScreen):
         elif self.growing:
             self.query_one(LifeList).move(by)
         elif not self.opened:
-            self.query_one(SessionList).move(by)
+            self.listed.move(by)
         elif attempts.items:
             attempts.move(by)
         else:
@@ -308,7 +307,7 @@ class LogScreen(TreeScreen):
         elif self.opened:
             self.query_one(PageView).scroll_relative(y=by * self.size.height // 2, animate=False)
         else:
-            self.query_one(SessionList).page(by)
+            self.listed.page(by)
             self.redraw()
 
     def on_row_list_chosen(self, message: RowList.Chosen) -> None:
@@ -326,7 +325,7 @@ class LogScreen(TreeScreen):
 
     def action_order(self) -> None:
         """Order the table by its next column."""
-        self.query_one(SessionList).order_by_next()
+        self.listed.order_by_next()
         self.redraw()
 
     def action_filter(self) -> None:
