@@ -101,8 +101,7 @@ class BesideScreen(ListingScreen):
             self.close_beside()
             return
         chosen = self.chosen
-        row = self.index.get(self._marked)
-        marked = self.index.session(self._marked) if row is not None else None
+        marked = self.index.session(self._marked)
         if chosen is None:
             return
         if marked is None or marked.id == chosen.id:
