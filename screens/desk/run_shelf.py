@@ -237,7 +237,7 @@ class RunShelf:
         self._notifier.spawn(self._compare(first, second))
 
     async def _compare(self, first: str, second: str) -> None:
-        await self._list_and_show(first)
+        await self._have_listed(first)
         self._wanted = first
         await self._show(first)
         there = second == self.watched or await self._open(second)
@@ -245,9 +245,12 @@ class RunShelf:
         self.wants_comparison = there
         self._changed()
 
-    async def _list_and_show(self, run_id: str) -> None:
+    async def _have_listed(self, run_id: str) -> None:
         if all(run.id != run_id for run in self.runs):  # not listed yet, or newer than the list
             self._history = await asyncio.to_thread(_history, self._folder)
+
+    async def _list_and_show(self, run_id: str) -> None:
+        await self._have_listed(run_id)
         if self._wanted == run_id:
             self._wanted = ""
             self.show(run_id)
